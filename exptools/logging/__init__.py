@@ -1,0 +1,1 @@
+"""Log: scalars of a run to progress.csv and TensorBoard."""

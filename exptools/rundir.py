@@ -1,0 +1,206 @@
+"""The run directory: the names of its files, and ``status.json``, which tells a run's state.
+
+Launching, logging and viewing meet here and nowhere else, so that a run launched by any Hydra
+launcher can be logged, and a run logged by anything can be viewed. ``docs/run-directory.md`` is
+the specification. This module imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+HYDRA_DIR = ".hydra"
+HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
+HYDRA_OVERRIDES = f"{HYDRA_DIR}/overrides.yaml"
+EXPTOOLS_DIR = ".exptools"
+STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
+RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
+OUTPUT_LOG = "output.log"
+PROGRESS_CSV = "progress.csv"
+STEP = "step"
+WALL_TIME = "wall_time"
+SWEEP_FILE = "multirun.yaml"
+
+STATUS_VERSION = 1
+
+
+class State(str, Enum):
+    """Where a run stands: ``queued`` → ``running`` → one of the ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What ``status.json`` says of a run. Times are Unix seconds; None is "not known" or "not yet".
+
+    The file has one writer: the scheduler for the jobs that it started, the Hydra callback under
+    any other launcher.
+    """
+
+    state: State
+    job: int | None = None  # number in the sweep
+    overrides: tuple[str, ...] = ()
+    attempt: int = 1
+    host: str = field(default_factory=socket.gethostname)
+    pid: int | None = None
+    pid_start: str | None = None  # see process_start(): tells our process from a later one
+    slot: int | None = None
+    cpus: str | None = None  # in the kernel's list format: "0-3,8"
+    gpus: tuple[str, ...] = ()  # UUIDs, or indices where NVML gives none
+    queued: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: str | None = None  # "SIGKILL"
+    error: str | None = None  # the exception's last line
+    max_rss: int | None = None  # bytes
+    cpu_seconds: float | None = None
+    git: Mapping[str, Any] | None = None  # {"commit": …, "dirty": …}
+    command: tuple[str, ...] = ()
+    version: int = STATUS_VERSION
+    extra: Mapping[str, Any] = field(default_factory=dict)  # keys that this version does not know
+
+    @property
+    def observed(self) -> State:
+        """The state as a reader should show it: a running run whose process is gone was killed."""
+        if self.state is State.RUNNING and _is_gone(self):
+            return State.KILLED
+        return self.state
+
+
+class StatusError(ValueError):
+    """``status.json`` exists but does not say a run's state; the message names file and reason."""
+
+
+def read_status(run_dir: Path) -> Status | None:
+    """Read a run's status, None where it has none.
+
+    Raises:
+        StatusError: the file is unreadable, no JSON object, or has no state that we know.
+    """
+    path = run_dir / STATUS_FILE
+    try:
+        raw = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StatusError(f"{path} cannot be read: {error}") from error
+    if not isinstance(raw, dict):
+        raise StatusError(f"{path} should hold a JSON object, not {type(raw).__name__}")
+    try:
+        return _from_json(raw)
+    except (KeyError, ValueError, TypeError) as error:
+        states = ", ".join(state.value for state in State)
+        raise StatusError(
+            f"{path}: state is {raw.get('state')!r}; it should be one of {states}"
+        ) from error
+
+
+def write_status(run_dir: Path, status: Status) -> None:
+    """Replace a run's ``status.json`` in one step; a reader never sees half of it."""
+    record = asdict(status)
+    record |= record.pop("extra")
+    record["state"] = status.state.value
+    write_atomic(run_dir / STATUS_FILE, json.dumps(record, ensure_ascii=False).encode())
+
+
+def update_status(run_dir: Path, **changes: Any) -> None:
+    """Write the status that stands on disk with some fields changed; unknown keys are kept."""
+    status = read_status(run_dir)
+    if status is None:
+        raise StatusError(f"{run_dir / STATUS_FILE} is missing: write a whole status first")
+    write_status(run_dir, replace(status, **changes))
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file aside and rename it into place; makes its directory where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        aside.write_bytes(content)  # not tempfile, whose files only their owner may read
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def process_start(pid: int) -> str | None:
+    """A text that no other process on this host has had or will have, or None where unknown.
+
+    None, too, for a process that has ended and only waits to be reaped.
+    On Linux it is the boot's id and the start in clock ticks since that boot. A pid alone is used
+    again by later processes, and a start in seconds moves when the clock is set.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    is_zombie = after_name[0] == "Z"
+    return None if is_zombie else f"{boot}/{after_name[19]}"
+
+
+def format_cpus(cpus: tuple[int, ...]) -> str:
+    """CPU numbers in the kernel's list format: (0, 1, 2, 8) is "0-2,8"."""
+    ranges: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if ranges and cpu == ranges[-1][1] + 1:
+            ranges[-1][1] = cpu
+        else:
+            ranges.append([cpu, cpu])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """The CPU numbers of a list in the kernel's format: "0-2,8" is (0, 1, 2, 8)."""
+    cpus: set[int] = set()
+    for part in text.strip("\0\n ").split(","):
+        low, _, high = part.partition("-")
+        if low:
+            cpus.update(range(int(low), int(high or low) + 1))
+    return tuple(sorted(cpus))
+
+
+def _from_json(raw: dict[str, Any]) -> Status:
+    known = {f.name for f in fields(Status)} - {"extra"}
+    values = {key: value for key, value in raw.items() if key in known}
+    values["state"] = State(raw["state"])
+    for name in ("overrides", "gpus", "command"):
+        values[name] = tuple(values.get(name) or ())
+    values["extra"] = {key: value for key, value in raw.items() if key not in known}
+    values.setdefault("host", "")
+    return Status(**values)
+
+
+def _is_gone(status: Status) -> bool:
+    if status.pid is None or status.host != socket.gethostname():
+        return False
+    if status.pid_start is not None:
+        return process_start(status.pid) != status.pid_start
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,1 @@
+"""View: find runs, say what differs between them, draw their curves."""

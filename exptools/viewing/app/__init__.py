@@ -1,0 +1,1 @@
+"""The Dash app behind exptools-dash."""

@@ -1,0 +1,75 @@
+"""Metadata of hydra-exptools; docs/dependencies.md says why each dependency is here."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, find_packages, setup
+
+HERE = Path(__file__).parent
+
+DASH = [
+    "dash>=4.1,<5",
+    "dash-ag-grid>=35",
+    "dash-mantine-components>=2.4",
+    "plotly>=6.1",
+    "polars>=1.20",
+    "pyyaml>=6.0",
+]
+EXAMPLES = ["scikit-learn>=1.4"]
+BENCH = ["hydra-joblib-launcher>=1.2"]
+TEST = [
+    *DASH,
+    *EXAMPLES,
+    *BENCH,
+    "build>=1.2",
+    "mypy>=1.14",
+    "pandas>=2.2",
+    "playwright>=1.49",
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "ruff>=0.9",
+    "setuptools>=64",
+    "types-psutil",
+    "types-PyYAML",
+    "wheel",
+]
+
+setup(
+    name="hydra-exptools",
+    version="0.1.0",
+    description="Launch, log and compare machine-learning experiments with Hydra",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["exptools", "exptools.*"])
+    + find_namespace_packages(include=["hydra_plugins.*"]),
+    # With a plain PEP 660 editable install setuptools maps packages through an import hook that
+    # Hydra 1.3's plugin scan cannot walk; naming the root directory makes it add a path instead.
+    package_dir={"": "."},
+    package_data={"exptools": ["py.typed", "viewing/app/assets/*"]},
+    install_requires=[
+        "hydra-core>=1.3,<1.5",
+        "omegaconf>=2.3",
+        "cloudpickle>=3.0",
+        "numpy>=1.24",
+        "nvidia-ml-py>=12.535",
+        "psutil>=5.9",
+        "rich>=13.0",
+        "tblib>=3.0",
+        "tensorboard>=2.14",
+    ],
+    extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
+    entry_points={
+        "console_scripts": ["exptools-dash=exptools.viewing.cli:main"],
+        # Hydra 1.4 finds plugins here; 1.3 scans the namespace package hydra_plugins.
+        "hydra.plugins": ["exptools=hydra_plugins.exptools_launcher.launcher:ExptoolsLauncher"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
