@@ -1,0 +1,49 @@
+"""Hydra's door to exptools.launching; everything heavy is imported when it launches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hydra.plugins.launcher import Launcher
+
+from . import config as _config  # registers the options with Hydra
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+    from ._core import Sweep
+
+__all__ = ["ExptoolsLauncher"]
+
+
+class ExptoolsLauncher(Launcher):
+    """Runs each job of a sweep in a process of its own, on CPU cores and GPUs of its own.
+
+    Its options are those of `config.LauncherConf`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._sweep: Sweep | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """See Hydra's `Launcher`; refuses what cannot work before anything is written."""
+        from ._core import Sweep
+
+        self._sweep = Sweep(hydra_context, task_function, config, self._options)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run the jobs and return one JobReturn a job, in their order."""
+        if self._sweep is None:
+            raise RuntimeError("launch() was called before setup()")
+        return self._sweep.launch(job_overrides, initial_job_idx)
+
+
+_ = _config
