@@ -1,0 +1,78 @@
+"""Fixtures that several rooms use: a Hydra app in a directory with an awkward name, fake GPUs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+class App:
+    """A Hydra app on disk that tests run as a user would: in a process of its own."""
+
+    def __init__(self, directory: Path, task: str) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True)
+        body = textwrap.indent(textwrap.dedent(task).strip(), "    ")
+        (directory / "app.py").write_text(
+            "import json, os, signal, subprocess, sys, time\nimport hydra\n\n"
+            '@hydra.main(version_base="1.3", config_path=None)\n'
+            f'def main(cfg):\n{body}\n\nif __name__ == "__main__":\n    main()\n',
+            encoding="utf-8",
+        )
+
+    def start(self, *overrides: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "app.py", *overrides],
+            cwd=self.directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def run(self, *overrides: str, **environment: str) -> tuple[int, str]:
+        """Run to the end: exit code, and all that it printed."""
+        process = self.start(*overrides, **environment)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+
+    def sweep(self, *overrides: str, **environment: str) -> tuple[int, str]:
+        """Run a sweep into ``self.directory / "out"`` under our launcher."""
+        return self.run(*SWEEP, *overrides, **environment)
+
+    @property
+    def out(self) -> Path:
+        return self.directory / "out"
+
+
+SWEEP = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=out")
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Callable[[str], App]:
+    return lambda task: App(tmp_path / "it's a dir ü", task)
+
+
+@pytest.fixture(scope="session")
+def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A directory for LD_LIBRARY_PATH in which pynvml finds our stand-in driver."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "the stand-in for NVML needs a C compiler: apt-get install gcc libc6-dev"
+    directory = tmp_path_factory.mktemp("nvml")
+    library = directory / "libnvidia-ml.so.1"
+    source = Path(__file__).parent / "gpu" / "nvml.c"
+    soname = f"-Wl,-soname,{library.name}"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", soname, "-o", str(library), str(source)], check=True
+    )
+    return str(directory)

@@ -1,0 +1,280 @@
+"""Real sweeps of a real Hydra app: what is enforced, and what each kind of end leads to."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from exptools.rundir import State, Status, read_status
+from tests.conftest import SWEEP, App
+
+MakeApp = Callable[[str], App]
+
+REPORT = """
+from threadpoolctl import threadpool_info
+import numpy
+numpy.ones((9, 9)) @ numpy.ones((9, 9))
+report = dict(
+    cpus=sorted(os.sched_getaffinity(0)),
+    environment=dict(os.environ),
+    threads=[pool["num_threads"] for pool in threadpool_info()],
+    pid=os.getpid(),
+)
+with open(hydra.core.hydra_config.HydraConfig.get().runtime.output_dir + "/report.json", "w") as f:
+    json.dump(report, f)
+"""
+
+ENDS = """
+if cfg.end == "raise":
+    raise ValueError("bad lr")
+if cfg.end == "exit":
+    os._exit(3)
+if cfg.end == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if cfg.end == "unpicklable":
+    return (number for number in range(3))
+"""
+
+
+def status(app: App, job: int) -> Status:
+    found = read_status(app.out / str(job))
+    assert found is not None
+    return found
+
+
+def reports(app: App, jobs: int) -> list[dict[str, Any]]:
+    return [json.loads((app.out / str(job) / "report.json").read_text()) for job in range(jobs)]
+
+
+def wait_for_line(process: "subprocess.Popen[str]", start: str, times: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        times -= line.startswith(start)
+        if times == 0:
+            return
+    pytest.fail(f"{start!r} never came")
+
+
+def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(make_app: MakeApp) -> None:
+    app = make_app(REPORT)
+    code, output = app.sweep("+x=1,2", OMP_NUM_THREADS="", MKL_NUM_THREADS="5")
+    assert code == 0, output
+    first, second = reports(app, 2)
+    assert first["pid"] != second["pid"]
+    cores = len(os.sched_getaffinity(0))
+    if cores > 1:
+        assert not set(first["cpus"]) & set(second["cpus"])
+    for job, report in enumerate((first, second)):
+        assert status(app, job).cpus
+        threads = int(report["environment"]["OPENBLAS_NUM_THREADS"])
+        assert report["threads"] == [threads] * len(report["threads"])
+        assert report["environment"]["MKL_NUM_THREADS"] == "5", "the user's own setting wins"
+
+
+def test_each_job_at_a_time_has_a_gpu_of_its_own(make_app: MakeApp, fake_nvml: str) -> None:
+    app = make_app(REPORT)
+    code, output = app.sweep("+x=1,2,3", LD_LIBRARY_PATH=fake_nvml, FAKE_NVML_GPUS="2")
+    assert code == 0, output
+    by_slot = {
+        (status(app, job).slot, report["environment"]["CUDA_VISIBLE_DEVICES"])
+        for job, report in enumerate(reports(app, 3))
+    }
+    slots, devices = zip(*by_slot, strict=True)
+    assert len(set(slots)) == len(set(devices)) == len(by_slot)
+    assert all(device.startswith("GPU-") for device in devices)
+
+
+def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp) -> None:
+    app = make_app(ENDS)
+    code, output = app.sweep("+end=raise,exit,kill,unpicklable,well")
+    assert code == 1
+    states = [status(app, job).state for job in range(5)]
+    assert states == [State.FAILED, State.FAILED, State.KILLED, State.FAILED, State.COMPLETED]
+    assert [status(app, job).error for job in range(4)] == [
+        "ValueError: bad lr",
+        "exited with code 3 before it returned",
+        "killed by SIGKILL before it returned",
+        "RemoteError: the job's return value cannot be pickled: cannot pickle 'generator' object",
+    ]
+    assert status(app, 1).exit_code == 3
+    assert status(app, 2).signal == "SIGKILL"
+    table = output[output.index("what happened") :]
+    for job in range(4):
+        assert f"out/{job}/output.log" in table
+    assert "1 completed" in table
+
+
+def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp) -> None:
+    app = make_app("print('héllo', flush=False)\nos.system('echo from C')\nraise KeyError('x')")
+    app.sweep()
+    log = (app.out / "0" / "output.log").read_text(encoding="utf-8")
+    assert "héllo" in log
+    assert "from C" in log
+    assert "KeyError: 'x'" in log
+    assert "Traceback" in log
+
+
+def test_hydra_shows_the_users_own_traceback(make_app: MakeApp) -> None:
+    _, output = make_app("raise ValueError('bad lr')").sweep()
+    assert "in main\n" in output
+    assert "ValueError: bad lr" in output
+
+
+def test_a_job_that_died_is_told_in_one_sentence_without_a_traceback(make_app: MakeApp) -> None:
+    _, output = make_app("os._exit(3)").sweep("+x=1")
+    assert "job 0 (+x=1) exited with code 3 before it returned; its output is in" in output
+    assert "Traceback" not in output
+
+
+def test_a_slot_is_free_again_when_its_job_ends(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    code, output = app.sweep("+x=range(5)", "hydra.launcher.jobs=1")
+    assert code == 0, output
+    found = [status(app, job) for job in range(5)]
+    assert {one.slot for one in found} == {0}
+    for earlier, later in itertools.pairwise(found):
+        assert earlier.ended is not None
+        assert later.started is not None
+        assert earlier.ended <= later.started
+
+
+SLEEPS_AND_FORKS = """
+if cfg.stubborn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_sweep_and_leaves_no_process(
+    make_app: MakeApp, signum: signal.Signals
+) -> None:
+    app = make_app(SLEEPS_AND_FORKS)
+    # One stubborn job and, with one slot a core, at least one that never starts.
+    waiting = len(os.sched_getaffinity(0)) + 1
+    process = app.start(*SWEEP, f"+stubborn=true,{','.join(['false'] * waiting)}", "+x=1")
+    wait_for_line(process, "▶ running", times=min(2, waiting))
+    family = wait_for_grandchildren(psutil.Process(process.pid), least=4)
+    process.send_signal(signum)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signum
+    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert "Traceback" not in output
+    states = {status(app, job).state for job in range(waiting + 1)}
+    assert states == {State.INTERRUPTED}
+    assert status(app, waiting).error == "never started"
+
+
+def wait_for_grandchildren(process: psutil.Process, least: int) -> list[psutil.Process]:
+    while True:
+        family = process.children(recursive=True)
+        if len(family) >= least + 2:
+            return family
+
+
+def test_when_the_parent_is_killed_the_jobs_die_with_it(make_app: MakeApp) -> None:
+    app = make_app("time.sleep(600)")
+    process = app.start(*SWEEP)
+    wait_for_line(process, "▶ running", times=1)
+    (job,) = psutil.Process(process.pid).children()
+    log = app.out / "0" / ".hydra"
+    while not log.exists() and job.is_running():  # until the job has asked to die with us
+        pass
+    process.kill()
+    process.communicate()
+    psutil.wait_procs([job], timeout=10)
+    assert not job.is_running()
+    found = status(app, 0)
+    assert found.state is State.RUNNING
+    assert found.observed is State.KILLED
+
+
+def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_starts(
+    make_app: MakeApp,
+) -> None:
+    app = make_app("pass")
+    code, output = app.sweep("+x=1,2", "hydra.sweep.subdir=same")
+    assert code == 1
+    assert "jobs 0 (+x=1) and 1 (+x=2) would both write into" in output
+    assert "hydra.sweep.subdir='${hydra.job.num}'" in output
+    assert "Traceback" not in output
+    assert not (app.out / "same").exists()
+
+
+def test_a_sweep_directory_that_cannot_be_written_is_told_in_one_sentence(
+    make_app: MakeApp,
+) -> None:
+    app = make_app("pass")
+    app.out.write_text("a file where the directory should be")
+    code, output = app.sweep("+x=1,2")
+    assert code == 1
+    assert "the sweep directory out cannot be written" in output
+    assert "Traceback" not in output
+
+
+def test_one_run_directory_that_cannot_be_made_fails_that_job_alone(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    app.out.mkdir()
+    (app.out / "0").write_text("in the way")
+    code, output = app.sweep("+x=1,2")
+    assert code == 1
+    assert "could not be started" in output
+    assert status(app, 1).state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean jobs?"),
+        ("hydra.launcher.job=2", "job.* not in"),
+        ("hydra.launcher.jobs=0", "jobs is 0; it should be 1 or more"),
+        ("hydra.launcher.jobs=many", "'many'.*could not be converted to Integer"),
+        ("hydra.launcher.jobs=9999", "jobs=9999 does not fit this machine"),
+    ],
+)
+def test_a_bad_option_is_told_without_a_traceback(
+    make_app: MakeApp, option: str, told: str
+) -> None:
+    code, output = make_app("pass").sweep(option)
+    assert code == 1
+    assert "Traceback" not in output
+    assert re.search(told, output, re.DOTALL)
+
+
+def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
+    app = make_app("LOCK")
+    text = (app.directory / "app.py").read_text(encoding="utf-8")
+    text = text.replace("import hydra\n", "import hydra, threading\nLOCK = threading.Lock()\n", 1)
+    (app.directory / "app.py").write_text(text, encoding="utf-8")
+    code, output = app.sweep()
+    assert code == 1
+    assert "main cannot be sent to the jobs' processes: cannot pickle '_thread.lock'" in output
+    assert "Traceback" not in output
+
+
+def test_the_plugin_scan_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from hydra.core.plugins import Plugins; Plugins.instance();"
+        "assert 'hydra_plugins.exptools_launcher.launcher' in sys.modules;"
+        "print({'rich', 'psutil', 'pynvml', 'numpy', 'tensorboard', 'cloudpickle', 'dash'}"
+        " & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert done.stdout.strip() == "set()"
