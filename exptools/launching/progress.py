@@ -49,7 +49,10 @@ class Progress(AbstractContextManager["Progress"]):
     On a terminal a table is redrawn in place; elsewhere each event is one plain line.
     """
 
-    def __init__(self, jobs: Sequence[Job], slots: Sequence[Slot], console: Console) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
+    ) -> None:
+        self._directory = directory
         self._rows = {job.number: _Row(job) for job in jobs}
         self._slots = slots
         self._console = console
@@ -59,7 +62,8 @@ class Progress(AbstractContextManager["Progress"]):
     def __enter__(self) -> Progress:
         """Print how the machine is divided, then show the jobs."""
         jobs, slots = _count(len(self._rows), "job"), _count(len(self._slots), "slot")
-        self._console.print(f"exptools: {jobs} in {slots}", highlight=False)
+        into = Text(f"exptools: {jobs} in {slots}, into {_shown(self._directory)}")
+        self._console.print(into, soft_wrap=True)
         for slot in self._slots:
             self._console.print(f"  slot {slot.index}: {slot}", highlight=False)
         if self._console.is_terminal:
@@ -150,7 +154,8 @@ def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
                 told.append(f"\n{_shown(outcome.job.log)}", style="dim")
             table.add_row(*_cells(row), told, _duration(row.started, row.ended))
         console.print(table)
-    line = Text(f"exptools: {_count(len(outcomes), 'job')}: ")
+    start = min((out.status.queued for out in outcomes if out.status.queued), default=None)
+    line = Text(f"exptools: {_count(len(outcomes), 'job')} in {_duration(start, None)}: ")
     for state in (state for state in State if counts[state]):
         line.append(f"{counts[state]} {state.value}  ", style=_LOOKS[state][1])
     console.print(line)

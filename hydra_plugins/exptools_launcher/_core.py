@@ -72,7 +72,8 @@ class Sweep:
         self._config = config
         self._request = _request(options)
         self._taken: dict[Path, _Composed] = {}
-        _check_writable(Path(str(config.hydra.sweep.dir)))
+        self._sweep_dir = Path(str(config.hydra.sweep.dir))
+        _check_writable(self._sweep_dir)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """Run a batch of jobs; their numbers begin at ``first``."""
@@ -120,7 +121,7 @@ class Sweep:
             raise LaunchError(str(error)) from error
         console = Console()
         try:
-            with Progress(jobs, slots, console) as progress:
+            with Progress(jobs, slots, self._sweep_dir, console) as progress:
                 outcomes = Scheduler(slots, progress).run(jobs)
         except Interrupted as interruption:
             print_summary(interruption.outcomes, console)
