@@ -28,6 +28,8 @@ PROGRESS_CSV = "progress.csv"
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
+# Set to "scheduler" in the environment of jobs whose status.json the scheduler writes.
+STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 
 STATUS_VERSION = 1
 

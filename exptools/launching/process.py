@@ -15,9 +15,7 @@ import psutil
 
 from exptools.launching.slots import Slot
 from exptools.launching.worker import Order
-from exptools.rundir import OUTPUT_LOG
-
-STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
+from exptools.rundir import OUTPUT_LOG, STATUS_WRITER
 
 # Not "-m": with it the worker would be __main__, and be found only if this process's sys.path is
 # also a new interpreter's.

@@ -143,11 +143,19 @@ def run_hydra_job(shared: bytes, config: DictConfig) -> Result:
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
+    _close_logger()
     if job_return.status is not JobStatus.FAILED:
         return Result(job_return)
     # On its own, for JobReturn of Hydra 1.3 and of 1.4 pickle an exception each in their way.
     error, job_return._return_value = job_return._return_value, None
     return Result(job_return, error)
+
+
+def _close_logger() -> None:
+    """End a run that the logger opened by itself, so that a row that is lost fails the job."""
+    module = sys.modules.get("exptools.logging.run_logger")
+    if module is not None:
+        module.logger.close()
 
 
 def _request(options: dict[str, Any]) -> Request:

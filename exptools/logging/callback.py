@@ -1,0 +1,131 @@
+"""The Hydra callback: opens the logger in each job's directory and records the job's state."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from exptools.logging.append_file import LoggingError
+from exptools.logging.run_logger import logger
+from exptools.provenance import git_state
+from exptools.rundir import (
+    STATUS_WRITER,
+    State,
+    Status,
+    process_start,
+    read_status,
+    update_status,
+    write_status,
+)
+
+_OUTPUT_DIR = "hydra.runtime.output_dir"
+
+
+@dataclass(frozen=True)
+class HydraRun:
+    """A Hydra job that runs in this process."""
+
+    directory: Path
+    config: object  # Hydra makes a new one for every job
+    holder: HydraConfig
+
+    def is_current(self) -> bool:
+        """Whether the job still runs; cheap enough to be asked for every scalar."""
+        return self.holder.cfg is self.config
+
+
+def current_hydra_run() -> HydraRun | None:
+    """The Hydra job that this process is running, None outside of any."""
+    holder = HydraConfig.instance()
+    # Hydra declares the type of its part; what it keeps is the configuration around that part.
+    config = cast("DictConfig | None", holder.cfg)
+    directory = None if config is None else OmegaConf.select(config, _OUTPUT_DIR)
+    return None if directory is None else HydraRun(Path(directory), config, holder)
+
+
+class ExptoolsCallback(Callback):
+    """Opens the logger when a job starts, closes it when the job ends, and keeps status.json.
+
+    Under the exptools launcher the scheduler keeps status.json, which sees also the ends that a
+    job cannot report.
+    """
+
+    def __init__(self) -> None:
+        self._run_dir: Path | None = None  # of the job whose status we keep
+        self._job_pid: int | None = None
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Open the job's run directory. What fails here is a warning of Hydra's and, from the
+        logger, an error in the first call that logs.
+        """
+        run_dir = Path(OmegaConf.select(config, _OUTPUT_DIR))
+        self._job_pid = os.getpid()
+        try:
+            if os.environ.get(STATUS_WRITER) != "scheduler":
+                write_status(run_dir, _starting(config, run_dir))
+                self._run_dir = run_dir
+                atexit.register(self._on_exit)
+        finally:
+            logger.open(run_dir)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Close the run and record how the job ended."""
+        if job_return.status is JobStatus.COMPLETED:
+            self._end(State.COMPLETED)
+        else:
+            # The public return_value raises what it holds.
+            self._end(*_outcome(job_return._return_value))
+
+    def _on_exit(self) -> None:
+        # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
+        uncaught = getattr(sys, "last_value", None)
+        if isinstance(uncaught, KeyboardInterrupt):
+            self._end(*_outcome(uncaught))
+        else:
+            self._end(State.FAILED, "the process exited before the job returned")
+
+    def _end(self, state: State, error: str | None = None) -> None:
+        if os.getpid() != self._job_pid:
+            return  # a child that the job forked has ended, not the job
+        atexit.unregister(self._on_exit)
+        try:
+            logger.close()
+        except LoggingError as lost_row:
+            state, error = _outcome(lost_row)
+            raise
+        finally:
+            run_dir, self._run_dir = self._run_dir, None
+            if run_dir is not None:
+                update_status(run_dir, state=state, ended=time.time(), error=error)
+
+
+def _starting(config: DictConfig, run_dir: Path) -> Status:
+    before = read_status(run_dir)
+    return Status(
+        state=State.RUNNING,
+        job=OmegaConf.select(config, "hydra.job.num"),
+        overrides=tuple(config.hydra.overrides.task),
+        attempt=before.attempt + 1 if before else 1,
+        pid=os.getpid(),
+        pid_start=process_start(os.getpid()),
+        started=time.time(),
+        git=git_state(Path(config.hydra.runtime.cwd)),
+        command=(sys.executable, *sys.argv),
+    )
+
+
+def _outcome(error: BaseException) -> tuple[State, str]:
+    message = str(error).strip().partition("\n")[0]
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    interrupted = isinstance(error, KeyboardInterrupt)
+    return State.INTERRUPTED if interrupted else State.FAILED, text

@@ -1,0 +1,130 @@
+"""What is logged: tags, numbers and the rows that they make."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import SupportsIndex, TypeAlias
+
+from exptools.rundir import STEP, WALL_TIME
+
+Number: TypeAlias = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All that was logged for one step."""
+
+    step: int
+    wall_time: float  # Unix seconds at which the row ended
+    scalars: Mapping[str, Number]
+
+
+class OpenRows:
+    """The rows that have not ended: the current one, and those of earlier steps logged beside it.
+
+    Values without a step belong to the current row. The first step that is named, by a value or
+    by the end of the row, is its step; where none is, steps are counted on from the greatest so
+    far, beginning with 0.
+    """
+
+    def __init__(self) -> None:
+        self._scalars: dict[str, Number] = {}
+        self._step: int | None = None
+        self._earlier: dict[int, dict[str, Number]] = {}
+        self._count = 0
+
+    def ended_by(self, step: int) -> bool:
+        """Whether a value of this step can only be logged after the current row has ended."""
+        return self._step is not None and step > self._step
+
+    def at(self, step: int | None) -> dict[str, Number]:
+        """The row to which a value of this step belongs, None being the current row."""
+        if step is None or step == self._step:
+            return self._scalars
+        if not self._scalars or (self._step is None and step >= self._count):
+            self._step = step
+            return self._scalars
+        return self._earlier.setdefault(step, {})
+
+    def end(self, step: int | None, wall_time: float) -> list[Row]:
+        """End all rows and hand them over, earliest step first; a row may be named here."""
+        if not self._scalars:
+            self._step = None
+            return []
+        if self._step is None:
+            self._step = self._count if step is None else step
+        rows = [Row(at, wall_time, scalars) for at, scalars in sorted(self._earlier.items())]
+        rows.append(Row(self._step, wall_time, self._scalars))
+        self._count = max(self._count, self._step + 1)
+        self._scalars, self._step, self._earlier = {}, None, {}
+        return rows
+
+
+def check_tag(tag: object) -> str:
+    """Give the tag back if it can name a scalar.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is empty, not writable as UTF-8, or the name of a column of every row.
+    """
+    if not isinstance(tag, str):
+        raise TypeError(f"a tag is text, not {tag!r} ({type(tag).__name__})")
+    if not tag:
+        raise ValueError("a tag needs at least one character")
+    if tag in (STEP, WALL_TIME):
+        raise ValueError(
+            f"the tag {tag!r} is taken: {STEP!r} and {WALL_TIME!r} are columns of every row; "
+            f"choose another, for example 'my/{tag}'"
+        )
+    try:
+        tag.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the tag {tag!r} cannot be written as UTF-8: {error.reason}") from error
+    return tag
+
+
+def as_number(tag: str, value: object) -> Number:
+    """The Python int or float of a scalar: booleans are 1 and 0, tensors of one element unpacked.
+
+    Raises:
+        TypeError: the value is no number.
+        ValueError: it holds several values, or none.
+    """
+    if type(value) is float or type(value) is int:
+        return value  # the usual case, without the slow questions below
+    item = getattr(value, "item", None)
+    if callable(item):
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(_refusal(tag, value)) from error
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(_refusal(tag, value))
+
+
+def as_step(step: SupportsIndex) -> int:
+    """The step as a Python int.
+
+    Raises:
+        TypeError: it is no integer.
+    """
+    try:
+        return operator.index(step)
+    except TypeError as error:
+        kind = type(step).__name__
+        raise TypeError(f"a step is an integer, not {step!r} ({kind})") from error
+
+
+def _refusal(tag: str, value: object) -> str:
+    shape = getattr(value, "shape", None)
+    text = f"of shape {tuple(shape)}" if shape else f"{value!r:.60}"
+    return (
+        f"the scalar {tag!r} should be one number (int, float, bool, or an array or tensor of one "
+        f"element), not {type(value).__name__} {text}"
+    )

@@ -1,0 +1,194 @@
+"""Real Hydra applications, as users start them."""
+
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from exptools.rundir import State, read_status
+
+APP = """
+import os, signal, sys
+import hydra
+from exptools import logger
+
+@hydra.main(version_base=None, config_path=None)
+def main(cfg):
+    print("open at first:", logger.directory)
+    logger.log_scalars({"a": cfg.a, "pid": os.getpid()})
+    logger.dump()
+    logger.log_scalar("a", 10 * cfg.a)  # pending when the job ends
+    if "then" in cfg:
+        exec(cfg.then)
+
+main()
+"""
+CALLBACK = "hydra/callbacks=exptools"
+HERE = "hydra.run.dir=out of main"
+SWEEP = ("-m", "hydra.sweep.dir=sweep", "+a=1,2,3")
+
+
+def logged(directory):
+    return pd.read_csv(directory / "progress.csv")["a"].tolist()
+
+
+def test_a_hydra_job_logs_into_its_directory_without_any_configuration(run_python):
+    done = run_python(APP, "+a=4", HERE)
+    assert done.returncode == 0, done.stderr
+    run_dir = run_python.home / "out of main"
+    assert logged(run_dir) == [4, 40]
+    assert read_status(run_dir) is None
+
+
+def test_jobs_of_one_process_log_into_a_directory_each(run_python):
+    done = run_python(APP, *SWEEP)
+    assert done.returncode == 0, done.stderr
+    sweep = run_python.home / "sweep"
+    assert [logged(sweep / str(n)) for n in range(3)] == [[1, 10], [2, 20], [3, 30]]
+    assert not list(sweep.glob("*/progress.1.csv"))
+
+
+def test_after_the_jobs_nothing_is_logged(run_python):
+    done = run_python(APP + "\nlogger.log_scalar('a', -1)", "+a=4", HERE)
+    assert "no run is open" in done.stderr
+    assert logged(run_python.home / "out of main") == [4, 40]
+
+
+def test_logging_after_close_does_not_begin_the_run_anew(run_python):
+    then = "+then='logger.close(); logger.log_scalar(\"a\", -1)'"
+    done = run_python(APP, "+a=4", HERE, then)
+    assert "no run is open" in done.stderr
+    run_dir = run_python.home / "out of main"
+    assert logged(run_dir) == [4, 40]
+    assert not (run_dir / "progress.1.csv").exists()
+
+
+def test_the_callback_opens_the_run_before_the_job_begins(run_python):
+    done = run_python(APP, "+a=4", HERE, CALLBACK)
+    assert f"open at first: {run_python.home / 'out of main'}\n" in done.stdout
+
+
+def test_the_callback_records_a_completed_run(run_python):
+    done = run_python(APP, "+a=4", HERE, CALLBACK)
+    assert done.returncode == 0, done.stderr
+    run_dir = run_python.home / "out of main"
+    status = read_status(run_dir)
+    assert status.state is State.COMPLETED
+    assert status.error is None
+    assert status.overrides == ("+a=4",)
+    assert status.job is None
+    assert status.attempt == 1
+    assert status.host == socket.gethostname()
+    assert status.pid == pd.read_csv(run_dir / "progress.csv")["pid"][0]
+    assert status.started < status.ended
+    assert status.command[0] == sys.executable
+    assert status.command[1:3] == ("train.py", "+a=4")
+    assert logged(run_dir) == [4, 40]
+
+
+def test_the_callback_records_running_while_the_job_runs(run_python):
+    then = "+then='print(open(\"out of main/.exptools/status.json\").read())'"
+    done = run_python(APP, "+a=4", HERE, CALLBACK, then)
+    assert '"state": "running"' in done.stdout
+
+
+def test_the_callback_records_a_failure_by_the_exceptions_last_line(run_python):
+    done = run_python(APP, "+a=4", HERE, CALLBACK, "+then='raise ValueError(\"bad lr\")'")
+    assert done.returncode == 1
+    status = read_status(run_python.home / "out of main")
+    assert (status.state, status.error) == (State.FAILED, "ValueError: bad lr")
+    assert logged(run_python.home / "out of main") == [4, 40]
+
+
+@pytest.mark.parametrize(
+    ("then", "state"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", State.INTERRUPTED),
+        ("sys.exit(3)", State.FAILED),
+        ("os.kill(os.getpid(), signal.SIGKILL)", State.KILLED),
+    ],
+)
+def test_the_end_is_known_also_where_the_job_does_not_return(run_python, then, state):
+    done = run_python(APP, "+a=4", HERE, CALLBACK, f"+then='{then}'")
+    assert done.returncode != 0
+    run_dir = run_python.home / "out of main"
+    assert read_status(run_dir).observed is state
+    assert logged(run_dir) == ([4] if state is State.KILLED else [4, 40])
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
+    then = "+then='assert cfg.a != 2, \"two is bad\"'"
+    run_python(APP, *SWEEP, CALLBACK, f"hydra/launcher={launcher}", then)
+    runs = [run_python.home / "sweep" / str(n) for n in range(3)]
+    assert [logged(run) for run in runs] == [[1, 10], [2, 20], [3, 30]]
+    statuses = [read_status(run) for run in runs]
+    assert [status.state for status in statuses] == [
+        State.COMPLETED,
+        State.FAILED,
+        State.COMPLETED,
+    ]
+    assert [status.job for status in statuses] == [0, 1, 2]
+    assert statuses[1].error == "AssertionError: two is bad"
+    assert [status.overrides[0] for status in statuses] == ["+a=1", "+a=2", "+a=3"]
+
+
+def test_where_the_scheduler_keeps_the_status_the_callback_writes_none(run_python):
+    run_python(APP, "+a=4", HERE, CALLBACK, EXPTOOLS_STATUS_WRITER="scheduler")
+    assert read_status(run_python.home / "out of main") is None
+    assert logged(run_python.home / "out of main") == [4, 40]
+
+
+def test_a_second_run_in_the_same_directory_is_a_second_attempt(run_python):
+    for value in (4, 5):
+        run_python(APP, f"+a={value}", HERE, CALLBACK)
+    run_dir = run_python.home / "out of main"
+    assert read_status(run_dir).attempt == 2
+    assert logged(run_dir) == [5, 50]
+    assert pd.read_csv(run_dir / "progress.1.csv")["a"].tolist() == [4, 40]
+
+
+def test_what_cannot_be_opened_fails_in_the_jobs_first_log_call(run_python):
+    run_dir = run_python.home / "out of main"
+    (run_dir / ".progress.csv.rewrite").mkdir(parents=True)
+    done = run_python(APP, "+a=4", HERE, CALLBACK)
+    assert done.returncode == 1
+    status = read_status(run_dir)
+    assert status.state is State.FAILED
+    assert "LoggingError" in status.error
+    assert "logger.log_scalars" in done.stderr
+
+
+@pytest.mark.parametrize("end", ["sys.exit()", "1 / 0"])
+def test_a_forked_child_that_ends_does_not_end_its_parents_run(run_python, end):
+    then = f"+then='os.fork() or {end}; os.wait(); exec(cfg.look)'"
+    look = "+look='print(open(\"out of main/.exptools/status.json\").read())'"
+    done = run_python(APP, "+a=4", HERE, CALLBACK, then, look)
+    assert '"state": "running"' in done.stdout, done.stderr
+    assert read_status(run_python.home / "out of main").state is State.COMPLETED
+
+
+def test_a_last_row_that_is_lost_makes_the_run_a_failure(run_python):
+    then = "+then='os.remove(\"out of main/progress.csv\")'"
+    run_python(APP, "+a=4", HERE, CALLBACK, then)
+    status = read_status(run_python.home / "out of main")
+    assert status.state is State.FAILED
+    assert status.error.startswith("LoggingError")
+
+
+def test_the_commit_of_the_code_is_recorded(run_python):
+    def git(*arguments):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+        done = subprocess.run(
+            command, cwd=run_python.home, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init")
+    git("commit", "--allow-empty", "--message", "first")
+    elsewhere = run_python.home.parent / "not in the repository"
+    run_python(APP, "+a=4", f"hydra.run.dir={elsewhere}", "hydra.job.chdir=true", CALLBACK)
+    status = read_status(elsewhere)
+    assert status.git == {"commit": git("rev-parse", "HEAD"), "dirty": False}

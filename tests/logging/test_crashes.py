@@ -1,0 +1,89 @@
+"""What stands on disk after the process was killed or the disk was full."""
+
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+KILLED = """
+import os, signal, sys
+from exptools import logger
+
+logger.open(sys.argv[1])
+for step in range(500):
+    logger.log_scalars({"a": step, f"late/{step // 100}": 0.5}, step)
+    logger.dump()
+    print("dumped", step, flush=True)
+logger.log_scalar("a", -1)
+sys.stdin.read()
+"""
+
+
+def test_no_dumped_row_is_lost_when_the_process_is_killed(tmp_path, read_events):
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        next(line for line in process.stdout if line == "dumped 317\n")
+        process.kill()
+        said_after = process.stdout.readlines()
+    assert process.returncode == -signal.SIGKILL
+    dumped = 318 + sum(line.endswith("\n") for line in said_after)
+    steps = pd.read_csv(tmp_path / "progress.csv")["a"].tolist()
+    assert steps == list(range(len(steps)))
+    assert len(steps) in (dumped, dumped + 1)
+    assert len(read_events(tmp_path)["a"]) in (dumped, dumped + 1)
+
+
+FULL_DISK = """
+import resource, sys
+from exptools import logger
+
+logger.open(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    for step in range(1000):
+        logger.log_scalars(SCALARS, step)
+        logger.dump()
+except OSError as error:
+    print(f"{type(error).__name__}: {error}")
+    print(step)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+logger.log_scalar("a", -1)
+logger.dump()
+"""
+LONG_IN_CSV = '{"a": step, "b": 1 / 3, "c": 2 / 3}'
+LONG_IN_EVENTS = '{"a": step, "a long tag that TensorBoard repeats": 0}'
+NEW_COLUMNS = '{"a": step, f"b/{step}": 0.5}'
+
+
+@pytest.mark.parametrize(
+    ("scalars", "full_file"), [(LONG_IN_CSV, "progress.csv"), (LONG_IN_EVENTS, "events.out.")]
+)
+def test_a_full_disk_is_one_clear_error_and_cuts_no_row(
+    run_python, tmp_path, read_events, scalars, full_file
+):
+    for limit in range(4000, 4064, 8):  # the disk ends at several places of a row
+        run_dir = tmp_path / str(limit)
+        done = run_python(FULL_DISK.replace("SCALARS", scalars), str(run_dir), str(limit))
+        message, failed_step = done.stdout.splitlines()
+        assert message.startswith("LoggingError: ")
+        assert "File too large" in message
+        assert f"{run_dir}/{full_file}" in message
+        written = list(range(int(failed_step)))
+        csv_steps = pd.read_csv(run_dir / "progress.csv")["a"].tolist()
+        event_steps = [value for _, value in read_events(run_dir)["a"]]
+        # The CSV row of the failed step is there if it was the event that did not fit.
+        in_csv = written if full_file == "progress.csv" else [*written, len(written)]
+        assert csv_steps == [*in_csv, -1]
+        assert event_steps == [*written, -1]
+
+
+def test_a_column_that_no_longer_fits_leaves_the_file_readable(run_python, tmp_path):
+    done = run_python(FULL_DISK.replace("SCALARS", NEW_COLUMNS), str(tmp_path / "run"), "4000")
+    message, failed_step = done.stdout.splitlines()
+    assert "File too large" in message
+    steps = pd.read_csv(tmp_path / "run" / "progress.csv")["a"].tolist()
+    assert steps == [*range(int(failed_step)), -1]
+    assert not list((tmp_path / "run").glob(".progress*"))
