@@ -1,0 +1,79 @@
+"""What the README tells people to type is typed here; what it lists is what there is."""
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from exptools.launching.slots import Request
+from exptools.logging.run_logger import Logger
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
+    (command,) = set(re.findall(r"\.venv/bin/python (train\.py -m \S.*)$", README, re.MULTILINE))
+    quick = ["epochs=2", f"hydra.sweep.dir={tmp_path}/sweep"]
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command), *quick],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("sweep/*/progress.csv"))) == 9
+
+
+def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("steps: 3\n")
+    (tmp_path / "app.py").write_text(code.replace("loss = ...", "loss = 1 / (step + 1)"))
+    command = [sys.executable, "app.py", "hydra.run.dir=run"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
+    assert rows[0] == "step,wall_time,train/loss"
+    assert len(rows) == 4
+
+
+def test_the_readmes_defaults_list_is_one_that_hydra_takes(tmp_path: Path) -> None:
+    (defaults,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "config.yaml").write_text(defaults)
+    (tmp_path / "app.py").write_text(
+        "import hydra\n"
+        '@hydra.main(version_base="1.3", config_path=".", config_name="config")\n'
+        "def main(cfg): pass\n"
+        "main()\n"
+    )
+    command = [sys.executable, "app.py", "-m", "+x=1", "hydra.sweep.dir=out"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert (tmp_path / "out" / "0" / ".exptools" / "status.json").exists()
+
+
+def test_every_launcher_option_is_documented() -> None:
+    documented = re.findall(r"`hydra\.launcher\.(\w+)`", README)
+    assert documented == [field.name for field in fields(Request)]
+
+
+def test_every_logger_method_is_documented() -> None:
+    methods = {name for name, value in vars(Logger).items() if callable(value) and name[0] != "_"}
+    assert set(re.findall(r"logger\.(\w+)\(", README)) == methods
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (document.parent / target).exists()]
+    assert missing == []
+
+
+def test_ci_calls_the_readmes_tests_command() -> None:
+    (script,) = re.findall(r"&& python3 (\.ci/\S+)$", README, re.MULTILINE)
+    assert Path(script).name in (ROOT / ".ci" / "run").read_text()
