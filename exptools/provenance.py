@@ -28,7 +28,12 @@ def command_line() -> tuple[str, ...]:
 def _git(directory: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments], check=False, cwd=directory, capture_output=True, text=True, timeout=10
+            ["git", *arguments],
+            check=False,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

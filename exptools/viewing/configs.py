@@ -1,0 +1,174 @@
+"""Configs side by side: what differs between runs, and what to group runs by."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exptools.viewing.runs import Run, natural_key
+
+FEW_VALUES = 12  # more curves than this cannot be told apart
+SEED_NAMES = ("seed", "random_state")
+
+
+class Missing:
+    """The value of a key that a run's config does not have."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share one value of the key by which they are grouped."""
+
+    label: str
+    runs: tuple[Run, ...]
+
+
+def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a nested config as (dotted key, value).
+
+    Lists and empty mappings are leaves. A dot that belongs to a key is written ``\\.``, as in
+    Hydra's overrides.
+    """
+    for key, value in config.items():
+        name = prefix + str(key).replace(".", "\\.")
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def identity(value: Any) -> tuple[Any, ...]:
+    """A hashable stand-in that is equal for equal values and keeps types apart.
+
+    1 and 1.0 are one number; True, 1 and "1" are three values; NaN equals itself.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return ("number", "nan" if math.isnan(value) else value)
+    if isinstance(value, (list, tuple)):
+        return ("list", *map(identity, value))
+    if isinstance(value, Mapping):
+        items = ((str(key), identity(item)) for key, item in value.items())
+        return ("mapping", *sorted(items, key=lambda item: item[0]))
+    return (type(value).__name__, repr(value))
+
+
+def varying(runs: Sequence[Run]) -> list[str]:
+    """The keys whose values differ between runs, in the order in which the configs have them."""
+    keys = dict.fromkeys(key for run in runs for key in run.config)
+    return [key for key in keys if _distinct(runs, key) > 1]
+
+
+def is_seed(key: str) -> bool:
+    """Whether a key names a random seed, judged by its last segment."""
+    last = _segments(key)[-1].lower()
+    return last in SEED_NAMES or last.endswith("_seed")
+
+
+def seed_key(runs: Sequence[Run]) -> str | None:
+    """The key that holds the seed, None where no run has one; one that differs comes first."""
+    keys = dict.fromkeys(key for run in runs for key in run.config if is_seed(key))
+    return max(keys, key=lambda key: _distinct(runs, key) > 1, default=None)
+
+
+def default_group_key(runs: Sequence[Run]) -> str | None:
+    """The differing key by which runs are best grouped, None where nothing differs.
+
+    A key that was swept, that all runs have, and that several runs share a value of makes the
+    better groups; among equals the config's order decides. The seed is only taken when nothing
+    else differs.
+    """
+    swept = {
+        override.lstrip("+~").partition("=")[0]
+        for run in runs
+        if run.status
+        for override in run.status.overrides
+    }
+
+    def drawbacks(key: str) -> tuple[bool, ...]:
+        distinct = _distinct(runs, key)
+        return (
+            is_seed(key),
+            distinct == len(runs),
+            distinct > FEW_VALUES,
+            key not in swept,
+            any(key not in run.config for run in runs),
+        )
+
+    return min(varying(runs), key=drawbacks, default=None)
+
+
+def groups(runs: Sequence[Run], key: str | None) -> list[Group]:
+    """Runs grouped by their value of ``key``, ordered by value; without a key each by itself."""
+    if key is None:
+        return [Group(run.name, (run,)) for run in runs]
+    members: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        members.setdefault(identity(run.config.get(key, MISSING)), []).append(run)
+    ordered = sorted(members.values(), key=lambda same: _order(same[0].config.get(key, MISSING)))
+    return [Group(display(same[0].config.get(key, MISSING)), tuple(same)) for same in ordered]
+
+
+def display(value: Any) -> str:
+    """A value as a person reads it; a text that would pass for another type stands in quotes."""
+    if value is MISSING:
+        return "—"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if _passes_for_typed(value) else value
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(display, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {display(item)}' for key, item in value.items())}}}"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """For each key its shortest ending that no other of the keys has."""
+    endings = {key: _endings(key) for key in keys}
+    owners: dict[str, int] = {}
+    for ending in (ending for found in endings.values() for ending in found):
+        owners[ending] = owners.get(ending, 0) + 1
+    return {
+        key: next((ending for ending in found if owners[ending] == 1), key)
+        for key, found in endings.items()
+    }
+
+
+def _distinct(runs: Sequence[Run], key: str) -> int:
+    return len({identity(run.config.get(key, MISSING)) for run in runs})
+
+
+def _segments(key: str) -> list[str]:
+    return re.split(r"(?<!\\)\.", key)
+
+
+def _endings(key: str) -> list[str]:
+    segments = _segments(key)
+    return [".".join(segments[start:]) for start in range(len(segments) - 1, -1, -1)]
+
+
+def _order(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
+        return (0, value)
+    return (2,) if value is MISSING else (1, natural_key(display(value)))
+
+
+def _passes_for_typed(text: str) -> bool:
+    if text.strip().lower() in ("", "true", "false", "null", "none", "~", "—"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

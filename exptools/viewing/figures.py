@@ -1,0 +1,230 @@
+"""Draw curves: plain dicts in Plotly's format, so that nothing here needs Plotly itself."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.curves import Curve, Floats, final_value
+
+MAX_POINTS = 1000  # a line; the screen has no more
+LEGEND_CHARACTERS = 30
+DASHES = ("solid", "dash", "dot", "dashdot")  # each time the colours have run out
+
+FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colours of a figure; the lines' stay apart for colour-blind eyes, too."""
+
+    lines: tuple[str, ...]
+    background: str  # of the page behind the figure
+    text: str
+    muted: str
+    grid: str
+
+
+LIGHT = Look(
+    lines=("#2b62d1", "#d9580a", "#159a8c", "#571a4f", "#a83279", "#7a4a00"),
+    background="#ffffff",
+    text="#1c2230",
+    muted="#667085",
+    grid="#eceef2",
+)
+DARK = Look(
+    lines=("#6f9dff", "#ff9248", "#5fdcc4", "#d6457f", "#f3e9a6", "#c9b3ff"),
+    background="#171a21",
+    text="#e8eaf0",
+    muted="#98a1b3",
+    grid="#262b36",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve with what it needs to be drawn."""
+
+    label: str  # as found in the runs; escaped when it is drawn
+    curve: Curve
+    style: int  # its place among all groups: it keeps its colour when others are hidden
+
+
+def figure(lines: Sequence[Line], metric: str, legend: str, look: Look = LIGHT) -> dict[str, Any]:
+    """A figure with a line for each curve's mean and a band of one standard deviation around it.
+
+    The legend is ordered as the lines end: the highest first. A line has at most
+    ``MAX_POINTS`` points: evenly picked rows, the first and the last among them, so a spike
+    or a gap of one point may be left out of a longer one.
+
+    Args:
+        lines: what to draw.
+        metric: the metric shown; a zoom is kept until another one is.
+        legend: what the labels are values of.
+        look: the colours.
+    """
+    thin = [Line(line.label, _thinned(line.curve), line.style) for line in lines]
+    ordered = sorted(thin, key=_from_the_top)
+    bands = [_band(line, look) for line in ordered if (line.curve.n > 1).any()]
+    means = [_mean(line, look) for line in ordered]
+    return {"data": bands + means, "layout": _layout(metric, legend, len(lines), look)}
+
+
+def _from_the_top(line: Line) -> tuple[bool, float]:
+    value = final_value(line.curve)
+    return bool(np.isnan(value)), -value
+
+
+def _thinned(curve: Curve) -> Curve:
+    if len(curve.x) <= MAX_POINTS:
+        return curve
+    rows = np.linspace(0, len(curve.x) - 1, MAX_POINTS).round().astype(np.int64)
+    return Curve(curve.x[rows], curve.mean[rows], curve.std[rows], curve.n[rows])
+
+
+def _mean(line: Line, look: Look) -> dict[str, Any]:
+    curve = line.curve
+    alone = _isolated(curve.mean)
+    color, dash = _style(line, look)
+    return {
+        "type": "scatter",
+        "uid": f"mean{_name_for_css(line.label)}",
+        "name": _legend_text(line.label),
+        "legendgroup": _name_for_css(line.label),
+        "showlegend": True,
+        "x": _packed(curve.x),
+        "y": _packed(curve.mean),
+        "customdata": _spread_texts(curve),
+        "hovertemplate": "%{y:.5~g}%{customdata}",
+        "mode": "lines+markers" if alone.any() else "lines",
+        "marker": {"size": np.where(alone, 7, 0).tolist(), "color": color, "opacity": 1},
+        "line": {"color": color, "width": 2.2, "dash": dash},
+    }
+
+
+def _band(line: Line, look: Look) -> dict[str, Any]:
+    color, _ = _style(line, look)
+    x, y = _outline(line.curve)
+    return {
+        "type": "scatter",
+        "uid": f"band{_name_for_css(line.label)}",
+        "legendgroup": _name_for_css(line.label),
+        "showlegend": False,
+        "x": _packed(x),
+        "y": _packed(y),
+        "mode": "lines",
+        "line": {"width": 0},
+        "fill": "toself",
+        "fillcolor": _translucent(color, 0.16),
+        "hoverinfo": "skip",
+    }
+
+
+def _spread_texts(curve: Curve) -> list[str]:
+    """What the hover says behind each mean; nothing where every point is one run's."""
+    if not (curve.n > 1).any():
+        return [""] * len(curve.x)
+    return [
+        f" ± {std:.3g} (n = {n})" if n > 1 else f" (n = {n})"
+        for std, n in zip(curve.std.tolist(), curve.n.tolist(), strict=True)
+    ]
+
+
+def _outline(curve: Curve) -> tuple[Floats, Floats]:
+    """The corners of mean ± std where there is a deviation: a polygon for each stretch of it."""
+    known = np.flatnonzero(curve.n > 1)
+    stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    gap = np.array([np.nan])
+    xs, ys = [], []
+    for rows in stretches:
+        x, mean, std = curve.x[rows], curve.mean[rows], curve.std[rows]
+        xs += [x, x[::-1], gap]
+        ys += [mean + std, (mean - std)[::-1], gap]
+    return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
+
+
+def _isolated(mean: Floats) -> NDArray[np.bool_]:
+    """Points without a neighbour: no line passes through them, so they need a marker."""
+    known = np.concatenate([[False], np.isfinite(mean), [False]])
+    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    return alone
+
+
+def _style(line: Line, look: Look) -> tuple[str, str]:
+    cycle, place = divmod(line.style, len(look.lines))
+    return look.lines[place], DASHES[cycle % len(DASHES)]
+
+
+def _layout(metric: str, legend: str, lines: int, look: Look) -> dict[str, Any]:
+    axis = {
+        "showline": False,
+        "zeroline": False,
+        "gridcolor": look.grid,
+        "tickfont": {"color": look.muted, "size": 12},
+        "automargin": True,
+    }
+    step = {"text": "step", "font": {"size": 12, "color": look.muted}, "standoff": 8}
+    spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
+    return {
+        "font": {"family": FONT, "color": look.text, "size": 13},
+        "paper_bgcolor": look.background,
+        "plot_bgcolor": look.background,
+        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.text},
+        "hovermode": "x unified",
+        "hoverlabel": {
+            "bgcolor": look.background,
+            "bordercolor": look.grid,
+            "font": {"color": look.text, "size": 12, "family": FONT},
+            "namelength": LEGEND_CHARACTERS,
+        },
+        "xaxis": axis
+        | {"showgrid": False, "title": step, "ticks": "outside", "tickcolor": look.grid}
+        | {"unifiedhovertitle": {"text": "step %{x:,}"}, "hoverformat": ",", "uirevision": "x"}
+        | {"showspikes": True, "spikecolor": look.muted, **spike},
+        "yaxis": axis
+        | {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # room for the labels
+        | {"nticks": 7, "uirevision": metric},
+        "showlegend": lines > 1,
+        "legend": {
+            "title": {"text": _legend_text(legend), "font": {"color": look.muted, "size": 12}},
+            "font": {"color": look.text, "size": 12},
+            "bgcolor": "rgba(0,0,0,0)",
+            "x": 1.01,
+            "y": 1,
+            "itemwidth": 30,
+            "tracegroupgap": 2,
+            "uirevision": legend,
+        },
+    }
+
+
+def _legend_text(text: str) -> str:
+    """One short line, with nothing in it that Plotly would take for markup."""
+    text = " ".join(text.split())
+    if len(text) > LEGEND_CHARACTERS:
+        half = LEGEND_CHARACTERS // 2
+        text = f"{text[: half - 1]}…{text[-half:]}"
+    return html.escape(text, quote=False)  # Plotly knows no &quot;
+
+
+def _name_for_css(label: str) -> str:
+    """The label in letters that Plotly can put into a CSS selector, as it does with these names."""
+    return label.encode(errors="surrogatepass").hex()
+
+
+def _translucent(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _packed(values: Floats) -> dict[str, str]:
+    """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap."""
+    little_endian = np.ascontiguousarray(values, "<f8")
+    return {"dtype": "f8", "bdata": base64.b64encode(little_endian.tobytes()).decode()}

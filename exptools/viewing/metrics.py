@@ -1,0 +1,44 @@
+"""Which metric to show first: the one that tells how good a run is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# Words of a metric's name, the most telling kind first.
+_SCORE = {
+    *("reward", "rewards", "rew", "return", "returns", "ret", "success", "score", "win", "solved"),
+    *("accuracy", "acc", "top1", "f1", "auc", "auroc", "map", "iou", "bleu", "psnr"),
+}
+_LOSS = {
+    *("loss", "losses", "error", "err", "nll", "elbo", "perplexity", "ppl"),
+    *("mse", "mae", "rmse", "cost", "regret", "bpc", "wer"),
+}
+_CLOCK = {
+    *("time", "seconds", "minutes", "hours", "fps", "sps", "iteration", "iterations", "iter"),
+    *("epoch", "step", "steps", "timesteps", "lr", "memory", "gpu", "cpu"),
+}
+_SIDE = {"std", "stddev", "var", "min", "max", "median", "len", "length", "norm", "grad"}
+_HELD_OUT = {"test", "eval", "evaluation", "valid", "validation", "val", "dev"}
+
+
+def default_metric(metrics: Sequence[str]) -> str | None:
+    """The metric to show at first sight, None where there is none.
+
+    Rewards, accuracies and the like come before losses, these before the rest, and clocks last;
+    then a mean before its spread, held-out data before training data, and the order given.
+    """
+    return min(metrics, key=_rank, default=None)
+
+
+def _rank(metric: str) -> tuple[int, bool, int]:
+    words = set(_words(metric))
+    clock, score, loss = bool(words & _CLOCK), bool(words & _SCORE), bool(words & _LOSS)
+    kind = 3 if clock else 0 if score and not loss else 1 if loss else 2
+    split = 0 if words & _HELD_OUT else 1 if "train" in words or "training" in words else 2
+    return kind, bool(words & _SIDE), split
+
+
+def _words(metric: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", metric)
+    return re.findall(r"[a-z]+[0-9]?", spaced.lower())

@@ -1,0 +1,44 @@
+"""What the viewer knows of a run, whichever format it was read from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exptools.rundir import State, Status
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in a run's files that could not be read as it stands."""
+
+    file: Path
+    line: int | None  # the first line is 1; None where the fault is not in one line
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, without its curves, which are read when they are drawn."""
+
+    directory: Path
+    name: str  # relative to the root that it was found in; unique in an index
+    sweep: str | None  # the multirun directory's name, None outside a sweep
+    config: Mapping[str, Any]  # dotted key → value as written; read-only
+    status: Status | None  # None where nothing wrote a status
+    state: State | None  # as observed when it was read: a vanished process is "killed"
+    faults: tuple[Fault, ...] = ()
+
+
+def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
+    parts = re.split(r"([0-9]+)", text)
+    key = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+    return key, text  # the text itself tells "01" from "1"

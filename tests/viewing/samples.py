@@ -1,0 +1,85 @@
+"""Run directories as exptools writes them, made by hand for the viewer's tests."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exptools.rundir import (
+    HYDRA_CONFIG,
+    PROGRESS_CSV,
+    SWEEP_FILE,
+    State,
+    Status,
+    write_atomic,
+    write_status,
+)
+from exptools.viewing.index import Index
+from exptools.viewing.runs import Run
+
+LEARNING_RATES = (0.001, 0.01, 0.1)
+SEEDS = (0, 1, 2)
+
+
+def csv_text(columns: Mapping[str, Sequence[Any]], first_step: int = 0) -> str:
+    """progress.csv of some tags, a row a step; None is an empty cell."""
+    rows = [["step", "wall_time", *columns]]
+    for row, values in enumerate(zip(*columns.values(), strict=True)):
+        cells = ["" if value is None else repr(value) for value in values]
+        rows.append([str(first_step + row), repr(1.7e9 + row), *cells])
+    return "".join(",".join(cells) + "\n" for cells in rows)
+
+
+def write_run(
+    directory: Path,
+    config: Mapping[str, Any] | str,
+    progress: Mapping[str, Sequence[Any]] | str | None = None,
+    state: State | None = State.COMPLETED,
+    **status: Any,
+) -> Path:
+    """A run on disk; config and progress as values, or as the files' very text."""
+    text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
+    write_atomic(directory / HYDRA_CONFIG, text.encode())
+    if progress is not None:
+        text = progress if isinstance(progress, str) else csv_text(progress)
+        write_atomic(directory / PROGRESS_CSV, text.encode())
+    if state is not None:
+        write_status(directory, Status(state=state, **status))
+    return directory
+
+
+def write_sweep(root: Path, steps: int = 30) -> Path:
+    """Three learning rates with three seeds each, whose curves are known: see ``curve``."""
+    jobs = [(lr, seed) for lr in LEARNING_RATES for seed in SEEDS]
+    for job, (lr, seed) in enumerate(jobs):
+        config = {"optim": {"lr": lr, "name": "adam"}, "seed": seed, "epochs": steps}
+        overrides = (f"optim.lr={lr}", f"seed={seed}")
+        progress = {
+            "train/loss": [2 / (1 + step * lr * 10) + 0.02 * seed for step in range(steps)],
+            "test/accuracy": [curve(lr, seed, step) for step in range(steps)],
+        }
+        write_run(root / str(job), config, progress, job=job, overrides=overrides)
+    write_atomic(root / SWEEP_FILE, b"{}\n")
+    return root
+
+
+def curve(lr: float, seed: int, step: int) -> float:
+    """test/accuracy of ``write_sweep``; the seeds lie 0.03 apart, so their deviation is 0.03."""
+    wobble = 0.012 * math.sin(step / 2 + seed)
+    best = {0.001: 0.55, 0.01: 0.9, 0.1: 0.7}[lr]
+    return best * (1 - math.exp(-step / 8)) + 0.03 * (seed - 1) + wobble
+
+
+def indexed(*roots: Path) -> Index:
+    """An index that has looked."""
+    index = Index(roots)
+    index.refresh()
+    return index
+
+
+def run_with(name: str = "0", **config: Any) -> Run:
+    """A run that is nowhere on disk; ``__`` in a key stands for a dot."""
+    dotted = {key.replace("__", "."): value for key, value in config.items()}
+    return Run(Path("/nowhere") / name, name, None, dotted, None, None)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from exptools.viewing.curves import aggregate, final_value
+
+NAN = float("nan")
+
+
+def series(*points: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    x, y = zip(*points, strict=True) if points else ((), ())
+    return np.array(x, float), np.array(y, float)
+
+
+def check(curve, x, mean, std, n) -> None:
+    np.testing.assert_allclose(curve.x, x)
+    np.testing.assert_allclose(curve.mean, mean)
+    np.testing.assert_allclose(curve.std, std, atol=1e-12)
+    np.testing.assert_array_equal(curve.n, n)
+
+
+def test_mean_and_sample_deviation_are_taken_over_the_runs():
+    runs = [series((0, 1), (1, 10)), series((0, 2), (1, 20)), series((0, 6), (1, 30))]
+    check(aggregate(runs), [0, 1], [3, 20], [np.sqrt(7), 10], [3, 3])
+
+
+def test_one_run_is_its_own_mean_without_a_deviation():
+    check(aggregate([series((0, 1), (5, 2))]), [0, 5], [1, 2], [0, 0], [1, 1])
+
+
+def test_runs_are_aligned_by_x_and_not_by_row():
+    runs = [series((0, 0), (10, 10)), series((0, 0), (5, 5), (10, 10))]
+    check(aggregate(runs), [0, 5, 10], [0, 5, 10], [0, 0, 0], [2, 2, 2])
+
+
+def test_a_run_counts_up_to_its_end_and_not_beyond_it():
+    runs = [series((0, 0), (1, 0), (2, 0)), series((1, 4), (2, 4), (3, 4), (4, 4))]
+    check(
+        aggregate(runs), [0, 1, 2, 3, 4], [0, 2, 2, 4, 4], [0, 8**0.5, 8**0.5, 0, 0],
+        [1, 2, 2, 1, 1],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf"), float("-inf")])
+def test_a_value_that_is_no_finite_number_is_a_gap_of_its_run_alone(value):
+    gappy = series((0, 1), (1, value), (2, 1))
+    full = series((0, 3), (0.5, 3), (1, 3), (2, 3))
+    check(aggregate([gappy, full]), [0, 0.5, 1, 2], [2, 3, 3, 2], [2**0.5, 0, 0, 2**0.5],
+          [2, 1, 1, 2])  # fmt: skip
+    check(aggregate([gappy]), [0, 1, 2], [1, NAN, 1], [0, 0, 0], [1, 0, 1])
+
+
+def test_between_runs_that_do_not_meet_there_is_a_gap():
+    curve = aggregate([series((0, 1), (1, 1)), series((3, 5), (4, 5))])
+    check(curve, [0, 1, 2, 3, 4], [1, 1, NAN, 5, 5], [0] * 5, [1, 1, 0, 1, 1])
+
+
+def test_points_may_come_in_any_order_and_the_last_of_one_x_counts():
+    check(aggregate([series((2, 5), (0, 1), (2, 7), (NAN, 9))]), [0, 2], [1, 7], [0, 0], [1, 1])
+
+
+def test_runs_without_points_do_not_count():
+    check(aggregate([series(), series((0, 1))]), [0], [1], [0], [1])
+    assert len(aggregate([]).x) == len(aggregate([series()]).x) == 0
+
+
+def test_the_deviation_of_large_close_values_is_not_lost():
+    curve = aggregate([series((0, 1e9 + delta)) for delta in (0, 1, 2)])
+    assert curve.std[0] == pytest.approx(1)
+
+
+def test_the_final_value_is_the_last_that_is_a_number():
+    assert final_value(aggregate([series((0, 1), (1, 2), (2, NAN))])) == 2
+    assert np.isnan(final_value(aggregate([])))

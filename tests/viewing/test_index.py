@@ -1,0 +1,156 @@
+import os
+import threading
+
+import pytest
+
+from exptools.rundir import PROGRESS_CSV, State, Status, process_start, write_status
+from exptools.viewing import index as index_module
+from exptools.viewing.index import Index
+from tests.viewing.samples import csv_text, indexed, write_run
+
+
+def names(index: Index) -> list[str]:
+    return [run.name for run in index.snapshot.runs]
+
+
+def test_runs_are_found_at_any_depth_and_in_the_order_of_their_numbers(tmp_path):
+    for name in ("sweep/10", "sweep/2", "sweep/1", "a/b/c/d", "sweep/01"):
+        write_run(tmp_path / name, {})
+    (tmp_path / "not a run").mkdir()
+    assert names(indexed(tmp_path)) == ["a/b/c/d", "sweep/01", "sweep/1", "sweep/2", "sweep/10"]
+
+
+def test_a_run_is_not_searched_for_runs(tmp_path):
+    write_run(tmp_path / "0", {})
+    write_run(tmp_path / "0" / "checkpoints" / "copy", {})
+    assert names(indexed(tmp_path)) == ["0"]
+
+
+def test_a_root_may_be_a_run_itself_and_roots_may_overlap(tmp_path):
+    run = write_run(tmp_path / "out" / "0", {})
+    assert names(indexed(run)) == ["0"]
+    assert names(indexed(tmp_path / "out", run, tmp_path / "out")) == ["0"]
+
+
+def test_runs_of_two_roots_keep_their_names_apart(tmp_path):
+    write_run(tmp_path / "a" / "0", {})
+    write_run(tmp_path / "b" / "0", {})
+    assert names(indexed(tmp_path / "a", tmp_path / "b")) == ["a/0", "b/0"]
+
+
+def test_links_neither_loop_nor_double_a_run_nor_rename_it(tmp_path):
+    write_run(tmp_path / "z" / "deep" / "0", {})
+    (tmp_path / "a-link").symlink_to(tmp_path / "z" / "deep" / "0")
+    (tmp_path / "z" / "loop").symlink_to(tmp_path)
+    elsewhere = write_run(tmp_path.parent / f"{tmp_path.name}-elsewhere" / "1", {})
+    (tmp_path / "linked").symlink_to(elsewhere)
+    assert names(indexed(tmp_path)) == ["linked", "z/deep/0"]
+
+
+def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp_path, monkeypatch):
+    write_run(tmp_path / "open" / "0", {})
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def guarded(path):  # permissions do not keep root out
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(index_module.os, "scandir", guarded)
+    index = indexed(tmp_path)
+    assert names(index) == ["open/0"]
+    assert [str(fault) for fault in index.snapshot.faults] == [
+        f"{tmp_path / 'closed'}: cannot be searched: Permission denied"
+    ]
+
+
+def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path):
+    write_run(tmp_path / "0", {"lr": float("nan")}, csv_text({"x": [1.0]}))
+    index = indexed(tmp_path)
+    before, progress = index.snapshot, index.progress(index.snapshot.runs[0])
+    assert index.refresh() is False
+    assert index.snapshot is before
+    assert index.progress(index.snapshot.runs[0]) is progress
+
+
+def change_row(run):
+    with (run / PROGRESS_CSV).open("a") as file:
+        file.write("1,1.0,2.0\n")
+
+
+def change_status(run):
+    write_status(run, Status(state=State.FAILED))
+
+
+def change_config(run):
+    write_run(run, {"lr": 2}, None, state=None)
+
+
+def add_run(run):
+    write_run(run.parent / "1", {})
+
+
+def remove_run(run):
+    run.rename(run.parent.parent / f"{run.parent.name}-gone")
+
+
+@pytest.mark.parametrize("change", [change_row, change_status, change_config, add_run, remove_run])
+def test_every_kind_of_change_is_seen_once(tmp_path, change):
+    run = write_run(tmp_path / "0", {"lr": 1}, csv_text({"x": [1.0]}))
+    index = indexed(tmp_path)
+    version = index.snapshot.version
+    change(run)
+    assert index.refresh() is True
+    assert index.snapshot.version > version
+    assert index.refresh() is False
+
+
+def test_what_has_changed_is_what_is_shown(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, csv_text({"x": [1.0]}))
+    index = indexed(tmp_path)
+    change_row(run)
+    change_status(run)
+    add_run(run)
+    index.refresh()
+    first = index.snapshot.runs[0]
+    assert names(index) == ["0", "1"]
+    assert first.state is State.FAILED
+    assert index.progress(first).series("x")[1].tolist() == [1, 2]
+    remove_run(run)
+    index.refresh()
+    assert names(index) == ["1"]
+
+
+def test_a_run_whose_process_goes_is_seen_to_be_killed_though_no_file_changes(
+    tmp_path, monkeypatch
+):
+    me = {"pid": os.getpid(), "pid_start": process_start(os.getpid())}
+    write_run(tmp_path / "0", {}, state=State.RUNNING, **me)
+    index = indexed(tmp_path)
+    assert index.snapshot.runs[0].state is State.RUNNING
+    monkeypatch.setattr("exptools.rundir.process_start", lambda pid: None)
+    assert index.refresh() is True
+    assert index.snapshot.runs[0].state is State.KILLED
+
+
+def test_threads_may_refresh_and_read_at_once(tmp_path):
+    for job in range(20):
+        write_run(tmp_path / str(job), {"lr": job}, csv_text({"x": [1.0, 2.0]}))
+    index, lengths, errors = indexed(tmp_path), [], []
+
+    def use():
+        try:
+            for _ in range(10):
+                index.refresh()
+                lengths.extend(len(index.progress(run).frame) for run in index.snapshot.runs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test should show it
+            errors.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert lengths == [2] * (20 * 10 * 6)

@@ -1,0 +1,24 @@
+import pytest
+
+from exptools.viewing.metrics import default_metric
+
+
+@pytest.mark.parametrize(
+    ("metrics", "first"),
+    [
+        (["alpha", "train/loss", "zeta/reward"], "zeta/reward"),
+        (["a", "b", "train/loss"], "train/loss"),
+        (["train/accuracy", "test/accuracy"], "test/accuracy"),
+        (["train/acc", "val_acc", "val_loss"], "val_acc"),
+        (["eval/loss", "train/return"], "train/return"),
+        (["time/fps", "time/iterations", "rollout/ep_len_mean", "rollout/ep_rew_mean"],
+         "rollout/ep_rew_mean"),
+        (["ReturnStd", "ReturnMax", "ReturnAverage"], "ReturnAverage"),
+        (["time/total", "gpu", "entropy"], "entropy"),
+        (["reward_loss", "success_rate"], "success_rate"),
+        (["replaced", "loss"], "loss"),
+        ([], None),
+    ],
+)  # fmt: skip
+def test_the_metric_that_says_most_comes_first(metrics, first):
+    assert default_metric(metrics) == first

@@ -1,0 +1,113 @@
+import os
+
+import pytest
+from omegaconf import OmegaConf
+
+from exptools.rundir import HYDRA_CONFIG, STATUS_FILE, SWEEP_FILE, State
+from exptools.viewing.configs import flatten
+from exptools.viewing.readers import is_run, parse_config, read_run
+from tests.viewing.samples import write_run
+
+SPELLINGS = (
+    *(
+        "1e-3",
+        "1E5",
+        "-1e3",
+        "+2e-4",
+        "1.5e-3",
+        "1.e3",
+        ".5",
+        ".5e-2",
+        ".5e2",
+        "-.5",
+        "-.5e2",
+        "1_000",
+        "1_0.5",
+        "12e03",
+    ),
+    *("1", "0x1F", "true", "null", "~", "nan", ".nan", "-.inf", "e3", "1e", "1-3", "1e-3x", "."),
+    *("2026-11-22", "2026-11-22 10:00:00", "'1e-3'", "${a.b}", "[1e-3, x]", "...", "abc"),
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_value_is_read_as_hydra_reads_it(spelling):
+    text = f"a:\n  b: 7\nkey: {spelling}\n"
+    ours = dict(parse_config(text))
+    hydras = dict(flatten(OmegaConf.to_container(OmegaConf.create(text))))
+    assert repr(ours) == repr(hydras)
+
+
+def test_1e_minus_3_is_a_number():
+    assert parse_config("lr: 1e-3") == {"lr": 0.001}
+
+
+def test_a_nested_config_becomes_dotted_keys_and_interpolations_stay_as_written():
+    config = parse_config("optim: {lr: 0.1, betas: [0.9, 0.99]}\nname: ${optim.lr}\nempty: {}\n")
+    assert config == {
+        "optim.lr": 0.1,
+        "optim.betas": [0.9, 0.99],
+        "name": "${optim.lr}",
+        "empty": {},
+    }
+
+
+def test_a_path_as_omegaconf_saves_it_does_not_spoil_the_config(tmp_path):
+    text = OmegaConf.to_yaml(OmegaConf.create({"data": tmp_path / "x", "lr": 1}))
+    assert parse_config(text) == {"data": str(tmp_path / "x"), "lr": 1}
+
+
+def test_a_config_cannot_be_changed(tmp_path):
+    run = read_run(write_run(tmp_path / "0", {"lr": 1}))
+    with pytest.raises(TypeError):
+        run.config["lr"] = 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [("a: [1\nb: 2\n", 2, "YAML"), ("- 1\n", None, "mapping"), ("a: &x {b: *x}\n", None, "itself")],
+)
+def test_a_config_that_cannot_be_read_is_a_fault_of_a_run_that_is_still_there(
+    tmp_path, text, line, reason
+):
+    run = read_run(write_run(tmp_path / "0", text))
+    assert (dict(run.config), run.state) == ({}, State.COMPLETED)
+    (fault,) = run.faults
+    assert fault.file == tmp_path / "0" / HYDRA_CONFIG
+    assert fault.line in (line, line and line + 1)
+    assert reason in fault.reason
+
+
+def test_a_broken_status_is_a_fault_and_leaves_the_config(tmp_path):
+    directory = write_run(tmp_path / "0", {"lr": 1})
+    (directory / STATUS_FILE).write_text('{"state": "comple')
+    run = read_run(directory)
+    assert (run.config["lr"], run.status, run.state) == (1, None, None)
+    assert run.faults[0].file == directory / STATUS_FILE
+
+
+def test_a_running_run_whose_process_is_gone_was_killed(tmp_path):
+    directory = write_run(
+        tmp_path / "0", {}, state=State.RUNNING, pid=os.getpid(), pid_start="an earlier boot"
+    )
+    assert read_run(directory).state is State.KILLED
+
+
+@pytest.mark.parametrize("marker", [HYDRA_CONFIG, STATUS_FILE])
+def test_a_config_or_a_status_makes_a_run(tmp_path, marker):
+    (tmp_path / marker).parent.mkdir()
+    assert not is_run(tmp_path)
+    (tmp_path / marker).touch()
+    assert is_run(tmp_path)
+
+
+def test_a_run_is_named_from_its_root_and_knows_its_sweep(tmp_path):
+    run = write_run(tmp_path / "day" / "sweep" / "3", {})
+    (tmp_path / "day" / "sweep" / SWEEP_FILE).touch()
+    assert (read_run(run, tmp_path).name, read_run(run, tmp_path).sweep) == (
+        "day/sweep/3",
+        "day/sweep",
+    )
+    assert read_run(run, run.parent).sweep == "sweep"
+    assert (read_run(run, run).name, read_run(run, run).sweep) == ("3", "sweep")
+    assert read_run(write_run(tmp_path / "single", {}), tmp_path).sweep is None
