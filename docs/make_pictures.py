@@ -29,10 +29,11 @@ BROWSER = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 def main() -> None:
     """Run the README's sweep once and take all pictures of it."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory:
-        outputs = Path(directory) / "outputs"
-        picture_of_terminal(outputs)
-        pictures_of_app(outputs)
+    demo = Path(tempfile.gettempdir()) / "digits"  # the app shows where its runs are
+    shutil.rmtree(demo, ignore_errors=True)
+    picture_of_terminal(demo / "outputs")
+    pictures_of_app(demo / "outputs")
+    shutil.rmtree(demo)
 
 
 def picture_of_terminal(outputs: Path) -> None:
