@@ -49,8 +49,11 @@ def test_a_sweep_of_the_main_job_can_be_read_back_and_seen(
             assert logged == list(rows[tag].astype("float32"))
 
     page = open_viewer(outputs)
-    expect(page.locator(".js-line")).to_have_count(2)
-    expect(page.locator(".js-fill")).to_have_count(2)
+    expect(page.locator("#caption")).to_contain_text("mean of 2 runs with the same lr")
+    expect(page.locator("#curves .legendtext")).to_have_text(["0.001", "0.0001"])
+    bands = [path.get_attribute("d") for path in page.locator("#curves .js-fill").all()]
+    assert len([band for band in bands if band]) == 2
+    expect(page.locator("#counts")).to_have_text("4 finished")
 
 
 def test_a_single_run_of_the_main_job_logs_just_as_well(tmp_path: Path) -> None:
