@@ -9,11 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exptools.launching.stopping import should_stop
     from exptools.logging.run_logger import logger
 
-__all__ = ["logger"]
+__all__ = ["logger", "should_stop"]
 
-_HOMES = {"logger": "exptools.logging.run_logger"}
+_HOMES = {"logger": "exptools.logging.run_logger", "should_stop": "exptools.launching.stopping"}
 
 
 def __getattr__(name: str) -> Any:

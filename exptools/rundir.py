@@ -84,9 +84,15 @@ class Status:
 
     @property
     def observed(self) -> State:
-        """The state as a reader should show it: a running run whose process is gone was killed."""
+        """The state as a reader should show it.
+
+        A running run whose process is gone was killed; a queued one names the scheduler's
+        process, and will never be started when that is gone.
+        """
         if self.state is State.RUNNING and _is_gone(self):
             return State.KILLED
+        if self.state is State.QUEUED and _is_gone(self):
+            return State.INTERRUPTED
         return self.state
 
 

@@ -1,4 +1,4 @@
-"""The process of one job: start it in a slot, wait for its end, stop it and all its descendants."""
+"""A job's process in a fresh interpreter; and how any job's process is watched and stopped."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-import psutil
+from exptools.launching.worker import Order, Task, end_with, prepare_process, run_and_leave
+from exptools.rundir import OUTPUT_LOG
 
-from exptools.launching.slots import Slot
-from exptools.launching.worker import Order
-from exptools.rundir import OUTPUT_LOG, STATUS_WRITER
+if TYPE_CHECKING:
+    import psutil
 
-# Not "-m": with it the worker would be __main__, and be found only if this process's sys.path is
+# Not "-m": with it the module would be __main__, and be found only if this process's sys.path is
 # also a new interpreter's.
-_START = "import sys; sys.path[:] = {path!r}; from exptools.launching.worker import main; main()"
+_START = "import sys; sys.path[:] = {path!r}; from {module} import main; main({argument})"
 
 
 @dataclass(frozen=True)
@@ -35,104 +36,116 @@ class Exit:
         return f"killed by {self.signal}" if self.signal else f"exited with code {self.code}"
 
 
-class JobProcess:
-    """A job's process, in a session of its own so that signals reach it and its children alone."""
+class JobProcess(Protocol):
+    """The process of a job, the leader of a session of its own."""
 
-    def __init__(self, directory: Path, payload: bytes, slot: Slot) -> None:
-        """Start it.
+    @property
+    def pid(self) -> int:
+        """Its id, which is its process group's, too."""
+
+    def wait(self) -> Exit:
+        """Wait for its end; what it left running in its group is killed."""
+
+
+class Starter(Protocol):
+    """A way to start jobs."""
+
+    def start(self, order: Order) -> JobProcess:
+        """Start a job.
 
         Raises:
-            OSError: the log cannot be written or the process cannot be started.
+            OSError: its log cannot be written or the process cannot be started.
         """
-        order = Order(
-            directory=str(directory),
-            cpus=slot.cpus,
-            parent=os.getpid(),
-            argv=tuple(sys.argv),
-            payload=payload,
-        )
-        with tempfile.TemporaryFile() as stdin, open(directory / OUTPUT_LOG, "ab") as log:
-            pickle.dump(order, stdin)
+
+    def close(self) -> None:
+        """Free what the starter holds; no job runs any more."""
+
+
+class FreshStarter:
+    """Starts each job in an interpreter of its own, which imports everything again."""
+
+    def __init__(self, task: bytes) -> None:
+        self._task = task  # a cloudpickled Task
+
+    def start(self, order: Order) -> FreshProcess:
+        """See `Starter`."""
+        return FreshProcess(self._task, order)
+
+    def close(self) -> None:
+        """See `Starter`; nothing is held."""
+
+
+class FreshProcess:
+    """See `JobProcess`."""
+
+    def __init__(self, task: bytes, order: Order) -> None:
+        with tempfile.TemporaryFile() as stdin, open_log(order) as log:
+            pickle.dump((os.getpid(), tuple(sys.argv), order), stdin)
+            stdin.write(task)
             stdin.seek(0)
             self._popen = subprocess.Popen(
-                _command(),
+                interpreter("exptools.launching.process"),
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
-                env=_environment(slot),
+                env=order.environment,
                 start_new_session=True,
             )
 
     @property
     def pid(self) -> int:
-        """The process's id, which is its process group's, too."""
+        """See `JobProcess`."""
         return self._popen.pid
 
     def wait(self) -> Exit:
-        """Wait for its end, then kill what it left running."""
+        """See `JobProcess`."""
         if not hasattr(os, "waitid"):
-            return _exit(self._popen.wait())
+            return make_exit(self._popen.wait())
         # Not reaped yet, its pid is still its own and so is the group's.
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        self._signal_group(signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
-        self._popen.returncode = os.waitstatus_to_exitcode(status)
-        unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
-        used = usage.ru_utime + usage.ru_stime
-        return _exit(self._popen.returncode, usage.ru_maxrss * unit, used)
-
-    def interrupt(self) -> None:
-        """Ask the job to end, as Ctrl-C in its own terminal would."""
-        self._signal_group(signal.SIGINT)
-
-    def kill(self) -> None:
-        """End the job and all its descendants, those in sessions of their own too."""
-        descendants = self.descendants()
-        self._signal_group(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-        kill_processes(descendants)
-
-    def descendants(self) -> list[psutil.Process]:
-        """The processes that the job has started and that run now."""
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
-
-    def _signal_group(self, signum: int) -> None:
-        if not hasattr(os, "killpg"):
-            if self._popen.poll() is None:
-                self._popen.terminate()
-            return
-        try:
-            os.killpg(self.pid, signum)
-        except (ProcessLookupError, PermissionError):
-            return  # nobody of the group is left (macOS says "not permitted" then)
+        exit_ = reap(self.pid)
+        self._popen.returncode = exit_.code or 0  # so that Popen does not wait for it, too
+        return exit_
 
 
-def kill_processes(processes: list[psutil.Process]) -> None:
-    """Kill each process that still runs; psutil sees to it that a reused pid is left alone."""
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
+def main() -> None:
+    """Run the job whose order stands on standard input: a fresh process begins here."""
+    parent, argv, order = pickle.load(sys.stdin.buffer)
+    content = sys.stdin.buffer.read()
+    sys.argv[:] = argv
+    end_with(parent)
+    prepare_process(order.cpus)  # before the task is imported, with all its thread pools
+    task: Task = pickle.loads(content)
+    task.prepare()
+    run_and_leave(task, order)
 
 
-def _command() -> list[str]:
+def interpreter(module: str, argument: str = "") -> list[str]:
+    """The command of a new interpreter that runs a module's ``main``, with our options and path."""
     # The interpreter's own options (-O, -W …), as multiprocessing hands them to its children.
     options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *options, "-c", _START.format(path=sys.path)]
+    code = _START.format(path=sys.path, module=module, argument=argument)
+    return [sys.executable, *options, "-c", code]
 
 
-def _environment(slot: Slot) -> dict[str, str]:
-    """The parent's environment with the slot's limits; a thread count set by the user wins."""
-    threads_by_user = {name for name in slot.environment() if name in os.environ}
-    threads_by_user.discard("CUDA_VISIBLE_DEVICES")
-    ours = {key: value for key, value in slot.environment().items() if key not in threads_by_user}
-    return {**os.environ, **ours, STATUS_WRITER: "scheduler"}
+def open_log(order: Order) -> BinaryIO:
+    """Open a job's log to append to it."""
+    return open(Path(order.directory) / OUTPUT_LOG, "ab")
 
 
-def _exit(returncode: int, max_rss: int | None = None, cpu_seconds: float | None = None) -> Exit:
+def reap(pid: int) -> Exit:
+    """Take the end of a child that has ended, after killing what it left in its group."""
+    signal_group(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
+    used = usage.ru_utime + usage.ru_stime
+    return make_exit(os.waitstatus_to_exitcode(status), usage.ru_maxrss * unit, used)
+
+
+def make_exit(
+    returncode: int, max_rss: int | None = None, cpu_seconds: float | None = None
+) -> Exit:
+    """An Exit from a return code in Python's manner: negative for a signal."""
     if returncode >= 0:
         return Exit(returncode, None, max_rss, cpu_seconds)
     try:
@@ -140,3 +153,35 @@ def _exit(returncode: int, max_rss: int | None = None, cpu_seconds: float | None
     except ValueError:
         name = f"signal {-returncode}"
     return Exit(None, name, max_rss, cpu_seconds)
+
+
+def signal_group(pid: int, signum: int) -> None:
+    """Send a signal to a job's process group; on Windows, end the process."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signum)
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):
+        return  # nobody of the group is left (macOS says "not permitted" then)
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """The processes that a job has started and that run now."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill_processes(processes: list[psutil.Process]) -> None:
+    """Kill each process that still runs; psutil sees to it that a reused pid is left alone."""
+    import psutil
+
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from exptools.launching.scheduler import Job, Outcome
+from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.slots import Slot
 from exptools.rundir import State
 
@@ -86,7 +85,7 @@ class Progress(AbstractContextManager["Progress"]):
         if self._live is not None:
             self._live.stop()
 
-    def started(self, job: Job, slot: Slot) -> None:
+    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
         """See `scheduler.Observer`."""
         row = self._rows[job.number]
         row.state, row.slot, row.started = State.RUNNING, slot, time.time()
@@ -101,11 +100,16 @@ class Progress(AbstractContextManager["Progress"]):
         log = f"log: {_shown(outcome.job.log)}" if has_log else ""
         self._say(outcome.job, status.state, "; ".join(filter(None, (after, row.note, log))))
 
-    def stopping(self, signum: int, running: int, grace: float) -> None:
+    def waiting(self, slot: Slot, reason: str) -> None:
         """See `scheduler.Observer`."""
-        name = signal.Signals(signum).name
+
+    def retrying(self, job: Job, attempt: int, outcome: Outcome) -> None:
+        """See `scheduler.Observer`."""
+
+    def stopping(self, reason: str, running: int, grace: float) -> None:
+        """See `scheduler.Observer`."""
         self._console.print(
-            f"{name}: stopping {_count(running, 'job')}; "
+            f"{reason}: stopping {_count(running, 'job')}; "
             f"what still runs in {grace:g} s, or at a second signal, is killed",
             style="yellow",
             highlight=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
+import os
 import signal
 import sys
 import threading
@@ -14,15 +14,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from exptools.launching.process import Exit, JobProcess, kill_processes
-from exptools.launching.slots import Slot
-from exptools.launching.worker import Result
+from exptools.launching.outcomes import Job, Outcome, judge, oom_kills, record
+from exptools.launching.process import (
+    Exit,
+    JobProcess,
+    Starter,
+    descendants,
+    kill_processes,
+    signal_group,
+)
+from exptools.launching.slots import THREAD_VARIABLES, Slot
+from exptools.launching.worker import Order
 from exptools.provenance import command_line, git_state
 from exptools.rundir import (
-    OUTPUT_LOG,
     RETURN_FILE,
+    STATUS_WRITER,
     State,
     Status,
     format_cpus,
@@ -30,36 +38,20 @@ from exptools.rundir import (
     write_status,
 )
 
-GRACE = 5.0  # seconds that an interrupted job has to end by itself
+if TYPE_CHECKING:
+    import psutil
+
+_GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run of the sweep."""
+class Policy:
+    """How jobs are treated that do not end well."""
 
-    number: int
-    overrides: tuple[str, ...]
-    directory: Path  # absolute
-    payload: bytes = field(repr=False)  # a cloudpickled Callable[[], Result]
-
-    @property
-    def name(self) -> str:
-        """What the user varied, as shown in tables."""
-        return " ".join(self.overrides) or f"job {self.number}"
-
-    @property
-    def log(self) -> Path:
-        """Where all that the job printed is."""
-        return self.directory / OUTPUT_LOG
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended."""
-
-    job: Job
-    status: Status
-    result: Result | None = None  # None when the process ended before it could say
+    grace: float = 5.0  # seconds that a job has to end by itself when it is asked to
+    timeout: float | None = None  # seconds that a job may run
+    max_retries: int = 0  # how often a job that failed is started again
+    fail_fast: bool = False  # whether a job that failed for good stops the sweep
 
 
 class Interrupted(Exception):
@@ -74,22 +66,42 @@ class Interrupted(Exception):
 class Observer(Protocol):
     """Whoever shows the sweep to people."""
 
-    def started(self, job: Job, slot: Slot) -> None:
+    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
         """A job runs now."""
 
-    def stopping(self, signum: int, running: int, grace: float) -> None:
-        """A signal came; the running jobs were asked to end."""
+    def waiting(self, slot: Slot, reason: str) -> None:
+        """A slot cannot be used yet."""
+
+    def retrying(self, job: Job, attempt: int, outcome: Outcome) -> None:
+        """A job has failed and will be started again."""
+
+    def stopping(self, reason: str, running: int, grace: float) -> None:
+        """The running jobs were asked to end."""
 
     def ended(self, outcome: Outcome) -> None:
-        """A job has ended, well or not."""
+        """A job has ended for good."""
 
 
-@dataclass(frozen=True)
+class Gate(Protocol):
+    """Keeps slots from being used while somebody else uses what they are made of."""
+
+    def try_enter(self, slot: Slot) -> str | None:
+        """Take the slot's resources; if that is impossible now, say for whom it waits."""
+
+    def leave(self, slot: Slot) -> None:
+        """Give them back."""
+
+
+@dataclass
 class _Running:
     job: Job
     slot: Slot
     process: JobProcess
     status: Status
+    deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
+    oom_kills: int
+    asked: State | None = None  # why it was asked to end
+    family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
 
 
 @dataclass(frozen=True)
@@ -98,21 +110,38 @@ class _Ended:
     exit: Exit
 
 
-_Event = _Ended | signal.Signals
+_Event: TypeAlias = "_Ended | signal.Signals"
 
 
 class Scheduler:
     """Runs jobs in slots, each in its own process; one job's end never touches another."""
 
-    def __init__(self, slots: Sequence[Slot], observer: Observer, grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        starter: Starter,
+        gate: Gate,
+        observer: Observer,
+        policy: Policy,
+    ) -> None:
         self._free = deque(slots)
+        self._starter = starter
+        self._gate = gate
         self._observer = observer
-        self._grace = grace
+        self._policy = policy
+        self._queue: deque[Job] = deque()
         self._running: dict[int, _Running] = {}  # by job number
         self._outcomes: dict[int, Outcome] = {}  # by job number
+        self._attempts: dict[int, int] = {}  # by job number
         self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._stopped_by: signal.Signals | None = None
         self._common = Status(
-            State.QUEUED, queued=time.time(), command=command_line(), git=git_state(Path.cwd())
+            State.QUEUED,
+            pid=os.getpid(),
+            pid_start=process_start(os.getpid()),
+            queued=time.time(),
+            command=command_line(),
+            git=git_state(Path.cwd()),
         )
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
@@ -122,34 +151,49 @@ class Scheduler:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; no process is left.
         """
         with _signals_into(self._events):
-            queue = deque(job for job in jobs if self._enqueue(job))
-            while queue or self._running:
-                while queue and self._free:
-                    self._start(queue.popleft(), self._free.popleft())
-                if self._running:
-                    self._handle(self._events.get(), queue)
-        return [self._outcomes[job.number] for job in jobs]
+            self._queue.extend(job for job in jobs if self._enqueue(job))
+            while self._queue or self._running:
+                self._fill_slots()
+                if self._running or self._queue:
+                    self._handle(self._next_event())
+        outcomes = [self._outcomes[job.number] for job in jobs]
+        if self._stopped_by is not None:
+            raise Interrupted(self._stopped_by, outcomes)
+        return outcomes
 
     def _enqueue(self, job: Job) -> bool:
         """Make the run's directory, so that the viewer sees it wait."""
+        self._attempts[job.number] = self._attempts.get(job.number, 0) + 1
         try:
             (job.directory / RETURN_FILE).unlink(missing_ok=True)
-            write_status(job.directory, _of_job(self._common, job))
+            write_status(job.directory, self._status(job))
         except OSError as error:
             self._failed_early(job, error)
             return False
         return True
 
+    def _fill_slots(self) -> None:
+        for slot in [self._free.popleft() for _ in range(len(self._free))]:
+            if not self._queue:
+                self._gate.leave(slot)
+                self._free.append(slot)
+            elif (reason := self._gate.try_enter(slot)) is not None:
+                self._observer.waiting(slot, reason)
+                self._free.append(slot)
+            else:
+                self._start(self._queue.popleft(), slot)
+
     def _start(self, job: Job, slot: Slot) -> None:
-        started = time.time()
+        started, kills = time.time(), oom_kills()
+        order = Order(str(job.directory), slot.cpus, job_environment(slot), job.argument)
         try:
-            process = JobProcess(job.directory, job.payload, slot)
+            process = self._starter.start(order)
         except OSError as error:
             self._free.append(slot)
             self._failed_early(job, error)
             return
         status = replace(
-            _of_job(self._common, job),
+            self._status(job),
             state=State.RUNNING,
             pid=process.pid,
             pid_start=process_start(process.pid),
@@ -158,116 +202,132 @@ class Scheduler:
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
             started=started,
         )
-        running = _Running(job, slot, process, status)
+        running = _Running(job, slot, process, status, _after(self._policy.timeout), kills)
         self._running[job.number] = running
-        _write(running.job, status)
+        record(job, status)
         threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
-        self._observer.started(job, slot)
+        self._observer.started(job, slot, process.pid)
 
     def _wait_for(self, running: _Running) -> None:
         self._events.put(_Ended(running, running.process.wait()))
 
-    def _handle(self, event: _Event, queue: deque[Job]) -> None:
-        if isinstance(event, _Ended):
-            self._end(event, interrupted=False)
-            self._free.append(event.running.slot)
-        else:
-            self._stop(event, queue)
+    def _next_event(self) -> _Event | None:
+        deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
+        if self._queue and self._free:  # only a gate can be the reason
+            deadlines.append(time.monotonic() + _GATE_INTERVAL)
+        timeout = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
+        try:
+            return self._events.get(timeout=timeout)
+        except Empty:
+            return None
 
-    def _end(self, event: _Ended, interrupted: bool) -> None:
-        job, exit_ = event.running.job, event.exit
-        result, problem = _read_result(job.directory / RETURN_FILE, exit_)
+    def _handle(self, event: _Event | None) -> None:
+        if isinstance(event, _Ended):
+            self._end(event.running, event.exit)
+        elif event is not None and self._stopped_by is None:
+            self._stopped_by = event
+            self._stop(event.name)
+        elif event is not None:  # a second signal: no more patience
+            for running in self._running.values():
+                running.deadline = time.monotonic()
+        self._check_deadlines()
+
+    def _check_deadlines(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.deadline is None or running.deadline > now:
+                continue
+            if running.asked is None:
+                self._ask_to_end(running, State.TIMEOUT)
+            else:
+                running.family += descendants(running.process.pid)
+                signal_group(running.process.pid, _SIGKILL)
+                kill_processes(running.family)
+                running.deadline = None
+
+    def _ask_to_end(self, running: _Running, why: State) -> None:
+        running.asked = why
+        running.family = descendants(running.process.pid)
+        running.deadline = _after(self._policy.grace)
+        signal_group(running.process.pid, signal.SIGINT)
+
+    def _stop(self, reason: str) -> None:
+        """Ask the running jobs to end; those that wait are never started."""
+        self._observer.stopping(reason, len(self._running), self._policy.grace)
+        for running in self._running.values():
+            if running.asked is None:
+                self._ask_to_end(running, State.INTERRUPTED)
+        while self._queue:
+            job = self._queue.popleft()
+            never = replace(self._status(job), state=State.INTERRUPTED, ended=time.time())
+            self._finish(Outcome(job, record(job, replace(never, error="never started"))))
+
+    def _end(self, running: _Running, exit_: Exit) -> None:
+        job = running.job
+        kill_processes(running.family)
+        oom = oom_kills() > running.oom_kills
+        verdict = judge(job.directory, exit_, running.asked, oom)
         status = replace(
-            event.running.status,
+            running.status,
             ended=time.time(),
             exit_code=exit_.code,
             signal=exit_.signal,
             max_rss=exit_.max_rss,
             cpu_seconds=exit_.cpu_seconds,
-            error=problem,
-            state=_end_state(problem, exit_, interrupted),
+            error=_with_reason(verdict.error, verdict.state, self._policy),
+            state=verdict.state,
         )
         del self._running[job.number]
-        self._finish(Outcome(job, _write(job, status), result))
+        self._free.append(running.slot)
+        self._settle(Outcome(job, record(job, status), verdict.result))
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Start a job again that may be, or take its end as final."""
+        job, went_wrong = outcome.job, outcome.status.state is not State.COMPLETED
+        stopping = self._stopped_by is not None or outcome.status.state is State.INTERRUPTED
+        if went_wrong and not stopping and self._attempts[job.number] <= self._policy.max_retries:
+            if self._enqueue(job):
+                self._queue.appendleft(job)
+                self._observer.retrying(job, self._attempts[job.number], outcome)
+            return
+        self._finish(outcome)
+        if went_wrong and not stopping and self._policy.fail_fast:
+            self._stop(f"job {job.number} {outcome.status.state.value}, and fail_fast is set")
 
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"
-        status = replace(
-            _of_job(self._common, job), state=State.FAILED, ended=time.time(), error=problem
-        )
+        status = replace(self._status(job), state=State.FAILED, ended=time.time(), error=problem)
         self._finish(Outcome(job, status))
 
     def _finish(self, outcome: Outcome) -> None:
         self._outcomes[outcome.job.number] = outcome
         self._observer.ended(outcome)
 
-    def _stop(self, signum: signal.Signals, queue: deque[Job]) -> None:
-        """Ask the running jobs to end, kill what is left after the grace, and raise."""
-        self._observer.stopping(signum, len(self._running), self._grace)
-        descendants = [p for r in self._running.values() for p in r.process.descendants()]
-        for running in self._running.values():
-            running.process.interrupt()
-        self._drain(time.monotonic() + self._grace)
-        for running in self._running.values():
-            running.process.kill()
-        self._drain(deadline=None)
-        kill_processes(descendants)
-        for job in queue:
-            never = replace(_of_job(self._common, job), state=State.INTERRUPTED, ended=time.time())
-            self._finish(Outcome(job, _write(job, replace(never, error="never started"))))
-        raise Interrupted(signum, [self._outcomes[number] for number in sorted(self._outcomes)])
-
-    def _drain(self, deadline: float | None) -> None:
-        """Take in the ends of running jobs until none runs, the deadline, or a second signal."""
-        while self._running:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            try:
-                event = self._events.get(timeout=left)
-            except Empty:
-                return
-            if isinstance(event, _Ended):
-                self._end(event, interrupted=True)
-            elif deadline is not None:
-                return
+    def _status(self, job: Job) -> Status:
+        attempt = self._attempts[job.number]
+        return replace(self._common, job=job.number, overrides=job.overrides, attempt=attempt)
 
 
-def _of_job(common: Status, job: Job) -> Status:
-    return replace(common, job=job.number, overrides=job.overrides)
+_SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
 
 
-def _write(job: Job, status: Status) -> Status:
-    """Write a status; if the disk refuses, the sweep goes on and the summary tells."""
-    try:
-        write_status(job.directory, status)
-    except OSError as error:
-        problem = f"status.json could not be written: {error}"
-        return replace(status, error=f"{status.error}; {problem}" if status.error else problem)
-    return status
+def job_environment(slot: Slot) -> dict[str, str]:
+    """This process's environment with the slot's limits; a thread count that the user set wins."""
+    ours = slot.environment()
+    for name in THREAD_VARIABLES:
+        if os.environ.get(name):
+            ours.pop(name, None)
+    return {**os.environ, **ours, STATUS_WRITER: "scheduler"}
 
 
-def _end_state(problem: str | None, exit_: Exit, interrupted: bool) -> State:
-    if problem is None:
-        return State.COMPLETED
-    if interrupted:
-        return State.INTERRUPTED
-    return State.KILLED if exit_.signal else State.FAILED
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
 
 
-def _read_result(path: Path, exit_: Exit) -> tuple[Result | None, str | None]:
-    """The job's result, and what went wrong in one line (None if nothing)."""
-    try:
-        result: Result = pickle.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None, f"{exit_} before it returned"
-    except Exception as error:  # noqa: BLE001 (unpickling runs code of the user's classes)
-        return None, f"its result cannot be read back: {error}"
-    return result, None if result.error is None else _last_line(result.error)
-
-
-def _last_line(error: BaseException) -> str:
-    text = str(error).strip()
-    last = text.splitlines()[-1] if text else ""
-    return f"{type(error).__name__}: {last}" if last else type(error).__name__
+def _with_reason(error: str | None, state: State, policy: Policy) -> str | None:
+    if state is State.TIMEOUT:
+        return f"ran longer than timeout={policy.timeout:g} s; {error}"
+    return error
 
 
 @contextlib.contextmanager

@@ -1,77 +1,80 @@
-"""What a job's own process does before and after the user's code.
-
-The order arrives on standard input; the result leaves as ``.exptools/return.pkl``. Until the
-process is pinned nothing that starts threads may be imported.
-"""
+"""What a job's own process does before and after the user's code, however it was started."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import faulthandler
 import os
-import pickle
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
+from exptools.launching.stopping import stop_was_noticed
 from exptools.rundir import RETURN_FILE, write_atomic
+
+RESULT_LOST = 74  # exit code, EX_IOERR of sysexits.h: return.pkl could not be written
 
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 @dataclass(frozen=True)
-class Order:
-    """What the parent tells the process of a job."""
-
-    directory: str  # the run directory, absolute
-    cpus: tuple[int, ...]  # empty: do not pin
-    parent: int  # pid; the job must not outlive it
-    argv: tuple[str, ...]
-    payload: bytes  # a cloudpickled Callable[[], Result]
-
-
-@dataclass(frozen=True)
 class Result:
-    """What the user's code gave: a value, an exception, or a value that carries an exception."""
+    """What the user's code gave: a value, an exception, or both."""
 
     value: Any = None
     error: BaseException | None = None
+    stopped: bool = False  # it returned because should_stop() said so: there is more to do
+
+
+class Task(Protocol):
+    """What a sweep's jobs have in common; pickled once, called in each job's process."""
+
+    def prepare(self) -> None:
+        """Do what all jobs need done once in their process, or in the one they are forked from."""
+
+    def __call__(self, argument: bytes) -> Result:
+        """Run the job that the argument tells."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a process is told of its job."""
+
+    directory: str  # the run directory, absolute
+    cpus: tuple[int, ...]  # empty: do not pin
+    environment: dict[str, str]
+    argument: bytes  # for the task
 
 
 class RemoteError(Exception):
     """Stands for an exception that cannot be sent between processes; carries its traceback."""
 
 
-def main() -> None:
-    """Run the job whose order stands on standard input; the exit code is 0 if it completed."""
-    order: Order = pickle.load(sys.stdin.buffer)
-    _end_with(order.parent)
-    if order.cpus:
-        os.sched_setaffinity(0, order.cpus)
-    # A parent in a shell's background ignores SIGINT, which is how we ask a job to end.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    _prepare_streams()
-    sys.argv[:] = order.argv
-    result = _call(order.payload)
-    write_atomic(Path(order.directory) / RETURN_FILE, _pickled(result))
-    sys.exit(0 if result.error is None else 1)
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however that happens.
 
-
-def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, however that happens."""
+    The parent's death is that of the *thread* that started us: it must be one that lasts.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
-        sys.exit(1)
+        os._exit(1)
 
 
-def _prepare_streams() -> None:
+def prepare_process(cpus: tuple[int, ...]) -> None:
+    """Pin the process, then make its signals and streams those of a job."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    # A parent in a shell's background ignores SIGINT, which is how we ask a job to end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A job that reads the terminal from a process group of its own would stop for ever.
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -83,36 +86,88 @@ def _prepare_streams() -> None:
     faulthandler.enable()
 
 
-def _call(payload: bytes) -> Result:
-    import cloudpickle
+def run_and_leave(task: Task, order: Order) -> NoReturn:
+    """Run the job, write its result and end the process: 0 if it completed, 1 if it failed.
 
+    What the user's code does to its own process (``sys.exit``, Ctrl-C) has its usual effect.
+    """
+    code = 1
     try:
-        function: Callable[[], Result] = cloudpickle.loads(payload)
-        result = function()
+        code = _run(task, order)
+    except SystemExit as stop:
+        code = _exit_code(stop)
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        code = -signal.SIGINT
+    finally:  # nothing may return into the process that this one was forked from
+        try:
+            _finish()
+        finally:
+            _leave(code)
+
+
+def _run(task: Task, order: Order) -> int:
+    try:
+        result = task(order.argument)
     except Exception as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
     if result.error is not None:
         traceback.print_exception(result.error)
-    return result
+    elif stop_was_noticed():
+        result = replace(result, stopped=True)
+    content = _pickled(result)
+    try:
+        write_atomic(Path(order.directory) / RETURN_FILE, content)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the log is on the same disk
+            print(f"the job's result could not be written: {error}", file=sys.stderr)
+        return RESULT_LOST
+    return 0 if result.error is None else 1
 
 
 def _pickled(result: Result) -> bytes:
     """Pickle a result; what cannot travel is replaced by an error that says so."""
     import cloudpickle
-    import tblib.pickling_support
 
     error = result.error
     try:
         if error is not None:
+            import tblib.pickling_support
+
             tblib.pickling_support.install(error)
             cloudpickle.loads(cloudpickle.dumps(error))  # some can be written, but not read back
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
         text = "".join(traceback.format_exception(error))
         error = RemoteError(f"{text}(the exception itself could not be pickled)")
     try:
-        content: bytes = cloudpickle.dumps(Result(result.value, error))
+        content: bytes = cloudpickle.dumps(replace(result, error=error))
     except Exception as problem:  # noqa: BLE001 (pickling runs code of the user's classes)
         error = error or RemoteError(f"the job's return value cannot be pickled: {problem}")
         traceback.print_exception(error)
         content = cloudpickle.dumps(Result(None, error))
     return content
+
+
+def _leave(code: int) -> NoReturn:
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _exit_code(stop: SystemExit) -> int:
+    if stop.code is None or isinstance(stop.code, int):
+        return stop.code or 0
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _finish() -> None:
+    """Do what the interpreter does at its end, but for the slow taking apart of modules.
+
+    As multiprocessing's forked children do, and with the same private functions.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()

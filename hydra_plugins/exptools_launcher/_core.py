@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import os
-import pickle
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cloudpickle
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import (
-    JobReturn,
-    JobRuntime,
-    JobStatus,
-    configure_log,
-    filter_overrides,
-    run_job,
-    setup_globals,
-)
+from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 from rich.console import Console
 
+from exptools.launching.outcomes import Job, Outcome
+from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress, print_summary
-from exptools.launching.scheduler import Interrupted, Job, Outcome, Scheduler
-from exptools.launching.slots import Request, SlotError, make_slots
+from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
+from exptools.launching.slots import Request, Slot, SlotError, make_slots
 from exptools.launching.topology import read_machine
-from exptools.launching.worker import Result
-from exptools.rundir import State
+from exptools.launching.warm import CannotWarm, WarmStarter
+
+from ._compose import Composed, compose, remember_composition
+from ._task import HydraTask, make_job_return
+from .config import LauncherConf
 
 
 class LaunchError(CompactHydraException):
     """The sweep cannot be started as it was asked for; Hydra shows the message alone."""
-
-
-class JobDied(CompactHydraException):
-    """A job ended without an exception of its own: by a signal, or by leaving its process."""
-
-
-@dataclass(frozen=True)
-class _Composed:
-    number: int
-    config: DictConfig
-    directory: Path
 
 
 class Sweep:
@@ -68,10 +51,13 @@ class Sweep:
             LaunchError: unknown or impossible options, or a sweep directory that we cannot write.
         """
         self._context = context
+        self._loader = remember_composition(context)
         self._task_function = task_function
         self._config = config
-        self._request = _request(options)
-        self._taken: dict[Path, _Composed] = {}
+        self._options = _checked(options)
+        self._request = _made(Request, self._options)
+        self._policy = _made(Policy, self._options)
+        self._taken: dict[Path, Composed] = {}
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         _check_writable(self._sweep_dir)
 
@@ -79,18 +65,11 @@ class Sweep:
         """Run a batch of jobs; their numbers begin at ``first``."""
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
-        composed = [self._compose(list(o), first + i) for i, o in enumerate(job_overrides)]
-        shared = self._pickled_shared()
-        jobs = [_job(one, shared) for one in composed]
-        outcomes = self._run(jobs)
-        return [_job_return(one, out) for one, out in zip(composed, outcomes, strict=True)]
+        jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
+        return [make_job_return(outcome) for outcome in self._run(jobs)]
 
-    def _compose(self, overrides: list[str], number: int) -> _Composed:
-        config = self._context.config_loader.load_sweep_config(self._config, overrides)
-        with open_dict(config):
-            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-            config.hydra.job.num = number
-        composed = _Composed(number, config, _job_directory(config))
+    def _job(self, overrides: Sequence[str], number: int) -> Job:
+        composed = compose(self._loader, self._config, overrides, number)
         other = self._taken.setdefault(composed.directory, composed)
         if other is not composed:
             raise LaunchError(
@@ -98,12 +77,13 @@ class Sweep:
                 f"both write into {composed.directory}: make hydra.sweep.subdir differ between "
                 "jobs, for example hydra.sweep.subdir='${hydra.job.num}'"
             )
-        return composed
+        return Job(number, composed.overrides, composed.directory, composed.config)
 
-    def _pickled_shared(self) -> bytes:
-        shared = (self._context, self._task_function, Singleton.get_state())
+    def _pickled_task(self) -> bytes:
+        context = HydraContext(self._loader.loader, self._context.callbacks)
+        task = HydraTask(context, self._task_function, Singleton.get_state())
         try:
-            content: bytes = cloudpickle.dumps(shared)
+            content: bytes = cloudpickle.dumps(task)
         except Exception as error:  # pickling runs code of the user's objects
             name = getattr(self._task_function, "__qualname__", repr(self._task_function))
             raise LaunchError(
@@ -120,58 +100,67 @@ class Sweep:
         except SlotError as error:
             raise LaunchError(str(error)) from error
         console = Console()
+        starter = self._starter(slots[0], console)
         try:
             with Progress(jobs, slots, self._sweep_dir, console) as progress:
-                outcomes = Scheduler(slots, progress).run(jobs)
+                outcomes = Scheduler(slots, starter, _Open(), progress, self._policy).run(jobs)
         except Interrupted as interruption:
             print_summary(interruption.outcomes, console)
             sys.exit(128 + interruption.signum)
+        finally:
+            starter.close()
         print_summary(outcomes, console)
         return outcomes
 
-
-def run_hydra_job(shared: bytes, config: DictConfig) -> Result:
-    """Run one job in its own process, as Hydra's basic launcher would."""
-    setup_globals()
-    context, task_function, singletons = pickle.loads(shared)
-    Singleton.set_state(singletons)
-    HydraConfig.instance().set_config(config)
-    job_return = run_job(
-        hydra_context=context,
-        task_function=task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
-    _close_logger()
-    if job_return.status is not JobStatus.FAILED:
-        return Result(job_return)
-    # On its own, for JobReturn of Hydra 1.3 and of 1.4 pickle an exception each in their way.
-    error, job_return._return_value = job_return._return_value, None
-    return Result(job_return, error)
+    def _starter(self, slot: Slot, console: Console) -> Starter:
+        task = self._pickled_task()
+        if self._options.get("start") != "fresh":
+            try:
+                return WarmStarter(task, job_environment(slot))
+            except CannotWarm as reason:
+                console.print(
+                    f"exptools: each job starts in a fresh interpreter, for {reason}",
+                    soft_wrap=True,
+                )
+        return FreshStarter(task)
 
 
-def _close_logger() -> None:
-    """End a run that the logger opened by itself, so that a row that is lost fails the job."""
-    module = sys.modules.get("exptools.logging.run_logger")
-    if module is not None:
-        module.logger.close()
+class _Open:
+    """A gate that is always open."""
+
+    def try_enter(self, slot: Slot) -> str | None:
+        """See `scheduler.Gate`."""
+        return None
+
+    def leave(self, slot: Slot) -> None:
+        """See `scheduler.Gate`."""
 
 
-def _request(options: dict[str, Any]) -> Request:
-    known = [f.name for f in fields(Request)]
+_T = TypeVar("_T", Request, Policy)
+
+
+def _made(kind: type[_T], options: dict[str, Any]) -> _T:
+    names = {field.name for field in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in options.items() if name in names})
+    except ValueError as error:
+        raise LaunchError(f"hydra.launcher: {error}") from error
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    known = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
     for name in options:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f"; did you mean {close[0]}?" if close else "."
             raise LaunchError(
                 f"hydra.launcher.{name} is no option of the exptools launcher{hint} "
                 f"It has {', '.join(known)}"
             )
-    try:
-        return Request(**options)
-    except SlotError as error:
-        raise LaunchError(f"hydra.launcher: {error}") from error
+    start = options.get("start", "warm")
+    if start not in ("warm", "fresh"):
+        raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
+    return options
 
 
 def _check_writable(sweep_dir: Path) -> None:
@@ -188,60 +177,5 @@ def _check_writable(sweep_dir: Path) -> None:
         )
 
 
-def _job_directory(config: DictConfig) -> Path:
-    """Where Hydra will run this job; its subdir may refer to ``${hydra:…}``, which is global."""
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)
-    try:
-        sweep_dir = str(OmegaConf.select(config, "hydra.sweep.dir"))
-        subdir = str(OmegaConf.select(config, "hydra.sweep.subdir"))
-    finally:
-        HydraConfig.instance().cfg = before
-    return Path(os.path.abspath(os.path.join(sweep_dir, subdir)))
-
-
-def _task_overrides(composed: _Composed) -> tuple[str, ...]:
-    return tuple(str(override) for override in composed.config.hydra.overrides.task)
-
-
-def _label(composed: _Composed) -> str:
-    return " ".join(filter_overrides(_task_overrides(composed))) or "no overrides"
-
-
-def _job(composed: _Composed, shared: bytes) -> Job:
-    payload = cloudpickle.dumps(functools.partial(run_hydra_job, shared, composed.config))
-    return Job(composed.number, _task_overrides(composed), composed.directory, payload)
-
-
-def _job_return(composed: _Composed, outcome: Outcome) -> JobReturn:
-    result = outcome.result
-    if result is not None and isinstance(result.value, JobReturn):
-        if result.error is not None:
-            result.value._return_value = result.error
-        return result.value
-    return JobReturn(
-        overrides=list(_task_overrides(composed)),
-        cfg=_without_hydra(composed.config),
-        hydra_cfg=composed.config,
-        working_dir=str(composed.directory),
-        task_name=JobRuntime.instance().get("name"),
-        status=JobStatus.FAILED,
-        _return_value=_why(outcome),
-    )
-
-
-def _why(outcome: Outcome) -> BaseException:
-    if outcome.result is not None and outcome.result.error is not None:
-        return outcome.result.error
-    job = outcome.job
-    told = outcome.status.error or outcome.status.state.value
-    if outcome.status.state is State.KILLED:
-        told = f"was {told}"
-    return JobDied(f"job {job.number} ({job.name}) {told}; its output is in {job.log}")
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    task_config = config.copy()
-    with open_dict(task_config):
-        del task_config["hydra"]
-    return task_config
+def _label(composed: Composed) -> str:
+    return " ".join(composed.overrides) or "no overrides"

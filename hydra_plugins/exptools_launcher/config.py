@@ -24,6 +24,22 @@ class LauncherConf:
     # GPUs of each job; 0 hides them. Null: 1 where there are GPUs.
     gpus_per_job: int | None = None
 
+    # "warm": jobs are forked from a process that has imported the task already; "fresh": each job
+    # imports everything again. Warm falls back to fresh, and says so, where a fork is not safe.
+    start: str = "warm"
+
+    # Seconds that a job may run. Null: as long as it wants.
+    timeout: float | None = None
+
+    # Seconds that a job has to end by itself after it was asked to; then it is killed.
+    grace: float = 5.0
+
+    # How often a job that failed, was killed or ran out of time is started again.
+    max_retries: int = 0
+
+    # Whether the sweep stops when a job has failed for good.
+    fail_fast: bool = False
+
 
 @dataclass
 class CallbackConf:

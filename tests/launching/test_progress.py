@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.progress import Progress, print_summary
-from exptools.launching.scheduler import Job, Outcome
 from exptools.launching.slots import Slot
 from exptools.rundir import State, Status
 

@@ -14,10 +14,18 @@ from typing import Any
 import psutil
 import pytest
 
+from exptools.launching.outcomes import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App
 
 MakeApp = Callable[[str], App]
+
+
+@pytest.fixture(params=["warm", "fresh"])
+def start(request: pytest.FixtureRequest) -> str:
+    """Each way to start a job, as an override."""
+    return f"hydra.launcher.start={request.param}"
+
 
 REPORT = """
 from threadpoolctl import threadpool_info
@@ -64,9 +72,11 @@ def wait_for_line(process: "subprocess.Popen[str]", start: str, times: int) -> N
     pytest.fail(f"{start!r} never came")
 
 
-def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(make_app: MakeApp) -> None:
+def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(
+    make_app: MakeApp, start: str
+) -> None:
     app = make_app(REPORT)
-    code, output = app.sweep("+x=1,2", OMP_NUM_THREADS="", MKL_NUM_THREADS="5")
+    code, output = app.sweep("+x=1,2", start, OMP_NUM_THREADS="", MKL_NUM_THREADS="5")
     assert code == 0, output
     first, second = reports(app, 2)
     assert first["pid"] != second["pid"]
@@ -80,9 +90,11 @@ def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(make_ap
         assert report["environment"]["MKL_NUM_THREADS"] == "5", "the user's own setting wins"
 
 
-def test_each_job_at_a_time_has_a_gpu_of_its_own(make_app: MakeApp, fake_nvml: str) -> None:
+def test_each_job_at_a_time_has_a_gpu_of_its_own(
+    make_app: MakeApp, fake_nvml: str, start: str
+) -> None:
     app = make_app(REPORT)
-    code, output = app.sweep("+x=1,2,3", LD_LIBRARY_PATH=fake_nvml, FAKE_NVML_GPUS="2")
+    code, output = app.sweep("+x=1,2,3", start, LD_LIBRARY_PATH=fake_nvml, FAKE_NVML_GPUS="2")
     assert code == 0, output
     by_slot = {
         (status(app, job).slot, report["environment"]["CUDA_VISIBLE_DEVICES"])
@@ -93,9 +105,9 @@ def test_each_job_at_a_time_has_a_gpu_of_its_own(make_app: MakeApp, fake_nvml: s
     assert all(device.startswith("GPU-") for device in devices)
 
 
-def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp) -> None:
+def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: str) -> None:
     app = make_app(ENDS)
-    code, output = app.sweep("+end=raise,exit,kill,unpicklable,well")
+    code, output = app.sweep("+end=raise,exit,kill,unpicklable,well", start)
     assert code == 1
     states = [status(app, job).state for job in range(5)]
     assert states == [State.FAILED, State.FAILED, State.KILLED, State.FAILED, State.COMPLETED]
@@ -113,9 +125,9 @@ def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp) -> None:
     assert "1 completed" in table
 
 
-def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp) -> None:
+def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, start: str) -> None:
     app = make_app("print('héllo', flush=False)\nos.system('echo from C')\nraise KeyError('x')")
-    app.sweep()
+    app.sweep(start)
     log = (app.out / "0" / "output.log").read_text(encoding="utf-8")
     assert "héllo" in log
     assert "from C" in log
@@ -123,8 +135,8 @@ def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp) ->
     assert "Traceback" in log
 
 
-def test_hydra_shows_the_users_own_traceback(make_app: MakeApp) -> None:
-    _, output = make_app("raise ValueError('bad lr')").sweep()
+def test_hydra_shows_the_users_own_traceback(make_app: MakeApp, start: str) -> None:
+    _, output = make_app("raise ValueError('bad lr')").sweep(start)
     assert "in main\n" in output
     assert "ValueError: bad lr" in output
 
@@ -156,14 +168,15 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_sweep_and_leaves_no_process(
-    make_app: MakeApp, signum: signal.Signals
+    make_app: MakeApp, signum: signal.Signals, start: str
 ) -> None:
     app = make_app(SLEEPS_AND_FORKS)
     # One stubborn job and, with one slot a core, at least one that never starts.
     waiting = len(os.sched_getaffinity(0)) + 1
-    process = app.start(*SWEEP, f"+stubborn=true,{','.join(['false'] * waiting)}", "+x=1")
+    stubborn = f"+stubborn=true,{','.join(['false'] * waiting)}"
+    process = app.start(*SWEEP, start, stubborn, "hydra.launcher.grace=1")
     wait_for_line(process, "▶ running", times=min(2, waiting))
     family = wait_for_grandchildren(psutil.Process(process.pid), least=4)
     process.send_signal(signum)
@@ -183,21 +196,27 @@ def wait_for_grandchildren(process: psutil.Process, least: int) -> list[psutil.P
             return family
 
 
-def test_when_the_parent_is_killed_the_jobs_die_with_it(make_app: MakeApp) -> None:
-    app = make_app("time.sleep(600)")
-    process = app.start(*SWEEP)
-    wait_for_line(process, "▶ running", times=1)
-    (job,) = psutil.Process(process.pid).children()
-    log = app.out / "0" / ".hydra"
-    while not log.exists() and job.is_running():  # until the job has asked to die with us
+def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("subprocess.Popen([sys.executable, '-c', 'input()'])\ntime.sleep(600)")
+    many = len(os.sched_getaffinity(0)) + 1
+    process = app.start(*SWEEP, start, f"+x=range({many})")
+    wait_for_line(process, "▶ running", times=many - 1)
+    while not (app.out / "0" / ".hydra").exists():  # until the job has asked to die with us
         pass
+    family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
-    psutil.wait_procs([job], timeout=10)
-    assert not job.is_running()
-    found = status(app, 0)
-    assert found.state is State.RUNNING
-    assert found.observed is State.KILLED
+    _, alive = psutil.wait_procs(family, timeout=10)
+    warm = start.endswith("warm")
+    assert not alive or not warm  # nobody is left to kill a fresh job's own children
+    assert status(app, 0).state is (State.INTERRUPTED if warm else State.RUNNING)
+    assert status(app, 0).observed is (State.INTERRUPTED if warm else State.KILLED)
+    assert status(app, many - 1).state is State.QUEUED
+    assert status(app, many - 1).observed is State.INTERRUPTED
+    for process in alive:
+        process.kill()
 
 
 def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_starts(
@@ -254,9 +273,7 @@ def test_a_bad_option_is_told_without_a_traceback(
 
 def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
     app = make_app("LOCK")
-    text = (app.directory / "app.py").read_text(encoding="utf-8")
-    text = text.replace("import hydra\n", "import hydra, threading\nLOCK = threading.Lock()\n", 1)
-    (app.directory / "app.py").write_text(text, encoding="utf-8")
+    import_in_module(app, "threading\nLOCK = threading.Lock()")
     code, output = app.sweep()
     assert code == 1
     assert "main cannot be sent to the jobs' processes: cannot pickle '_thread.lock'" in output
@@ -278,3 +295,105 @@ def test_the_plugin_scan_imports_nothing_heavy(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_a_job_that_runs_too_long_is_ended_and_the_others_go_on(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("time.sleep(cfg.seconds)")
+    code, output = app.sweep("+seconds=600,0", start, "hydra.launcher.timeout=2")
+    assert code == 1
+    assert [status(app, job).state for job in (0, 1)] == [State.TIMEOUT, State.COMPLETED]
+    assert "ran longer than timeout=2 s" in output
+
+
+def test_a_job_that_failed_is_started_again_as_often_as_allowed(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app(
+        "with open('tries', 'a') as f: f.write('x')\nassert len(open('tries').read()) >= cfg.needed"
+    )
+    code, output = app.sweep("+needed=3", start, "hydra.launcher.max_retries=2")
+    assert code == 0, output
+    assert status(app, 0).state is State.COMPLETED
+    assert status(app, 0).attempt == 3
+
+
+def test_with_fail_fast_the_first_failure_ends_the_sweep(make_app: MakeApp, start: str) -> None:
+    app = make_app("assert cfg.x\ntime.sleep(600)")
+    code, output = app.sweep(
+        "+x=0,1,2", start, "hydra.launcher.fail_fast=true", "hydra.launcher.grace=1"
+    )
+    assert code == 1
+    assert status(app, 0).state is State.FAILED
+    assert {status(app, job).state for job in (1, 2)} == {State.INTERRUPTED}
+    assert "fail_fast is set" in output
+
+
+def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, start: str) -> None:
+    app = make_app(
+        "import exptools\n"
+        "exptools.should_stop()\n"
+        "print('ready', flush=True)\n"
+        "while not exptools.should_stop(): time.sleep(0.01)\n"
+        "open('saved', 'w')\n"
+    )
+    process = app.start(*SWEEP, start)
+    while not (log := app.out / "0" / "output.log").exists() or "ready" not in log.read_text():
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert (app.directory / "saved").exists()
+    assert status(app, 0).state is State.INTERRUPTED
+    assert status(app, 0).error == "returned early, as it was asked to"
+
+
+def test_unseeded_jobs_draw_different_numbers(make_app: MakeApp, start: str) -> None:
+    app = make_app("import random\nreturn random.random(), NUMPY.random.random()")
+    import_in_module(app, "numpy as NUMPY")
+    code, output = app.sweep("+x=1,2,3", start)
+    assert code == 0, output
+    drawn = [read_result(app.out / str(job)) for job in range(3)]
+    pythons, numpys = zip(*(result.value.value for result in drawn if result), strict=True)
+    assert len(set(pythons)) == len(set(numpys)) == 3
+
+
+def import_in_module(app: App, what: str) -> None:
+    path = app.directory / "app.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("import hydra\n", f"import hydra\nimport {what}\n", 1), "utf-8")
+
+
+def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp) -> None:
+    app = make_app("MODULE.event.wait(0)\nprint('ran')")
+    (app.directory / "threaded.py").write_text(
+        "import threading\n"
+        "event = threading.Event()\n"
+        "threading.Thread(target=event.wait, daemon=True).start()\n"
+    )
+    import_in_module(app, "threaded as MODULE")
+    code, output = app.sweep("+x=1")
+    assert code == 0, output
+    assert "each job starts in a fresh interpreter, for importing the task left 1 threads" in output
+
+
+def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: MakeApp) -> None:
+    app = make_app(REPORT)
+    import_in_module(app, "numpy")
+    code, output = app.sweep("+x=1", "hydra.launcher.jobs=1", OMP_NUM_THREADS="")
+    assert code == 0, output
+    (report,) = reports(app, 1)
+    threads = int(report["environment"]["OPENBLAS_NUM_THREADS"])
+    assert threads == len(os.sched_getaffinity(0)) or threads * 2 == len(os.sched_getaffinity(0))
+    assert report["threads"] == [threads]
+
+
+def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
+    app = make_app(
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    )
+    code, output = app.sweep("+x=1", start)
+    assert code == 1
+    assert "its result could not be written to its directory: is the disk full?" in output

@@ -1,0 +1,178 @@
+"""Start jobs by forking them from a helper process that has imported the task already."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from exptools.launching.process import Exit, interpreter, open_log
+from exptools.launching.worker import Order
+
+
+class CannotWarm(Exception):
+    """Jobs cannot be forked from a helper; the message says why."""
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The first message to the helper."""
+
+    task: bytes  # a cloudpickled Task
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The helper's answer: jobs may come, or why they may not."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Start a job; the key names it in the answers."""
+
+    key: int
+    order: Order
+
+
+@dataclass(frozen=True)
+class Forked:
+    """The job runs, or why it could not be started."""
+
+    key: int
+    pid: int
+    error: OSError | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job's process has ended."""
+
+    key: int
+    exit: Exit
+
+
+Answer: TypeAlias = Forked | Ended
+
+
+class WarmStarter:
+    """Starts each job as a fork of one helper: a process a job at the price of a fork.
+
+    The helper's environment is that of a job, for libraries that read it when they are loaded.
+
+    Raises:
+        CannotWarm: the platform cannot fork safely, or importing the task touched a GPU, left
+            threads running, or failed.
+    """
+
+    def __init__(self, task: bytes, environment: Mapping[str, str]) -> None:
+        if sys.platform != "linux":
+            raise CannotWarm(f"{sys.platform} has no fork that is safe for its libraries")
+        self._answers: dict[int, SimpleQueue[Answer]] = defaultdict(SimpleQueue)
+        self._started = 0
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with us)
+        self._connection, theirs = Pipe()
+        with theirs:
+            self._helper = subprocess.Popen(
+                interpreter("exptools.launching.helper", str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                env=_helper_environment(environment),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._greet(task)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def start(self, order: Order) -> WarmProcess:
+        """See `Starter`."""
+        open_log(order).close()  # an error is raised here, not in a fork that nobody hears
+        key, self._started = self._started, self._started + 1
+        answers = self._answers[key]
+        try:
+            self._connection.send(Fork(key, order))
+        except OSError as error:
+            raise OSError(f"the helper process that starts the jobs is gone: {error}") from error
+        forked = answers.get()
+        if isinstance(forked, Forked) and forked.error is None:
+            return WarmProcess(forked.pid, answers)
+        raise (
+            forked.error
+            if isinstance(forked, Forked) and forked.error
+            else OSError("the helper process that starts the jobs has died")
+        )
+
+    def close(self) -> None:
+        """See `Starter`."""
+        with contextlib.suppress(OSError):  # it may have died
+            # Closing alone would not be heard while our listener waits at the same socket.
+            self._connection.send(None)
+        self._helper.wait()
+        self._listener.join()
+        self._connection.close()
+        self._said.close()
+
+    def _greet(self, task: bytes) -> None:
+        try:
+            self._connection.send(Hello(task, tuple(sys.argv)))
+            answer: Ready = self._connection.recv()
+        except (EOFError, OSError):
+            answer = Ready(f"importing the task ended the process: {self._last_words()}")
+        if answer.problem is not None:
+            self._connection.close()
+            self._helper.wait()
+            self._said.close()
+            raise CannotWarm(answer.problem)
+
+    def _last_words(self) -> str:
+        self._helper.wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self._helper.returncode}"
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                answer: Answer = self._connection.recv()
+                self._answers[answer.key].put(answer)
+        except (EOFError, OSError):
+            # The helper is gone, and its jobs with it: the kernel kills them at its death.
+            for key, answers in list(self._answers.items()):
+                answers.put(Ended(key, Exit(None, "SIGKILL")))
+
+
+class WarmProcess:
+    """See `process.JobProcess`."""
+
+    def __init__(self, pid: int, answers: SimpleQueue[Answer]) -> None:
+        self._pid = pid
+        self._answers = answers
+
+    @property
+    def pid(self) -> int:
+        """See `JobProcess`."""
+        return self._pid
+
+    def wait(self) -> Exit:
+        """See `JobProcess`."""
+        ended = self._answers.get()
+        assert isinstance(ended, Ended), "a job that runs is not forked again"
+        return ended.exit
+
+
+def _helper_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    # These two start their threads when they are imported, and threads do not survive a fork;
+    # a job gives them their size. The others start theirs when they are first used.
+    return {**environment, "OPENBLAS_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1"}

@@ -1,0 +1,91 @@
+"""Compose the jobs' configs, each once, and find their run directories."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+class Remembering:
+    """Stands for Hydra's config loader and keeps each config that it composed, pickled.
+
+    BasicSweeper composes every job's config before the launch only to see that it can, and
+    composing is most of what Hydra costs a job. The context is the sweeper's, too, so what it
+    validates is remembered here. Pickled configs are a sixth of the size of live ones.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self.loader = loader
+        self._composed: dict[tuple[str, ...], bytes] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """See Hydra's `ConfigLoader`."""
+        config = self.loader.load_sweep_config(master_config, sweep_overrides)
+        self._composed[tuple(sweep_overrides)] = pickle.dumps(config)
+        return config
+
+    def take(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The config of a job: as it was validated, or composed now if nobody did."""
+        content = self._composed.pop(tuple(sweep_overrides), None)
+        if content is None:
+            return self.loader.load_sweep_config(master_config, sweep_overrides)
+        config: DictConfig = pickle.loads(content)
+        return config
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A job's config and what follows from it."""
+
+    number: int
+    overrides: tuple[str, ...]  # the task's
+    directory: Path  # absolute
+    config: bytes  # pickled DictConfig
+
+
+def remember_composition(context: HydraContext) -> Remembering:
+    """Have the context's loader remember; asked again, the same one answers."""
+    if not isinstance(context.config_loader, Remembering):
+        context.config_loader = Remembering(context.config_loader)  # type: ignore[assignment]
+    remembering: Any = context.config_loader
+    assert isinstance(remembering, Remembering)
+    return remembering
+
+
+def compose(
+    loader: Remembering, master_config: DictConfig, overrides: Sequence[str], number: int
+) -> Composed:
+    """Compose one job's config under its number."""
+    config = loader.take(master_config, list(overrides))
+    with open_dict(config):
+        config.hydra.job.id = f"{config.hydra.job.name}_{number}"
+        config.hydra.job.num = number
+    task_overrides = tuple(str(override) for override in config.hydra.overrides.task)
+    return Composed(number, task_overrides, _directory(config), pickle.dumps(config))
+
+
+def _directory(config: DictConfig) -> Path:
+    """Where Hydra will run this job; its subdir may refer to ``${hydra:…}``, which is global."""
+    hydra_config = HydraConfig.instance()
+    before = hydra_config.cfg
+    hydra_config.cfg = config  # type: ignore[assignment]
+    try:
+        sweep_dir = str(OmegaConf.select(config, "hydra.sweep.dir"))
+        subdir = str(OmegaConf.select(config, "hydra.sweep.subdir"))
+    finally:
+        hydra_config.cfg = before
+    return Path(os.path.abspath(os.path.join(sweep_dir, subdir)))

@@ -1,0 +1,105 @@
+"""A Hydra job in its own process, and the JobReturn that the sweeper gets for it."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
+from hydra.errors import CompactHydraException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict, read_write
+
+from exptools.launching.outcomes import Outcome
+from exptools.launching.worker import Result
+from exptools.rundir import State
+
+
+class JobDied(CompactHydraException):
+    """A job ended without an exception of its own: by a signal, or by leaving its process."""
+
+
+@dataclass(frozen=True)
+class HydraTask:
+    """What the jobs of a sweep share: pickled once, its parts as Hydra made them in the parent."""
+
+    context: HydraContext
+    task_function: TaskFunction
+    singletons: Any  # Hydra's global state
+
+    def prepare(self) -> None:
+        """Give this process the parent's resolvers, plugins and config store."""
+        setup_globals()
+        Singleton.set_state(self.singletons)
+
+    def __call__(self, argument: bytes) -> Result:
+        """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
+        config: DictConfig = pickle.loads(argument)
+        HydraConfig.instance().set_config(config)
+        job_return = run_job(
+            hydra_context=self.context,
+            task_function=self.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+        _close_logger()
+        error = value = None
+        if job_return.status is JobStatus.FAILED:
+            error = job_return._return_value
+        else:
+            value = job_return._return_value
+        return Result(_Returned(value, job_return.working_dir, job_return.task_name), error)
+
+
+@dataclass(frozen=True)
+class _Returned:
+    """The parts of a JobReturn that the parent does not know; the whole would be 90 kB."""
+
+    value: Any
+    working_dir: str | None
+    task_name: str | None
+
+
+def make_job_return(outcome: Outcome) -> JobReturn:
+    """What Hydra's sweeper gets for a job, however it ended."""
+    job, result = outcome.job, outcome.result
+    config: DictConfig = pickle.loads(job.argument)
+    with read_write(config), open_dict(config):
+        config.hydra.runtime.output_dir = str(job.directory)
+        hydra_node = config.pop("hydra")
+    returned = result.value if result is not None else None
+    if not isinstance(returned, _Returned):
+        returned = _Returned(None, str(job.directory), JobRuntime.instance().get("name"))
+    completed = outcome.status.state is State.COMPLETED
+    return JobReturn(
+        overrides=list(job.overrides),
+        cfg=config,
+        hydra_cfg=DictConfig({"hydra": hydra_node}),
+        working_dir=returned.working_dir,
+        task_name=returned.task_name,
+        status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
+        _return_value=returned.value if completed else _why(outcome),
+    )
+
+
+def _why(outcome: Outcome) -> BaseException:
+    if outcome.result is not None and outcome.result.error is not None:
+        return outcome.result.error
+    job, status = outcome.job, outcome.status
+    told = status.error or status.state.value
+    if told.startswith("killed"):
+        told = f"was {told}"
+    log = f"; its output is in {job.log}" if status.started is not None else ""
+    return JobDied(f"job {job.number} ({job.name}) {told}{log}")
+
+
+def _close_logger() -> None:
+    """End a run that the logger opened by itself, so that a row that is lost fails the job."""
+    module = sys.modules.get("exptools.logging.run_logger")
+    if module is not None:
+        module.logger.close()
