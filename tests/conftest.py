@@ -29,6 +29,12 @@ class App:
             encoding="utf-8",
         )
 
+    def insert(self, line: str) -> None:
+        """Add a line to the app's module, after its imports."""
+        path = self.directory / "app.py"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("import hydra\n", f"import hydra\n{line}\n", 1), "utf-8")
+
     def start(self, *overrides: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "app.py", *overrides],

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from exptools.launching.process import Exit, descendants, kill_processes, reap, signal_group
-from exptools.launching.threads import limit_threads
+from exptools.launching.threads import ThreadPools
 from exptools.launching.warm import Ended, Fork, Forked, Hello, Ready
 from exptools.launching.worker import Order, Task, end_with, prepare_process, run_and_leave
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
@@ -48,6 +48,7 @@ class _Helper:
     def __init__(self, connection: Connection, task: Task) -> None:
         self._connection = connection
         self._task = task
+        self._pools = ThreadPools()
         self._jobs: dict[int, Fork] = {}  # by pid
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
@@ -100,7 +101,7 @@ class _Helper:
             os.environ.clear()
             os.environ.update(order.environment)
             prepare_process(order.cpus)
-            limit_threads(order.environment)
+            self._pools.limit(order.environment)
             _reseed()
         except BaseException:  # noqa: BLE001 (a fork must not go on as a second helper)
             traceback.print_exc()

@@ -15,19 +15,25 @@ _VARIABLE = {
 }  # by threadpoolctl's name
 
 
-def limit_threads(environment: Mapping[str, str]) -> None:
-    """Make loaded thread pools as large as these environment variables say."""
-    from threadpoolctl import ThreadpoolController
+class ThreadPools:
+    """The pools of the libraries that are loaded at this moment; finding them is slow."""
 
-    for library in ThreadpoolController().lib_controllers:
-        names = (_VARIABLE.get(library.internal_api, "OMP_NUM_THREADS"), "OMP_NUM_THREADS")
-        threads = next(filter(None, (_count(environment, name) for name in names)), None)
-        if threads is not None:
-            library.set_num_threads(threads)
-    torch = sys.modules.get("torch")
-    threads = _count(environment, "OMP_NUM_THREADS")
-    if torch is not None and threads is not None:
-        torch.set_num_threads(threads)
+    def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._libraries = ThreadpoolController().lib_controllers
+
+    def limit(self, environment: Mapping[str, str]) -> None:
+        """Make the pools as large as these environment variables say."""
+        for library in self._libraries:
+            names = (_VARIABLE.get(library.internal_api, "OMP_NUM_THREADS"), "OMP_NUM_THREADS")
+            threads = next(filter(None, (_count(environment, name) for name in names)), None)
+            if threads is not None:
+                library.set_num_threads(threads)
+        torch = sys.modules.get("torch")
+        threads = _count(environment, "OMP_NUM_THREADS")
+        if torch is not None and threads is not None:
+            torch.set_num_threads(threads)
 
 
 def _count(environment: Mapping[str, str], name: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+from exptools.launching.outcomes import Job
 
 
 class Remembering:
@@ -48,13 +50,11 @@ class Remembering:
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A job's config and what follows from it."""
+class Place:
+    """A job's number and, if an earlier start of the sweep has given it one, its directory."""
 
     number: int
-    overrides: tuple[str, ...]  # the task's
-    directory: Path  # absolute
-    config: bytes  # pickled DictConfig
+    directory: Path | None = None  # absolute
 
 
 def remember_composition(context: HydraContext) -> Remembering:
@@ -67,15 +67,31 @@ def remember_composition(context: HydraContext) -> Remembering:
 
 
 def compose(
-    loader: Remembering, master_config: DictConfig, overrides: Sequence[str], number: int
-) -> Composed:
-    """Compose one job's config under its number."""
+    loader: Remembering,
+    master_config: DictConfig,
+    overrides: Sequence[str],
+    place_of: Callable[[tuple[str, ...]], Place],
+) -> Job:
+    """Compose one job's config; its place follows from the task's overrides."""
     config = loader.take(master_config, list(overrides))
-    with open_dict(config):
-        config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-        config.hydra.job.num = number
     task_overrides = tuple(str(override) for override in config.hydra.overrides.task)
-    return Composed(number, task_overrides, _directory(config), pickle.dumps(config))
+    place = place_of(task_overrides)
+    with open_dict(config):
+        config.hydra.job.id = f"{config.hydra.job.name}_{place.number}"
+        config.hydra.job.num = place.number
+        if place.directory is not None:
+            config.hydra.sweep.subdir = os.path.relpath(
+                place.directory, str(config.hydra.sweep.dir)
+            )
+    return Job(place.number, task_overrides, _directory(config), pickle.dumps(config))
+
+
+def task_yaml(job: Job) -> str:
+    """A job's config as Hydra saves it in its run directory."""
+    config: DictConfig = pickle.loads(job.argument)
+    with open_dict(config):
+        del config["hydra"]
+    return OmegaConf.to_yaml(config)
 
 
 def _directory(config: DictConfig) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import pickle
 import sys
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
 from hydra.errors import CompactHydraException
@@ -17,6 +18,9 @@ from omegaconf import DictConfig, open_dict, read_write
 from exptools.launching.outcomes import Outcome
 from exptools.launching.worker import Result
 from exptools.rundir import State
+
+# Modules that every job would import anew, after the helper has forked it.
+_IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
 
 
 class JobDied(CompactHydraException):
@@ -35,11 +39,13 @@ class HydraTask:
         """Give this process the parent's resolvers, plugins and config store."""
         setup_globals()
         Singleton.set_state(self.singletons)
+        for name in _IMPORTED_LATE:
+            with contextlib.suppress(ImportError):  # another version of Hydra or OmegaConf
+                importlib.import_module(name)
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
         config: DictConfig = pickle.loads(argument)
-        HydraConfig.instance().set_config(config)
         job_return = run_job(
             hydra_context=self.context,
             task_function=self.task_function,
@@ -68,18 +74,22 @@ class _Returned:
 def make_job_return(outcome: Outcome) -> JobReturn:
     """What Hydra's sweeper gets for a job, however it ended."""
     job, result = outcome.job, outcome.result
-    config: DictConfig = pickle.loads(job.argument)
-    with read_write(config), open_dict(config):
-        config.hydra.runtime.output_dir = str(job.directory)
-        hydra_node = config.pop("hydra")
+    # Unpickling twice is cheaper than any copy that OmegaConf makes.
+    task_config, hydra_config = pickle.loads(job.argument), pickle.loads(job.argument)
+    with open_dict(task_config), open_dict(hydra_config):
+        del task_config["hydra"]
+        for key in task_config:
+            del hydra_config[key]
+    with read_write(hydra_config):
+        hydra_config.hydra.runtime.output_dir = str(job.directory)
     returned = result.value if result is not None else None
     if not isinstance(returned, _Returned):
         returned = _Returned(None, str(job.directory), JobRuntime.instance().get("name"))
     completed = outcome.status.state is State.COMPLETED
     return JobReturn(
         overrides=list(job.overrides),
-        cfg=config,
-        hydra_cfg=DictConfig({"hydra": hydra_node}),
+        cfg=task_config,
+        hydra_cfg=hydra_config,
         working_dir=returned.working_dir,
         task_name=returned.task_name,
         status=JobStatus.COMPLETED if completed else JobStatus.FAILED,

@@ -40,6 +40,13 @@ class LauncherConf:
     # Whether the sweep stops when a job has failed for good.
     fail_fast: bool = False
 
+    # true: skip the jobs that are completed in hydra.sweep.dir, run the others in their old
+    # directories and new ones beside them. A directory: the same, and hydra.sweep.dir is that.
+    resume: bool | str = False
+
+    # Whether to resume although the config has changed: the jobs that it changes run again.
+    resume_changed: bool = False
+
 
 @dataclass
 class CallbackConf:

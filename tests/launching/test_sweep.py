@@ -273,7 +273,7 @@ def test_a_bad_option_is_told_without_a_traceback(
 
 def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
     app = make_app("LOCK")
-    import_in_module(app, "threading\nLOCK = threading.Lock()")
+    app.insert("import threading\nLOCK = threading.Lock()")
     code, output = app.sweep()
     assert code == 1
     assert "main cannot be sent to the jobs' processes: cannot pickle '_thread.lock'" in output
@@ -350,18 +350,12 @@ def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, star
 
 def test_unseeded_jobs_draw_different_numbers(make_app: MakeApp, start: str) -> None:
     app = make_app("import random\nreturn random.random(), NUMPY.random.random()")
-    import_in_module(app, "numpy as NUMPY")
+    app.insert("import numpy as NUMPY")
     code, output = app.sweep("+x=1,2,3", start)
     assert code == 0, output
     drawn = [read_result(app.out / str(job)) for job in range(3)]
     pythons, numpys = zip(*(result.value.value for result in drawn if result), strict=True)
     assert len(set(pythons)) == len(set(numpys)) == 3
-
-
-def import_in_module(app: App, what: str) -> None:
-    path = app.directory / "app.py"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("import hydra\n", f"import hydra\nimport {what}\n", 1), "utf-8")
 
 
 def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp) -> None:
@@ -371,7 +365,7 @@ def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp)
         "event = threading.Event()\n"
         "threading.Thread(target=event.wait, daemon=True).start()\n"
     )
-    import_in_module(app, "threaded as MODULE")
+    app.insert("import threaded as MODULE")
     code, output = app.sweep("+x=1")
     assert code == 0, output
     assert "each job starts in a fresh interpreter, for importing the task left 1 threads" in output
@@ -379,7 +373,7 @@ def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp)
 
 def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: MakeApp) -> None:
     app = make_app(REPORT)
-    import_in_module(app, "numpy")
+    app.insert("import numpy")
     code, output = app.sweep("+x=1", "hydra.launcher.jobs=1", OMP_NUM_THREADS="")
     assert code == 0, output
     (report,) = reports(app, 1)

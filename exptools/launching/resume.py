@@ -1,0 +1,129 @@
+"""What a sweep directory holds already: its lock, and the runs that need not be run again."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from exptools.launching.outcomes import ResultError, read_result
+from exptools.launching.worker import Result
+from exptools.provenance import command_line
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    HYDRA_CONFIG,
+    HYDRA_DIR,
+    Status,
+    StatusError,
+    read_status,
+)
+
+LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
+
+
+class SweepBusy(Exception):
+    """Another process runs a sweep in this directory; the message says which."""
+
+
+class SweepLock:
+    """Holds a sweep directory until this process ends or the lock is dropped.
+
+    The kernel frees it when the process dies, however it dies.
+
+    Raises:
+        SweepBusy: another process holds it.
+        OSError: the directory cannot be written.
+    """
+
+    def __init__(self, sweep_dir: Path) -> None:
+        path = sweep_dir / LOCK_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (open is what locks)
+        if sys.platform == "win32":
+            return  # no flock: two sweeps in one directory go unnoticed there
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SweepBusy(f"{sweep_dir} is in use by {self._holder()}") from None
+        self._file.truncate(0)
+        json.dump(
+            {"host": socket.gethostname(), "pid": os.getpid(), "command": command_line()},
+            self._file,
+        )
+        self._file.flush()
+
+    def _holder(self) -> str:
+        self._file.seek(0)
+        try:
+            holder = json.load(self._file)
+            command = " ".join(holder["command"])
+            return f"process {holder['pid']} on {holder['host']} ({command})"
+        except (ValueError, KeyError, TypeError):  # it has locked, but not yet written
+            return "another process"
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run that an earlier start of the sweep has left."""
+
+    directory: Path  # absolute
+    status: Status
+    config: str | None  # the text of its config.yaml
+    result: Result | None
+
+    @property
+    def completed(self) -> bool:
+        """Whether it returned, and not because it was asked to stop.
+
+        Its result tells, not its status: the scheduler may have died before it could write that.
+        """
+        result = self.result
+        return result is not None and result.error is None and not result.stopped
+
+
+def past_runs(sweep_dir: Path) -> list[PastRun]:
+    """The runs below a sweep directory, in the order of their numbers."""
+    runs = [_past_run(directory) for directory in _run_directories(sweep_dir)]
+    return sorted(filter(None, runs), key=lambda run: run.status.job or 0)
+
+
+def config_diff(run: PastRun, config: str) -> str:
+    """What differs between a run's config and another, line by line; empty if nothing does."""
+    before, now = (run.config or "").splitlines(), config.splitlines()
+    name = str(run.directory / HYDRA_CONFIG)
+    return "\n".join(difflib.unified_diff(before, now, name, "now", lineterm="", n=1))
+
+
+def _run_directories(directory: Path) -> Iterator[Path]:
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR):
+            path = Path(entry.path)
+            if (path / EXPTOOLS_DIR).is_dir():
+                yield path
+            else:
+                yield from _run_directories(path)
+
+
+def _past_run(directory: Path) -> PastRun | None:
+    try:
+        status = read_status(directory)
+    except StatusError:
+        return None
+    if status is None or status.job is None:
+        return None
+    try:
+        config = (directory / HYDRA_CONFIG).read_text(encoding="utf-8")
+    except OSError:
+        config = None
+    try:
+        result = read_result(directory)
+    except ResultError:
+        result = None
+    return PastRun(directory.absolute(), status, config, result)

@@ -1,0 +1,174 @@
+"""Sweeps that are started again: in pieces, extended, changed, and after a kill at any instant."""
+
+import json
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exptools.launching.resume import SweepBusy, SweepLock
+from exptools.rundir import STATUS_FILE, State, read_status
+from tests.conftest import SWEEP, App
+
+MakeApp = Callable[[str], App]
+RESUME = "hydra.launcher.resume=true"
+
+# Each job leaves a line when it is through; "broken" tells which jobs fail.
+COUNTED = """
+import pathlib
+if cfg.x in json.loads(pathlib.Path("broken").read_text()):
+    raise ValueError("broken")
+with open("ran", "a") as file:
+    file.write(f"{cfg.x}\\n")
+return cfg.x * 10
+"""
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> App:
+    app = make_app(COUNTED)
+    break_jobs(app)
+    return app
+
+
+def break_jobs(app: App, *jobs: int) -> None:
+    (app.directory / "broken").write_text(json.dumps(jobs))
+
+
+def ran(app: App) -> list[int]:
+    path = app.directory / "ran"
+    return sorted(map(int, path.read_text().split())) if path.exists() else []
+
+
+def overrides(app: App) -> dict[str, tuple[str, ...]]:
+    """What each run directory holds."""
+    found = {}
+    for path in app.out.glob(f"*/{STATUS_FILE}"):
+        status = read_status(path.parent.parent)
+        assert status is not None
+        found[path.parent.parent.name] = status.overrides
+    return found
+
+
+def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App) -> None:
+    break_jobs(app, 2)
+    assert app.sweep("+x=1,2,3")[0] == 1
+    break_jobs(app)
+    code, output = app.sweep("+x=1,2,3", RESUME)
+    assert code == 0, output
+    assert "2 jobs were completed before" in output
+    assert ran(app) == [1, 2, 3]
+    assert overrides(app) == {"0": ("+x=1",), "1": ("+x=2",), "2": ("+x=3",)}
+
+
+def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) -> None:
+    app.sweep("+x=1,3")
+    code, output = app.sweep("+x=0,1,2,3", RESUME)
+    assert code == 0, output
+    assert ran(app) == [0, 1, 2, 3]
+    assert overrides(app) == {"0": ("+x=1",), "1": ("+x=3",), "2": ("+x=0",), "3": ("+x=2",)}
+
+
+def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> None:
+    app.sweep("+x=1,2")
+    plain = [word for word in SWEEP if not word.startswith("hydra.sweep.dir")]
+    code, output = app.run(*plain, "+x=1,2,3", "hydra.launcher.resume=out")
+    assert code == 0, output
+    assert ran(app) == [1, 2, 3]
+    assert not (app.directory / "multirun").exists()
+
+
+def test_the_sweeper_gets_the_saved_results(app: App) -> None:
+    app.sweep("+x=1,2")
+    (app.directory / "show.py").write_text(
+        "from hydra._internal.core_plugins.basic_sweeper import BasicSweeper\n"
+        "sweep = BasicSweeper.sweep\n"
+        "def show(self, arguments):\n"
+        "    returns = sweep(self, arguments)\n"
+        "    print('returned', [r.return_value for r in returns[0]], returns[0][1].cfg)\n"
+        "BasicSweeper.sweep = show\n"
+    )
+    app.insert("import show")
+    code, output = app.sweep("+x=2,1", RESUME)
+    assert code == 0, output
+    assert "returned [20, 10] {'x': 1}" in output
+    assert ran(app) == [1, 2]
+
+
+def test_a_changed_config_is_shown_and_refused(make_app: MakeApp) -> None:
+    app = make_app("open('ran', 'a').write('x')")
+    config = app.directory / "config.yaml"
+    config.write_text("x: 1\nwidth: 10\n")
+    path = app.directory / "app.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("config_path=None", "config_path='.', config_name='config'"), "utf-8"
+    )
+    app.sweep("x=1,2")
+    config.write_text("x: 1\nwidth: 20\n")
+    code, output = app.sweep("x=1,2", RESUME)
+    assert code == 1
+    assert "-width: 10\n+width: 20" in output
+    assert "and 1 more runs" in output
+    assert "Traceback" not in output
+    assert (app.directory / "ran").read_text() == "xx"
+    code, output = app.sweep("x=1,2", RESUME, "hydra.launcher.resume_changed=true")
+    assert code == 0, output
+    assert (app.directory / "ran").read_text() == "xxxx"
+
+
+def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
+    make_app: MakeApp,
+) -> None:
+    app = make_app("time.sleep(600)")
+    first = app.start(*SWEEP, "+x=1")
+    while not (app.out / "0" / ".hydra").exists():
+        pass
+    before = (app.out / "multirun.yaml").read_bytes()
+    code, output = app.sweep("+y=2")
+    assert code == 1
+    assert f"out is in use by process {first.pid} on " in output
+    assert "Traceback" not in output
+    assert (app.out / "multirun.yaml").read_bytes() == before
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+
+
+def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
+    lock = SweepLock(tmp_path)
+    with pytest.raises(SweepBusy, match="is in use by process"):
+        SweepLock(tmp_path)
+    del lock
+    SweepLock(tmp_path)
+
+
+def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:
+    same_name = "hydra.sweep.subdir=run"
+    app.sweep("+x=1", same_name)
+    code, output = app.sweep("+x=2", same_name, RESUME)
+    assert code == 1
+    assert "holds another job than job 1 (+x=2)" in output
+
+
+def test_after_kills_at_any_instant_each_job_completes_exactly_once(app: App) -> None:
+    """The parent is killed at 20 random instants; the jobs of one sweep complete once each."""
+    chance = random.Random(0)
+    jobs = ",".join(map(str, range(24)))
+    for _ in range(20):
+        process = app.start(*SWEEP, f"+x={jobs}", RESUME)
+        deadline = time.monotonic() + chance.uniform(0.3, 2.0)
+        while process.poll() is None and time.monotonic() < deadline:
+            pass
+        process.kill()
+        process.communicate()
+    code, output = app.sweep(f"+x={jobs}", RESUME)
+    assert code == 0, output
+    counts = Counter(ran(app))
+    assert sorted(counts) == list(range(24))
+    states = {read_status(app.out / str(number)).state for number in range(24)}
+    assert states == {State.COMPLETED}
+    assert set(counts.values()) == {1}
