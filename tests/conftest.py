@@ -69,6 +69,12 @@ def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)
 
 
+@pytest.fixture(autouse=True)
+def own_leases(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests' sweeps from waiting for those of whoever else uses this machine."""
+    monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path_factory.mktemp("leases")))
+
+
 @pytest.fixture(scope="session")
 def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory for LD_LIBRARY_PATH in which pynvml finds our stand-in driver."""

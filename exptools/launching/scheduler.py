@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -72,8 +73,8 @@ class Observer(Protocol):
     def waiting(self, slot: Slot, reason: str) -> None:
         """A slot cannot be used yet."""
 
-    def retrying(self, job: Job, attempt: int, outcome: Outcome) -> None:
-        """A job has failed and will be started again."""
+    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int | None = None) -> None:
+        """A job has failed and will be started again, as one of so many attempts."""
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
         """The running jobs were asked to end."""
@@ -83,7 +84,7 @@ class Observer(Protocol):
 
 
 class Gate(Protocol):
-    """Keeps slots from being used while somebody else uses what they are made of."""
+    """Keeps a job out of a slot while somebody else uses what the slot is made of."""
 
     def try_enter(self, slot: Slot) -> str | None:
         """Take the slot's resources; if that is impossible now, say for whom it waits."""
@@ -175,7 +176,6 @@ class Scheduler:
     def _fill_slots(self) -> None:
         for slot in [self._free.popleft() for _ in range(len(self._free))]:
             if not self._queue:
-                self._gate.leave(slot)
                 self._free.append(slot)
             elif (reason := self._gate.try_enter(slot)) is not None:
                 self._observer.waiting(slot, reason)
@@ -189,7 +189,7 @@ class Scheduler:
         try:
             process = self._starter.start(order)
         except OSError as error:
-            self._free.append(slot)
+            self._give_back(slot)
             self._failed_early(job, error)
             return
         status = replace(
@@ -278,7 +278,7 @@ class Scheduler:
             state=verdict.state,
         )
         del self._running[job.number]
-        self._free.append(running.slot)
+        self._give_back(running.slot)
         self._settle(Outcome(job, record(job, status), verdict.result))
 
     def _settle(self, outcome: Outcome) -> None:
@@ -288,11 +288,16 @@ class Scheduler:
         if went_wrong and not stopping and self._attempts[job.number] <= self._policy.max_retries:
             if self._enqueue(job):
                 self._queue.appendleft(job)
-                self._observer.retrying(job, self._attempts[job.number], outcome)
+                attempt, most = self._attempts[job.number], self._policy.max_retries + 1
+                self._observer.retrying(job, attempt, outcome, most)
             return
         self._finish(outcome)
         if went_wrong and not stopping and self._policy.fail_fast:
             self._stop(f"job {job.number} {outcome.status.state.value}, and fail_fast is set")
+
+    def _give_back(self, slot: Slot) -> None:
+        self._gate.leave(slot)
+        self._free.append(slot)
 
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"
@@ -312,12 +317,20 @@ _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter 
 
 
 def job_environment(slot: Slot) -> dict[str, str]:
-    """This process's environment with the slot's limits; a thread count that the user set wins."""
-    ours = slot.environment()
-    for name in THREAD_VARIABLES:
+    """This process's environment with the slot's limits; what the user set explicitly wins."""
+    ours = {**slot.environment(), "MASTER_PORT": str(_free_port())}
+    for name in (*THREAD_VARIABLES, "MASTER_PORT"):
         if os.environ.get(name):
             ours.pop(name, None)
     return {**os.environ, **ours, STATUS_WRITER: "scheduler"}
+
+
+def _free_port() -> int:
+    """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _after(seconds: float | None) -> float | None:

@@ -1,11 +1,24 @@
-"""Divide a machine into slots: the CPU cores and GPUs that one job at a time may use."""
+"""Divide a machine into slots: the CPU cores and GPUs that one job at a time may use.
+
+``python -m exptools.launching.slots jobs=4 gpus_per_job=0.5`` shows what a request would give.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, replace
 
-from exptools.launching.topology import Gpu, Machine
-from exptools.rundir import format_cpus
+from exptools.launching.fitting import count_jobs, count_sharers, has_too_few_cores
+from exptools.launching.gpus import Gpu, named
+from exptools.launching.placing import choose_cores, choose_gpus
+from exptools.launching.request import Request, SlotError, format_bytes
+from exptools.launching.topology import Core, Machine
+from exptools.rundir import format_cpus, parse_cpus
+
+__all__ = ["Busy", "Request", "Slot", "SlotError", "current_slot", "make_slots"]
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -13,94 +26,187 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-
-
-class SlotError(ValueError):
-    """The machine cannot give what was asked for; the message says what it has."""
+SLOT_VARIABLE = "EXPTOOLS_SLOT"
 
 
 @dataclass(frozen=True)
-class Request:
-    """What each job needs; None leaves the choice to us."""
+class Busy:
+    """Cores and GPUs that other sweeps use."""
 
-    jobs: int | None = None  # at once
-    cpus_per_job: int | None = None  # physical cores
-    gpus_per_job: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("jobs", 1), ("cpus_per_job", 1), ("gpus_per_job", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise SlotError(f"{name} is {value}; it should be {least} or more")
+    cores: frozenset[int] = frozenset()  # their numbers, as Core.number
+    gpus: frozenset[str] = frozenset()  # UUIDs
 
 
 @dataclass(frozen=True)
 class Slot:
-    """CPU cores and GPUs that belong to one job at a time."""
+    """CPU cores and GPUs that belong to one job at a time (a GPU to a few, where jobs share)."""
 
     index: int
-    cpus: tuple[int, ...]  # every CPU (SMT sibling) of the slot's cores; empty: cannot be pinned
+    cpus: tuple[int, ...]  # what a job is bound to; empty: it is not
     threads: int  # what a thread pool should use: the number of physical cores
     gpus: tuple[Gpu, ...]
     hide_gpus: bool  # the machine has GPUs, but the slot has none
+    cores: tuple[int, ...] = ()  # numbers of the physical cores that are ours alone; empty: none
+    gpu_ids: str = "uuid"  # or "index": how jobs read the names of their GPUs
 
     def environment(self) -> dict[str, str]:
         """What a job's environment must say for its libraries to stay inside the slot."""
         variables = dict.fromkeys(THREAD_VARIABLES, str(self.threads))
+        variables[SLOT_VARIABLE] = self._to_json()
         if self.gpus or self.hide_gpus:
-            variables["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in self.gpus)
+            names = [str(getattr(gpu, self.gpu_ids)) for gpu in self.gpus]
+            variables["CUDA_VISIBLE_DEVICES"] = ",".join(names)
+        if self.gpus and self.gpu_ids == "index":
+            variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # CUDA's own order is not NVML's
+        if self.gpus:
+            display = str(self.gpus[0].index)  # EGL counts the GPUs that CUDA does not see, too
+            variables |= {"EGL_DEVICE_ID": display, "MUJOCO_EGL_DEVICE_ID": display}
         return variables
 
     def __str__(self) -> str:
         cpus = f"cpus {format_cpus(self.cpus)}" if self.cpus else f"{self.threads} cpus"
-        gpus = ",".join(str(gpu.index) for gpu in self.gpus)
+        gpus = ",".join(gpu.label for gpu in self.gpus)
         return f"{cpus}, gpu {gpus}" if gpus else cpus
 
+    def _to_json(self) -> str:
+        record = asdict(self) | {"cpus": format_cpus(self.cpus), "cores": format_cpus(self.cores)}
+        for gpu in record["gpus"]:
+            gpu["cpus"] = format_cpus(gpu["cpus"])
+            del gpu["processes"]  # of another moment
+        return json.dumps(record, separators=(",", ":"))
 
-def make_slots(machine: Machine, request: Request, most: int) -> tuple[Slot, ...]:
+
+def current_slot() -> Slot | None:
+    """The slot that this process runs in; None outside of a job.
+
+    Raises:
+        SlotError: the environment's ``EXPTOOLS_SLOT`` is not what a launcher wrote.
+    """
+    text = os.environ.get(SLOT_VARIABLE)
+    if not text:
+        return None
+    try:
+        record = json.loads(text)
+        gpus = tuple(
+            Gpu(**gpu | {"cpus": parse_cpus(gpu["cpus"]), "mig": gpu["mig"] and tuple(gpu["mig"])})
+            for gpu in record["gpus"]
+        )
+        lists = {name: parse_cpus(record[name]) for name in ("cpus", "cores")}
+        return Slot(**record | lists | {"gpus": gpus})
+    except (ValueError, TypeError, KeyError) as error:
+        raise SlotError(
+            f"{SLOT_VARIABLE} does not describe a slot ({error!r}): unset it"
+        ) from error
+
+
+def make_slots(
+    machine: Machine, request: Request, most: int, busy: Busy | None = None
+) -> tuple[Slot, ...]:
     """Divide the machine, at most ``most`` slots, which is the number of jobs there are.
 
     Nothing asked for: with GPUs one job a GPU, without one job a core; the cores are divided
-    evenly. No core and no GPU is in two slots.
+    evenly. No core is in two slots, and no GPU unless jobs take parts of one. Where there are fewer
+    cores than such slots with GPUs, and nobody said how many each needs, they are not pinned.
+
+    What is not busy is used alone if the request fits there; else the whole machine is, and the
+    busy is waited for.
 
     Raises:
         SlotError: the request cannot be met on this machine.
     """
-    gpus_per_job = _gpus_per_job(machine, request)
-    count = _count(machine, request, gpus_per_job, most)
-    cores_per_job = request.cpus_per_job or len(machine.cores) // count
-    return tuple(_slot(machine, index, cores_per_job, gpus_per_job) for index in range(count))
+    gpus = _usable_gpus(machine, request)
+    share = request.gpus_per_job
+    if share is None:
+        share = 1 if gpus else 0
+    whole = replace(machine, cores=_unreserved(machine, request), gpus=gpus)
+    if has_too_few_cores(whole, request, share, most):
+        request = replace(request, pin=False)
+    if busy and (busy.cores or busy.gpus):
+        with contextlib.suppress(SlotError):  # else it has to wait for some of what is busy
+            return _divide(_without(whole, busy), machine, request, share, most)
+    return _divide(whole, machine, request, share, most)
 
 
-def _gpus_per_job(machine: Machine, request: Request) -> int:
-    if request.gpus_per_job is None:
-        return 1 if machine.gpus else 0
-    return request.gpus_per_job
-
-
-def _count(machine: Machine, request: Request, gpus_per_job: int, most: int) -> int:
-    cores, gpus = len(machine.cores), len(machine.gpus)
-    room = cores // (request.cpus_per_job or 1)
-    if gpus_per_job:
-        room = min(room, gpus // gpus_per_job)
-    if room < (request.jobs or 1):
-        asked = [f"{name}={value}" for name, value in vars(request).items() if value is not None]
-        raise SlotError(
-            f"{', '.join(asked)} does not fit this machine, which has {cores} cores and "
-            f"{gpus} GPUs for us: {_what_fits(request, room)}"
+def _divide(
+    free: Machine, machine: Machine, request: Request, share: float, most: int
+) -> tuple[Slot, ...]:
+    """The slots of a part of the machine; ``share`` is the number of GPUs of each."""
+    per_slot, sharers = math.ceil(share), count_sharers(free, request)
+    count = min(count_jobs(free, request, share, sharers), most)
+    budget = min(len(free.cores), math.ceil(machine.quota or len(free.cores)))
+    cores_each = request.cpus_per_job or max(1, budget // count)
+    gpus = choose_gpus(free, per_slot, sharers, count)
+    pinned = machine.can_pin and request.pin
+    cores = choose_cores(machine, free.cores, gpus, cores_each) if pinned else [()] * count
+    return tuple(
+        Slot(
+            index,
+            cpus=_cpus(cores[index], request.smt),
+            threads=cores_each,
+            gpus=gpus[index],
+            hide_gpus=bool(machine.gpus) and not gpus[index],
+            cores=tuple(core.number for core in cores[index]),
+            gpu_ids=request.gpu_ids,
         )
-    return min(request.jobs or room, most)
+        for index in range(count)
+    )
 
 
-def _what_fits(request: Request, room: int) -> str:
-    if room == 0:
-        return "ask for fewer cpus_per_job or gpus_per_job"
-    return f"jobs={room} at once would fit"
+def _cpus(cores: tuple[Core, ...], smt: bool) -> tuple[int, ...]:
+    return tuple(sorted(cpu for core in cores for cpu in (core.cpus if smt else core.cpus[:1])))
 
 
-def _slot(machine: Machine, index: int, cores_per_job: int, gpus_per_job: int) -> Slot:
-    cores = machine.cores[index * cores_per_job : (index + 1) * cores_per_job]
-    cpus = tuple(sorted(cpu for core in cores for cpu in core)) if machine.can_pin else ()
-    gpus = machine.gpus[index * gpus_per_job : (index + 1) * gpus_per_job]
-    hide = bool(machine.gpus) and not gpus
-    return Slot(index, cpus, threads=len(cores), gpus=gpus, hide_gpus=hide)
+def _usable_gpus(machine: Machine, request: Request) -> tuple[Gpu, ...]:
+    gpus = list(machine.gpus)
+    if request.wanted_gpus is not None:
+        gpus = [gpu for name in request.wanted_gpus for gpu in _named(machine, name)]
+        gpus = list(dict.fromkeys(gpus))
+    if (request.gpus_per_job or 0) > 1:  # CUDA gives a process one part of a GPU at most
+        gpus = [gpu for gpu in gpus if not gpu.mig]
+    if request.gpu_ids == "index" and any(gpu.mig for gpu in gpus):
+        raise SlotError("gpu_ids=index cannot name parts of a GPU (MIG): use gpu_ids=uuid")
+    asked = request.gpu_memory
+    if asked is None:
+        return tuple(gpus)
+    large = tuple(gpu for gpu in gpus if gpu.memory >= asked or not gpu.memory)
+    if not large:
+        largest = max((gpu.memory for gpu in gpus), default=0)
+        has = f"the largest has {format_bytes(largest)}" if gpus else "there is no GPU"
+        raise SlotError(f"gpu_memory_per_job={request.gpu_memory_per_job} does not fit: {has}")
+    return large
+
+
+def _named(machine: Machine, name: str) -> list[Gpu]:
+    found = named(machine.gpus, name)
+    if not found:
+        there = ", ".join(f"{gpu.label} ({gpu.uuid})" for gpu in machine.gpus) or "none"
+        raise SlotError(f"gpus names {name!r}, which is not one of the GPUs for us: {there}")
+    return found
+
+
+def _unreserved(machine: Machine, request: Request) -> tuple[Core, ...]:
+    """The cores for jobs; the system keeps slow ones first, then those where it runs anyway."""
+    kept = sorted(machine.cores, key=lambda core: (core.kind, core.number))[: request.reserve_cpus]
+    cores = tuple(core for core in machine.cores if core not in kept)
+    if not cores:
+        raise SlotError(
+            f"reserve_cpus={request.reserve_cpus} leaves nothing of {len(machine.cores)} cores: "
+            f"reserve_cpus={len(machine.cores) - 1} is the most"
+        )
+    return cores
+
+
+def _without(machine: Machine, busy: Busy) -> Machine:
+    return replace(
+        machine,
+        cores=tuple(core for core in machine.cores if core.number not in busy.cores),
+        gpus=tuple(gpu for gpu in machine.gpus if gpu.uuid not in busy.gpus),
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    from exptools.launching.preview import main
+
+    sys.exit(main(sys.argv[1:]))

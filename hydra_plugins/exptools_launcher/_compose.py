@@ -27,6 +27,8 @@ class Remembering:
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader = loader
+        self.on_composed: Callable[[int], None] = lambda count: None  # told how many so far
+        self._count = 0
         self._composed: dict[tuple[str, ...], bytes] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -36,7 +38,7 @@ class Remembering:
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         """See Hydra's `ConfigLoader`."""
-        config = self.loader.load_sweep_config(master_config, sweep_overrides)
+        config = self._load(master_config, sweep_overrides)
         self._composed[tuple(sweep_overrides)] = pickle.dumps(config)
         return config
 
@@ -44,8 +46,14 @@ class Remembering:
         """The config of a job: as it was validated, or composed now if nobody did."""
         content = self._composed.pop(tuple(sweep_overrides), None)
         if content is None:
-            return self.loader.load_sweep_config(master_config, sweep_overrides)
+            return self._load(master_config, sweep_overrides)
         config: DictConfig = pickle.loads(content)
+        return config
+
+    def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        config = self.loader.load_sweep_config(master_config, sweep_overrides)
+        self._count += 1
+        self.on_composed(self._count)
         return config
 
 

@@ -18,12 +18,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 from rich.console import Console
 
+from exptools.launching.compose_bar import ComposeBar
+from exptools.launching.leases import Gate, leased
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.process import FreshStarter, Starter
-from exptools.launching.progress import Progress, print_summary
+from exptools.launching.progress import Progress
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
 from exptools.launching.slots import Request, Slot, SlotError, make_slots
+from exptools.launching.summary import print_summary
 from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, WarmStarter
 
@@ -67,12 +70,16 @@ class Sweep:
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = _lock(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
+        self._console = Console()
+        self._bar = ComposeBar(self._console)
+        self._loader.on_composed = self._bar.update
 
     def launch(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """Run a batch of jobs; their numbers begin at ``first``."""
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
-        jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
+        with self._bar:
+            jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
         outcomes = self._finished(jobs)
         to_run = [job for job in jobs if job.number not in outcomes]
         outcomes |= {outcome.job.number: outcome for outcome in self._run(to_run, len(outcomes))}
@@ -120,19 +127,19 @@ class Sweep:
         return content
 
     def _run(self, jobs: Sequence[Job], finished: int) -> list[Outcome]:
-        console = Console()
+        console = self._console
         if finished:
             console.print(f"exptools: {finished} jobs were completed before", highlight=False)
         if not jobs:
             return []
+        slots = self._slots(len(jobs))
+        starter = self._starter(slots[0])
         try:
-            slots = make_slots(read_machine(), self._request, most=len(jobs))
-        except SlotError as error:
-            raise LaunchError(str(error)) from error
-        starter = self._starter(slots[0], console)
-        try:
-            with Progress(jobs, slots, self._sweep_dir, console) as progress:
-                outcomes = Scheduler(slots, starter, _Open(), progress, self._policy).run(jobs)
+            with (
+                Gate(self._request) as gate,
+                Progress(jobs, slots, self._sweep_dir, console) as progress,
+            ):
+                outcomes = Scheduler(slots, starter, gate, progress, self._policy).run(jobs)
         except Interrupted as interruption:
             print_summary(interruption.outcomes, console)
             sys.exit(128 + interruption.signum)
@@ -141,28 +148,26 @@ class Sweep:
         print_summary(outcomes, console)
         return outcomes
 
-    def _starter(self, slot: Slot, console: Console) -> Starter:
+    def _slots(self, jobs: int) -> Sequence[Slot]:
+        machine = read_machine()
+        for note in machine.notes:
+            self._console.print(f"exptools: {note}", style="yellow", soft_wrap=True)
+        try:
+            return make_slots(machine, self._request, most=jobs, busy=leased())
+        except SlotError as error:
+            raise LaunchError(str(error)) from error
+
+    def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
         if self._options.get("start") != "fresh":
             try:
                 return WarmStarter(task, job_environment(slot))
             except CannotWarm as reason:
-                console.print(
+                self._console.print(
                     f"exptools: each job starts in a fresh interpreter, for {reason}",
                     soft_wrap=True,
                 )
         return FreshStarter(task)
-
-
-class _Open:
-    """A gate that is always open."""
-
-    def try_enter(self, slot: Slot) -> str | None:
-        """See `scheduler.Gate`."""
-        return None
-
-    def leave(self, slot: Slot) -> None:
-        """See `scheduler.Gate`."""
 
 
 _T = TypeVar("_T", Request, Policy)

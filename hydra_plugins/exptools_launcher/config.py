@@ -15,14 +15,35 @@ class LauncherConf:
 
     _target_: str = "hydra_plugins.exptools_launcher.launcher.ExptoolsLauncher"
 
-    # How many jobs run at once. Null: one a GPU where there are GPUs, else one a CPU core.
+    # How many jobs run at once. Null: one a GPU; without GPUs one a physical core, within the
+    # control group's CPU quota.
     jobs: int | None = None
 
-    # Physical CPU cores of each job. Null: the machine's cores divided evenly.
+    # Physical CPU cores of each job. Null: the cores divided evenly.
     cpus_per_job: int | None = None
 
-    # GPUs of each job; 0 hides them. Null: 1 where there are GPUs.
-    gpus_per_job: int | None = None
+    # GPUs of each job: 0 hides them, 0.5 puts two jobs on one, 2 gives two. Null: 1 where there
+    # are GPUs.
+    gpus_per_job: float | None = None
+
+    # Which GPUs to use, by index or UUID: [0,1]. Null: all that this process may use.
+    gpus: Any = None
+
+    # Start a job only when so much memory is free on its GPU: 10GB, 8GiB or bytes. Null: do not
+    # look.
+    gpu_memory_per_job: Any = None
+
+    # Whether jobs may use all hardware threads of their cores, or one of each.
+    smt: bool = True
+
+    # Physical cores that no job gets.
+    reserve_cpus: int = 0
+
+    # Whether jobs are bound to their cores. Off: they do not keep other sweeps from them, either.
+    pin: bool = True
+
+    # How jobs read their GPUs' names: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
+    gpu_ids: str = "uuid"
 
     # "warm": jobs are forked from a process that has imported the task already; "fresh": each job
     # imports everything again. Warm falls back to fresh, and says so, where a fork is not safe.

@@ -85,17 +85,17 @@ def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> No
 def test_the_sweeper_gets_the_saved_results(app: App) -> None:
     app.sweep("+x=1,2")
     (app.directory / "show.py").write_text(
-        "from hydra._internal.core_plugins.basic_sweeper import BasicSweeper\n"
-        "sweep = BasicSweeper.sweep\n"
-        "def show(self, arguments):\n"
-        "    returns = sweep(self, arguments)\n"
+        "from hydra._internal.hydra import Hydra\n"
+        "multirun = Hydra.multirun\n"
+        "def show(*arguments, **options):\n"
+        "    returns = multirun(*arguments, **options)\n"
         "    print('returned', [r.return_value for r in returns[0]], returns[0][1].cfg)\n"
-        "BasicSweeper.sweep = show\n"
+        "Hydra.multirun = show\n"
     )
     app.insert("import show")
     code, output = app.sweep("+x=2,1", RESUME)
     assert code == 0, output
-    assert "returned [20, 10] {'x': 1}" in output
+    assert "returned [20, 10] {'x': 1}" in output, output
     assert ran(app) == [1, 2]
 
 

@@ -1,0 +1,61 @@
+"""Shows that Hydra composes the jobs' configs, which takes minutes for thousands of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+_QUIET = 2.0  # seconds that need no explanation
+_EVERY = 10.0  # seconds between two plain lines
+
+
+class ComposeBar(AbstractContextManager["ComposeBar"]):
+    """A bar on a terminal, elsewhere a plain line now and then, and nothing for a short wait.
+
+    How many there will be only the sweeper knows.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._next_line = self._began + _EVERY
+        self._bar: Progress | None = None
+
+    def update(self, done: int) -> None:
+        """Say how many configs are composed."""
+        now = time.monotonic()
+        if now - self._began < _QUIET:
+            return
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._draw(done)
+        elif now >= self._next_line:
+            self._next_line = now + _EVERY
+            self._console.print(f"exptools: {done} configs composed", highlight=False)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _draw(self, done: int) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("exptools: composing configs"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.completed}"),
+                console=self._console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._bar.add_task("", total=None)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done)
