@@ -14,7 +14,7 @@ from multiprocessing import Pipe
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from exptools.launching.process import Exit, interpreter, open_log
+from exptools.launching.process import Exit, FreshStarter, JobProcess, interpreter, open_log
 from exptools.launching.worker import Order
 
 
@@ -69,6 +69,7 @@ class WarmStarter:
     """Starts each job as a fork of one helper: a process a job at the price of a fork.
 
     The helper's environment is that of a job, for libraries that read it when they are loaded.
+    Should it die, its jobs die with it, and the next ones start in fresh interpreters.
 
     Raises:
         CannotWarm: the platform cannot fork safely, or importing the task touched a GPU, left
@@ -78,6 +79,7 @@ class WarmStarter:
     def __init__(self, task: bytes, environment: Mapping[str, str]) -> None:
         if sys.platform != "linux":
             raise CannotWarm(f"{sys.platform} has no fork that is safe for its libraries")
+        self._fresh = FreshStarter(task)
         self._answers: dict[int, SimpleQueue[Answer]] = defaultdict(SimpleQueue)
         self._started = 0
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with us)
@@ -96,23 +98,21 @@ class WarmStarter:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def start(self, order: Order) -> WarmProcess:
+    def start(self, order: Order) -> JobProcess:
         """See `Starter`."""
         open_log(order).close()  # an error is raised here, not in a fork that nobody hears
         key, self._started = self._started, self._started + 1
         answers = self._answers[key]
         try:
             self._connection.send(Fork(key, order))
-        except OSError as error:
-            raise OSError(f"the helper process that starts the jobs is gone: {error}") from error
+        except OSError:  # the helper is gone
+            return self._fresh.start(order)
         forked = answers.get()
-        if isinstance(forked, Forked) and forked.error is None:
-            return WarmProcess(forked.pid, answers)
-        raise (
-            forked.error
-            if isinstance(forked, Forked) and forked.error
-            else OSError("the helper process that starts the jobs has died")
-        )
+        if isinstance(forked, Ended):  # it died before it could fork
+            return self._fresh.start(order)
+        if forked.error is not None:
+            raise forked.error
+        return WarmProcess(forked.pid, answers)
 
     def close(self) -> None:
         """See `Starter`."""

@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from exptools.launching.outcomes import Job
 
+from ._collector import paused_collector
+
 
 class Remembering:
     """Stands for Hydra's config loader and keeps each config that it composed, pickled.
@@ -51,7 +53,8 @@ class Remembering:
         return config
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        config = self.loader.load_sweep_config(master_config, sweep_overrides)
+        with paused_collector():
+            config = self.loader.load_sweep_config(master_config, sweep_overrides)
         self._count += 1
         self.on_composed(self._count)
         return config

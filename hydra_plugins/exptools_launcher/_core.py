@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,7 +16,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
 from exptools.launching.compose_bar import ComposeBar
@@ -25,7 +26,13 @@ from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
-from exptools.launching.slots import Request, Slot, SlotError, make_slots
+from exptools.launching.slots import (
+    THREAD_VARIABLES,
+    Request,
+    Slot,
+    SlotError,
+    make_slots,
+)
 from exptools.launching.summary import print_summary
 from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, WarmStarter
@@ -70,6 +77,7 @@ class Sweep:
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = _lock(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
+        self._batches_told = False
         self._console = Console()
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
@@ -136,7 +144,7 @@ class Sweep:
         starter = self._starter(slots[0])
         try:
             with (
-                Gate(self._request) as gate,
+                self._gate() as gate,
                 Progress(jobs, slots, self._sweep_dir, console) as progress,
             ):
                 outcomes = Scheduler(slots, starter, gate, progress, self._policy).run(jobs)
@@ -150,12 +158,28 @@ class Sweep:
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine = read_machine()
-        for note in machine.notes:
-            self._console.print(f"exptools: {note}", style="yellow", soft_wrap=True)
+        for note in (*machine.notes, *_own_threads(), *self._batches()):
+            self._note(note)
         try:
             return make_slots(machine, self._request, most=jobs, busy=leased())
         except SlotError as error:
             raise LaunchError(str(error)) from error
+
+    def _gate(self) -> Gate:
+        gate = Gate(self._request)
+        if gate.note:
+            self._note(gate.note)
+        return gate
+
+    def _batches(self) -> list[str]:
+        size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
+        if size is None or self._batches_told:
+            return []
+        self._batches_told = True
+        return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
+
+    def _note(self, text: str) -> None:
+        self._console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
 
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
@@ -163,10 +187,7 @@ class Sweep:
             try:
                 return WarmStarter(task, job_environment(slot))
             except CannotWarm as reason:
-                self._console.print(
-                    f"exptools: each job starts in a fresh interpreter, for {reason}",
-                    soft_wrap=True,
-                )
+                self._note(f"each job starts in a fresh interpreter, for {reason}")
         return FreshStarter(task)
 
 
@@ -210,6 +231,11 @@ def _move_sweep(config: DictConfig, resume: bool | str) -> None:
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = resume
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+
+
+def _own_threads() -> list[str]:
+    own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
+    return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []
 
 
 def _lock(sweep_dir: Path) -> SweepLock:

@@ -391,3 +391,26 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
     code, output = app.sweep("+x=1", start)
     assert code == 1
     assert "its result could not be written to its directory: is the disk full?" in output
+
+
+def test_when_the_helper_dies_its_jobs_die_and_the_rest_start_fresh(make_app: MakeApp) -> None:
+    app = make_app("if cfg.x == 0: os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
+    code, output = app.sweep("+x=0,1,2", "hydra.launcher.jobs=1")
+    assert code == 1
+    states = [status(app, job).state for job in range(3)]
+    assert states == [State.KILLED, State.COMPLETED, State.COMPLETED], output
+
+
+def test_the_users_own_thread_count_is_shown(make_app: MakeApp) -> None:
+    _, output = make_app("pass").sweep(MKL_NUM_THREADS="5")
+    assert "MKL_NUM_THREADS=5 is set by you and stays so in the jobs" in output
+
+
+def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
+    app = make_app("assert cfg.x")
+    code, output = app.sweep("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
+    assert code == 1
+    said = "with max_batch_size=2, Hydra stops after a batch in which a job failed"
+    assert output.count(said) == 1
+    assert output.index(said) < output.index("▶ running")
+    assert not (app.out / "2").exists()
