@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, setup_globals
-from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from exptools.launching.compose_bar import ComposeBar
@@ -24,10 +20,8 @@ from exptools.launching.leases import Gate, leased
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress
-from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
 from exptools.launching.slots import (
-    THREAD_VARIABLES,
     Request,
     Slot,
     SlotError,
@@ -38,13 +32,9 @@ from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, WarmStarter
 
 from ._compose import Place, compose, remember_composition
+from ._options import LaunchError, checked, lock, made, move_sweep, own_threads
 from ._resume import ConfigChanged, Past
 from ._task import HydraTask, make_job_return
-from .config import LauncherConf
-
-
-class LaunchError(CompactHydraException):
-    """The sweep cannot be started as it was asked for; Hydra shows the message alone."""
 
 
 class Sweep:
@@ -69,13 +59,13 @@ class Sweep:
         self._loader = remember_composition(context)
         self._task_function = task_function
         self._config = config
-        self._options = _checked(options)
-        self._request = _made(Request, self._options)
-        self._policy = _made(Policy, self._options)
+        self._options = checked(options)
+        self._request = made(Request, self._options)
+        self._policy = made(Policy, self._options)
         self._taken: dict[Path, Job] = {}
-        _move_sweep(config, options.get("resume", False))
+        move_sweep(config, options.get("resume", False))
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
-        self._lock = _lock(self._sweep_dir)
+        self._lock = lock(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
         self._batches_told = False
         self._console = Console()
@@ -158,7 +148,7 @@ class Sweep:
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine = read_machine()
-        for note in (*machine.notes, *_own_threads(), *self._batches()):
+        for note in (*machine.notes, *own_threads(), *self._batches()):
             self._note(note)
         try:
             return make_slots(machine, self._request, most=jobs, busy=leased())
@@ -189,65 +179,6 @@ class Sweep:
             except CannotWarm as reason:
                 self._note(f"each job starts in a fresh interpreter, for {reason}")
         return FreshStarter(task)
-
-
-_T = TypeVar("_T", Request, Policy)
-
-
-def _made(kind: type[_T], options: dict[str, Any]) -> _T:
-    names = {field.name for field in fields(kind)}
-    try:
-        return kind(**{name: value for name, value in options.items() if name in names})
-    except ValueError as error:
-        raise LaunchError(f"hydra.launcher: {error}") from error
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    known = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "."
-            raise LaunchError(
-                f"hydra.launcher.{name} is no option of the exptools launcher{hint} "
-                f"It has {', '.join(known)}"
-            )
-    start = options.get("start", "warm")
-    if start not in ("warm", "fresh"):
-        raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
-    return options
-
-
-def _move_sweep(config: DictConfig, resume: bool | str) -> None:
-    """Make the directory that ``resume`` names the sweep's, for the sweeper and for every job.
-
-    Now, for BasicSweeper writes into it before it launches; the config is the sweeper's, too.
-    """
-    if not isinstance(resume, str):
-        return
-    if not Path(resume).is_dir():
-        raise LaunchError(f"hydra.launcher.resume={resume} is no directory of a sweep")
-    quoted = resume.replace("\\", "\\\\").replace("'", "\\'")
-    with read_write(config), open_dict(config):
-        config.hydra.sweep.dir = resume
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
-
-
-def _own_threads() -> list[str]:
-    own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
-    return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []
-
-
-def _lock(sweep_dir: Path) -> SweepLock:
-    try:
-        return SweepLock(sweep_dir)
-    except SweepBusy as busy:
-        raise LaunchError(f"{busy}: wait for it, or choose another hydra.sweep.dir") from None
-    except OSError as error:
-        raise LaunchError(
-            f"the sweep directory {sweep_dir} cannot be written ({error.strerror}): "
-            "choose another with hydra.sweep.dir=…"
-        ) from error
 
 
 def _label(job: Job) -> str:
