@@ -129,7 +129,12 @@ def write_status(run_dir: Path, status: Status) -> None:
     record = asdict(status)
     record |= record.pop("extra")
     record["state"] = status.state.value
-    write_atomic(run_dir / STATUS_FILE, json.dumps(record, ensure_ascii=False).encode())
+    write_atomic(run_dir / STATUS_FILE, _encoded(record))
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    # What stands for bytes that are no UTF-8 is written as JSON's own escape.
+    return json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def update_status(run_dir: Path, **changes: Any) -> None:

@@ -97,12 +97,14 @@ def compose(
     return Job(place.number, task_overrides, _directory(config), pickle.dumps(config))
 
 
-def task_yaml(job: Job) -> str:
-    """A job's config as Hydra saves it in its run directory."""
+def saved_config(job: Job) -> tuple[Path, str]:
+    """Where Hydra saves a job's config, and what it would save now."""
     config: DictConfig = pickle.loads(job.argument)
+    # With output_subdir=null it saves none: then there is no such file.
+    path = job.directory / str(config.hydra.output_subdir) / "config.yaml"
     with open_dict(config):
         del config["hydra"]
-    return OmegaConf.to_yaml(config)
+    return path, OmegaConf.to_yaml(config)
 
 
 def _directory(config: DictConfig) -> Path:

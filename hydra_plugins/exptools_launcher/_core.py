@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,15 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from exptools.launching.compose_bar import ComposeBar
+from exptools.launching.environment import job_environment
 from exptools.launching.leases import Gate, leased
+from exptools.launching.looks import SteadyConsole
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress
-from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
+from exptools.launching.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.slots import (
     Request,
     Slot,
@@ -68,7 +71,9 @@ class Sweep:
         self._lock = lock(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
         self._batches_told = False
-        self._console = Console()
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
+        self._console = SteadyConsole()
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
 
@@ -139,12 +144,16 @@ class Sweep:
             ):
                 outcomes = Scheduler(slots, starter, gate, progress, self._policy).run(jobs)
         except Interrupted as interruption:
-            print_summary(interruption.outcomes, console)
+            self._summarise(interruption.outcomes)
             sys.exit(128 + interruption.signum)
         finally:
             starter.close()
-        print_summary(outcomes, console)
+        self._summarise(outcomes)
         return outcomes
+
+    def _summarise(self, outcomes: Sequence[Outcome]) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
+            print_summary(outcomes, self._console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine = read_machine()
