@@ -120,7 +120,9 @@ def read_status(run_dir: Path) -> Status | None:
         return None
     except RecursionError as error:
         raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise StatusError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise StatusError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict):
         raise StatusError(f"{path} should hold a JSON object, not {type(raw).__name__}")
@@ -167,15 +169,17 @@ def read_regular(path: Path, limit: int) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    # A pipe without a writer would keep even open() waiting.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
         content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
 
 
 def process_start(pid: int) -> str | None:

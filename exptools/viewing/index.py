@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE
 from exptools.viewing.progress import Progress, ProgressCache, Signature, file_signature
-from exptools.viewing.readers import is_run, read_run
+from exptools.viewing.readers import is_run, read_run, run_name
 from exptools.viewing.runs import Fault, Run, natural_key
 
 
@@ -75,11 +76,19 @@ class Index:
         progress = file_signature(directory / PROGRESS_CSV)
         known = self._seen.get(directory)
         if known is None or known.described != described:
-            return _Seen(read_run(directory, self._base), described, progress)
+            return _Seen(self._read(directory), described, progress)
         run = known.run
         if run.status is not None and not run.status.state.ended:
             run = replace(run, state=run.status.observed)  # its process may have gone meanwhile
         return _Seen(run, described, progress)
+
+    def _read(self, directory: Path) -> Run:
+        try:
+            return read_run(directory, self._base)
+        except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
+            fault = Fault.of(directory, error)
+            name = run_name(directory, self._base)
+            return Run(directory, name, None, MappingProxyType({}), None, None, (fault,))
 
 
 def _run_directories(roots: Sequence[Path], faults: list[Fault]) -> Iterator[Path]:

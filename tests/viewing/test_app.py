@@ -1,9 +1,12 @@
 """The app without a browser: what the page holds, what callbacks answer, who may ask."""
 
+import json
+import socket
+
 import dash
 import pytest
 
-from exptools.rundir import PROGRESS_CSV, SWEEP_FILE, State
+from exptools.rundir import PROGRESS_CSV, STATUS_FILE, SWEEP_FILE, State, write_atomic
 from exptools.viewing.app import create_app, table, view
 from exptools.viewing.app.callbacks import draw, look, update_controls, update_table
 from exptools.viewing.app.layout import EACH_RUN, faults, group_options
@@ -55,6 +58,29 @@ def test_cells_that_a_browser_would_get_wrong_are_texts(tmp_path):
         *("true", '"0.5"', str(2**60), "inf", "null", "[1, 2]", 3, None)
     ]
     assert [row["value"] for row in rows] == ["nan"] * 7 + [None]
+
+
+def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp_path):
+    write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
+    write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
+    index = indexed(tmp_path)
+    assert len(table.columns(index.snapshot.runs, None)) == view.MAX_COLUMNS + 3
+    *_, hint = draw(index, 0, None, EACH_RUN, [], None)
+    assert hint == f"{table.HINT} Of 3001 keys that differ, the first 50 have a column."
+    assert len(json.dumps(cells(index, None))) < 10_000
+    client = create_app(index).server.test_client()
+    assert len(client.get("/_dash-layout", base_url="http://localhost:8050").data) < 400_000
+
+
+@pytest.mark.parametrize("status", [{"pid": "12"}, {"error": ["a"]}, {"pid": 10**30}])
+def test_a_status_that_nobody_could_mean_leaves_the_page_alive(sweep, tmp_path, status):
+    record = {"state": "running", "host": socket.gethostname()} | status
+    write_atomic(tmp_path / "outputs" / "bad" / STATUS_FILE, json.dumps(record).encode())
+    client = create_app(sweep).server.test_client()
+    layout = client.get("/_dash-layout", base_url="http://localhost:8050")
+    assert layout.status_code == 200
+    assert f"{next(iter(status))} is" in layout.text
+    assert len(sweep.snapshot.runs) == 10
 
 
 def test_the_chart_has_a_line_a_group_and_says_how_to_read_it(sweep):

@@ -65,6 +65,38 @@ def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp
     ]
 
 
+def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monkeypatch):
+    write_run(tmp_path / "bad", {})
+    write_run(tmp_path / "good", {"lr": 1})
+    read = index_module.read_run
+
+    def failing(directory, root):
+        if directory.name == "bad":
+            raise ZeroDivisionError("unforeseen")
+        return read(directory, root)
+
+    monkeypatch.setattr(index_module, "read_run", failing)
+    bad, good = indexed(tmp_path).snapshot.runs
+    assert (good.config, good.faults) == ({"lr": 1}, ())
+    assert (bad.name, bad.config, bad.state) == ("bad", {}, None)
+    assert [str(fault) for fault in bad.faults] == [
+        f"{tmp_path / 'bad'}: cannot be read: ZeroDivisionError: 'unforeseen'"
+    ]
+
+
+def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "0", {}, csv_text({"x": [1.0]}))
+
+    def failing(content, path):
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr("exptools.viewing.progress.parse_progress", failing)
+    index = indexed(tmp_path)
+    (fault,) = index.progress(index.snapshot.runs[0]).faults
+    assert fault.file == run / PROGRESS_CSV
+    assert "ZeroDivisionError" in fault.reason
+
+
 def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path):
     write_run(tmp_path / "0", {"lr": float("nan")}, csv_text({"x": [1.0]}))
     index = indexed(tmp_path)

@@ -24,6 +24,8 @@ from exptools.viewing.metrics import default_metric
 from exptools.viewing.runs import Fault, Run, natural_key
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
+MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
+MAX_CELL = 300  # characters
 
 STATE_WORDS = {
     State.RUNNING: "running",
@@ -84,8 +86,8 @@ def faults(index: Index, runs: Sequence[Run], of_index: Sequence[Fault]) -> list
 
 
 def table_keys(runs: Sequence[Run]) -> list[str]:
-    """The differing keys as columns: the seeds, which matter least, last."""
-    return sorted(varying(runs), key=is_seed)
+    """The differing keys as columns: the first ``MAX_COLUMNS``, seeds, which matter least, last."""
+    return sorted(varying(runs), key=is_seed)[:MAX_COLUMNS]
 
 
 def table_rows(index: Index, runs: Sequence[Run], metric: str | None) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def _row(index: Index, run: Run, keys: Sequence[str], metric: str | None) -> dic
     row: dict[str, Any] = {
         "id": run.name,
         "state": STATE_WORDS[run.state],
-        "error": run.status.error if run.status else None,
+        "error": _cut(run.status.error) if run.status and run.status.error else None,
         "step": _cell(float(steps[-1])) if len(steps) else None,
         "value": _cell(float(values[-1])) if metric and len(values) else None,
     }
@@ -114,9 +116,13 @@ def _cell(value: Any) -> str | float | None:
     if value is MISSING:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return display(value)
-    exact = math.isfinite(value) and (isinstance(value, float) or abs(value) < EXACT_INTEGER)
+        return _cut(display(value))
+    exact = math.isfinite(value) if isinstance(value, float) else abs(value) < EXACT_INTEGER
     return value if exact else display(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
 
 def drawing(
