@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class Group:
 
     label: str
     runs: tuple[Run, ...]
+    identity: Hashable  # of the value; the label may be another's, too
 
 
 def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -111,12 +112,13 @@ def default_group_key(runs: Sequence[Run]) -> str | None:
 def groups(runs: Sequence[Run], key: str | None) -> list[Group]:
     """Runs grouped by their value of ``key``, ordered by value; without a key each by itself."""
     if key is None:
-        return [Group(run.name, (run,)) for run in runs]
+        return [Group(run.name, (run,), run.name) for run in runs]
     members: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         members.setdefault(identity(run.config.get(key, MISSING)), []).append(run)
-    ordered = sorted(members.values(), key=lambda same: _order(same[0].config.get(key, MISSING)))
-    return [Group(display(same[0].config.get(key, MISSING)), tuple(same)) for same in ordered]
+    values = {value: same[0].config.get(key, MISSING) for value, same in members.items()}
+    ordered = sorted(members, key=lambda value: _order(values[value]))
+    return [Group(display(values[value]), tuple(members[value]), value) for value in ordered]
 
 
 def display(value: Any) -> str:

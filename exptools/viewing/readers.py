@@ -67,8 +67,10 @@ def read_run(directory: Path, root: Path | None = None) -> Run:
 
 
 def run_name(directory: Path, root: Path) -> str:
-    """A run's name: its directory as seen from the root."""
-    return directory.name if directory == root else directory.relative_to(root).as_posix()
+    """A run's name: its directory as seen from the root; the root's own is no other run's."""
+    if directory != root:
+        return directory.relative_to(root).as_posix()
+    return f"{root.name}/" if (root / root.name).exists() else root.name
 
 
 def parse_config(text: str) -> Mapping[str, Any]:

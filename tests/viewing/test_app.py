@@ -1,6 +1,7 @@
 """The app without a browser: what the page holds, what callbacks answer, who may ask."""
 
 import json
+import shutil
 import socket
 
 import dash
@@ -100,6 +101,24 @@ def test_selected_runs_alone_are_drawn_and_one_that_is_gone_is_not_waited_for(sw
     assert len(legend(figure)) == 9
 
 
+@pytest.mark.parametrize("group", [EACH_RUN, "key:lr"])
+def test_a_line_keeps_its_colour_when_other_groups_come_and_go(tmp_path, group):
+    def colors():
+        index.refresh()
+        figure, *_ = draw(index, 0, "acc", group, [], None)
+        return {trace["name"]: trace["line"]["color"] for trace in figure["data"]}
+
+    index = indexed(tmp_path)
+    for lr in (3, 5):
+        write_run(tmp_path / str(lr), {"lr": lr}, csv_text({"acc": [1.0]}))
+    before = colors()
+    write_run(tmp_path / "1", {"lr": 1}, csv_text({"acc": [1.0]}))
+    shutil.rmtree(tmp_path / "3")
+    after = colors()
+    assert after["5"] == before["5"]
+    assert len({*before.values(), *after.values()}) == 3
+
+
 def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
     write_run(tmp_path / "0", {"lr": 1}, csv_text({"acc": [1.0]}))
     write_run(tmp_path / "1", {"lr": 2}, csv_text({"loss": [1.0]}))
@@ -140,6 +159,24 @@ def test_a_selection_without_the_metric_says_so(tmp_path):
     _, _, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", "key:lr", [{"id": "1"}], None)
     assert empty == "None of the selected runs has logged acc so far."
     assert caption == ""
+
+
+@pytest.mark.parametrize("group", [EACH_RUN, "key:lr"])
+def test_a_metric_that_is_never_a_number_says_so(tmp_path, group):
+    write_run(tmp_path / "0", {"lr": 1}, csv_text({"acc": [float("nan"), float("inf")]}))
+    write_run(tmp_path / "1", {"lr": 2}, csv_text({"acc": [float("nan")], "loss": [1.0]}))
+    figure, css, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", group, [], None)
+    assert (css, caption, legend(figure)) == ("empty", "", [])
+    assert empty == "All values of acc are NaN or infinite in the selected runs: no line to draw."
+
+
+def test_a_group_without_a_number_does_not_count_in_the_caption(tmp_path):
+    for job, (lr, acc) in enumerate([(1, 0.5), (1, 0.6), (2, float("nan")), (2, float("nan"))]):
+        write_run(tmp_path / str(job), {"lr": lr, "seed": job}, csv_text({"acc": [acc]}))
+    figure, _, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", "key:lr", [], None)
+    assert caption.startswith("Each line is the mean of 2 runs with the same lr")
+    assert empty is None
+    assert legend(figure) == ["1", "2"]
 
 
 def test_states_are_counted_in_words(tmp_path):

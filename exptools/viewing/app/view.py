@@ -136,23 +136,26 @@ def drawing(
 
     Args:
         index: where the runs' progress is read.
-        runs: all runs; a group keeps its colour whichever of them are drawn.
+        runs: all runs; a group keeps its colour whichever of them are drawn, come or go.
         metric: what to draw, None where nothing has been logged.
         key: what to group by.
         selected: the names of the runs to draw; none means all.
     """
     shown = {run.name for run in runs if not selected or run.name in selected}
     lines = []
-    for style, group in enumerate(groups(runs, key)):
+    found = groups(runs, key)
+    styles = index.styles(key, [group.identity for group in found])
+    for style, group in zip(styles, found, strict=True):
         members = [run for run in group.runs if run.name in shown]
         series = [index.progress(run).series(metric or "") for run in members]
         curve = aggregate(series)
         if len(curve.x):
             lines.append(Line(group.label, curve, style))
     legend = short_names(varying(runs)).get(key, key) if key else "run"
-    drawn = [int(line.curve.n.max()) for line in lines]
+    drawn = [runs_ for line in lines if (runs_ := int(line.curve.n.max()))]
     caption = _caption(drawn, legend, key) if varying(runs) else _nothing_differs(runs, drawn)
-    return Drawing(tuple(lines), legend, caption, _empty(metric, drawn))
+    empty = None if drawn else _empty(metric, logged=bool(lines))
+    return Drawing(tuple(lines) if drawn else (), legend, caption, empty)
 
 
 def _caption(drawn: Sequence[int], name: str, key: str | None) -> str:
@@ -179,7 +182,10 @@ def _nothing_differs(runs: Sequence[Run], drawn: Sequence[int]) -> str:
     return "The configs of these runs do not differ, so each line is one run."
 
 
-def _empty(metric: str | None, drawn: Sequence[int]) -> str | None:
+def _empty(metric: str | None, *, logged: bool) -> str:
+    """Why no line can be seen."""
     if metric is None:
         return "No metric yet. Curves appear here as soon as a run logs its first value."
-    return None if drawn else f"None of the selected runs has logged {metric} so far."
+    if logged:
+        return f"All values of {metric} are NaN or infinite in the selected runs: no line to draw."
+    return f"None of the selected runs has logged {metric} so far."
