@@ -10,8 +10,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cloudpickle
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
@@ -32,7 +30,7 @@ from exptools.launching.warm import CannotWarm, WarmStarter
 
 from ._compose import Place, compose, remember_composition
 from ._resume import ConfigChanged, Past
-from ._task import HydraTask, make_job_return
+from ._task import make_job_return, pickle_task
 from .config import LauncherConf
 
 
@@ -115,16 +113,14 @@ class Sweep:
 
     def _pickled_task(self) -> bytes:
         context = HydraContext(self._loader.loader, self._context.callbacks)
-        task = HydraTask(context, self._task_function, Singleton.get_state())
         try:
-            content: bytes = cloudpickle.dumps(task)
+            return pickle_task(context, self._task_function)
         except Exception as error:  # pickling runs code of the user's objects
             name = getattr(self._task_function, "__qualname__", repr(self._task_function))
             raise LaunchError(
                 f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
                 "and the like out of its module's globals and of the config's resolvers"
             ) from error
-        return content
 
     def _run(self, jobs: Sequence[Job], finished: int) -> list[Outcome]:
         console = self._console
