@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -101,6 +101,7 @@ class _Running:
     status: Status
     deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
     oom_kills: int
+    port: str  # its MASTER_PORT
     asked: State | None = None  # why it was asked to end
     family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
 
@@ -185,7 +186,8 @@ class Scheduler:
 
     def _start(self, job: Job, slot: Slot) -> None:
         started, kills = time.time(), oom_kills()
-        order = Order(str(job.directory), slot.cpus, job_environment(slot), job.argument)
+        environment = job_environment(slot, {r.port for r in self._running.values()})
+        order = Order(str(job.directory), slot.cpus, environment, job.argument)
         try:
             process = self._starter.start(order)
         except OSError as error:
@@ -202,7 +204,8 @@ class Scheduler:
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
             started=started,
         )
-        running = _Running(job, slot, process, status, _after(self._policy.timeout), kills)
+        deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
+        running = _Running(job, slot, process, status, deadline, kills, port)
         self._running[job.number] = running
         record(job, status)
         threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
@@ -316,21 +319,29 @@ class Scheduler:
 _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
 
 
-def job_environment(slot: Slot) -> dict[str, str]:
-    """This process's environment with the slot's limits; what the user set explicitly wins."""
-    ours = {**slot.environment(), "MASTER_PORT": str(_free_port())}
+def job_environment(slot: Slot, ports: Collection[str] = ()) -> dict[str, str]:
+    """This process's environment with the slot's limits; what the user set explicitly wins.
+
+    Its MASTER_PORT is none of those that are given, which other jobs have.
+    """
+    ours = {**slot.environment(), "MASTER_PORT": _free_port(ports)}
     for name in (*THREAD_VARIABLES, "MASTER_PORT"):
         if os.environ.get(name):
             ours.pop(name, None)
     return {**os.environ, **ours, STATUS_WRITER: "scheduler"}
 
 
-def _free_port() -> int:
-    """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_port(taken: Collection[str]) -> str:
+    """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default.
+
+    A job takes its port later than we look: the kernel may offer it to us again.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        if port not in taken:
+            return port
 
 
 def _after(seconds: float | None) -> float | None:
