@@ -220,8 +220,8 @@ def test_a_job_may_have_a_pool_of_processes(app: App, start: str, place: str, ho
 
 def test_a_pool_finds_its_work_in_a_script_that_is_run_as_a_module(app: App, start: str) -> None:
     (app.directory / "package").mkdir()
-    write(app, "", "package/__init__.py")
-    write(app, MODULE + POOL + RUN, "package/train.py")
+    write(app, "START = 2", "package/__init__.py")
+    write(app, "from . import START\n" + MODULE + POOL + RUN, "package/train.py")
     code, output = run(app, "-m", "package.train", *SWEEP, "+how=fork,spawn", start)
     assert code == 0, output
     assert returned(app, 2) == [[0, 2, 4]] * 2
