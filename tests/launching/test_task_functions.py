@@ -248,3 +248,38 @@ def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) 
     code, output = app.sweep("+how=fork", "hydra.launcher.timeout=60", start)
     assert code == 0, output
     assert returned(app) == [[0, 2, 4]]
+
+
+TORCH = """
+import os
+
+class Generator:
+    def __init__(self):
+        self.seed()
+    def seed(self):
+        self.drawn = os.urandom(8)
+
+default_generator = Generator()
+threads = 99
+
+def set_num_threads(count):
+    global threads
+    threads = count
+"""
+USES_TORCH = """
+import torch
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    return torch.threads, os.environ["OMP_NUM_THREADS"], torch.default_generator.drawn
+"""
+
+
+def test_a_torch_that_the_helper_has_imported_is_each_jobs_own(app: App) -> None:
+    write(app, TORCH, "torch.py")  # the parts that matter, for the real one is a gigabyte
+    write(app, MODULE + USES_TORCH + RUN)
+    code, output = app.sweep("+x=1,2")
+    assert code == 0, output
+    threads, told, drawn = zip(*returned(app, 2), strict=True)
+    assert [str(count) for count in threads] == list(told)
+    assert len(set(drawn)) == 2
