@@ -21,6 +21,7 @@ TEST = [
     *EXAMPLES,
     *BENCH,
     "build>=1.2",
+    "hydra-optuna-sweeper>=1.3",
     "mypy>=1.14",
     "pandas>=2.2",
     "playwright>=1.49",

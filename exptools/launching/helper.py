@@ -170,10 +170,14 @@ def _opened_gpus() -> list[str]:
 
 
 def _reseed() -> None:
-    """Give NumPy's global generator a state of its own; Python's does so by itself at a fork."""
+    """Give global generators a state of their own; Python's does so by itself at a fork."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+    # Those of GPUs are made, each with a seed of its own, when a job opens its GPU.
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
 
 
 def _write_end(run_dir: Path, exit_: Exit) -> None:

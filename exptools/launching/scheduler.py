@@ -113,6 +113,7 @@ class _Running:
     status: Status
     deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
     oom_kills: int
+    port: str  # its MASTER_PORT
     asked: State | None = None  # why it was asked to end
     killed: bool = False
     family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
@@ -201,7 +202,9 @@ class Scheduler:
 
     def _start(self, job: Job, slot: Slot) -> None:
         started, kills = time.time(), oom_kills()
-        order = Order(str(job.directory), slot.cpus, job_environment(slot), job.argument)
+        ports = {r.port for r in self._running.values()}
+        environment = job_environment(slot, job.directory, ports)
+        order = Order(str(job.directory), slot.cpus, environment, job.argument)
         try:
             process = self._starter.start(order)
         except OSError as error:
@@ -218,7 +221,8 @@ class Scheduler:
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
             started=started,
         )
-        running = _Running(job, slot, process, status, _after(self._policy.timeout), kills)
+        deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
+        running = _Running(job, slot, process, status, deadline, kills, port)
         self._running[job.number] = running
         record(job, status)
         self._tell(self._observer.started, job, slot, process.pid)

@@ -93,7 +93,8 @@ class ExptoolsCallback(Callback):
             self._end(*_outcome(job_return._return_value))
 
     def _record_start(self, config: DictConfig, run_dir: Path) -> None:
-        if os.environ.get(STATUS_WRITER) != "scheduler":
+        # A Hydra app that a job starts inherits the mark, but not the directory.
+        if os.environ.get(STATUS_WRITER) != str(run_dir):
             write_status(run_dir, _starting(config, run_dir))
             self._run_dir = run_dir
             atexit.register(self._on_exit)

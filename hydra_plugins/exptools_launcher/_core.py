@@ -10,8 +10,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -37,7 +35,7 @@ from exptools.launching.warm import CannotWarm, WarmStarter
 from ._compose import Place, compose, remember_composition
 from ._options import LaunchError, checked, lock, made, move_sweep, own_threads
 from ._resume import ConfigChanged, Past
-from ._task import HydraTask, make_job_return
+from ._task import make_job_return, pickle_task
 
 
 class Sweep:
@@ -118,16 +116,14 @@ class Sweep:
 
     def _pickled_task(self) -> bytes:
         context = HydraContext(self._loader.loader, self._context.callbacks)
-        task = HydraTask(context, self._task_function, Singleton.get_state())
         try:
-            content: bytes = cloudpickle.dumps(task)
+            return pickle_task(context, self._task_function)
         except Exception as error:  # pickling runs code of the user's objects
             name = getattr(self._task_function, "__qualname__", repr(self._task_function))
             raise LaunchError(
                 f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
                 "and the like out of its module's globals and of the config's resolvers"
             ) from error
-        return content
 
     def _run(self, jobs: Sequence[Job], finished: int) -> list[Outcome]:
         console = self._console
@@ -184,7 +180,7 @@ class Sweep:
         task = self._pickled_task()
         if self._options.get("start") != "fresh":
             try:
-                return WarmStarter(task, job_environment(slot))
+                return WarmStarter(task, job_environment(slot, self._sweep_dir))
             except CannotWarm as reason:
                 self._note(f"each job starts in a fresh interpreter, for {reason}")
         return FreshStarter(task)

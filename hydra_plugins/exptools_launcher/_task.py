@@ -7,15 +7,17 @@ import functools
 import importlib
 import pickle
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
+from exptools.launching.main_module import MainModule, read_main_module
 from exptools.launching.outcomes import Outcome
 from exptools.launching.worker import Result
 from exptools.rundir import State
@@ -37,9 +39,11 @@ class HydraTask:
     context: HydraContext
     task_function: TaskFunction
     singletons: Any  # Hydra's global state
+    main_module: MainModule
 
     def prepare(self) -> None:
-        """Give this process the parent's resolvers, plugins and config store."""
+        """Give this process the parent's resolvers, plugins, config store and ``__main__``."""
+        self.main_module.restore()
         setup_globals()
         Singleton.set_state(self.singletons)
         for name in _IMPORTED_LATE:
@@ -79,6 +83,20 @@ class _Returned:
     value: Any
     working_dir: str | None
     task_name: str | None
+
+
+def pickle_task(context: HydraContext, task_function: TaskFunction) -> bytes:
+    """The task that the jobs share, with Hydra's state and ``__main__`` as they are now.
+
+    Raises what pickling raises, which runs code of the user's objects.
+    """
+    main_module = read_main_module()
+    task = HydraTask(context, task_function, Singleton.get_state(), main_module)
+    try:
+        content: bytes = cloudpickle.dumps(task)
+    except Exception:  # noqa: BLE001 (it may be in a part of __main__ that no job needs)
+        content = cloudpickle.dumps(replace(task, main_module=main_module.picklable()))
+    return content
 
 
 def make_job_return(outcome: Outcome) -> JobReturn:

@@ -185,7 +185,8 @@ def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
 
 
 def test_where_the_scheduler_keeps_the_status_the_callback_writes_none(run_python):
-    run_python(APP, "+a=4", HERE, CALLBACK, EXPTOOLS_STATUS_WRITER="scheduler")
+    run_dir = str(run_python.home / "out of main")
+    run_python(APP, "+a=4", HERE, CALLBACK, EXPTOOLS_STATUS_WRITER=run_dir)
     assert read_status(run_python.home / "out of main") is None
     assert logged(run_python.home / "out of main") == [4, 40]
 

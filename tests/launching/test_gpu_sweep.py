@@ -1,0 +1,260 @@
+"""Sweeps over stand-in GPUs: each job records when it ran, on what, and what it was told."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exptools.launching.scheduler import job_environment
+from exptools.launching.slots import Slot
+from tests.conftest import SWEEP, App
+
+MakeApp = Callable[[str], App]
+Record = dict[str, Any]
+OTHER = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=other")
+UUID = "GPU-00000000-0000-0000-0000-00000000000{}".format
+
+# A job ends when as many jobs as "together" have come, and nobody has it wait.
+RECORD = """
+from pathlib import Path
+from exptools.launching import current_slot
+slot = current_slot()
+record = dict(
+    start=time.time(),
+    gpus=[gpu.uuid for gpu in slot.gpus],
+    slot=slot.index,
+    cores=slot.cores,
+    environment=dict(os.environ),
+)
+Path(f"here-{cfg.x}").touch()
+deadline = time.monotonic() + 60
+while len(list(Path().glob("here-*"))) < cfg.get("together", 0) or Path("wait").exists():
+    assert time.monotonic() < deadline, "the other jobs never came"
+    time.sleep(0.01)
+record["end"] = time.time()
+Path(f"{cfg.x}.json").write_text(json.dumps(record))
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, fake_nvml: str, monkeypatch: pytest.MonkeyPatch) -> App:
+    monkeypatch.setenv("LD_LIBRARY_PATH", fake_nvml)
+    return make_app(RECORD)
+
+
+def records(app: App) -> list[Record]:
+    """What the jobs recorded, in the order of their starts."""
+    found = [json.loads(path.read_text()) for path in app.directory.glob("*.json")]
+    return sorted(found, key=lambda record: float(record["start"]))
+
+
+def most_at_once(found: list[Record]) -> int:
+    """The largest number of jobs that ran at one moment, which is when one of them started."""
+    moments = [one["start"] for one in found]
+    return max(sum(one["start"] <= at < one["end"] for one in found) for at in moments)
+
+
+def by_gpu(found: list[Record]) -> dict[str, list[Record]]:
+    gpus = {gpu for one in found for gpu in one["gpus"]}
+    return {gpu: [one for one in found if gpu in one["gpus"]] for gpu in gpus}
+
+
+@pytest.mark.parametrize("start", ["warm", "fresh"])
+def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> None:
+    code, output = app.sweep(
+        "+x=range(16)", "+together=8", f"hydra.launcher.start={start}", FAKE_NVML_GPUS="8"
+    )
+    assert code == 0, output
+    found = records(app)
+    assert len(found) == 16
+    assert most_at_once(found) == 8
+    assert set(by_gpu(found)) == {UUID(n) for n in range(8)}
+    for jobs in by_gpu(found).values():
+        assert most_at_once(jobs) == 1
+    for job in found:
+        assert [job["environment"]["CUDA_VISIBLE_DEVICES"]] == job["gpus"]
+
+
+def test_jobs_that_take_half_a_gpu_share_it_by_two(app: App) -> None:
+    code, output = app.sweep(
+        "+x=range(10)", "+together=4", "hydra.launcher.gpus_per_job=0.5", FAKE_NVML_GPUS="2"
+    )
+    assert code == 0, output
+    found = records(app)
+    assert most_at_once(found) == 4
+    assert [most_at_once(jobs) for jobs in by_gpu(found).values()] == [2, 2]
+
+
+def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
+    code, output = app.sweep(
+        "+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5"
+    )
+    assert code == 0, output
+    found = records(app)
+    assert most_at_once(found) == 2
+    assert {len(job["gpus"]) for job in found} == {2}
+    assert [most_at_once(jobs) for jobs in by_gpu(found).values()] == [1] * 4
+
+
+def test_a_gpu_that_fell_off_the_bus_is_named_and_left_out(app: App, tmp_path: Path) -> None:
+    machine = tmp_path / "gpus.txt"
+    machine.write_text("gpu 0\ngpu 1\ngpu 2\nerror 1 * 15\n")
+    code, output = app.sweep("+x=range(4)", "+together=2", FAKE_NVML_FILE=str(machine))
+    assert code == 0, output
+    assert "exptools: GPU 1 is left out: NVML says GPU is lost" in output
+    assert set(by_gpu(records(app))) == {UUID(0), UUID(2)}
+
+
+def test_a_gpu_that_is_lost_after_it_was_named_is_left_out_by_its_uuid(
+    app: App, tmp_path: Path
+) -> None:
+    machine = tmp_path / "gpus.txt"
+    machine.write_text("gpu 0\ngpu 1\nerror 1 GetMemoryInfo 15\n")
+    code, output = app.sweep("+x=1,2", FAKE_NVML_FILE=str(machine))
+    assert code == 0, output
+    assert f"GPU 1 ({UUID(1)}) is left out" in output
+    assert set(by_gpu(records(app))) == {UUID(0)}
+
+
+def test_the_parents_visible_devices_are_divided_and_no_others(app: App) -> None:
+    code, output = app.sweep(
+        "+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3"
+    )
+    assert code == 0, output
+    told = {job["environment"]["CUDA_VISIBLE_DEVICES"] for job in records(app)}
+    assert told == {UUID(2), UUID(3)}
+
+
+def test_jobs_without_a_gpu_see_none(app: App) -> None:
+    code, output = app.sweep("+x=1", "hydra.launcher.gpus_per_job=0", FAKE_NVML_GPUS="2")
+    assert code == 0, output
+    (job,) = records(app)
+    assert job["environment"]["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_gpus_can_be_told_by_index_in_the_order_of_the_bus(app: App) -> None:
+    code, output = app.sweep(
+        "+x=1,2", "+together=2", "hydra.launcher.gpu_ids=index", FAKE_NVML_GPUS="2"
+    )
+    assert code == 0, output
+    told = [job["environment"] for job in records(app)]
+    assert {one["CUDA_VISIBLE_DEVICES"] for one in told} == {"0", "1"}
+    assert {one["CUDA_DEVICE_ORDER"] for one in told} == {"PCI_BUS_ID"}
+
+
+def test_a_job_renders_on_its_own_gpu_and_knows_its_slot(app: App) -> None:
+    code, output = app.sweep("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
+    assert code == 0, output
+    for job in records(app):
+        (gpu,) = job["gpus"]
+        assert UUID(job["environment"]["EGL_DEVICE_ID"]) == gpu
+        assert UUID(job["environment"]["MUJOCO_EGL_DEVICE_ID"]) == gpu
+        assert UUID(job["slot"]) == gpu
+    assert {job["slot"] for job in records(app)} == {0, 1, 2}
+
+
+def test_jobs_that_run_at_once_are_told_ports_of_their_own(app: App) -> None:
+    code, output = app.sweep("+x=range(8)", "+together=8", FAKE_NVML_GPUS="8")
+    assert code == 0, output
+    assert len({job["environment"]["MASTER_PORT"] for job in records(app)}) == 8
+
+
+def test_a_port_that_another_job_has_is_never_told() -> None:
+    slot = Slot(0, (), 1, (), hide_gpus=False)
+    told: set[str] = set()
+    for _ in range(2000):  # left to itself, the kernel repeats some
+        port = job_environment(slot, told)["MASTER_PORT"]
+        assert port not in told
+        told.add(port)
+
+
+def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path) -> None:
+    machine, free = tmp_path / "gpus.txt", tmp_path / "free.txt"
+    machine.write_text(f"gpu 0 memory=16384\nprocess 0 {os.getpid()} 10240\n")
+    free.write_text("gpu 0 memory=16384\n")
+    sweep = app.start(
+        *SWEEP, "+x=1", "hydra.launcher.gpu_memory_per_job=8GiB", FAKE_NVML_FILE=str(machine)
+    )
+    told = line_with(sweep, "waits for")
+    assert told.startswith("slot 0 waits for 8 GiB on GPU 0, where 6 GiB are free: ")
+    assert f"pid {os.getpid()} (" in told
+    assert "uses 10 GiB" in told
+    assert not (app.directory / "here-1").exists()
+    free.replace(machine)
+    output, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 0, output
+    assert len(records(app)) == 1
+
+
+class TestTwoSweeps:
+    """Two processes with one directory of leases; jobs of both record into one place."""
+
+    def test_they_never_use_one_gpu_or_core_at_once(self, app: App) -> None:
+        wait = app.directory / "wait"
+        wait.touch()
+        first = app.start(*SWEEP, "+x=range(4)", FAKE_NVML_GPUS="2")
+        for _ in range(2):
+            line_with(first, "▶ running")
+        second = app.start(*OTHER, "+x=range(4,8)", FAKE_NVML_GPUS="2")
+        told = line_with(second, "waits for")
+        wait.unlink()
+        for sweep in (first, second):
+            output, _ = sweep.communicate(timeout=60)
+            assert sweep.returncode == 0, output
+        assert "waits for GPU GPU-00000000-0000-0000-0000-" in told
+        assert f"pid {first.pid} (app.py" in told
+        found = records(app)
+        assert len(found) == 8
+        for one, other in itertools.combinations(found, 2):
+            if one["start"] < other["end"] and other["start"] < one["end"]:
+                assert not {*one["gpus"], *one["cores"]} & {*other["gpus"], *other["cores"]}
+
+    def test_what_one_leaves_free_the_other_takes_at_once(self, app: App) -> None:
+        limits = ("hydra.launcher.jobs=1", "hydra.launcher.gpus_per_job=1", "+together=2")
+        unpinned = "hydra.launcher.pin=false"  # there may be one core only
+        first = app.start(*SWEEP, "+x=1", *limits, unpinned, FAKE_NVML_GPUS="2")
+        line_with(first, "▶ running")
+        second = app.start(*OTHER, "+x=2", *limits, unpinned, FAKE_NVML_GPUS="2")
+        for sweep in (first, second):
+            output, _ = sweep.communicate(timeout=60)
+            assert sweep.returncode == 0, output
+        assert set(by_gpu(records(app))) == {UUID(0), UUID(1)}
+
+    @pytest.mark.parametrize("start", ["warm", "fresh"])
+    def test_when_one_is_killed_the_other_goes_on(self, app: App, start: str) -> None:
+        how = f"hydra.launcher.start={start}"
+        wait = app.directory / "wait"
+        wait.touch()
+        first = app.start(*SWEEP, "+x=1", how, FAKE_NVML_GPUS="1")
+        line_with(first, "▶ running")
+        second = app.start(*OTHER, "+x=2", how, FAKE_NVML_GPUS="1")
+        line_with(second, "waits for")
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=60)
+        wait.unlink()
+        output, _ = second.communicate(timeout=60)
+        assert second.returncode == 0, output
+        assert (app.directory / "2.json").exists()
+
+
+def line_with(process: "subprocess.Popen[str]", part: str) -> str:
+    """The first line of a process's output that has a part; waits for it."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if part in line:
+            return line
+    pytest.fail(f"{part!r} never came:\n{''.join(lines)}")

@@ -1,0 +1,285 @@
+"""Tasks wherever users define them, and what of their modules the jobs can use."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exptools.launching.outcomes import read_result
+from tests.conftest import ROOT, SWEEP, App
+
+MakeApp = Callable[[str], App]
+
+
+@pytest.fixture(params=["warm", "fresh"])
+def start(request: pytest.FixtureRequest) -> str:
+    """Each way to start a job, as an override."""
+    return f"hydra.launcher.start={request.param}"
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> App:
+    return make_app("pass")
+
+
+def write(app: App, text: str, name: str = "app.py") -> None:
+    (app.directory / name).write_text(text, encoding="utf-8")
+
+
+def write_module(app: App, text: str) -> None:
+    """A task in a module, which Hydra wants to be in a package; the script only imports it."""
+    (app.directory / "lab").mkdir()
+    write(app, "", "lab/__init__.py")
+    write(app, text, "lab/tasks.py")
+    write(app, "from lab.tasks import main\n" + RUN)
+
+
+def returned(app: App, jobs: int = 1) -> list[Any]:
+    """What the tasks returned, read from the run directories 0, 1, …"""
+    results = [read_result(app.out / str(job)) for job in range(jobs)]
+    return [result.value.value if result else None for result in results]
+
+
+MODULE = """
+import functools, hydra, os
+
+class Model:
+    def __init__(self, width):
+        self.width = width
+
+def double(x):
+    return 2 * x
+"""
+MAIN = """
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    return Model(double(cfg.x)).width
+"""
+RUN = 'if __name__ == "__main__":\n    main()\n'
+
+
+def test_a_task_may_be_in_the_script(app: App, start: str) -> None:
+    write(app, MODULE + MAIN + RUN)
+    code, output = app.sweep("+x=1,2", start)
+    assert code == 0, output
+    assert returned(app, 2) == [2, 4]
+
+
+def test_a_task_may_be_in_a_module_that_the_script_imports(app: App, start: str) -> None:
+    write_module(app, MODULE + MAIN)
+    code, output = app.sweep("+x=1,2", start)
+    assert code == 0, output
+    assert returned(app, 2) == [2, 4]
+
+
+WRAPPED = """
+def noisy(task):
+    @functools.wraps(task)
+    def wrapper(cfg):
+        return "wrapped", task(cfg)
+    return wrapper
+
+@hydra.main(version_base="1.3", config_path=None)
+@noisy
+def main(cfg):
+    return double(cfg.x)
+"""
+CALLABLE = """
+class Counted:
+    def __init__(self, task):
+        functools.update_wrapper(self, task)
+        self.task, self.calls = task, 0
+    def __call__(self, cfg):
+        self.calls += 1
+        return self.calls, self.task(cfg)
+
+@hydra.main(version_base="1.3", config_path=None)
+@Counted
+def main(cfg):
+    return double(cfg.x)
+"""
+
+
+@pytest.mark.parametrize("place", ["script", "module"])
+@pytest.mark.parametrize(("how", "expected"), [(WRAPPED, "wrapped"), (CALLABLE, 1)])
+def test_a_task_may_be_decorated_in_any_way(
+    app: App, start: str, place: str, how: str, expected: object
+) -> None:
+    if place == "script":
+        write(app, MODULE + how + RUN)
+    else:
+        write_module(app, MODULE + how)
+    code, output = app.sweep("+x=1,2", start)
+    assert code == 0, output
+    assert returned(app, 2) == [(expected, 2), (expected, 4)]
+
+
+STRUCTURED = """
+import enum, hydra
+from dataclasses import dataclass, field
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+class Size(enum.Enum):
+    SMALL = 1
+    LARGE = 2
+
+@dataclass
+class Optimiser:
+    rate: float = 0.1
+    doubled: float = "${double:${.rate}}"
+
+@dataclass
+class Adam(Optimiser):
+    beta: float = 0.9
+
+@dataclass
+class Config:
+    defaults: list = field(default_factory=lambda: ["_self_", {"optimiser": "adam"}])
+    optimiser: Optimiser = MISSING
+    size: Size = Size.SMALL
+
+store = ConfigStore.instance()
+store.store(name="config", node=Config)
+store.store(group="optimiser", name="adam", node=Adam)
+store.store(group="optimiser", name="plain", node=Optimiser)
+
+class Double:
+    def __call__(self, value):
+        return 2 * value
+
+if __name__ == "__main__":
+    OmegaConf.register_new_resolver("double", Double())
+
+@hydra.main(version_base="1.3", config_path=None, config_name="config")
+def main(cfg):
+    config = OmegaConf.to_object(cfg)
+    assert type(config) is Config, "the class itself, not another of its name"
+    assert OmegaConf.get_type(cfg) is Config
+    assert config.size is Size.LARGE
+    return type(config.optimiser).__name__, config.optimiser.doubled
+"""
+
+
+def test_configs_may_be_structured_and_use_resolvers_of_the_script(app: App, start: str) -> None:
+    write(app, STRUCTURED + RUN)
+    code, output = app.sweep("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
+    assert code == 0, output
+    assert returned(app, 2) == [("Adam", 6.0), ("Optimiser", 6.0)]
+
+
+def test_a_value_that_a_structured_config_forbids_is_told_before_anything_starts(app: App) -> None:
+    write(app, STRUCTURED + RUN)
+    code, output = app.sweep("size=LARGE,HUGE")
+    assert code == 1
+    assert "Invalid value 'HUGE'" in output
+    assert not (app.out / "0").exists()
+
+
+def test_objects_of_the_scripts_classes_can_be_saved_and_read_back(app: App, start: str) -> None:
+    task = """
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    import pickle
+    with open("model.pkl", "wb") as file:
+        pickle.dump(Model(cfg.x), file)
+    with open("model.pkl", "rb") as file:
+        return type(pickle.load(file)) is Model
+"""
+    write(app, MODULE + task + RUN)
+    code, output = app.sweep("+x=7", start)
+    assert code == 0, output
+    assert returned(app) == [True]
+    assert b"__main__" in (app.directory / "model.pkl").read_bytes()
+
+
+POOL = """
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    import multiprocessing, os
+    with multiprocessing.get_context(cfg.how).Pool(2) as pool:
+        return pool.map(double, range(3))
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("place", ["script", "module"])
+def test_a_job_may_have_a_pool_of_processes(app: App, start: str, place: str, how: str) -> None:
+    if place == "script":
+        write(app, MODULE + POOL + RUN)
+    else:
+        write_module(app, MODULE + POOL)
+    # A pool whose workers cannot find what they should call waits for ever.
+    code, output = app.sweep(f"+how={how}", "hydra.launcher.timeout=60", start)
+    assert code == 0, output
+    assert returned(app) == [[0, 2, 4]]
+
+
+def test_a_pool_finds_its_work_in_a_script_that_is_run_as_a_module(app: App, start: str) -> None:
+    (app.directory / "package").mkdir()
+    write(app, "START = 2", "package/__init__.py")
+    write(app, "from . import START\n" + MODULE + POOL + RUN, "package/train.py")
+    code, output = run(app, "-m", "package.train", *SWEEP, "+how=fork,spawn", start)
+    assert code == 0, output
+    assert returned(app, 2) == [[0, 2, 4]] * 2
+
+
+def run(app: App, *words: str) -> tuple[int, str]:
+    """Run Python in the app's directory, to the end."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=app.directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) -> None:
+    unused = "import threading\nLOCK = threading.Lock()\ndef unused():\n    return LOCK\n"
+    write(app, MODULE + unused + POOL + RUN)
+    code, output = app.sweep("+how=fork", "hydra.launcher.timeout=60", start)
+    assert code == 0, output
+    assert returned(app) == [[0, 2, 4]]
+
+
+TORCH = """
+import os
+
+class Generator:
+    def __init__(self):
+        self.seed()
+    def seed(self):
+        self.drawn = os.urandom(8)
+
+default_generator = Generator()
+threads = 99
+
+def set_num_threads(count):
+    global threads
+    threads = count
+"""
+USES_TORCH = """
+import torch
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    return torch.threads, os.environ["OMP_NUM_THREADS"], torch.default_generator.drawn
+"""
+
+
+def test_a_torch_that_the_helper_has_imported_is_each_jobs_own(app: App) -> None:
+    write(app, TORCH, "torch.py")  # the parts that matter, for the real one is a gigabyte
+    write(app, MODULE + USES_TORCH + RUN)
+    code, output = app.sweep("+x=1,2")
+    assert code == 0, output
+    threads, told, drawn = zip(*returned(app, 2), strict=True)
+    assert [str(count) for count in threads] == list(told)
+    assert len(set(drawn)) == 2

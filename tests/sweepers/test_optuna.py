@@ -1,0 +1,96 @@
+"""Optuna's sweeper, whose current release knows Hydra 1.3 only."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from exptools.rundir import State, Status, read_status
+from tests.conftest import App
+
+MakeApp = Callable[[str], App]
+OPTUNA = ("hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=1")
+
+
+@pytest.fixture(params=["warm", "fresh"])
+def start(request: pytest.FixtureRequest) -> str:
+    """Each way to start a job, as an override."""
+    return f"hydra.launcher.start={request.param}"
+
+
+def statuses(app: App, jobs: int) -> list[Status | None]:
+    return [read_status(app.out / str(job)) for job in range(jobs)]
+
+
+def best(app: App) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((app.out / "optimization_results.yaml").read_text())
+    return found
+
+
+def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("return (cfg.x - 0.5) ** 2")
+    batches = ("hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
+    code, output = app.sweep(*OPTUNA, *batches, "+x=interval(0,1)", start)
+    assert code == 0, output
+    assert output.count("exptools: 2 jobs in ") >= 2
+    found = statuses(app, 6)
+    assert [one and one.job for one in found] == [0, 1, 2, 3, 4, None]
+    tried = [float(one.overrides[0].removeprefix("+x=")) for one in found if one]
+    assert len(set(tried)) == 5
+    nearest = min(tried, key=lambda x: abs(x - 0.5))
+    assert best(app)["best_params"] == {"+x": nearest}
+    assert best(app)["best_value"] == (nearest - 0.5) ** 2
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "told"),
+    [
+        ("raise ValueError('diverged')", State.FAILED, "diverged"),
+        ("os._exit(3)", State.FAILED, "job 1 (+x=0.*) exited with code 3 before it returned"),
+        ("os.kill(os.getpid(), 9)", State.KILLED, "job 1 (+x=0.*) was killed by SIGKILL"),
+    ],
+)
+def test_a_job_that_ends_badly_is_a_failed_trial_and_the_study_goes_on(
+    make_app: MakeApp, start: str, end: str, state: State, told: str
+) -> None:
+    number = "hydra.core.hydra_config.HydraConfig.get().job.num"
+    app = make_app(f"if {number} == 1:\n    {end}\nreturn cfg.x")
+    trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
+    some = "hydra.sweeper.max_failure_rate=0.5"
+    code, output = app.sweep(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
+    assert code == 0, output
+    states = [one and one.state for one in statuses(app, 4)]
+    assert states == [State.COMPLETED, state, State.COMPLETED, State.COMPLETED]
+    before, _, after = told.partition("*")
+    assert re.search(f"Failed experiment: {re.escape(before)}.*{re.escape(after)}", output)
+    tried = {one.overrides[0] for one in statuses(app, 4) if one and one.job != 1}
+    assert f"+x={best(app)['best_value']}" in tried
+
+
+def test_too_many_failed_trials_end_the_study_with_the_users_own_error(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("raise ValueError('diverged')")
+    trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
+    code, output = app.sweep(*OPTUNA, *trials, "+x=interval(0,1)", start)
+    assert code == 1
+    assert "in main\n" in output
+    assert "ValueError: diverged" in output
+    assert [one is None for one in statuses(app, 3)] == [False, False, True]
+
+
+def test_trials_on_two_objectives_return_both(make_app: MakeApp) -> None:
+    app = make_app("return cfg.x, 1 - cfg.x")
+    code, output = app.sweep(
+        *OPTUNA,
+        "hydra.sweeper.direction=[minimize,minimize]",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.n_jobs=2",
+        "+x=interval(0,1)",
+    )
+    assert code == 0, output
+    assert len(best(app)["solutions"]) == 2
