@@ -138,8 +138,8 @@ def write_status(run_dir: Path, status: Status) -> None:
     record |= record.pop("extra")
     record["state"] = status.state.value
     text = json.dumps(record, ensure_ascii=False)
-    # What stands for bytes that are no UTF-8 cannot be written but as JSON's own escape.
-    write_atomic(run_dir / STATUS_FILE, text.encode(errors="backslashreplace"))
+    # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
+    write_atomic(run_dir / STATUS_FILE, text.encode(errors="replace"))
 
 
 def update_status(run_dir: Path, **changes: Any) -> None:

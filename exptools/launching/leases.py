@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from exptools.launching.gpus import Gpu, GpuProcess, free_memory, nvml
-from exptools.launching.lease_files import Held, Holder, LeaseFiles, release
-from exptools.launching.request import Request, format_bytes
+from exptools.launching.machine.gpus import Gpu, GpuProcess, free_memory, nvml
+from exptools.launching.machine.lease_files import Held, Holder, LeaseFiles, release
+from exptools.launching.machine.request import Request, format_bytes
 from exptools.launching.slots import Busy, Slot, current_slot
 
 _CORE, _GPU = "core-", "gpu-"

@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from exptools.launching.headline import HeadlineReader
-from exptools.launching.live_table import Row, live_table
-from exptools.launching.looks import counted, duration, look, one_line, shown, went_wrong
+from exptools.launching.display.headline import HeadlineReader
+from exptools.launching.display.live_table import Row, live_table
+from exptools.launching.display.looks import counted, duration, look, one_line, shown, went_wrong
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.slots import Slot
 from exptools.launching.usage import UsageSampler

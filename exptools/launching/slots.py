@@ -11,10 +11,10 @@ import math
 import os
 from dataclasses import asdict, dataclass, replace
 
-from exptools.launching.fitting import count_jobs, count_sharers, has_too_few_cores
-from exptools.launching.gpus import Gpu, named
-from exptools.launching.placing import choose_cores, choose_gpus
-from exptools.launching.request import Request, SlotError, format_bytes
+from exptools.launching.machine.fitting import count_jobs, count_sharers, has_too_few_cores
+from exptools.launching.machine.gpus import Gpu, named
+from exptools.launching.machine.placing import choose_cores, choose_gpus
+from exptools.launching.machine.request import Request, SlotError, format_bytes
 from exptools.launching.topology import Core, Machine
 from exptools.rundir import format_cpus, parse_cpus
 
@@ -207,6 +207,6 @@ def _without(machine: Machine, busy: Busy) -> Machine:
 if __name__ == "__main__":
     import sys
 
-    from exptools.launching.preview import main
+    from exptools.launching.machine.preview import main
 
     sys.exit(main(sys.argv[1:]))

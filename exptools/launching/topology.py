@@ -7,9 +7,15 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exptools.launching.gpus import Gpu, read_gpus
-from exptools.launching.limits import CPU_DIR, LIVE_ROOT, allowed_cpus, cpu_quota, online_cpus
-from exptools.launching.sysfs import numbered, read_int, read_list, read_set, read_text
+from exptools.launching.machine.gpus import Gpu, read_gpus
+from exptools.launching.machine.limits import (
+    CPU_DIR,
+    LIVE_ROOT,
+    allowed_cpus,
+    cpu_quota,
+    online_cpus,
+)
+from exptools.launching.machine.sysfs import numbered, read_int, read_list, read_set, read_text
 
 _SIBLINGS = (("core_cpus", "core_cpus_list"), ("thread_siblings", "thread_siblings_list"))
 _PACKAGES = (("package_cpus", "package_cpus_list"), ("core_siblings", "core_siblings_list"))

@@ -14,10 +14,11 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from exptools.launching.compose_bar import ComposeBar
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.looks import SteadyConsole
+from exptools.launching.display.summary import print_summary
 from exptools.launching.environment import job_environment
 from exptools.launching.leases import Gate, leased
-from exptools.launching.looks import SteadyConsole
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress
@@ -28,7 +29,6 @@ from exptools.launching.slots import (
     SlotError,
     make_slots,
 )
-from exptools.launching.summary import print_summary
 from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, WarmStarter
 

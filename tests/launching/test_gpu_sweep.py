@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.scheduler import job_environment
+from exptools.launching.environment import job_environment
 from exptools.launching.slots import Slot
 from tests.conftest import SWEEP, App
 
@@ -175,7 +175,7 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
     slot = Slot(0, (), 1, (), hide_gpus=False)
     told: set[str] = set()
     for _ in range(2000):  # left to itself, the kernel repeats some
-        port = job_environment(slot, told)["MASTER_PORT"]
+        port = job_environment(slot, Path("/run"), told)["MASTER_PORT"]
         assert port not in told
         told.add(port)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.headline import Headline, HeadlineReader, headline_metric
+from exptools.launching.display.headline import Headline, HeadlineReader, headline_metric
 from exptools.logging.csv_writer import CsvWriter
 from exptools.logging.rows import Row
 

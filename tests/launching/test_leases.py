@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from exptools.launching import leases
-from exptools.launching.gpus import Gpu, GpuProcess
 from exptools.launching.leases import Gate, leased
-from exptools.launching.request import Request
+from exptools.launching.machine.gpus import Gpu, GpuProcess
+from exptools.launching.machine.request import Request
 from exptools.launching.slots import Slot
 
 GPU = Gpu(0, "GPU-4f", "Test", 16 << 30)
@@ -51,7 +51,7 @@ class Sweep:
         code = (
             "import os, subprocess, sys\n"
             "from exptools.launching.leases import Gate\n"
-            "from exptools.launching.request import Request\n"
+            "from exptools.launching.machine.request import Request\n"
             "from exptools.launching.slots import Slot\n"
             "gate = Gate(Request())\n"
             "assert gate.try_enter(Slot(0, (1,), 1, (), False, cores=(1,))) is None\n"
@@ -258,7 +258,7 @@ def test_a_link_in_place_of_the_directory_is_not_followed(
 def test_a_lease_whose_file_was_removed_is_taken_on_the_new_one(
     make_gate: MakeGate, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from exptools.launching import lease_files
+    from exptools.launching.machine import lease_files
 
     real, removed = lease_files._lock, []
 
@@ -306,7 +306,7 @@ def test_a_system_without_file_locks_runs_without_leases_and_says_so(
 MEMORY = """
 import sys
 from exptools.launching.leases import Gate
-from exptools.launching.request import Request
+from exptools.launching.machine.request import Request
 from exptools.launching.slots import make_slots
 from exptools.launching.topology import read_machine
 

@@ -10,14 +10,14 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from exptools.launching.compose_bar import ComposeBar
-from exptools.launching.headline import Headline
-from exptools.launching.live_table import Row, time_left
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.headline import Headline
+from exptools.launching.display.live_table import Row, time_left
+from exptools.launching.display.summary import print_summary
 from exptools.launching.measuring import Usage
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.progress import Progress
 from exptools.launching.slots import Slot
-from exptools.launching.summary import print_summary
 from exptools.launching.topology import Gpu
 from exptools.rundir import State, Status
 
@@ -259,7 +259,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("exptools.launching.compose_bar.time", self)
+        monkeypatch.setattr("exptools.launching.display.compose_bar.time", self)
 
     def monotonic(self) -> float:
         return self.now

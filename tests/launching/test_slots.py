@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import exptools.launching
-from exptools.launching.gpus import Gpu, GpuProcess
-from exptools.launching.request import parse_bytes
+from exptools.launching.machine.gpus import Gpu, GpuProcess
+from exptools.launching.machine.request import parse_bytes
 from exptools.launching.slots import Busy, Request, Slot, SlotError, current_slot, make_slots
 from exptools.launching.topology import Core, Machine, Node
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching import limits
-from exptools.launching.limits import allowed_cpus, cpu_quota, online_cpus
-from exptools.launching.sysfs import pci_locality
+from exptools.launching.machine import limits
+from exptools.launching.machine.limits import allowed_cpus, cpu_quota, online_cpus
+from exptools.launching.machine.sysfs import pci_locality
 from exptools.launching.topology import Core, Node, read_cores, read_machine, read_nodes
 
 CPU = "sys/devices/system/cpu"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.limits import allowed_cpus, online_cpus
-from exptools.launching.sysfs import pci_locality
+from exptools.launching.machine.limits import allowed_cpus, online_cpus
+from exptools.launching.machine.sysfs import pci_locality
 from exptools.launching.topology import read_cores, read_machine, read_nodes
 from exptools.rundir import parse_cpus
 

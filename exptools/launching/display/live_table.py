@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from exptools.launching.headline import Headline
-from exptools.launching.looks import (
+from exptools.launching.display.headline import Headline
+from exptools.launching.display.looks import (
     LOOKS,
     counted,
     duration,

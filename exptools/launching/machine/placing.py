@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from exptools.launching.gpus import Gpu
+from exptools.launching.machine.gpus import Gpu
 from exptools.launching.topology import Core, Machine
 
 

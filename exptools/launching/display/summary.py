@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exptools.launching.looks import LOOKS, counted, duration, look, shown, went_wrong
+from exptools.launching.display.looks import LOOKS, counted, duration, look, shown, went_wrong
 from exptools.launching.outcomes import Outcome
 from exptools.rundir import State
 

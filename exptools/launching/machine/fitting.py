@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from exptools.launching.request import Request, SlotError
+from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.topology import Machine
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from exptools.launching.sysfs import numbered, read_int, read_list, read_text
+from exptools.launching.machine.sysfs import numbered, read_int, read_list, read_text
 
 LIVE_ROOT = Path("/")
 CPU_DIR = "sys/devices/system/cpu"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exptools.launching.sysfs import mask_bits, pci_locality
+from exptools.launching.machine.sysfs import mask_bits, pci_locality
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # NVML's codes for "there is no driver here", which is no reason for a word.

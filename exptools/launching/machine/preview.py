@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from exptools.launching.gpus import Gpu
 from exptools.launching.leases import Leased, leased
-from exptools.launching.request import Request, SlotError, format_bytes
+from exptools.launching.machine.gpus import Gpu
+from exptools.launching.machine.request import Request, SlotError, format_bytes
 from exptools.launching.slots import Slot, make_slots
 from exptools.launching.topology import Core, Machine, read_machine
 from exptools.rundir import format_cpus

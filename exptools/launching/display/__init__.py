@@ -1,0 +1,1 @@
+"""How a sweep is shown: the live table, plain lines, the summary."""

@@ -1,0 +1,1 @@
+"""Parts of topology, slots and leases: what the system tells, and how it is divided."""
