@@ -2,20 +2,24 @@
 
 Launching, logging and viewing meet here and nowhere else, so that a run launched by any Hydra
 launcher can be logged, and a run logged by anything can be viewed. ``docs/run-directory.md`` is
-the specification. This module imports the standard library only.
+the specification. This module needs the standard library only.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import stat
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from exptools.status_fields import check_fields, refusal
 
 HYDRA_DIR = ".hydra"
 HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
@@ -24,14 +28,16 @@ EXPTOOLS_DIR = ".exptools"
 STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
 OUTPUT_LOG = "output.log"
+LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 PROGRESS_CSV = "progress.csv"
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
-# Set to "scheduler" in the environment of jobs whose status.json the scheduler writes.
+# In the environment of a job: the run directory whose status.json the scheduler writes.
 STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 
 STATUS_VERSION = 1
+MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in
 
 
 class State(str, Enum):
@@ -104,24 +110,26 @@ def read_status(run_dir: Path) -> Status | None:
     """Read a run's status, None where it has none.
 
     Raises:
-        StatusError: the file is unreadable, no JSON object, or has no state that we know.
+        StatusError: the file is unreadable, larger than ``MAX_STATUS``, no JSON object, or has a
+            field of another type or range than docs/run-directory.md says; it names the field.
     """
     path = run_dir / STATUS_FILE
     try:
-        raw = json.loads(path.read_bytes())
+        raw = json.loads(read_regular(path, MAX_STATUS))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except RecursionError as error:
+        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
+    except OSError as error:
+        raise StatusError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise StatusError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict):
         raise StatusError(f"{path} should hold a JSON object, not {type(raw).__name__}")
     try:
         return _from_json(raw)
-    except (KeyError, ValueError, TypeError) as error:
-        states = ", ".join(state.value for state in State)
-        raise StatusError(
-            f"{path}: state is {raw.get('state')!r}; it should be one of {states}"
-        ) from error
+    except ValueError as error:
+        raise StatusError(f"{path}: {error}") from error
 
 
 def write_status(run_dir: Path, status: Status) -> None:
@@ -129,7 +137,9 @@ def write_status(run_dir: Path, status: Status) -> None:
     record = asdict(status)
     record |= record.pop("extra")
     record["state"] = status.state.value
-    write_atomic(run_dir / STATUS_FILE, json.dumps(record, ensure_ascii=False).encode())
+    text = json.dumps(record, ensure_ascii=False)
+    # What stands for bytes that are no UTF-8 cannot be written but as JSON's own escape.
+    write_atomic(run_dir / STATUS_FILE, text.encode(errors="backslashreplace"))
 
 
 def update_status(run_dir: Path, **changes: Any) -> None:
@@ -152,6 +162,26 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
+def read_regular(path: Path, limit: int) -> bytes:
+    """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
+
+    Raises:
+        FileNotFoundError: there is none.
+        OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
+    return content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
+
+
 def process_start(pid: int) -> str | None:
     """A text that no other process on this host has had or will have, or None where unknown.
 
@@ -161,11 +191,12 @@ def process_start(pid: int) -> str | None:
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # A process may call itself anything, also what is no UTF-8.
+        after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
-    is_zombie = after_name[0] == "Z"
-    return None if is_zombie else f"{boot}/{after_name[19]}"
+    is_zombie = after_name[0] == b"Z"
+    return None if is_zombie else f"{boot}/{after_name[19].decode()}"
 
 
 def format_cpus(cpus: tuple[int, ...]) -> str:
@@ -190,6 +221,10 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
 
 def _from_json(raw: dict[str, Any]) -> Status:
+    states = [state.value for state in State]
+    if raw.get("state") not in states:
+        raise ValueError(refusal("state", raw.get("state"), f"one of {', '.join(states)}"))
+    check_fields(raw)
     known = {f.name for f in fields(Status)} - {"extra"}
     values = {key: value for key, value in raw.items() if key in known}
     values["state"] = State(raw["state"])
@@ -209,6 +244,6 @@ def _is_gone(status: Status) -> bool:
         os.kill(status.pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except (OSError, OverflowError):  # another user's, or no process's number at all
         return False
     return False

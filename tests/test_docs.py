@@ -1,5 +1,6 @@
 """What the README tells people to type is typed here; what it lists is what there is."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.slots import Request
 from exptools.logging.run_logger import Logger
+from hydra_plugins.exptools_launcher.config import LauncherConf
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
 
 
 def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "config.yaml").write_text("steps: 3\n")
     (tmp_path / "app.py").write_text(code.replace("loss = ...", "loss = 1 / (step + 1)"))
@@ -41,6 +42,24 @@ def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
     rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
     assert rows[0] == "step,wall_time,train/loss"
     assert len(rows) == 4
+
+
+def test_the_readmes_preview_of_slots_runs() -> None:
+    (command,) = re.findall(r"^python (-m exptools\.launching\.slots .*)$", README, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command)], capture_output=True, text=True, check=False
+    )
+    fits = len(os.sched_getaffinity(0)) >= 2
+    assert done.returncode == (0 if fits else 2), done.stdout + done.stderr
+
+
+def test_the_readmes_way_to_resume_is_one_that_the_launcher_knows(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^python (train\.py -m .*resume=)\S+$", README, re.MULTILINE)
+    first = [sys.executable, *shlex.split(command)[:-1], "epochs=1"]
+    subprocess.run([*first, f"hydra.sweep.dir={tmp_path}/sweep"], cwd=ROOT, check=True)
+    again = [*first, f"hydra.launcher.resume={tmp_path}/sweep"]
+    done = subprocess.run(again, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "2 jobs were completed before" in done.stdout
 
 
 def test_the_readmes_defaults_list_is_one_that_hydra_takes(tmp_path: Path) -> None:
@@ -58,8 +77,9 @@ def test_the_readmes_defaults_list_is_one_that_hydra_takes(tmp_path: Path) -> No
 
 
 def test_every_launcher_option_is_documented() -> None:
-    documented = re.findall(r"`hydra\.launcher\.(\w+)`", README)
-    assert documented == [field.name for field in fields(Request)]
+    documented = re.findall(r"^\| `hydra\.launcher\.(\w+)`", README, re.MULTILINE)
+    options = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
+    assert documented == options
 
 
 def test_every_logger_method_is_documented() -> None:

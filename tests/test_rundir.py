@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exptools.rundir import (
+    MAX_STATUS,
     STATUS_FILE,
     State,
     Status,
@@ -58,6 +59,67 @@ def test_a_broken_status_is_told_with_its_file(tmp_path: Path, content: bytes, t
     assert str(tmp_path / STATUS_FILE) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("pid", "12", "an integer from 1 to 2147483647 or null"),
+        ("pid", 10**30, "an integer from 1"),
+        ("pid", 0, "an integer from 1"),
+        ("pid", True, "an integer from 1"),
+        ("pid_start", [1], "a text or null"),
+        ("host", None, "a text"),
+        ("job", 1.5, "an integer from 0"),
+        ("attempt", "1", "an integer from 1"),
+        ("started", "noon", "a finite number"),
+        ("ended", float("nan"), "a finite number"),
+        ("cpu_seconds", 10**400, "a finite number"),
+        ("overrides", "lr=1", "a list of texts or null"),
+        ("command", [1, None], "a list of texts"),
+        ("gpus", 3, "a list of texts"),
+        ("git", ["x"], "an object"),
+        ("error", "half a \ud83d", "a text"),
+    ],
+)
+def test_a_field_of_another_kind_is_named_with_what_it_is_and_should_be(
+    tmp_path: Path, field: str, value: object, allowed: str
+) -> None:
+    content = {"state": "running", "host": socket.gethostname(), field: value}
+    write_atomic(tmp_path / STATUS_FILE, json.dumps(content).encode())
+    with pytest.raises(StatusError, match=f": {field} is .*; it should be {allowed}") as caught:
+        read_status(tmp_path)
+    assert str(tmp_path / STATUS_FILE) in str(caught.value)
+    assert len(str(caught.value)) < len(str(tmp_path)) + 200
+
+
+@pytest.mark.parametrize("shape", ["[", '{"state": "running", "a": ['])
+def test_a_status_nested_too_deeply_is_told_with_its_file(tmp_path: Path, shape: str) -> None:
+    write_atomic(tmp_path / STATUS_FILE, (shape + "[" * 100_000).encode())
+    with pytest.raises(StatusError, match=r"status\.json cannot be read: it is nested too deeply"):
+        read_status(tmp_path)
+
+
+def test_a_status_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / STATUS_FILE).parent.mkdir()
+    os.mkfifo(tmp_path / STATUS_FILE)
+    with pytest.raises(StatusError, match="no regular file"):
+        read_status(tmp_path)
+
+
+def test_a_status_of_any_size_is_not_read(tmp_path: Path) -> None:
+    write_atomic(tmp_path / STATUS_FILE, b" " * (MAX_STATUS + 1))
+    with pytest.raises(StatusError, match=f"more than {MAX_STATUS} bytes"):
+        read_status(tmp_path)
+
+
+def test_an_argument_that_is_no_utf8_does_not_keep_a_status_from_being_written(
+    tmp_path: Path,
+) -> None:
+    write_status(tmp_path, Status(State.RUNNING, overrides=(os.fsdecode(b"x=\xff"), "y=1")))
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.overrides == ("x=?", "y=1")
+
+
 def running(pid: int, **changes: str) -> Status:
     return Status(State.RUNNING, pid=pid, pid_start=process_start(pid), **changes)
 
@@ -86,6 +148,30 @@ def test_an_ended_process_that_waits_to_be_reaped_is_gone() -> None:
 def test_a_later_process_with_the_same_pid_is_not_the_run() -> None:
     status = Status(State.RUNNING, pid=os.getpid(), pid_start="another boot/1")
     assert status.observed is State.KILLED
+
+
+NAMELESS = r"""
+import ctypes
+ctypes.CDLL(None).prctl(15, b"\xff\xfe)\n")  # PR_SET_NAME
+print(flush=True)
+input()
+"""
+
+
+def test_a_process_with_a_name_that_is_no_text_is_seen_to_run() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", NAMELESS], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        status = running(process.pid)
+        assert status.pid_start
+        assert status.observed is State.RUNNING
+        process.kill()
+
+
+@pytest.mark.parametrize("pid", [10**30, -1, 2**22 + 1])
+def test_a_number_that_is_no_process_can_be_asked_for(pid: int) -> None:
+    assert Status(State.RUNNING, pid=pid).observed in (State.RUNNING, State.KILLED)
 
 
 def test_nothing_is_concluded_about_a_process_on_another_host() -> None:

@@ -23,7 +23,14 @@ from typing import NoReturn
 from exptools.launching.process import Exit, descendants, kill_processes, reap, signal_group
 from exptools.launching.threads import ThreadPools
 from exptools.launching.warm import Ended, Fork, Forked, Hello, Ready
-from exptools.launching.worker import Order, Task, end_with, prepare_process, run_and_leave
+from exptools.launching.worker import (
+    Order,
+    Task,
+    end_with,
+    outlive_parent,
+    prepare_process,
+    run_and_leave,
+)
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
 
 _PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
@@ -33,11 +40,13 @@ def main(descriptor: int) -> None:
     """Serve the process at the other end of a socket until it closes it or dies."""
     connection = Connection(descriptor)
     hello: Hello = connection.recv()
+    end_with(hello.parent)  # an import may take long, and nobody waits for it any more
     sys.argv[:] = hello.argv
     task, problem = _prepared(hello.task)
     connection.send(Ready(problem))
     if task is None or problem is not None:
         return
+    outlive_parent()  # to end its jobs and say so
     # What a job leaves behind in a session of its own becomes our child, and ends with us.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     gc.freeze()  # the collector would touch, and so copy, every page that the forks share
@@ -103,10 +112,11 @@ class _Helper:
             prepare_process(order.cpus)
             self._pools.limit(order.environment)
             _reseed()
+            run_and_leave(self._task, order)
         except BaseException:  # noqa: BLE001 (a fork must not go on as a second helper)
             traceback.print_exc()
+        finally:
             os._exit(1)
-        run_and_leave(self._task, order)
 
     def _report_ends(self) -> None:
         for pid in list(self._jobs):

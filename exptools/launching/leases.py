@@ -17,7 +17,7 @@ from typing import Any
 from exptools.launching.gpus import Gpu, GpuProcess, free_memory, nvml
 from exptools.launching.lease_files import Held, Holder, LeaseFiles, release
 from exptools.launching.request import Request, format_bytes
-from exptools.launching.slots import Busy, Slot
+from exptools.launching.slots import Busy, Slot, current_slot
 
 _CORE, _GPU = "core-", "gpu-"
 
@@ -40,6 +40,7 @@ class Gate:
         self._memory = request.gpu_memory
         self._files = LeaseFiles()
         self.note = self._files.note
+        self._inherited = _inherited()
         self._open: dict[str, int] = {}  # lease → the descriptor of its file
         self._users: dict[str, int] = {}  # lease → how many of our slots are in it
         self._foreign: dict[str, int] = {}  # GPU's lease → bytes in use before our first job there
@@ -100,7 +101,7 @@ class Gate:
         self.close()
 
     def _take(self, lease: str) -> str | None:
-        if self._files.works and lease not in self._open:
+        if self._files.works and lease not in self._open and lease not in self._inherited:
             try:
                 self._open[lease] = self._files.acquire(lease)
             except Held as held:
@@ -150,7 +151,8 @@ class Gate:
 def leased() -> Leased:
     """The cores and GPUs that other processes hold now."""
     files = LeaseFiles()
-    holders = files.holders()
+    inherited = _inherited()
+    holders = {name: who for name, who in files.holders().items() if name not in inherited}
     files.close()
     cores = {name.removeprefix(_CORE) for name in holders if name.startswith(_CORE)}
     gpus = {_uuid(name) for name in holders if name.startswith(_GPU)}
@@ -159,6 +161,12 @@ def leased() -> Leased:
         frozenset(gpus),
         {_spoken(name): holder for name, holder in holders.items()},
     )
+
+
+def _inherited() -> frozenset[str]:
+    """What the sweep holds for us of which we are a job: a sweep inside a job uses its slot."""
+    slot = current_slot()
+    return frozenset(_leases(slot)) if slot is not None else frozenset()
 
 
 def _leases(slot: Slot) -> list[str]:

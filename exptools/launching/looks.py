@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from rich.console import Console
 from rich.text import Text
 
 from exptools.rundir import State
@@ -19,6 +20,14 @@ LOOKS = {
     State.TIMEOUT: ("✗", "bold red"),
     State.INTERRUPTED: ("■", "yellow"),
 }
+
+
+class SteadyConsole(Console):
+    """A console that falls silent when nobody reads it any more, where rich ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """See rich's `Console`."""
+        self.quiet = True
 
 
 def look(state: State) -> Text:
@@ -75,7 +84,7 @@ def shown(path: Path) -> str:
     """A path as short as it can be and still be opened from here."""
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):  # it is elsewhere, or "here" is gone
         return str(path)
 
 

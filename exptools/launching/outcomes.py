@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exptools.launching.process import Exit
-from exptools.launching.worker import RESULT_LOST, Result
+from exptools.launching.worker import RESULT_LOST, Result, last_line
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, Status, write_status
 
 
@@ -70,7 +70,7 @@ def judge(run_dir: Path, exit_: Exit, asked: State | None, oom: bool) -> Verdict
         return Verdict(asked or State.INTERRUPTED, "returned early, as it was asked to", result)
     if result.error is None:
         return Verdict(State.COMPLETED, None, result)
-    return Verdict(State.FAILED, last_line(result.error), result)
+    return Verdict(asked or State.FAILED, last_line(result.error), result)
 
 
 class ResultError(Exception):
@@ -83,13 +83,18 @@ def read_result(run_dir: Path) -> Result | None:
     Raises:
         ResultError: it cannot be unpickled here.
     """
+    told = None
     try:
-        content = (run_dir / RETURN_FILE).read_bytes()
-        result: Result = pickle.loads(content)
+        with open(run_dir / RETURN_FILE, "rb") as file:
+            told = pickle.load(file)
+            result = pickle.load(file)
     except FileNotFoundError:
         return None
-    except Exception as error:  # unpickling runs code of the user's classes
-        raise ResultError(f"its result cannot be read back: {error}") from error
+    except (Exception, SystemExit) as error:  # unpickling runs code of the user's classes
+        problem = f"its result cannot be read back here: {last_line(error)}"
+        raise ResultError(f"{told} ({problem})" if told else problem) from error
+    if not isinstance(result, Result):
+        raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result
 
 
@@ -101,13 +106,6 @@ def record(job: Job, status: Status) -> Status:
         problem = f"status.json could not be written: {error}"
         return _with_error(status, problem)
     return status
-
-
-def last_line(error: BaseException) -> str:
-    """An exception in one line, as the end of its traceback has it."""
-    text = str(error).strip()
-    last = text.splitlines()[-1] if text else ""
-    return f"{type(error).__name__}: {last}" if last else type(error).__name__
 
 
 def oom_kills() -> int:

@@ -27,12 +27,14 @@ _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main({a
 class Exit:
     """How a process ended and what it used."""
 
-    code: int | None  # None when a signal ended it
+    code: int | None  # None when a signal ended it, or nobody knows what did
     signal: str | None  # "SIGKILL"
     max_rss: int | None = None  # bytes
     cpu_seconds: float | None = None
 
     def __str__(self) -> str:
+        if self.signal is None and self.code is None:
+            return "ended in an unknown way"
         return f"killed by {self.signal}" if self.signal else f"exited with code {self.code}"
 
 
@@ -172,7 +174,7 @@ def descendants(pid: int) -> list[psutil.Process]:
 
     try:
         return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return []
 
 
@@ -183,5 +185,5 @@ def kill_processes(processes: list[psutil.Process]) -> None:
     for process in processes:
         try:
             process.kill()
-        except psutil.NoSuchProcess:
+        except psutil.Error:  # it is gone, or another user's (sudo)
             continue

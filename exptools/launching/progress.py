@@ -142,7 +142,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def _say(self, job: Job, state: State, note: str) -> None:
         if self._live is None or went_wrong(state):
-            line = Text.assemble(look(state), f"  job {job.number}  {job.name}")
+            line = Text.assemble(look(state), f"  job {job.number}  {one_line(job.name)}")
             line.append(f"  ({note})" if note else "")
             self._console.print(line, soft_wrap=True)
 

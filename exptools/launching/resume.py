@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from exptools.launching.outcomes import ResultError, read_result
 from exptools.launching.worker import Result
 from exptools.provenance import command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
-    HYDRA_CONFIG,
     HYDRA_DIR,
     Status,
     StatusError,
@@ -40,33 +40,38 @@ class SweepLock:
         OSError: the directory cannot be written.
     """
 
+    _file: TextIO | None = None
+
     def __init__(self, sweep_dir: Path) -> None:
         path = sweep_dir / LOCK_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (open is what locks)
+        file = self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (open as long as it locks)
         if sys.platform == "win32":
             return  # no flock: two sweeps in one directory go unnoticed there
         import fcntl
 
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SweepBusy(f"{sweep_dir} is in use by {self._holder()}") from None
-        self._file.truncate(0)
-        json.dump(
-            {"host": socket.gethostname(), "pid": os.getpid(), "command": command_line()},
-            self._file,
-        )
-        self._file.flush()
+            raise SweepBusy(f"{sweep_dir} is in use by {_holder(file)}") from None
+        file.truncate(0)
+        us = {"host": socket.gethostname(), "pid": os.getpid(), "command": command_line()}
+        json.dump(us, file)
+        file.flush()
 
-    def _holder(self) -> str:
-        self._file.seek(0)
-        try:
-            holder = json.load(self._file)
-            command = " ".join(holder["command"])
-            return f"process {holder['pid']} on {holder['host']} ({command})"
-        except (ValueError, KeyError, TypeError):  # it has locked, but not yet written
-            return "another process"
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _holder(file: TextIO) -> str:
+    file.seek(0)
+    try:
+        holder = json.load(file)
+        command = " ".join(holder["command"])
+        return f"process {holder['pid']} on {holder['host']} ({command})"
+    except (ValueError, KeyError, TypeError):  # it has locked, but not yet written
+        return "another process"
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,6 @@ class PastRun:
 
     directory: Path  # absolute
     status: Status
-    config: str | None  # the text of its config.yaml
     result: Result | None
 
     @property
@@ -90,25 +94,29 @@ class PastRun:
 
 def past_runs(sweep_dir: Path) -> list[PastRun]:
     """The runs below a sweep directory, in the order of their numbers."""
-    runs = [_past_run(directory) for directory in _run_directories(sweep_dir)]
+    runs = [_past_run(directory) for directory in run_directories(sweep_dir)]
     return sorted(filter(None, runs), key=lambda run: run.status.job or 0)
 
 
-def config_diff(run: PastRun, config: str) -> str:
-    """What differs between a run's config and another, line by line; empty if nothing does."""
-    before, now = (run.config or "").splitlines(), config.splitlines()
-    name = str(run.directory / HYDRA_CONFIG)
-    return "\n".join(difflib.unified_diff(before, now, name, "now", lineterm="", n=1))
+def config_diff(path: Path, config: str) -> str:
+    """What differs between a saved config and another, line by line; empty if nothing does."""
+    try:
+        before = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError) as error:
+        return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
+    now = config.splitlines()
+    return "\n".join(difflib.unified_diff(before, now, str(path), "now", lineterm="", n=1))
 
 
-def _run_directories(directory: Path) -> Iterator[Path]:
+def run_directories(directory: Path) -> Iterator[Path]:
+    """The directories below one that hold a run, whoever wrote it."""
     for entry in os.scandir(directory):
         if entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR):
-            path = Path(entry.path)
-            if (path / EXPTOOLS_DIR).is_dir():
+            path = Path(entry.path).absolute()
+            if (path / EXPTOOLS_DIR).is_dir() or (path / HYDRA_DIR).is_dir():
                 yield path
             else:
-                yield from _run_directories(path)
+                yield from run_directories(path)
 
 
 def _past_run(directory: Path) -> PastRun | None:
@@ -119,11 +127,7 @@ def _past_run(directory: Path) -> PastRun | None:
     if status is None or status.job is None:
         return None
     try:
-        config = (directory / HYDRA_CONFIG).read_text(encoding="utf-8")
-    except OSError:
-        config = None
-    try:
         result = read_result(directory)
     except ResultError:
         result = None
-    return PastRun(directory.absolute(), status, config, result)
+    return PastRun(directory, status, result)

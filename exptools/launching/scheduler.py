@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from exptools.launching.environment import job_environment
 from exptools.launching.outcomes import Job, Outcome, judge, oom_kills, record
 from exptools.launching.process import (
     Exit,
@@ -26,12 +27,11 @@ from exptools.launching.process import (
     kill_processes,
     signal_group,
 )
-from exptools.launching.slots import THREAD_VARIABLES, Slot
+from exptools.launching.slots import Slot
 from exptools.launching.worker import Order
 from exptools.provenance import command_line, git_state
 from exptools.rundir import (
     RETURN_FILE,
-    STATUS_WRITER,
     State,
     Status,
     format_cpus,
@@ -42,6 +42,7 @@ from exptools.rundir import (
 if TYPE_CHECKING:
     import psutil
 
+_LAST_WAIT = 10.0  # seconds in which a killed job's end should be reported
 _GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
 
 
@@ -53,6 +54,17 @@ class Policy:
     timeout: float | None = None  # seconds that a job may run
     max_retries: int = 0  # how often a job that failed is started again
     fail_fast: bool = False  # whether a job that failed for good stops the sweep
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: one of them makes no sense.
+        """
+        for name in ("grace", "timeout", "max_retries"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}; it should be a number from 0 up")
 
 
 class Interrupted(Exception):
@@ -103,6 +115,7 @@ class _Running:
     oom_kills: int
     port: str  # its MASTER_PORT
     asked: State | None = None  # why it was asked to end
+    killed: bool = False
     family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
 
 
@@ -137,6 +150,8 @@ class Scheduler:
         self._attempts: dict[int, int] = {}  # by job number
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._stopped_by: signal.Signals | None = None
+        self._stopping = False
+        self._shown = True  # whether the observer still works
         self._common = Status(
             State.QUEUED,
             pid=os.getpid(),
@@ -170,6 +185,7 @@ class Scheduler:
             (job.directory / RETURN_FILE).unlink(missing_ok=True)
             write_status(job.directory, self._status(job))
         except OSError as error:
+            self._attempts[job.number] = self._policy.max_retries + 1  # trying again cannot help
             self._failed_early(job, error)
             return False
         return True
@@ -179,14 +195,15 @@ class Scheduler:
             if not self._queue:
                 self._free.append(slot)
             elif (reason := self._gate.try_enter(slot)) is not None:
-                self._observer.waiting(slot, reason)
+                self._tell(self._observer.waiting, slot, reason)
                 self._free.append(slot)
             else:
                 self._start(self._queue.popleft(), slot)
 
     def _start(self, job: Job, slot: Slot) -> None:
         started, kills = time.time(), oom_kills()
-        environment = job_environment(slot, {r.port for r in self._running.values()})
+        ports = {r.port for r in self._running.values()}
+        environment = job_environment(slot, job.directory, ports)
         order = Order(str(job.directory), slot.cpus, environment, job.argument)
         try:
             process = self._starter.start(order)
@@ -208,11 +225,27 @@ class Scheduler:
         running = _Running(job, slot, process, status, deadline, kills, port)
         self._running[job.number] = running
         record(job, status)
-        threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
-        self._observer.started(job, slot, process.pid)
+        self._tell(self._observer.started, job, slot, process.pid)
+        try:
+            threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
+        except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
+            signal_group(process.pid, _SIGKILL)
+            self._wait_for(running)
 
     def _wait_for(self, running: _Running) -> None:
-        self._events.put(_Ended(running, running.process.wait()))
+        try:
+            exit_ = running.process.wait()
+        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
+            exit_ = Exit(None, None)
+        self._events.put(_Ended(running, exit_))
+
+    def _tell(self, report: Callable[..., None], *what: Any) -> None:
+        """Tell the observer; that nobody can see the sweep any more does not stop it."""
+        if self._shown:
+            try:
+                report(*what)
+            except (OSError, UnicodeError):  # a closed pipe, a full disk, a terminal that is gone
+                self._shown = False
 
     def _next_event(self) -> _Event | None:
         deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
@@ -226,13 +259,15 @@ class Scheduler:
 
     def _handle(self, event: _Event | None) -> None:
         if isinstance(event, _Ended):
-            self._end(event.running, event.exit)
+            if event.running is self._running.get(event.running.job.number):  # the first report
+                self._end(event.running, event.exit)
         elif event is not None and self._stopped_by is None:
             self._stopped_by = event
             self._stop(event.name)
         elif event is not None:  # a second signal: no more patience
             for running in self._running.values():
-                running.deadline = time.monotonic()
+                if not running.killed:
+                    running.deadline = time.monotonic()
         self._check_deadlines()
 
     def _check_deadlines(self) -> None:
@@ -243,10 +278,17 @@ class Scheduler:
             if running.asked is None:
                 self._ask_to_end(running, State.TIMEOUT)
             else:
-                running.family += descendants(running.process.pid)
-                signal_group(running.process.pid, _SIGKILL)
-                kill_processes(running.family)
-                running.deadline = None
+                self._kill(running)
+
+    def _kill(self, running: _Running) -> None:
+        if running.killed:  # and its end was not reported: the helper hangs
+            self._events.put(_Ended(running, Exit(None, "SIGKILL")))
+            running.deadline = None
+            return
+        running.family += descendants(running.process.pid)
+        signal_group(running.process.pid, _SIGKILL)
+        kill_processes(running.family)
+        running.killed, running.deadline = True, _after(_LAST_WAIT)
 
     def _ask_to_end(self, running: _Running, why: State) -> None:
         running.asked = why
@@ -256,7 +298,8 @@ class Scheduler:
 
     def _stop(self, reason: str) -> None:
         """Ask the running jobs to end; those that wait are never started."""
-        self._observer.stopping(reason, len(self._running), self._policy.grace)
+        self._stopping = True
+        self._tell(self._observer.stopping, reason, len(self._running), self._policy.grace)
         for running in self._running.values():
             if running.asked is None:
                 self._ask_to_end(running, State.INTERRUPTED)
@@ -287,15 +330,15 @@ class Scheduler:
     def _settle(self, outcome: Outcome) -> None:
         """Start a job again that may be, or take its end as final."""
         job, went_wrong = outcome.job, outcome.status.state is not State.COMPLETED
-        stopping = self._stopped_by is not None or outcome.status.state is State.INTERRUPTED
-        if went_wrong and not stopping and self._attempts[job.number] <= self._policy.max_retries:
+        may_act = went_wrong and not self._stopping
+        if may_act and self._attempts[job.number] <= self._policy.max_retries:
+            attempt, most = self._attempts[job.number] + 1, self._policy.max_retries + 1
+            self._tell(self._observer.retrying, job, attempt, outcome, most)
             if self._enqueue(job):
                 self._queue.appendleft(job)
-                attempt, most = self._attempts[job.number], self._policy.max_retries + 1
-                self._observer.retrying(job, attempt, outcome, most)
             return
         self._finish(outcome)
-        if went_wrong and not stopping and self._policy.fail_fast:
+        if may_act and self._policy.fail_fast:
             self._stop(f"job {job.number} {outcome.status.state.value}, and fail_fast is set")
 
     def _give_back(self, slot: Slot) -> None:
@@ -305,11 +348,11 @@ class Scheduler:
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"
         status = replace(self._status(job), state=State.FAILED, ended=time.time(), error=problem)
-        self._finish(Outcome(job, status))
+        self._settle(Outcome(job, record(job, status)))
 
     def _finish(self, outcome: Outcome) -> None:
         self._outcomes[outcome.job.number] = outcome
-        self._observer.ended(outcome)
+        self._tell(self._observer.ended, outcome)
 
     def _status(self, job: Job) -> Status:
         attempt = self._attempts[job.number]
@@ -317,31 +360,6 @@ class Scheduler:
 
 
 _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
-
-
-def job_environment(slot: Slot, ports: Collection[str] = ()) -> dict[str, str]:
-    """This process's environment with the slot's limits; what the user set explicitly wins.
-
-    Its MASTER_PORT is none of those that are given, which other jobs have.
-    """
-    ours = {**slot.environment(), "MASTER_PORT": _free_port(ports)}
-    for name in (*THREAD_VARIABLES, "MASTER_PORT"):
-        if os.environ.get(name):
-            ours.pop(name, None)
-    return {**os.environ, **ours, STATUS_WRITER: "scheduler"}
-
-
-def _free_port(taken: Collection[str]) -> str:
-    """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default.
-
-    A job takes its port later than we look: the kernel may offer it to us again.
-    """
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
-        if port not in taken:
-            return port
 
 
 def _after(seconds: float | None) -> float | None:

@@ -16,22 +16,36 @@ def should_stop() -> bool:
     """Whether the job was asked to end: save what you need, then return.
 
     From the first call on, the first SIGINT or SIGTERM (Ctrl-C, a time limit, a preempted node)
-    interrupts nothing and only turns this true; a second one has its usual effect. The first call
-    must be made by the main thread. A job that returns after it saw True counts as interrupted, so
-    that resuming the sweep runs it again.
+    interrupts nothing and only turns this true; a second one has its usual effect. A job that
+    returns after it saw True counts as interrupted, so that resuming the sweep runs it again.
+
+    Raises:
+        RuntimeError: the first call came from another than the main thread.
     """
     if not _watching.is_set():
-        _watching.set()
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("the first call of should_stop() must be made by the main thread")
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, _on_signal)
+        _watching.set()
     if _arrived.is_set():
         _noticed.set()
     return _arrived.is_set()
 
 
 def stop_was_noticed() -> bool:
-    """Whether `should_stop` has said True."""
+    """Whether `should_stop` has said True, or an interrupt was raised, perhaps to be caught."""
     return _noticed.is_set()
+
+
+def watch_interrupts() -> None:
+    """Have Ctrl-C raise KeyboardInterrupt, as it does, and keep in mind that it came."""
+    signal.signal(signal.SIGINT, _on_interrupt)
+
+
+def _on_interrupt(signum: int, frame: FrameType | None) -> None:
+    _noticed.set()
+    signal.default_int_handler(signum, frame)
 
 
 def _on_signal(signum: int, frame: FrameType | None) -> None:

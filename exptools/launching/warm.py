@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,11 +13,20 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from exptools.launching.process import Exit, interpreter, open_log
+from exptools.launching.process import (
+    Exit,
+    FreshStarter,
+    JobProcess,
+    interpreter,
+    open_log,
+    signal_group,
+)
 from exptools.launching.worker import Order
+
+_PATIENCE = 60.0  # seconds in which a fork should be answered
 
 
 class CannotWarm(Exception):
@@ -26,6 +37,7 @@ class CannotWarm(Exception):
 class Hello:
     """The first message to the helper."""
 
+    parent: int  # pid
     task: bytes  # a cloudpickled Task
     argv: tuple[str, ...]
 
@@ -69,6 +81,7 @@ class WarmStarter:
     """Starts each job as a fork of one helper: a process a job at the price of a fork.
 
     The helper's environment is that of a job, for libraries that read it when they are loaded.
+    Should it die, its jobs die with it, and the next ones start in fresh interpreters.
 
     Raises:
         CannotWarm: the platform cannot fork safely, or importing the task touched a GPU, left
@@ -78,7 +91,9 @@ class WarmStarter:
     def __init__(self, task: bytes, environment: Mapping[str, str]) -> None:
         if sys.platform != "linux":
             raise CannotWarm(f"{sys.platform} has no fork that is safe for its libraries")
+        self._fresh = FreshStarter(task)
         self._answers: dict[int, SimpleQueue[Answer]] = defaultdict(SimpleQueue)
+        self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with us)
         self._connection, theirs = Pipe()
@@ -96,23 +111,24 @@ class WarmStarter:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def start(self, order: Order) -> WarmProcess:
+    def start(self, order: Order) -> JobProcess:
         """See `Starter`."""
         open_log(order).close()  # an error is raised here, not in a fork that nobody hears
         key, self._started = self._started, self._started + 1
         answers = self._answers[key]
         try:
             self._connection.send(Fork(key, order))
-        except OSError as error:
-            raise OSError(f"the helper process that starts the jobs is gone: {error}") from error
-        forked = answers.get()
-        if isinstance(forked, Forked) and forked.error is None:
-            return WarmProcess(forked.pid, answers)
-        raise (
-            forked.error
-            if isinstance(forked, Forked) and forked.error
-            else OSError("the helper process that starts the jobs has died")
-        )
+        except OSError:  # the helper is gone
+            return self._fresh.start(order)
+        try:
+            forked = answers.get(timeout=_PATIENCE)
+        except Empty:
+            raise OSError(f"the helper process {self._helper.pid} does not answer") from None
+        if isinstance(forked, Ended):  # it died before it could fork
+            return self._fresh.start(order)
+        if forked.error is not None:
+            raise forked.error
+        return WarmProcess(forked.pid, answers)
 
     def close(self) -> None:
         """See `Starter`."""
@@ -126,7 +142,7 @@ class WarmStarter:
 
     def _greet(self, task: bytes) -> None:
         try:
-            self._connection.send(Hello(task, tuple(sys.argv)))
+            self._connection.send(Hello(os.getpid(), task, tuple(sys.argv)))
             answer: Ready = self._connection.recv()
         except (EOFError, OSError):
             answer = Ready(f"importing the task ended the process: {self._last_words()}")
@@ -146,10 +162,17 @@ class WarmStarter:
         try:
             while True:
                 answer: Answer = self._connection.recv()
+                if isinstance(answer, Ended):
+                    self._pids.pop(answer.key, None)
+                elif answer.error is None:
+                    self._pids[answer.key] = answer.pid
                 self._answers[answer.key].put(answer)
         except (EOFError, OSError):
-            # The helper is gone, and its jobs with it: the kernel kills them at its death.
+            # The helper is gone, and its jobs with it: the kernel kills them at its death. What
+            # they started is left to us.
             for key, answers in list(self._answers.items()):
+                if key in self._pids:
+                    signal_group(self._pids[key], signal.SIGKILL)
                 answers.put(Ended(key, Exit(None, "SIGKILL")))
 
 

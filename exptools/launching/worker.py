@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from exptools.launching.stopping import stop_was_noticed
+from exptools.launching.stopping import stop_was_noticed, watch_interrupts
 from exptools.rundir import RETURN_FILE, write_atomic
 
 RESULT_LOST = 74  # exit code, EX_IOERR of sysexits.h: return.pkl could not be written
@@ -69,12 +70,18 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
 
+def outlive_parent() -> None:
+    """Take back what `end_with` asked for."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def prepare_process(cpus: tuple[int, ...]) -> None:
     """Pin the process, then make its signals and streams those of a job."""
     if cpus:
         os.sched_setaffinity(0, cpus)
     # A parent in a shell's background ignores SIGINT, which is how we ask a job to end.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    watch_interrupts()
     # A job that reads the terminal from a process group of its own would stop for ever.
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -91,28 +98,33 @@ def run_and_leave(task: Task, order: Order) -> NoReturn:
 
     What the user's code does to its own process (``sys.exit``, Ctrl-C) has its usual effect.
     """
-    code = 1
+    code, interrupted = 1, False
     try:
         code = _run(task, order)
     except SystemExit as stop:
         code = _exit_code(stop)
-    except KeyboardInterrupt:
-        traceback.print_exc()
-        code = -signal.SIGINT
+    except KeyboardInterrupt as interrupt:
+        _print(interrupt)
+        interrupted = True
     finally:  # nothing may return into the process that this one was forked from
         try:
             _finish()
+            if interrupted:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGINT)
         finally:
-            _leave(code)
+            os._exit(code)
 
 
 def _run(task: Task, order: Order) -> int:
     try:
         result = task(order.argument)
-    except Exception as error:  # noqa: BLE001 (the user's code: its exception is our result)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
     if result.error is not None:
-        traceback.print_exception(result.error)
+        _print(result.error)
     elif stop_was_noticed():
         result = replace(result, stopped=True)
     content = _pickled(result)
@@ -126,7 +138,7 @@ def _run(task: Task, order: Order) -> int:
 
 
 def _pickled(result: Result) -> bytes:
-    """Pickle a result; what cannot travel is replaced by an error that says so."""
+    """Pickle a result, behind its error in words: what cannot travel is replaced by those."""
     import cloudpickle
 
     error = result.error
@@ -137,28 +149,37 @@ def _pickled(result: Result) -> bytes:
             tblib.pickling_support.install(error)
             cloudpickle.loads(cloudpickle.dumps(error))  # some can be written, but not read back
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
-        text = "".join(traceback.format_exception(error))
-        error = RemoteError(f"{text}(the exception itself could not be pickled)")
+        text = "".join(traceback.format_exception(error)).rstrip()
+        error = RemoteError(f"the exception could not be pickled; it was\n{text}")
     try:
         content: bytes = cloudpickle.dumps(replace(result, error=error))
     except Exception as problem:  # noqa: BLE001 (pickling runs code of the user's classes)
         error = error or RemoteError(f"the job's return value cannot be pickled: {problem}")
-        traceback.print_exception(error)
+        _print(error)
         content = cloudpickle.dumps(Result(None, error))
-    return content
+    return pickle.dumps(None if error is None else last_line(error)) + content
 
 
-def _leave(code: int) -> NoReturn:
-    if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
+def last_line(error: BaseException) -> str:
+    """An exception in one line, as the end of its traceback has it."""
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 (the user's own __str__)
+        text = "(its message cannot be made)"
+    last = text.splitlines()[-1] if text else ""
+    return f"{type(error).__name__}: {last}" if last else type(error).__name__
+
+
+def _print(error: BaseException) -> None:
+    with contextlib.suppress(Exception):  # stderr may be closed, or on a full disk
+        traceback.print_exception(error)
 
 
 def _exit_code(stop: SystemExit) -> int:
     if stop.code is None or isinstance(stop.code, int):
-        return stop.code or 0
-    print(stop.code, file=sys.stderr)
+        return (stop.code or 0) & 0xFF  # as the kernel takes it
+    with contextlib.suppress(Exception):
+        print(stop.code, file=sys.stderr)
     return 1
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 class LoggingError(OSError):
     """A file of the run cannot be written; it is named, and what it held stays readable."""
 
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
@@ -21,8 +24,7 @@ def naming(path: Path) -> Iterator[None]:
     except LoggingError:
         raise
     except OSError as error:
-        message = f"{error.strerror}; nothing was added to this file of the run"
-        raise LoggingError(error.errno, message, str(path)) from error
+        raise LoggingError(error.errno, error.strerror, str(path)) from error
 
 
 def first_free(path_number: Callable[[int], Path], start: int) -> Path:
@@ -62,6 +64,17 @@ class AppendFile:
                 raise
         self._size += len(record)
 
+    def content(self) -> bytes:
+        """All records so far.
+
+        Raises:
+            LoggingError: the file cannot be read, or is no longer in its directory.
+        """
+        with naming(self._path), open(self._path, "rb") as file:
+            if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._fd)):
+                raise self._replaced()
+            return file.read()
+
     def move_to(self, path: Path) -> None:
         """Rename the file over whatever has that name, in one step; later records follow it."""
         with naming(path):
@@ -83,4 +96,7 @@ class AppendFile:
         # Writing to a deleted file succeeds, so it would go unnoticed until the run is looked at.
         # Some network file systems count no links at all, hence the second look.
         if ours.st_nlink == 0 and not os.path.samestat(ours, os.stat(self._path)):
-            raise LoggingError(None, "replaced by another file during the run", str(self._path))
+            raise self._replaced()
+
+    def _replaced(self) -> LoggingError:
+        return LoggingError(None, "replaced by another file during the run", str(self._path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import time
@@ -16,17 +17,21 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from exptools.logging.append_file import LoggingError
+from exptools.logging.run_lock import DirectoryInUse
 from exptools.logging.run_logger import logger
 from exptools.provenance import git_state
 from exptools.rundir import (
     STATUS_WRITER,
     State,
     Status,
+    StatusError,
     process_start,
     read_status,
     update_status,
     write_status,
 )
+
+_log = logging.getLogger(__name__)
 
 _OUTPUT_DIR = "hydra.runtime.output_dir"
 
@@ -71,12 +76,13 @@ class ExptoolsCallback(Callback):
         run_dir = Path(OmegaConf.select(config, _OUTPUT_DIR))
         self._job_pid = os.getpid()
         try:
-            if os.environ.get(STATUS_WRITER) != "scheduler":
-                write_status(run_dir, _starting(config, run_dir))
-                self._run_dir = run_dir
-                atexit.register(self._on_exit)
-        finally:
             logger.open(run_dir)
+        except DirectoryInUse:
+            raise  # and status.json is the other process's, too
+        except LoggingError:
+            self._record_start(config, run_dir)
+            raise
+        self._record_start(config, run_dir)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Close the run and record how the job ended."""
@@ -85,6 +91,13 @@ class ExptoolsCallback(Callback):
         else:
             # The public return_value raises what it holds.
             self._end(*_outcome(job_return._return_value))
+
+    def _record_start(self, config: DictConfig, run_dir: Path) -> None:
+        # A Hydra app that a job starts inherits the mark, but not the directory.
+        if os.environ.get(STATUS_WRITER) != str(run_dir):
+            write_status(run_dir, _starting(config, run_dir))
+            self._run_dir = run_dir
+            atexit.register(self._on_exit)
 
     def _on_exit(self) -> None:
         # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
@@ -110,7 +123,11 @@ class ExptoolsCallback(Callback):
 
 
 def _starting(config: DictConfig, run_dir: Path) -> Status:
-    before = read_status(run_dir)
+    try:
+        before = read_status(run_dir)
+    except StatusError as error:
+        _log.warning("%s; it is replaced, and attempts are counted from 1", error)
+        before = None
     return Status(
         state=State.RUNNING,
         job=OmegaConf.select(config, "hydra.job.num"),

@@ -34,7 +34,7 @@ class CsvWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._tags: dict[str, None] = {}
         self._header = _header(self._tags)
         self._file = self._replace_file(self._header)
@@ -58,8 +58,7 @@ class CsvWriter:
     def _write_widened(self, row: Row, new_tags: list[str]) -> None:
         tags = self._tags | dict.fromkeys(new_tags)
         header = _header(tags)
-        with naming(self._path):
-            lines = self._path.read_bytes()[len(self._header) :]
+        lines = self._file.content()[len(self._header) :]
         # Below the header there are only numbers, so every line feed ends a row.
         widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
         narrow = self._file
@@ -68,11 +67,11 @@ class CsvWriter:
         narrow.close()
 
     def _replace_file(self, content: bytes) -> AppendFile:
-        aside = self._path.with_name(f".{self._path.name}.rewrite")
+        aside = self.path.with_name(f".{self.path.name}.rewrite")
         file = AppendFile(aside)
         try:
             file.append(content)
-            file.move_to(self._path)
+            file.move_to(self.path)
         except BaseException:
             file.close()
             aside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import SupportsIndex, TypeAlias
 from exptools.rundir import STEP, WALL_TIME
 
 Number: TypeAlias = int | float
+
+MAX_STEP = 2**62  # in the 64 bits of TensorBoard's steps there is room to count on from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +94,21 @@ def as_number(tag: str, value: object) -> Number:
 
     Raises:
         TypeError: the value is no number.
-        ValueError: it holds several values, or none.
+        ValueError: it holds several values, or none, or is beyond the range of a 64-bit float.
     """
-    if type(value) is float or type(value) is int:
+    if type(value) is float:
         return value  # the usual case, without the slow questions below
+    if _is_masked(value):
+        raise ValueError(f"the scalar {tag!r} is masked: it has no value")
     item = getattr(value, "item", None)
     if callable(item):
         try:
             value = item()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(_refusal(tag, value)) from error
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    raise TypeError(_refusal(tag, value))
+    if not isinstance(value, Real):
+        raise TypeError(_refusal(tag, value))
+    return _in_range(tag, value)
 
 
 def as_step(step: SupportsIndex) -> int:
@@ -113,12 +116,36 @@ def as_step(step: SupportsIndex) -> int:
 
     Raises:
         TypeError: it is no integer.
+        ValueError: it is not within ±``MAX_STEP``.
     """
     try:
-        return operator.index(step)
+        at = operator.index(step)
     except TypeError as error:
         kind = type(step).__name__
         raise TypeError(f"a step is an integer, not {step!r} ({kind})") from error
+    if not -MAX_STEP <= at <= MAX_STEP:
+        raise ValueError("a step should lie between -2**62 and 2**62: files keep it in 64 bits")
+    return at
+
+
+def _in_range(tag: str, value: Real) -> Number:
+    """The number, an integer exactly; refused where a float cannot say its size."""
+    try:
+        number = float(value)
+        # NumPy's long doubles become infinite without a word.
+        fits = math.isfinite(number) or number == value or number != number  # noqa: PLR0124 (NaN)
+    except OverflowError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"the scalar {tag!r} is beyond the range of a 64-bit float, which is about ±1.8e308"
+        )
+    return int(value) if isinstance(value, Integral) else number
+
+
+def _is_masked(value: object) -> bool:
+    # NumPy's masked arrays give what lies under the mask as their item.
+    return type(value).__module__.startswith("numpy.ma") and bool(getattr(value, "mask", False))
 
 
 def _refusal(tag: str, value: object) -> str:

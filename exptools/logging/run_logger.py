@@ -13,17 +13,14 @@ import atexit
 import os
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
-from exptools.logging.append_file import LoggingError, naming
-from exptools.logging.csv_writer import CsvWriter, set_aside
-from exptools.logging.rows import Number, OpenRows, Row, as_number, as_step, check_tag
-from exptools.rundir import PROGRESS_CSV
+from exptools.logging.append_file import LoggingError
+from exptools.logging.open_run import OpenRun
+from exptools.logging.rows import as_number, as_step
 
 if TYPE_CHECKING:
     from exptools.logging.callback import HydraRun
@@ -41,13 +38,15 @@ class Logger:
     earlier step gets a row of its own; a tag logged again in one row keeps its last value.
     When a row has ended it is on its way to the disk: the death of the process loses nothing.
 
-    Inside a Hydra job the run directory is found by itself. Methods may be called from any
-    thread; a forked child must open a directory of its own.
+    Inside a Hydra job the run directory is found by itself; a run that was opened by hand before
+    goes on in the job, unless hydra/callbacks=exptools opens the job's directory. One process logs
+    in a directory at a time. Methods may be called from any thread; a forked child must open a
+    directory of its own.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._run: _OpenRun | None = None
+        self._run: OpenRun | None = None
         self._hydra_run: HydraRun | None = None  # the job in whose directory we opened by ourselves
         self._closed_config: object = None  # of the Hydra job during which close() was called
         self._failure: Exception | None = None  # why there is no run although there should be
@@ -60,13 +59,18 @@ class Logger:
 
     @property
     def is_open(self) -> bool:
-        """Whether a run is open."""
-        return self._run is not None
+        """Whether a run's files are open; inside a Hydra job the first log call opens them."""
+        with self._lock:
+            return self._run is not None and not self._job_is_over()
 
     @property
     def directory(self) -> Path | None:
-        """The directory of the open run, None where none is open."""
-        return self._run.directory if self._run else None
+        """Where log calls write: the open run, or the Hydra job that they would open; else None."""
+        with self._lock:
+            if self._run is not None and not self._job_is_over():
+                return self._run.directory
+            job = self._job_to_open()
+            return job.directory if job else None
 
     def open(self, directory: str | os.PathLike[str]) -> None:
         """Start a run in a directory, which is made where it is missing; ends the run before it.
@@ -74,13 +78,14 @@ class Logger:
         Rows that ``progress.csv`` already holds move to ``progress.<attempt>.csv``.
 
         Raises:
-            LoggingError: a file cannot be made. Until another run is opened, every attempt to log
-                raises it again, in case that the caller has swallowed it.
+            LoggingError: a file cannot be made, or another process logs in the directory. Until
+                another run is opened, every attempt to log raises it again, in case that the
+                caller has swallowed it.
         """
         with self._lock:
             self._end_run()
             try:
-                self._run = _OpenRun(Path(directory).absolute())
+                self._run = OpenRun(Path(directory).absolute())
             except Exception as error:
                 self._failure = error
                 raise
@@ -108,8 +113,9 @@ class Logger:
 
         Raises:
             TypeError: the tag is no text, the value no number or the step no integer.
-            ValueError: the value holds several numbers, or the tag is empty or taken.
-            LoggingError: a later step ended a row that cannot be written.
+            ValueError: the value holds several numbers or is beyond the range of a 64-bit float,
+                the step is not within ±2⁶², or the tag is empty or taken.
+            LoggingError: a later step ended a row that cannot be written; this value is kept.
         """
         with self._lock:
             run = self._open_run()
@@ -122,6 +128,9 @@ class Logger:
         Raises:
             TypeError, ValueError, LoggingError: as :meth:`log_scalar`.
         """
+        if not callable(getattr(scalars, "items", None)):
+            kind = type(scalars).__name__
+            raise TypeError(f"log_scalars takes a mapping of tags to numbers, not a {kind}")
         with self._lock:
             run = self._open_run()
             if run is not None:
@@ -134,36 +143,46 @@ class Logger:
             step: the row's step, if no value in it was logged with one; None counts on.
 
         Raises:
-            TypeError: the step is no integer.
-            LoggingError: the row cannot be written; the rows before it are as they were.
+            TypeError, ValueError: the step is no integer, or not within ±2⁶².
+            LoggingError: the row is missing in a file, which is named; other rows are as they were.
         """
         with self._lock:
             run = self._open_run()
             if run is not None:
                 run.end_row(None if step is None else as_step(step))
 
-    def _open_run(self) -> _OpenRun | None:
-        if self._hydra_run is not None and not self._hydra_run.is_current():
-            self._follow_hydra()
+    def _open_run(self) -> OpenRun | None:
+        if self._job_is_over():
+            self._leave_job()
         if self._run is None:
             self._open_in_hydra_job()
         return self._run
 
-    def _follow_hydra(self) -> None:
+    def _job_is_over(self) -> bool:
         # Hydra's basic launcher runs one job after the other in this process.
-        now = _current_hydra_run()
-        if now is not None and now.directory == self.directory:
-            self._hydra_run = now
-        else:
+        return self._hydra_run is not None and not self._hydra_run.is_current()
+
+    def _job_to_open(self) -> HydraRun | None:
+        if self._failure is not None and not self._job_is_over():
+            return None
+        job = _current_hydra_run()
+        return None if job is None or job.config is self._closed_config else job
+
+    def _leave_job(self) -> None:
+        try:
             self._end_run()
+        except LoggingError as error:  # of a job that has returned, and no fault of the next one
+            warnings.warn(f"the last row of the job before is lost: {error}", stacklevel=4)
 
     def _open_in_hydra_job(self) -> None:
         if self._failure is not None:
             raise self._failure
-        job = _current_hydra_run()
-        if job is not None and job.config is not self._closed_config:
-            self.open(job.directory)
-            self._hydra_run = job
+        job = self._job_to_open()
+        if job is not None:
+            try:
+                self.open(job.directory)
+            finally:
+                self._hydra_run = job  # of a failure, too: the next job has a directory of its own
         elif not self._has_warned:
             self._has_warned = True
             warnings.warn(_NO_RUN, stacklevel=4)
@@ -182,56 +201,6 @@ class Logger:
             self._run = self._hydra_run = None
             message = "this process was forked from the one that logs here, which alone may log"
             self._failure = LoggingError(None, message, where)
-
-
-class _Writer(Protocol):
-    def write(self, row: Row) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class _OpenRun:
-    """A run directory that is being written to: its open rows and its files."""
-
-    def __init__(self, directory: Path) -> None:
-        # Here, for TensorBoard takes longer to import than everything else together.
-        from exptools.logging.tensorboard_writer import TensorBoardWriter
-
-        self.directory = directory
-        self._rows = OpenRows()
-        self._tags: set[str] = set()
-        with naming(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        set_aside(directory / PROGRESS_CSV)
-        with ExitStack() as files:
-            self._writers: list[_Writer] = []
-            self._add_writer(CsvWriter(directory / PROGRESS_CSV), files)
-            self._add_writer(TensorBoardWriter(directory), files)
-            self._files = files.pop_all()
-
-    def checked(self, tag: str) -> str:
-        if type(tag) is not str or tag not in self._tags:
-            self._tags.add(check_tag(tag))
-        return tag
-
-    def log(self, scalars: Mapping[str, Number], step: SupportsIndex | None) -> None:
-        at = None if step is None else as_step(step)
-        if at is not None and self._rows.ended_by(at):
-            self.end_row(None)
-        self._rows.at(at).update(scalars)
-
-    def end_row(self, step: int | None) -> None:
-        for row in self._rows.end(step, time.time()):
-            for writer in self._writers:
-                writer.write(row)
-
-    def close(self) -> None:
-        with self._files:
-            self.end_row(None)
-
-    def _add_writer(self, writer: _Writer, files: ExitStack) -> None:
-        self._writers.append(writer)
-        files.callback(writer.close)
 
 
 def _current_hydra_run() -> HydraRun | None:

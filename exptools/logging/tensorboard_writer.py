@@ -24,6 +24,8 @@ _CASTAGNOLI = 0x82F63B78  # CRC-32C's polynomial, lowest bit first
 class TensorBoardWriter:
     """Writes rows to a new event file in the directory, beside those that are there.
 
+    TensorBoard keeps values as 32-bit floats: what these cannot hold is infinite there.
+
     Raises:
         LoggingError: the file cannot be written.
     """
@@ -31,7 +33,8 @@ class TensorBoardWriter:
     def __init__(self, directory: Path) -> None:
         now = time.time()
         stem = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}"
-        self._file = AppendFile(first_free(lambda n: directory / f"{stem}.{n}", start=0))
+        self.path = first_free(lambda n: directory / f"{stem}.{n}", start=0)
+        self._file = AppendFile(self.path)
         self._add(Event(wall_time=now, file_version="brain.Event:2"))
 
     def write(self, row: Row) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8050
 PORTS_TO_TRY = 100
+DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
 
 
 class UsageError(Exception):
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        for root in options.roots:
+        roots = options.roots or _default_roots()
+        for root in roots:
             _check_root(root)
-        return _view(options.roots, options.port)
+        return _view(roots, options.port)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -52,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         "roots",
         nargs="*",
         type=Path,
-        default=[Path("outputs")],
-        help="directories with runs in them, at any depth (default: outputs)",
+        help="directories with runs in them, at any depth (default: those of "
+        f"{_places(DEFAULT_ROOTS)} that are here, into which Hydra writes)",
     )
     parser.add_argument(
         "--port",
@@ -68,6 +70,20 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} should be a number from 0 to 65535")
     return int(text)
+
+
+def _default_roots() -> list[Path]:
+    roots = [root for root in DEFAULT_ROOTS if root.is_dir()]
+    if not roots:
+        raise UsageError(
+            f"there is no {_places(DEFAULT_ROOTS, ' and no ')} in this directory; "
+            "give the directory that has the runs in it"
+        )
+    return roots
+
+
+def _places(roots: Sequence[Path], joint: str = " and ") -> str:
+    return joint.join(f"{root}/" for root in roots)
 
 
 def _check_root(root: Path) -> None:
@@ -92,6 +108,7 @@ def _view(roots: Sequence[Path], port: int) -> int:
     try:
         from exptools.viewing.app import create_app
         from exptools.viewing.index import Index
+        from exptools.viewing.readers import MARKERS
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("exptools"):
             raise
@@ -105,8 +122,8 @@ def _view(roots: Sequence[Path], port: int) -> int:
         for fault in index.snapshot.faults:
             print(f"exptools-dash: {fault}", file=sys.stderr)
         print(
-            f"exptools-dash: no runs in {places}: a run is a directory that has .hydra/ or "
-            ".exptools/ in it, as python train.py of a Hydra app makes one",
+            f"exptools-dash: no runs in {places}: a run is a directory that has "
+            f"{' or '.join(MARKERS)} in it, as python train.py of a Hydra app makes one",
             file=sys.stderr,
         )
         return 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ class Group:
 
     label: str
     runs: tuple[Run, ...]
+    identity: Hashable  # of the value; the label may be another's, too
 
 
 def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -53,7 +55,7 @@ def identity(value: Any) -> tuple[Any, ...]:
     1 and 1.0 are one number; True, 1 and "1" are three values; NaN equals itself.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return ("number", "nan" if math.isnan(value) else value)
+        return ("number", "nan" if _is_nan(value) else value)
     if isinstance(value, (list, tuple)):
         return ("list", *map(identity, value))
     if isinstance(value, Mapping):
@@ -64,8 +66,7 @@ def identity(value: Any) -> tuple[Any, ...]:
 
 def varying(runs: Sequence[Run]) -> list[str]:
     """The keys whose values differ between runs, in the order in which the configs have them."""
-    keys = dict.fromkeys(key for run in runs for key in run.config)
-    return [key for key in keys if _distinct(runs, key) > 1]
+    return [key for key, values in _numbers_of_values(runs).items() if values > 1]
 
 
 def is_seed(key: str) -> bool:
@@ -76,8 +77,8 @@ def is_seed(key: str) -> bool:
 
 def seed_key(runs: Sequence[Run]) -> str | None:
     """The key that holds the seed, None where no run has one; one that differs comes first."""
-    keys = dict.fromkeys(key for run in runs for key in run.config if is_seed(key))
-    return max(keys, key=lambda key: _distinct(runs, key) > 1, default=None)
+    values = _numbers_of_values(runs)
+    return max(filter(is_seed, values), key=lambda key: values[key] > 1, default=None)
 
 
 def default_group_key(runs: Sequence[Run]) -> str | None:
@@ -94,28 +95,30 @@ def default_group_key(runs: Sequence[Run]) -> str | None:
         for override in run.status.overrides
     }
 
+    values = _numbers_of_values(runs)
+
     def drawbacks(key: str) -> tuple[bool, ...]:
-        distinct = _distinct(runs, key)
         return (
             is_seed(key),
-            distinct == len(runs),
-            distinct > FEW_VALUES,
+            values[key] == len(runs),
+            values[key] > FEW_VALUES,
             key not in swept,
             any(key not in run.config for run in runs),
         )
 
-    return min(varying(runs), key=drawbacks, default=None)
+    return min((key for key in values if values[key] > 1), key=drawbacks, default=None)
 
 
 def groups(runs: Sequence[Run], key: str | None) -> list[Group]:
     """Runs grouped by their value of ``key``, ordered by value; without a key each by itself."""
     if key is None:
-        return [Group(run.name, (run,)) for run in runs]
+        return [Group(run.name, (run,), run.name) for run in runs]
     members: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         members.setdefault(identity(run.config.get(key, MISSING)), []).append(run)
-    ordered = sorted(members.values(), key=lambda same: _order(same[0].config.get(key, MISSING)))
-    return [Group(display(same[0].config.get(key, MISSING)), tuple(same)) for same in ordered]
+    values = {value: same[0].config.get(key, MISSING) for value, same in members.items()}
+    ordered = sorted(members, key=lambda value: _order(values[value]))
+    return [Group(display(values[value]), tuple(members[value]), value) for value in ordered]
 
 
 def display(value: Any) -> str:
@@ -145,8 +148,17 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _distinct(runs: Sequence[Run], key: str) -> int:
-    return len({identity(run.config.get(key, MISSING)) for run in runs})
+def _numbers_of_values(runs: Sequence[Run]) -> dict[str, int]:
+    """How many values each key has, its absence being one; keys in the configs' order.
+
+    In one pass over what the runs have: one run with thousands of keys of its own costs only them.
+    """
+    values: dict[str, set[tuple[Any, ...]]] = {}
+    runs_with = Counter(key for run in runs for key in run.config)
+    for run in runs:
+        for key, value in run.config.items():
+            values.setdefault(key, set()).add(identity(value))
+    return {key: len(found) + (runs_with[key] < len(runs)) for key, found in values.items()}
 
 
 def _segments(key: str) -> list[str]:
@@ -159,9 +171,14 @@ def _endings(key: str) -> list[str]:
 
 
 def _order(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not _is_nan(value):
         return (0, value)
     return (2,) if value is MISSING else (1, natural_key(display(value)))
+
+
+def _is_nan(value: float) -> bool:
+    # math.isnan(), and what else makes a float of it, takes no integer of hundreds of digits.
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _passes_for_typed(text: str) -> bool:

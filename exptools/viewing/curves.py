@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+LARGE = 1e150  # squares of larger numbers overflow
 
 Floats = NDArray[np.float64]
 Series = tuple[Floats, Floats]  # x and y of one run, of one length, in any order of x
@@ -31,24 +34,31 @@ def aggregate(runs: Iterable[Series]) -> Curve:
     do not count at all. Where no run reaches, a NaN keeps the line from bridging the hole.
     """
     tidy = [series for series in (_tidy(x, y) for x, y in runs) if len(series[0])]
+    scale = _scale(y for _, y in tidy)
     points = np.unique(np.concatenate([x for x, _ in tidy] + [_holes(tidy)]))
     n = np.zeros(len(points), np.int64)
     mean, squares = np.zeros(len(points)), np.zeros(len(points))
     for x, y in tidy:  # Welford's update: one run at a time in memory, and numerically stable
-        values = _interpolate(points, x, y)
+        values = _interpolate(points, x, y / scale)
         has = np.isfinite(values)
         n += has
         delta = np.where(has, values - mean, 0.0)
         mean += delta / np.maximum(n, 1)
         squares += delta * np.where(has, values - mean, 0.0)
     mean[n == 0] = np.nan
-    return Curve(points, mean, np.sqrt(squares / np.maximum(n - 1, 1)), n)
+    return Curve(points, mean * scale, np.sqrt(squares / np.maximum(n - 1, 1)) * scale, n)
 
 
 def final_value(curve: Curve) -> float:
     """The last mean that is a number, NaN where none is."""
     values = curve.mean[np.isfinite(curve.mean)]
     return float(values[-1]) if len(values) else float("nan")
+
+
+def _scale(values: Iterable[Floats]) -> float:
+    """What to divide by so that squares stay finite: a power of two, which loses no digit."""
+    largest = max((float(np.nanmax(np.abs(y), initial=0.0)) for y in values), default=0.0)
+    return 2.0 ** (math.frexp(largest)[1] - 1) if largest > LARGE else 1.0
 
 
 def _tidy(x: Floats, y: Floats) -> Series:

@@ -6,14 +6,18 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from os.path import join
 from pathlib import Path
+from types import MappingProxyType
 
-from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE
+from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, HYDRA_DIR, PROGRESS_CSV, STATUS_FILE
 from exptools.viewing.progress import Progress, ProgressCache, Signature, file_signature
-from exptools.viewing.readers import is_run, read_run
+from exptools.viewing.readers import is_run, read_run, run_name
 from exptools.viewing.runs import Fault, Run, natural_key
+
+PARTS_OF_A_RUN = ("media", "snapshots")  # and what is hidden; no run is looked for in there
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Index:
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = Snapshot(version=time.time_ns() // 1_000_000)
         self._seen: dict[Path, _Seen] = {}
+        self._styles: dict[str | None, dict[Hashable, int]] = {}
         self._progress = ProgressCache()
         self._lock = threading.Lock()
 
@@ -66,6 +71,12 @@ class Index:
         """The rows that a run has logged so far."""
         return self._progress.get(run)
 
+    def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
+        """A number for each value of a key: the same at every call, however many come and go."""
+        with self._lock:
+            known = self._styles.setdefault(key, {})
+            return [known.setdefault(value, len(known)) for value in values]
+
     def _walk(self) -> tuple[list[Path], list[Fault]]:
         faults: list[Fault] = []
         return list(_run_directories(self.roots, faults)), faults
@@ -75,33 +86,50 @@ class Index:
         progress = file_signature(directory / PROGRESS_CSV)
         known = self._seen.get(directory)
         if known is None or known.described != described:
-            return _Seen(read_run(directory, self._base), described, progress)
+            return _Seen(self._read(directory), described, progress)
         run = known.run
         if run.status is not None and not run.status.state.ended:
             run = replace(run, state=run.status.observed)  # its process may have gone meanwhile
         return _Seen(run, described, progress)
 
+    def _read(self, directory: Path) -> Run:
+        try:
+            return read_run(directory, self._base)
+        except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
+            fault = Fault.of(directory, error)
+            name = run_name(directory, self._base)
+            return Run(directory, name, None, MappingProxyType({}), None, None, (fault,))
+
 
 def _run_directories(roots: Sequence[Path], faults: list[Fault]) -> Iterator[Path]:
-    """Every run once, without a look inside it; links come last, so runs have their own names."""
-    directories, links = deque(roots), deque[Path]()
-    visited: set[tuple[int, int]] = set()
-    while directories or links:
-        directory = directories.popleft() if directories else links.popleft()
+    """Every run once, also those below another run; links are not followed, roots excepted."""
+    # Texts, with the places that they really are: a root may be a link into another one.
+    directories = deque((str(root), os.path.realpath(root)) for root in roots)
+    visited: set[str] = set()
+    while directories:
+        path, place = directories.popleft()
+        if place in visited:
+            continue
+        visited.add(place)
         try:
-            stat = os.stat(directory)
-            if (stat.st_dev, stat.st_ino) in visited:
-                continue
-            visited.add((stat.st_dev, stat.st_ino))
-            if is_run(directory):
-                yield directory
-                continue
-            for entry in _subdirectories(directory):
-                (links if entry.is_symlink() else directories).append(Path(entry.path))
+            names, may_be_run = _look_into(path)
         except OSError as error:
-            faults.append(Fault(directory, None, f"cannot be searched: {error.strerror}"))
+            faults.append(Fault(Path(path), None, f"cannot be searched: {error.strerror}"))
+            continue
+        found = may_be_run and is_run(Path(path))
+        if found:
+            yield Path(path)
+        besides = PARTS_OF_A_RUN if found else ()
+        directories += [(join(path, n), join(place, n)) for n in names if n not in besides]
 
 
-def _subdirectories(directory: Path) -> list[os.DirEntry[str]]:
-    with os.scandir(directory) as entries:
-        return [entry for entry in entries if entry.name[0] != "." and entry.is_dir()]
+def _look_into(path: str) -> tuple[list[str], bool]:
+    """The subdirectories that are not hidden, and whether a marker may be among those that are."""
+    names, may_be_run = [], False
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                may_be_run = may_be_run or entry.name in (HYDRA_DIR, EXPTOOLS_DIR)
+            elif entry.is_dir(follow_symlinks=False):
+                names.append(entry.name)
+    return names, may_be_run

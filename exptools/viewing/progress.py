@@ -18,9 +18,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
+from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME, read_regular
 from exptools.viewing.runs import Fault, Run
 
+MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
 MAX_FAULTS = 20  # a file: more would only bury the first ones
 
 Signature = tuple[int, int, int]  # size, mtime in ns, inode: another one, another content
@@ -94,16 +95,18 @@ def file_signature(path: Path) -> Signature | None:
 def read_progress(run: Run) -> Progress:
     """Read a run's progress.csv; no file and an empty file are no rows and no fault.
 
+    What is no regular file, or larger than ``MAX_BYTES``, is one fault and no rows.
     A file of someone else's that has no column ``step`` gets one: the row's number, from 0.
     """
     path = run.directory / PROGRESS_CSV
     try:
-        content = path.read_bytes()
+        return parse_progress(read_regular(path, MAX_BYTES), path)
     except FileNotFoundError:
         return EMPTY
     except OSError as error:
-        return Progress(EMPTY.frame, (Fault(path, None, str(error)),))
-    return parse_progress(content, path)
+        return Progress(EMPTY.frame, (Fault(path, None, f"cannot be read: {error.strerror}"),))
+    except Exception as error:  # noqa: BLE001 (one file must not keep the other runs' from being drawn)
+        return Progress(EMPTY.frame, (Fault.of(path, error),))
 
 
 def parse_progress(content: bytes, path: Path) -> Progress:

@@ -3,42 +3,46 @@
 So far there is one format: a run of Hydra's (``.hydra/config.yaml``), of exptools'
 (``.exptools/status.json``), or of both. What cannot be read becomes a ``Fault`` of the run; a run
 is never dropped for it.
+
+A config is read up to ``MAX_CONFIG`` bytes, ``MAX_KEYS`` leaves, and the limits on depth, aliases
+and digits of ``yaml_text``; one beyond is a fault, and counts as empty. Nothing is read from what
+is no regular file.
 """
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from exptools.rundir import HYDRA_CONFIG, STATUS_FILE, SWEEP_FILE, Status, StatusError, read_status
+from exptools.rundir import (
+    HYDRA_CONFIG,
+    STATUS_FILE,
+    SWEEP_FILE,
+    Status,
+    StatusError,
+    read_regular,
+    read_status,
+)
+from exptools.viewing import yaml_text
 from exptools.viewing.configs import flatten
 from exptools.viewing.runs import Fault, Run
 
 MARKERS = (HYDRA_CONFIG, STATUS_FILE)  # having one of these files makes a directory a run
 
-# A float as the config's author meant it. YAML 1.1, which PyYAML follows, reads 1e-3 and 1e3 as
-# texts because they have no dot or no sign; to Hydra, which wrote the file, they are numbers.
-_FLOAT = re.compile(
-    r"""[-+]?(?:
-        [0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
-        |[0-9][0-9_]*[eE][-+]?[0-9]+
-        |\.(?:inf|Inf|INF)
-    )$
-    |\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?$
-    |\.(?:nan|NaN|NAN)$""",
-    re.VERBOSE,
-)
-_PATH_TAGS = ("Path", "PosixPath", "WindowsPath")
+MAX_CONFIG = 2**20  # bytes
+MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
 
 
 def is_run(directory: Path) -> bool:
     """Whether a directory is a run's, in a format that we read."""
-    return any((directory / marker).is_file() for marker in MARKERS)
+    # Also where it is no regular file: the run is there, and a fault says what is wrong with it.
+    return any(os.path.exists(directory / marker) for marker in MARKERS)
 
 
 def read_run(directory: Path, root: Path | None = None) -> Run:
@@ -53,7 +57,7 @@ def read_run(directory: Path, root: Path | None = None) -> Run:
     status, status_faults = _read_status(directory)
     return Run(
         directory=directory,
-        name=directory.name if directory == root else directory.relative_to(root).as_posix(),
+        name=run_name(directory, root),
         sweep=_sweep(directory, root),
         config=config,
         status=status,
@@ -62,30 +66,45 @@ def read_run(directory: Path, root: Path | None = None) -> Run:
     )
 
 
+def run_name(directory: Path, root: Path) -> str:
+    """A run's name: its directory as seen from the root; the root's own is no other run's."""
+    if directory != root:
+        return directory.relative_to(root).as_posix()
+    return f"{root.name}/" if (root / root.name).exists() else root.name
+
+
 def parse_config(text: str) -> Mapping[str, Any]:
     """A config's leaves by their dotted keys, ``${...}`` as written, numbers as Hydra has them.
 
     Raises:
-        ValueError: the text is no YAML, or no mapping; the message says where.
+        ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
     """
     try:
-        config = yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+        config = yaml_text.load(text)
+    except yaml_text.TooLarge as error:
+        raise ValueError(error.problem) from error
+    except _BAD_YAML as error:
         raise ValueError(f"no valid YAML: {_first_line(error)}") from error
     if config is not None and not isinstance(config, dict):
         raise ValueError(f"a config should be a mapping, not a {type(config).__name__}")
-    try:
-        return MappingProxyType(dict(flatten(config or {})))
-    except RecursionError as error:
-        raise ValueError("a config that contains itself cannot be read") from error
+    leaves = dict(islice(flatten(config or {}), MAX_KEYS + 1))
+    if len(leaves) > MAX_KEYS:
+        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    return MappingProxyType(leaves)
+
+
+# What PyYAML raises for a value that is not of the type that its tag says.
+_BAD_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 def _read_config(path: Path) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     try:
-        return parse_config(path.read_text(encoding="utf-8")), ()
+        return parse_config(read_regular(path, MAX_CONFIG).decode()), ()
     except FileNotFoundError:
         return MappingProxyType({}), ()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        return MappingProxyType({}), (Fault(path, None, f"cannot be read: {error.strerror}"),)
+    except ValueError as error:
         mark = getattr(error.__cause__, "problem_mark", None)
         fault = Fault(path, mark.line + 1 if mark else None, str(error))
         return MappingProxyType({}), (fault,)
@@ -95,7 +114,8 @@ def _read_status(directory: Path) -> tuple[Status | None, tuple[Fault, ...]]:
     try:
         return read_status(directory), ()
     except StatusError as error:
-        return None, (Fault(directory / STATUS_FILE, None, str(error)),)
+        path = directory / STATUS_FILE  # the fault names it, so its reason need not
+        return None, (Fault(path, None, str(error).removeprefix(str(path)).lstrip(": ")),)
 
 
 def _sweep(directory: Path, root: Path) -> str | None:
@@ -112,26 +132,3 @@ def _sweep(directory: Path, root: Path) -> str | None:
 def _first_line(error: Exception) -> str:
     problem = getattr(error, "problem", None) or str(error)
     return str(problem).partition("\n")[0]
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader with Hydra's reading of floats, dates (texts) and paths."""
-
-
-def _teach_loader() -> None:
-    replaced = ("tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
-    _Loader.yaml_implicit_resolvers = {
-        start: [(tag, pattern) for tag, pattern in resolvers if tag not in replaced]
-        for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-    for name in _PATH_TAGS:
-        tag = f"tag:yaml.org,2002:python/object/apply:pathlib.{name}"
-        _Loader.add_constructor(tag, _path_text)
-
-
-def _path_text(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> str:
-    return "/".join(map(str, loader.construct_sequence(node))).replace("//", "/")
-
-
-_teach_loader()

@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from exptools.launching.outcomes import Job
 
+from ._collector import paused_collector
+
 
 class Remembering:
     """Stands for Hydra's config loader and keeps each config that it composed, pickled.
@@ -51,7 +53,8 @@ class Remembering:
         return config
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        config = self.loader.load_sweep_config(master_config, sweep_overrides)
+        with paused_collector():
+            config = self.loader.load_sweep_config(master_config, sweep_overrides)
         self._count += 1
         self.on_composed(self._count)
         return config
@@ -94,12 +97,14 @@ def compose(
     return Job(place.number, task_overrides, _directory(config), pickle.dumps(config))
 
 
-def task_yaml(job: Job) -> str:
-    """A job's config as Hydra saves it in its run directory."""
+def saved_config(job: Job) -> tuple[Path, str]:
+    """Where Hydra saves a job's config, and what it would save now."""
     config: DictConfig = pickle.loads(job.argument)
+    # With output_subdir=null it saves none: then there is no such file.
+    path = job.directory / str(config.hydra.output_subdir) / "config.yaml"
     with open_dict(config):
         del config["hydra"]
-    return OmegaConf.to_yaml(config)
+    return path, OmegaConf.to_yaml(config)
 
 
 def _directory(config: DictConfig) -> Path:

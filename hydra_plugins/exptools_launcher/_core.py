@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import gc
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
-from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
-from rich.console import Console
+from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.compose_bar import ComposeBar
+from exptools.launching.environment import job_environment
 from exptools.launching.leases import Gate, leased
+from exptools.launching.looks import SteadyConsole
 from exptools.launching.outcomes import Job, Outcome
 from exptools.launching.process import FreshStarter, Starter
 from exptools.launching.progress import Progress
-from exptools.launching.resume import SweepBusy, SweepLock
-from exptools.launching.scheduler import Interrupted, Policy, Scheduler, job_environment
-from exptools.launching.slots import Request, Slot, SlotError, make_slots
+from exptools.launching.scheduler import Interrupted, Policy, Scheduler
+from exptools.launching.slots import (
+    Request,
+    Slot,
+    SlotError,
+    make_slots,
+)
 from exptools.launching.summary import print_summary
 from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, WarmStarter
 
 from ._compose import Place, compose, remember_composition
+from ._options import LaunchError, checked, lock, made, move_sweep, own_threads
 from ._resume import ConfigChanged, Past
 from ._task import make_job_return, pickle_task
-from .config import LauncherConf
-
-
-class LaunchError(CompactHydraException):
-    """The sweep cannot be started as it was asked for; Hydra shows the message alone."""
 
 
 class Sweep:
@@ -60,15 +60,18 @@ class Sweep:
         self._loader = remember_composition(context)
         self._task_function = task_function
         self._config = config
-        self._options = _checked(options)
-        self._request = _made(Request, self._options)
-        self._policy = _made(Policy, self._options)
+        self._options = checked(options)
+        self._request = made(Request, self._options)
+        self._policy = made(Policy, self._options)
         self._taken: dict[Path, Job] = {}
-        _move_sweep(config, options.get("resume", False))
+        move_sweep(config, options.get("resume", False))
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
-        self._lock = _lock(self._sweep_dir)
+        self._lock = lock(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
-        self._console = Console()
+        self._batches_told = False
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
+        self._console = SteadyConsole()
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
 
@@ -132,92 +135,55 @@ class Sweep:
         starter = self._starter(slots[0])
         try:
             with (
-                Gate(self._request) as gate,
+                self._gate() as gate,
                 Progress(jobs, slots, self._sweep_dir, console) as progress,
             ):
                 outcomes = Scheduler(slots, starter, gate, progress, self._policy).run(jobs)
         except Interrupted as interruption:
-            print_summary(interruption.outcomes, console)
+            self._summarise(interruption.outcomes)
             sys.exit(128 + interruption.signum)
         finally:
             starter.close()
-        print_summary(outcomes, console)
+        self._summarise(outcomes)
         return outcomes
+
+    def _summarise(self, outcomes: Sequence[Outcome]) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
+            print_summary(outcomes, self._console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine = read_machine()
-        for note in machine.notes:
-            self._console.print(f"exptools: {note}", style="yellow", soft_wrap=True)
+        for note in (*machine.notes, *own_threads(), *self._batches()):
+            self._note(note)
         try:
             return make_slots(machine, self._request, most=jobs, busy=leased())
         except SlotError as error:
             raise LaunchError(str(error)) from error
 
+    def _gate(self) -> Gate:
+        gate = Gate(self._request)
+        if gate.note:
+            self._note(gate.note)
+        return gate
+
+    def _batches(self) -> list[str]:
+        size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
+        if size is None or self._batches_told:
+            return []
+        self._batches_told = True
+        return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
+
+    def _note(self, text: str) -> None:
+        self._console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
+
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
         if self._options.get("start") != "fresh":
             try:
-                return WarmStarter(task, job_environment(slot))
+                return WarmStarter(task, job_environment(slot, self._sweep_dir))
             except CannotWarm as reason:
-                self._console.print(
-                    f"exptools: each job starts in a fresh interpreter, for {reason}",
-                    soft_wrap=True,
-                )
+                self._note(f"each job starts in a fresh interpreter, for {reason}")
         return FreshStarter(task)
-
-
-_T = TypeVar("_T", Request, Policy)
-
-
-def _made(kind: type[_T], options: dict[str, Any]) -> _T:
-    names = {field.name for field in fields(kind)}
-    try:
-        return kind(**{name: value for name, value in options.items() if name in names})
-    except ValueError as error:
-        raise LaunchError(f"hydra.launcher: {error}") from error
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    known = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "."
-            raise LaunchError(
-                f"hydra.launcher.{name} is no option of the exptools launcher{hint} "
-                f"It has {', '.join(known)}"
-            )
-    start = options.get("start", "warm")
-    if start not in ("warm", "fresh"):
-        raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
-    return options
-
-
-def _move_sweep(config: DictConfig, resume: bool | str) -> None:
-    """Make the directory that ``resume`` names the sweep's, for the sweeper and for every job.
-
-    Now, for BasicSweeper writes into it before it launches; the config is the sweeper's, too.
-    """
-    if not isinstance(resume, str):
-        return
-    if not Path(resume).is_dir():
-        raise LaunchError(f"hydra.launcher.resume={resume} is no directory of a sweep")
-    quoted = resume.replace("\\", "\\\\").replace("'", "\\'")
-    with read_write(config), open_dict(config):
-        config.hydra.sweep.dir = resume
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
-
-
-def _lock(sweep_dir: Path) -> SweepLock:
-    try:
-        return SweepLock(sweep_dir)
-    except SweepBusy as busy:
-        raise LaunchError(f"{busy}: wait for it, or choose another hydra.sweep.dir") from None
-    except OSError as error:
-        raise LaunchError(
-            f"the sweep directory {sweep_dir} cannot be written ({error.strerror}): "
-            "choose another with hydra.sweep.dir=…"
-        ) from error
 
 
 def _label(job: Job) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from exptools.launching.outcomes import Job, Outcome, record
-from exptools.launching.resume import PastRun, config_diff, past_runs
+from exptools.launching.resume import PastRun, config_diff, past_runs, run_directories
 from exptools.rundir import State
 
-from ._compose import Place, task_yaml
+from ._compose import Place, saved_config
 
 
 class ConfigChanged(Exception):
@@ -22,36 +21,37 @@ class ConfigChanged(Exception):
 class Past:
     """The runs that the sweep directory holds, matched to jobs by their overrides.
 
-    Two jobs with the same overrides take two runs. A job without a run gets a number that none
-    of the runs has.
+    The order of the overrides does not matter; two jobs with the same ones take two runs. A job
+    without a run gets a number, and so a directory, that none of the runs has.
     """
 
     def __init__(self, sweep_dir: Path) -> None:
-        runs = past_runs(sweep_dir)
         self._unmatched: dict[tuple[str, ...], deque[PastRun]] = defaultdict(deque)
-        for run in runs:
-            self._unmatched[run.status.overrides].append(run)
-        self._matched: dict[int, PastRun] = {}  # by job number
-        self._new_numbers = itertools.count(
-            max((run.status.job or 0 for run in runs), default=-1) + 1
-        )
-        self._directories = {run.directory for run in runs}
+        for run in past_runs(sweep_dir):
+            self._unmatched[tuple(sorted(run.status.overrides))].append(run)
+        self._matched: dict[Path, PastRun] = {}
+        self._directories = set(run_directories(sweep_dir))
+        names = [directory.name for directory in self._directories]
+        numbers = [run.status.job or 0 for runs in self._unmatched.values() for run in runs]
+        self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
+        self._numbers: set[int] = set()
 
     def place_of(self, overrides: tuple[str, ...]) -> Place:
         """The place of the run with these overrides, else a new one."""
-        runs = self._unmatched[overrides]
+        runs = self._unmatched[tuple(sorted(overrides))]
         if not runs:
-            return Place(next(self._new_numbers))
+            return Place(self._new_number())
         run = runs.popleft()
-        assert run.status.job is not None
-        self._matched[run.status.job] = run
-        return Place(run.status.job, run.directory)
+        self._matched[run.directory] = run
+        number = run.status.job
+        if number is None or number in self._numbers:  # it was in the directory of another sweep
+            number = self._new_number()
+        self._numbers.add(number)
+        return Place(number, run.directory)
 
     def holds_another(self, job: Job) -> bool:
         """Whether the job's directory holds another job's run."""
-        matched = self._matched.get(job.number)
-        own = matched is not None and matched.directory == job.directory
-        return job.directory in self._directories and not own
+        return job.directory in self._directories and job.directory not in self._matched
 
     def finished(self, jobs: Sequence[Job], force: bool) -> dict[int, Outcome]:
         """The outcomes, by job number, of the jobs that need not run again.
@@ -62,10 +62,13 @@ class Past:
         outcomes: dict[int, Outcome] = {}
         changes = []
         for job in jobs:
-            run = self._matched.get(job.number)
+            run = self._matched.get(job.directory)
             if run is None:
                 continue
-            change = config_diff(run, task_yaml(job)) if run.config is not None else ""
+            path, config = saved_config(job)
+            if not run.completed and not path.exists():
+                continue  # it was stopped before it had one
+            change = config_diff(path, config)
             if change:
                 changes.append(change)
             elif run.completed:
@@ -73,6 +76,10 @@ class Past:
         if changes and not force:
             raise ConfigChanged(changes[0] + _and_more(len(changes) - 1))
         return outcomes
+
+    def _new_number(self) -> int:
+        self._next += 1
+        return self._next
 
 
 def _as_before(job: Job, run: PastRun) -> Outcome:

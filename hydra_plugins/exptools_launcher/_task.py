@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import pickle
 import sys
@@ -20,6 +21,8 @@ from exptools.launching.main_module import MainModule, read_main_module
 from exptools.launching.outcomes import Outcome
 from exptools.launching.worker import Result
 from exptools.rundir import State
+
+from ._collector import paused_collector
 
 # Modules that every job would import anew, after the helper has forked it.
 _IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
@@ -49,14 +52,21 @@ class HydraTask:
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
-        config: DictConfig = pickle.loads(argument)
-        job_return = run_job(
-            hydra_context=self.context,
-            task_function=self.task_function,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
+        with paused_collector() as go_on:
+
+            @functools.wraps(self.task_function)
+            def task_function(config: DictConfig) -> Any:
+                go_on()
+                return self.task_function(config)
+
+            config: DictConfig = pickle.loads(argument)
+            job_return = run_job(
+                hydra_context=self.context,
+                task_function=task_function,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+            )
         _close_logger()
         error = value = None
         if job_return.status is JobStatus.FAILED:

@@ -1,6 +1,7 @@
 """Sweeps that are started again: in pieces, extended, changed, and after a kill at any instant."""
 
 import json
+import pickle
 import random
 import signal
 import time
@@ -144,6 +145,40 @@ def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
         SweepLock(tmp_path)
     del lock
     SweepLock(tmp_path)
+
+
+def test_runs_of_others_in_the_directory_are_left_alone(app: App) -> None:
+    app.run("-m", "hydra.sweep.dir=out", "+x=1,2")  # the basic launcher
+    before = (app.out / "0" / ".hydra" / "overrides.yaml").read_text()
+    code, output = app.sweep("+x=7,8", RESUME)
+    assert code == 0, output
+    assert (app.out / "0" / ".hydra" / "overrides.yaml").read_text() == before
+    assert overrides(app) == {"2": ("+x=7",), "3": ("+x=8",)}
+
+
+def test_runs_of_two_sweeps_with_the_same_numbers_are_told_apart(app: App) -> None:
+    named = "hydra.sweep.subdir='x${x}'"
+    app.sweep("+x=1,2", named)
+    app.sweep("+x=3,4", named)
+    code, output = app.sweep("+x=1,2,3,4", named, RESUME)
+    assert code == 0, output
+    assert "4 jobs were completed before" in output
+    assert ran(app) == [1, 2, 3, 4]
+
+
+def test_where_no_config_was_saved_nobody_can_say_that_it_is_the_same(app: App) -> None:
+    app.sweep("+x=1", "hydra.output_subdir=null")
+    code, output = app.sweep("+x=1", "hydra.output_subdir=null", RESUME)
+    assert code == 1
+    assert "nobody knows whether it has changed" in output
+
+
+def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
+    app.sweep("+x=1")
+    (app.out / "0" / ".exptools" / "return.pkl").write_bytes(pickle.dumps("a") + pickle.dumps(3))
+    code, output = app.sweep("+x=1", RESUME)
+    assert code == 0, output
+    assert ran(app) == [1, 1]
 
 
 def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:

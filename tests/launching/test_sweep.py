@@ -391,3 +391,128 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
     code, output = app.sweep("+x=1", start)
     assert code == 1
     assert "its result could not be written to its directory: is the disk full?" in output
+
+
+def test_when_the_helper_dies_its_jobs_die_and_the_rest_start_fresh(make_app: MakeApp) -> None:
+    app = make_app("if cfg.x == 0: os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
+    code, output = app.sweep("+x=0,1,2", "hydra.launcher.jobs=1")
+    assert code == 1
+    states = [status(app, job).state for job in range(3)]
+    assert states == [State.KILLED, State.COMPLETED, State.COMPLETED], output
+
+
+def test_the_users_own_thread_count_is_shown(make_app: MakeApp) -> None:
+    _, output = make_app("pass").sweep(MKL_NUM_THREADS="5")
+    assert "MKL_NUM_THREADS=5 is set by you and stays so in the jobs" in output
+
+
+def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
+    app = make_app("assert cfg.x")
+    code, output = app.sweep("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
+    assert code == 1
+    said = "with max_batch_size=2, Hydra stops after a batch in which a job failed"
+    assert output.count(said) == 1
+    assert output.index(said) < output.index("▶ running")
+    assert not (app.out / "2").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "error"),
+    [
+        ("sys.exit(-9)", State.FAILED, "exited with code 247 before it returned"),
+        ("raise BaseException('odd')", State.FAILED, "BaseException: odd"),
+        (
+            "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad",
+            State.FAILED,
+            "Bad",
+        ),
+        ("raise ValueError('\\udcff')", State.FAILED, "ValueError: \udcff"),
+        ("os.closerange(0, 99)\nraise ValueError('mute')", State.FAILED, "ValueError: mute"),
+        (
+            "class Odd(Exception):\n"
+            "    def __init__(self, a, b): super().__init__(f'{a}{b}')\n"
+            "raise Odd(1, 2)",
+            State.FAILED,
+            "12",
+        ),
+        (
+            "class Trap:\n    def __reduce__(self): return sys.exit, (3,)\nreturn Trap()",
+            State.FAILED,
+            "its result cannot be read back here: SystemExit: 3",
+        ),
+    ],
+)
+def test_an_odd_end_is_told_and_harms_nobody_else(
+    make_app: MakeApp, start: str, end: str, state: State, error: str
+) -> None:
+    indented = "\n".join(f"    {line}" for line in end.split("\n"))
+    app = make_app(f"if cfg.x == 0:\n{indented}\ntime.sleep(0.5)")
+    code, output = app.sweep("+x=0,1,2", start)
+    assert code == 1, output
+    assert status(app, 0).state is state, output
+    assert error in (status(app, 0).error or "")
+    assert [status(app, job).state for job in (1, 2)] == [State.COMPLETED] * 2
+
+
+def test_a_job_that_catches_the_interrupt_is_interrupted_all_the_same(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app(
+        "try:\n    print('ready', flush=True)\n    time.sleep(600)\n"
+        "except KeyboardInterrupt:\n    return 1"
+    )
+    code, _ = app.sweep(start, "hydra.launcher.timeout=2")
+    assert code == 1
+    assert status(app, 0).state is State.TIMEOUT
+
+
+def test_a_sweep_goes_on_when_nobody_reads_its_output(make_app: MakeApp) -> None:
+    app = make_app("time.sleep(0.2)")
+    process = app.start(*SWEEP, "+x=range(6)")
+    wait_for_line(process, "▶ running", times=1)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert {status(app, job).state for job in range(6)} == {State.COMPLETED}
+
+
+def test_a_terminal_without_our_signs_gets_others(make_app: MakeApp) -> None:
+    code, output = make_app("pass").sweep("+x=1", PYTHONIOENCODING="ascii")
+    assert code == 0, output
+    assert "? completed" in output
+
+
+def test_a_sweep_inside_a_job_uses_the_jobs_own_slot(make_app: MakeApp) -> None:
+    app = make_app(
+        "if cfg.get('inner'): return\n"
+        "subprocess.run([sys.executable, 'app.py', '-m', '+inner=1,2', 'hydra/launcher=exptools',"
+        " f'hydra.sweep.dir=inner{cfg.x}'], check=True, timeout=60)"
+    )
+    code, output = app.sweep("+x=1,2")
+    assert code == 0, output
+    assert len(list(app.directory.glob("inner*/*/.exptools/status.json"))) == 4
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_a_senseless_time_limit_is_refused(make_app: MakeApp, value: str) -> None:
+    code, output = make_app("pass").sweep(f"hydra.launcher.timeout={value}")
+    assert code == 1
+    assert "timeout is" in output
+    assert "it should be a number from 0 up" in output
+
+
+def test_a_job_that_could_not_be_started_says_so_in_its_status(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    (app.out / "0" / "output.log").mkdir(parents=True)
+    code, _ = app.sweep("+x=1,2")
+    assert code == 1
+    assert status(app, 0).state is State.FAILED
+    assert "could not be started" in (status(app, 0).error or "")
+    assert status(app, 1).state is State.COMPLETED
+
+
+def test_ignored_child_signals_do_not_hang_a_sweep(make_app: MakeApp, start: str) -> None:
+    app = make_app("pass")
+    app.insert("import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)")
+    app.sweep("+x=1,2", start)
+    assert status(app, 1).state is State.COMPLETED

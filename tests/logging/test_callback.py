@@ -16,7 +16,7 @@ from exptools import logger
 
 @hydra.main(version_base=None, config_path=None)
 def main(cfg):
-    print("open at first:", logger.directory)
+    print("open at first:", logger.directory, logger.is_open)
     logger.log_scalars({"a": cfg.a, "pid": os.getpid()})
     logger.dump()
     logger.log_scalar("a", 10 * cfg.a)  # pending when the job ends
@@ -50,6 +50,55 @@ def test_jobs_of_one_process_log_into_a_directory_each(run_python):
     assert not list(sweep.glob("*/progress.1.csv"))
 
 
+def test_each_job_of_one_process_is_told_its_own_directory_before_it_logs(run_python):
+    done = run_python(APP + "\nprint('after:', logger.directory, logger.is_open)", *SWEEP)
+    told = [line for line in done.stdout.splitlines() if "first" in line or "after" in line]
+    assert told == [
+        *(f"open at first: {run_python.home / 'sweep' / str(n)} False" for n in range(3)),
+        "after: None False",
+    ]
+
+
+@pytest.mark.parametrize("callback", [(), (CALLBACK,)])
+def test_jobs_of_one_process_that_share_a_directory_are_attempts_in_it(run_python, callback):
+    done = run_python(APP, *SWEEP, "hydra.sweep.subdir=same", *callback)
+    assert done.returncode == 0, done.stderr
+    same = run_python.home / "sweep" / "same"
+    assert logged(same) == [3, 30]
+    tables = [pd.read_csv(same / f"progress.{n}.csv")["a"].tolist() for n in (1, 2)]
+    assert tables == [[1, 10], [2, 20]]
+
+
+def test_a_job_that_cannot_log_does_not_keep_the_next_ones_from_it(run_python):
+    (run_python.home / "sweep" / "0" / ".progress.csv.rewrite").mkdir(parents=True)
+    task = APP.replace(
+        '    logger.log_scalars({"a": cfg.a, "pid": os.getpid()})',
+        '    try:\n        logger.log_scalar("a", cfg.a)\n'
+        '    except OSError as error:\n        print("cannot:", error)\n        return',
+    )
+    done = run_python(task, *SWEEP)
+    assert done.stdout.count("cannot:") == 1
+    assert [logged(run_python.home / "sweep" / str(n)) for n in (1, 2)] == [[2, 20], [3, 30]]
+
+
+def test_a_last_row_that_one_job_lost_is_a_warning_in_the_next(run_python):
+    then = "+then='cfg.a == 1 and os.remove(\"sweep/0/progress.csv\")'"
+    done = run_python(APP, *SWEEP, then)
+    assert done.returncode == 0, done.stderr
+    assert "the last row of the job before is lost" in done.stderr
+    assert [logged(run_python.home / "sweep" / str(n)) for n in (1, 2)] == [[2, 20], [3, 30]]
+
+
+OPENED_BEFORE = "from exptools import logger; logger.open('by hand')\n" + APP
+
+
+def test_a_run_opened_by_hand_goes_on_in_a_job_and_ends_where_the_callback_opens_one(run_python):
+    run_python(OPENED_BEFORE, "+a=4", HERE)
+    assert logged(run_python.home / "by hand") == [4, 40]
+    run_python(OPENED_BEFORE, "+a=5", HERE, CALLBACK)
+    assert logged(run_python.home / "out of main") == [5, 50]
+
+
 def test_after_the_jobs_nothing_is_logged(run_python):
     done = run_python(APP + "\nlogger.log_scalar('a', -1)", "+a=4", HERE)
     assert "no run is open" in done.stderr
@@ -67,7 +116,7 @@ def test_logging_after_close_does_not_begin_the_run_anew(run_python):
 
 def test_the_callback_opens_the_run_before_the_job_begins(run_python):
     done = run_python(APP, "+a=4", HERE, CALLBACK)
-    assert f"open at first: {run_python.home / 'out of main'}\n" in done.stdout
+    assert f"open at first: {run_python.home / 'out of main'} True\n" in done.stdout
 
 
 def test_the_callback_records_a_completed_run(run_python):
@@ -136,7 +185,8 @@ def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
 
 
 def test_where_the_scheduler_keeps_the_status_the_callback_writes_none(run_python):
-    run_python(APP, "+a=4", HERE, CALLBACK, EXPTOOLS_STATUS_WRITER="scheduler")
+    run_dir = str(run_python.home / "out of main")
+    run_python(APP, "+a=4", HERE, CALLBACK, EXPTOOLS_STATUS_WRITER=run_dir)
     assert read_status(run_python.home / "out of main") is None
     assert logged(run_python.home / "out of main") == [4, 40]
 
@@ -148,6 +198,19 @@ def test_a_second_run_in_the_same_directory_is_a_second_attempt(run_python):
     assert read_status(run_dir).attempt == 2
     assert logged(run_dir) == [5, 50]
     assert pd.read_csv(run_dir / "progress.1.csv")["a"].tolist() == [4, 40]
+
+
+@pytest.mark.parametrize("garbage", ["{", '{"state": "running", "attempt": "x"}', "[" * 100_000])
+def test_a_broken_status_of_before_is_replaced_with_a_warning(run_python, garbage):
+    path = run_python.home / "out of main" / ".exptools" / "status.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(garbage)
+    done = run_python(APP, "+a=4", HERE, CALLBACK)
+    assert done.returncode == 0, done.stderr
+    status = read_status(path.parent.parent)
+    assert (status.state, status.attempt) == (State.COMPLETED, 1)
+    assert f"{path}" in done.stdout
+    assert "it is replaced" in done.stdout
 
 
 def test_what_cannot_be_opened_fails_in_the_jobs_first_log_call(run_python):

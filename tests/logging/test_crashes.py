@@ -71,13 +71,18 @@ def test_a_full_disk_is_one_clear_error_and_cuts_no_row(
         assert message.startswith("LoggingError: ")
         assert "File too large" in message
         assert f"{run_dir}/{full_file}" in message
+        assert f"this file lacks the row of step {failed_step}, " in message
+        assert message.endswith(" has it")
         written = list(range(int(failed_step)))
         csv_steps = pd.read_csv(run_dir / "progress.csv")["a"].tolist()
         event_steps = [value for _, value in read_events(run_dir)["a"]]
-        # The CSV row of the failed step is there if it was the event that did not fit.
-        in_csv = written if full_file == "progress.csv" else [*written, len(written)]
+        # The row of the failed step is in the file that it fitted into.
+        also_failed = [*written, len(written)]
+        in_csv, in_events = (
+            (written, also_failed) if full_file == "progress.csv" else (also_failed, written)
+        )
         assert csv_steps == [*in_csv, -1]
-        assert event_steps == [*written, -1]
+        assert event_steps == [*in_events, -1]
 
 
 def test_a_column_that_no_longer_fits_leaves_the_file_readable(run_python, tmp_path):
@@ -87,3 +92,33 @@ def test_a_column_that_no_longer_fits_leaves_the_file_readable(run_python, tmp_p
     steps = pd.read_csv(tmp_path / "run" / "progress.csv")["a"].tolist()
     assert steps == [*range(int(failed_step)), -1]
     assert not list((tmp_path / "run").glob(".progress*"))
+
+
+A_LATER_STEP = """
+import resource, sys
+from exptools import logger
+
+logger.open(sys.argv[1])
+logger.log_scalar("a", 0, 0)
+logger.dump()
+logger.log_scalar("a", 1, 1)
+logger.log_scalar("a", 0.5, -1)
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+try:
+    logger.log_scalar("a", 2, 2)
+except OSError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+"""
+
+
+def test_the_value_whose_call_told_of_a_lost_row_is_not_lost(run_python, tmp_path, read_events):
+    done = run_python(A_LATER_STEP, str(tmp_path / "run"))
+    assert pd.read_csv(tmp_path / "run" / "progress.csv")["a"].tolist() == [0, 2]
+    assert read_events(tmp_path / "run")["a"] == [(0, 0), (2, 2)]
+    (events,) = (tmp_path / "run").glob("events*")
+    assert done.stdout == (
+        f"{tmp_path}/run/progress.csv: File too large; this file lacks the rows of steps -1, 1, "
+        f"{events.name} lacks the rows of steps -1, 1\n"
+    )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -194,6 +195,70 @@ def test_a_step_that_is_no_integer_is_refused(logger, tmp_path, step):
         logger.log_scalar("a", 1, step)
     with pytest.raises(TypeError, match="a step is an integer"):
         logger.dump(step)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(10**400, -(10**400), 10**5000, np.longdouble("1e4000"), Fraction(10**400)),
+        *(Tensor(10**400), np.array(10**400, object)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_number_that_no_float_holds_is_refused_by_its_tag(logger, tmp_path, value):
+    logger.open(tmp_path)
+    logger.log_scalar("a", 1, 0)
+    with pytest.raises(ValueError, match="'train/loss' is beyond the range of a 64-bit float"):
+        logger.log_scalar("train/loss", value, 0)
+    logger.log_scalar("a", 2, 1)
+    logger.dump()
+    assert rows(tmp_path, "a") == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("value", [10**300, 1.7e308, -math.inf, Fraction(1, 10**400)])
+def test_the_greatest_and_smallest_numbers_are_written(logger, tmp_path, value, read_events):
+    logger.open(tmp_path)
+    logger.log_scalar("a", value)
+    logger.dump()
+    assert [float(cell) for _, cell in rows(tmp_path, "a")] == [float(value)]
+    assert len(read_events(tmp_path)["a"]) == 1
+
+
+@pytest.mark.parametrize("value", [np.ma.masked, np.ma.array([1.0], mask=[True])])
+def test_a_masked_value_is_refused_and_not_taken_for_what_lies_under_the_mask(
+    logger, tmp_path, value
+):
+    logger.open(tmp_path)
+    with pytest.raises(ValueError, match="'acc' is masked"):
+        logger.log_scalar("acc", value)
+    logger.log_scalar("acc", np.ma.array([2.0], mask=[False]))
+    logger.dump()
+    assert rows(tmp_path, "acc") == [(0, 2)]
+
+
+@pytest.mark.parametrize("step", [2**62 + 1, -(2**62) - 1, 10**5000], ids=["+", "-", "huge"])
+def test_a_step_that_files_cannot_keep_is_refused(logger, tmp_path, step):
+    logger.open(tmp_path)
+    with pytest.raises(ValueError, match=r"a step should lie between -2\*\*62 and 2\*\*62"):
+        logger.log_scalar("a", 1, step)
+    with pytest.raises(ValueError, match="a step should lie between"):
+        logger.dump(step)
+
+
+def test_steps_are_counted_on_from_the_greatest_one(logger, tmp_path, read_events):
+    logger.open(tmp_path)
+    logger.log_scalar("a", 1, 2**62)
+    logger.dump()
+    logger.log_scalar("a", 2)
+    logger.dump()
+    assert read_events(tmp_path) == {"a": [(2**62, 1), (2**62 + 1, 2)]}
+
+
+@pytest.mark.parametrize("scalars", [[("a", 1)], None, "a"])
+def test_what_is_no_mapping_is_refused_in_a_sentence(logger, tmp_path, scalars):
+    logger.open(tmp_path)
+    with pytest.raises(TypeError, match="log_scalars takes a mapping of tags to numbers, not a"):
+        logger.log_scalars(scalars)
 
 
 def test_a_refused_value_leaves_the_row_as_it_was(logger, tmp_path):

@@ -1,9 +1,13 @@
 """The app without a browser: what the page holds, what callbacks answer, who may ask."""
 
+import json
+import shutil
+import socket
+
 import dash
 import pytest
 
-from exptools.rundir import PROGRESS_CSV, SWEEP_FILE, State
+from exptools.rundir import PROGRESS_CSV, STATUS_FILE, SWEEP_FILE, State, write_atomic
 from exptools.viewing.app import create_app, table, view
 from exptools.viewing.app.callbacks import draw, look, update_controls, update_table
 from exptools.viewing.app.layout import EACH_RUN, faults, group_options
@@ -57,6 +61,29 @@ def test_cells_that_a_browser_would_get_wrong_are_texts(tmp_path):
     assert [row["value"] for row in rows] == ["nan"] * 7 + [None]
 
 
+def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp_path):
+    write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
+    write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
+    index = indexed(tmp_path)
+    assert len(table.columns(index.snapshot.runs, None)) == view.MAX_COLUMNS + 3
+    *_, hint = draw(index, 0, None, EACH_RUN, [], None)
+    assert hint == f"{table.HINT} Of 3001 keys that differ, the first 50 have a column."
+    assert len(json.dumps(cells(index, None))) < 10_000
+    client = create_app(index).server.test_client()
+    assert len(client.get("/_dash-layout", base_url="http://localhost:8050").data) < 400_000
+
+
+@pytest.mark.parametrize("status", [{"pid": "12"}, {"error": ["a"]}, {"pid": 10**30}])
+def test_a_status_that_nobody_could_mean_leaves_the_page_alive(sweep, tmp_path, status):
+    record = {"state": "running", "host": socket.gethostname()} | status
+    write_atomic(tmp_path / "outputs" / "bad" / STATUS_FILE, json.dumps(record).encode())
+    client = create_app(sweep).server.test_client()
+    layout = client.get("/_dash-layout", base_url="http://localhost:8050")
+    assert layout.status_code == 200
+    assert f"{next(iter(status))} is" in layout.text
+    assert len(sweep.snapshot.runs) == 10
+
+
 def test_the_chart_has_a_line_a_group_and_says_how_to_read_it(sweep):
     figure, css, empty, caption, hint = draw(sweep, 0, "test/accuracy", "key:optim.lr", [], "light")
     assert legend(figure) == ["0.01", "0.1", "0.001"]
@@ -72,6 +99,24 @@ def test_selected_runs_alone_are_drawn_and_one_that_is_gone_is_not_waited_for(sw
     assert hint.startswith("2 of 9 runs drawn")
     figure, *_ = draw(sweep, 0, "test/accuracy", EACH_RUN, [{"id": "gone"}], None)
     assert len(legend(figure)) == 9
+
+
+@pytest.mark.parametrize("group", [EACH_RUN, "key:lr"])
+def test_a_line_keeps_its_colour_when_other_groups_come_and_go(tmp_path, group):
+    def colors():
+        index.refresh()
+        figure, *_ = draw(index, 0, "acc", group, [], None)
+        return {trace["name"]: trace["line"]["color"] for trace in figure["data"]}
+
+    index = indexed(tmp_path)
+    for lr in (3, 5):
+        write_run(tmp_path / str(lr), {"lr": lr}, csv_text({"acc": [1.0]}))
+    before = colors()
+    write_run(tmp_path / "1", {"lr": 1}, csv_text({"acc": [1.0]}))
+    shutil.rmtree(tmp_path / "3")
+    after = colors()
+    assert after["5"] == before["5"]
+    assert len({*before.values(), *after.values()}) == 3
 
 
 def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
@@ -114,6 +159,24 @@ def test_a_selection_without_the_metric_says_so(tmp_path):
     _, _, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", "key:lr", [{"id": "1"}], None)
     assert empty == "None of the selected runs has logged acc so far."
     assert caption == ""
+
+
+@pytest.mark.parametrize("group", [EACH_RUN, "key:lr"])
+def test_a_metric_that_is_never_a_number_says_so(tmp_path, group):
+    write_run(tmp_path / "0", {"lr": 1}, csv_text({"acc": [float("nan"), float("inf")]}))
+    write_run(tmp_path / "1", {"lr": 2}, csv_text({"acc": [float("nan")], "loss": [1.0]}))
+    figure, css, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", group, [], None)
+    assert (css, caption, legend(figure)) == ("empty", "", [])
+    assert empty == "All values of acc are NaN or infinite in the selected runs: no line to draw."
+
+
+def test_a_group_without_a_number_does_not_count_in_the_caption(tmp_path):
+    for job, (lr, acc) in enumerate([(1, 0.5), (1, 0.6), (2, float("nan")), (2, float("nan"))]):
+        write_run(tmp_path / str(job), {"lr": lr, "seed": job}, csv_text({"acc": [acc]}))
+    figure, _, empty, caption, _ = draw(indexed(tmp_path), 0, "acc", "key:lr", [], None)
+    assert caption.startswith("Each line is the mean of 2 runs with the same lr")
+    assert empty is None
+    assert legend(figure) == ["1", "2"]
 
 
 def test_states_are_counted_in_words(tmp_path):

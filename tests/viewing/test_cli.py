@@ -72,6 +72,27 @@ def test_a_missing_directory_without_a_likely_one_is_named_alone(tmp_path, capsy
     assert capsys.readouterr().err.endswith(f"no directory {tmp_path / 'nowhere' / 'outputs'}\n")
 
 
+@pytest.mark.parametrize("there", [["outputs"], ["multirun"], ["outputs", "multirun"]])
+def test_without_a_directory_hydras_own_ones_are_shown(tmp_path, start, monkeypatch, there):
+    monkeypatch.chdir(tmp_path)
+    for name in there:
+        write_run(tmp_path / name / "0", {})
+    _, line = start("--port", "0")
+    runs = "1 run" if len(there) == 1 else "2 runs"
+    assert line.startswith(f"{runs} in {', '.join(there)}: http://")
+
+
+def test_without_a_directory_where_hydra_wrote_nothing_one_is_asked_for(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    assert capsys.readouterr().err == (
+        "exptools-dash: there is no outputs/ and no multirun/ in this directory; "
+        "give the directory that has the runs in it\n"
+    )
+
+
 def test_a_file_is_not_a_directory_of_runs(tmp_path, capsys):
     (tmp_path / "progress.csv").touch()
     assert main([str(tmp_path / "progress.csv")]) == 2
@@ -82,8 +103,7 @@ def test_a_directory_without_runs_says_what_a_run_is(tmp_path, capsys):
     assert main([str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert str(tmp_path) in error
-    assert ".hydra/" in error
-    assert ".exptools/" in error
+    assert "a directory that has .hydra/config.yaml or .exptools/status.json in it" in error
     assert error.count("\n") == 1
 
 

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,14 @@ def test_one_run_is_its_own_mean_without_a_deviation():
 def test_runs_are_aligned_by_x_and_not_by_row():
     runs = [series((0, 0), (10, 10)), series((0, 0), (5, 5), (10, 10))]
     check(aggregate(runs), [0, 5, 10], [0, 5, 10], [0, 0, 0], [2, 2, 2])
+
+
+def test_the_largest_numbers_are_averaged_and_interpolated_without_overflow():
+    runs = [series((0, 1e308), (2, -1e308)), series((0, -1e308), (1, 1e308), (2, 1e308))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        curve = aggregate(runs)
+    check(curve, [0, 1, 2], [0, 5e307, 0], np.array([2, 0.5, 2]) ** 0.5 * 1e308, [2, 2, 2])
 
 
 def test_a_run_counts_up_to_its_end_and_not_beyond_it():

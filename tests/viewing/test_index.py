@@ -20,10 +20,20 @@ def test_runs_are_found_at_any_depth_and_in_the_order_of_their_numbers(tmp_path)
     assert names(indexed(tmp_path)) == ["a/b/c/d", "sweep/01", "sweep/1", "sweep/2", "sweep/10"]
 
 
-def test_a_run_is_not_searched_for_runs(tmp_path):
-    write_run(tmp_path / "0", {})
-    write_run(tmp_path / "0" / "checkpoints" / "copy", {})
-    assert names(indexed(tmp_path)) == ["0"]
+def test_runs_below_a_run_are_found_but_not_in_its_own_parts(tmp_path):
+    write_run(tmp_path, {})  # hydra.run.dir=outputs, once, and every run below would be gone
+    for name in ("0", "0/checkpoints/copy", "0/media/x", "0/snapshots/x", "0/.hydra/x", "media/1"):
+        write_run(tmp_path / "sweep" / name, {})
+    assert set(names(indexed(tmp_path))) == {
+        tmp_path.name,
+        *("sweep/0", "sweep/0/checkpoints/copy", "sweep/media/1"),
+    }
+
+
+def test_a_root_that_is_a_run_has_a_name_of_its_own(tmp_path):
+    write_run(tmp_path / "a", {})
+    write_run(tmp_path / "a" / "a", {})
+    assert names(indexed(tmp_path / "a")) == ["a", "a/"]
 
 
 def test_a_root_may_be_a_run_itself_and_roots_may_overlap(tmp_path):
@@ -38,13 +48,15 @@ def test_runs_of_two_roots_keep_their_names_apart(tmp_path):
     assert names(indexed(tmp_path / "a", tmp_path / "b")) == ["a/0", "b/0"]
 
 
-def test_links_neither_loop_nor_double_a_run_nor_rename_it(tmp_path):
-    write_run(tmp_path / "z" / "deep" / "0", {})
-    (tmp_path / "a-link").symlink_to(tmp_path / "z" / "deep" / "0")
-    (tmp_path / "z" / "loop").symlink_to(tmp_path)
-    elsewhere = write_run(tmp_path.parent / f"{tmp_path.name}-elsewhere" / "1", {})
-    (tmp_path / "linked").symlink_to(elsewhere)
-    assert names(indexed(tmp_path)) == ["linked", "z/deep/0"]
+def test_links_are_not_followed_but_a_root_may_be_one(tmp_path):
+    write_run(tmp_path / "runs" / "z" / "0", {})
+    elsewhere = write_run(tmp_path / "elsewhere" / "1", {})
+    for name, target in {"a": "z/0", "loop": "..", "root": "/", "out": elsewhere}.items():
+        (tmp_path / "runs" / name).symlink_to(target)
+    assert names(indexed(tmp_path / "runs")) == ["z/0"]
+    assert names(indexed(tmp_path / "runs" / "out")) == ["out"]
+    assert len(names(indexed(tmp_path, tmp_path / "runs" / "out"))) == 2
+    assert names(indexed(tmp_path / "runs", tmp_path / "runs" / "out")) == ["out", "z/0"]
 
 
 def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp_path, monkeypatch):
@@ -63,6 +75,38 @@ def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp
     assert [str(fault) for fault in index.snapshot.faults] == [
         f"{tmp_path / 'closed'}: cannot be searched: Permission denied"
     ]
+
+
+def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monkeypatch):
+    write_run(tmp_path / "bad", {})
+    write_run(tmp_path / "good", {"lr": 1})
+    read = index_module.read_run
+
+    def failing(directory, root):
+        if directory.name == "bad":
+            raise ZeroDivisionError("unforeseen")
+        return read(directory, root)
+
+    monkeypatch.setattr(index_module, "read_run", failing)
+    bad, good = indexed(tmp_path).snapshot.runs
+    assert (good.config, good.faults) == ({"lr": 1}, ())
+    assert (bad.name, bad.config, bad.state) == ("bad", {}, None)
+    assert [str(fault) for fault in bad.faults] == [
+        f"{tmp_path / 'bad'}: cannot be read: ZeroDivisionError: 'unforeseen'"
+    ]
+
+
+def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "0", {}, csv_text({"x": [1.0]}))
+
+    def failing(content, path):
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr("exptools.viewing.progress.parse_progress", failing)
+    index = indexed(tmp_path)
+    (fault,) = index.progress(index.snapshot.runs[0]).faults
+    assert fault.file == run / PROGRESS_CSV
+    assert "ZeroDivisionError" in fault.reason
 
 
 def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path):

@@ -3,10 +3,11 @@ import os
 import pytest
 from omegaconf import OmegaConf
 
-from exptools.rundir import HYDRA_CONFIG, STATUS_FILE, SWEEP_FILE, State
-from exptools.viewing.configs import flatten
-from exptools.viewing.readers import is_run, parse_config, read_run
-from tests.viewing.samples import write_run
+from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE, State
+from exptools.viewing.configs import flatten, groups
+from exptools.viewing.progress import read_progress
+from exptools.viewing.readers import MAX_CONFIG, MAX_KEYS, is_run, parse_config, read_run
+from tests.viewing.samples import run_with, write_run
 
 SPELLINGS = (
     *(
@@ -65,7 +66,7 @@ def test_a_config_cannot_be_changed(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
-    [("a: [1\nb: 2\n", 2, "YAML"), ("- 1\n", None, "mapping"), ("a: &x {b: *x}\n", None, "itself")],
+    [("a: [1\nb: 2\n", 2, "YAML"), ("- 1\n", None, "mapping"), ("a: &x {b: *x}\n", 1, "itself")],
 )
 def test_a_config_that_cannot_be_read_is_a_fault_of_a_run_that_is_still_there(
     tmp_path, text, line, reason
@@ -76,6 +77,69 @@ def test_a_config_that_cannot_be_read_is_a_fault_of_a_run_that_is_still_there(
     assert fault.file == tmp_path / "0" / HYDRA_CONFIG
     assert fault.line in (line, line and line + 1)
     assert reason in fault.reason
+
+
+def bomb(repeat: str, first: str = "[1]") -> str:
+    """Nine levels, each with nine aliases of the one before: 9⁹ values in a few lines."""
+    levels = [repeat.format(*[f"*a{level - 1}"] * 9) for level in range(1, 10)]
+    return "".join(f"a{n}: &a{n} {level}\n" for n, level in enumerate([first, *levels]))
+
+
+OVER_LIMITS = {
+    "a list that contains itself": ("a: &a [1, *a]\n", "contains itself"),
+    "a list of itself in another": ("a: &a\n  b: &b [*a]\n", "contains itself"),
+    "an alias bomb of lists": (bomb("[{}, {}, {}, {}, {}, {}, {}, {}, {}]"), "aliases expanded"),
+    "an alias bomb of mappings": (
+        bomb("{{a: {}, b: {}, c: {}, d: {}, e: {}, f: {}, g: {}, h: {}, i: {}}}"),
+        "aliases expanded",
+    ),
+    "a bomb of merges": (
+        bomb("{{<<: [{}, {}, {}, {}, {}, {}, {}, {}, {}]}}", "{x: 1}"),
+        "expanded",
+    ),
+    "a chain of aliases": (
+        "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 200)),
+        "100 deep",
+    ),
+    "deep lists": ("a: " + "[" * 400_000, "100 deep"),
+    "deep mappings": ("{a: " * 500 + "1" + "}" * 500, "100 deep"),
+    "a number of many digits": ("a: " + "9" * 5000, "5000 characters"),
+    "a hexadecimal number that cannot be printed": ("a: 0x" + "f" * 5000, "5002 characters"),
+    "a number to the base of sixty": ("a: 1" + ":59" * 100_000, "characters"),
+    "very many keys": ("".join(f"k{n}: 1\n" for n in range(MAX_KEYS + 1)), f"{MAX_KEYS} keys"),
+    "a huge file": ("a: b\n" + "#" * MAX_CONFIG, f"more than {MAX_CONFIG} bytes"),
+    "a value that is not of its type": ("a: !!int ''\n", "no valid YAML"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), OVER_LIMITS.values(), ids=OVER_LIMITS.keys())
+def test_a_config_over_a_limit_is_a_fault_and_not_the_readers_death(tmp_path, text, reason):
+    run = read_run(write_run(tmp_path / "0", text))
+    assert (dict(run.config), run.state) == ({}, State.COMPLETED)
+    assert reason in run.faults[0].reason
+
+
+def test_an_alias_may_stand_twice_and_a_long_text_of_digits_is_a_text(tmp_path):
+    config = parse_config(f"a: &a {{x: [1]}}\nb: *a\nc: *a\nname: '{'9' * 6000}'\n")
+    assert config == {"a.x": [1], "b.x": [1], "c.x": [1], "name": "9" * 6000}
+
+
+def test_an_integer_that_no_float_holds_is_read_and_compared(tmp_path):
+    runs = [run_with(str(job), lr=lr) for job, lr in enumerate([10**400, 1.5, -(10**400)])]
+    assert [group.runs[0].name for group in groups(runs, "lr")] == ["2", "1", "0"]
+    assert parse_config("lr: 1" + "0" * 400) == {"lr": 10**400}
+
+
+@pytest.mark.parametrize("file", [HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE])
+def test_a_pipe_in_a_files_place_is_a_fault_and_not_waited_for(tmp_path, file):
+    (tmp_path / "0" / file).parent.mkdir(parents=True)
+    os.mkfifo(tmp_path / "0" / file)
+    assert is_run(tmp_path / "0") == (file != PROGRESS_CSV)
+    run = read_run(tmp_path / "0")
+    faults = (*run.faults, *read_progress(run).faults)
+    assert [str(fault) for fault in faults] == [
+        f"{tmp_path / '0' / file}: cannot be read: no regular file"
+    ]
 
 
 def test_a_broken_status_is_a_fault_and_leaves_the_config(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 
 from exptools.viewing.app import layout, table, view
+from exptools.viewing.configs import varying
 from exptools.viewing.figures import DARK, LIGHT, figure
 from exptools.viewing.index import Index
 
@@ -130,5 +131,5 @@ def draw(
         "empty" if drawing.empty else "",
         drawing.empty,
         drawing.caption,
-        table.hint(len(selected), len(runs)),
+        table.hint(len(selected), len(runs), len(varying(runs))),
     )

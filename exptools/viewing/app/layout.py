@@ -16,6 +16,7 @@ from exptools.viewing.index import Index
 REFRESH_MS = 3000
 EACH_RUN = "run"  # the choice not to group; a key's own value starts with KEY
 KEY = "key:"
+MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 BUTTONS_TO_REMOVE = [
     "sendChartToCloud",  # nothing leaves this machine
     *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"),
@@ -156,6 +157,7 @@ def _select(id_: str, label: str, data: Sequence[Any], value: str | None) -> Any
         value=value,
         placeholder="none yet",
         searchable=True,
+        limit=MAX_OPTIONS,
         allowDeselect=False,
         nothingFoundMessage="nothing like that",
         maxDropdownHeight=360,

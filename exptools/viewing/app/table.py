@@ -90,9 +90,12 @@ def height(runs: int) -> dict[str, str]:
     return {"height": f"{HEADER + ROW * max(1, min(runs, MOST_ROWS)) + 4}px"}
 
 
-def hint(selected: int, runs: int) -> str:
-    """How many of the runs are drawn."""
-    return f"{selected} of {runs} runs drawn. Untick them to draw all." if selected else HINT
+def hint(selected: int, runs: int, keys: int) -> str:
+    """How many of the runs are drawn, and whether keys that differ have no column."""
+    text = f"{selected} of {runs} runs drawn. Untick them to draw all." if selected else HINT
+    if keys <= view.MAX_COLUMNS:
+        return text
+    return f"{text} Of {keys} keys that differ, the first {view.MAX_COLUMNS} have a column."
 
 
 def state_class(word: str) -> str:

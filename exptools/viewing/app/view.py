@@ -24,6 +24,8 @@ from exptools.viewing.metrics import default_metric
 from exptools.viewing.runs import Fault, Run, natural_key
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
+MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
+MAX_CELL = 300  # characters
 
 STATE_WORDS = {
     State.RUNNING: "running",
@@ -84,8 +86,8 @@ def faults(index: Index, runs: Sequence[Run], of_index: Sequence[Fault]) -> list
 
 
 def table_keys(runs: Sequence[Run]) -> list[str]:
-    """The differing keys as columns: the seeds, which matter least, last."""
-    return sorted(varying(runs), key=is_seed)
+    """The differing keys as columns: the first ``MAX_COLUMNS``, seeds, which matter least, last."""
+    return sorted(varying(runs), key=is_seed)[:MAX_COLUMNS]
 
 
 def table_rows(index: Index, runs: Sequence[Run], metric: str | None) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def _row(index: Index, run: Run, keys: Sequence[str], metric: str | None) -> dic
     row: dict[str, Any] = {
         "id": run.name,
         "state": STATE_WORDS[run.state],
-        "error": run.status.error if run.status else None,
+        "error": _cut(run.status.error) if run.status and run.status.error else None,
         "step": _cell(float(steps[-1])) if len(steps) else None,
         "value": _cell(float(values[-1])) if metric and len(values) else None,
     }
@@ -114,9 +116,13 @@ def _cell(value: Any) -> str | float | None:
     if value is MISSING:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return display(value)
-    exact = math.isfinite(value) and (isinstance(value, float) or abs(value) < EXACT_INTEGER)
+        return _cut(display(value))
+    exact = math.isfinite(value) if isinstance(value, float) else abs(value) < EXACT_INTEGER
     return value if exact else display(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
 
 def drawing(
@@ -130,23 +136,26 @@ def drawing(
 
     Args:
         index: where the runs' progress is read.
-        runs: all runs; a group keeps its colour whichever of them are drawn.
+        runs: all runs; a group keeps its colour whichever of them are drawn, come or go.
         metric: what to draw, None where nothing has been logged.
         key: what to group by.
         selected: the names of the runs to draw; none means all.
     """
     shown = {run.name for run in runs if not selected or run.name in selected}
     lines = []
-    for style, group in enumerate(groups(runs, key)):
+    found = groups(runs, key)
+    styles = index.styles(key, [group.identity for group in found])
+    for style, group in zip(styles, found, strict=True):
         members = [run for run in group.runs if run.name in shown]
         series = [index.progress(run).series(metric or "") for run in members]
         curve = aggregate(series)
         if len(curve.x):
             lines.append(Line(group.label, curve, style))
     legend = short_names(varying(runs)).get(key, key) if key else "run"
-    drawn = [int(line.curve.n.max()) for line in lines]
+    drawn = [runs_ for line in lines if (runs_ := int(line.curve.n.max()))]
     caption = _caption(drawn, legend, key) if varying(runs) else _nothing_differs(runs, drawn)
-    return Drawing(tuple(lines), legend, caption, _empty(metric, drawn))
+    empty = None if drawn else _empty(metric, logged=bool(lines))
+    return Drawing(tuple(lines) if drawn else (), legend, caption, empty)
 
 
 def _caption(drawn: Sequence[int], name: str, key: str | None) -> str:
@@ -173,7 +182,10 @@ def _nothing_differs(runs: Sequence[Run], drawn: Sequence[int]) -> str:
     return "The configs of these runs do not differ, so each line is one run."
 
 
-def _empty(metric: str | None, drawn: Sequence[int]) -> str | None:
+def _empty(metric: str | None, *, logged: bool) -> str:
+    """Why no line can be seen."""
     if metric is None:
         return "No metric yet. Curves appear here as soon as a run logs its first value."
-    return None if drawn else f"None of the selected runs has logged {metric} so far."
+    if logged:
+        return f"All values of {metric} are NaN or infinite in the selected runs: no line to draw."
+    return f"None of the selected runs has logged {metric} so far."

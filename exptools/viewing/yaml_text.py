@@ -1,0 +1,122 @@
+"""Read the YAML of a config that anybody may have written, within limits on time and memory."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+MAX_DEPTH = 100  # values inside values
+MAX_VALUES = 50_000  # each counted as often as aliases repeat it
+MAX_NUMBER = 1000  # characters
+
+# A float as the config's author meant it. YAML 1.1, which PyYAML follows, reads 1e-3 and 1e3 as
+# texts because they have no dot or no sign; to Hydra, which wrote the file, they are numbers.
+_FLOAT = re.compile(
+    r"""[-+]?(?:
+        [0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+        |[0-9][0-9_]*[eE][-+]?[0-9]+
+        |\.(?:inf|Inf|INF)
+    )$
+    |\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?$
+    |\.(?:nan|NaN|NAN)$""",
+    re.VERBOSE,
+)
+_TAG = "tag:yaml.org,2002:"
+_PATH_TAGS = ("Path", "PosixPath", "WindowsPath")
+
+
+class TooLarge(yaml.YAMLError):
+    """The text stands for more than is read."""
+
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.problem_mark = mark
+
+
+def load(text: str) -> Any:
+    """The value of a YAML document: floats as Hydra reads them, dates as texts, paths as texts.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, has a tag of Python's own, or is beyond ``MAX_DEPTH``,
+            ``MAX_VALUES`` or ``MAX_NUMBER``.
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: a value is not of the
+            type that its tag says.
+    """
+    size = _Size()
+    # One event at a time: a deep text would break libyaml's own loader, and a short one with
+    # aliases of aliases may stand for more than any memory holds.
+    for event in yaml.parse(text, _Loader):
+        size.see(event)
+    return yaml.load(text, _Loader)
+
+
+class _Size:
+    """Counts what has been seen of a text; raises TooLarge where it gets to be too much."""
+
+    def __init__(self) -> None:
+        self._of_anchor: dict[str | None, tuple[int, int]] = {}  # values, and how deep they go
+        # Anchor, values and depth of the collections that have not ended; the text itself first.
+        self._within: list[tuple[str | None, int, int]] = [(None, 0, 0)]
+
+    def see(self, event: yaml.Event) -> None:
+        """Count the next event of the text."""
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._within.append((event.anchor, 1, 0))
+            self._check(event, len(self._within))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._add(event, *self._within.pop())
+        elif isinstance(event, yaml.ScalarEvent):
+            self._add(event, event.anchor, 1, 0)
+        elif isinstance(event, yaml.AliasEvent):
+            if any(event.anchor == anchor for anchor, _, _ in self._within):
+                raise TooLarge("a value that contains itself cannot be read", event.start_mark)
+            self._add(event, None, *self._of_anchor.get(event.anchor, (1, 0)))
+
+    def _add(self, event: yaml.Event, anchor: str | None, values: int, depth: int) -> None:
+        self._of_anchor[anchor] = values, depth
+        around, before, deepest = self._within.pop()
+        self._within.append((around, before + values, max(deepest, depth + 1)))
+        self._check(event, len(self._within) + depth)
+
+    def _check(self, event: yaml.Event, depth: int) -> None:
+        values = self._within[-1][1]
+        if depth > MAX_DEPTH:
+            problem = f"values nested more than {MAX_DEPTH} deep are not read"
+            raise TooLarge(problem, event.start_mark)
+        if values > MAX_VALUES:
+            problem = f"more than {MAX_VALUES} values, aliases expanded, are not read"
+            raise TooLarge(problem, event.start_mark)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader with Hydra's reading of floats, dates (texts) and paths."""
+
+
+def _teach_loader() -> None:
+    replaced = (f"{_TAG}float", f"{_TAG}timestamp")
+    _Loader.yaml_implicit_resolvers = {
+        start: [(tag, pattern) for tag, pattern in resolvers if tag not in replaced]
+        for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _Loader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+.0123456789"))
+    _Loader.add_constructor(f"{_TAG}int", _integer)
+    for name in _PATH_TAGS:
+        _Loader.add_constructor(f"{_TAG}python/object/apply:pathlib.{name}", _path_text)
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    # Python takes ever longer for more digits, and refuses to print what has thousands.
+    if len(node.value) > MAX_NUMBER:
+        problem = f"a number of {len(node.value)} characters is not read"
+        raise TooLarge(problem, node.start_mark)
+    return loader.construct_yaml_int(node)
+
+
+def _path_text(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> str:
+    return "/".join(map(str, loader.construct_sequence(node))).replace("//", "/")
+
+
+_teach_loader()
