@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -19,6 +19,7 @@ class MainModule:
 
     Pickle refers to classes and functions by name: those of structured configs, of what the task
     saves, of the work that it gives to a pool. Multiprocessing imports the file in its children.
+    Modules may have been imported for what that does: registering environments, for example.
     """
 
     members: dict[str, Any]
@@ -42,12 +43,12 @@ class MainModule:
 
 
 def read_main_module() -> MainModule:
-    """This process's ``__main__``: the functions and classes that were defined there."""
+    """This process's ``__main__``: the functions, classes and modules that have a name there."""
     module = sys.modules[_NAME]
     members = {
         name: member
         for name, member in vars(module).items()
-        if isinstance(member, type | FunctionType) and member.__module__ == _NAME
+        if isinstance(member, type | FunctionType | ModuleType)
     }
     spec = module.__spec__
     return MainModule(members, getattr(module, "__file__", None), spec.name if spec else None)

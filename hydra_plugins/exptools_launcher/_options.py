@@ -69,7 +69,8 @@ def move_sweep(config: DictConfig, resume: bool | str) -> None:
     if not Path(resume).is_dir():
         raise LaunchError(f"hydra.launcher.resume={resume} is no directory of a sweep")
     quoted = resume.replace("\\", "\\\\").replace("'", "\\'")
-    with read_write(config), open_dict(config):
+    # Hydra 1.4 protects its own part.
+    with read_write(config), read_write(config.hydra), open_dict(config):
         config.hydra.sweep.dir = resume
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
 

@@ -250,6 +250,24 @@ def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) 
     assert returned(app) == [[0, 2, 4]]
 
 
+def test_what_the_script_imports_only_for_its_effects_is_imported_for_the_jobs(
+    app: App, start: str
+) -> None:
+    write(app, "KNOWN = []\n", "registry.py")
+    write(app, "import registry\nregistry.KNOWN.append('pendulum')\n", "environments.py")
+    task = """
+import environments, registry
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    return registry.KNOWN
+"""
+    write(app, MODULE + task + RUN)
+    code, output = app.sweep("+x=1", start)
+    assert code == 0, output
+    assert returned(app) == [["pendulum"]]
+
+
 TORCH = """
 import os
 
