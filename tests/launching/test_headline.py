@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.display.headline import Headline, HeadlineReader, headline_metric
+from exptools.launching.display.headline import Headline, HeadlineReader
 from exptools.logging.csv_writer import CsvWriter
 from exptools.logging.rows import Row
 
@@ -13,23 +13,6 @@ def write(run: Path, text: str) -> Path:
     file = run / "progress.csv"
     file.write_text(text, encoding="utf-8", newline="")
     return file
-
-
-@pytest.mark.parametrize(
-    ("names", "chosen"),
-    [
-        (["train/loss", "test/accuracy", "train/accuracy"], "test/accuracy"),
-        (["train/reward", "eval_return", "loss"], "eval_return"),
-        (["rollout/ep_len_mean", "rollout/ep_rew_mean", "train/value_loss"], "rollout/ep_rew_mean"),
-        (["return_std", "return_mean"], "return_mean"),
-        (["train/loss", "valLoss", "lr"], "valLoss"),
-        (["reward_model/loss", "success_rate"], "success_rate"),
-        (["a", "b"], "b"),
-        ([], None),
-    ],
-)
-def test_the_metric_that_tells_most_is_the_headline(names: list[str], chosen: str | None) -> None:
-    assert headline_metric(names) == chosen
 
 
 def test_step_and_metric_are_those_of_the_last_whole_row(tmp_path: Path) -> None:

@@ -5,26 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from exptools.metrics import default_metric
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 
 _TAIL = 64 * 1024  # bytes read from the end: hundreds of rows, of which the last ones are wanted
 _LONGEST_HEADER = 2**20  # bytes: a quote that never ends would make a header of the whole file
-
-# What a metric's words say of it; the first line that holds is its kind, the best kind first.
-_KINDS = (
-    re.compile(
-        r"rewards?|rew|returns?|ret|success\w*|accuracy|acc|top\d|scores?|wins?|solved|f1|auc"
-    ),
-    re.compile(r"loss(es)?|errors?|err|nll|elbo|perplexity|ppl|mse|mae|rmse|cost|regret"),
-)
-_HELD_OUT = re.compile(r"test|eval\w*|val|valid\w*|dev")
-_TRAINING = re.compile(r"train\w*")
-_SPREAD = re.compile(r"std|stddev|var|min|max|median|len|length|norm|grad")
 
 
 @dataclass(frozen=True)
@@ -43,16 +32,6 @@ class _Version:
     inode: int
     size: int  # bytes
     changed: int  # ns
-
-
-def headline_metric(names: Sequence[str]) -> str | None:
-    """The metric to show of these, None where there is none.
-
-    Rewards, accuracies and the like come before losses; of the same kind a mean comes before its
-    spread, held-out data before training data. Where no name is telling, the last one is taken.
-    """
-    telling = [name for name in names if _kind(_words(name)) < len(_KINDS)]
-    return min(telling, key=_rank) if telling else next(reversed(names), None)
 
 
 class HeadlineReader:
@@ -93,7 +72,7 @@ class HeadlineReader:
         self._version = version
 
     def _newest(self, rows: Iterator[list[str]]) -> Headline:
-        metric = headline_metric([name for name in self._names if name not in (STEP, WALL_TIME)])
+        metric = default_metric([name for name in self._names if name not in (STEP, WALL_TIME)])
         step = value = None
         for cells in rows:
             if len(cells) != len(self._names):
@@ -137,24 +116,3 @@ def _number(cell: str) -> float | None:
         return float(cell)
     except ValueError:
         return None
-
-
-def _rank(name: str) -> tuple[int, bool, int]:
-    words = _words(name)
-    split = 0 if _says(_HELD_OUT, words) else 2 if _says(_TRAINING, words) else 1
-    return _kind(words), _says(_SPREAD, words), split
-
-
-def _kind(words: Sequence[str]) -> int:
-    # "reward_loss" is a loss, whatever else it says.
-    loss, score = _says(_KINDS[1], words), _says(_KINDS[0], words)
-    return 1 if loss else 0 if score else len(_KINDS)
-
-
-def _says(pattern: re.Pattern[str], words: Sequence[str]) -> bool:
-    return any(pattern.fullmatch(word) for word in words)
-
-
-def _words(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return re.findall(r"[a-z]+\d?", spaced.lower())

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exptools.metrics import default_metric
 from exptools.rundir import STEP, State
 from exptools.viewing.configs import (
     MISSING,
@@ -20,7 +21,6 @@ from exptools.viewing.configs import (
 from exptools.viewing.curves import aggregate
 from exptools.viewing.figures import Line
 from exptools.viewing.index import Index
-from exptools.viewing.metrics import default_metric
 from exptools.viewing.runs import Fault, Run, natural_key
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not

@@ -1,6 +1,6 @@
 import pytest
 
-from exptools.viewing.metrics import default_metric
+from exptools.metrics import default_metric
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from exptools.viewing.metrics import default_metric
         (["time/total", "gpu", "entropy"], "entropy"),
         (["reward_loss", "success_rate"], "success_rate"),
         (["replaced", "loss"], "loss"),
+        (["train/loss", "valLoss", "lr"], "valLoss"),
+        (["reward_model/loss", "success_rate"], "success_rate"),
         ([], None),
     ],
 )  # fmt: skip

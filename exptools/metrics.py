@@ -1,4 +1,7 @@
-"""Which metric to show first: the one that tells how good a run is."""
+"""Which metric to show first, in a terminal or an app: the one that tells how good a run is.
+
+This module imports the standard library only.
+"""
 
 from __future__ import annotations
 
