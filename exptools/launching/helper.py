@@ -20,7 +20,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from exptools.launching.process import Exit, descendants, kill_processes, reap, signal_group
+from exptools.launching.process import (
+    Exit,
+    descendants,
+    exec_fresh,
+    kill_processes,
+    reap,
+    signal_group,
+)
 from exptools.launching.threads import ThreadPools
 from exptools.launching.warm import Ended, Fork, Forked, Hello, Ready
 from exptools.launching.worker import (
@@ -42,22 +49,23 @@ def main(descriptor: int) -> None:
     hello: Hello = connection.recv()
     end_with(hello.parent)  # an import may take long, and nobody waits for it any more
     sys.argv[:] = hello.argv
-    task, problem = _prepared(hello.task)
+    task, problem = _prepared(hello.task) if hello.preload else (None, None)
     connection.send(Ready(problem))
-    if task is None or problem is not None:
+    if problem is not None:
         return
     outlive_parent()  # to end its jobs and say so
     # What a job leaves behind in a session of its own becomes our child, and ends with us.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     gc.freeze()  # the collector would touch, and so copy, every page that the forks share
-    _Helper(connection, task).serve()
+    _Helper(connection, hello, task).serve()
 
 
 class _Helper:
-    def __init__(self, connection: Connection, task: Task) -> None:
+    def __init__(self, connection: Connection, hello: Hello, task: Task | None) -> None:
         self._connection = connection
-        self._task = task
-        self._pools = ThreadPools()
+        self._hello = hello
+        self._task = task  # None: each job imports it in an interpreter of its own
+        self._pools = ThreadPools() if task is not None else None
         self._jobs: dict[int, Fork] = {}  # by pid
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
@@ -107,6 +115,8 @@ class _Helper:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)
+            if self._task is None or self._pools is None:
+                exec_fresh(self._hello.task, self._hello.argv, order)
             os.environ.clear()
             os.environ.update(order.environment)
             prepare_process(order.cpus)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn, Protocol
 
 from exptools.launching.worker import Order, Task, end_with, prepare_process, run_and_leave
 from exptools.rundir import OUTPUT_LOG
@@ -81,10 +81,7 @@ class FreshProcess:
     """See `JobProcess`."""
 
     def __init__(self, task: bytes, order: Order) -> None:
-        with tempfile.TemporaryFile() as stdin, open_log(order) as log:
-            pickle.dump((os.getpid(), tuple(sys.argv), order), stdin)
-            stdin.write(task)
-            stdin.seek(0)
+        with _stdin(os.getpid(), task, tuple(sys.argv), order) as stdin, open_log(order) as log:
             self._popen = subprocess.Popen(
                 interpreter("exptools.launching.process"),
                 stdin=stdin,
@@ -108,6 +105,23 @@ class FreshProcess:
         exit_ = reap(self.pid)
         self._popen.returncode = exit_.code or 0  # so that Popen does not wait for it, too
         return exit_
+
+
+def exec_fresh(task: bytes, argv: tuple[str, ...], order: Order) -> NoReturn:
+    """Turn this process, forked for it, into a job's fresh interpreter."""
+    with _stdin(os.getppid(), task, argv, order) as stdin:
+        os.dup2(stdin.fileno(), 0)
+        command = interpreter("exptools.launching.process")
+        os.execve(command[0], command, order.environment)
+
+
+def _stdin(parent: int, task: bytes, argv: tuple[str, ...], order: Order) -> IO[bytes]:
+    """What `main` reads. A file without a name, so that nobody need wait until it is read."""
+    stdin = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    pickle.dump((parent, argv, order), stdin)
+    stdin.write(task)
+    stdin.seek(0)
+    return stdin
 
 
 def main() -> None:

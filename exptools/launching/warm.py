@@ -1,4 +1,4 @@
-"""Start jobs by forking them from a helper process that has imported the task already."""
+"""Start jobs through a helper process: as its forks, or as fresh interpreters that it watches."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Hello:
 
     parent: int  # pid
     task: bytes  # a cloudpickled Task
+    preload: bool  # whether to import the task now and fork the jobs
     argv: tuple[str, ...]
 
 
@@ -77,10 +78,12 @@ class Ended:
 Answer: TypeAlias = Forked | Ended
 
 
-class WarmStarter:
-    """Starts each job as a fork of one helper: a process a job at the price of a fork.
+class HelperStarter:
+    """Starts each job as a child of one helper, which outlives us to end all of them.
 
-    The helper's environment is that of a job, for libraries that read it when they are loaded.
+    With ``preload`` the helper imports the task once and the jobs are its forks: a process a job
+    at the price of a fork. Its environment is that of a job, for libraries that read it when they
+    are loaded. Without, each job is a fresh interpreter.
     Should it die, its jobs die with it, and the next ones start in fresh interpreters.
 
     Raises:
@@ -88,7 +91,7 @@ class WarmStarter:
             threads running, or failed.
     """
 
-    def __init__(self, task: bytes, environment: Mapping[str, str]) -> None:
+    def __init__(self, task: bytes, environment: Mapping[str, str], preload: bool = True) -> None:
         if sys.platform != "linux":
             raise CannotWarm(f"{sys.platform} has no fork that is safe for its libraries")
         self._fresh = FreshStarter(task)
@@ -107,7 +110,7 @@ class WarmStarter:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self._greet(task)
+        self._greet(Hello(os.getpid(), task, preload, tuple(sys.argv)))
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -128,7 +131,7 @@ class WarmStarter:
             return self._fresh.start(order)
         if forked.error is not None:
             raise forked.error
-        return WarmProcess(forked.pid, answers)
+        return HelperProcess(forked.pid, answers)
 
     def close(self) -> None:
         """See `Starter`."""
@@ -140,9 +143,9 @@ class WarmStarter:
         self._connection.close()
         self._said.close()
 
-    def _greet(self, task: bytes) -> None:
+    def _greet(self, hello: Hello) -> None:
         try:
-            self._connection.send(Hello(os.getpid(), task, tuple(sys.argv)))
+            self._connection.send(hello)
             answer: Ready = self._connection.recv()
         except (EOFError, OSError):
             answer = Ready(f"importing the task ended the process: {self._last_words()}")
@@ -176,7 +179,7 @@ class WarmStarter:
                 answers.put(Ended(key, Exit(None, "SIGKILL")))
 
 
-class WarmProcess:
+class HelperProcess:
     """See `process.JobProcess`."""
 
     def __init__(self, pid: int, answers: SimpleQueue[Answer]) -> None:

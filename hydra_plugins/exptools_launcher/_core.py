@@ -30,7 +30,7 @@ from exptools.launching.slots import (
     make_slots,
 )
 from exptools.launching.topology import read_machine
-from exptools.launching.warm import CannotWarm, WarmStarter
+from exptools.launching.warm import CannotWarm, HelperStarter
 
 from ._compose import Place, compose, remember_composition
 from ._options import LaunchError, checked, lock, made, move_sweep, own_threads
@@ -178,12 +178,16 @@ class Sweep:
 
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
+        environment = job_environment(slot, self._sweep_dir)
         if self._options.get("start") != "fresh":
             try:
-                return WarmStarter(task, job_environment(slot, self._sweep_dir))
+                return HelperStarter(task, environment)
             except CannotWarm as reason:
                 self._note(f"each job starts in a fresh interpreter, for {reason}")
-        return FreshStarter(task)
+        try:
+            return HelperStarter(task, environment, preload=False)
+        except CannotWarm:  # no fork on this system: nobody watches over the jobs
+            return FreshStarter(task)
 
 
 def _label(job: Job) -> str:
