@@ -15,11 +15,11 @@ DASH = [
     "pyyaml>=6.0",
 ]
 EXAMPLES = ["scikit-learn>=1.4"]
-BENCH = ["hydra-joblib-launcher>=1.2"]
+BENCH = ["hydra-joblib-launcher>=1.2", "hydra-submitit-launcher>=1.2"]
 TEST = [
     *DASH,
     *EXAMPLES,
-    *BENCH,
+    "hydra-joblib-launcher>=1.2",
     "build>=1.2",
     "hydra-optuna-sweeper>=1.3",
     "mypy>=1.14",
