@@ -60,13 +60,18 @@ class HydraTask:
                 return self.task_function(config)
 
             config: DictConfig = pickle.loads(argument)
-            job_return = run_job(
-                hydra_context=self.context,
-                task_function=task_function,
-                config=config,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-            )
+            try:
+                job_return = run_job(
+                    hydra_context=self.context,
+                    task_function=task_function,
+                    config=config,
+                    job_dir_key="hydra.sweep.dir",
+                    job_subdir_key="hydra.sweep.subdir",
+                )
+            except BaseException as escaped:
+                # Hydra 1.4 hangs its whole JobReturn on what escapes; pickled, that takes a minute.
+                escaped.__dict__.pop("_hydra_job_return_handoff", None)
+                raise
         _close_logger()
         error = value = None
         if job_return.status is JobStatus.FAILED:
