@@ -29,12 +29,15 @@ STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
 OUTPUT_LOG = "output.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
+ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 PROGRESS_CSV = "progress.csv"
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
 # In the environment of a job: the run directory whose status.json the scheduler writes.
 STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
+# In the environment of a process that logs: its run directory, for the processes that it starts.
+RUN_DIR = "EXPTOOLS_RUN_DIR"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in
