@@ -176,7 +176,7 @@ def _misshapen(what: str, shape: tuple[int, ...]) -> ValueError:
 def _in_bytes(what: str, array: Array) -> Array:
     """The values as integers from 0 to 255."""
     if array.dtype.kind == "b":
-        return array * np.uint8(255)
+        return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype.kind == "f":
         return _floats_in_bytes(what, array)
     low, high = array.min(), array.max()
@@ -197,8 +197,8 @@ def _floats_in_bytes(what: str, array: Array) -> Array:
             "if they go from 0 to 255, give integers",
             stacklevel=5,
         )
-    whole = np.clip(np.nan_to_num(array, nan=0), 0, 1) * 255
-    return np.rint(whole).astype(np.uint8)
+    whole: Array = np.rint(np.clip(np.nan_to_num(array, nan=0), 0, 1) * 255)
+    return whole.astype(np.uint8)
 
 
 def _grid(batch: Array) -> Array:

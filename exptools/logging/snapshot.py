@@ -31,7 +31,7 @@ from exptools.logging.snapshot_file import (
     holds_tensors,
     read,
     sync_directory,
-    write_aside,
+    write,
 )
 
 Mode: TypeAlias = Literal["all", "last", "gap", "last+gap", "none"]
@@ -162,14 +162,19 @@ class Snapshots:
             for leftover in directory.glob(f"*{_ASIDE}"):  # of a process that was killed
                 leftover.unlink()
         asides = [directory / f".{name}{_ASIDE}" for name in names]
-        write_aside(asides[0], content, with_torch)
-        for other in asides[1:]:
-            duplicate(asides[0], other)
-        with naming(directory):
-            self._set_aside_others(itr)
-            # The last one first: after a kill in between, it still is the newest.
-            for aside, name in reversed(list(zip(asides, names, strict=True))):
-                aside.replace(directory / name)
+        try:
+            write(asides[0], content, with_torch)
+            for other in asides[1:]:
+                duplicate(asides[0], other)
+            with naming(directory):
+                self._set_aside_others(itr)
+                # The last one first: after a kill in between, it still is the newest.
+                for aside, name in reversed(list(zip(asides, names, strict=True))):
+                    aside.replace(directory / name)
+        except BaseException:
+            for aside in asides:
+                aside.unlink(missing_ok=True)
+            raise
         sync_directory(directory)
         self._has_saved = True
         self._delete_old()
@@ -215,8 +220,8 @@ class Snapshots:
         for path in paths:
             try:
                 snapshot = _opened(path, map_location)
-            except Damaged as damage:
-                damages.append(damage)
+            except Damaged as error:
+                damages.append(error)
                 continue
             for damage in damages:
                 warnings.warn(f"{damage}; {path.name} is loaded in its place", stacklevel=3)

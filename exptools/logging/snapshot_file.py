@@ -30,40 +30,32 @@ class Damaged(SnapshotError):
     """A snapshot file that is not whole."""
 
 
-def write_aside(path: Path, content: object, with_torch: bool) -> None:
-    """Write a snapshot until the disk has it; what was begun is removed if that fails.
+def write(path: Path, content: object, with_torch: bool) -> None:
+    """Write a snapshot; when this returns, the disk has it. What fails may leave a part.
 
     Raises:
         SnapshotError: the content cannot be pickled.
         LoggingError: the disk is full, or the file cannot be made.
     """
-    try:
-        with naming(path), open(path, "wb") as file:
-            _dump(content, _Target(file), with_torch)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    with naming(path), open(path, "wb") as file:
+        _dump(content, _Target(file), with_torch)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def duplicate(path: Path, other: Path) -> None:
-    """Give a file, which is not written again, a second name; a copy where that cannot be.
+    """Give a file that is not written again a second name, or a copy where there are no links.
 
     Raises:
         LoggingError: the disk is full.
     """
     try:
         os.link(path, other)
-    except OSError:  # a file system without links
-        try:
-            with naming(other), open(path, "rb") as source, open(other, "wb") as target:
-                shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
-        except BaseException:
-            other.unlink(missing_ok=True)
-            raise
+    except OSError:
+        with naming(other), open(path, "rb") as source, open(other, "wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
 
 
 def sync_directory(directory: Path) -> None:
