@@ -103,8 +103,9 @@ def _hashed(path: Path, copy: Path | None) -> tuple[str, int]:
     """SHA-256 and size of a file, which is copied at the same time, so that they are the copy's."""
     digest, size = hashlib.sha256(), 0
     with ExitStack() as files:
+        with naming(path):
+            source = files.enter_context(open(path, "rb"))
         files.enter_context(naming(copy or path))
-        source = files.enter_context(open(path, "rb"))
         target = files.enter_context(open(copy, "wb")) if copy else None
         while chunk := source.read(_CHUNK):
             digest.update(chunk)

@@ -125,9 +125,9 @@ def _in_order(what: str, value: object, layout: str | None, many: str) -> Array:
     if len(letters) != array.ndim:
         raise ValueError(f"{what} has the shape {array.shape}, whose axes are not {letters!r}")
     missing = "".join(axis for axis in axes if axis not in letters)
-    array = array.reshape(array.shape + (1,) * len(missing))
-    ordered = array.transpose([(letters + missing).index(axis) for axis in axes])
-    if ordered.shape[3] not in CHANNELS:
+    full: Array = array.reshape(array.shape + (1,) * len(missing))
+    ordered: Array = full.transpose([(letters + missing).index(axis) for axis in axes])
+    if ordered.shape[-1] not in CHANNELS:
         raise _misshapen(what, array.shape)
     return ordered
 
@@ -205,7 +205,8 @@ def _grid(batch: Array) -> Array:
     """The images of a batch in rows, as nearly square as their number allows."""
     count, height, width, channels = batch.shape
     if count == 1:
-        return batch[0]
+        only: Array = batch[0]
+        return only
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     tall, wide = height + GAP, width + GAP
