@@ -27,7 +27,7 @@ from exptools.logging.append_file import naming
 from exptools.logging.snapshot_file import (
     Damaged,
     SnapshotError,
-    duplicate,
+    copy,
     holds_tensors,
     read,
     sync_directory,
@@ -165,7 +165,7 @@ class Snapshots:
         try:
             write(asides[0], content, with_torch)
             for other in asides[1:]:
-                duplicate(asides[0], other)
+                copy(asides[0], other)
             with naming(directory):
                 self._set_aside_others(itr)
                 # The last one first: after a kill in between, it still is the newest.

@@ -43,19 +43,16 @@ def write(path: Path, content: object, with_torch: bool) -> None:
         os.fsync(file.fileno())
 
 
-def duplicate(path: Path, other: Path) -> None:
-    """Give a file that is not written again a second name, or a copy where there are no links.
+def copy(path: Path, other: Path) -> None:
+    """Copy a snapshot; a second name for one file would share its damages.
 
     Raises:
         LoggingError: the disk is full.
     """
-    try:
-        os.link(path, other)
-    except OSError:
-        with naming(other), open(path, "rb") as source, open(other, "wb") as target:
-            shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
+    with naming(other), open(path, "rb") as source, open(other, "wb") as target:
+        shutil.copyfileobj(source, target, _CHUNK)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def sync_directory(directory: Path) -> None:

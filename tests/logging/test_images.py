@@ -202,9 +202,7 @@ def test_tensorboard_plays_a_gif_among_the_images():
     assert from_bytes(value.image.encoded_image_string) == "image/gif"
 
 
-@pytest.mark.parametrize(
-    ("fps", "total"), [(30, 200), (24, 250), (60, 120), (0.5, 12e3)]
-)
+@pytest.mark.parametrize(("fps", "total"), [(30, 200), (24, 250), (60, 120), (0.5, 12e3)])
 def test_a_gif_plays_at_its_speed_on_average_and_never_too_fast_for_browsers(fps, total):
     _, durations, _ = frames_of(encode_gif("x", VIDEO, fps))
     assert sum(durations) == total
