@@ -95,7 +95,7 @@ def _gather(code: Path) -> tuple[dict[str, object], bytes]:
             "dirty": bool(patch),
             "patch_cut": len(patch or b"") > MAX_PATCH,
         }
-    facts = {
+    facts: dict[str, object] = {
         "version": 1,
         "git": git,
         "command": list(command_line()),

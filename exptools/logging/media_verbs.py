@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from exptools.logging.append_file import LoggingError
+from exptools.logging.current_run import CurrentRun
+from exptools.logging.ranks import inherited_directory
 from exptools.logging.rows import as_step
+from exptools.logging.snapshot import Mode, Snapshots
+from exptools.rundir import SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
-    import threading
-
     from exptools.logging.media import Medium
-    from exptools.logging.open_run import OpenRun
-    from exptools.logging.throttle import Throttles
 
 
 class Snapshot(NamedTuple):
@@ -25,18 +26,8 @@ class Snapshot(NamedTuple):
     itr: int | None  # None where a file of the original's save_itr_params does not say it
 
 
-class MediaVerbs:
+class MediaVerbs(CurrentRun):
     """What a logger does besides scalars; :class:`Logger` has the rest."""
-
-    _lock: threading.RLock
-    _throttles: Throttles
-
-    if TYPE_CHECKING:  # what Logger has
-
-        def _open_run(self) -> OpenRun | None: ...
-        def _named(self, run: OpenRun, tag: str) -> str: ...
-        def _complain(self, error: LoggingError) -> None: ...
-        def _directory_to_read(self) -> Path | None: ...
 
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.
@@ -163,13 +154,15 @@ class MediaVerbs:
         at = None if step is None else as_step(step)
         with self._lock:
             run = self._open_run()
-            if run is not None and self._throttles.keeps(name := self._named(run, tag)):
-                try:
-                    run.add_file(lambda *where: store_file(run.directory, name, path, *where, link), at)
-                except LoggingError as error:
-                    self._complain(error)
+            if run is None or not self._throttles.keeps(name := self._named(run, tag)):
+                return
+            at = run.begun(at)
+        try:  # outside of the lock: a large file takes its time
+            store_file(run.directory, name, path, at, time.time(), link)
+        except LoggingError as error:
+            self._complain(error)
 
-    def set_snapshot_mode(self, mode: str, gap: int = 1, keep: int | None = None) -> None:
+    def set_snapshot_mode(self, mode: Mode, gap: int = 1, keep: int | None = None) -> None:
         """Choose for this run which snapshots are kept; see :class:`LogOptions`.
 
         Raises:
@@ -178,7 +171,7 @@ class MediaVerbs:
         with self._lock:
             run = self._open_run()
             if run is not None:
-                run.set_snapshots(mode, gap, keep)
+                run.snapshots = Snapshots(run.directory / SNAPSHOTS_DIR, mode, gap, keep)
 
     def save_snapshot(self, state: Any | Callable[[], Any], itr: SupportsIndex) -> Path | None:
         """Save what is needed to go on from here, as the run's snapshot mode says.
@@ -205,7 +198,9 @@ class MediaVerbs:
                 self._complain(error)
                 return None
 
-    def load_snapshot(self, itr: SupportsIndex | None = None, map_location: Any = None) -> Snapshot | None:
+    def load_snapshot(
+        self, itr: SupportsIndex | None = None, map_location: Any = None
+    ) -> Snapshot | None:
         """Load the newest snapshot of the run's directory, or that of an iteration.
 
         When no row of this attempt has ended yet, the run goes on from there: rows that were
@@ -224,9 +219,13 @@ class MediaVerbs:
         with self._lock:
             run = self._open_run()
             if run is not None:
-                return run.load_snapshot(itr, map_location)
-            directory = self._directory_to_read()  # of a rank that does not log, but goes on, too
-            return None if directory is None else _loaded(directory, itr, map_location)
+                loaded = run.load_snapshot(itr, map_location)
+            else:  # perhaps a rank that does not log, but goes on, too
+                directory = self.directory or inherited_directory()
+                if directory is None:
+                    return None
+                loaded = Snapshots(directory / SNAPSHOTS_DIR).load(itr, map_location)
+        return None if loaded is None else Snapshot(loaded.state, loaded.itr)
 
     def _log_medium(
         self, tag: str, encode: Callable[[str], Medium], step: SupportsIndex | None

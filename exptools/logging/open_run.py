@@ -6,18 +6,23 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.append_file import LoggingError, naming
 from exptools.logging.console import Console
 from exptools.logging.csv_writer import CsvWriter
 from exptools.logging.history import cut_back, set_aside
+from exptools.logging.media_store import set_aside_media, write_medium
 from exptools.logging.ranks import is_silent
 from exptools.logging.row_lock import RowLock
 from exptools.logging.rows import Number, OpenRows, Row, as_step, check_tag
 from exptools.logging.run_lock import RunLock
+from exptools.logging.snapshot import Snapshot, Snapshots
 from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
-from exptools.rundir import PROGRESS_CSV, ROW_LOCK
+from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+
+if TYPE_CHECKING:
+    from exptools.logging.media import Medium
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +49,13 @@ class OpenRun:
         self.rows = OpenRows()
         self.tags: set[str] = set()
         self.is_member = member
+        self.snapshots = Snapshots(directory / SNAPSHOTS_DIR)
         self.console = Console(None)
         self._last: Row | None = None  # of the rows that have ended
         self._resumed: int | None = None  # the last step of an earlier attempt that counts
-        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # None before the first row
+        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
+            None  # None before the first row
+        )
         with naming(directory):
             directory.mkdir(parents=True, exist_ok=True)
         self._lock = None if member else RunLock(directory)
@@ -55,7 +63,7 @@ class OpenRun:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
                 self._turn.event_file = None
-                if not (directory / PROGRESS_CSV).exists():
+                if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
             self._release()
@@ -105,6 +113,58 @@ class OpenRun:
             self.console.show(self._last)
         if lost:
             raise _report(lost, [writer.path for writer in self._writers or ()])
+
+    @property
+    def step(self) -> int:
+        """The step that the current row has, or will have."""
+        return self.rows.count if self.rows.step is None else self.rows.step
+
+    def add_medium(self, tag: str, medium: Medium, step: int | None) -> None:
+        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        if self.is_member and is_silent():
+            return
+        at = self.begun(step)
+        wall_time = time.time()
+        write_medium(self.directory, tag, at, medium, wall_time)
+        if medium.summaries and self._writers is not None:
+            self._turn.take()
+            try:
+                self._writers[1].write_summary(medium.summaries, at, wall_time)
+            finally:
+                self._turn.give_back()
+
+    def begun(self, step: int | None) -> int:
+        """Open the files for something that belongs to a step; None is the current row's.
+
+        Raises:
+            LoggingError: a file cannot be made.
+        """
+        at = self.step if step is None else step
+        if self._writers is None:
+            self._turn.take()
+            try:
+                self._begin(at)
+            finally:
+                self._turn.give_back()
+        return at
+
+    def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
+        """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
+        row = self.rows.step
+        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
+
+    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> Snapshot | None:
+        """Load a snapshot; before the first row the run goes on from there."""
+        snapshot = self.snapshots.load(itr, map_location)
+        if snapshot is not None and self._writers is None:
+            step = snapshot.itr if snapshot.row is None else snapshot.row
+            if step is not None:
+                self.resume(step)
+        return snapshot
 
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
@@ -183,9 +243,11 @@ class OpenRun:
         """
         if self._resumed is None:
             moved, start = set_aside(table), min(first_step, 0)
+            set_aside_media(self.directory, after=None)
         else:
             start = min(self._resumed + 1, first_step)
             moved = cut_back(table, start - 1)
+            set_aside_media(self.directory, after=start - 1)
             _log.info("going on in %s from step %d", self.directory, start)
         if moved:
             _log.info("rows of the attempt before that are replaced: %s", moved)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
+
+from exptools.logging.snapshot import Mode
 
 ON_ERROR = ("raise", "warn")
-SNAPSHOT_MODES = ("all", "last", "gap", "last+gap", "none")
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class LogOptions:
 
     on_error: str = "raise"  # or "warn", once, when something cannot be written
     console: float | None = 5.0  # show a row every so many seconds; None: never
-    snapshot_mode: str = "last"  # which snapshots are kept: all, last, gap, last+gap or none
+    snapshot_mode: Mode = "last"  # which snapshots are kept: all, last, gap, last+gap or none
     snapshot_gap: int = 1  # in the modes with a gap: each so many-th
     snapshot_keep: int | None = None  # how many of those stay, the newest; None: all
 
     def __post_init__(self) -> None:
         _check("on_error", self.on_error, ON_ERROR)
-        _check("snapshot_mode", self.snapshot_mode, SNAPSHOT_MODES)
+        _check("snapshot_mode", self.snapshot_mode, get_args(Mode))
         for name in ("snapshot_gap", "snapshot_keep"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):

@@ -1,9 +1,12 @@
-"""Which process of a distributed training this is: all of them run the same code."""
+"""Which process of a run this is: workers and ranks run the same code as the one that logs."""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+
+from exptools.rundir import RUN_DIR, STATUS_WRITER
 
 
 def rank() -> int | None:
@@ -24,3 +27,9 @@ def rank() -> int | None:
 def is_silent() -> bool:
     """Whether this process leaves logging to rank 0."""
     return bool(rank())
+
+
+def inherited_directory() -> Path | None:
+    """The run directory of the process that started this one, None where that has none."""
+    text = os.environ.get(RUN_DIR) or os.environ.get(STATUS_WRITER)
+    return Path(text) if text and os.path.isdir(text) else None

@@ -54,6 +54,7 @@ class Snapshot:
     itr: int | None  # None if a params.pkl of save_raw does not say it, by an entry "itr"
     state: Any
     path: Path
+    row: int | None = None  # the last row that had been begun when it was saved, if that is known
 
 
 class Snapshots:
@@ -87,8 +88,8 @@ class Snapshots:
         self._origin: Snapshot | None = None  # from which this attempt goes on
         self._has_saved = False
 
-    def save(self, state: object, itr: SupportsIndex) -> Path | None:
-        """Save a state with its step, if the mode keeps it.
+    def save(self, state: object, itr: SupportsIndex, row: int | None = None) -> Path | None:
+        """Save a state with its step, if the mode keeps it; and with the step of the last row.
 
         In the modes with a gap that is where a multiple of it is reached, or passed since the call
         before, for steps that do not go by one.
@@ -112,7 +113,7 @@ class Snapshots:
         names = self._names(at, in_gap=is_reached or is_passed)
         if not names:
             return None
-        content = {"itr": at, "state": _called(state)}
+        content = {"itr": at, "row": row, "state": _called(state)}
         return self._write(names, at, content, holds_tensors(content["state"]))
 
     def save_raw(self, params: object, itr: SupportsIndex) -> Path | None:
@@ -251,8 +252,8 @@ class Snapshots:
 
 def _opened(path: Path, map_location: Any) -> Snapshot:
     content = read(path, map_location)
-    if isinstance(content, dict) and content.keys() == {"itr", "state"}:
-        return Snapshot(content["itr"], content["state"], path)
+    if isinstance(content, dict) and content.keys() == {"itr", "row", "state"}:
+        return Snapshot(content["itr"], content["state"], path, content["row"])
     if match := _NAME.fullmatch(path.name):
         return Snapshot(int(match[1]), content, path)
     says = content.get("itr") if isinstance(content, Mapping) else None

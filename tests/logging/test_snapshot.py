@@ -61,7 +61,7 @@ def test_a_mode_keeps_what_it_says(directory, mode, expected):
     for name in expected:
         content = pickle.loads((directory / name).read_bytes())
         at = 9 if name == "params.pkl" else int(name[4:-4])
-        assert content == {"itr": at, "state": {"at": at}}
+        assert content == {"itr": at, "row": None, "state": {"at": at}}
 
 
 def test_a_gap_is_kept_where_steps_pass_it_without_hitting_it(directory):
@@ -436,4 +436,4 @@ def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode
 
 def test_cloudpickle_is_what_reads_a_function_of_a_script(directory):
     path = Snapshots(directory).save(give, 1)
-    assert cloudpickle.loads(path.read_bytes()) == {"itr": 1, "state": {"x": 1}}
+    assert cloudpickle.loads(path.read_bytes()) == {"itr": 1, "row": None, "state": {"x": 1}}
