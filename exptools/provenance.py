@@ -56,7 +56,8 @@ def record(run_dir: Path, code: Path) -> None:
         OSError: they cannot be written.
     """
     shared = os.environ.get(PROVENANCE)
-    if shared and Path(shared) != run_dir and _link(Path(shared), run_dir):
+    # A job may start runs of other code, which go elsewhere.
+    if shared and Path(shared) in run_dir.parents and _link(Path(shared), run_dir):
         return
     facts, patch = _gather(code)
     if patch:

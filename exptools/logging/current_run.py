@@ -20,6 +20,7 @@ from exptools.logging.rows import as_step
 from exptools.logging.run_lock import DirectoryInUse, is_held_here
 from exptools.logging.snapshot import Snapshots
 from exptools.logging.throttle import Throttles
+from exptools.provenance import record
 from exptools.rundir import RUN_DIR, SNAPSHOTS_DIR, STATUS_WRITER
 
 if TYPE_CHECKING:
@@ -198,7 +199,15 @@ class CurrentRun:
         if not self._run.is_member:
             self._run.console = Console(options.console)
             os.environ[RUN_DIR] = str(directory)
+            self._record_provenance(directory)
         self._close_at_exit()
+
+    def _record_provenance(self, directory: Path) -> None:
+        job = _current_hydra_run()
+        try:
+            record(directory, job.code if job else Path.cwd())
+        except OSError as error:
+            self._complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
     def _end_run(self) -> None:
         run, self._run = self._run, None

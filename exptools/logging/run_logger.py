@@ -154,10 +154,8 @@ class Logger(MediaVerbs):
             self._throttles.set(tag, every)
 
     def _numbers(self, run: OpenRun, scalars: Mapping[str, object]) -> dict[str, Number]:
-        numbers = {(t := self._named(run, tag)): as_number(t, v) for tag, v in scalars.items()}
-        if self._throttles.rules:
-            return {tag: value for tag, value in numbers.items() if self._throttles.keeps(tag)}
-        return numbers
+        named = [(self._named(run, tag), value) for tag, value in scalars.items()]
+        return {tag: as_number(tag, value) for tag, value in named if self._throttles.keeps(tag)}
 
     def _put(
         self,
