@@ -8,7 +8,7 @@ import shutil
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -98,7 +98,7 @@ def read(path: Path, map_location: Any = None) -> Any:
 def holds_tensors(state: object) -> bool:
     """Whether there is a tensor or a module of torch in the state, which need not be imported.
 
-    Looks into mappings, sequences, sets and the attributes of objects.
+    Looks into dicts, lists, tuples, sets and the attributes of objects.
     """
     torch = sys.modules.get("torch")
     if torch is None:
@@ -191,7 +191,7 @@ def _pickle_damage(file: IO[bytes]) -> tuple[str | None, bool]:
 
 
 def _inside(value: Any) -> Iterator[object]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from value
