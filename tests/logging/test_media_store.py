@@ -237,6 +237,30 @@ def test_a_linked_file_takes_no_space(run, model):
     assert os.path.samefile(run / record.path, model)
 
 
+def test_what_a_link_leads_to_is_what_is_linked(run, model):
+    link = model.with_name("best.pt")
+    link.symlink_to("model.pt")
+    record = store_file(run, "model", link, 1, 0.0, link=True)
+    assert os.path.samefile(run / record.path, model)
+    assert (record.path[-8:], record.source) == ("/best.pt", str(link))
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("5.png", "5.png"),
+        ("x" * 200 + ".ckpt", "x" * 60 + ".ckpt"),
+        (".env", "env"),
+        ("a\nb.tar.gz", "a_b.tar.gz"),
+        ("no ending", "no ending"),
+        ("a." + "b" * 200, "a." + "b" * 58),
+    ],
+)
+def test_a_file_keeps_its_name_as_far_as_it_goes(run, tmp_path, name, stored):
+    (tmp_path / name).write_bytes(b"")
+    assert store_file(run, "m", tmp_path / name, 1, 0.0).path.endswith("/" + stored)
+
+
 def test_a_file_of_another_file_system_is_linked_by_its_path(run, model, monkeypatch):
     def refuse(*paths):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
