@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import sys
-import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +47,8 @@ def copy(path: Path, other: Path) -> None:
     Raises:
         LoggingError: the disk is full.
     """
+    import shutil
+
     with naming(other), open(path, "rb") as source, open(other, "wb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
         target.flush()
@@ -167,6 +167,8 @@ def _load_torch(file: IO[bytes], map_location: Any) -> Any:
 
 def _zip_damage(file: IO[bytes]) -> tuple[str | None, bool]:
     """What is wrong with what torch saved, which torch itself does not look for."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(file) as archive:
             part = archive.testzip()
