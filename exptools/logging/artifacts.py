@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from exptools.logging.media_store import (
 )
 
 _CHUNK = 2**20  # bytes
+_WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
 
 
 def store_file(
@@ -60,7 +62,7 @@ def store_file(
         home = files / digest[:16]
         stored = _existing(home, digest)
         if stored is None:
-            stored = home / safe_name(path.name)
+            stored = home / _name(path.name)
             with naming(stored):
                 home.mkdir(exist_ok=True)
                 aside.replace(stored)
@@ -72,6 +74,12 @@ def store_file(
     record = MediaRecord(tag, step, "file", where, wall_time, digest, size, str(path), how)
     add_to_index(run_dir, record)
     return record
+
+
+def _name(name: str) -> str:
+    if match := _WITH_ENDING.fullmatch(name):
+        return safe_name(match[1]) + match[2]
+    return safe_name(name)
 
 
 def _check(tag: str, path: Path) -> None:
@@ -91,10 +99,10 @@ def _check(tag: str, path: Path) -> None:
 
 def _link(path: Path, aside: Path) -> Literal["hard", "symbolic"]:
     try:
-        os.link(path, aside)
+        os.link(path.resolve(), aside)  # not to a link, which may lead elsewhere from there
     except OSError:  # another file system, or one without
         with naming(aside):
-            aside.symlink_to(path)
+            aside.symlink_to(path.resolve())
         return "symbolic"
     return "hard"
 

@@ -25,7 +25,7 @@ FILES = "files"  # in media/, the directory of artifacts
 _UNSAFE = re.compile(r"[^\w .=+@,-]")
 # Names that files have: a directory of that name would be in their way.
 _OURS = re.compile(r"(-?\d+|index)(\.\d+)?\.\w+")
-_LONGEST = 60  # characters of a directory's name, at most 240 of the 255 bytes that it may have
+_LONGEST = 60  # characters of a name, at most 240 of the 255 bytes that it may have
 _DEEPEST = 8  # directories
 
 
@@ -111,8 +111,8 @@ def directory_of(tag: str) -> Path:
     Slashes make subdirectories. A tag of which a file system cannot have all, or that would leave
     the directory or hide in it, gets what it can have and a part of its hash.
     """
-    parts = [safe_name(part) for part in tag.split("/")[:_DEEPEST]]
-    if "/".join(parts) != tag or parts[0] == FILES:
+    parts = [_directory_name(part) for part in tag.split("/")[:_DEEPEST]]
+    if "/".join(parts) != tag or parts[0].casefold() == FILES:
         digest = hashlib.sha256(tag.encode(errors="replace")).hexdigest()
         parts[-1] += f"~{digest[:8]}"  # no tag that stays as it is has this character
     return Path(*parts)
@@ -140,8 +140,8 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
         file.seek(max(size - 1, 0))
         if file.read(1) not in (b"", b"\n"):
             line = b"\n" + line  # after half a line, which a crash of the machine can leave
-        if file.write(line) != len(line):
-            file.truncate(size)
+        if (written := file.write(line)) != len(line):
+            file.truncate(os.fstat(file.fileno()).st_size - written)
             raise LoggingError(None, "the disk is full", str(path))
 
 
@@ -181,7 +181,9 @@ def _numbered(directory: Path, step: int, extension: str) -> Iterator[Path]:
 
 def safe_name(part: str) -> str:
     """What a file system can have of a name: not hidden, no way out, not long."""
-    safe = _UNSAFE.sub("_", part)[:_LONGEST].strip(" .")
-    if _OURS.fullmatch(safe):
-        safe = safe.replace(".", "_")
-    return safe or "_"
+    return _UNSAFE.sub("_", part)[:_LONGEST].strip(" .") or "_"
+
+
+def _directory_name(part: str) -> str:
+    safe = safe_name(part)
+    return safe.replace(".", "_") if _OURS.fullmatch(safe) else safe

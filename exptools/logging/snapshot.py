@@ -18,7 +18,7 @@ import sys
 import types
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
@@ -78,10 +78,10 @@ class Snapshots:
         self, directory: Path, mode: Mode = "last", gap: int = 1, keep: int | None = None
     ) -> None:
         if mode not in get_args(Mode):
-            raise ValueError(f"there is no snapshot mode {mode!r}; {_choice(mode)}")
+            raise ValueError(f"there is no snapshot mode {mode!r}: {_choice(mode)}")
         for name, value in (("gap", gap), ("keep", keep)):
-            if value is not None and value < 1:
-                raise ValueError(f"the snapshots' {name} should be 1 or more, not {value}")
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"the snapshots' {name} should be 1 or more, not {value!r}")
         self._directory = directory
         self._mode, self._gap, self._keep = mode, gap, keep
         self._seen: int | None = None  # the step of the last call, or of what was loaded
@@ -149,12 +149,17 @@ class Snapshots:
         else:
             snapshot = self._load_step(operator.index(itr), map_location)
         if snapshot is not None and not self._has_saved:
-            self._seen, self._origin = snapshot.itr, snapshot
+            self._seen = snapshot.itr
+            self._origin = replace(snapshot, state=None)  # which may be large
         return snapshot
 
     def _names(self, itr: int, in_gap: bool) -> list[str]:
-        is_own = self._mode == "all" or (in_gap and "gap" in self._mode)
-        return [f"itr_{itr}.pkl"] * is_own + [_LAST] * ("last" in self._mode)
+        names = []
+        if self._mode == "all" or (in_gap and "gap" in self._mode):
+            names.append(f"itr_{itr}.pkl")
+        if "last" in self._mode:
+            names.append(_LAST)
+        return names
 
     def _write(self, names: list[str], itr: int, content: object, with_torch: bool) -> Path:
         directory = self._directory
@@ -216,7 +221,9 @@ class Snapshots:
 
     def _load_newest(self, map_location: Any) -> Snapshot | None:
         steps, last = self._steps(), self._directory / _LAST
-        paths = [last] * last.exists() + [steps[step] for step in sorted(steps, reverse=True)]
+        paths = [steps[step] for step in sorted(steps, reverse=True)]
+        if last.exists():
+            paths.insert(0, last)
         damages: list[Damaged] = []
         for path in paths:
             try:
@@ -282,5 +289,5 @@ def _moved(path: Path, attempt: int) -> Path:
 def _choice(mode: object) -> str:
     modes = get_args(Mode)
     close = difflib.get_close_matches(str(mode), modes, n=1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    return f"{meant}It is one of {', '.join(modes)}"
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    return f"it is one of {', '.join(modes)}{meant}"

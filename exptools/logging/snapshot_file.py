@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import sys
-import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -49,6 +47,8 @@ def copy(path: Path, other: Path) -> None:
     Raises:
         LoggingError: the disk is full.
     """
+    import shutil
+
     with naming(other), open(path, "rb") as source, open(other, "wb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
         target.flush()
@@ -98,7 +98,7 @@ def read(path: Path, map_location: Any = None) -> Any:
 def holds_tensors(state: object) -> bool:
     """Whether there is a tensor or a module of torch in the state, which need not be imported.
 
-    Looks into mappings, sequences, sets and the attributes of objects.
+    Looks into dicts, lists, tuples, sets and the attributes of objects.
     """
     torch = sys.modules.get("torch")
     if torch is None:
@@ -167,6 +167,8 @@ def _load_torch(file: IO[bytes], map_location: Any) -> Any:
 
 def _zip_damage(file: IO[bytes]) -> tuple[str | None, bool]:
     """What is wrong with what torch saved, which torch itself does not look for."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(file) as archive:
             part = archive.testzip()
@@ -191,7 +193,7 @@ def _pickle_damage(file: IO[bytes]) -> tuple[str | None, bool]:
 
 
 def _inside(value: Any) -> Iterator[object]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from value

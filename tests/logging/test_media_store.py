@@ -94,7 +94,7 @@ def test_any_tag_has_files_of_its_own_that_stay_in_media(tmp_path):
         assert path.read_bytes() == record.tag.encode(errors="replace")
         assert path.resolve().is_relative_to(run / "media")
         assert not any(part.startswith(".") for part in path.relative_to(run).parts)
-    assert len({record.path for record in records}) == len(AWKWARD)
+    assert len({(run / record.path).parent for record in records}) == len(AWKWARD)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -235,6 +235,30 @@ def test_a_linked_file_takes_no_space(run, model):
     record = store_file(run, "model", model, 1, 0.0, link=True)
     assert record.link == "hard"
     assert os.path.samefile(run / record.path, model)
+
+
+def test_what_a_link_leads_to_is_what_is_linked(run, model):
+    link = model.with_name("best.pt")
+    link.symlink_to("model.pt")
+    record = store_file(run, "model", link, 1, 0.0, link=True)
+    assert os.path.samefile(run / record.path, model)
+    assert (record.path[-8:], record.source) == ("/best.pt", str(link))
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("5.png", "5.png"),
+        ("x" * 200 + ".ckpt", "x" * 60 + ".ckpt"),
+        (".env", "env"),
+        ("a\nb.tar.gz", "a_b.tar.gz"),
+        ("no ending", "no ending"),
+        ("a." + "b" * 200, "a." + "b" * 58),
+    ],
+)
+def test_a_file_keeps_its_name_as_far_as_it_goes(run, tmp_path, name, stored):
+    (tmp_path / name).write_bytes(b"")
+    assert store_file(run, "m", tmp_path / name, 1, 0.0).path.endswith("/" + stored)
 
 
 def test_a_file_of_another_file_system_is_linked_by_its_path(run, model, monkeypatch):

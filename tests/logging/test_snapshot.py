@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from exptools.logging.append_file import LoggingError
 from exptools.logging.snapshot import Snapshots
@@ -173,6 +175,7 @@ def test_a_state_dict_is_loaded_by_torch_without_trusting_the_file(directory):
         (torch.optim.SGD([torch.ones(1)], lr=1), True),
         ({"a": [1, "b", None, np.ones(2)]}, False),
         (Agent(torch), False),
+        (OmegaConf.create({"a": {"b": "???"}}), False),
     ],
 )
 def test_tensors_are_found_wherever_they_are(state, expected):
@@ -359,6 +362,21 @@ def test_an_attempt_that_goes_back_makes_a_new_line(directory):
     assert Snapshots(directory).load().state == "second"
 
 
+def test_the_last_one_is_the_newest_whenever_the_process_ends(directory, monkeypatch):
+    snapshots = Snapshots(directory, "last+gap")
+    snapshots.save(1, 1)
+    put = Path.replace
+
+    def put_one(self, target):
+        put(self, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", put_one)
+    with pytest.raises(KeyboardInterrupt):
+        snapshots.save(2, 2)
+    assert Snapshots(directory).load().itr == 2
+
+
 def test_damage_to_the_last_one_is_none_to_its_namesake(directory):
     Snapshots(directory, "last+gap").save([1], 1)
     truncate(directory / "params.pkl")
@@ -371,16 +389,24 @@ def test_damage_to_the_last_one_is_none_to_its_namesake(directory):
     [
         (
             {"mode": "lats"},
-            "there is no snapshot mode 'lats'; did you mean 'last'. It is one of all,",
+            "there is no snapshot mode 'lats': it is one of all, .*; did you mean 'last'.",
         ),
-        ({"mode": 3}, "there is no snapshot mode 3; It is one of"),
+        ({"mode": 3}, "there is no snapshot mode 3: it is one of"),
         ({"gap": 0}, "the snapshots' gap should be 1 or more, not 0"),
+        ({"gap": "10"}, "the snapshots' gap should be 1 or more, not '10'"),
         ({"keep": -1}, "the snapshots' keep should be 1 or more, not -1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(directory, options, message):
     with pytest.raises(ValueError, match=message):
         Snapshots(directory, **options)
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next_save(directory):
+    directory.mkdir()
+    (directory / ".itr_5.pkl.aside").write_bytes(b"half")
+    Snapshots(directory).save(1, 1)
+    assert names(directory) == ["params.pkl"]
 
 
 KILLED = """
@@ -422,6 +448,8 @@ def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode
             child = int(process.stdout.readline())
             before = random.Random(round_).randrange(1, 6)
             last = [process.stdout.readline() for _ in range(before)][-1]
+            while not list(directory.glob(".*")):
+                pass  # until it is in the midst of saving
             os.kill(child, signal.SIGKILL)
             while (line := process.stdout.readline()) != "ended\n":
                 last = line
@@ -429,8 +457,6 @@ def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode
             snapshot = Snapshots(directory, mode).load()
             assert snapshot.itr in (saved, saved + 1)
             assert (snapshot.state == snapshot.itr).all()
-            Snapshots(directory, "last").save(1, 1)
-            assert not list(directory.glob(".*"))
         process.stdin.close()
 
 
