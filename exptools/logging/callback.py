@@ -149,7 +149,7 @@ class ExptoolsCallback(Callback):
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
         try:
-            logger.close()
+            logger.close(succeeded=state is State.COMPLETED)
         except LoggingError as lost_row:
             state, error = _outcome(lost_row)
             raise

@@ -17,7 +17,7 @@ from exptools.logging.ranks import is_silent
 from exptools.logging.row_lock import RowLock
 from exptools.logging.rows import Number, OpenRows, Row, as_step, check_tag
 from exptools.logging.run_lock import RunLock
-from exptools.logging.snapshot import Snapshot, Snapshots
+from exptools.logging.snapshot import Snapshots, StoredSnapshot
 from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
 from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
@@ -39,18 +39,20 @@ class OpenRun:
     Args:
         directory: the run directory, made where it is missing.
         member: whether another process holds it.
+        attempt: names the attempt, where several processes hold the directory in turn during one.
 
     Raises:
         LoggingError: a file cannot be made, or another process logs in the directory.
     """
 
-    def __init__(self, directory: Path, *, member: bool = False) -> None:
+    def __init__(self, directory: Path, *, member: bool = False, attempt: str = "") -> None:
         self.directory = directory
         self.rows = OpenRows()
         self.tags: set[str] = set()
         self.is_member = member
         self.snapshots = Snapshots(directory / SNAPSHOTS_DIR)
         self.console = Console(None)
+        self.has_hparams = False
         self._last: Row | None = None  # of the rows that have ended
         self._resumed: int | None = None  # the last step of an earlier attempt that counts
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
@@ -62,7 +64,7 @@ class OpenRun:
         try:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
-                self._turn.event_file = None
+                self._turn.begin(attempt)
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
@@ -157,7 +159,7 @@ class OpenRun:
         row = self.rows.step
         return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
 
-    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> Snapshot | None:
+    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
         snapshot = self.snapshots.load(itr, map_location)
         if snapshot is not None and self._writers is None:
@@ -183,7 +185,7 @@ class OpenRun:
         self.rows = OpenRows(self.rows.count)
         self.console = Console(None)
 
-    def close(self) -> None:
+    def close(self, *, succeeded: bool = True) -> None:
         """Write what is open, and let others log here.
 
         Raises:
@@ -191,6 +193,10 @@ class OpenRun:
         """
         try:
             self.end_row()
+            if self.has_hparams and self._writers is not None:
+                from exptools.logging.hparams import hparams_end
+
+                self._writers[1].write_summary([hparams_end(succeeded)], self.step, time.time())
         finally:
             self._release()
             if self._last is not None:  # lest anybody take an earlier one for it
