@@ -63,6 +63,8 @@ setup(
         "tblib>=3.0",
         "threadpoolctl>=3.5",
         "tensorboard>=2.14",
+        "google-crc32c>=1.5",
+        "orjson>=3.10",
     ],
     extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
     entry_points={
