@@ -180,7 +180,7 @@ def read_regular(path: Path, limit: int) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
+    with open(path, "rb", opener=open_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
         content = file.read(limit + 1)
@@ -189,8 +189,9 @@ def read_regular(path: Path, limit: int) -> bytes:
     return content
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
+def open_without_waiting(path: str, flags: int) -> int:
+    """An opener for ``open`` that does not wait for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def process_start(pid: int) -> str | None:

@@ -36,6 +36,7 @@ STEP_NAMES = (
     *("iteration", "Iteration", "Itr", "itr", "Diagnostics/Iteration", "training_iteration"),
     *("epoch", "Epoch"),
 )
+UNFINISHED = "the last line is not finished; left out"
 MAX_FAULTS = 20  # a file: more would only bury the first ones
 
 
@@ -145,12 +146,12 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
     whole, _, torn = content.rpartition(b"\n")
     if torn:
         line = whole.count(b"\n") + bool(whole) + 1
-        torn_fault = [Fault(path, line, "the last line is not finished; left out")]
+        torn_fault = [Fault(path, line, UNFINISHED)]
     else:
         torn_fault = []
     if not whole:
         return Progress(EMPTY.frame, tuple(torn_fault))
-    names, body, first_line = _split_header(whole + b"\n")
+    names, body, first_line = split_header(whole + b"\n")
     table = _read_rows(body, len(names), first_line, path)
     frame, cell_faults = _numbers(table, names, path)
     step_from = step_column(frame.columns)
@@ -161,7 +162,7 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
     return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
 
 
-def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
+def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
     """The names of the columns, the bytes of the rows, and the line on which these start."""
     end = first = content.index(b"\n") + 1
     while content.count(b'"', 0, end) % 2:  # a tag with a newline in it
@@ -170,7 +171,7 @@ def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
             return _cells(content[: first - 1]), content[first:], 2
     header = content[:end]
     text = header.decode(errors="replace").replace("\0", "�")
-    names = next(csv.reader(io.StringIO(text, newline="")), [])
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     return names, content[end:], header.count(b"\n") + 1
 
 
