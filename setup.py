@@ -10,6 +10,7 @@ DASH = [
     "dash>=4.1,<5",
     "dash-ag-grid>=35",
     "dash-mantine-components>=2.4",
+    "platformdirs>=4.0",
     "plotly>=6.1",
     "polars>=1.20",
     "pyyaml>=6.0",

@@ -173,7 +173,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
-def read_regular(path: Path, limit: int) -> bytes:
+def read_regular(path: Path | str, limit: int) -> bytes:
     """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
 
     Raises:
@@ -181,9 +181,13 @@ def read_regular(path: Path, limit: int) -> bytes:
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
     with open(path, "rb", opener=open_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
-        content = file.read(limit + 1)
+        # Asked for at once, all that may be read would be allocated.
+        content = file.read(min(found.st_size, limit) + 1)
+        if len(content) > found.st_size:  # it has grown
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content

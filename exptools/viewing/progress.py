@@ -106,7 +106,7 @@ def read_progress(run: Run) -> Progress:
     """
     if run.source is None:
         return EMPTY
-    path = run.source.files[0]
+    path = Path(run.source.files[0])
     try:
         return _read(run.source)
     except FileNotFoundError:
@@ -121,12 +121,12 @@ def _read(source: Source) -> Progress:
     if source.kind == "events":
         from exptools.viewing.events import read_events
 
-        return read_events(source.files)
+        return read_events([Path(file) for file in source.files])
     if source.kind == "sacred":
         from exptools.viewing.sacred_metrics import read_sacred_metrics
 
-        return read_sacred_metrics(source.files[0])
-    path = source.files[0]
+        return read_sacred_metrics(Path(source.files[0]))
+    path = Path(source.files[0])
     return parse_progress(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
 
 
@@ -160,6 +160,14 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
     elif step_from != STEP:
         frame = frame.insert_column(0, frame[step_from].alias(STEP))
     return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
+
+
+def number(cell: str) -> float | None:
+    """The number that a cell is; None for an empty one and for what is none."""
+    try:
+        return None if "_" in cell else float(cell)  # Python also reads 1_000
+    except ValueError:
+        return None
 
 
 def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:

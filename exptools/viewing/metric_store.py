@@ -6,8 +6,9 @@ What a run's columns are is remembered with the signatures of its files, in memo
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,13 @@ import numpy as np
 
 from exptools.rundir import STEP, WALL_TIME, open_without_waiting
 from exptools.viewing.bulk import Layout, Read, read_many, read_tail
-from exptools.viewing.columns import Columns, column_of, read_only
+from exptools.viewing.columns import Columns, column_of, is_absent, read_only
 from exptools.viewing.packs import Packs, Signatures, Table
 from exptools.viewing.progress import (
     SEPARATORS,
     UNFINISHED,
     Progress,
+    number,
     read_progress,
     split_header,
     step_column,
@@ -33,6 +35,7 @@ from exptools.viewing.texts import file_signature
 
 MEMORY = 2**30  # bytes of columns that are remembered; then all are forgotten
 WORTH_BYTES, WORTH_RUNS = 2**20, 32  # less than both is not worth a pack: it is read in no time
+TAIL = 2**14  # bytes in which the last row is looked for
 HEAD = 2**16  # bytes in which a header is looked for
 
 
@@ -55,7 +58,7 @@ class _Known:
     read: Read | None = None  # how far the file was read; None where it has to be read anew
 
 
-class Tables:
+class MetricStore:
     """Columns of runs. Safe to use from threads.
 
     Args:
@@ -85,6 +88,25 @@ class Tables:
         tags = dict.fromkeys(name for header in headers for name in header)
         no_metrics = {STEP, WALL_TIME, "", *(step_column(header) for header in headers)}
         return [tag for tag in tags if tag not in no_metrics]
+
+    def last(self, run: Run) -> Mapping[str, float]:
+        """See ``Index.last``."""
+        with self._lock:
+            item = _source(run)
+            if item is None:
+                return {}
+            if item.separator is None:
+                self._read_missing([run], [STEP])
+                table = self._known[item.directory].table
+                cells = {name: column[-1:] for name, column in table.columns.items()}
+                return {n: float(c[0]) for n, c in cells.items() if len(c) and not is_absent(c)[0]}
+            header = self._header(run)
+            row = _last_row(item.path, item.separator)
+        row = row if len(row) == len(header) else []
+        numbers = {name: number(cell) for name, cell in zip(header, row, strict=False)}
+        last = {name: value for name, value in numbers.items() if value is not None}
+        step = step_column(header)
+        return last | {STEP: last[step]} if step in last else last
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run's metrics when they were last read."""
@@ -207,7 +229,7 @@ def _source(run: Run) -> _Item | None:
         return None
     signatures = tuple(map(file_signature, run.source.files))
     separator = SEPARATORS.get(run.source.kind)
-    return _Item(run, str(run.directory), str(run.source.files[0]), separator, signatures)
+    return _Item(run, str(run.directory), run.source.files[0], separator, signatures)
 
 
 def _lacking(table: Table, wanted: Choose) -> bool:
@@ -236,3 +258,16 @@ def _beginning(path: str) -> bytes:
             return file.read(HEAD) or b""
     except OSError:
         return b""
+
+
+def _last_row(path: str, separator: str) -> list[str]:
+    """The cells of the last whole line of a file, which is no header; none where there is none."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            size = os.fstat(file.fileno()).st_size
+            at = max(0, size - TAIL)
+            lines = os.pread(file.fileno(), TAIL, at).split(b"\n")
+    except OSError:
+        return []
+    # The first one may have lost its beginning, or is the header; the last one has no end.
+    return lines[-2].decode(errors="replace").split(separator) if len(lines) > 2 else []
