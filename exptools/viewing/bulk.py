@@ -172,7 +172,7 @@ def parse(
             quote_char=None,
             encoding="utf8-lossy",
         )
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError):
+    except pl.exceptions.PolarsError:  # of which kind differs with what is wrong, and the version
         return None
     # Polars takes a short row for one with empty cells, and looks at no cell that is not asked for.
     # No row is too short if the last cell of none is empty; if then there are as many separators
