@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import join
 from pathlib import Path
 from types import MappingProxyType
 
-from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, HYDRA_DIR, PROGRESS_CSV, STATUS_FILE
+from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, HYDRA_DIR, PROGRESS_CSV, STATUS_FILE, STEP
+from exptools.viewing.columns import Columns, Values, column_of, read_only
 from exptools.viewing.progress import Progress, ProgressCache, Signature, file_signature
 from exptools.viewing.readers import is_run, read_run, run_name
 from exptools.viewing.runs import Fault, Run, natural_key
@@ -41,9 +42,11 @@ class Index:
 
     Args:
         roots: directories to search, or runs themselves; a run below two of them counts once.
+        cache: whether to keep what was read in the user's cache directory, for the next time.
     """
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], cache: bool = True) -> None:
+        self._cached = cache
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
         # Not from 0, lest a page that outlives its server take the next server's for the same.
@@ -70,6 +73,44 @@ class Index:
     def progress(self, run: Run) -> Progress:
         """The rows that a run has logged so far."""
         return self._progress.get(run)
+
+    def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
+        """Some columns of the runs' metrics, by run name; ``"step"`` and ``"wall_time"`` are two.
+
+        Nothing else is read. A column that a run does not have is missing from its ``Columns``.
+        What could not be read is in ``faults``.
+        """
+        return {run.name: _columns(self.progress(run), names) for run in runs}
+
+    def series(
+        self, runs: Sequence[Run], metric: str, x: str = STEP
+    ) -> dict[str, tuple[Values, Values]]:
+        """x and y of a metric, by run name: the rows that have both, a logged NaN included."""
+        found = self.columns(runs, [x, metric])
+        return {name: columns.series(metric, x) for name, columns in found.items()}
+
+    def tags(self, runs: Sequence[Run]) -> list[str]:
+        """The metrics that at least one of the runs has, in the order of their first appearance.
+
+        A file's header says so; a column may have no value in any row yet.
+        """
+        return list(dict.fromkeys(tag for run in runs for tag in self.progress(run).tags))
+
+    def faults(self, run: Run) -> tuple[Fault, ...]:
+        """What could not be read of a run: its config, its status, and its metrics so far read."""
+        return (*run.faults, *self.progress(run).faults)
+
+    def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
+        """The values in each run's last row, by run name: from the end of the file, so it is cheap.
+
+        Without the cells that are empty there.
+        """
+        found: dict[str, Mapping[str, float]] = {}
+        for run in runs:
+            rows = self.progress(run).frame.tail(1).to_dicts()
+            cells = rows[0] if rows else {}
+            found[run.name] = {name: value for name, value in cells.items() if value is not None}
+        return found
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""
@@ -99,6 +140,12 @@ class Index:
             fault = Fault.of(directory, error)
             name = run_name(directory, self._base)
             return Run(directory, name, None, MappingProxyType({}), None, None, (fault,))
+
+
+def _columns(progress: Progress, names: Sequence[str]) -> Columns:
+    frame = progress.frame
+    arrays = {n: read_only(column_of(frame[n])) for n in names if n in frame.columns}
+    return Columns(MappingProxyType(arrays), frame.height, progress.step_from)
 
 
 def _run_directories(roots: Sequence[Path], faults: list[Fault]) -> Iterator[Path]:

@@ -33,6 +33,7 @@ class Progress:
 
     frame: pl.DataFrame  # all Float64; column "step" always, then what the file has
     faults: tuple[Fault, ...] = ()
+    step_from: str | None = STEP  # the column that "step" was taken from; None: the row's number
 
     @property
     def tags(self) -> list[str]:
@@ -123,9 +124,11 @@ def parse_progress(content: bytes, path: Path) -> Progress:
     names, body, first_line = _split_header(whole + b"\n")
     table = _read_rows(body, len(names), first_line, path)
     frame, cell_faults = _numbers(table, names, path)
+    step_from: str | None = STEP
     if STEP not in frame.columns:
+        step_from = None
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
-    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path))
+    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
 
 
 def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
