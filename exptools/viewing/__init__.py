@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exptools.viewing.collection import Best, Runs, load
+    from exptools.viewing.collection import Runs, load
+    from exptools.viewing.comparing import Best
     from exptools.viewing.configs import MISSING
     from exptools.viewing.curves import Curve
     from exptools.viewing.curveset import CurveSet, GroupCurve
@@ -20,7 +21,7 @@ __all__ = ["MISSING", "Best", "Curve", "CurveSet", "GroupCurve", "QueryError", "
 
 _HOMES = {
     "MISSING": "exptools.viewing.configs",
-    "Best": "exptools.viewing.collection",
+    "Best": "exptools.viewing.comparing",
     "Curve": "exptools.viewing.curves",
     "CurveSet": "exptools.viewing.curveset",
     "GroupCurve": "exptools.viewing.curveset",

@@ -45,9 +45,10 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
     try:
         parsed = sqlglot.parse_one(condition)
     except SqlglotError as error:
-        reason = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\n")[0]
+        place = next((e["col"] for e in getattr(error, "errors", [])), None)
+        where = f" from character {place} on" if place else ""
         raise QueryError(
-            f"{condition!r} is no condition: {reason} A condition is, for example, "
+            f"{condition!r} cannot be read as a condition{where}; one is, for example, "
             "algo.lr > 1e-4 and env.name = 'Hopper'"
         ) from error
     try:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
-
 class Missing:
     """The value of a key that a run's config does not have."""
 
@@ -82,8 +81,8 @@ def segments(key: str) -> list[str]:
 
 
 def _endings(key: str) -> list[str]:
-    segments = segments(key)
-    return [".".join(segments[start:]) for start in range(len(segments) - 1, -1, -1)]
+    parts = segments(key)
+    return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
 
 
 def _is_nan(value: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exptools.viewing.configs import MISSING, display, identity, short_names
@@ -25,6 +25,7 @@ class Key:
 
     name: str  # as it was asked for
     value: Callable[[Run], Any]  # MISSING where a run lacks it
+    show: Callable[[Any], str] = display
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def config_key(name: str) -> Key:
 
 def run_key(name: str) -> Key:
     """``name``, ``state`` or ``sweep`` of the runs themselves."""
-    return Key(name, _OF_RUN[name])
+    # What runs are called is no value of a config: a run "3" stands without quotes.
+    return Key(name, _OF_RUN[name], lambda value: display(value) if value is MISSING else value)
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
@@ -65,9 +67,9 @@ def _find_key(known: set[str], name: str) -> Key:
     if name in known:
         return config_key(name)
     if (of_run := name.removeprefix(RUN)) in _OF_RUN:
-        return Key(name, _OF_RUN[of_run])
+        return replace(run_key(of_run), name=name)
     if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in known:
-        return Key(name, config_key(key).value)
+        return replace(config_key(key), name=name)
     raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(known | {*_OF_RUN}))}")
 
 
@@ -81,7 +83,7 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
         members.setdefault(same, []).append(run)
         values.setdefault(same, found)
     names = short_names([key.name for key in keys])
-    ordered = sorted(members, key=lambda same: tuple(map(_order, values[same])))
+    ordered = sorted(members, key=lambda same: tuple(map(_order, keys, values[same])))
     return [
         Group(values[same], _label(keys, names, values[same]), tuple(members[same]), same)
         for same in ordered
@@ -90,13 +92,13 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
 
 def _label(keys: Sequence[Key], names: dict[str, str], values: tuple[Any, ...]) -> str:
     if len(keys) == 1:
-        return display(values[0])
+        return keys[0].show(values[0])
     named = zip(keys, values, strict=True)
-    return ", ".join(f"{names[key.name]}={display(value)}" for key, value in named) or "all runs"
+    return ", ".join(f"{names[key.name]}={key.show(value)}" for key, value in named) or "all runs"
 
 
-def _order(value: Any) -> tuple[Any, ...]:
-    number = identity(value)
-    if number[0] == "number" and number[1] != "nan":
+def _order(key: Key, value: Any) -> tuple[Any, ...]:
+    kind, *rest = identity(value)
+    if kind == "number" and rest != ["nan"]:
         return (0, value)
-    return (2,) if value is MISSING else (1, natural_key(display(value)))
+    return (2,) if value is MISSING else (1, natural_key(key.show(value)))

@@ -13,7 +13,9 @@ Floats = NDArray[np.float64]
 SMOOTHINGS = {
     "none": Choice(),
     "ema": Choice((None,), 0, 0.9999, "a weight from 0 to below 1, as in ema:0.9,"),
-    "gaussian": Choice((None,), 0.01, 1e3, "a standard deviation of up to 1000 rows, as in gaussian:5,"),
+    "gaussian": Choice(
+        (None,), 0.01, 1e3, "a standard deviation of up to 1000 rows, as in gaussian:5,"
+    ),
     "mean": Choice((None,), 1, 1e4, "a number of rows up to 10000, as in mean:10,"),
 }
 

@@ -45,7 +45,8 @@ def count(values: Floats) -> Counts:
     has = np.isfinite(values)
     if has.all():
         return np.full(values.shape[1], len(values))
-    return np.count_nonzero(has, axis=0)
+    n: Counts = has.sum(axis=0, dtype=np.int64)
+    return n
 
 
 def center(values: Floats, n: Counts, kind: str) -> Floats:
@@ -98,7 +99,8 @@ def _complete(values: Floats, n: Counts) -> bool:
 
 def _mean(values: Floats, n: Counts) -> Floats:
     if _complete(values, n):
-        return values.sum(axis=0) / np.float64(len(values))
+        mean: Floats = values.sum(axis=0) / len(values)
+        return mean
     total = np.where(np.isfinite(values), values, 0.0).sum(axis=0)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
@@ -109,7 +111,8 @@ def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
     if not _complete(values, n):
         off = np.where(np.isfinite(off), off, 0.0)
     np.multiply(off, off, out=off)
-    return np.sqrt(off.sum(axis=0) / np.maximum(n - 1, 1))
+    deviation: Floats = np.sqrt(off.sum(axis=0) / np.maximum(n - 1, 1))
+    return deviation
 
 
 def _percentile(ordered: Floats, n: Counts, percentage: float) -> Floats:
