@@ -115,13 +115,24 @@ def read_status(run_dir: Path) -> Status | None:
     """
     path = run_dir / STATUS_FILE
     try:
-        raw = json.loads(read_regular(path, MAX_STATUS))
+        content = read_regular(path, MAX_STATUS)
     except FileNotFoundError:
         return None
-    except RecursionError as error:
-        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
     except OSError as error:
         raise StatusError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_status(content, path)
+
+
+def parse_status(content: bytes | str, path: Path) -> Status:
+    """The status that the content of a ``status.json`` says; ``path`` is named in errors.
+
+    Raises:
+        StatusError: as ``read_status``.
+    """
+    try:
+        raw = json.loads(content)
+    except RecursionError as error:
+        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
     except ValueError as error:
         raise StatusError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict):

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os.path import join
 from pathlib import Path
 from types import MappingProxyType
 
-from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, HYDRA_DIR, PROGRESS_CSV, STATUS_FILE, STEP
+from exptools.rundir import STEP
 from exptools.viewing.columns import Columns, Values, column_of, read_only
-from exptools.viewing.progress import Progress, ProgressCache, Signature, file_signature
-from exptools.viewing.readers import is_run, read_run, run_name
+from exptools.viewing.config_text import ConfigTexts
+from exptools.viewing.progress import Progress, ProgressCache
+from exptools.viewing.readers import Claim, Sweeps, claim, read_claim, updated
 from exptools.viewing.runs import Fault, Run, natural_key
-
-PARTS_OF_A_RUN = ("media", "snapshots")  # and what is hidden; no run is looked for in there
+from exptools.viewing.texts import Signature, Texts
+from exptools.viewing.walk import walk
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Snapshot:
 @dataclass(frozen=True)
 class _Seen:
     run: Run
-    described: tuple[Signature | None, ...]  # of the files that the run was read from
-    progress: Signature | None
+    described: Mapping[str, Signature]  # the files that the run was read from
+    written: tuple[Signature | None, ...]  # its metric files
 
 
 class Index:
@@ -46,28 +45,32 @@ class Index:
     """
 
     def __init__(self, roots: Sequence[Path], cache: bool = True) -> None:
-        self._cached = cache
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = Snapshot(version=time.time_ns() // 1_000_000)
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
+        self._texts = Texts(None)
+        self._configs = ConfigTexts()
         self._progress = ProgressCache()
         self._lock = threading.Lock()
 
     def refresh(self) -> bool:
-        """Look again; whether a run came, went, or has changed, its progress.csv included."""
+        """Look again; whether a run came, went, or has changed, its metrics included."""
         with self._lock:
-            found, faults = self._walk()
-            seen = {directory: self._look(directory) for directory in found}
-            ordered = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
-            changed = seen != self._seen or tuple(faults) != self.snapshot.faults
+            faults: list[Fault] = []
+            sweeps = Sweeps(self._base)
+            seen = {
+                found.directory: self._look(found, sweeps)
+                for found in walk(self.roots, claim, faults)
+            }
+            changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
-                self._progress.keep(set(seen))
+                runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
+                self._progress.keep({run.directory for run in runs})
                 self._seen = seen
-                version = self.snapshot.version + 1
-                self.snapshot = Snapshot(tuple(ordered), tuple(faults), version)
+                self.snapshot = Snapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
 
     def progress(self, run: Run) -> Progress:
@@ -118,65 +121,27 @@ class Index:
             known = self._styles.setdefault(key, {})
             return [known.setdefault(value, len(known)) for value in values]
 
-    def _walk(self) -> tuple[list[Path], list[Fault]]:
-        faults: list[Fault] = []
-        return list(_run_directories(self.roots, faults)), faults
-
-    def _look(self, directory: Path) -> _Seen:
-        described = tuple(file_signature(directory / file) for file in (HYDRA_CONFIG, STATUS_FILE))
-        progress = file_signature(directory / PROGRESS_CSV)
-        known = self._seen.get(directory)
-        if known is None or known.described != described:
-            return _Seen(self._read(directory), described, progress)
+    def _look(self, found: Claim, sweeps: Sweeps) -> _Seen:
+        known = self._seen.get(found.directory)
+        if known is None or known.described != found.described:
+            run = read_claim(found, self._base, sweeps, self._texts, self._configs)
+            return _Seen(run, found.described, found.written)
         run = known.run
         if run.status is not None and not run.status.state.ended:
-            run = replace(run, state=run.status.observed)  # its process may have gone meanwhile
-        return _Seen(run, described, progress)
+            state = run.status.observed  # its process may have gone meanwhile
+            run = run if state is run.state else replace(run, state=state)
+        if known.written != found.written or run.source != found.source:
+            run = replace(run, source=found.source, updated=updated(found))
+        if run is known.run:
+            return known
+        return _Seen(run, found.described, found.written)
 
-    def _read(self, directory: Path) -> Run:
-        try:
-            return read_run(directory, self._base)
-        except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
-            fault = Fault.of(directory, error)
-            name = run_name(directory, self._base)
-            return Run(directory, name, None, MappingProxyType({}), None, None, (fault,))
+
+def _same(new: Mapping[str, _Seen], old: Mapping[str, _Seen]) -> bool:
+    return len(new) == len(old) and all(old.get(path) is seen for path, seen in new.items())
 
 
 def _columns(progress: Progress, names: Sequence[str]) -> Columns:
     frame = progress.frame
     arrays = {n: read_only(column_of(frame[n])) for n in names if n in frame.columns}
     return Columns(MappingProxyType(arrays), frame.height, progress.step_from)
-
-
-def _run_directories(roots: Sequence[Path], faults: list[Fault]) -> Iterator[Path]:
-    """Every run once, also those below another run; links are not followed, roots excepted."""
-    # Texts, with the places that they really are: a root may be a link into another one.
-    directories = deque((str(root), os.path.realpath(root)) for root in roots)
-    visited: set[str] = set()
-    while directories:
-        path, place = directories.popleft()
-        if place in visited:
-            continue
-        visited.add(place)
-        try:
-            names, may_be_run = _look_into(path)
-        except OSError as error:
-            faults.append(Fault(Path(path), None, f"cannot be searched: {error.strerror}"))
-            continue
-        found = may_be_run and is_run(Path(path))
-        if found:
-            yield Path(path)
-        besides = PARTS_OF_A_RUN if found else ()
-        directories += [(join(path, n), join(place, n)) for n in names if n not in besides]
-
-
-def _look_into(path: str) -> tuple[list[str], bool]:
-    """The subdirectories that are not hidden, and whether a marker may be among those that are."""
-    names, may_be_run = [], False
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.name[0] == ".":
-                may_be_run = may_be_run or entry.name in (HYDRA_DIR, EXPTOOLS_DIR)
-            elif entry.is_dir(follow_symlinks=False):
-                names.append(entry.name)
-    return names, may_be_run

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,10 @@ from numpy.typing import NDArray
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME, read_regular
 from exptools.viewing.runs import Fault, Run
+from exptools.viewing.texts import Signature, file_signature
 
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
 MAX_FAULTS = 20  # a file: more would only bury the first ones
-
-Signature = tuple[int, int, int]  # size, mtime in ns, inode: another one, another content
 
 
 @dataclass(frozen=True)
@@ -82,15 +80,6 @@ class ProgressCache:
         """Forget all but these run directories."""
         with self._lock:
             self._known = {path: known for path, known in self._known.items() if path in runs}
-
-
-def file_signature(path: Path) -> Signature | None:
-    """What tells this content of a file from its earlier ones; None where there is no file."""
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 def read_progress(run: Run) -> Progress:
