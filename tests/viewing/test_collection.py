@@ -80,9 +80,11 @@ def test_the_table_has_a_row_a_run_with_typed_columns(runs):
 def test_a_column_of_mixed_types_is_of_texts_that_tell_them_apart(tmp_path):
     values = [0.001, "0.001", True, None, [1, 2]]
     for job, value in enumerate(values):
-        write_run(tmp_path / str(job), {"x": value, "i": job if job else 0.5})
+        config = {"x": value, "i": job if job else 0.5, "n": None if job else 1}
+        write_run(tmp_path / str(job), config)
     write_run(tmp_path / "5", {"i": 2})
     table = xv.load(tmp_path).table()
+    assert table["n"].to_list() == ["1", *["null"] * 4, None]
     assert table["x"].to_list() == ["0.001", '"0.001"', "true", "null", "[1, 2]", None]
     assert table["i"].to_list() == [0.5, 1, 2, 3, 4, 2]
 
