@@ -4,7 +4,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE, State
-from exptools.viewing.configs import flatten, groups
+from exptools.viewing.configs import flatten
+from exptools.viewing.grouping import config_key, groups
 from exptools.viewing.progress import read_progress
 from exptools.viewing.readers import MAX_CONFIG, MAX_KEYS, is_run, parse_config, read_run
 from tests.viewing.samples import run_with, write_run
@@ -126,7 +127,7 @@ def test_an_alias_may_stand_twice_and_a_long_text_of_digits_is_a_text(tmp_path):
 
 def test_an_integer_that_no_float_holds_is_read_and_compared(tmp_path):
     runs = [run_with(str(job), lr=lr) for job, lr in enumerate([10**400, 1.5, -(10**400)])]
-    assert [group.runs[0].name for group in groups(runs, "lr")] == ["2", "1", "0"]
+    assert [group.runs[0].name for group in groups(runs, [config_key("lr")])] == ["2", "1", "0"]
     assert parse_config("lr: 1" + "0" * 400) == {"lr": 10**400}
 
 
