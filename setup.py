@@ -10,9 +10,12 @@ DASH = [
     "dash>=4.1,<5",
     "dash-ag-grid>=35",
     "dash-mantine-components>=2.4",
+    "platformdirs>=4.0",
     "plotly>=6.1",
     "polars>=1.20",
     "pyyaml>=6.0",
+    "sqlglot>=26",
+    "tsdownsample>=0.1.4",
 ]
 EXAMPLES = ["scikit-learn>=1.4"]
 BENCH = ["hydra-joblib-launcher>=1.2", "hydra-submitit-launcher>=1.2"]
