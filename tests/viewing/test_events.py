@@ -10,7 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from exptools.logging.rows import Row
-from exptools.logging.tensorboard_writer import TensorBoardWriter, framed
+from exptools.logging.tensorboard_writer import TensorBoardWriter, framed, new_event_file
 from exptools.viewing.events import read_events
 from tests.viewing.samples import indexed, write_run
 
@@ -86,7 +86,7 @@ def test_later_files_continue_the_earlier_in_the_order_of_their_times(tmp_path):
 
 
 def test_what_exptools_logs_is_read_back_as_32_bit_floats(tmp_path):
-    writer = TensorBoardWriter(tmp_path)
+    writer = TensorBoardWriter(new_event_file(tmp_path))
     writer.write(Row(step=3, wall_time=5.5, scalars={"loss": 0.1}))
     writer.close()
     assert values(read_events([writer.path]), "loss") == [[3], [float(np.float32(0.1))]]
