@@ -57,7 +57,8 @@ class Experiments:
         place, run = self.place(log_dir), f"run_{run_id}"
         argument = ScriptRun(self.affinity_code, str(place), run_id, args)
         names = (log_dir, run) if log_dir else (run,)
-        return Job(number, names, place / run, pickle.dumps(argument))
+        words = (self.script, self.affinity_code, str(place), str(run_id), *args)
+        return Job(number, names, place / run, pickle.dumps(argument), words)
 
 
 def find_directory(title: str, resume: bool | str | os.PathLike[str]) -> Path:

@@ -42,6 +42,7 @@ def main(affinity_code, log_dir, run_id, *args):
         argv=Report(sys.argv).argv,
         args=args,
         pid=os.getpid(),
+        shown=open("/proc/self/cmdline").read().split("\\0")[:-1],
         affinity=affinity_from_code(affinity_code),
         cpus=sorted(os.sched_getaffinity(0)),
         devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
@@ -132,6 +133,8 @@ def test_each_run_is_the_script_in_a_process_and_a_slot_of_its_own(place: Path) 
         number = "12"["ab".index(log_dir.name)]
         run_id = outcome.job.directory.name.removeprefix("run_")
         assert one["argv"] == ["scripts/train.py", slot, str(log_dir), run_id, "--fast", number]
+        assert one["shown"][-4:] == [str(log_dir), run_id, "--fast", number], "to ps and pgrep"
+        assert "scripts/train.py" in one["shown"]
         assert one["name"] == ["__main__", str(place / "scripts" / "train.py"), "beside"]
         assert not BINDS or one["cpus"] == one["affinity"]["all_cpus"] == [outcome.status.slot]
         assert one["devices"] == "5,3", "the script chooses its GPU by itself"
@@ -254,6 +257,41 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(place: Path) 
     with pytest.raises(AffinityError, match="is no affinity code"):
         run_experiments(**sound | {"affinity_code": "fast"})
     assert not (place / "data").exists()
+
+
+def test_cuda_idx_counts_the_visible_gpus(place: Path, fake_nvml: str) -> None:
+    launch = (
+        "import sys\n"
+        "from exptools.launching.exp_launcher import run_experiments\n"
+        "run_experiments('scripts/train.py', sys.argv[1], 'try', 1, [{}], ['a'])\n"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "LD_LIBRARY_PATH": fake_nvml,
+        "FAKE_NVML_GPUS": "2",
+        "CUDA_VISIBLE_DEVICES": "1",
+    }
+
+    def started(code: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-c", launch, code],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = started("1cpu_1gpu_0hto_0saf")
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = read_status(day(place) / "a" / "run_0")
+    assert status is not None
+    assert status.gpus == ("GPU-00000000-0000-0000-0000-000000000001",)
+    one = report(place, "a")
+    assert (one["affinity"]["cuda_idx"], one["devices"]) == (0, "1")
+    refused = started("2cpu_2gpu_2gpr_0hto_0saf").stderr.splitlines()[-1]
+    assert "names GPU 1, but this process may use 1, counted from 0" in refused
 
 
 LAUNCH = f"""
