@@ -25,7 +25,7 @@ BINDS = {0, 1} <= os.sched_getaffinity(0)
 CODE = "2cpu_0gpu_1cpr_0hto" + ("" if BINDS else "_0saf")
 
 SCRIPT = """
-import json, os, signal, sys, time
+import json, os, pickle, signal, sys, time
 from dataclasses import dataclass
 from neighbour import NAME
 from exptools.launching.affinity import affinity_from_code
@@ -39,7 +39,7 @@ def main(affinity_code, log_dir, run_id, *args):
     variant = load_variant(log_dir)
     report = dict(
         name=[__name__, __file__, NAME],
-        argv=Report(sys.argv).argv,
+        argv=pickle.loads(pickle.dumps(Report(sys.argv))).argv,
         args=args,
         pid=os.getpid(),
         shown=open("/proc/self/cmdline").read().split("\\0")[:-1],

@@ -29,9 +29,11 @@ def test_levels_are_crossed_and_the_first_is_slowest() -> None:
 
 def test_variants_share_nothing() -> None:
     shared = {"layers": [1, 2]}
-    variants, _ = make_variants(VariantLevel([("net",)], [[shared]], ["one"]), LR)
-    variants[0].net.layers.append(3)
-    assert variants[1].net.layers == shared["layers"] == [1, 2]
+    net = VariantLevel([("net",)], [[shared]], ["one"])
+    for levels in ((net, LR), (LR, net)):
+        variants, _ = make_variants(*levels)
+        variants[0].net.layers.append(3)
+        assert variants[1].net.layers == shared["layers"] == [1, 2]
     default = {"net": {"layers": [1]}, "lr": 1}
     config = update_config(default, {"lr": 2})
     config["net"]["layers"].append(2)

@@ -25,7 +25,7 @@ def hyperthread_offset(machine: Machine) -> int:
     if all(len(cpus) == 1 for cpus in siblings):
         return 0
     offset = siblings[0][-1] - siblings[0][0]
-    if all(cpus == (n, n + offset) for n, cpus in enumerate(siblings)) and offset >= len(siblings):
+    if all(cpus == (n, n + offset) for n, cpus in enumerate(siblings)):
         return offset
     shown = ", ".join("+".join(map(str, cpus)) for cpus in siblings[:3])
     raise AffinityError(
