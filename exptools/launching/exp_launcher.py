@@ -42,7 +42,7 @@ from exptools.launching.slots import INHERITED, Request, Slot
 from exptools.launching.topology import read_machine
 from exptools.launching.worker import last_line
 from exptools.provenance import command_line, git_state
-from exptools.rundir import State, Status, process_start
+from exptools.rundir import RETURN_FILE, State, Status, process_start
 
 __all__ = ["ExperimentError", "run_experiments"]
 
@@ -164,6 +164,7 @@ def _debug(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> lis
     outcomes = []
     for job in jobs:
         run: ScriptRun = pickle.loads(job.argument)
+        (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
         status = record(job, _debug_status(job))
         try:
             call_entry(experiments.script, run.words(0))

@@ -138,21 +138,19 @@ def finished(experiments: Experiments) -> dict[int, Outcome]:
 
 
 def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
-    """Save the variants, also beside the runs that are to come, and list what will be run."""
-    for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
-        place = experiments.place(log_dir)
-        runs = [job.directory for job in jobs if job.directory.parent == place]
-        for directory in (place, *runs):
-            directory.mkdir(parents=True, exist_ok=True)
-            save_variant(variant, directory)
-    settings = len(experiments.log_dirs)
-    lines = [
-        f"Experiment manager process ID: {os.getpid()}.",
-        f"Number of settings (experiments) to run: {settings}  ({len(jobs)}).",
-        *experiments.log_dirs,
-    ]
-    experiments.directory.mkdir(parents=True, exist_ok=True)
-    append(experiments.directory / _TREE, lines)
+    """Save the variants, also beside the runs that are to come, and list what will be run.
+
+    Raises:
+        ExperimentError: that cannot be written.
+    """
+    try:
+        _save_variants(experiments, jobs)
+        append(experiments.directory / _TREE, _plan(experiments, jobs))
+    except OSError as error:
+        raise ExperimentError(
+            f"{error.filename or experiments.directory} cannot be written ({error.strerror}): "
+            "run_experiments writes into data/local below the working directory"
+        ) from error
 
 
 def append(path: Path, lines: Sequence[str]) -> None:
@@ -160,6 +158,25 @@ def append(path: Path, lines: Sequence[str]) -> None:
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
     with open(path, "a", encoding="utf-8") as file:
         file.writelines(f"{now} | {line}\n" for line in lines)
+
+
+def _save_variants(experiments: Experiments, jobs: Sequence[Job]) -> None:
+    experiments.directory.mkdir(parents=True, exist_ok=True)
+    for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
+        place = experiments.place(log_dir)
+        runs = [job.directory for job in jobs if job.directory.parent == place]
+        for directory in (place, *runs):
+            directory.mkdir(parents=True, exist_ok=True)
+            save_variant(variant, directory)
+
+
+def _plan(experiments: Experiments, jobs: Sequence[Job]) -> list[str]:
+    settings = len(experiments.log_dirs)
+    return [
+        f"Experiment manager process ID: {os.getpid()}.",
+        f"Number of settings (experiments) to run: {settings}  ({len(jobs)}).",
+        *experiments.log_dirs,
+    ]
 
 
 def _check_idle(run_dir: Path) -> None:

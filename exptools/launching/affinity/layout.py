@@ -62,10 +62,9 @@ def _make_run(settings: Settings, slot: int) -> Run:
         return _async_run(settings, slot)
     if not settings.gpu:
         return Run((Share(_side_by_side(settings, settings.runs, slot)),))
-    gpus = range(slot * settings.gpr, (slot + 1) * settings.gpr)
-    if settings.gpr == 1:  # runs that share GPUs go to different ones first
-        gpus = range(slot % settings.gpu, slot % settings.gpu + 1)
-    context = slot // settings.gpu if settings.cxg > 1 else 0
+    # Runs that share GPUs go to different ones first; their cores are side by side all the same.
+    context, first = divmod(slot * settings.gpr, settings.gpu)
+    gpus = range(first, first + settings.gpr)
     parts = settings.gpu * settings.cxg
     places = [gpu * settings.cxg + context for gpu in gpus]
     cores = [_side_by_side(settings, parts, place) for place in places]
@@ -104,14 +103,20 @@ def _async_run(s: Settings, slot: int) -> Run:
         gpu = socket * (s.gpu // s.skt) + place * s.gpus_each
         core = socket * s.block + place * s.cores_each
         optimizers += _neighbours(core, s.res, gpu, optimizers_here)
-        reserved = optimizers_here
-        if not samplers_here:  # rlpyt counts so; where that is more, it skips cores
-            reserved = max(reserved, s.gpr // max(s.gpu // s.skt, 1)) if s.spread else reserved
-        core += s.res * reserved
+        core += s.res * (optimizers_here if samplers_here else _skipped(s, optimizers_here))
         gpu += 0 if s.oss else optimizers_here
         samplers += _neighbours(core, each, gpu, samplers_here)
         alone += [] if samplers_here else range(core, core + each)
     return Run(tuple(samplers) or (Share(tuple(alone)),), tuple(optimizers))
+
+
+def _skipped(s: Settings, optimizers_here: int) -> int:
+    """How many optimizers' cores lie before a sampler without GPUs.
+
+    Over several sockets rlpyt counts those of all; where that is more, codes mean it so.
+    """
+    gpus_of_socket = max(s.gpu // s.skt, 1)
+    return max(optimizers_here, s.gpr // gpus_of_socket) if s.spread else optimizers_here
 
 
 def _neighbours(core: int, cores_each: int, gpu: int, count: int) -> tuple[Share, ...]:
@@ -134,7 +139,7 @@ def _uneven(s: Settings) -> str | None:
         idle = s.gpu - s.runs * s.gpus_each
         return f"{s.needs}, so {idle} of {s.gpu} would idle: n_gpu={s.gpu - idle} leaves none"
     if not (_async_fits(s) if s.ass else (s.hto - s.cpu) % s.skt == 0):
-        return f"it cannot be divided evenly by n_socket={s.skt}: n_socket=1 would do"
+        return f"n_socket={s.skt} does not divide its runs evenly: n_socket=1 would do"
     if 0 < s.hto < s.cpu:
         return (
             f"hyperthread_offset={s.hto} is less than n_cpu_core={s.cpu}, so that numbers of cores "
