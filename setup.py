@@ -10,9 +10,12 @@ DASH = [
     "dash>=4.1,<5",
     "dash-ag-grid>=35",
     "dash-mantine-components>=2.4",
+    "platformdirs>=4.0",
     "plotly>=6.1",
     "polars>=1.20",
     "pyyaml>=6.0",
+    "sqlglot>=26",
+    "tsdownsample>=0.1.4",
 ]
 EXAMPLES = ["scikit-learn>=1.4"]
 BENCH = ["hydra-joblib-launcher>=1.2", "hydra-submitit-launcher>=1.2"]
@@ -63,6 +66,8 @@ setup(
         "tblib>=3.0",
         "threadpoolctl>=3.5",
         "tensorboard>=2.14",
+        "google-crc32c>=1.5",
+        "orjson>=3.10",
     ],
     extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
     entry_points={

@@ -27,7 +27,7 @@ class Console:
             return
         self._shown, self.due = row, row.wall_time + self._every
         # Whoever closes standard output has not asked for the training to end.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             if sys.stdout.isatty():
                 _print_table(row)
             else:

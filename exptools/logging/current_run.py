@@ -21,7 +21,7 @@ from exptools.logging.run_lock import DirectoryInUse, is_held_here
 from exptools.logging.snapshot import Snapshots
 from exptools.logging.throttle import Throttles
 from exptools.provenance import record
-from exptools.rundir import RUN_DIR, SNAPSHOTS_DIR, STATUS_WRITER
+from exptools.rundir import RUN_DIR, SNAPSHOTS_DIR, STATUS_WRITER, StatusError, read_status
 
 if TYPE_CHECKING:
     from exptools.logging.callback import HydraRun
@@ -94,8 +94,11 @@ class CurrentRun:
             # The ranks of one training may name the same directory, one of them holding it.
             self._start(Path(directory).absolute(), chosen, may_join=rank() is not None)
 
-    def close(self) -> None:
+    def close(self, *, succeeded: bool = True) -> None:
         """End the run, writing the row that is pending. Without a run it does nothing.
+
+        Args:
+            succeeded: whether all went well, for TensorBoard's HParams table.
 
         Raises:
             LoggingError: the pending row cannot be written; the run is closed all the same.
@@ -103,7 +106,7 @@ class CurrentRun:
         with self._lock:
             job = _current_hydra_run()
             self._closed_config = job.config if job else None
-            self._end_run()
+            self._end_run(succeeded=succeeded)
 
     def resume(self, step: SupportsIndex) -> None:
         """Go on behind a step of the attempt before, for checkpoints that are not our snapshots.
@@ -209,26 +212,29 @@ class CurrentRun:
         except OSError as error:
             self._complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
-    def _end_run(self) -> None:
+    def _end_run(self, *, succeeded: bool = True) -> None:
         run, self._run = self._run, None
         self._hydra_run = self._failure = None
-        atexit.unregister(self.close)
+        atexit.unregister(self._at_exit)
         if run is None:
             return
         if os.environ.get(RUN_DIR) == str(run.directory) and not run.is_member:
             del os.environ[RUN_DIR]
         try:
-            run.close()
+            run.close(succeeded=succeeded)
         except LoggingError as error:
             self._complain(error)
 
     def _close_at_exit(self) -> None:
-        atexit.register(self.close)
+        atexit.register(self._at_exit)
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
 
-            Finalize(self, self.close, exitpriority=10)  # its processes leave without atexit
+            Finalize(self, self._at_exit, exitpriority=10)  # its processes leave without atexit
+
+    def _at_exit(self) -> None:
+        self.close(succeeded=not hasattr(sys, "last_value"))  # of an exception that nobody caught
 
     def _before_fork(self) -> None:
         # The child should find no row half-made. It need not wait for a thread that holds the lock
@@ -250,12 +256,23 @@ class CurrentRun:
 
 def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
     try:
-        return OpenRun(directory)
+        return OpenRun(directory, attempt=_attempt(directory) if may_join else "")
     except DirectoryInUse:
         run = os.environ.get(RUN_DIR), os.environ.get(STATUS_WRITER)
         if may_join and str(directory) in run and not is_held_here(directory):
             return OpenRun(directory, member=True)
         raise
+
+
+def _attempt(directory: Path) -> str:
+    """A name for the scheduler's attempt at this run, in which a process follows on another."""
+    if os.environ.get(STATUS_WRITER) != str(directory):
+        return ""
+    try:
+        status = read_status(directory)
+    except StatusError:
+        return ""
+    return (status.pid_start if status else None) or ""
 
 
 def _current_hydra_run() -> HydraRun | None:

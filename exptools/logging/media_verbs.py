@@ -47,7 +47,7 @@ class MediaVerbs(CurrentRun):
         self._log_medium(tag, lambda name: encode_text(name, text), step)
 
     def log_histogram(
-        self, tag: str, values: Any, step: SupportsIndex | None = None, bins: int = 30
+        self, tag: str, values: Any, step: SupportsIndex | None = None, bins: int = 64
     ) -> None:
         """Log how numbers are distributed; those that are not finite are counted apart.
 
@@ -129,6 +129,8 @@ class MediaVerbs(CurrentRun):
         from exptools.logging.hparams import encode_hparams
 
         self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
+        if self._run is not None:
+            self._run.has_hparams = True  # and TensorBoard wants to know how the run ended
 
     def log_file(
         self,
@@ -194,6 +196,19 @@ class MediaVerbs(CurrentRun):
             run = self._open_run()
             try:
                 return None if run is None else run.save_snapshot(state, itr)
+            except LoggingError as error:
+                self._complain(error)
+                return None
+
+    def save_raw_snapshot(self, params: object, itr: SupportsIndex) -> Path | None:
+        """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
+
+        Returns, raises: as :meth:`save_snapshot`.
+        """
+        with self._lock:
+            run = self._open_run()
+            try:
+                return None if run is None else run.snapshots.save_raw(params, itr)
             except LoggingError as error:
                 self._complain(error)
                 return None

@@ -17,7 +17,7 @@ from exptools.logging.ranks import is_silent
 from exptools.logging.row_lock import RowLock
 from exptools.logging.rows import Number, OpenRows, Row, as_step, check_tag
 from exptools.logging.run_lock import RunLock
-from exptools.logging.snapshot import Snapshot, Snapshots
+from exptools.logging.snapshot import Snapshots, StoredSnapshot
 from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
 from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
@@ -39,19 +39,22 @@ class OpenRun:
     Args:
         directory: the run directory, made where it is missing.
         member: whether another process holds it.
+        attempt: names the attempt, where several processes hold the directory in turn during one.
 
     Raises:
         LoggingError: a file cannot be made, or another process logs in the directory.
     """
 
-    def __init__(self, directory: Path, *, member: bool = False) -> None:
+    def __init__(self, directory: Path, *, member: bool = False, attempt: str = "") -> None:
         self.directory = directory
         self.rows = OpenRows()
         self.tags: set[str] = set()
         self.is_member = member
         self.snapshots = Snapshots(directory / SNAPSHOTS_DIR)
         self.console = Console(None)
+        self.has_hparams = False
         self._last: Row | None = None  # of the rows that have ended
+        self._waiting: list[tuple[str, Medium]] = []  # for the first row
         self._resumed: int | None = None  # the last step of an earlier attempt that counts
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
             None  # None before the first row
@@ -62,7 +65,7 @@ class OpenRun:
         try:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
-                self._turn.event_file = None
+                self._turn.begin(attempt)
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
@@ -108,6 +111,8 @@ class OpenRun:
             lost = self._write(rows)
         finally:
             self._turn.give_back()
+        if self._waiting and self._writers is not None:
+            self._write_waiting(rows[0].step)
         self._last = rows[-1]
         if self._last.wall_time >= self.console.due:
             self.console.show(self._last)
@@ -126,6 +131,9 @@ class OpenRun:
             LoggingError: it cannot be written.
         """
         if self.is_member and is_silent():
+            return
+        if self._writers is None and step is None and self.rows.step is None:
+            self._waiting.append((tag, medium))  # it is not known yet where this attempt begins
             return
         at = self.begun(step)
         wall_time = time.time()
@@ -150,14 +158,20 @@ class OpenRun:
                 self._begin(at)
             finally:
                 self._turn.give_back()
+            self._write_waiting(at)
         return at
+
+    def _write_waiting(self, step: int) -> None:
+        waiting, self._waiting = self._waiting, []
+        for tag, medium in waiting:
+            self.add_medium(tag, medium, step)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
         row = self.rows.step
         return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
 
-    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> Snapshot | None:
+    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
         snapshot = self.snapshots.load(itr, map_location)
         if snapshot is not None and self._writers is None:
@@ -183,7 +197,7 @@ class OpenRun:
         self.rows = OpenRows(self.rows.count)
         self.console = Console(None)
 
-    def close(self) -> None:
+    def close(self, *, succeeded: bool = True) -> None:
         """Write what is open, and let others log here.
 
         Raises:
@@ -191,6 +205,12 @@ class OpenRun:
         """
         try:
             self.end_row()
+            if self._waiting:
+                self.begun(None)
+            if self.has_hparams and self._writers is not None:
+                from exptools.logging.hparams import hparams_end
+
+                self._writers[1].write_summary([hparams_end(succeeded)], self.step, time.time())
         finally:
             self._release()
             if self._last is not None:  # lest anybody take an earlier one for it

@@ -22,7 +22,7 @@ class RowLock:
 
     A forked child shares its parent's lock, so it needs another one.
 
-    The file says which event file the run writes to, nothing before the first row.
+    The file says which attempt this is, and to which event file it writes.
 
     Raises:
         LoggingError: the file cannot be made.
@@ -50,17 +50,29 @@ class RowLock:
 
     @property
     def event_file(self) -> str | None:
-        """The name of the event file that the run writes to, None before its first row."""
-        with naming(self.path):
-            os.lseek(self._fd, 0, os.SEEK_SET)
-            return os.read(self._fd, _LONGEST).decode() or None
+        """The name of the event file that this attempt writes to, None before its first row."""
+        return self._lines()[1] or None
 
     @event_file.setter
-    def event_file(self, name: str | None) -> None:
+    def event_file(self, name: str) -> None:
+        self._write(self._lines()[0], name)
+
+    def begin(self, attempt: str) -> None:
+        """Forget what an earlier attempt wrote to; "" is an attempt that is none of the others."""
+        if not attempt or self._lines()[0] != attempt:
+            self._write(attempt, "")
+
+    def _lines(self) -> tuple[str, str]:
+        with naming(self.path):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            attempt, _, name = os.read(self._fd, _LONGEST).decode(errors="replace").partition("\n")
+        return attempt, name
+
+    def _write(self, attempt: str, name: str) -> None:
         with naming(self.path):
             os.ftruncate(self._fd, 0)
             os.lseek(self._fd, 0, os.SEEK_SET)
-            os.write(self._fd, (name or "").encode())
+            os.write(self._fd, f"{attempt}\n{name}".encode())
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""

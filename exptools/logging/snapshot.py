@@ -48,7 +48,7 @@ _FUNCTIONS = (
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StoredSnapshot:
     """A state that was saved."""
 
     itr: int | None  # None if a params.pkl of save_raw does not say it, by an entry "itr"
@@ -85,7 +85,7 @@ class Snapshots:
         self._directory = directory
         self._mode, self._gap, self._keep = mode, gap, keep
         self._seen: int | None = None  # the step of the last call, or of what was loaded
-        self._origin: Snapshot | None = None  # from which this attempt goes on
+        self._origin: StoredSnapshot | None = None  # from which this attempt goes on
         self._has_saved = False
 
     def save(self, state: object, itr: SupportsIndex, row: int | None = None) -> Path | None:
@@ -129,7 +129,9 @@ class Snapshots:
         names = self._names(at, in_gap=at == 0 or (at + 1) % self._gap == 0)
         return self._write(names, at, params, "torch" in sys.modules) if names else None
 
-    def load(self, itr: SupportsIndex | None = None, map_location: Any = None) -> Snapshot | None:
+    def load(
+        self, itr: SupportsIndex | None = None, map_location: Any = None
+    ) -> StoredSnapshot | None:
         """Load a snapshot to go on from: the one of a step, or the newest.
 
         Where the newest is damaged, a warning names it and the one before it is loaded.
@@ -219,7 +221,7 @@ class Snapshots:
         named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
         return {int(match[1]): path for match, path in named if match}
 
-    def _load_newest(self, map_location: Any) -> Snapshot | None:
+    def _load_newest(self, map_location: Any) -> StoredSnapshot | None:
         steps, last = self._steps(), self._directory / _LAST
         paths = [steps[step] for step in sorted(steps, reverse=True)]
         if last.exists():
@@ -238,7 +240,7 @@ class Snapshots:
             raise SnapshotError(f"no snapshot is whole; of the newest: {damages[0]}")
         return None
 
-    def _load_step(self, itr: int, map_location: Any) -> Snapshot:
+    def _load_step(self, itr: int, map_location: Any) -> StoredSnapshot:
         steps, last = self._steps(), self._directory / _LAST
         if itr in steps:
             return _opened(steps[itr], map_location)
@@ -257,14 +259,14 @@ class Snapshots:
         )
 
 
-def _opened(path: Path, map_location: Any) -> Snapshot:
+def _opened(path: Path, map_location: Any) -> StoredSnapshot:
     content = read(path, map_location)
     if isinstance(content, dict) and content.keys() == {"itr", "row", "state"}:
-        return Snapshot(content["itr"], content["state"], path, content["row"])
+        return StoredSnapshot(content["itr"], content["state"], path, content["row"])
     if match := _NAME.fullmatch(path.name):
-        return Snapshot(int(match[1]), content, path)
+        return StoredSnapshot(int(match[1]), content, path)
     says = content.get("itr") if isinstance(content, Mapping) else None
-    return Snapshot(says if isinstance(says, int) else None, content, path)
+    return StoredSnapshot(says if isinstance(says, int) else None, content, path)
 
 
 def _called(state: Any) -> object:
