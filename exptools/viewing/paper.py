@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
+import numpy as np
 from matplotlib.figure import Figure
 
-from exptools.viewing.curveset import CurveSet
+from exptools.viewing.curveset import CurveSet, GroupCurve
 from exptools.viewing.drawing import RESOLUTION, STYLES, draw
 from exptools.viewing.options import QueryError, parse, suggestion
 from exptools.viewing.panels import arrange
@@ -137,6 +138,7 @@ def caption(curves: CurveSet | Sequence[CurveSet]) -> str:
     band = parse("band", first.band, BANDS)
     parts = [
         f"{', '.join(s.metric for s in sets)} over {first.x}: {_CENTERS[first.center]} of {number}",
+        "thin where it is of fewer" if any(_thins(g) for s in sets for g in s.groups) else "",
         f"smoothed ({first.smooth})" if first.smooth != "none" else "",
         f"band: {_BANDS[band.name].format(*band.numbers)}" if band.name in _BANDS else "",
     ]
@@ -158,6 +160,11 @@ def parse_size(size: str | float) -> float:
     if not NARROWEST <= width <= WIDEST:
         raise QueryError(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide, not {size}")
     return width
+
+
+def _thins(group: GroupCurve) -> bool:
+    n = group.curve.n[np.isfinite(group.curve.center)]
+    return bool((n < np.max(group.curve.n)).any())
 
 
 def _several(curves: CurveSet | Sequence[CurveSet]) -> tuple[CurveSet, ...]:
