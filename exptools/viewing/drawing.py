@@ -167,7 +167,8 @@ def _write(setter: Callable[..., Any], text: str, room: float) -> None:
 
 def _literal(text: str, room: float) -> str:
     """A text to be drawn as it is, in lines that fit into some inches."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    line = " ".join(text.split())
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     wrapper = textwrap.TextWrapper(max(8, int(room * CHARACTERS)))
     wrapper.wordsep_re = _BREAKS
     return "\n".join(wrapper.wrap(printable))
