@@ -14,6 +14,8 @@ DASH = [
     "plotly>=6.1",
     "polars>=1.20",
     "pyyaml>=6.0",
+    "sqlglot>=26",
+    "tsdownsample>=0.1.4",
 ]
 EXAMPLES = ["scikit-learn>=1.4"]
 BENCH = ["hydra-joblib-launcher>=1.2", "hydra-submitit-launcher>=1.2"]

@@ -1,17 +1,21 @@
 """What the README tells people to type is typed here; what it lists is what there is."""
 
+import doctest
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from exptools.logging.run_logger import Logger
+from exptools.rundir import SWEEP_FILE
 from hydra_plugins.exptools_launcher.config import LauncherConf
+from tests.viewing.samples import write_run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,6 +89,34 @@ def test_every_launcher_option_is_documented() -> None:
 def test_every_logger_method_is_documented() -> None:
     methods = {name for name, value in vars(Logger).items() if callable(value) and name[0] != "_"}
     assert set(re.findall(r"logger\.(\w+)\(", README)) == methods
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README's training command leaves behind, in the current directory."""
+    sweep = tmp_path / "outputs" / "2026-11-22" / "17-41-20"
+    for job, (lr, seed) in enumerate((lr, seed) for lr in (1e-3, 1e-4, 1e-2) for seed in range(3)):
+        values = [lr * step + seed for step in range(30)]
+        metrics = dict.fromkeys(("train/loss", "test/loss", "test/accuracy"), values)
+        write_run(sweep / str(job), {"lr": lr, "batch_size": 64, "seed": seed}, metrics)
+    (sweep / SWEEP_FILE).touch()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_the_viewers_document_shows_is_what_python_answers() -> None:
+    text = (ROOT / "docs" / "viewing.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    shown = doctest.DocTestParser().get_doctest(code, {}, "viewing.md", None, 0)
+    report: list[str] = []
+    assert doctest.DocTestRunner().run(shown, out=report.append).failed == 0, "".join(report)
+    assert len(shown.examples) > 10
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_readmes_example_of_viewing_runs() -> None:
+    (code,) = re.findall(r"^    (import exptools\.viewing.*\n    .*)$", README, re.MULTILINE)
+    exec(textwrap.dedent(f"    {code}"), {})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -19,11 +19,19 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from exptools.viewing.configs import MISSING, display
-from exptools.viewing.grouping import find_keys
+from exptools.viewing.grouping import OF_RUN, find_keys, known_keys
 from exptools.viewing.options import QueryError
 from exptools.viewing.runs import Run
 
 Term = Callable[[Run], Any]  # of a run: a value, or None for what is not known
+
+_WORDS = {"and", "or", "not", "in", "between", "like", "ilike", "is", "null", "true", "false"}
+# A text, a quoted key, or a word that may be a key; only the last is ever changed.
+_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[^\W\d]\w*(?:\.\w+)*""")
+# Of the parsed parts, those that are heeded; an expression with any other is refused.
+_PARTS = {"this", "expression", "expressions", "low", "high", "negate", "is_string"} | {
+    *("table", "db", "catalog"),
+}
 
 _COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,
@@ -43,7 +51,7 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
             comparisons, and, or, not, in, between, like, ilike and is null.
     """
     try:
-        parsed = sqlglot.parse_one(condition)
+        holds = _truth(sqlglot.parse_one(_quoted(condition, runs)), runs)
     except SqlglotError as error:
         place = next((e["col"] for e in getattr(error, "errors", [])), None)
         where = f" from character {place} on" if place else ""
@@ -51,42 +59,59 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
             f"{condition!r} cannot be read as a condition{where}; one is, for example, "
             "algo.lr > 1e-4 and env.name = 'Hopper'"
         ) from error
-    try:
-        holds = _term(parsed, runs)
     except RecursionError as error:
-        raise QueryError("the condition is nested too deeply") from error
+        raise QueryError("the condition is nested too deeply to be read") from error
     return [run for run in runs if holds(run) is True]
+
+
+def _quoted(condition: str, runs: Sequence[Run]) -> str:
+    """The condition with every key of the runs in quotes, be it a word of SQL's or a type's."""
+    known = {*known_keys(runs), *OF_RUN} - _WORDS
+
+    def quote(word: re.Match[str]) -> str:
+        return f'"{word[0]}"' if word[0] in known else word[0]
+
+    return _TOKEN.sub(quote, condition)
 
 
 def _term(node: Any, runs: Sequence[Run]) -> Term:
     """The function that an expression stands for."""
-    for kinds, translate in _TRANSLATIONS.items():
-        if isinstance(node, kinds):
-            return translate(node, runs)
+    translate = next((t for kinds, t in _TRANSLATIONS.items() if isinstance(node, kinds)), None)
+    if translate is None or any(node.args[part] and part not in _PARTS for part in node.args):
+        raise _not_understood(node)
+    term = translate(node, runs)
+    if node.args.get("negate"):  # newer versions of sqlglot: not like, without a Not around it
+        return lambda run: _inverse(term(run))
+    return term
+
+
+def _not_understood(node: Any) -> QueryError:
     text = node.sql() if isinstance(node, exp.Expression) else str(node)
-    raise QueryError(
+    return QueryError(
         f"{text!r} is not understood in a condition; there are comparisons, and, or, not, in, "
         "between, like, ilike and is null, keys with odd characters in double quotes"
     )
 
 
 def _key(node: Any, runs: Sequence[Run]) -> Term:
-    name = _dotted(node)
+    parts = _parts(node)
+    name = ".".join(part.name for part in parts)
     try:
         (key,) = find_keys(runs, [name])
     except QueryError as error:
-        if node.find(exp.Identifier).args.get("quoted"):
+        if parts[0].args.get("quoted"):
             raise QueryError(f"{error}; a text stands in single quotes: '{name}'") from error
         raise
     return lambda run: _comparable(key.value(run))
 
 
-def _dotted(node: Any) -> str:
+def _parts(node: Any) -> list[Any]:
     if isinstance(node, exp.Dot):
-        return f"{_dotted(node.this)}.{_dotted(node.expression)}"
-    if isinstance(node, exp.Column):
-        return ".".join(part.name for part in node.parts)
-    return str(node.name)
+        return [*_parts(node.this), *_parts(node.expression)]
+    parts = node.parts if isinstance(node, exp.Column) else [node]
+    if not all(isinstance(part, (exp.Identifier, exp.Literal)) for part in parts):
+        raise _not_understood(node)
+    return list(parts)
 
 
 def _comparable(value: Any) -> Any:

@@ -12,7 +12,7 @@ from exptools.viewing.runs import Run, natural_key
 
 RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
 
-_OF_RUN: dict[str, Callable[[Run], Any]] = {
+OF_RUN: dict[str, Callable[[Run], Any]] = {
     "name": lambda run: run.name,
     "state": lambda run: run.state.value if run.state else MISSING,
     "sweep": lambda run: run.sweep if run.sweep is not None else MISSING,
@@ -46,7 +46,7 @@ def config_key(name: str) -> Key:
 def run_key(name: str) -> Key:
     """``name``, ``state`` or ``sweep`` of the runs themselves."""
     # What runs are called is no value of a config: a run "3" stands without quotes.
-    return Key(name, _OF_RUN[name], lambda value: display(value) if value is MISSING else value)
+    return Key(name, OF_RUN[name], lambda value: display(value) if value is MISSING else value)
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
@@ -55,22 +55,27 @@ def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
     Raises:
         QueryError: no run has such a key, or both the runs and their configs have.
     """
-    known = set[str]().union(*(run.config for run in runs))
+    known = known_keys(runs)
     return [_find_key(known, name) for name in names]
 
 
+def known_keys(runs: Iterable[Run]) -> set[str]:
+    """The keys that any run's config has."""
+    return set[str]().union(*(run.config for run in runs))
+
+
 def _find_key(known: set[str], name: str) -> Key:
-    if name in known and name in _OF_RUN:
+    if name in known and name in OF_RUN:
         raise QueryError(
             f"the runs have a {name}, and so have their configs: say {RUN}{name} or {CONFIG}{name}"
         )
     if name in known:
         return config_key(name)
-    if (of_run := name.removeprefix(RUN)) in _OF_RUN:
+    if (of_run := name.removeprefix(RUN)) in OF_RUN:
         return replace(run_key(of_run), name=name)
     if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in known:
         return replace(config_key(key), name=name)
-    raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(known | {*_OF_RUN}))}")
+    raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(known | {*OF_RUN}))}")
 
 
 def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:

@@ -24,7 +24,7 @@ class Option:
     numbers: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        numbers = ",".join(f"{number:g}" for number in self.numbers)
+        numbers = ",".join(f"{number:.15g}" for number in self.numbers)
         return f"{self.name}:{numbers}" if numbers else self.name
 
 
@@ -59,7 +59,7 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
 def suggestion(given: str, allowed: Iterable[str]) -> str:
     """The end of an error's sentence: the nearest of what is allowed, or all of it if short."""
     names = list(allowed)
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     close = close or [name for name in names if given and given in name]
     if close:
         return f"did you mean {close[0]!r}?"

@@ -87,15 +87,7 @@ def together(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
     One key speaks for all whose values change where its own do: first a swept one, then the
     seed, then the first of the configs.
     """
-    alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
-    for key, variation in variations(runs).items():
-        alike.setdefault(variation.partition(len(runs)), []).append(key)
-    swept = swept_keys(runs)
-    speakers = {}
-    for keys in alike.values():
-        first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
-        speakers[first] = tuple(key for key in keys if key != first)
-    return speakers
+    return _together(variations(runs), runs)
 
 
 def facets(runs: Sequence[Run]) -> list[str]:
@@ -103,8 +95,9 @@ def facets(runs: Sequence[Run]) -> list[str]:
 
     Of keys that vary together one is named; the seed never is.
     """
-    found, seed = variations(runs), seed_of(runs)
-    telling = [key for key in together(runs) if found[key].values < len(runs)]
+    found = variations(runs)
+    seed = _seed_among(found, runs)
+    telling = [key for key in _together(found, runs) if found[key].values < len(runs)]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
     return _by_use(keys, runs, found, seed)
 
@@ -117,7 +110,7 @@ def default_group_key(runs: Sequence[Run]) -> str | None:
     else differs.
     """
     found = variations(runs)
-    return next(iter(_by_use(found, runs, found, seed_of(runs))), None)
+    return next(iter(_by_use(found, runs, found, _seed_among(found, runs))), None)
 
 
 def is_seed(key: str) -> bool:
@@ -130,16 +123,9 @@ def seed_of(runs: Sequence[Run]) -> Seed | None:
     """The key that holds the seed, None where no run has one; one that differs comes first.
 
     Known by its name, or as the only key, an integer, in which runs differ that agree in all
-    else. Where each of several keys is so, as in a grid without repeats, none is taken.
+    else. Where each of several keys is so, as in a full grid, none is taken.
     """
-    found = variations(runs)
-    named = [key for key in chain(found, *(run.config for run in runs[:1])) if is_seed(key)]
-    if named:
-        return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
-    key = _only_difference(found, len(runs))
-    if key is None:
-        return None
-    return Seed(key, f"{key} is taken for the seed: nothing else differs in runs that differ in it")
+    return _seed_among(variations(runs), runs)
 
 
 def swept_keys(runs: Iterable[Run]) -> frozenset[str]:
@@ -168,6 +154,28 @@ def _same(one: Any, other: Any) -> bool:
     if type(one) is type(other) and type(one) in _SCALARS and one == other:
         return True  # what nearly always holds, without the cost of an identity
     return identity(one) == identity(other)
+
+
+def _together(found: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
+    for key, variation in found.items():
+        alike.setdefault(variation.partition(len(runs)), []).append(key)
+    swept = swept_keys(runs)
+    speakers = {}
+    for keys in alike.values():
+        first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
+        speakers[first] = tuple(key for key in keys if key != first)
+    return speakers
+
+
+def _seed_among(found: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
+    named = [key for key in chain(found, *(run.config for run in runs[:1])) if is_seed(key)]
+    if named:
+        return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
+    key = _only_difference(found, len(runs))
+    if key is None:
+        return None
+    return Seed(key, f"{key} is taken for the seed: nothing else differs in runs that differ in it")
 
 
 def _by_use(

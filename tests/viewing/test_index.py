@@ -101,7 +101,7 @@ def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monke
 def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {}, csv_text({"x": [1.0]}))
 
-    def failing(content, path):
+    def failing(content, path, separator):
         raise ZeroDivisionError("unforeseen")
 
     monkeypatch.setattr("exptools.viewing.progress.parse_progress", failing)
