@@ -24,7 +24,7 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    "—": "---",
+    "—": r"\textemdash{}",
     "…": r"\ldots{}",
 }
 _MARKDOWN = set("\\`*_{}[]()<>#+!|~$&")
@@ -91,7 +91,7 @@ def logged(
         QueryError: no run has such a key, or has logged such a metric.
     """
     rows = runs.rows(metrics, long=long)
-    places = {run.name: place for place, run in enumerate(runs)}
+    places = {name: place for place, name in enumerate(runs.table([])["name"])}
     at = rows["name"].replace_strict(places, return_dtype=pl.Int64)
     keys = [
         ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))
@@ -115,7 +115,7 @@ def csv(frame: pl.DataFrame) -> Iterator[bytes]:
 def latex_text(text: str) -> str:
     """A text that LaTeX sets as it is."""
     escaped = "".join(_LATEX.get(char, char) for char in " ".join(text.split()))
-    return escaped if escaped == _LATEX[NOTHING] else escaped.replace("--", "-{}-")
+    return escaped.replace("--", "-{}-")  # two would be set as one longer dash
 
 
 def markdown_text(text: str) -> str:
@@ -142,7 +142,7 @@ def plain(cell: Cell | None) -> str:
 def _latex_cell(cell: Cell | None) -> str:
     number = rounded(cell.center, cell.low, cell.high) if cell else None
     if number is None or cell is None:
-        return "---"
+        return _LATEX[NOTHING]
     body = _latex_number(number)
     return f"$\\mathbf{{{body}}}$" if cell.best else f"${body}$"
 

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from exptools.viewing.curveset import CurveSet, GroupCurve
 from exptools.viewing.drawing import RESOLUTION, STYLES, draw
 from exptools.viewing.options import QueryError, parse, suggestion
-from exptools.viewing.panels import arrange
+from exptools.viewing.panels import Sheet, arrange
 from exptools.viewing.statistics import BANDS
 
 # Inches, as the style files of the venues have them.
@@ -32,6 +32,7 @@ SIZES = {
     "page": 6.75,  # both columns of a page: ICML; CVPR, ACL and IEEE differ by 0.5 at most
 }
 NARROWEST, WIDEST = 1.5, 20.0  # inches
+LARGEST = 1e300  # Matplotlib's axes overflow beyond
 
 FORMATS: dict[str, dict[str, Any]] = {  # and what keeps dates out of them
     "pdf": {"CreationDate": None, "ModDate": None},
@@ -94,7 +95,7 @@ def figure(
         out: a file to write, too, as ``save`` does.
 
     Raises:
-        QueryError: there is nothing to draw or more than can be told apart, or no such option.
+        QueryError: there is nothing to draw, or what no figure can show, or no such option.
     """
     width = parse_size(size)
     sheet = arrange(_several(curves), facet)
@@ -103,6 +104,7 @@ def figure(
             f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
             "group by fewer keys, give one its own panels, or choose among the runs"
         )
+    _check_numbers(sheet)
     with _settings():
         drawn = draw(sheet, width)
     if out is not None:
@@ -160,6 +162,16 @@ def parse_size(size: str | float) -> float:
     if not NARROWEST <= width <= WIDEST:
         raise QueryError(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide, not {size}")
     return width
+
+
+def _check_numbers(sheet: Sheet) -> None:
+    for line in (line for block in sheet.blocks for panel in block.panels for line in panel.lines):
+        for numbers in (line.curve.x, line.curve.center, line.curve.low, line.curve.high):
+            if (np.abs(numbers) > LARGEST).any():
+                raise QueryError(
+                    f"{line.label} has numbers beyond ±{LARGEST:g}, which cannot be drawn; "
+                    "leave its runs out"
+                )
 
 
 def _thins(group: GroupCurve) -> bool:

@@ -39,9 +39,10 @@ def no_runs(roots: Sequence[Path], markers: Sequence[str]) -> str:
 
 def missing_package(error: ModuleNotFoundError) -> str:
     """What to say where a package of the extra is missing; if it is one of ours, raise."""
-    if (error.name or "").startswith("exptools"):
+    package = (error.name or "").partition(".")[0]
+    if package == "exptools":
         raise error
-    return f"needs {error.name}, which is not installed: pip install 'hydra-exptools[dash]'"
+    return f"needs {package}, which is not installed: pip install 'hydra-exptools[dash]'"
 
 
 def _default_roots() -> list[Path]:

@@ -11,6 +11,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from exptools.viewing.commands.errors import NothingError
 from exptools.viewing.commands.parser import parse
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: nothing to do it with, or no way to. 2: a wrong argument.
     """
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
         _run(options)
         sys.stdout.flush()

@@ -27,7 +27,7 @@ MOST_FAULTS = 3  # that are told one by one
 
 def list_runs(options: Namespace) -> None:
     """A row for each run."""
-    kind, runs = kind_of(options), find_runs(options, options.roots, empty=True)
+    kind, runs = kind_of(options), find_runs(options, options.roots)
     metrics = metrics_of(options, runs) if options.metric or runs.metrics else []
     keys = find_keys(runs, options.by or [])
     if kind:
@@ -91,11 +91,11 @@ def make_table(options: Namespace) -> None:
     tell_faults(options, runs)
 
 
-def find_runs(options: Namespace, given: Sequence[Path], *, empty: bool = False) -> Runs:
+def find_runs(options: Namespace, given: Sequence[Path]) -> Runs:
     """The runs that were asked for.
 
     Raises:
-        NothingError: there is none; where ``empty`` is true, only if ``--where`` left none.
+        NothingError: there is none.
     """
     roots = chosen_roots(given)
     runs = load(*roots)
@@ -104,7 +104,7 @@ def find_runs(options: Namespace, given: Sequence[Path], *, empty: bool = False)
         raise NothingError(no_runs(roots, MARKERS))
     if options.where:
         runs = runs.where(options.where)
-        if not len(runs) and not empty:
+        if not len(runs):
             raise NothingError(f"there is no run such that {options.where}")
     return runs
 

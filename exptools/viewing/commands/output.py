@@ -96,12 +96,12 @@ def show(
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for at, heading in enumerate(headings):
         right = at >= len(headings) - numbers
-        table.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            Text(_printable(heading)), justify="right" if right else "left", overflow="fold"
+        )
     for row in rows:
         cells = [(cell, False) if isinstance(cell, str) else cell for cell in row]
-        table.add_row(*(Text(text, "bold" if bold else "") for text, bold in cells))
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
+        table.add_row(*(Text(_printable(text), "bold" if bold else "") for text, bold in cells))
     terminal = sys.stdout.isatty()
     Console(file=sys.stdout, width=None if terminal else WIDE, highlight=False).print(table)
 
@@ -110,6 +110,11 @@ def say(options: Namespace, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
         print(f"exptools {options.command}: {sentence}", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """A text that does nothing to a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _spelled(value: Any) -> Any:
