@@ -27,14 +27,24 @@ HYDRA_OVERRIDES = f"{HYDRA_DIR}/overrides.yaml"
 EXPTOOLS_DIR = ".exptools"
 STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
+PROVENANCE_FILE = f"{EXPTOOLS_DIR}/provenance.json"
+PATCH_FILE = f"{EXPTOOLS_DIR}/diff.patch"
 OUTPUT_LOG = "output.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
+ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 PROGRESS_CSV = "progress.csv"
+MEDIA_DIR = "media"
+MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
+SNAPSHOTS_DIR = "snapshots"
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
 # In the environment of a job: the run directory whose status.json the scheduler writes.
 STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
+# In the environment of a sweep's jobs: the directory that has their provenance in common.
+PROVENANCE = "EXPTOOLS_PROVENANCE"
+# In the environment of a process that logs: its run directory, for the processes that it starts.
+RUN_DIR = "EXPTOOLS_RUN_DIR"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in
@@ -173,24 +183,29 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
-def read_regular(path: Path, limit: int) -> bytes:
+def read_regular(path: Path | str, limit: int) -> bytes:
     """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
 
     Raises:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    with open(path, "rb", opener=open_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
-        content = file.read(limit + 1)
+        # Asked for at once, all that may be read would be allocated.
+        content = file.read(min(found.st_size, limit) + 1)
+        if len(content) > found.st_size:  # it has grown
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
+def open_without_waiting(path: str, flags: int) -> int:
+    """An opener for ``open`` that does not wait for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def process_start(pid: int) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.statistics import center
+from exptools.viewing.statistics import center, cut_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,12 +36,19 @@ def interval(
     numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(strata))}
     labels = np.array([numbers[stratum] for stratum in strata])
     for members, columns in _same_runs(np.isfinite(values)):
-        if len(members) > 1:
-            drawn, times = _draws(labels[members])
-            at_once = max(1, MOST_CELLS // drawn.size)
-            for piece in np.split(columns, range(at_once, len(columns), at_once)):
-                centers = _centers(values[np.ix_(members, piece)], drawn, kind)
-                low[piece], high[piece] = _edges(centers, times, level)
+        if len(members) < 2:
+            continue
+        drawn, times = _draws(labels[members])
+        alike = len(np.unique(labels[members])) == 1
+        weights = _weights(drawn, cut_of(len(members), kind)) if alike or kind == "mean" else None
+        at_once = max(1, MOST_CELLS // (drawn.size if weights is None else len(drawn)))
+        for piece in np.split(columns, range(at_once, len(columns), at_once)):
+            there = values[np.ix_(members, piece)]
+            if weights is None:
+                centers = _centers(there, drawn, kind)
+            else:
+                centers = (there if kind == "mean" else np.sort(there, axis=0)).T @ weights.T
+            low[piece], high[piece] = _edges(centers, times, level)
     return low, high
 
 
@@ -66,6 +73,18 @@ def _draws(labels: Ints) -> tuple[Ints, Ints]:
     drawn.sort(axis=1)
     different, times = np.unique(drawn, axis=0, return_counts=True)
     return different, times
+
+
+def _weights(drawn: Ints, cut: int) -> Floats:
+    """How much each run counts in the centre of each sample, the runs being in ascending order.
+
+    Where all runs are alike, to draw of them is to draw of their ranks. As the drawn ranks are
+    sorted, the sample's own lowest and highest are the first and the last, and a centre is a sum.
+    """
+    kept = drawn[:, cut : drawn.shape[1] - cut]
+    weights = np.zeros(drawn.shape)
+    np.add.at(weights, (np.arange(len(drawn))[:, None], kept), 1 / kept.shape[1])
+    return weights
 
 
 def _centers(values: Floats, drawn: Ints, kind: str) -> Floats:

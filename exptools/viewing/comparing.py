@@ -47,15 +47,14 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
     Raises:
         QueryError: no run has logged the metric, or x.
     """
-    check_metric(index, runs, metric)
-    if x == RELATIVE_TIME:
-        return _timed(index, runs, metric)
-    if x not in (STEP, WALL_TIME):
+    series = _timed(index, runs, metric) if x == RELATIVE_TIME else index.series(runs, metric, x)
+    if not any(len(points) for points, _ in series.values()):
+        check_metric(index, runs, metric)
         tags = index.tags(runs)
-        if x not in tags:
+        if x not in (STEP, WALL_TIME, RELATIVE_TIME, *tags):
             names = [STEP, WALL_TIME, RELATIVE_TIME, *tags]
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
-    return index.series(runs, metric, x)
+    return series
 
 
 def curve_set(

@@ -26,9 +26,11 @@ MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
 
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
-_SECTION = re.compile(r"^(?=[A-Za-z_][\w./-]*:(?:[ \n]|\Z))", re.MULTILINE)
-# What may stand at the margin of a text whose sections stand for themselves.
-_MARGIN = re.compile(r"^(?![A-Za-z_][\w./-]*:(?:[ \n]|\Z)|- |-\n| |#|\n|\Z)", re.MULTILINE)
+_SECTION = re.compile(
+    r"(?<=\n)(?=[^\s#-])"
+)  # what goes on at the margin stays with what is above it
+_KEY = re.compile(r"[A-Za-z_][\w./-]*(?=:(?:[ \n]|\Z))")
+_PREAMBLE = re.compile(r"(?:(?:#.*|---)?\n)*")  # of the first section
 # What PyYAML raises for a value that is not of the type that its tag says.
 _BAD_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
@@ -45,15 +47,25 @@ class ConfigTexts:
 
     def __init__(self) -> None:
         self._sections: dict[str, _Section] = {}
+        self._keys: dict[str, str | None] = {}  # of a section; None where it cannot stand alone
+
+    def cut(self, text: str) -> list[str]:
+        """The lines of a text cut before each top-level key; whole where that is not safe."""
+        parts = _SECTION.split(text)
+        keys = {self._key(part) for part in parts}
+        # Of a key that stands twice the last one counts; a text may be several documents.
+        safe = len(keys) == len(parts) and None not in keys and "\n---" not in text
+        return parts if safe else [text]
 
     def parse(self, parts: Sequence[str]) -> Mapping[str, Any]:
-        """The config whose text is ``parts``, as ``sections`` cut it; see ``parse_config``."""
+        """The config whose text ``cut`` has divided; see ``parse_config``."""
         try:
             return _merged([self._section(part) for part in parts])
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
-            return self.parse(["".join(parts)])  # the error, if it is one, with the text's lines
+            # The error, if it is one, with the lines of the text.
+            return self.parse(["".join(parts)])
 
     def _section(self, text: str) -> _Section:
         known = self._sections.get(text)
@@ -61,12 +73,12 @@ class ConfigTexts:
             known = self._sections[text] = _parse_yaml(text)
         return known
 
-
-def sections(text: str) -> list[str]:
-    """The text cut before each top-level key; whole where it cannot be cut safely."""
-    parts = [part for part in _SECTION.split(text) if part]
-    keys = {part.partition(":")[0] for part in parts}  # of one that stands twice the last counts
-    return parts if len(keys) == len(parts) and not _MARGIN.search(text) else [text]
+    def _key(self, part: str) -> str | None:
+        if part not in self._keys:
+            begin = _PREAMBLE.match(part)
+            key = _KEY.match(part, begin.end() if begin else 0)
+            self._keys[part] = key and key[0]
+        return self._keys[part]
 
 
 def parse_config(text: str) -> Mapping[str, Any]:
@@ -75,7 +87,8 @@ def parse_config(text: str) -> Mapping[str, Any]:
     Raises:
         ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
     """
-    return ConfigTexts().parse(sections(text))
+    texts = ConfigTexts()
+    return texts.parse(texts.cut(text))
 
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:

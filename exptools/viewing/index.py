@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import os
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from exptools.rundir import STEP
-from exptools.viewing.columns import Columns, Values, column_of, read_only
+from exptools.viewing.columns import Columns, Values
 from exptools.viewing.config_text import ConfigTexts
+from exptools.viewing.metric_store import MetricStore
+from exptools.viewing.packs import Packs
 from exptools.viewing.progress import Progress, ProgressCache
 from exptools.viewing.readers import Claim, Sweeps, claim, read_claim, updated
 from exptools.viewing.runs import Fault, Run, natural_key
@@ -51,7 +55,9 @@ class Index:
         self.snapshot = Snapshot(version=time.time_ns() // 1_000_000)
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
-        self._texts = Texts(None)
+        place = cache_directory(self.roots) if cache else None
+        self._texts = Texts(place and place / "texts.json")
+        self._metrics = MetricStore(Packs(place) if place else None)
         self._configs = ConfigTexts()
         self._progress = ProgressCache()
         self._lock = threading.Lock()
@@ -61,14 +67,17 @@ class Index:
         with self._lock:
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            seen = {
-                found.directory: self._look(found, sweeps)
-                for found in walk(self.roots, claim, faults)
-            }
+            with _without_collector():
+                seen = {
+                    found.directory: self._look(found, sweeps)
+                    for found in walk(self.roots, claim, faults)
+                }
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
                 self._progress.keep({run.directory for run in runs})
+                self._metrics.keep(seen)
+                self._texts.save(_described(seen))
                 self._seen = seen
                 self.snapshot = Snapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
@@ -83,7 +92,7 @@ class Index:
         Nothing else is read. A column that a run does not have is missing from its ``Columns``.
         What could not be read is in ``faults``.
         """
-        return {run.name: _columns(self.progress(run), names) for run in runs}
+        return self._metrics.columns(runs, names)
 
     def series(
         self, runs: Sequence[Run], metric: str, x: str = STEP
@@ -97,23 +106,18 @@ class Index:
 
         A file's header says so; a column may have no value in any row yet.
         """
-        return list(dict.fromkeys(tag for run in runs for tag in self.progress(run).tags))
+        return self._metrics.tags(runs)
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
-        return (*run.faults, *self.progress(run).faults)
+        return (*run.faults, *self._metrics.faults(run))
 
     def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
         """The values in each run's last row, by run name: from the end of the file, so it is cheap.
 
         Without the cells that are empty there.
         """
-        found: dict[str, Mapping[str, float]] = {}
-        for run in runs:
-            rows = self.progress(run).frame.tail(1).to_dicts()
-            cells = rows[0] if rows else {}
-            found[run.name] = {name: value for name, value in cells.items() if value is not None}
-        return found
+        return {run.name: self._metrics.last(run) for run in runs}
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""
@@ -137,11 +141,31 @@ class Index:
         return _Seen(run, found.described, found.written)
 
 
+def cache_directory(roots: Sequence[Path]) -> Path:
+    """Where what was read below these roots is kept between sessions."""
+    from platformdirs import user_cache_path
+
+    name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
+    return user_cache_path("exptools") / "view" / name[:32]
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without the garbage collector, which would go through the growing heap again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
+    for directory, known in seen.items():
+        for name in known.described:
+            yield f"{directory}/{name}"
+
+
 def _same(new: Mapping[str, _Seen], old: Mapping[str, _Seen]) -> bool:
     return len(new) == len(old) and all(old.get(path) is seen for path, seen in new.items())
-
-
-def _columns(progress: Progress, names: Sequence[str]) -> Columns:
-    frame = progress.frame
-    arrays = {n: read_only(column_of(frame[n])) for n in names if n in frame.columns}
-    return Columns(MappingProxyType(arrays), frame.height, progress.step_from)

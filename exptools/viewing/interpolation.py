@@ -134,10 +134,12 @@ class _Resolver:
         below = {key[len(path) + 1 :]: key for key in self._leaves if key.startswith(f"{path}.")}
         if below:
             return _Node({name: self._leaf(key) for name, key in below.items()})
-        parent, _, last = path.rpartition(".")
-        items = self._final(parent) if parent in self._leaves else None
-        if isinstance(items, (list, tuple)) and last.isdecimal() and int(last) < len(items):
-            return items[int(last)]
+        parent, dot, rest = path.rpartition(".")
+        while dot:
+            if parent in self._leaves:
+                return _inside(self._final(parent), rest)
+            parent, dot, last = parent.rpartition(".")
+            rest = f"{last}.{rest}"
         raise _Unresolved
 
     def _leaf(self, key: str) -> Any:
@@ -156,3 +158,16 @@ class _Resolver:
         if found == MISSING or (not isinstance(found, _Node) and is_interpolated(found)):
             raise _Unresolved
         return found
+
+
+def _inside(value: Any, path: str) -> Any:
+    """What stands at a path in a resolved value."""
+    if isinstance(value, _Node):
+        if path in value.leaves:
+            return value.leaves[path]
+        below = {k[len(path) + 1 :]: v for k, v in value.leaves.items() if k.startswith(f"{path}.")}
+        if below:
+            return _Node(below)
+    elif isinstance(value, tuple) and path.isdecimal() and int(path) < len(value):
+        return value[int(path)]
+    raise _Unresolved

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,8 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
 def suggestion(given: str, allowed: Iterable[str]) -> str:
     """The end of an error's sentence: the nearest of what is allowed, or all of it if short."""
     names = list(allowed)
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    ending = [name for name in names if re.split(r"[./]", name)[-1] == given]
+    close = ending or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     close = close or [name for name in names if given and given in name]
     if close:
         return f"did you mean {close[0]!r}?"

@@ -36,6 +36,7 @@ STEP_NAMES = (
     *("iteration", "Iteration", "Itr", "itr", "Diagnostics/Iteration", "training_iteration"),
     *("epoch", "Epoch"),
 )
+UNFINISHED = "the last line is not finished; left out"
 MAX_FAULTS = 20  # a file: more would only bury the first ones
 
 
@@ -105,7 +106,7 @@ def read_progress(run: Run) -> Progress:
     """
     if run.source is None:
         return EMPTY
-    path = run.source.files[0]
+    path = Path(run.source.files[0])
     try:
         return _read(run.source)
     except FileNotFoundError:
@@ -120,12 +121,12 @@ def _read(source: Source) -> Progress:
     if source.kind == "events":
         from exptools.viewing.events import read_events
 
-        return read_events(source.files)
+        return read_events([Path(file) for file in source.files])
     if source.kind == "sacred":
         from exptools.viewing.sacred_metrics import read_sacred_metrics
 
-        return read_sacred_metrics(source.files[0])
-    path = source.files[0]
+        return read_sacred_metrics(Path(source.files[0]))
+    path = Path(source.files[0])
     return parse_progress(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
 
 
@@ -145,12 +146,12 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
     whole, _, torn = content.rpartition(b"\n")
     if torn:
         line = whole.count(b"\n") + bool(whole) + 1
-        torn_fault = [Fault(path, line, "the last line is not finished; left out")]
+        torn_fault = [Fault(path, line, UNFINISHED)]
     else:
         torn_fault = []
     if not whole:
         return Progress(EMPTY.frame, tuple(torn_fault))
-    names, body, first_line = _split_header(whole + b"\n")
+    names, body, first_line = split_header(whole + b"\n")
     table = _read_rows(body, len(names), first_line, path)
     frame, cell_faults = _numbers(table, names, path)
     step_from = step_column(frame.columns)
@@ -161,7 +162,15 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
     return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
 
 
-def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
+def number(cell: str) -> float | None:
+    """The number that a cell is; None for an empty one and for what is none."""
+    try:
+        return None if "_" in cell else float(cell)  # Python also reads 1_000
+    except ValueError:
+        return None
+
+
+def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
     """The names of the columns, the bytes of the rows, and the line on which these start."""
     end = first = content.index(b"\n") + 1
     while content.count(b'"', 0, end) % 2:  # a tag with a newline in it
@@ -170,7 +179,7 @@ def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
             return _cells(content[: first - 1]), content[first:], 2
     header = content[:end]
     text = header.decode(errors="replace").replace("\0", "�")
-    names = next(csv.reader(io.StringIO(text, newline="")), [])
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     return names, content[end:], header.count(b"\n") + 1
 
 

@@ -32,12 +32,15 @@ class Fault:
         return f"{place}: {self.reason}"
 
 
+SourceKind = Literal["csv", "tsv", "events", "sacred"]
+
+
 @dataclass(frozen=True)
 class Source:
     """The files that a run's metrics stand in, and how these are written."""
 
-    kind: Literal["csv", "tsv", "events", "sacred"]
-    files: tuple[Path, ...]  # in the order in which they were begun
+    kind: SourceKind
+    files: tuple[str, ...]  # paths, in the order in which they were begun
 
 
 @dataclass(frozen=True)

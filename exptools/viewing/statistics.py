@@ -7,6 +7,7 @@ many runs have one, [points].
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from exptools.viewing.options import Choice, Option, QueryError, parse
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Number = TypeVar("Number", int, Counts)
 
 CENTERS = {"mean": Choice(), "median": Choice(), "iqm": Choice()}
 BANDS = {
@@ -49,6 +51,13 @@ def count(values: Floats) -> Counts:
     return n
 
 
+def cut_of(n: Number, kind: str) -> Number:
+    """How many of n runs the centre leaves out at either end."""
+    if kind == "mean":
+        return n * 0
+    return n // 4 if kind == "iqm" else (n - (n > 0)) // 2
+
+
 def center(values: Floats, n: Counts, kind: str) -> Floats:
     """Mean, median, or interquartile mean over the runs that have a value; NaN where none has.
 
@@ -57,7 +66,7 @@ def center(values: Floats, n: Counts, kind: str) -> Floats:
     """
     if kind == "mean":
         return _mean(values, n)
-    cut = n // 4 if kind == "iqm" else np.maximum(n - 1, 0) // 2
+    cut = cut_of(n, kind)
     rank = np.arange(len(values))[:, None]
     inside = (rank >= cut) & (rank < n - cut)
     ordered = np.where(inside, np.sort(values, axis=0), 0.0)  # NaN are sorted last

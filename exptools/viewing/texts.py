@@ -69,7 +69,7 @@ class Texts:
         known = self._known.get(path)
         if known is not None and known[0] == signature:
             return known[1]
-        parts = cut(read_regular(Path(path), limit).decode())
+        parts = cut(read_regular(path, limit).decode())
         if signature.settled and file_signature(path) == signature:
             self._known[path] = signature, parts
             self._changed = True

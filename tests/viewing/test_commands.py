@@ -243,10 +243,13 @@ def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, 
     assert err.count("\n") == 1
 
 
-def test_a_reader_that_has_enough_ends_the_command_quietly(outputs):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_ends_the_command_quietly(outputs, unbuffered):
     write_run(outputs / "long", {}, {"loss": [0.1] * 30_000})
     command = [sys.executable, "-c", COMMAND, "export", "outputs"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as writer:
         assert writer.stdout.readline() == b"name,step,wall_time,metric,value\n"
         writer.stdout.close()
         assert writer.stderr.read() == b""

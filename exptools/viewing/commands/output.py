@@ -62,7 +62,9 @@ def write(pieces: Iterable[bytes], options: Namespace) -> None:
     """
     if options.out is None:
         for piece in pieces:
-            sys.stdout.buffer.write(piece)
+            rest = memoryview(piece)
+            while rest:  # with PYTHONUNBUFFERED a write may take only the beginning
+                rest = rest[sys.stdout.buffer.write(rest) :]
         return
     content = b"".join(pieces)  # whole, before the file is touched
     with writing(options.out):

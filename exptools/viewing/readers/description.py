@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, Status
-from exptools.viewing.config_text import NO_CONFIG, ConfigTexts, parse_json, sections
-from exptools.viewing.runs import Fault, Source, natural_key
+from exptools.viewing.config_text import NO_CONFIG, ConfigTexts, parse_json
+from exptools.viewing.runs import Fault, Source, SourceKind, natural_key
 from exptools.viewing.texts import MAX_TEXT, Signature, Texts
 from exptools.viewing.walk import Listing
 
 # Where metrics may stand, the best first: the event files often repeat the others, as float32.
-METRIC_FILES: Mapping[str, str] = {PROGRESS_CSV: "csv", "metrics.csv": "csv", "progress.txt": "tsv"}
+METRIC_FILES: Mapping[str, SourceKind] = {
+    PROGRESS_CSV: "csv",
+    "metrics.csv": "csv",
+    "progress.txt": "tsv",
+}
 EVENTS = ".tfevents."
 
 
@@ -36,7 +40,7 @@ class Reader:
     # The files that describe the run, relative to its directory; None: not a run of this format.
     files: Callable[[Listing], tuple[str, ...] | None]
     read: Callable[[Described], Description]
-    metric_files: Mapping[str, str]  # name → kind, the best first; events come last
+    metric_files: Mapping[str, SourceKind]  # name → kind, the best first; events come last
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,17 @@ class Described:
         Raises:
             OSError, ValueError: it cannot be read, is no text, or has more than ``limit`` bytes.
         """
-        path = os.path.join(self.directory, name)
+        path = f"{self.directory}/{name}"
         return self.texts.parts(path, self.signatures[name], limit=limit)[0]
 
     def yaml(self, name: str) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
-        path = os.path.join(self.directory, name)
+        path = f"{self.directory}/{name}"
         return self._config(
             name,
-            lambda: self.configs.parse(self.texts.parts(path, self.signatures[name], sections)),
+            lambda: self.configs.parse(
+                self.texts.parts(path, self.signatures[name], self.configs.cut)
+            ),
         )
 
     def json(
@@ -97,13 +103,13 @@ def fault_of(path: Path, error: OSError | ValueError) -> Fault:
     return Fault(path, line, str(error))
 
 
-def source_of(listing: Listing, metric_files: Mapping[str, str]) -> Source | None:
+def source_of(listing: Listing, metric_files: Mapping[str, SourceKind]) -> Source | None:
     """Where a run's metrics stand; None where there are none yet."""
     for name, kind in metric_files.items():
         if name in listing.files:
-            return Source(kind, (Path(listing.path, name),))  # type: ignore[arg-type]
+            return Source(kind, (f"{listing.path}/{name}",))
     events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
-    return Source("events", tuple(Path(listing.path, n) for n in events)) if events else None
+    return Source("events", tuple(f"{listing.path}/{name}" for name in events)) if events else None
 
 
 def has_metrics(listing: Listing) -> bool:
