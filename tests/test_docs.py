@@ -147,7 +147,8 @@ def test_the_documented_commands_of_exptools_run(
     document: str, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", text, re.MULTILINE)
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", shell, re.MULTILINE)
     assert len(commands) >= 3
     for command in commands:
         assert exptools_command(shlex.split(command)) == 0, command

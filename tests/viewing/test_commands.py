@@ -266,6 +266,19 @@ def test_a_terminal_that_lacks_a_letter_and_a_pipe_that_takes_bytes(outputs):
     assert "\nü,outputs,completed,0.1,2," in piped.stdout
 
 
+def test_a_name_that_is_no_utf_8_or_speaks_to_the_terminal_keeps_no_run_from_being_shown(
+    run, outputs
+):
+    (outputs / "7").rename(outputs / os.fsdecode(b"a\xff"))
+    (outputs / "8").rename(outputs / "b\x1b[31m")
+    for arguments in (["list"], ["list", "--csv"], ["list", "--json"], ["export"], ["table"]):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        assert "\x1b" not in out or "--csv" in arguments or arguments == ["export"]
+    _, out, _ = run("export", "--by", "seed", "--metric", "train/loss")
+    assert r"a\udcff,1,0," in out
+
+
 def test_help_comes_without_the_extra_and_without_loading_it():
     code = (
         "import sys, builtins\n"

@@ -111,7 +111,7 @@ def show(
 def say(options: Namespace, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
-        print(f"exptools {options.command}: {sentence}", file=sys.stderr)
+        print(f"exptools {options.command}: {_printable(sentence)}", file=sys.stderr)
 
 
 def _printable(text: str) -> str:
