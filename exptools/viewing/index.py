@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exptools.rundir import STEP
+from exptools.viewing.collector import collector_paused
 from exptools.viewing.columns import Columns, Values
 from exptools.viewing.config_text import ConfigTexts
 from exptools.viewing.metric_store import MetricStore
@@ -67,7 +66,7 @@ class Index:
         with self._lock:
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            with _without_collector():
+            with collector_paused():
                 seen = {
                     found.directory: self._look(found, sweeps)
                     for found in walk(self.roots, claim, faults)
@@ -147,18 +146,6 @@ def cache_directory(roots: Sequence[Path]) -> Path:
 
     name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
     return user_cache_path("exptools") / "view" / name[:32]
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Without the garbage collector, which would go through the growing heap again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
