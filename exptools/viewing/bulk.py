@@ -172,7 +172,6 @@ def parse(
             columns=[layout.names.index(name) for name in dict.fromkeys([*names, last])],
             separator=layout.separator,
             quote_char=None,
-            encoding="utf8-lossy",
         )
     except pl.exceptions.PolarsError:  # of which kind differs with what is wrong, and the version
         return None
@@ -183,8 +182,7 @@ def parse(
     full = frame[last].null_count() == 0 and cells == frame.height * len(layout.names)
     if not full and not _is_rectangular(text, layout):
         return None
-    # Copies, so that what polars has allocated beside the columns can be used again.
-    return {name: np.array(column_of(frame[name])) for name in dict.fromkeys(names)}
+    return {name: column_of(frame[name]) for name in dict.fromkeys(names)}
 
 
 def _count(text: bytes | memoryview, separator: str) -> int:
@@ -241,6 +239,8 @@ class _Block:
         heights = _heights(text, [len(file.rows) for file in files])
         numbers = parse(text, self.layout, self.names)
         if numbers is not None and sum(heights) == len(numbers[self.names[0]]):
+            # Copies, so that what polars has allocated beside the columns can be used again.
+            numbers = {name: np.array(column) for name, column in numbers.items()}
             starts = itertools.accumulate(heights, initial=0)
             for file, start, height in zip(files, starts, heights, strict=False):
                 yield file.path, self._read(file, numbers, start, height)

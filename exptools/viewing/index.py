@@ -63,14 +63,13 @@ class Index:
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
-        with self._lock:
+        with self._lock, collector_paused():
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            with collector_paused():
-                seen = {
-                    found.directory: self._look(found, sweeps)
-                    for found in walk(self.roots, claim, faults)
-                }
+            seen = {
+                found.directory: self._look(found, sweeps)
+                for found in walk(self.roots, claim, faults)
+            }
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
