@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exptools.rundir import STEP
+from exptools.viewing.adoption import adopt
 from exptools.viewing.collector import collector_paused
 from exptools.viewing.columns import Columns, Values
 from exptools.viewing.config_text import ConfigTexts
@@ -68,7 +69,7 @@ class Index:
             sweeps = Sweeps(self._base)
             seen = {
                 found.directory: self._look(found, sweeps)
-                for found in walk(self.roots, claim, faults)
+                for found in adopt(walk(self.roots, claim, faults))
             }
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
