@@ -309,7 +309,7 @@ def test_spoiled_texts_in_the_cache_are_read_again(tmp_path):
         os.utime(config, (LONG_AGO, LONG_AGO))
     indexed(tmp_path)
     texts = cache_directory([tmp_path]) / "texts.json"
-    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": [["x", [1, 2, 3], [7]]]}', "{"):
+    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": {"x": [1, 2, 3, [7]]}}', "{"):
         texts.write_text(spoiled)
         runs = indexed(tmp_path).snapshot.runs
         assert [run.config["job"] for run in runs] == [0, 1, 2]
