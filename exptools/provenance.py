@@ -1,11 +1,29 @@
-"""Where a run's code came from, for ``status.json``. Standard library only."""
+"""Where a run's code came from. Standard library only.
+
+``status.json`` has the commit; ``.exptools/provenance.json`` has all of it, and ``diff.patch``
+beside it what differs from the commit. What the jobs of a sweep have in common is gathered once,
+in the sweep's directory, and linked into theirs.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE, write_atomic
+
+MAX_PATCH = 2**20  # bytes
+_TIMEOUT = 10  # seconds, for each question to git
+_DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|egg)-info")
 
 
 def git_state(directory: Path) -> Mapping[str, str | bool] | None:
@@ -17,7 +35,7 @@ def git_state(directory: Path) -> Mapping[str, str | bool] | None:
     if commit is None:
         return None
     changes = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.strip(), "dirty": bool(changes)}
+    return {"commit": commit.decode().strip(), "dirty": bool(changes)}
 
 
 def command_line() -> tuple[str, ...]:
@@ -25,15 +43,95 @@ def command_line() -> tuple[str, ...]:
     return tuple(sys.orig_argv)
 
 
-def _git(directory: Path, *arguments: str) -> str | None:
+def record(run_dir: Path, code: Path) -> None:
+    """Write ``provenance.json`` and ``diff.patch`` into a run's or a sweep's ``.exptools``.
+
+    In a job whose sweep has gathered them (the environment says where) they are linked.
+
+    Args:
+        run_dir: the directory, which exists.
+        code: a directory in the repository of the code, if it is in any.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    shared = os.environ.get(PROVENANCE)
+    # A job may start runs of other code, which go elsewhere.
+    if shared and Path(shared) in run_dir.parents and _link(Path(shared), run_dir):
+        return
+    facts, patch = _gather(code)
+    if patch:
+        write_atomic(run_dir / PATCH_FILE, patch)
+    else:
+        (run_dir / PATCH_FILE).unlink(missing_ok=True)
+    text = json.dumps(facts, ensure_ascii=False, indent=1)
+    write_atomic(run_dir / PROVENANCE_FILE, text.encode(errors="replace"))
+
+
+def _link(shared: Path, run_dir: Path) -> bool:
+    """Whether the files of the sweep are in the run's directory now."""
+    if not (shared / PROVENANCE_FILE).exists():
+        return False
+    for name in (PATCH_FILE, PROVENANCE_FILE):
+        source, target = shared / name, run_dir / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        if source.exists():
+            try:
+                os.link(source, target)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(source, target)
+    return True
+
+
+def _gather(code: Path) -> tuple[dict[str, object], bytes]:
+    commit = _git(code, "rev-parse", "HEAD")
+    patch = _git(code, "diff", "HEAD", "--no-color", "--no-ext-diff") if commit else None
+    git = None
+    if commit is not None:
+        branch = _git(code, "rev-parse", "--abbrev-ref", "HEAD") or b""
+        git = {
+            "commit": commit.decode().strip(),
+            "branch": branch.decode(errors="replace").strip(),
+            "dirty": bool(patch),
+            "patch_cut": len(patch or b"") > MAX_PATCH,
+        }
+    facts: dict[str, object] = {
+        "version": 1,
+        "git": git,
+        "command": list(command_line()),
+        "directory": str(code),
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": dict(sorted(_packages())),
+    }
+    return facts, (patch or b"")[:MAX_PATCH]
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Installed packages and their versions, by the names of the directories that describe them.
+
+    The first one on ``sys.path`` counts, as for imports. Reading what the directories hold, as
+    ``importlib.metadata`` does, takes twenty times as long.
+    """
+    for place in reversed(sys.path):
+        with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
+            for entry in entries:
+                if found := _DISTRIBUTION.fullmatch(entry.name):
+                    yield found[1].replace("_", "-").lower(), found[2]
+
+
+def _git(directory: Path, *arguments: str) -> bytes | None:
     try:
         done = subprocess.run(
             ["git", *arguments],
             check=False,
             cwd=directory,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            timeout=10,
+            timeout=_TIMEOUT,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

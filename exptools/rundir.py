@@ -27,14 +27,24 @@ HYDRA_OVERRIDES = f"{HYDRA_DIR}/overrides.yaml"
 EXPTOOLS_DIR = ".exptools"
 STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
+PROVENANCE_FILE = f"{EXPTOOLS_DIR}/provenance.json"
+PATCH_FILE = f"{EXPTOOLS_DIR}/diff.patch"
 OUTPUT_LOG = "output.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
+ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 PROGRESS_CSV = "progress.csv"
+MEDIA_DIR = "media"
+MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
+SNAPSHOTS_DIR = "snapshots"
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
 # In the environment of a job: the run directory whose status.json the scheduler writes.
 STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
+# In the environment of a sweep's jobs: the directory that has their provenance in common.
+PROVENANCE = "EXPTOOLS_PROVENANCE"
+# In the environment of a process that logs: its run directory, for the processes that it starts.
+RUN_DIR = "EXPTOOLS_RUN_DIR"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in

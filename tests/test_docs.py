@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from exptools.logging.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
-from hydra_plugins.exptools_launcher.config import LauncherConf
+from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LOGGING = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -37,7 +39,7 @@ def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
 
 
 def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
-    code, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "hydra" in c)
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "config.yaml").write_text("steps: 3\n")
     (tmp_path / "app.py").write_text(code.replace("loss = ...", "loss = 1 / (step + 1)"))
@@ -86,9 +88,27 @@ def test_every_launcher_option_is_documented() -> None:
     assert documented == options
 
 
-def test_every_logger_method_is_documented() -> None:
-    methods = {name for name, value in vars(Logger).items() if callable(value) and name[0] != "_"}
-    assert set(re.findall(r"logger\.(\w+)\(", README)) == methods
+def test_every_logger_method_is_documented_once() -> None:
+    methods = [name for name in dir(Logger) if name[0] != "_" and callable(getattr(Logger, name))]
+    cells = re.findall(r"^\| (`logger\..*?) \|", LOGGING, re.MULTILINE)
+    assert sorted(re.findall(r"logger\.(\w+)\(", " ".join(cells))) == sorted(methods)
+
+
+def test_every_option_of_the_callback_is_documented() -> None:
+    documented = re.findall(r"^\| `hydra\.callbacks\.exptools\.(\w+)`", README, re.MULTILINE)
+    options = [field.name for field in fields(LoggingConf) if field.name != "_target_"]
+    assert documented == options == [field.name for field in fields(LogOptions)]
+    ours, theirs = LogOptions(), LoggingConf()
+    assert all(getattr(ours, name) == getattr(theirs, name) for name in options)
+
+
+def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(import torch.*?)```", LOGGING, re.DOTALL)
+    (tmp_path / "train.py").write_text(code)
+    for _ in range(2):
+        subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True)
+    rows = (tmp_path / "runs" / "resumed" / "progress.csv").read_text().splitlines()
+    assert len(rows) == 101
 
 
 @pytest.fixture

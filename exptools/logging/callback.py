@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from exptools.logging.append_file import LoggingError
+from exptools.logging.ranks import is_silent
 from exptools.logging.run_lock import DirectoryInUse
 from exptools.logging.run_logger import logger
-from exptools.provenance import git_state
+from exptools.provenance import git_state, record
 from exptools.rundir import (
+    PROVENANCE,
     STATUS_WRITER,
     State,
     Status,
@@ -41,6 +45,7 @@ class HydraRun:
     """A Hydra job that runs in this process."""
 
     directory: Path
+    code: Path  # where it was started
     config: object  # Hydra makes a new one for every job
     holder: HydraConfig
 
@@ -55,28 +60,43 @@ def current_hydra_run() -> HydraRun | None:
     # Hydra declares the type of its part; what it keeps is the configuration around that part.
     config = cast("DictConfig | None", holder.cfg)
     directory = None if config is None else OmegaConf.select(config, _OUTPUT_DIR)
-    return None if directory is None else HydraRun(Path(directory), config, holder)
+    if config is None or directory is None:
+        return None
+    return HydraRun(Path(directory), Path(config.hydra.runtime.cwd), config, holder)
 
 
 class ExptoolsCallback(Callback):
     """Opens the logger when a job starts, closes it when the job ends, and keeps status.json.
 
     Under the exptools launcher the scheduler keeps status.json, which sees also the ends that a
-    job cannot report.
+    job cannot report. Of the ranks of a distributed training, rank 0 does all this.
+
+    Args:
+        options: of :class:`LogOptions`, by their names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        self._options = options
         self._run_dir: Path | None = None  # of the job whose status we keep
         self._job_pid: int | None = None
+        self._signal: str | None = None  # that has ended the job
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Gather once what the jobs of a sweep have in common: where their code comes from."""
+        sweep_dir = Path(config.hydra.sweep.dir).absolute()
+        record(sweep_dir, Path(config.hydra.runtime.cwd))
+        os.environ[PROVENANCE] = str(sweep_dir)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the job's run directory. What fails here is a warning of Hydra's and, from the
         logger, an error in the first call that logs.
         """
+        if is_silent():
+            return
         run_dir = Path(OmegaConf.select(config, _OUTPUT_DIR))
         self._job_pid = os.getpid()
         try:
-            logger.open(run_dir)
+            logger.open(run_dir, **self._options)
         except DirectoryInUse:
             raise  # and status.json is the other process's, too
         except LoggingError:
@@ -97,12 +117,29 @@ class ExptoolsCallback(Callback):
         if os.environ.get(STATUS_WRITER) != str(run_dir):
             write_status(run_dir, _starting(config, run_dir))
             self._run_dir = run_dir
+            self._signal = None
             atexit.register(self._on_exit)
+            self._turn_sigterm_into_an_exit()
+
+    def _turn_sigterm_into_an_exit(self) -> None:
+        """Without a handler the process would vanish; the user's own is left as it is."""
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+        if os.getpid() != self._job_pid:  # a child that the job has forked
+            os.kill(os.getpid(), signal.SIGTERM)
+        self._signal = "SIGTERM"
+        sys.exit(128 + number)  # as shells say it; what is open is closed on the way
 
     def _on_exit(self) -> None:
         # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
         uncaught = getattr(sys, "last_value", None)
-        if isinstance(uncaught, KeyboardInterrupt):
+        if self._signal is not None:
+            self._end(State.KILLED, f"ended by {self._signal}")
+        elif isinstance(uncaught, KeyboardInterrupt):
             self._end(*_outcome(uncaught))
         else:
             self._end(State.FAILED, "the process exited before the job returned")
@@ -112,14 +149,15 @@ class ExptoolsCallback(Callback):
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
         try:
-            logger.close()
+            logger.close(succeeded=state is State.COMPLETED)
         except LoggingError as lost_row:
             state, error = _outcome(lost_row)
             raise
         finally:
             run_dir, self._run_dir = self._run_dir, None
             if run_dir is not None:
-                update_status(run_dir, state=state, ended=time.time(), error=error)
+                ended = {"ended": time.time(), "error": error, "signal": self._signal}
+                update_status(run_dir, state=state, **ended)
 
 
 def _starting(config: DictConfig, run_dir: Path) -> Status:

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import time
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 
-from exptools.logging.append_file import AppendFile, first_free, naming
-from exptools.logging.rows import Row
+import orjson
+
+from exptools.logging.append_file import AppendFile, replace_file, replaced
+from exptools.logging.rows import Number, Row
 from exptools.rundir import STEP, WALL_TIME
 
-
-def set_aside(path: Path) -> None:
-    """Move the rows of an earlier attempt from ``progress.csv`` to ``progress.<attempt>.csv``.
-
-    The file moves as it is, even torn. Where there is none, nothing happens.
-
-    Raises:
-        LoggingError: the file cannot be renamed.
-    """
-    if path.exists():
-        free = first_free(lambda attempt: path.with_suffix(f".{attempt}{path.suffix}"), start=1)
-        with naming(path):
-            path.rename(free)
+LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row
 
 
 class CsvWriter:
     """Writes rows under the columns step, wall_time and the tags as they first appear.
 
-    A file of that name is replaced.
+    Several processes may write to one file, each with a writer of its own, while they hold the
+    run's row lock.
+
+    Args:
+        path: the file.
+        keep: whether rows that stand there stay; else the file is replaced by an empty one.
 
     Raises:
-        LoggingError: the file cannot be written.
+        LoggingError: the file cannot be written, or what is to stay is no such file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
         self.path = path
-        self._tags: dict[str, None] = {}
-        self._header = _header(self._tags)
-        self._file = self._replace_file(self._header)
+        self._next_look = 0.0
+        self._set_tags([])
+        if keep:
+            self._file = self._taken_over()
+        else:
+            self._file = replace_file(path, self._header)
 
     def write(self, row: Row) -> None:
         """Add a row; the operating system has it when this returns.
@@ -45,42 +47,74 @@ class CsvWriter:
         Raises:
             LoggingError: the row was not written; the rows before it are as they were.
         """
-        new_tags = [tag for tag in row.scalars if tag not in self._tags]
-        if new_tags:
-            self._write_widened(row, new_tags)
-        else:
-            self._file.append(_line(row, self._tags))
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._look()
+            self._next_look = now + LOOK_EVERY
+        scalars = row.scalars
+        if list(scalars) == self._tags:
+            self._file.append(_line(row, scalars.values()))
+            return
+        if not self._known.issuperset(scalars):
+            self._widen(scalars)
+        self._file.append(_line(row, map(scalars.get, self._tags)))
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
         self._file.close()
 
-    def _write_widened(self, row: Row, new_tags: list[str]) -> None:
-        tags = self._tags | dict.fromkeys(new_tags)
-        header = _header(tags)
+    def _look(self) -> None:
+        if not self._file.is_in_place():  # another process of the run had new tags
+            former, self._file = self._file, self._taken_over()
+            former.close()
+
+    def _widen(self, wanted: Iterable[str]) -> None:
+        begun = time.monotonic()
+        self._look()
+        new_tags = [tag for tag in wanted if tag not in self._known]
+        tags = self._tags + new_tags
+        header = header_line(tags)
         lines = self._file.content()[len(self._header) :]
         # Below the header there are only numbers, so every line feed ends a row.
         widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
-        narrow = self._file
-        self._file = self._replace_file(header + widened + _line(row, tags))
-        self._tags, self._header = tags, header
+        narrow, self._file = self._file, replace_file(self.path, header + widened)
+        self._set_tags(tags)
         narrow.close()
+        # The others should not write to the narrow file: keep our turn until their look is due.
+        time.sleep(max(0.0, begun + 2 * LOOK_EVERY - time.monotonic()))
 
-    def _replace_file(self, content: bytes) -> AppendFile:
-        aside = self.path.with_name(f".{self.path.name}.rewrite")
-        file = AppendFile(aside)
+    def _set_tags(self, tags: list[str]) -> None:
+        self._tags, self._known = tags, frozenset(tags)
+        self._header = header_line(tags)
+
+    def _taken_over(self) -> AppendFile:
+        """The file that stands at the path, if it goes on with our columns."""
+        file = AppendFile(self.path, keep=True)
         try:
-            file.append(content)
-            file.move_to(self.path)
+            _, tags = read_header(file.content())
+            if tags is None or tags[: len(self._tags)] != self._tags:
+                raise replaced(self.path)
         except BaseException:
             file.close()
-            aside.unlink(missing_ok=True)
             raise
+        self._set_tags(tags)
         return file
 
 
-def _header(tags: Iterable[str]) -> bytes:
+def header_line(tags: Iterable[str]) -> bytes:
+    """The first line of a file with these tags."""
     return (",".join([STEP, WALL_TIME, *map(_quoted, tags)]) + "\n").encode()
+
+
+def read_header(content: bytes) -> tuple[bytes, list[str] | None]:
+    """The first line of a file, and its tags; None where it is not one of ours, or torn."""
+    end = -1
+    while (end := content.find(b"\n", end + 1)) >= 0:
+        header = content[: end + 1]
+        if header.count(b'"') % 2 == 0:  # the line feed stands in no tag
+            cells = next(csv.reader(io.StringIO(header.decode(errors="replace"), newline="")))
+            return header, cells[2:] if cells[:2] == [STEP, WALL_TIME] else None
+    return content, None
 
 
 def _quoted(tag: str) -> str:
@@ -89,7 +123,19 @@ def _quoted(tag: str) -> str:
     return tag
 
 
-def _line(row: Row, tags: dict[str, None]) -> bytes:
-    cells = map(repr, (row.step, row.wall_time, *map(row.scalars.get, tags)))
-    # One pass over the line is far cheaper than a look at each cell, and numbers spell no None.
-    return (",".join(cells) + "\n").replace("None", "").replace("nan", "NaN").encode()
+def _line(row: Row, values: Iterable[Number | None]) -> bytes:
+    cells = [row.step, row.wall_time, *values]
+    try:
+        line = orjson.dumps(cells)
+        # orjson spells as repr() does, but for the very large and small, and what is not finite.
+        if b"e" in line or b"0.0000" in line or not isfinite(sum(row.scalars.values())):
+            line = orjson.dumps(list(map(_as_repr, cells)))
+    except (TypeError, OverflowError):  # integers of more than 64 bits
+        line = orjson.dumps(list(map(_as_repr, cells)))
+    return line[1:-1].replace(b"null", b"") + b"\n"
+
+
+def _as_repr(cell: Number | None) -> Number | orjson.Fragment | None:
+    if cell is None or 1e-4 <= cell < 1e16:
+        return cell
+    return orjson.Fragment("NaN" if cell != cell else repr(cell))  # noqa: PLR0124

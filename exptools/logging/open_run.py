@@ -2,59 +2,83 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.append_file import LoggingError, naming
-from exptools.logging.csv_writer import CsvWriter, set_aside
+from exptools.logging.console import Console
+from exptools.logging.csv_writer import CsvWriter
+from exptools.logging.history import cut_back, set_aside
+from exptools.logging.media_store import set_aside_media, write_medium
+from exptools.logging.ranks import is_silent
+from exptools.logging.row_lock import RowLock
 from exptools.logging.rows import Number, OpenRows, Row, as_step, check_tag
 from exptools.logging.run_lock import RunLock
-from exptools.rundir import PROGRESS_CSV
+from exptools.logging.snapshot import Snapshots, StoredSnapshot
+from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
+from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
+if TYPE_CHECKING:
+    from exptools.logging.media import Medium
 
-class _Writer(Protocol):
-    path: Path
-
-    def write(self, row: Row) -> None: ...
-
-    def close(self) -> None: ...
+_log = logging.getLogger(__name__)
 
 
 class OpenRun:
-    """A run directory that this process, and no other, writes to.
+    """A run directory that this process writes to.
+
+    Its holder keeps other runs out. Processes that the holder forks or starts are members of the
+    run: they write to the same files, in turns with it.
+
+    Where rows of an earlier attempt stand, nothing is touched before the first row ends: until
+    then :meth:`resume` can say that they go on.
+
+    Args:
+        directory: the run directory, made where it is missing.
+        member: whether another process holds it.
+        attempt: names the attempt, where several processes hold the directory in turn during one.
 
     Raises:
         LoggingError: a file cannot be made, or another process logs in the directory.
     """
 
-    def __init__(self, directory: Path) -> None:
-        # Here, for TensorBoard takes longer to import than everything else together.
-        from exptools.logging.tensorboard_writer import TensorBoardWriter
-
+    def __init__(self, directory: Path, *, member: bool = False, attempt: str = "") -> None:
         self.directory = directory
-        self._rows = OpenRows()
-        self._tags: set[str] = set()
+        self.rows = OpenRows()
+        self.tags: set[str] = set()
+        self.is_member = member
+        self.snapshots = Snapshots(directory / SNAPSHOTS_DIR)
+        self.console = Console(None)
+        self.has_hparams = False
+        self._last: Row | None = None  # of the rows that have ended
+        self._resumed: int | None = None  # the last step of an earlier attempt that counts
+        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
+            None  # None before the first row
+        )
         with naming(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as files:
-            files.callback(RunLock(directory).release)
-            set_aside(directory / PROGRESS_CSV)
-            self._writers: list[_Writer] = []
-            self._add_writer(CsvWriter(directory / PROGRESS_CSV), files)
-            self._add_writer(TensorBoardWriter(directory), files)
-            self._files = files.pop_all()
+        self._lock = None if member else RunLock(directory)
+        try:
+            self._turn = RowLock(directory / ROW_LOCK)
+            if not member:
+                self._turn.begin(attempt)
+                if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
+                    self._begin(0)  # so that what cannot be written is known at once
+        except BaseException:
+            self._release()
+            raise
 
-    def checked(self, tag: str) -> str:
-        """The tag, if it can name a scalar; see ``check_tag`` for what is raised."""
-        if type(tag) is not str or tag not in self._tags:
-            self._tags.add(check_tag(tag))
-        return tag
+    def add_tag(self, tag: object) -> None:
+        """Remember a tag, if it can name a scalar; see ``check_tag`` for what is raised."""
+        self.tags.add(check_tag(tag))
 
-    def log(self, scalars: Mapping[str, Number], step: SupportsIndex | None) -> None:
-        """Put numbers into the row of a step, or into the current one.
+    def put(
+        self, scalars: Mapping[str, Number], step: SupportsIndex | None, *, mean: bool = False
+    ) -> None:
+        """Put numbers into the row of a step, or the current one; a later step ends that.
 
         Raises:
             TypeError, ValueError: it is no step.
@@ -62,56 +86,190 @@ class OpenRun:
         """
         at = None if step is None else as_step(step)
         try:
-            if at is not None and self._rows.ended_by(at):
-                self.end_row(None)
+            if at is not None and self.rows.ended_by(at):
+                self.end_row()
         finally:
-            self._rows.at(at).update(scalars)
+            row = self.rows.current if at is None else self.rows.at(at)
+            if mean:
+                for tag, value in scalars.items():
+                    row.add(tag, value)
+            else:
+                row.scalars.update(scalars)
 
-    def end_row(self, step: int | None) -> None:
+    def end_row(self, step: int | None = None) -> None:
         """Write the rows that are open.
 
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        rows = self._rows.end(step, time.time())
-        lost = {writer.path: _write(writer, rows) for writer in self._writers}
-        if any(lost.values()):
-            raise _report(lost)
+        rows = self.rows.end(step, time.time())
+        if not rows or (self.is_member and is_silent()):
+            return
+        self._turn.take()
+        try:
+            lost = self._write(rows)
+        finally:
+            self._turn.give_back()
+        self._last = rows[-1]
+        if self._last.wall_time >= self.console.due:
+            self.console.show(self._last)
+        if lost:
+            raise _report(lost, [writer.path for writer in self._writers or ()])
 
-    def close(self) -> None:
+    @property
+    def step(self) -> int:
+        """The step that the current row has, or will have."""
+        return self.rows.count if self.rows.step is None else self.rows.step
+
+    def add_medium(self, tag: str, medium: Medium, step: int | None) -> None:
+        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        if self.is_member and is_silent():
+            return
+        at = self.begun(step)
+        wall_time = time.time()
+        write_medium(self.directory, tag, at, medium, wall_time)
+        if medium.summaries and self._writers is not None:
+            self._turn.take()
+            try:
+                self._writers[1].write_summary(medium.summaries, at, wall_time)
+            finally:
+                self._turn.give_back()
+
+    def begun(self, step: int | None) -> int:
+        """Open the files for something that belongs to a step; None is the current row's.
+
+        Raises:
+            LoggingError: a file cannot be made.
+        """
+        at = self.step if step is None else step
+        if self._writers is None:
+            self._turn.take()
+            try:
+                self._begin(at)
+            finally:
+                self._turn.give_back()
+        return at
+
+    def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
+        """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
+        row = self.rows.step
+        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
+
+    def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
+        """Load a snapshot; before the first row the run goes on from there."""
+        snapshot = self.snapshots.load(itr, map_location)
+        if snapshot is not None and self._writers is None:
+            step = snapshot.itr if snapshot.row is None else snapshot.row
+            if step is not None:
+                self.resume(step)
+        return snapshot
+
+    def resume(self, step: int) -> None:
+        """Go on behind a step of the attempt before: later rows of it are set aside.
+
+        So are those at and after the first step that is logged now, should it be earlier.
+        """
+        self._resumed = step
+        self.rows.count = step + 1
+
+    def after_fork(self) -> None:
+        """In a forked child: be a member, and leave to the parent the rows that it has begun."""
+        self.is_member, self._lock = True, None
+        self._turn.close()  # the parent's: its lock counts for both
+        self._turn = RowLock(self._turn.path)
+        self._writers = None  # a thread of the parent may have been using them
+        self.rows = OpenRows(self.rows.count)
+        self.console = Console(None)
+
+    def close(self, *, succeeded: bool = True) -> None:
         """Write what is open, and let others log here.
 
         Raises:
             LoggingError: as ``end_row``; the run is closed all the same.
         """
-        with self._files:
-            self.end_row(None)
+        try:
+            self.end_row()
+            if self.has_hparams and self._writers is not None:
+                from exptools.logging.hparams import hparams_end
 
-    def _add_writer(self, writer: _Writer, files: ExitStack) -> None:
-        self._writers.append(writer)
-        files.callback(writer.close)
+                self._writers[1].write_summary([hparams_end(succeeded)], self.step, time.time())
+        finally:
+            self._release()
+            if self._last is not None:  # lest anybody take an earlier one for it
+                self.console.show(self._last)
+
+    def _release(self) -> None:
+        for writer in self._writers or ():
+            writer.close()
+        if hasattr(self, "_turn"):
+            self._turn.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _write(self, rows: Sequence[Row]) -> dict[Path, _Lost]:
+        """Write rows to the files, and say which of them a file lacks."""
+        lost: dict[Path, _Lost] = {}
+        try:
+            writers = self._writers or self._begin(rows[0].step)
+        except LoggingError as error:
+            return {Path(error.filename): dict.fromkeys((row.step for row in rows), error)}
+        for row in rows:
+            for writer in writers:
+                try:
+                    writer.write(row)
+                except LoggingError as error:  # the other rows and files may fare better
+                    lost.setdefault(writer.path, {})[row.step] = error
+        return lost
+
+    def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
+        """Open the files for the first row, in our turn to write."""
+        table = self.directory / PROGRESS_CSV
+        name = self._turn.event_file
+        begun = name is not None  # by another process of the run
+        events = self.directory / name if name else new_event_file(self.directory)
+        purge_from = None if begun else self._leave_attempts_before(table, first_step)
+        csv = CsvWriter(table, keep=begun or table.exists())
+        try:
+            self._writers = csv, TensorBoardWriter(events, keep=begun, purge_from=purge_from)
+        except BaseException:
+            csv.close()
+            raise
+        self._turn.event_file = events.name
+        return self._writers
+
+    def _leave_attempts_before(self, table: Path, first_step: int) -> int | None:
+        """Set aside what earlier attempts wrote, as far as it does not count any more.
+
+        Returns:
+            the step from which on it does not, None where nothing was written before.
+        """
+        if self._resumed is None:
+            moved, start = set_aside(table), min(first_step, 0)
+            set_aside_media(self.directory, after=None)
+        else:
+            start = min(self._resumed + 1, first_step)
+            moved = cut_back(table, start - 1)
+            set_aside_media(self.directory, after=start - 1)
+            _log.info("going on in %s from step %d", self.directory, start)
+        if moved:
+            _log.info("rows of the attempt before that are replaced: %s", moved)
+        return start if any(self.directory.glob("events.out.tfevents.*")) else None
 
 
 _Lost = dict[int, LoggingError]  # step of a row → why the file lacks it
 
 
-def _write(writer: _Writer, rows: Sequence[Row]) -> _Lost:
-    lost: _Lost = {}
-    for row in rows:
-        try:
-            writer.write(row)
-        except LoggingError as error:  # the other rows and files may fare better
-            lost[row.step] = error
-    return lost
-
-
-def _report(lost: Mapping[Path, _Lost]) -> LoggingError:
+def _report(lost: Mapping[Path, _Lost], files: Sequence[Path]) -> LoggingError:
     """One error for all files: what the first one lacks, and how the others fared."""
-    first = next(path for path in lost if lost[path])
+    first = next(iter(lost))
     error = next(iter(lost[first].values()))
     parts = [f"{error.strerror}; this file lacks {_rows(lost[first])}"]
-    for path in (path for path in lost if path != first):
-        parts.append(f"{path.name} {f'lacks {_rows(lost[path])}' if lost[path] else 'has it'}")
+    for path in (path for path in files if path != first):
+        parts.append(f"{path.name} {f'lacks {_rows(lost[path])}' if path in lost else 'has it'}")
     report = LoggingError(error.errno, ", ".join(parts), str(first))
     report.__cause__ = error
     return report

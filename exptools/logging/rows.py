@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import SupportsIndex, TypeAlias
+from typing import NamedTuple, SupportsIndex, TypeAlias
 
 from exptools.rundir import STEP, WALL_TIME
 
@@ -16,8 +15,7 @@ Number: TypeAlias = int | float
 MAX_STEP = 2**62  # in the 64 bits of TensorBoard's steps there is room to count on from it
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """All that was logged for one step."""
 
     step: int
@@ -25,44 +23,79 @@ class Row:
     scalars: Mapping[str, Number]
 
 
+class OpenRow:
+    """What was logged for a step so far."""
+
+    __slots__ = ("_means", "scalars")
+
+    def __init__(self) -> None:
+        self.scalars: dict[str, Number] = {}
+        self._means: dict[str, list[Number]] | None = None  # tag → sum, count
+
+    def add(self, tag: str, value: Number) -> None:
+        """Take a value into the mean of a tag."""
+        if self._means is None:
+            self._means = {}
+        mean = self._means.setdefault(tag, [0, 0])
+        mean[0] += float(value)
+        mean[1] += 1
+        self.scalars[tag] = mean[0] / mean[1]
+
+
 class OpenRows:
     """The rows that have not ended: the current one, and those of earlier steps logged beside it.
 
     Values without a step belong to the current row. The first step that is named, by a value or
     by the end of the row, is its step; where none is, steps are counted on from the greatest so
-    far, beginning with 0.
+    far.
+
+    Args:
+        count: the step with which counting begins.
     """
 
-    def __init__(self) -> None:
-        self._scalars: dict[str, Number] = {}
-        self._step: int | None = None
-        self._earlier: dict[int, dict[str, Number]] = {}
-        self._count = 0
+    def __init__(self, count: int = 0) -> None:
+        self.current = OpenRow()
+        self.named_step: int | None = None  # of the current row
+        self._earlier: dict[int, OpenRow] = {}
+        self.count = count
+
+    @property
+    def step(self) -> int | None:
+        """The step that the current row will have, if it ended now; None if it is empty."""
+        if not self.current.scalars:
+            return None
+        return self.count if self.named_step is None else self.named_step
 
     def ended_by(self, step: int) -> bool:
         """Whether a value of this step can only be logged after the current row has ended."""
-        return self._step is not None and step > self._step
+        return self.named_step is not None and step > self.named_step
 
-    def at(self, step: int | None) -> dict[str, Number]:
-        """The row to which a value of this step belongs, None being the current row."""
-        if step is None or step == self._step:
-            return self._scalars
-        if not self._scalars or (self._step is None and step >= self._count):
-            self._step = step
-            return self._scalars
-        return self._earlier.setdefault(step, {})
+    def at(self, step: int) -> OpenRow:
+        """The row to which a value of this step belongs."""
+        if step == self.named_step:
+            return self.current
+        if not self.current.scalars or (self.named_step is None and step >= self.count):
+            self.named_step = step
+            return self.current
+        return self._earlier.setdefault(step, OpenRow())
 
     def end(self, step: int | None, wall_time: float) -> list[Row]:
         """End all rows and hand them over, earliest step first; a row may be named here."""
-        if not self._scalars:
-            self._step = None
+        scalars = self.current.scalars
+        if not scalars:
+            self.named_step = None
             return []
-        if self._step is None:
-            self._step = self._count if step is None else step
-        rows = [Row(at, wall_time, scalars) for at, scalars in sorted(self._earlier.items())]
-        rows.append(Row(self._step, wall_time, self._scalars))
-        self._count = max(self._count, self._step + 1)
-        self._scalars, self._step, self._earlier = {}, None, {}
+        at = self.named_step
+        if at is None:
+            at = self.count if step is None else step
+        rows = [Row(at, wall_time, scalars)]
+        if self._earlier:
+            earlier = sorted(self._earlier.items())
+            rows[:0] = [Row(before, wall_time, row.scalars) for before, row in earlier]
+            self._earlier = {}
+        if at >= self.count:
+            self.count = at + 1
+        self.current, self.named_step = OpenRow(), None
         return rows
 
 

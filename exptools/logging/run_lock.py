@@ -14,7 +14,7 @@ from exptools.rundir import LOG_LOCK
 
 _LONGEST = 200  # bytes of the file that are shown
 _LOOKS, _PAUSE = 20, 0.01  # seconds, for a holder that has not said yet who it is
-_held: set[int] = set()  # descriptors of this process
+_held: dict[int, Path] = {}  # descriptors of this process, and for which directory
 
 
 class DirectoryInUse(LoggingError):
@@ -37,7 +37,7 @@ class RunLock:
         with naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        _held.add(self._descriptor)
+        _held[self._descriptor] = directory
         try:
             self._lock(directory)
             with naming(path):
@@ -53,7 +53,7 @@ class RunLock:
         self._close()
 
     def _close(self) -> None:
-        _held.discard(self._descriptor)
+        _held.pop(self._descriptor, None)
         os.close(self._descriptor)
 
     def _say_who(self) -> None:
@@ -83,6 +83,11 @@ class RunLock:
                 return text.decode(errors="replace")
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return "another process"
+
+
+def is_held_here(directory: Path) -> bool:
+    """Whether this process logs in the directory already."""
+    return directory in _held.values()
 
 
 def _drop_in_child() -> None:

@@ -33,7 +33,8 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     kinds = {type(value) for value in known if value is not None}
     kind = float if kinds == {int, float} else next(iter(kinds)) if len(kinds) == 1 else None
     ambiguous = None in known and len(known) < len(values)
-    fits = all(abs(v) < EXACT_INTEGER for v in known if type(v) is int)
+    largest = EXACT_INTEGER if kind is float else 2**63
+    fits = all(abs(v) < largest for v in known if type(v) is int)
     if kind not in _TYPES or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
         return pl.Series(name, texts, pl.String)
@@ -89,16 +90,15 @@ def _long(index: pl.DataFrame, metric: str, values: pl.Series) -> pl.DataFrame:
 
 def _any_logged(values: pl.DataFrame) -> NDArray[np.bool_]:
     logged = np.zeros(values.height, bool)
-    for column_ in values:
-        logged |= column_.is_not_null().to_numpy()
+    for metric in values:
+        logged |= metric.is_not_null().to_numpy()
     return logged
 
 
 def _joined(parts: Sequence[Columns], name: str) -> pl.Series:
     """A column of all runs, null where nothing was logged; a NaN that was logged stays one."""
-    nothing = np.empty(0)
     found = [part[name] if name in part else np.full(part.rows, ABSENT) for part in parts]
-    values = np.concatenate([*found, nothing])
+    values = np.concatenate([*found, np.empty(0)])  # there may be no runs
     series = pl.Series(name, values)
     absent = is_absent(values)
     return series.set(pl.Series(absent), None) if absent.any() else series

@@ -175,7 +175,7 @@ def _seed_among(found: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | N
     key = _only_difference(found, len(runs))
     if key is None:
         return None
-    return Seed(key, f"{key} is taken for the seed: nothing else differs in runs that differ in it")
+    return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
 
 
 def _by_use(

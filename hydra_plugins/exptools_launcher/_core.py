@@ -33,7 +33,15 @@ from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, HelperStarter
 
 from ._compose import Place, compose, remember_composition
-from ._options import LaunchError, checked, lock, made, move_sweep, own_threads
+from ._options import (
+    LaunchError,
+    checked,
+    lock,
+    made,
+    move_sweep,
+    own_threads,
+    share_provenance,
+)
 from ._resume import ConfigChanged, Past
 from ._task import make_job_return, pickle_task
 
@@ -67,6 +75,7 @@ class Sweep:
         move_sweep(config, options.get("resume", False))
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock(self._sweep_dir)
+        share_provenance(self._sweep_dir)
         self._past = Past(self._sweep_dir) if options.get("resume", False) else None
         self._batches_told = False
         if isinstance(sys.stdout, TextIOWrapper):

@@ -14,6 +14,8 @@ from omegaconf import DictConfig, open_dict, read_write
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.launching.scheduler import Policy
 from exptools.launching.slots import THREAD_VARIABLES, Request
+from exptools.provenance import record
+from exptools.rundir import PROVENANCE
 
 from .config import LauncherConf
 
@@ -96,3 +98,18 @@ def lock(sweep_dir: Path) -> SweepLock:
             f"the sweep directory {sweep_dir} cannot be written ({error.strerror}): "
             "choose another with hydra.sweep.dir=…"
         ) from error
+
+
+def share_provenance(sweep_dir: Path) -> None:
+    """Gather where the code comes from for all jobs, which find it by the environment.
+
+    Raises:
+        LaunchError: it cannot be written.
+    """
+    if os.environ.get(PROVENANCE) == str(sweep_dir.absolute()):
+        return  # the callback has
+    try:
+        record(sweep_dir.absolute(), Path.cwd())
+    except OSError as error:
+        raise LaunchError(f"{error.filename} cannot be written: {error.strerror}") from error
+    os.environ[PROVENANCE] = str(sweep_dir.absolute())

@@ -70,12 +70,32 @@ class LauncherConf:
 
 
 @dataclass
+class LoggingConf:
+    """Options of ``hydra.callbacks.exptools``: how the logger works in each job."""
+
+    _target_: str = "exptools.logging.callback.ExptoolsCallback"
+
+    # What happens when something cannot be written: "raise", or "warn" once and go on.
+    on_error: str = "raise"
+
+    # Seconds between two rows that are shown on standard output. Null: none are.
+    console: float | None = 5.0
+
+    # Which snapshots are kept: "last", "all", "gap" (each so many-th), "last+gap", or "none".
+    snapshot_mode: str = "last"
+
+    # In the modes with a gap: how many iterations lie between two snapshots.
+    snapshot_gap: int = 1
+
+    # How many snapshots stay besides the last, the newest ones. Null: all.
+    snapshot_keep: int | None = None
+
+
+@dataclass
 class CallbackConf:
     """What ``hydra/callbacks=exptools`` adds to ``hydra.callbacks``."""
 
-    exptools: dict[str, Any] = field(
-        default_factory=lambda: {"_target_": "exptools.logging.callback.ExptoolsCallback"}
-    )
+    exptools: LoggingConf = field(default_factory=LoggingConf)
 
 
 _store = ConfigStore.instance()

@@ -11,7 +11,7 @@ KILLED = """
 import os, signal, sys
 from exptools import logger
 
-logger.open(sys.argv[1])
+logger.open(sys.argv[1], console=None)
 for step in range(500):
     logger.log_scalars({"a": step, f"late/{step // 100}": 0.5}, step)
     logger.dump()
@@ -40,7 +40,7 @@ FULL_DISK = """
 import resource, sys
 from exptools import logger
 
-logger.open(sys.argv[1])
+logger.open(sys.argv[1], console=None)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     for step in range(1000):
@@ -98,7 +98,7 @@ A_LATER_STEP = """
 import resource, sys
 from exptools import logger
 
-logger.open(sys.argv[1])
+logger.open(sys.argv[1], console=None)
 logger.log_scalar("a", 0, 0)
 logger.dump()
 logger.log_scalar("a", 1, 1)

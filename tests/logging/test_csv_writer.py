@@ -8,7 +8,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from exptools.logging.csv_writer import CsvWriter, set_aside
+from exptools.logging.csv_writer import CsvWriter
+from exptools.logging.history import set_aside
 from exptools.logging.rows import Row
 
 

@@ -19,7 +19,7 @@ WRITER = """
 import sys
 from exptools import logger
 
-logger.open(sys.argv[1])
+logger.open(sys.argv[1], console=None)
 logger.log_scalar("a", 1, 0)
 logger.dump()
 print("open", flush=True)

@@ -361,23 +361,62 @@ import os, sys
 from exptools import logger
 
 logger.open(sys.argv[1])
-logger.log_scalar("a", 1)
-child = os.fork()
-if child == 0:
+logger.log_scalar("a", 1, 0)
+for worker in (1, 2):
+    if os.fork() == 0:
+        for step in range(100):
+            logger.log_scalars({f"{worker}/{step // 25}": step}, step)
+        sys.exit()
+for step in range(1, 300):
+    logger.log_scalar("a", 1, step)
+while True:
     try:
-        logger.log_scalar("a", 2)
-    except OSError as error:
-        print(error)
-    sys.exit()
-os.waitpid(child, 0)
-logger.dump()
+        os.wait()
+    except ChildProcessError:
+        break
 """
 
 
-def test_a_forked_child_neither_writes_nor_repeats_its_parents_row(run_python, tmp_path):
+def test_rows_of_forked_workers_go_to_the_same_files(run_python, tmp_path, read_events):
     done = run_python(FORKING, str(tmp_path))
-    assert "forked" in done.stdout
-    assert rows(tmp_path, "a") == [(0, 1)]
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "progress.csv")
+    assert table["a"].sum() == 300
+    for worker in (1, 2):
+        for part in range(4):
+            steps = table[f"{worker}/{part}"].dropna().tolist()
+            assert steps == list(range(part * 25, part * 25 + 25))
+            assert len(read_events(tmp_path)[f"{worker}/{part}"]) == 25
+    assert len(list(tmp_path.glob("progress*"))) == len(list(tmp_path.glob("events*"))) == 1
+
+
+WORKERS = """
+import multiprocessing, sys
+from exptools import logger
+
+def work(index):
+    logger.log_scalar(f"worker/{index}", index)
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[2])
+    logger.open(sys.argv[1])
+    logger.log_scalar("a", 1)
+    logger.dump()
+    workers = [multiprocessing.Process(target=work, args=(index,)) for index in (1, 2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    logger.log_scalar("a", 2)
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+def test_a_worker_need_not_dump_to_be_heard_at_its_end(run_python, tmp_path, how):
+    done = run_python(WORKERS, str(tmp_path), how)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "progress.csv")
+    assert table.iloc[:, 2:].sum().to_dict() == {"a": 3, "worker/1": 1, "worker/2": 2}
 
 
 FORKING_WHILE_A_THREAD_LOGS = """
@@ -392,15 +431,14 @@ class SlowTensor:
         may_end.wait()
         return 1
 
-logger.open(sys.argv[1])
+logger.open(sys.argv[1], console=None)
 threading.Thread(target=logger.log_scalar, args=("a", SlowTensor())).start()
 started.wait()
 child = os.fork()
 if child == 0:
-    try:
-        logger.log_scalar("a", 2)
-    except OSError:
-        os._exit(7)
+    logger.log_scalar("a", 2)
+    logger.dump()
+    os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 may_end.set()
 """
@@ -409,7 +447,7 @@ may_end.set()
 def test_a_child_forked_while_a_thread_logs_does_not_hang(run_python, tmp_path):
     done = run_python(FORKING_WHILE_A_THREAD_LOGS, str(tmp_path))
     assert done.stdout == "7\n"
-    assert rows(tmp_path, "a") == [(0, 1)]
+    assert rows(tmp_path, "a") == [(0, 2), (0, 1)]
 
 
 PICKLING = """

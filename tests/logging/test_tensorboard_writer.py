@@ -8,7 +8,7 @@ import pytest
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from exptools.logging.rows import Row
-from exptools.logging.tensorboard_writer import TensorBoardWriter, framed
+from exptools.logging.tensorboard_writer import TensorBoardWriter, framed, new_event_file
 
 
 def event_files(directory):
@@ -16,7 +16,7 @@ def event_files(directory):
 
 
 def test_tensorboard_reads_every_scalar_with_its_step(tmp_path, read_events):
-    writer = TensorBoardWriter(tmp_path)
+    writer = TensorBoardWriter(new_event_file(tmp_path))
     writer.write(Row(0, 1.0, {"loss": 0.5, "größe\n🙂": 3}))
     writer.write(Row(7, 2.0, {"loss": math.inf}))
     writer.write(Row(2**40, 3.0, {"loss": -0.25}))
@@ -28,7 +28,7 @@ def test_tensorboard_reads_every_scalar_with_its_step(tmp_path, read_events):
 
 
 def test_nan_is_nan_in_tensorboard(tmp_path, read_events):
-    writer = TensorBoardWriter(tmp_path)
+    writer = TensorBoardWriter(new_event_file(tmp_path))
     writer.write(Row(0, 1.0, {"loss": math.nan}))
     writer.close()
     ((step, value),) = read_events(tmp_path)["loss"]
@@ -45,7 +45,7 @@ def test_records_are_those_of_tensorboards_own_writer(size):
 
 
 def test_a_row_is_one_record(tmp_path):
-    writer = TensorBoardWriter(tmp_path)
+    writer = TensorBoardWriter(new_event_file(tmp_path))
     (path,) = event_files(tmp_path)
     before = path.stat().st_size
     writer.write(Row(0, 1.0, {f"tag/{n}": 0.5 for n in range(100)}))
@@ -56,7 +56,7 @@ def test_a_row_is_one_record(tmp_path):
 
 
 def test_two_writers_in_one_second_have_files_of_their_own(tmp_path):
-    writers = [TensorBoardWriter(tmp_path) for _ in range(3)]
+    writers = [TensorBoardWriter(new_event_file(tmp_path)) for _ in range(3)]
     assert len(event_files(tmp_path)) == 3
     for writer in writers:
         writer.close()

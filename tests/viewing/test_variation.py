@@ -58,7 +58,7 @@ def test_facets_have_several_values_of_which_one_repeats_and_the_seed_is_none():
 def test_a_seed_of_another_name_is_known_by_being_all_that_differs():
     runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], noise=[11, 12, 13, 14], path=["a", "b", "c", "d"])
     assert seed_of(runs).key == "noise"
-    assert "nothing else differs" in seed_of(runs).reason
+    assert "agree in all else" in seed_of(runs).reason
     assert facets(runs) == ["lr"]
 
 

@@ -1,0 +1,179 @@
+"""A run that is started again in its directory: it goes on, or starts afresh; nothing is lost."""
+
+import logging
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from exptools.logging.run_logger import Logger
+from exptools.rundir import MEDIA_INDEX
+
+
+def rows(directory, name="progress.csv"):
+    table = pd.read_csv(directory / name)
+    return list(zip(table["step"], table["a"], strict=True))
+
+
+def attempt(directory, first, last, save_at=(), load=False):
+    """Log a = step + 1000 * attempt for some steps, as a training script would."""
+    logger = Logger()
+    logger.open(directory, console=None, snapshot_mode="all")
+    offset = 1000 * len(list(directory.glob("events*")))
+    snapshot = logger.load_snapshot() if load else None
+    for step in range(first if snapshot is None else snapshot.itr + 1, last):
+        logger.log_scalar("a", offset + step, step)
+        logger.dump()
+        if step in save_at:
+            logger.save_snapshot({"step": step}, step)
+    logger.close()
+    return snapshot
+
+
+def test_a_run_that_loads_a_snapshot_goes_on_behind_it(tmp_path, read_events):
+    attempt(tmp_path, 0, 8, save_at=[4])
+    attempt(tmp_path, 0, 10, load=True)
+    first = offset_of(tmp_path, 0)
+    second = offset_of(tmp_path, 9)
+    expected = [(s, first + s) for s in range(5)] + [(s, second + s) for s in range(5, 10)]
+    assert rows(tmp_path) == expected
+    assert rows(tmp_path, "progress.1.csv") == [(s, first + s) for s in (5, 6, 7)]
+    assert read_events(tmp_path)["a"] == expected
+
+
+def offset_of(directory, step):
+    return dict(rows(directory))[step] - step
+
+
+def test_a_run_that_loads_nothing_starts_afresh_and_keeps_the_rows_of_before(tmp_path, read_events):
+    attempt(tmp_path, 0, 8, save_at=[4])
+    before = (tmp_path / "progress.csv").read_bytes()
+    attempt(tmp_path, 0, 3)
+    assert [step for step, _ in rows(tmp_path)] == [0, 1, 2]
+    assert (tmp_path / "progress.1.csv").read_bytes() == before
+    assert read_events(tmp_path)["a"] == rows(tmp_path)
+
+
+def test_code_that_does_the_snapshots_step_again_has_it_once(tmp_path, read_events):
+    attempt(tmp_path, 0, 8)
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.resume(4)
+    for step in range(4, 6):  # not from 5
+        logger.log_scalar("a", -step, step)
+    logger.close()
+    assert [step for step, _ in rows(tmp_path)] == [0, 1, 2, 3, 4, 5]
+    assert rows(tmp_path)[4:] == [(4, -4), (5, -5)]
+    assert read_events(tmp_path)["a"] == rows(tmp_path)
+
+
+def test_counted_steps_go_on(tmp_path):
+    logger = Logger()
+    for values in ([1, 2, 3], [4, 5]):
+        logger.open(tmp_path, console=None)
+        logger.load_snapshot()
+        for value in values:
+            logger.log_scalar("a", value)
+            logger.dump()
+        logger.save_snapshot(None, 77)  # iterations that are no steps
+    logger.close()
+    assert rows(tmp_path) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
+
+
+def test_a_torn_last_line_is_repaired_and_kept_apart(tmp_path):
+    attempt(tmp_path, 0, 4)
+    with (tmp_path / "progress.csv").open("ab") as file:
+        file.write(b"4,17000")
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.resume(10)
+    logger.log_scalar("a", 5, 11)
+    logger.close()
+    assert [step for step, _ in rows(tmp_path)] == [0, 1, 2, 3, 11]
+    assert (tmp_path / "progress.1.csv").read_bytes().endswith(b"\n4,17000")
+
+
+def test_new_tags_after_a_resume_widen_the_rows_of_before(tmp_path):
+    attempt(tmp_path, 0, 3)
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.resume(1)
+    logger.log_scalar("b,\n", 5, 2)
+    logger.close()
+    table = pd.read_csv(tmp_path / "progress.csv")
+    assert table.columns.tolist() == ["step", "wall_time", "a", "b,\n"]
+    assert table["step"].tolist() == [0, 1, 2]
+
+
+def test_a_run_that_is_opened_and_logs_nothing_changes_nothing(tmp_path):
+    attempt(tmp_path, 0, 3)
+    before = sorted((path.name, path.read_bytes()) for path in tmp_path.glob("[a-z]*.*"))
+    attempt(tmp_path, 0, 0, load=True)
+    assert sorted((path.name, path.read_bytes()) for path in tmp_path.glob("[a-z]*.*")) == before
+
+
+def test_somebody_elses_table_is_set_aside_whole(tmp_path):
+    (tmp_path / "progress.csv").write_text("epoch,loss\n1,2\n")
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.resume(5)
+    logger.log_scalar("a", 1)
+    logger.close()
+    assert rows(tmp_path) == [(6, 1)]
+    assert (tmp_path / "progress.1.csv").read_text() == "epoch,loss\n1,2\n"
+
+
+def test_media_of_replaced_steps_leave_the_index(tmp_path):
+    logger = Logger()
+    for _ in range(2):
+        logger.open(tmp_path, console=None)
+        logger.resume(1)
+        for step in (1, 2):
+            logger.log_text("note", f"at {step}", step)
+        logger.close()
+    assert (tmp_path / MEDIA_INDEX).read_text().count("\n") == 2
+
+
+def test_the_log_says_where_the_run_goes_on(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    attempt(tmp_path, 0, 3, save_at=[1])
+    attempt(tmp_path, 0, 5, load=True)
+    assert f"going on in {tmp_path} from step 2" in caplog.text
+    assert f"rows of the attempt before that are replaced: {tmp_path}/progress.1.csv" in caplog.text
+
+
+KILLED = """
+import sys
+from exptools import logger
+
+logger.open(sys.argv[1], console=None)
+snapshot = logger.load_snapshot()
+state = {"next": 0} if snapshot is None else snapshot.state
+for step in range(state["next"], 150):
+    logger.log_scalars({"a": step, "b": -step}, step)
+    logger.dump()
+    if step % 10 == 0:
+        logger.save_snapshot({"next": step + 1}, step)
+    print(step, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [(25, 77, 78)])
+def test_after_kills_every_step_stands_once_in_table_and_tensorboard(tmp_path, kills):
+    for last in (*kills, 149):
+        command = [sys.executable, "-c", KILLED, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                if int(line) == last and last != 149:
+                    process.kill()
+                    break
+        assert process.returncode == (0 if last == 149 else -signal.SIGKILL)
+    assert pd.read_csv(tmp_path / "progress.csv")["a"].tolist() == list(range(150))
+    events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
+    events.Reload()
+    assert [event.step for event in events.Scalars("a")] == list(range(150))
+    replaced = [pd.read_csv(path)["a"].tolist() for path in tmp_path.glob("progress.*.csv")]
+    assert all(replaced), "an attempt that replaced nothing should leave no empty table"
