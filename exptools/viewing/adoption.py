@@ -1,7 +1,7 @@
 """Metrics that a run's library wrote into a directory below the run's own.
 
-A Hydra app that logs with Lightning or torch's SummaryWriter has its config in one directory and its
-metrics in another one below: ``lightning_logs/version_0``, ``tb``. These are one run.
+A Hydra app that logs with Lightning or torch's SummaryWriter has its config in one directory and
+its metrics in another one below: ``lightning_logs/version_0``, ``tb``. These are one run.
 """
 
 from __future__ import annotations
