@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
@@ -24,6 +25,7 @@ from exptools.viewing.progress import split_header
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns
 LARGE = 8 * 2**20  # bytes: a file of so many is parsed by itself, where it lies
+STILL = 60.0  # seconds since the last write after which nobody is taken to be writing
 HEAD = 2**16  # bytes in which a large file's header is looked for
 GUARD = 64  # bytes before the end of what was read, by which a grown file is known again
 
@@ -96,24 +98,38 @@ def read_many(
 
 
 def read_large(path: str, layout: Layout, names: Sequence[str]) -> Read | None:
-    """As ``read_many``, of one file, which is not copied."""
+    """As ``read_many``, of one file; one that nobody writes to is not copied."""
     try:
-        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-            end = text.rfind(b"\n") + 1
-            torn = end < len(text)
-            start = len(layout.head)
-            guard = text[max(start, end - GUARD) : end]
-            if torn or b"\r" in layout.head:
-                columns = parse(text[start:end], layout, names)
-            else:
-                with memoryview(text) as whole, whole[start:end] as rows_only:
+        with open(path, "rb") as file:
+            about = os.fstat(file.fileno())
+            if time.time() - about.st_mtime < STILL or b"\r" in layout.head:
+                return _read_whole(file.read(), layout, names)
+            # Only where nobody writes: of a file that shrinks, what is mapped is no longer there.
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+                if text[-1:] != b"\n":
+                    return _read_whole(text[:], layout, names)
+                with memoryview(text) as whole, whole[len(layout.head) :] as rows_only:
                     columns = parse(rows_only, layout, names, path)
+                end, guard = len(text), text[-GUARD:]
+            if os.stat(path).st_size != end:  # it has grown meanwhile: who knows what was read
+                return _read_whole(file.read(), layout, names)
     except (OSError, ValueError):  # gone meanwhile, or empty now
         return None
     if columns is None:
         return None
     rows = len(next(iter(columns.values())))
-    return Read(layout, columns, rows, end, guard, torn, rows + 1)
+    return Read(layout, columns, rows, end, guard, False, rows + 1)
+
+
+def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> Read | None:
+    end = content.rfind(b"\n") + 1
+    columns = parse(content[len(layout.head) : end], layout, names)
+    if columns is None:
+        return None
+    rows = len(next(iter(columns.values())))
+    return Read(
+        layout, columns, rows, end, content[max(0, end - GUARD) : end], end < len(content), rows + 1
+    )
 
 
 def read_tail(read: Read, path: str) -> Read | None:

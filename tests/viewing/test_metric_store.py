@@ -128,7 +128,8 @@ def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     assert careful == []
 
 
-def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("settled", [True, False])
+def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch, settled):
     monkeypatch.setattr(bulk, "CHUNK", 200)
     monkeypatch.setattr(bulk, "LARGE", 1000)
     expected = {}
@@ -138,13 +139,33 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch)
         text = csv_text(tags)
         text = text.replace("\n", "\r\n") if job % 4 == 0 else text
         torn = "9,9" if job % 6 == 0 else ""
-        write_run(tmp_path / str(job), {}, text + torn)
+        settle(write_run(tmp_path / str(job), {}, text + torn), settled)
         expected[str(job)] = tags["a"]
     index = indexed(tmp_path)
     assert read(index) == expected
     faulty = [run.name for run in index.snapshot.runs if index.faults(run)]
     assert faulty == ["0", "6", "12", "18"]
     assert [line for line, _ in places(index, "6")] == [len(expected["6"]) + 2]
+
+
+def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
+    settle(run)
+    monkeypatch.setattr(bulk, "LARGE", 1000)
+    real = bulk.parse
+
+    def parse(text, layout, names, path=None):
+        if path:
+            with (run / PROGRESS_CSV).open("a") as file:
+                file.write("100,1.5,2.0\n101,1.5,3")
+        return real(text, layout, names, path)
+
+    monkeypatch.setattr(bulk, "parse", parse)
+    index = indexed(tmp_path)
+    assert read(index) == {"0": [1.0] * 100 + [2.0]}
+    with (run / PROGRESS_CSV).open("a") as file:
+        file.write(".5\n")
+    assert read(index) == {"0": [1.0] * 100 + [2.0, 3.5]}
 
 
 def test_only_the_columns_that_are_asked_for_are_read(tmp_path):
