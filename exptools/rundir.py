@@ -125,13 +125,24 @@ def read_status(run_dir: Path) -> Status | None:
     """
     path = run_dir / STATUS_FILE
     try:
-        raw = json.loads(read_regular(path, MAX_STATUS))
+        content = read_regular(path, MAX_STATUS)
     except FileNotFoundError:
         return None
-    except RecursionError as error:
-        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
     except OSError as error:
         raise StatusError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_status(content, path)
+
+
+def parse_status(content: bytes | str, path: Path) -> Status:
+    """The status that the content of a ``status.json`` says; ``path`` is named in errors.
+
+    Raises:
+        StatusError: as ``read_status``.
+    """
+    try:
+        raw = json.loads(content)
+    except RecursionError as error:
+        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
     except ValueError as error:
         raise StatusError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict):
@@ -172,24 +183,29 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
-def read_regular(path: Path, limit: int) -> bytes:
+def read_regular(path: Path | str, limit: int) -> bytes:
     """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
 
     Raises:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    with open(path, "rb", opener=open_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
-        content = file.read(limit + 1)
+        # Asked for at once, all that may be read would be allocated.
+        content = file.read(min(found.st_size, limit) + 1)
+        if len(content) > found.st_size:  # it has grown
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for a writer
+def open_without_waiting(path: str, flags: int) -> int:
+    """An opener for ``open`` that does not wait for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def process_start(pid: int) -> str | None:

@@ -75,6 +75,12 @@ def own_leases(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path_factory.mktemp("leases")))
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the viewer remembers of the tests' runs out of the user's cache directory."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory for LD_LIBRARY_PATH in which pynvml finds our stand-in driver."""

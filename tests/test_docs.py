@@ -1,18 +1,24 @@
 """What the README tells people to type is typed here; what it lists is what there is."""
 
+import doctest
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from exptools.logging import logger as seed_logger
 from exptools.logging.options import LogOptions
 from exptools.logging.run_logger import Logger
+from exptools.rundir import SWEEP_FILE
+from exptools.viewing.commands import main as exptools_command
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
+from tests.viewing.samples import write_run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -107,6 +113,52 @@ def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
     assert len(rows) == 101
 
 
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README's training command leaves behind, in the current directory."""
+    sweep = tmp_path / "outputs" / "2026-11-22" / "17-41-20"
+    for job, (lr, seed) in enumerate((lr, seed) for lr in (1e-3, 1e-4, 1e-2) for seed in range(3)):
+        values = [lr * step + seed for step in range(30)]
+        metrics = dict.fromkeys(("train/loss", "test/loss", "test/accuracy"), values)
+        write_run(sweep / str(job), {"lr": lr, "batch_size": 64, "seed": seed}, metrics)
+    (sweep / SWEEP_FILE).touch()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_the_viewers_document_shows_is_what_python_answers() -> None:
+    text = (ROOT / "docs" / "viewing.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    shown = doctest.DocTestParser().get_doctest(code, {}, "viewing.md", None, 0)
+    report: list[str] = []
+    assert doctest.DocTestRunner().run(shown, out=report.append).failed == 0, "".join(report)
+    assert len(shown.examples) > 10
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_readmes_example_of_viewing_runs() -> None:
+    (code,) = re.findall(r"^    (import exptools\.viewing.*\n    .*)$", README, re.MULTILINE)
+    exec(textwrap.dedent(f"    {code}"), {})
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md"])
+def test_the_documented_commands_of_exptools_run(
+    document: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", shell, re.MULTILINE)
+    assert len(commands) >= 3
+    for command in commands:
+        assert exptools_command(shlex.split(command)) == 0, command
+        *_, out = ["", *re.findall(r"--out (\S+)", command)]
+        assert not out or Path(out).stat().st_size > 0
+        printed = capsysbinary.readouterr()
+        assert printed.out or out
+        assert printed.err == b"", command
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
@@ -117,3 +169,25 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 def test_ci_calls_the_readmes_tests_command() -> None:
     (script,) = re.findall(r"&& python3 (\.ci/\S+)$", README, re.MULTILINE)
     assert Path(script).name in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_verbs_that_the_seed_apis_page_lists_are_there() -> None:
+    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Logging\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    verbs = re.findall(r"`(\w+_?\w*)`", "".join(re.findall(r"^\| (`.*?) \|", section, re.M)))
+    assert len(verbs) > 25
+    assert [verb for verb in verbs if not callable(getattr(seed_logger, verb, None))] == []
+
+
+def test_the_seed_apis_logging_example_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from exptools.logging import.*?)```", page, re.DOTALL)
+    (tmp_path / "app.py").write_text(code)
+    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, check=True)
+    run_dir = tmp_path / "data" / "example" / "run_0"
+    assert len((run_dir / "progress.csv").read_text().splitlines()) == 21
+    assert sorted(path.name for path in (run_dir / "snapshots").iterdir()) == [
+        "itr_0.pkl",
+        "itr_19.pkl",
+        "itr_9.pkl",
+    ]

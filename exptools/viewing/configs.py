@@ -1,19 +1,12 @@
-"""Configs side by side: what differs between runs, and what to group runs by."""
+"""Configs: their leaves, their values as they compare and as they read, short names of keys."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from exptools.viewing.runs import Run, natural_key
-
-FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state")
 
 
 class Missing:
@@ -24,15 +17,6 @@ class Missing:
 
 
 MISSING = Missing()
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs that share one value of the key by which they are grouped."""
-
-    label: str
-    runs: tuple[Run, ...]
-    identity: Hashable  # of the value; the label may be another's, too
 
 
 def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -64,63 +48,6 @@ def identity(value: Any) -> tuple[Any, ...]:
     return (type(value).__name__, repr(value))
 
 
-def varying(runs: Sequence[Run]) -> list[str]:
-    """The keys whose values differ between runs, in the order in which the configs have them."""
-    return [key for key, values in _numbers_of_values(runs).items() if values > 1]
-
-
-def is_seed(key: str) -> bool:
-    """Whether a key names a random seed, judged by its last segment."""
-    last = _segments(key)[-1].lower()
-    return last in SEED_NAMES or last.endswith("_seed")
-
-
-def seed_key(runs: Sequence[Run]) -> str | None:
-    """The key that holds the seed, None where no run has one; one that differs comes first."""
-    values = _numbers_of_values(runs)
-    return max(filter(is_seed, values), key=lambda key: values[key] > 1, default=None)
-
-
-def default_group_key(runs: Sequence[Run]) -> str | None:
-    """The differing key by which runs are best grouped, None where nothing differs.
-
-    A key that was swept, that all runs have, and that several runs share a value of makes the
-    better groups; among equals the config's order decides. The seed is only taken when nothing
-    else differs.
-    """
-    swept = {
-        override.lstrip("+~").partition("=")[0]
-        for run in runs
-        if run.status
-        for override in run.status.overrides
-    }
-
-    values = _numbers_of_values(runs)
-
-    def drawbacks(key: str) -> tuple[bool, ...]:
-        return (
-            is_seed(key),
-            values[key] == len(runs),
-            values[key] > FEW_VALUES,
-            key not in swept,
-            any(key not in run.config for run in runs),
-        )
-
-    return min((key for key in values if values[key] > 1), key=drawbacks, default=None)
-
-
-def groups(runs: Sequence[Run], key: str | None) -> list[Group]:
-    """Runs grouped by their value of ``key``, ordered by value; without a key each by itself."""
-    if key is None:
-        return [Group(run.name, (run,), run.name) for run in runs]
-    members: dict[tuple[Any, ...], list[Run]] = {}
-    for run in runs:
-        members.setdefault(identity(run.config.get(key, MISSING)), []).append(run)
-    values = {value: same[0].config.get(key, MISSING) for value, same in members.items()}
-    ordered = sorted(members, key=lambda value: _order(values[value]))
-    return [Group(display(values[value]), tuple(members[value]), value) for value in ordered]
-
-
 def display(value: Any) -> str:
     """A value as a person reads it; a text that would pass for another type stands in quotes."""
     if value is MISSING:
@@ -148,32 +75,14 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _numbers_of_values(runs: Sequence[Run]) -> dict[str, int]:
-    """How many values each key has, its absence being one; keys in the configs' order.
-
-    In one pass over what the runs have: one run with thousands of keys of its own costs only them.
-    """
-    values: dict[str, set[tuple[Any, ...]]] = {}
-    runs_with = Counter(key for run in runs for key in run.config)
-    for run in runs:
-        for key, value in run.config.items():
-            values.setdefault(key, set()).add(identity(value))
-    return {key: len(found) + (runs_with[key] < len(runs)) for key, found in values.items()}
-
-
-def _segments(key: str) -> list[str]:
+def segments(key: str) -> list[str]:
+    """A dotted key's parts; a dot behind a backslash belongs to its part."""
     return re.split(r"(?<!\\)\.", key)
 
 
 def _endings(key: str) -> list[str]:
-    segments = _segments(key)
-    return [".".join(segments[start:]) for start in range(len(segments) - 1, -1, -1)]
-
-
-def _order(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and not _is_nan(value):
-        return (0, value)
-    return (2,) if value is MISSING else (1, natural_key(display(value)))
+    parts = segments(key)
+    return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
 
 
 def _is_nan(value: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.curves import Curve, Floats, final_value
+from exptools.viewing.reduction import reduced
 
 MAX_POINTS = 1000  # a line; the screen has no more
 LEGEND_CHARACTERS = 30
@@ -56,24 +58,26 @@ class Line:
     style: int  # its place among all groups: it keeps its colour when others are hidden
 
 
-def figure(lines: Sequence[Line], metric: str, legend: str, look: Look = LIGHT) -> dict[str, Any]:
-    """A figure with a line for each curve's mean and a band of one standard deviation around it.
+def figure(
+    lines: Sequence[Line], metric: str, legend: str, look: Look = LIGHT, x: str = "step"
+) -> dict[str, Any]:
+    """A figure with a line for each curve's centre and its band around it.
 
-    The legend is ordered as the lines end: the highest first. A line has at most
-    ``MAX_POINTS`` points: evenly picked rows, the first and the last among them, so a spike
-    or a gap of one point may be left out of a longer one.
+    The legend is ordered as the lines end: the highest first. A line has about ``MAX_POINTS``
+    points: those that decide how a longer one looks, its spikes and gaps among them.
 
     Args:
         lines: what to draw.
         metric: the metric shown; a zoom is kept until another one is.
         legend: what the labels are values of.
         look: the colours.
+        x: what the horizontal axis is.
     """
-    thin = [Line(line.label, _thinned(line.curve), line.style) for line in lines]
+    thin = [Line(line.label, reduced(line.curve, MAX_POINTS), line.style) for line in lines]
     ordered = sorted(thin, key=_from_the_top)
-    bands = [_band(line, look) for line in ordered if (line.curve.n > 1).any()]
-    means = [_mean(line, look) for line in ordered]
-    return {"data": bands + means, "layout": _layout(metric, legend, len(lines), look)}
+    bands = [_band(line, look) for line in ordered if _banded(line.curve).any()]
+    centers = [_center(line, look) for line in ordered]
+    return {"data": bands + centers, "layout": _layout(metric, legend, len(lines), look, x)}
 
 
 def _from_the_top(line: Line) -> tuple[bool, float]:
@@ -81,16 +85,9 @@ def _from_the_top(line: Line) -> tuple[bool, float]:
     return bool(np.isnan(value)), -value
 
 
-def _thinned(curve: Curve) -> Curve:
-    if len(curve.x) <= MAX_POINTS:
-        return curve
-    rows = np.linspace(0, len(curve.x) - 1, MAX_POINTS).round().astype(np.int64)
-    return Curve(curve.x[rows], curve.mean[rows], curve.std[rows], curve.n[rows])
-
-
-def _mean(line: Line, look: Look) -> dict[str, Any]:
+def _center(line: Line, look: Look) -> dict[str, Any]:
     curve = line.curve
-    alone = _isolated(curve.mean)
+    alone = _isolated(curve.center)
     color, dash = _style(line, look)
     return {
         "type": "scatter",
@@ -99,7 +96,7 @@ def _mean(line: Line, look: Look) -> dict[str, Any]:
         "legendgroup": _name_for_css(line.label),
         "showlegend": True,
         "x": _packed(curve.x),
-        "y": _packed(curve.mean),
+        "y": _packed(curve.center),
         "customdata": _spread_texts(curve),
         "hovertemplate": "%{y:.5~g}%{customdata}",
         "mode": "lines+markers" if alone.any() else "lines",
@@ -126,32 +123,43 @@ def _band(line: Line, look: Look) -> dict[str, Any]:
     }
 
 
+def _banded(curve: Curve) -> NDArray[np.bool_]:
+    """The points at which the curve has a band."""
+    banded: NDArray[np.bool_] = np.isfinite(curve.low) & np.isfinite(curve.high)
+    return banded
+
+
 def _spread_texts(curve: Curve) -> list[str]:
-    """What the hover says behind each mean; nothing where every point is one run's."""
+    """What the hover says behind each centre; nothing where every point is one run's."""
     if not (curve.n > 1).any():
         return [""] * len(curve.x)
-    return [
-        f" ± {std:.3g} (n = {n})" if n > 1 else f" (n = {n})"
-        for std, n in zip(curve.std.tolist(), curve.n.tolist(), strict=True)
-    ]
+    columns = (curve.center, curve.low, curve.high, curve.n, _banded(curve))
+    return [_spread_text(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -> str:
+    if not banded:
+        return f" (n = {n})"
+    if math.isclose(high - center, center - low, rel_tol=1e-6):
+        return f" ± {(high - low) / 2:.3g} (n = {n})"
+    return f" [{low:.5g}, {high:.5g}] (n = {n})"
 
 
 def _outline(curve: Curve) -> tuple[Floats, Floats]:
-    """The corners of mean ± std where there is a deviation: a polygon for each stretch of it."""
-    known = np.flatnonzero(curve.n > 1)
+    """The corners of the band where there is one: a polygon for each stretch of it."""
+    known = np.flatnonzero(_banded(curve))
     stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
     gap = np.array([np.nan])
     xs, ys = [], []
     for rows in stretches:
-        x, mean, std = curve.x[rows], curve.mean[rows], curve.std[rows]
-        xs += [x, x[::-1], gap]
-        ys += [mean + std, (mean - std)[::-1], gap]
+        xs += [curve.x[rows], curve.x[rows][::-1], gap]
+        ys += [curve.high[rows], curve.low[rows][::-1], gap]
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
-def _isolated(mean: Floats) -> NDArray[np.bool_]:
+def _isolated(center: Floats) -> NDArray[np.bool_]:
     """Points without a neighbour: no line passes through them, so they need a marker."""
-    known = np.concatenate([[False], np.isfinite(mean), [False]])
+    known = np.concatenate([[False], np.isfinite(center), [False]])
     alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
     return alone
 
@@ -161,7 +169,7 @@ def _style(line: Line, look: Look) -> tuple[str, str]:
     return look.lines[place], DASHES[cycle % len(DASHES)]
 
 
-def _layout(metric: str, legend: str, lines: int, look: Look) -> dict[str, Any]:
+def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[str, Any]:
     axis = {
         "showline": False,
         "zeroline": False,
@@ -169,7 +177,7 @@ def _layout(metric: str, legend: str, lines: int, look: Look) -> dict[str, Any]:
         "tickfont": {"color": look.muted, "size": 12},
         "automargin": True,
     }
-    step = {"text": "step", "font": {"size": 12, "color": look.muted}, "standoff": 8}
+    title = {"text": _legend_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
     return {
         "font": {"family": FONT, "color": look.text, "size": 13},
@@ -185,8 +193,12 @@ def _layout(metric: str, legend: str, lines: int, look: Look) -> dict[str, Any]:
             "namelength": LEGEND_CHARACTERS,
         },
         "xaxis": axis
-        | {"showgrid": False, "title": step, "ticks": "outside", "tickcolor": look.grid}
-        | {"unifiedhovertitle": {"text": "step %{x:,}"}, "hoverformat": ",", "uirevision": "x"}
+        | {"showgrid": False, "title": title, "ticks": "outside", "tickcolor": look.grid}
+        | {
+            "unifiedhovertitle": {"text": f"{_legend_text(x)} %{{x:,}}"},
+            "hoverformat": ",",
+            "uirevision": x,
+        }
         | {"showspikes": True, "spikecolor": look.muted, **spike},
         "yaxis": axis
         | {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # room for the labels

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os.path import join
 from pathlib import Path
-from types import MappingProxyType
 
-from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, HYDRA_DIR, PROGRESS_CSV, STATUS_FILE
-from exptools.viewing.progress import Progress, ProgressCache, Signature, file_signature
-from exptools.viewing.readers import is_run, read_run, run_name
+from exptools.rundir import STEP
+from exptools.viewing.adoption import adopt
+from exptools.viewing.collector import collector_paused
+from exptools.viewing.columns import Columns, Values
+from exptools.viewing.config_text import ConfigTexts
+from exptools.viewing.metric_store import MetricStore
+from exptools.viewing.packs import Packs
+from exptools.viewing.progress import Progress, ProgressCache
+from exptools.viewing.readers import Claim, Sweeps, claim, read_claim, updated
 from exptools.viewing.runs import Fault, Run, natural_key
-
-PARTS_OF_A_RUN = ("media", "snapshots")  # and what is hidden; no run is looked for in there
+from exptools.viewing.texts import Signature, Texts
+from exptools.viewing.walk import walk
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Snapshot:
 @dataclass(frozen=True)
 class _Seen:
     run: Run
-    described: tuple[Signature | None, ...]  # of the files that the run was read from
-    progress: Signature | None
+    described: Mapping[str, Signature]  # the files that the run was read from
+    written: tuple[Signature | None, ...]  # its metric files
 
 
 class Index:
@@ -41,35 +45,78 @@ class Index:
 
     Args:
         roots: directories to search, or runs themselves; a run below two of them counts once.
+        cache: whether to keep what was read in the user's cache directory, for the next time.
     """
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], cache: bool = True) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = Snapshot(version=time.time_ns() // 1_000_000)
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
+        place = cache_directory(self.roots) if cache else None
+        self._texts = Texts(place and place / "texts.json")
+        self._metrics = MetricStore(Packs(place) if place else None)
+        self._configs = ConfigTexts()
         self._progress = ProgressCache()
         self._lock = threading.Lock()
 
     def refresh(self) -> bool:
-        """Look again; whether a run came, went, or has changed, its progress.csv included."""
-        with self._lock:
-            found, faults = self._walk()
-            seen = {directory: self._look(directory) for directory in found}
-            ordered = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
-            changed = seen != self._seen or tuple(faults) != self.snapshot.faults
+        """Look again; whether a run came, went, or has changed, its metrics included."""
+        with self._lock, collector_paused():
+            faults: list[Fault] = []
+            sweeps = Sweeps(self._base)
+            seen = {
+                found.directory: self._look(found, sweeps)
+                for found in adopt(walk(self.roots, claim, faults))
+            }
+            changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
-                self._progress.keep(set(seen))
+                runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
+                self._progress.keep({run.directory for run in runs})
+                self._metrics.keep(seen)
+                self._texts.save(_described(seen))
                 self._seen = seen
-                version = self.snapshot.version + 1
-                self.snapshot = Snapshot(tuple(ordered), tuple(faults), version)
+                self.snapshot = Snapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
 
     def progress(self, run: Run) -> Progress:
         """The rows that a run has logged so far."""
         return self._progress.get(run)
+
+    def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
+        """Some columns of the runs' metrics, by run name; ``"step"`` and ``"wall_time"`` are two.
+
+        Nothing else is read. A column that a run does not have is missing from its ``Columns``.
+        What could not be read is in ``faults``.
+        """
+        return self._metrics.columns(runs, names)
+
+    def series(
+        self, runs: Sequence[Run], metric: str, x: str = STEP
+    ) -> dict[str, tuple[Values, Values]]:
+        """x and y of a metric, by run name: the rows that have both, a logged NaN included."""
+        found = self.columns(runs, [x, metric])
+        return {name: columns.series(metric, x) for name, columns in found.items()}
+
+    def tags(self, runs: Sequence[Run]) -> list[str]:
+        """The metrics that at least one of the runs has, in the order of their first appearance.
+
+        A file's header says so; a column may have no value in any row yet.
+        """
+        return self._metrics.tags(runs)
+
+    def faults(self, run: Run) -> tuple[Fault, ...]:
+        """What could not be read of a run: its config, its status, and its metrics so far read."""
+        return (*run.faults, *self._metrics.faults(run))
+
+    def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
+        """The values in each run's last row, by run name: from the end of the file, so it is cheap.
+
+        Without the cells that are empty there.
+        """
+        return {run.name: self._metrics.last(run) for run in runs}
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""
@@ -77,59 +124,35 @@ class Index:
             known = self._styles.setdefault(key, {})
             return [known.setdefault(value, len(known)) for value in values]
 
-    def _walk(self) -> tuple[list[Path], list[Fault]]:
-        faults: list[Fault] = []
-        return list(_run_directories(self.roots, faults)), faults
-
-    def _look(self, directory: Path) -> _Seen:
-        described = tuple(file_signature(directory / file) for file in (HYDRA_CONFIG, STATUS_FILE))
-        progress = file_signature(directory / PROGRESS_CSV)
-        known = self._seen.get(directory)
-        if known is None or known.described != described:
-            return _Seen(self._read(directory), described, progress)
+    def _look(self, found: Claim, sweeps: Sweeps) -> _Seen:
+        known = self._seen.get(found.directory)
+        if known is None or known.described != found.described:
+            run = read_claim(found, self._base, sweeps, self._texts, self._configs)
+            return _Seen(run, found.described, found.written)
         run = known.run
         if run.status is not None and not run.status.state.ended:
-            run = replace(run, state=run.status.observed)  # its process may have gone meanwhile
-        return _Seen(run, described, progress)
-
-    def _read(self, directory: Path) -> Run:
-        try:
-            return read_run(directory, self._base)
-        except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
-            fault = Fault.of(directory, error)
-            name = run_name(directory, self._base)
-            return Run(directory, name, None, MappingProxyType({}), None, None, (fault,))
+            state = run.status.observed  # its process may have gone meanwhile
+            run = run if state is run.state else replace(run, state=state)
+        if known.written != found.written or run.source != found.source:
+            run = replace(run, source=found.source, updated=updated(found))
+        if run is known.run:
+            return known
+        return _Seen(run, found.described, found.written)
 
 
-def _run_directories(roots: Sequence[Path], faults: list[Fault]) -> Iterator[Path]:
-    """Every run once, also those below another run; links are not followed, roots excepted."""
-    # Texts, with the places that they really are: a root may be a link into another one.
-    directories = deque((str(root), os.path.realpath(root)) for root in roots)
-    visited: set[str] = set()
-    while directories:
-        path, place = directories.popleft()
-        if place in visited:
-            continue
-        visited.add(place)
-        try:
-            names, may_be_run = _look_into(path)
-        except OSError as error:
-            faults.append(Fault(Path(path), None, f"cannot be searched: {error.strerror}"))
-            continue
-        found = may_be_run and is_run(Path(path))
-        if found:
-            yield Path(path)
-        besides = PARTS_OF_A_RUN if found else ()
-        directories += [(join(path, n), join(place, n)) for n in names if n not in besides]
+def cache_directory(roots: Sequence[Path]) -> Path:
+    """Where what was read below these roots is kept between sessions."""
+    from platformdirs import user_cache_path
+
+    name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
+    return user_cache_path("exptools") / "view" / name[:32]
 
 
-def _look_into(path: str) -> tuple[list[str], bool]:
-    """The subdirectories that are not hidden, and whether a marker may be among those that are."""
-    names, may_be_run = [], False
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.name[0] == ".":
-                may_be_run = may_be_run or entry.name in (HYDRA_DIR, EXPTOOLS_DIR)
-            elif entry.is_dir(follow_symlinks=False):
-                names.append(entry.name)
-    return names, may_be_run
+def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
+    for directory, known in seen.items():
+        for name in known.described:
+            yield f"{directory}/{name}"
+
+
+def _same(new: Mapping[str, _Seen], old: Mapping[str, _Seen]) -> bool:
+    return len(new) == len(old) and all(old.get(path) is seen for path, seen in new.items())

@@ -1,4 +1,4 @@
-"""Read progress.csv: every value that stands there, and a fault for everything that does not.
+"""Read progress.csv and its like: every value that stands there, and a fault for what does not.
 
 An empty cell is "not logged in this row" (null), ``NaN`` is a value that was logged. Whatever is
 torn or is no number is named with its line; it is never taken for 0, and never takes the rows
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,26 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME, read_regular
-from exptools.viewing.runs import Fault, Run
+from exptools.rundir import STEP, WALL_TIME, read_regular
+from exptools.viewing.runs import Fault, Run, Source
+from exptools.viewing.texts import Signature, file_signature
 
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+# What counts the steps, by the names that libraries give it; the finest count comes first.
+STEP_NAMES = (
+    STEP,
+    "time/total_timesteps",  # Stable-Baselines3
+    "TotalEnvInteracts",  # Spinning Up
+    "Diagnostics/CumSteps",  # rlpyt
+    "total_timesteps",  # baselines
+    "timesteps_total",  # Ray Tune
+    "global_step",
+    *("iteration", "Iteration", "Itr", "itr", "Diagnostics/Iteration", "training_iteration"),
+    *("epoch", "Epoch"),
+)
+UNFINISHED = "the last line is not finished; left out"
 MAX_FAULTS = 20  # a file: more would only bury the first ones
-
-Signature = tuple[int, int, int]  # size, mtime in ns, inode: another one, another content
 
 
 @dataclass(frozen=True)
@@ -33,11 +46,13 @@ class Progress:
 
     frame: pl.DataFrame  # all Float64; column "step" always, then what the file has
     faults: tuple[Fault, ...] = ()
+    step_from: str | None = STEP  # the column that "step" was taken from; None: the row's number
 
     @property
     def tags(self) -> list[str]:
         """The metrics that have a value in at least one row, in the order of the file."""
-        names = [name for name in self.frame.columns if name not in (STEP, WALL_TIME)]
+        no_metrics = (STEP, WALL_TIME, self.step_from)
+        names = [name for name in self.frame.columns if name not in no_metrics]
         return [name for name in names if self.frame[name].null_count() < self.frame.height]
 
     def series(self, tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -62,12 +77,12 @@ class ProgressCache:
     """Progress of runs, read again only when the file has changed. Safe to use from threads."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[Signature | None, Progress]] = {}
+        self._known: dict[Path, tuple[tuple[Signature | None, ...], Progress]] = {}
         self._lock = threading.Lock()
 
     def get(self, run: Run) -> Progress:
-        """The run's progress as the file has it now."""
-        signature = file_signature(run.directory / PROGRESS_CSV)
+        """The run's progress as the files have it now."""
+        signature = tuple(map(file_signature, run.source.files)) if run.source else ()
         with self._lock:
             known = self._known.get(run.directory)
         if known is not None and known[0] == signature:
@@ -83,24 +98,17 @@ class ProgressCache:
             self._known = {path: known for path, known in self._known.items() if path in runs}
 
 
-def file_signature(path: Path) -> Signature | None:
-    """What tells this content of a file from its earlier ones; None where there is no file."""
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-
 def read_progress(run: Run) -> Progress:
-    """Read a run's progress.csv; no file and an empty file are no rows and no fault.
+    """Read a run's metrics; no file and an empty file are no rows and no fault.
 
     What is no regular file, or larger than ``MAX_BYTES``, is one fault and no rows.
-    A file of someone else's that has no column ``step`` gets one: the row's number, from 0.
+    A file of someone else's that has no column ``step`` gets one, see ``step_column``.
     """
-    path = run.directory / PROGRESS_CSV
+    if run.source is None:
+        return EMPTY
+    path = Path(run.source.files[0])
     try:
-        return parse_progress(read_regular(path, MAX_BYTES), path)
+        return _read(run.source)
     except FileNotFoundError:
         return EMPTY
     except OSError as error:
@@ -109,26 +117,60 @@ def read_progress(run: Run) -> Progress:
         return Progress(EMPTY.frame, (Fault.of(path, error),))
 
 
-def parse_progress(content: bytes, path: Path) -> Progress:
-    """As ``read_progress``, of the content of a file; ``path`` is named in the faults."""
+def _read(source: Source) -> Progress:
+    if source.kind == "events":
+        from exptools.viewing.events import read_events
+
+        return read_events([Path(file) for file in source.files])
+    if source.kind == "sacred":
+        from exptools.viewing.sacred_metrics import read_sacred_metrics
+
+        return read_sacred_metrics(Path(source.files[0]))
+    path = Path(source.files[0])
+    return parse_progress(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
+
+
+def step_column(names: Sequence[str]) -> str | None:
+    """Which of a file's columns counts the steps, None where none does: then rows are counted.
+
+    The first of ``STEP_NAMES`` that the file has.
+    """
+    return next((name for name in STEP_NAMES if name in names), None)
+
+
+def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress:
+    """As ``read_progress``, of the content of a CSV; ``path`` is named in the faults."""
+    if separator != ",":  # the few files with tabs have no commas, except in quotes
+        content = content.replace(b",", b";").replace(separator.encode(), b",")
     content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     whole, _, torn = content.rpartition(b"\n")
     if torn:
         line = whole.count(b"\n") + bool(whole) + 1
-        torn_fault = [Fault(path, line, "the last line is not finished; left out")]
+        torn_fault = [Fault(path, line, UNFINISHED)]
     else:
         torn_fault = []
     if not whole:
         return Progress(EMPTY.frame, tuple(torn_fault))
-    names, body, first_line = _split_header(whole + b"\n")
+    names, body, first_line = split_header(whole + b"\n")
     table = _read_rows(body, len(names), first_line, path)
     frame, cell_faults = _numbers(table, names, path)
-    if STEP not in frame.columns:
+    step_from = step_column(frame.columns)
+    if step_from is None:
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
-    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path))
+    elif step_from != STEP:
+        frame = frame.insert_column(0, frame[step_from].alias(STEP))
+    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
 
 
-def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
+def number(cell: str) -> float | None:
+    """The number that a cell is; None for an empty one and for what is none."""
+    try:
+        return None if "_" in cell else float(cell)  # Python also reads 1_000
+    except ValueError:
+        return None
+
+
+def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
     """The names of the columns, the bytes of the rows, and the line on which these start."""
     end = first = content.index(b"\n") + 1
     while content.count(b'"', 0, end) % 2:  # a tag with a newline in it
@@ -137,7 +179,7 @@ def _split_header(content: bytes) -> tuple[list[str], bytes, int]:
             return _cells(content[: first - 1]), content[first:], 2
     header = content[:end]
     text = header.decode(errors="replace").replace("\0", "�")
-    names = next(csv.reader(io.StringIO(text, newline="")), [])
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     return names, content[end:], header.count(b"\n") + 1
 
 

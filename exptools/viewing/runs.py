@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from exptools.rundir import State, Status
 
@@ -32,6 +32,17 @@ class Fault:
         return f"{place}: {self.reason}"
 
 
+SourceKind = Literal["csv", "tsv", "events", "sacred"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files that a run's metrics stand in, and how these are written."""
+
+    kind: SourceKind
+    files: tuple[str, ...]  # paths, in the order in which they were begun
+
+
 @dataclass(frozen=True)
 class Run:
     """One run, without its curves, which are read when they are drawn."""
@@ -39,10 +50,15 @@ class Run:
     directory: Path
     name: str  # relative to the root that it was found in; unique in an index
     sweep: str | None  # the multirun directory's name, None outside a sweep
-    config: Mapping[str, Any]  # dotted key → value as written; read-only
+    # Dotted key → value; read-only throughout: lists are tuples. ``${…}`` is resolved where the
+    # config itself says what it stands for, and kept as written elsewhere.
+    config: Mapping[str, Any]
     status: Status | None  # None where nothing wrote a status
     state: State | None  # as observed when it was read: a vanished process is "killed"
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...] = ()  # of its config and status; Index.faults adds its metrics'
+    format: str = "hydra"  # which reader took it
+    source: Source | None = None  # None where there are no metrics yet
+    updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -36,21 +36,34 @@ class TooLarge(yaml.YAMLError):
         self.problem_mark = mark
 
 
-def load(text: str) -> Any:
-    """The value of a YAML document: floats as Hydra reads them, dates as texts, paths as texts.
+def load(text: str) -> tuple[Any, int]:
+    """The value of a YAML document, and how many values it has, aliases expanded.
+
+    Floats are as Hydra reads them, dates and paths texts; what Python's own tags stand for is the
+    plain text, list or mapping below the tag. Of a text that can only be small the values are not
+    counted: 0.
 
     Raises:
-        yaml.YAMLError: it is no YAML, has a tag of Python's own, or is beyond ``MAX_DEPTH``,
-            ``MAX_VALUES`` or ``MAX_NUMBER``.
+        yaml.YAMLError: it is no YAML, or is beyond ``MAX_DEPTH``, ``MAX_VALUES`` or
+            ``MAX_NUMBER``.
         ValueError, TypeError, LookupError, AttributeError, ArithmeticError: a value is not of the
             type that its tag says.
     """
+    if _is_small(text):
+        return yaml.load(text, _Loader), 0
     size = _Size()
     # One event at a time: a deep text would break libyaml's own loader, and a short one with
     # aliases of aliases may stand for more than any memory holds.
     for event in yaml.parse(text, _Loader):
         size.see(event)
-    return yaml.load(text, _Loader)
+    return yaml.load(text, _Loader), size.values
+
+
+def _is_small(text: str) -> bool:
+    """Whether a glance shows that neither values nor depth can be beyond the limits."""
+    shallow = "- - " not in text and "? " not in text and " " * MAX_DEPTH not in text
+    flow = text.count("[") + text.count("{")
+    return len(text) < MAX_VALUES and shallow and flow < MAX_DEPTH // 2 and "*" not in text
 
 
 class _Size:
@@ -60,6 +73,11 @@ class _Size:
         self._of_anchor: dict[str | None, tuple[int, int]] = {}  # values, and how deep they go
         # Anchor, values and depth of the collections that have not ended; the text itself first.
         self._within: list[tuple[str | None, int, int]] = [(None, 0, 0)]
+
+    @property
+    def values(self) -> int:
+        """How many values there are so far, aliases expanded."""
+        return self._within[0][1]
 
     def see(self, event: yaml.Event) -> None:
         """Count the next event of the text."""
@@ -105,6 +123,7 @@ def _teach_loader() -> None:
     _Loader.add_constructor(f"{_TAG}int", _integer)
     for name in _PATH_TAGS:
         _Loader.add_constructor(f"{_TAG}python/object/apply:pathlib.{name}", _path_text)
+    _Loader.add_multi_constructor(f"{_TAG}python/", _plain)
 
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -117,6 +136,15 @@ def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 
 def _path_text(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> str:
     return "/".join(map(str, loader.construct_sequence(node))).replace("//", "/")
+
+
+def _plain(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    # As Lightning writes hyperparameters: tuples, functions by name. Nothing is called or imported.
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return node.value or suffix.partition(":")[2]
 
 
 _teach_loader()

@@ -103,7 +103,7 @@ def test_a_directory_without_runs_says_what_a_run_is(tmp_path, capsys):
     assert main([str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert str(tmp_path) in error
-    assert "a directory that has .hydra/config.yaml or .exptools/status.json in it" in error
+    assert "a directory that has .hydra/config.yaml or .exptools/status.json or" in error
     assert error.count("\n") == 1
 
 

@@ -1,17 +1,10 @@
 import pytest
 
 from exptools.rundir import State, Status
-from exptools.viewing.configs import (
-    MISSING,
-    default_group_key,
-    display,
-    groups,
-    identity,
-    seed_key,
-    short_names,
-    varying,
-)
+from exptools.viewing.configs import MISSING, display, identity, short_names
+from exptools.viewing.grouping import config_key, groups, run_key
 from exptools.viewing.runs import Run
+from exptools.viewing.variation import default_group_key, seed_of, varying
 from tests.viewing.samples import run_with
 
 
@@ -49,9 +42,9 @@ def test_a_missing_key_is_a_value_of_its_own():
 
 
 def test_the_seed_is_known_by_the_last_part_of_its_name():
-    assert seed_key([run_with(seedling=1, env__random_seed=0)]) == "env.random_seed"
-    assert seed_key([run_with(n_seeds=1)]) is None
-    assert seed_key([run_with(data_seed=1, seed=0), run_with(data_seed=1, seed=1)]) == "seed"
+    assert seed_of([run_with(seedling=1, env__random_seed=0)]).key == "env.random_seed"
+    assert seed_of([run_with(n_seeds=1)]) is None
+    assert seed_of([run_with(data_seed=1, seed=0), run_with(data_seed=1, seed=1)]).key == "seed"
 
 
 def test_runs_are_grouped_by_what_differs_besides_the_seed():
@@ -76,13 +69,13 @@ def test_a_swept_key_goes_before_one_that_follows_from_it():
 
 def test_groups_are_in_the_order_of_their_values_and_missing_comes_last():
     runs = [run_with(str(x), x=x) for x in (10, 9.5, "b", "a10", "a9", None)] + [run_with("-")]
-    labels = [group.label for group in groups(runs, "x")]
+    labels = [group.label for group in groups(runs, [config_key("x")])]
     assert labels == ["9.5", "10", "a9", "a10", "b", "null", "—"]
 
 
 def test_without_a_key_each_run_is_a_group():
     runs = [run_with("0", x=1), run_with("1", x=1)]
-    assert [(group.label, group.runs) for group in groups(runs, None)] == [
+    assert [(group.label, group.runs) for group in groups(runs, [run_key("name")])] == [
         ("0", (runs[0],)),
         ("1", (runs[1],)),
     ]

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from exptools.viewing.curves import aggregate, final_value
+from exptools.viewing.curves import aggregate, final_value, method
 
 NAN = float("nan")
 
@@ -14,9 +14,12 @@ def series(*points: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check(curve, x, mean, std, n) -> None:
+    """Compare a curve of means with a band of deviations; one run alone has no deviation."""
     np.testing.assert_allclose(curve.x, x)
-    np.testing.assert_allclose(curve.mean, mean)
-    np.testing.assert_allclose(curve.std, std, atol=1e-12)
+    np.testing.assert_allclose(curve.center, mean)
+    deviation = np.where(np.array(n) > 1, std, np.nan)
+    np.testing.assert_allclose(curve.high - curve.center, deviation, atol=1e-12)
+    np.testing.assert_allclose(curve.center - curve.low, deviation, atol=1e-12)
     np.testing.assert_array_equal(curve.n, n)
 
 
@@ -75,9 +78,47 @@ def test_runs_without_points_do_not_count():
 
 def test_the_deviation_of_large_close_values_is_not_lost():
     curve = aggregate([series((0, 1e9 + delta)) for delta in (0, 1, 2)])
-    assert curve.std[0] == pytest.approx(1)
+    assert curve.high[0] - curve.center[0] == pytest.approx(1)
 
 
 def test_the_final_value_is_the_last_that_is_a_number():
     assert final_value(aggregate([series((0, 1), (1, 2), (2, NAN))])) == 2
     assert np.isnan(final_value(aggregate([])))
+
+
+def test_in_bins_a_run_counts_with_its_mean_there_and_not_at_all_without_a_row():
+    runs = [series((0, 1), (1, 3), (11, 9)), series((2, 4), (12, 5), (35, 7)), series((38, NAN))]
+    curve = aggregate(runs, method(bin_width=10))
+    check(curve, [5, 15, 35], [3, 7, 7], [2**0.5, 8**0.5, 0], [2, 2, 1])
+
+
+def test_the_edges_of_bins_are_the_same_whichever_runs_there_are():
+    one, other = series((7, 1), (-3, 2)), series((3, 5), (12, 6))
+    widths = method(bin_width=10)
+    assert aggregate([one], widths).x.tolist() == [-5, 5]
+    assert aggregate([other], widths).x.tolist() == [5, 15]
+    assert aggregate([one, other], widths).x.tolist() == [-5, 5, 15]
+
+
+def test_what_is_no_finite_number_and_what_stands_still_or_goes_back_is_counted():
+    runs = [series((0, 1), (1, NAN), (2, float("inf"))), series((0, 1), (2, 2), (2, 3), (1, 4))]
+    curve = aggregate(runs)
+    assert (curve.not_finite, curve.backward) == (2, 2)
+    check(curve, [0, 1, 2], [1, 4, 3], [0, 0, 0], [2, 1, 1])
+
+
+def test_the_runs_of_a_group_are_not_changed():
+    x, y = series((2, 1e200), (1, NAN), (3, 1))
+    aggregate([(x, y)] * 2, method(smooth="ema:0.5", bin_width=2))
+    np.testing.assert_array_equal(x, [2, 1, 3])
+    np.testing.assert_array_equal(y, [1e200, NAN, 1])
+
+
+def test_runs_that_share_their_x_give_what_runs_that_do_not_give():
+    x, values = np.arange(50.0), np.random.default_rng(0).normal(size=(4, 50))
+    values[1, 10:20] = NAN
+    shared = aggregate([(x, y) for y in values])
+    apart = aggregate([(x, y) for y in values] + [series((0.5, NAN))])
+    at = np.isin(apart.x, x)
+    np.testing.assert_array_equal(apart.center[at], shared.center)
+    np.testing.assert_array_equal(apart.n[at], shared.n)

@@ -75,10 +75,10 @@ def test_when_the_colours_run_out_the_dashes_tell_the_lines_apart():
     assert len(looks) == 24
 
 
-def test_a_long_line_is_thinned_and_keeps_its_ends():
+def test_a_long_line_is_drawn_with_fewer_points_and_keeps_its_ends():
     (mean,) = means(figure([line("a", list(range(25_000)))], "acc", "lr"))
     x = numbers(mean["x"])
-    assert len(x) == MAX_POINTS
+    assert MAX_POINTS / 2 < len(x) <= MAX_POINTS + 2
     assert (x[0], x[-1]) == (0, 24_999)
 
 

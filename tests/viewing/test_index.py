@@ -1,11 +1,13 @@
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
 from exptools.rundir import PROGRESS_CSV, State, Status, process_start, write_status
-from exptools.viewing import index as index_module
+from exptools.viewing import readers
 from exptools.viewing.index import Index
+from exptools.viewing.readers import hydra
 from tests.viewing.samples import csv_text, indexed, write_run
 
 
@@ -69,7 +71,7 @@ def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(index_module.os, "scandir", guarded)
+    monkeypatch.setattr(readers.os, "scandir", guarded)
     index = indexed(tmp_path)
     assert names(index) == ["open/0"]
     assert [str(fault) for fault in index.snapshot.faults] == [
@@ -80,14 +82,14 @@ def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp
 def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monkeypatch):
     write_run(tmp_path / "bad", {})
     write_run(tmp_path / "good", {"lr": 1})
-    read = index_module.read_run
+    reader = hydra.READER
 
-    def failing(directory, root):
-        if directory.name == "bad":
+    def failing(described):
+        if described.directory.endswith("bad"):
             raise ZeroDivisionError("unforeseen")
-        return read(directory, root)
+        return reader.read(described)
 
-    monkeypatch.setattr(index_module, "read_run", failing)
+    monkeypatch.setattr(readers, "READERS", (replace(reader, read=failing),))
     bad, good = indexed(tmp_path).snapshot.runs
     assert (good.config, good.faults) == ({"lr": 1}, ())
     assert (bad.name, bad.config, bad.state) == ("bad", {}, None)
@@ -99,7 +101,7 @@ def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monke
 def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {}, csv_text({"x": [1.0]}))
 
-    def failing(content, path):
+    def failing(content, path, separator):
         raise ZeroDivisionError("unforeseen")
 
     monkeypatch.setattr("exptools.viewing.progress.parse_progress", failing)

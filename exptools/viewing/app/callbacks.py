@@ -13,9 +13,9 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 
 from exptools.viewing.app import layout, table, view
-from exptools.viewing.configs import varying
 from exptools.viewing.figures import DARK, LIGHT, figure
 from exptools.viewing.index import Index
+from exptools.viewing.variation import varying
 
 Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
 

@@ -9,19 +9,13 @@ from typing import Any
 
 from exptools.metrics import default_metric
 from exptools.rundir import STEP, State
-from exptools.viewing.configs import (
-    MISSING,
-    default_group_key,
-    display,
-    groups,
-    is_seed,
-    short_names,
-    varying,
-)
+from exptools.viewing.configs import MISSING, display, short_names
 from exptools.viewing.curves import aggregate
 from exptools.viewing.figures import Line
+from exptools.viewing.grouping import config_key, groups, run_key
 from exptools.viewing.index import Index
 from exptools.viewing.runs import Fault, Run, natural_key
+from exptools.viewing.variation import default_group_key, is_seed, varying
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
@@ -143,7 +137,7 @@ def drawing(
     """
     shown = {run.name for run in runs if not selected or run.name in selected}
     lines = []
-    found = groups(runs, key)
+    found = groups(runs, [config_key(key) if key else run_key("name")])
     styles = index.styles(key, [group.identity for group in found])
     for style, group in zip(styles, found, strict=True):
         members = [run for run in group.runs if run.name in shown]

@@ -1,0 +1,173 @@
+"""Resolve ``${…}`` in a config from the config itself, as OmegaConf would, without OmegaConf.
+
+References to other values are resolved: absolute (``${optim.lr}``), relative (``${.lr}``,
+``${..name}``), to a whole node, to an item of a list (``${sizes.0}``, ``${sizes[0]}``), inside
+other text and inside one another. Whatever asks for a resolver (``${oc.env:HOME}``) or cannot be
+found stays as it was written, for nobody can say later what it stood for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MAX_TEXT = 10_000  # characters of a resolved text
+MAX_KEYS = 5000  # leaves of a config after resolving
+MISSING = "???"  # Hydra's mark of a value that has to be given
+
+_INNERMOST = re.compile(r"\$\{([^${}]*)\}")
+_REFERENCE = re.compile(
+    r"\s*(\.*)([^\s:.\[\]{}$\\,'\"]+(?:\.[^\s:.\[\]{}$\\,'\"]+|\[[^\[\]]+\])*)\s*"
+)
+
+
+def is_interpolated(value: Any) -> bool:
+    """Whether there is a ``${`` in a leaf of a config."""
+    if isinstance(value, str):
+        return "${" in value
+    if isinstance(value, (list, tuple)):
+        return any(map(is_interpolated, value))
+    return isinstance(value, Mapping) and any(map(is_interpolated, value.values()))
+
+
+def resolve(leaves: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    """The leaves of a flat config with the interpolations in ``keys`` resolved, order kept."""
+    resolver = _Resolver(leaves)
+    resolved: dict[str, Any] = {}
+    wanted = set(keys)
+    for key, value in leaves.items():
+        new = resolver.value(key) if key in wanted else value
+        if not isinstance(new, _Node):
+            resolved[key] = new
+        elif len(resolved) + len(new.leaves) + len(leaves) > MAX_KEYS:
+            resolved[key] = value
+        else:
+            resolved |= {f"{key}.{below}": leaf for below, leaf in new.leaves.items()}
+    return resolved
+
+
+class _Unresolved(Exception):
+    """The value stays as it was written."""
+
+
+class _Node:
+    """A mapping that an interpolation stands for, by its leaves."""
+
+    def __init__(self, leaves: dict[str, Any]) -> None:
+        self.leaves = leaves
+
+
+class _Resolver:
+    def __init__(self, leaves: Mapping[str, Any]) -> None:
+        self._leaves = leaves
+        self._known: dict[str, Any] = {}
+        self._open: set[str] = set()  # being resolved: who asks for one of these goes in circles
+
+    def value(self, key: str) -> Any:
+        """The resolved value of a leaf; as written where it, or one that it needs, cannot be."""
+        if key not in self._known:
+            written = self._leaves[key]
+            try:
+                self._known[key] = self._guarded(key, written)
+            except _Unresolved:
+                self._known[key] = written
+        return self._known[key]
+
+    def _guarded(self, key: str, written: Any) -> Any:
+        if not is_interpolated(written):
+            return written
+        if key in self._open or len(self._open) > 50:
+            raise _Unresolved
+        self._open.add(key)
+        try:
+            return self._resolved(key, written)
+        finally:
+            self._open.discard(key)
+
+    def _resolved(self, key: str, written: Any) -> Any:
+        if isinstance(written, str):
+            return self._text(key, written)
+        if isinstance(written, (list, tuple)):  # in there, a relative one would mean the list
+            return tuple(self._item(item) for item in written)
+        raise _Unresolved  # a mapping in a list
+
+    def _item(self, item: Any) -> Any:
+        if not is_interpolated(item):
+            return item
+        found = self._resolved("", item)
+        if isinstance(found, _Node):
+            raise _Unresolved
+        return found
+
+    def _text(self, key: str, text: str) -> Any:
+        if "\\" in text:
+            raise _Unresolved  # an escape: what it means depends on what follows
+        while match := _INNERMOST.search(text):
+            value = self._reference(key, match[1])
+            if match.span() == (0, len(text)):
+                return value
+            if isinstance(value, (_Node, tuple, list, Mapping)):
+                raise _Unresolved
+            text = text[: match.start()] + str(value) + text[match.end() :]
+            if len(text) > MAX_TEXT:
+                raise _Unresolved
+        if "${" in text:
+            raise _Unresolved
+        return text
+
+    def _reference(self, key: str, reference: str) -> Any:
+        match = _REFERENCE.fullmatch(reference)
+        if match is None or (match[1] and not key):
+            raise _Unresolved
+        path = re.sub(r"\[([^\[\]]+)\]", r".\1", match[2])
+        if match[1]:
+            around = key.split(".")[: -len(match[1])]
+            if len(match[1]) > len(key.split(".")):
+                raise _Unresolved
+            path = ".".join([*around, path])
+        return self._find(path)
+
+    def _find(self, path: str) -> Any:
+        if path in self._leaves:
+            return self._final(path)
+        below = {key[len(path) + 1 :]: key for key in self._leaves if key.startswith(f"{path}.")}
+        if below:
+            return _Node({name: self._leaf(key) for name, key in below.items()})
+        parent, dot, rest = path.rpartition(".")
+        while dot:
+            if parent in self._leaves:
+                return _inside(self._final(parent), rest)
+            parent, dot, last = parent.rpartition(".")
+            rest = f"{last}.{rest}"
+        raise _Unresolved
+
+    def _leaf(self, key: str) -> Any:
+        found = self._final(key)
+        if isinstance(found, _Node):
+            raise _Unresolved
+        return found
+
+    def _final(self, key: str) -> Any:
+        """The value of a leaf that another needs, which without it cannot be resolved either."""
+        if key in self._known:
+            found = self._known[key]
+        else:
+            found = self._guarded(key, self._leaves[key])
+            self._known[key] = found
+        if found == MISSING or (not isinstance(found, _Node) and is_interpolated(found)):
+            raise _Unresolved
+        return found
+
+
+def _inside(value: Any, path: str) -> Any:
+    """What stands at a path in a resolved value."""
+    if isinstance(value, _Node):
+        if path in value.leaves:
+            return value.leaves[path]
+        below = {k[len(path) + 1 :]: v for k, v in value.leaves.items() if k.startswith(f"{path}.")}
+        if below:
+            return _Node(below)
+    elif isinstance(value, tuple) and path.isdecimal() and int(path) < len(value):
+        return value[int(path)]
+    raise _Unresolved

@@ -1,0 +1,117 @@
+"""What all readers share: how a format is told and read, and where its metrics may stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exptools.rundir import PROGRESS_CSV, Status
+from exptools.viewing.config_text import NO_CONFIG, ConfigTexts, parse_json
+from exptools.viewing.runs import Fault, Source, SourceKind, natural_key
+from exptools.viewing.texts import MAX_TEXT, Signature, Texts
+from exptools.viewing.walk import Listing
+
+# Where metrics may stand, the best first: the event files often repeat the others, as float32.
+METRIC_FILES: Mapping[str, SourceKind] = {
+    PROGRESS_CSV: "csv",
+    "metrics.csv": "csv",
+    "progress.txt": "tsv",
+}
+EVENTS = ".tfevents."
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a run's files say of it, its metrics apart."""
+
+    config: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
+    status: Status | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format of run directories."""
+
+    name: str
+    # The files that describe the run, relative to its directory; None: not a run of this format.
+    files: Callable[[Listing], tuple[str, ...] | None]
+    read: Callable[[Described], Description]
+    metric_files: Mapping[str, SourceKind]  # name → kind, the best first; events come last
+
+
+@dataclass(frozen=True)
+class Described:
+    """The files that describe a run, those that are there, and what helps to read them."""
+
+    directory: str
+    signatures: Mapping[str, Signature]  # by name, relative to the directory
+    texts: Texts
+    configs: ConfigTexts
+
+    def path(self, name: str) -> Path:
+        """Where a file of the run stands."""
+        return Path(os.path.normpath(os.path.join(self.directory, name)))
+
+    def text(self, name: str, limit: int = MAX_TEXT) -> str:
+        """The text of a file.
+
+        Raises:
+            OSError, ValueError: it cannot be read, is no text, or has more than ``limit`` bytes.
+        """
+        path = f"{self.directory}/{name}"
+        return self.texts.parts(path, self.signatures[name], limit=limit)[0]
+
+    def yaml(self, name: str) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+        """The config in a YAML file; where it cannot be read an empty one, and the fault."""
+        path = f"{self.directory}/{name}"
+        return self._config(
+            name,
+            lambda: self.configs.parse(
+                self.texts.parts(path, self.signatures[name], self.configs.cut)
+            ),
+        )
+
+    def json(
+        self, name: str, without: tuple[str, ...] = ()
+    ) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+        """The config in a JSON file, less some keys; else an empty one, and the fault."""
+        return self._config(name, lambda: parse_json(self.text(name), without))
+
+    def _config(
+        self, name: str, read: Callable[[], Mapping[str, Any]]
+    ) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+        if name not in self.signatures:
+            return NO_CONFIG, ()
+        try:
+            return read(), ()
+        except FileNotFoundError:
+            return NO_CONFIG, ()
+        except (OSError, ValueError) as error:
+            return NO_CONFIG, (fault_of(self.path(name), error),)
+
+
+def fault_of(path: Path, error: OSError | ValueError) -> Fault:
+    """The fault of a file that cannot be read, or is not what it should be."""
+    if isinstance(error, OSError):
+        return Fault(path, None, f"cannot be read: {error.strerror}")
+    mark = getattr(error.__cause__, "problem_mark", None)
+    line = mark.line + 1 if mark else getattr(error.__cause__, "lineno", None)
+    return Fault(path, line, str(error))
+
+
+def source_of(listing: Listing, metric_files: Mapping[str, SourceKind]) -> Source | None:
+    """Where a run's metrics stand; None where there are none yet."""
+    for name, kind in metric_files.items():
+        if name in listing.files:
+            return Source(kind, (f"{listing.path}/{name}",))
+    events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
+    return Source("events", tuple(f"{listing.path}/{name}" for name in events)) if events else None
+
+
+def has_metrics(listing: Listing) -> bool:
+    """Whether a directory has a file of metrics."""
+    return source_of(listing, METRIC_FILES) is not None

@@ -1,0 +1,60 @@
+"""Runs of Hydra's (``.hydra/config.yaml``), exptools' (``.exptools/status.json``), or both."""
+
+from __future__ import annotations
+
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    HYDRA_CONFIG,
+    HYDRA_DIR,
+    MAX_STATUS,
+    STATUS_FILE,
+    Status,
+    StatusError,
+    parse_status,
+)
+from exptools.viewing.readers import variant
+from exptools.viewing.readers.description import (
+    METRIC_FILES,
+    Described,
+    Description,
+    Reader,
+    fault_of,
+)
+from exptools.viewing.runs import Fault
+from exptools.viewing.walk import Listing
+
+
+def _files(listing: Listing) -> tuple[str, ...] | None:
+    with_config, with_status = HYDRA_DIR in listing.hidden, EXPTOOLS_DIR in listing.hidden
+    if with_config and with_status:
+        return HYDRA_CONFIG, STATUS_FILE
+    if with_config:
+        return (HYDRA_CONFIG,)
+    return (STATUS_FILE, *variant.config_files(listing)) if with_status else None
+
+
+def _read(run: Described) -> Description:
+    if HYDRA_CONFIG in run.signatures:
+        config, faults = run.yaml(HYDRA_CONFIG)
+    else:  # of the seed's interface, without Hydra
+        config, faults = variant.read_config(run)
+    status, status_faults = _read_status(run)
+    return Description(config, status, faults + status_faults)
+
+
+def _read_status(run: Described) -> tuple[Status | None, tuple[Fault, ...]]:
+    if STATUS_FILE not in run.signatures:
+        return None, ()
+    path = run.path(STATUS_FILE)
+    try:
+        return parse_status(run.text(STATUS_FILE, MAX_STATUS), path), ()
+    except FileNotFoundError:
+        return None, ()
+    except StatusError as error:
+        # The fault names the file, so its reason need not.
+        return None, (Fault(path, None, str(error).removeprefix(str(path)).lstrip(": ")),)
+    except (OSError, ValueError) as error:
+        return None, (fault_of(path, error),)
+
+
+READER = Reader("hydra", _files, _read, METRIC_FILES)

@@ -1,0 +1,264 @@
+import numpy as np
+import polars as pl
+import pytest
+
+import exptools.viewing as xv
+from exptools.rundir import SWEEP_FILE, State
+from tests.viewing.samples import csv_text, curve, write_run, write_sweep
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    write_sweep(tmp_path / "first", steps=30)
+    write_sweep(tmp_path / "second", steps=20)
+    return xv.load(tmp_path)
+
+
+@pytest.fixture
+def two_clocks(tmp_path):
+    """Two runs whose rows came at other times and epochs."""
+    write_run(
+        tmp_path / "0", {}, "step,wall_time,epoch,acc\n0,1000,0,1\n10,1010,0,2\n20,1020,1,3\n"
+    )
+    write_run(tmp_path / "1", {}, "step,wall_time,epoch,acc\n0,5000,,3\n10,5010,0,4\n20,5015,1,5\n")
+    return xv.load(tmp_path)
+
+
+def test_a_collection_has_runs_by_position_name_and_slice(runs):
+    assert len(runs) == 18
+    assert runs["first/3"] is runs[3]
+    assert [run.name for run in runs[:2]] == ["first/0", "first/1"]
+    assert isinstance(runs[:2], xv.Runs)
+    assert [run.name for run in runs][-1] == runs[-1].name == "second/8"
+    with pytest.raises(xv.QueryError, match="no run 'first/33'; did you mean 'first/3'"):
+        runs["first/33"]
+
+
+def test_a_collection_says_what_is_in_it(runs):
+    assert repr(runs) == "<Runs: 18 runs of 2 sweeps; varying: optim.lr, seed, epochs>"
+    assert runs.varying == ("optim.lr", "seed", "epochs")
+    assert runs.facets == ("optim.lr", "epochs", "sweep")
+    assert (runs.seed_key, runs.sweeps) == ("seed", ("first", "second"))
+    assert runs.metrics == ("test/accuracy", "train/loss")
+    assert repr(runs[:1]) == "<Runs: 1 run of 1 sweep; varying: nothing>"
+
+
+def test_filtering_gives_another_collection(runs):
+    few = runs.where("sweep = 'first' and optim.lr > 1e-3")
+    assert (len(few), len(runs)) == (6, 18)
+    assert few.varying == ("optim.lr", "seed")
+
+
+def test_several_folders_are_one_collection(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name / "0", {})
+    assert [run.name for run in xv.load(tmp_path / "a", str(tmp_path / "b"))] == ["a/0", "b/0"]
+
+
+@pytest.mark.parametrize(("folder", "sentence"), [("output", "mean 'outputs'"), ("x/y", "none")])
+def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path, folder, sentence):
+    (tmp_path / "outputs").mkdir()
+    with pytest.raises(xv.QueryError, match=sentence):
+        xv.load(tmp_path / folder)
+    with pytest.raises(xv.QueryError, match="takes the directories"):
+        xv.load()
+
+
+def test_the_table_has_a_row_a_run_with_typed_columns(runs):
+    table = runs.table("train/loss", summary="at:4")
+    assert table.columns == [
+        *("name", "sweep", "state", "optim.lr", "seed", "epochs", "train/loss")
+    ]
+    assert table.dtypes[3:] == [pl.Float64, pl.Int64, pl.Int64, pl.Float64]
+    row = table.row(4, named=True)
+    assert (row["name"], row["state"], row["optim.lr"]) == ("first/4", "completed", 0.01)
+    assert row["train/loss"] == pytest.approx(2 / 1.4 + 0.02)
+
+
+def test_a_column_of_mixed_types_is_of_texts_that_tell_them_apart(tmp_path):
+    values = [0.001, "0.001", True, None, [1, 2]]
+    for job, value in enumerate(values):
+        config = {"x": value, "i": job if job else 0.5, "n": None if job else 1}
+        write_run(tmp_path / str(job), config)
+    write_run(tmp_path / "5", {"i": 2})
+    table = xv.load(tmp_path).table()
+    assert table["n"].to_list() == ["1", *["null"] * 4, None]
+    assert table["x"].to_list() == ["0.001", '"0.001"', "true", "null", "[1, 2]", None]
+    assert table["i"].to_list() == [0.5, 1, 2, 3, 4, 2]
+
+
+def test_names_that_meet_in_a_table_are_told_apart(tmp_path):
+    for job in (0, 1):
+        write_run(tmp_path / str(job), {"name": f"x{job}", "acc": job}, {"acc": [0.5]})
+    table = xv.load(tmp_path).table()
+    assert table.columns == ["name", "sweep", "state", "config.name", "acc", "metric.acc"]
+
+
+def test_integers_that_no_float_holds_stay_exact(tmp_path):
+    for job in (0, 1):
+        config = {"x": 2**60 + job, "y": 2**60 + job if job else 0.5, "z": 2**70 + job}
+        write_run(tmp_path / str(job), config)
+    table = xv.load(tmp_path).table()
+    assert table["x"].to_list() == [2**60, 2**60 + 1]
+    assert table["y"].to_list() == ["0.5", str(2**60 + 1)]
+    assert table["z"].to_list() == [str(2**70), str(2**70 + 1)]
+
+
+def test_the_rows_are_those_that_were_logged(tmp_path):
+    write_run(tmp_path / "0", {}, {"a": [1.0, None, NAN], "b": [None, None, 2.0]})
+    write_run(tmp_path / "1", {}, {"b": [5.0]})
+    runs = xv.load(tmp_path)
+    wide, long = runs.rows(long=False), runs.rows()
+    assert wide.columns == ["name", "step", "wall_time", "a", "b"]
+    assert wide["step"].to_list() == [0, 2, 0]
+    assert wide["a"].to_list()[::2] == [1.0, None]
+    assert np.isnan(wide["a"][1])
+    assert long.columns == ["name", "step", "wall_time", "metric", "value"]
+    assert long.select("name", "step", "metric").rows() == [
+        *(("0", 0, "a"), ("0", 2, "a"), ("0", 2, "b"), ("1", 0, "b"))
+    ]
+    assert runs.rows([]).height == runs[:0].rows().height == 0
+
+
+def test_two_runs_are_compared_by_their_configs(runs):
+    assert runs.diff("first/0", runs[4]).rows() == [
+        ("optim.lr", "0.001", "0.01"),
+        ("seed", "0", "1"),
+    ]
+    assert runs.diff(0, 0).columns == ["key", "left", "right"]
+
+
+def test_two_sweeps_are_compared_as_wholes(runs):
+    found = runs.compare("first", "second")
+    assert [(d.key, d.texts) for d in found.differences] == [("epochs", ("30", "20"))]
+    assert (found.matched_by, len(found.matched)) == (("optim.lr", "seed"), 9)
+    with pytest.raises(xv.QueryError, match="no sweep 'frist'; did you mean 'first'"):
+        runs.compare("frist", "second")
+
+
+def test_runs_are_grouped_by_several_keys(runs):
+    curves = runs.curves("test/accuracy", by=["sweep", "optim.lr"], band="minmax")
+    assert [group.label for group in curves.groups][2:4] == [
+        *("sweep=first, lr=0.1", "sweep=second, lr=0.001")
+    ]
+    group = curves.groups[0]
+    assert (group.values, len(group.runs)) == (("first", 0.001), 3)
+    at_5 = [curve(0.001, seed, 5) for seed in (0, 1, 2)]
+    assert group.curve.center[5] == pytest.approx(np.mean(at_5))
+    assert group.curve.low[5] == pytest.approx(min(at_5))
+
+
+def test_each_run_is_by_itself_or_all_are_together(runs):
+    assert [group.label for group in runs.curves("train/loss").groups][:2] == ["first/0", "first/1"]
+    (group,) = runs.curves("train/loss", by=[]).groups
+    assert (group.label, len(group.runs)) == ("all runs", 18)
+
+
+def test_the_frame_has_every_point_with_its_group(runs):
+    frame = runs.curves("train/loss", by="optim.lr", where="sweep = 'second'").frame()
+    assert frame.columns == ["optim.lr", "step", "center", "low", "high", "n"]
+    assert frame["optim.lr"].to_list() == [0.001] * 20 + [0.01] * 20 + [0.1] * 20
+    assert frame["n"].unique().to_list() == [3]
+
+
+@pytest.mark.parametrize(
+    ("x", "points", "centers"),
+    [
+        ("step", [0, 10, 20], [2, 3, 4]),
+        ("relative_time", [0, 10, 15, 20], [2, 3, 3.75, 3]),
+        ("wall_time", [1000, 1010, 1020, 3010, 5000, 5010, 5015], [1, 2, 3, NAN, 3, 4, 5]),
+        ("epoch", [0, 1], [3, 4]),
+    ],
+)
+def test_x_is_a_clock_or_any_logged_column(two_clocks, x, points, centers):
+    curves = two_clocks.curves("acc", by=[], x=x)
+    (group,) = curves.groups
+    assert group.curve.x.tolist() == points
+    np.testing.assert_allclose(group.curve.center, centers)
+    assert curves.frame().columns[0] == x
+    assert curves.plot().layout.xaxis.title.text == x
+
+
+def test_an_x_that_stands_still_is_told(two_clocks):
+    (note,) = two_clocks.curves("acc", by=[], x="epoch").notes
+    assert note.startswith("epoch does not grow in 1 rows")
+
+
+def test_gaps_and_runs_without_a_point_are_told(tmp_path):
+    write_run(tmp_path / "0", {}, {"acc": [1.0, NAN]})
+    write_run(tmp_path / "1", {}, {"loss": [1.0]})
+    curves = xv.load(tmp_path).curves("acc")
+    assert [group.label for group in curves.groups] == ["0"]
+    assert curves.notes == (
+        "1 of 2 runs have no row with both acc and step.",
+        "1 logged values are NaN or infinite: they are gaps of their runs.",
+    )
+
+
+def test_of_each_group_only_the_best_setting_is_kept(runs):
+    best = xv.Best("optim.lr", summary="mean:5")
+    curves = runs.curves("test/accuracy", by="sweep", best=best)
+    assert [group.label for group in curves.groups] == ["first (0.01)", "second (0.01)"]
+    assert [group.setting for group in curves.groups] == [(0.01,), (0.01,)]
+    assert [len(group.runs) for group in curves.groups] == [3, 3]
+    assert curves.frame().columns[:2] == ["sweep", "optim.lr"]
+    worst = runs.curves("train/loss", by="sweep", best=xv.Best(("optim.lr", "seed"), "min"))
+    assert [group.setting for group in worst.groups] == [(0.1, 0), (0.1, 0)]
+
+
+def test_a_setting_that_diverged_is_never_the_best(tmp_path):
+    for job, (lr, last) in enumerate([(1, NAN), (1, 99.0), (2, 3.0), (2, 3.0), (3, 2.0)]):
+        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [0.0, last]})
+    (group,) = xv.load(tmp_path).curves("acc", by=[], best=xv.Best("lr")).groups
+    assert group.setting == (2,)
+
+
+def test_strata_that_have_nothing_to_draw_from_are_told(runs):
+    curves = runs.curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
+    assert curves.notes == ()
+    curves = runs[:9].curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
+    assert curves.notes[0].startswith("9 runs are the only ones of their seed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"metric": "accuracy"}, "no run has logged 'accuracy'; did you mean 'test/accuracy'"),
+        ({"by": "lr"}, r"no run has a key 'lr'; did you mean 'optim\.lr'"),
+        ({"x": "stepp"}, "no run has logged x='stepp'; did you mean 'step'"),
+        ({"strata": "sed"}, "did you mean 'seed'"),
+        ({"best": xv.Best("lr")}, "no run has a key 'lr'"),
+        ({"best": xv.Best("seed", "most")}, "there is no mode 'most'; there are max, min"),
+        ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
+        ({"where": "seed >"}, "cannot be read as a condition"),
+    ],
+)
+def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence):
+    with pytest.raises(xv.QueryError, match=sentence):
+        runs.curves(**{"metric": "train/loss"} | asked)
+
+
+def test_a_broken_run_is_listed_and_leaves_the_others(tmp_path):
+    write_run(tmp_path / "0", "a: [", "step,acc\n0,1\n")
+    write_run(tmp_path / "1", {"a": 1}, csv_text({"acc": [2.0]}), state=State.FAILED)
+    (tmp_path / SWEEP_FILE).touch()
+    runs = xv.load(tmp_path)
+    assert [group.label for group in runs.curves("acc", by="a").groups] == ["1", "—"]
+    (fault,) = runs.faults
+    assert fault.file.parent.parent.name == "0"
+
+
+def test_no_runs_are_an_empty_collection(tmp_path):
+    runs = xv.load(tmp_path)
+    assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
+    assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
+    with pytest.raises(xv.QueryError, match="there is none to choose from"):
+        runs.curves("acc")
+
+
+def test_the_public_names_are_those_that_are_documented():
+    assert all(getattr(xv, name) is not None for name in xv.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'lod'"):
+        _ = xv.lod
