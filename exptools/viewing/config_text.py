@@ -26,7 +26,9 @@ MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
 
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
-_SECTION = re.compile(r"(?<=\n)(?=[^\s#-])")  # what goes on at the margin stays with what is above it
+_SECTION = re.compile(
+    r"(?<=\n)(?=[^\s#-])"
+)  # what goes on at the margin stays with what is above it
 _KEY = re.compile(r"[A-Za-z_][\w./-]*(?=:(?:[ \n]|\Z))")
 _PREAMBLE = re.compile(r"(?:(?:#.*|---)?\n)*")  # of the first section
 # What PyYAML raises for a value that is not of the type that its tag says.
