@@ -10,7 +10,7 @@ from dash import Dash, html
 from flask import Flask, has_request_context, request
 
 from exptools.viewing.access import Access
-from exptools.viewing.app import served
+from exptools.viewing.app import downloads, served
 from exptools.viewing.app.callbacks import register
 from exptools.viewing.app.layout import page
 from exptools.viewing.app.security import guard
@@ -28,7 +28,7 @@ ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Reading the runs
 
 
 class _Viewer(Dash):
-    def interpolate_index(self, **parts: Any) -> Any:
+    def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
         parts["app_entry"] = ENTRY
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
 
@@ -58,6 +58,7 @@ def create_app(
     app.layout = lambda: page(index) if _is_asked_for() else html.Div()
     register(app, index)
     served.register(app, index)
+    downloads.register(app, index)
     guard(app.server, access, app.csp_hashes())
     if looked is not None:
         _wait(app.server, looked)
