@@ -24,6 +24,8 @@ INDEX = """<!DOCTYPE html>
   <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
   <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>"""
+# Dash would fetch Plotly, the largest of its scripts, only once there is a chart to draw.
+PLOTLY = '<script async src="{}_dash-component-suites/plotly/package_data/plotly.min.js"></script>'
 ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Reading the runs …</div></div>'
 
 
@@ -49,7 +51,7 @@ def create_app(
         __name__,
         title=f"{title} · exptools",
         update_title="",
-        index_string=INDEX,
+        index_string=INDEX.replace("{%scripts%}", "{%scripts%}" + PLOTLY.format(access.prefix)),
         routes_pathname_prefix="/",
         requests_pathname_prefix=access.prefix,
         suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
