@@ -19,14 +19,13 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.facts import Facts, facts_of, settled
+from exptools.viewing.app.drawing import shown_runs
+from exptools.viewing.app.facts import Workspace, settled
 from exptools.viewing.app.python_lines import python_lines
 from exptools.viewing.app.state import View
 from exptools.viewing.collection import Runs
 from exptools.viewing.comparing import Best
-from exptools.viewing.conditions import select
 from exptools.viewing.curveset import CurveSet
-from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
 
 LARGEST = 64 * 2**20  # bytes that a browser is handed at once
@@ -40,22 +39,20 @@ class Shown(NamedTuple):
     view: View
 
 
-def shown(index: Index, view: View) -> Shown:
-    """What a view shows of an index.
+def shown(workspace: Workspace, view: View) -> Shown:
+    """What a view shows.
 
     Raises:
         QueryError: nothing has been logged yet, or the view's condition cannot be read.
     """
-    snapshot = index.snapshot
-    facts: Facts = facts_of(index, snapshot.runs, snapshot.version)
+    facts = workspace.facts()
     chosen = settled(view, facts)
     if not chosen.metrics:
         raise QueryError("there is nothing to take away: no run has logged a metric yet")
-    runs = select(facts.runs, view.where) if view.where.strip() else list(facts.runs)
-    names = {run.name for run in runs} & set(view.selected)
-    kept = tuple(run for run in runs if run.name in names or not names)
-    selected = tuple(run.name for run in kept) if names else ()
-    return Shown(Runs(index, kept), replace(chosen, selected=selected))
+    runs = tuple(shown_runs(facts, chosen))
+    wanted = set(view.selected)
+    selected = tuple(run.name for run in runs if run.name in wanted)
+    return Shown(Runs(workspace.index, runs), replace(chosen, selected=selected))
 
 
 def figure(what: Shown, suffix: str) -> bytes:
@@ -154,7 +151,7 @@ def menu() -> Component:
     )
 
 
-def register(app: Dash, index: Index) -> None:
+def register(app: Dash, workspace: Workspace) -> None:
     """Tie the menu to the page's view."""
     app.callback(
         Output("download", "data"),
@@ -163,27 +160,27 @@ def register(app: Dash, index: Index) -> None:
         State("view", "data"),
         running=[(Output("take-away", "loading"), True, False)],
         prevent_initial_call=True,
-    )(partial(_clicked, index))
+    )(partial(_clicked, workspace))
     app.callback(
         Output("python", "opened"),
         Output("python-lines", "children"),
         Input("as-python", "n_clicks"),
         State("view", "data"),
         prevent_initial_call=True,
-    )(lambda _clicks, data: (True, as_python(index, data)))
+    )(lambda _clicks, data: (True, as_python(workspace, data)))
 
 
-def _clicked(index: Index, *given: Any) -> tuple[Any, Any]:
+def _clicked(workspace: Workspace, *given: Any) -> tuple[Any, Any]:
     if not ctx.triggered[0]["value"]:  # the menu has come, and nobody has clicked
         return no_update, no_update
-    return download(index, str(ctx.triggered_id).partition("-")[2], given[-1])
+    return download(workspace, str(ctx.triggered_id).partition("-")[2], given[-1])
 
 
-def download(index: Index, kind: str, data: dict[str, Any] | None) -> tuple[Any, str]:
+def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tuple[Any, str]:
     """The file that the browser saves, or the sentence that says why there is none."""
     _, suffix, make = KINDS[kind]
     try:
-        what = shown(index, View.from_data(data))
+        what = shown(workspace, View.from_data(data))
         content = make(what)
     except QueryError as error:
         return no_update, str(error)
@@ -191,10 +188,10 @@ def download(index: Index, kind: str, data: dict[str, Any] | None) -> tuple[Any,
     return {"filename": name, "content": base64.b64encode(content).decode(), "base64": True}, ""
 
 
-def as_python(index: Index, data: dict[str, Any] | None) -> str:
+def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
-        return python_lines(shown(index, View.from_data(data)).view, index.roots)
+        return python_lines(shown(workspace, View.from_data(data)).view, workspace.index.roots)
     except QueryError as error:
         return f"# {error}"
 
