@@ -129,12 +129,13 @@ def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) ->
             return 1
         index = Index(roots)
         looked = _start_looking(index)  # while Dash is imported
-        from exptools.viewing.app.serving import serve
+        from exptools.viewing.app.serving import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
+    listener = listen(access.host, options.port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, options.port, options.open)
+    serve(index, looked, access, listener, options.open)
     return 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -99,7 +99,8 @@ def _admit(access: Access) -> AnyResponse | None:
 def _without_token(access: Access) -> str:
     rest = [(name, value) for name, value in request.args.items(multi=True) if name != TOKEN]
     question = f"?{urlencode(rest)}" if rest else ""
-    return f"{access.prefix}{request.path.lstrip('/')}{question}"
+    # With two slashes, or one and a backslash, it would begin with the name of another server.
+    return f"{access.prefix}{quote(request.path.lstrip('/'))}{question}"
 
 
 def _refuse(status: int, sentence: str) -> None:

@@ -119,7 +119,7 @@ def register(app: Dash, index: Index) -> None:
 def _answer(file: BinaryIO, name: str, download: bool) -> Response:
     kind, size = content_type(name), os.fstat(file.fileno()).st_size
     if download or kind is None or size > MAX_SHOWN:
-        shown = name.encode(errors="replace").decode()
+        shown = "".join(char if char.isprintable() else "_" for char in name)
         return send_file(file, "application/octet-stream", as_attachment=True, download_name=shown)
     with file:
         return Response(file.read(size), content_type=kind)

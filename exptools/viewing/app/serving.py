@@ -19,7 +19,11 @@ PORTS_TO_TRY = 100
 
 
 def serve(
-    index: Index, looked: threading.Event, access: Access, port: int, browse: bool | None
+    index: Index,
+    looked: threading.Event,
+    access: Access,
+    listener: socket.socket,
+    browse: bool | None,
 ) -> None:
     """Serve the runs of an index until KeyboardInterrupt.
 
@@ -27,22 +31,19 @@ def serve(
         index: what to show.
         looked: set when the index has looked for the first time; pages wait until then.
         access: who may ask, and where to listen.
-        port: the first one to try.
+        listener: at the access's host, see ``listen``.
         browse: whether to open a browser; None: if there is one, and a person at the terminal.
-
-    Raises:
-        UsageError: nothing can listen at the host, or at none of the ports.
     """
     from werkzeug.serving import make_server
 
-    with listen(access.host, port) as listener:
+    with listener:
         app = create_app(index, access, looked)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request is noise
-        served = listener.getsockname()[1]
-        server = make_server(access.host, served, app.server, threaded=True, fd=listener.fileno())
-        url = address(access, served)
+        port = listener.getsockname()[1]
+        server = make_server(access.host, port, app.server, threaded=True, fd=listener.fileno())
+        url = address(access, port)
         print(f"{url} (Ctrl-C to leave)", flush=True)
-        if browse or (browse is None and _has_browser() and access.token is None):
+        if browse or (browse is None and access.token is None and _has_browser()):
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         server.serve_forever()
 
@@ -53,12 +54,13 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         UsageError: there is none, or the host is not this machine.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except socket.gaierror as error:
+        raise UsageError(f"there is no host {host!r}: {error.strerror}") from error
     for candidate in range(port, min(port + PORTS_TO_TRY, 65536)):
         try:
             listener = socket.create_server((host, candidate), family=family)
-        except socket.gaierror as error:
-            raise UsageError(f"there is no host {host!r}: {error.strerror}") from error
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise UsageError(f"{host} is no address of this machine") from error
