@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import BinaryIO
 
 WINDOW = 200_000  # bytes
 CONTEXT = 20_000  # bytes before an error
 MAX_SEARCH = 64 * 2**20  # bytes from the end in which an error is looked for
+_NEAR_END = 8 * 2**20  # bytes from the end in which a line that complains is: a slow search
 _BLOCK = 2**20
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -91,7 +92,8 @@ def find_error(file: BinaryIO, said: str | None = None) -> int | None:
     found: dict[int, int] = {}
     log = _Log(file)
     for at, block in log.blocks_from_the_end():
-        for rank, place in _errors(block, said, set(found)):
+        far = {2} if log.size - at > _NEAR_END else set()
+        for rank, place in _errors(block, said, far | found.keys()):
             found[rank] = at + place
         if 0 in found:
             break
@@ -111,7 +113,7 @@ def error_line(text: str, said: str | None = None) -> tuple[str, str, str] | Non
     return before_.decode(), line.decode(), behind.decode()
 
 
-def _errors(content: bytes, said: str | None, known: set[int]) -> Iterator[tuple[int, int]]:
+def _errors(content: bytes, said: str | None, known: Set[int]) -> Iterator[tuple[int, int]]:
     """Where the line of the last error begins, by what tells it: the smallest tells best."""
     literal = (said or "").strip().encode(errors="replace")
     complaints = () if 2 in known else _COMPLAINT.finditer(content)

@@ -80,6 +80,7 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     shown = checked["layout"]
     for name in ("width", "height", "geo", "map", "mapbox"):
         shown.pop(name, None)
+    shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
     shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
     return {"data": [t for t in checked["data"] if _is_own(t.get("source"))], "layout": shown}
 

@@ -53,12 +53,14 @@ class Usage:
 def log_names(directory: Path) -> list[str]:
     """The logs in a run's directory: what it wrote on its terminal, then the others.
 
+    Links are among them: whether one may be followed is for whoever opens it.
+
     Raises:
         OSError: the directory cannot be read.
     """
-    names = sorted(
-        (entry.name for entry in _files(directory) if entry.name.endswith(_LOGS)), key=natural_key
-    )
+    with os.scandir(directory) as entries:
+        found = [e.name for e in entries if e.name.endswith(_LOGS) and not e.is_dir()]
+    names = sorted(found, key=natural_key)
     names.sort(key=lambda name: name != OUTPUT_LOG)
     return names[:MAX_LOGS]
 

@@ -87,7 +87,7 @@ def command_section() -> Component:
     """The card of commands."""
     return html.Section(
         [
-            html.Div([html.H2("Run it again")], className="run-heading"),
+            html.Div([html.H2("Commands")], className="run-heading"),
             html.Div(id="run-commands"),
             dmc.Button(
                 "Show the changes in the code",
@@ -177,13 +177,13 @@ def commands(index: Index, run: Run) -> list[Component]:
     except Unreadable as said:
         return [run_parts.sentence(str(said)), *tensorboard(run)]
     words = [html.Code(clean(one)[:500]) for one in overrides]
-    shown.append(html.Div(words or "No overrides.", className="run-overrides"))
+    shown += [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
     given = run.status.command if run.status else ()
     again = rerun(given, overrides, hydra, is_sweep_run(run))
     if again is None:
         shown.append(run_parts.sentence("Nobody has written down the command that started it."))
     else:
-        shown += run_parts.command(clean(again.text), again.note, "The command that runs it again")
+        shown += run_parts.command("Run it again", clean(again.text), again.note)
     return [*shown, *tensorboard(run)]
 
 
@@ -197,7 +197,7 @@ def tensorboard(run: Run) -> list[Component]:
         return []
     text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles, audio."
-    return run_parts.command(clean(text), note, "The command that opens it in TensorBoard")
+    return run_parts.command("Open it in TensorBoard", clean(text), note)
 
 
 def patch_text(index: Index, run: Run) -> str:

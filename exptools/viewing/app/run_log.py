@@ -212,7 +212,7 @@ def _note(shown: Shown, window: logs.Window) -> str:
         return "Empty so far."
     if shown.start == 0 and shown.follows:
         return size(window.size)
-    part = "the last" if shown.follows else "a part,"
+    part = "last" if shown.follows else "part:"
     return f"{part} {size(shown.end - shown.start)} of {size(window.size)}"
 
 

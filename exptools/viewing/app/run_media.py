@@ -241,11 +241,11 @@ def _medium(index: Index, run: Run, item: Item, url: Url, look: Look) -> Compone
         if histogram is None:
             return None
         said = [sentence(histogram.note)] if histogram.note else []
-        drawn = [_graph(histogram_figure(histogram, look))] if histogram.counts else []
+        drawn = [_graph(histogram_figure(histogram, look), 200)] if histogram.counts else []
         return html.Div([*drawn, *said])
     if item.kind == "figure" and item.path.endswith(".json"):
         figure = read(index, run, item.path, lambda file: untrusted_figure(read_object(file)))
-        return None if figure is None else _graph(figure)
+        return None if figure is None else _graph(figure, 300)
     if item.kind in ("text", "hparams"):
         text = read(index, run, item.path, read_text)
         return None if text is None else _text(*text, as_json=item.kind == "hparams")
@@ -274,5 +274,5 @@ def _text(text: str, cut: bool, as_json: bool) -> Component:
     return html.Pre(clean(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
-def _graph(figure: dict[str, Any]) -> Component:
-    return dcc.Graph(figure=figure, config=STILL, responsive=True)
+def _graph(figure: dict[str, Any], height: int) -> Component:
+    return dcc.Graph(figure=figure, config=STILL, responsive=True, style={"height": height})

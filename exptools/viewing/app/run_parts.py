@@ -127,20 +127,24 @@ def usage_charts(charts: Sequence[tuple[str, str, dict[str, Any]]]) -> list[Comp
         html.Figure(
             [
                 html.Figcaption([html.B(name), " ", html.Span(said)]),
-                dcc.Graph(figure=figure, config=STILL, responsive=True, className="run-usage"),
+                dcc.Graph(figure=figure, config=STILL, responsive=True, style={"height": 110}),
             ]
         )
         for name, said, figure in charts
     ]
 
 
-def command(text: str, note: str, name: str) -> list[Component]:
+def command(name: str, text: str, note: str = "") -> list[Component]:
     """A command with a button that copies it."""
     copy = dmc.CopyButton(
         "Copy", copiedChildren="Copied", value=text, variant="default", size="compact-xs"
     )
     return [
-        html.Div([html.Code(text, className="run-command", **labelled(name)), copy]),
+        html.H3(name),
+        html.Div(
+            [html.Code(text, className="run-command", **labelled(name)), copy],
+            className="run-copy",
+        ),
         *([sentence(note)] if note else []),
     ]
 
@@ -198,7 +202,7 @@ def size(bytes_: float) -> str:
 def _slot(slot: int | None, cpus: str | None, gpus: Sequence[str]) -> str | None:
     parts = [str(slot)] if slot is not None else []
     parts += [f"CPUs {cpus}"] if cpus else []
-    parts += [f"GPU {', '.join(gpu[:12] for gpu in gpus[:8])}"] if gpus else []
+    parts += [f"GPU {', '.join(gpu.removeprefix('GPU-')[:8] for gpu in gpus[:8])}"] if gpus else []
     return " · ".join(parts)[:200] or None
 
 

@@ -8,30 +8,24 @@ whether its own files have grown. For a run that has ended it stands still.
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.rundir import SNAPSHOTS_DIR
-from exptools.viewing.app import run_config, run_log, run_media, run_parts, served
+from exptools.viewing.app import run_config, run_facts, run_log, run_marks, run_media
 from exptools.viewing.app.run_files import (
     MediaCache,
-    Unreadable,
     find_run,
     is_live,
     latest_run,
     no_such_run,
-    read,
 )
 from exptools.viewing.app.state import View
 from exptools.viewing.config_tree import clean
 from exptools.viewing.index import Index
-from exptools.viewing.run_figures import usage_figures
-from exptools.viewing.run_files import USAGE_FILE, read_usage, snapshots
 from exptools.viewing.runs import Run
 from exptools.viewing.userdata import UserData
 
@@ -49,7 +43,7 @@ def layout() -> Component:
         run_config.difference_section(),
         run_config.config_section(),
         run_config.command_section(),
-        _files_section(),
+        run_facts.section(),
     ]
     return html.Div(
         [
@@ -77,8 +71,8 @@ def register(app: Dash, index: Index, userdata: UserData | None = None) -> None:
     """
     cache = MediaCache(index)
     _register_choice(app, index)
-    _register_facts(app, index, cache)
-    _register_marks(app, index, userdata or UserData())
+    run_facts.register(app, index, cache)
+    run_marks.register(app, index, userdata or UserData())
     run_log.register(app, index)
     run_media.register(app, index, cache)
     run_config.register(app, index)
@@ -155,100 +149,20 @@ def _register_choice(app: Dash, index: Index) -> None:
     )
 
 
-def _register_facts(app: Dash, index: Index, cache: MediaCache) -> None:
-    @app.callback(
-        Output("run-facts", "children"),
-        Output("run-complaints", "children"),
-        Input("run-shown", "data"),
-        Input("run-clock", "n_intervals"),
-        Input("run-clock", "disabled"),
-        Input("version", "data"),
-        prevent_initial_call=True,
-    )
-    def show_facts(shown: Any, *_others: Any) -> tuple[Any, Any]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return [], []
-        return run_parts.facts(run, time.time()), run_parts.complaints(run)
-
-    @app.callback(
-        Output("run-usage", "children"),
-        Output("run-snapshots", "children"),
-        Output("run-files", "children"),
-        Output("run-stamps", "data"),
-        Input("run-shown", "data"),
-        Input("run-clock", "n_intervals"),
-        Input("run-clock", "disabled"),
-        Input("colors", "data"),
-        State("run-stamps", "data"),
-        prevent_initial_call=True,
-    )
-    def show_files(
-        shown: Any, _tick: int, _off: bool, colors: str | None, before: Any
-    ) -> tuple[Any, ...]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return (no_update,) * 4
-        stamps = [run.name, _stamp(run, USAGE_FILE), _stamp(run, SNAPSHOTS_DIR), _media(cache, run)]
-        if str(ctx.triggered_id).startswith("run-clock") and stamps == before:
-            return (no_update,) * 4
-        look = run_media.look_of(colors)
-        files = _files(cache, run, lambda path: served.file_url(app, run.name, path, download=True))
-        return _usage(index, run, look), _snapshots(run), files, stamps
-
-
-def _register_marks(app: Dash, index: Index, userdata: UserData) -> None:
-    @app.callback(
-        Output("run-star", "checked"),
-        Output("run-note", "value"),
-        Output("run-note", "error"),
-        Input("run-shown", "data"),
-        Input("run-star", "checked"),
-        Input("run-note", "value"),
-        prevent_initial_call=True,
-    )
-    def mark(shown: Any, star: bool | None, note: str | None) -> tuple[Any, Any, Any]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return no_update, no_update, no_update
-        if ctx.triggered_id == "run-shown":
-            known = userdata.get(run)
-            return known.star, known.note, ""
-        try:
-            userdata.set(run, star=bool(star), note=clean(note or "").strip())
-        except (OSError, ValueError) as error:
-            return no_update, no_update, f"This could not be kept: {error}"
-        return no_update, no_update, ""
-
-
 def _head() -> Component:
+    select = dmc.Select(
+        id="run-select",
+        label="Run",
+        searchable=True,
+        allowDeselect=False,
+        limit=MAX_OPTIONS,
+        nothingFoundMessage="nothing like that",
+        maxDropdownHeight=360,
+        className="control",
+    )
     return html.Section(
         [
-            html.Div(
-                [
-                    dmc.Select(
-                        id="run-select",
-                        label="Run",
-                        searchable=True,
-                        allowDeselect=False,
-                        limit=MAX_OPTIONS,
-                        nothingFoundMessage="nothing like that",
-                        maxDropdownHeight=360,
-                        className="control",
-                    ),
-                    dmc.Checkbox(id="run-star", label="Star", className="run-star", size="sm"),
-                    dmc.Textarea(
-                        id="run-note",
-                        label="Note",
-                        placeholder="Your own; kept with you, not with the run",
-                        autosize=True,
-                        minRows=1,
-                        maxRows=6,
-                        debounce=600,
-                    ),
-                ],
-                className="run-controls",
-            ),
+            html.Div([select, *run_marks.controls()], className="run-controls"),
             html.Dl(id="run-facts"),
             html.Div(id="run-complaints"),
         ],
@@ -256,61 +170,5 @@ def _head() -> Component:
     )
 
 
-def _files_section() -> Component:
-    return html.Section(
-        [
-            html.Div([html.H2("Resources")], className="run-heading"),
-            html.Div(id="run-usage"),
-            html.Div([html.H2("Snapshots and files")], className="run-heading"),
-            html.Div(id="run-snapshots"),
-            html.Div(id="run-files"),
-            dcc.Store(id="run-stamps"),
-        ],
-        className="card",
-    )
-
-
 def _options(names: list[str]) -> list[dict[str, str]]:
     return [{"value": name, "label": clean(name)} for name in names]
-
-
-def _stamp(run: Run, name: str) -> list[int] | None:
-    """What changes whenever a file or directory of a run does; None where there is none."""
-    try:
-        found = (run.directory / name).stat()
-    except OSError:
-        return None
-    return [found.st_size, found.st_mtime_ns // 1000, found.st_ino]
-
-
-def _media(cache: MediaCache, run: Run) -> int:
-    try:
-        return cache.get(run).read_to
-    except Unreadable:
-        return 0
-
-
-def _usage(index: Index, run: Run, look: Any) -> Any:
-    try:
-        usage = read(index, run, USAGE_FILE, read_usage)
-    except Unreadable as said:
-        return run_parts.sentence(str(said))
-    if usage is None or not len(usage.time):
-        return run_parts.sentence("Nobody has sampled what it uses.")
-    return run_parts.usage_charts(list(usage_figures(usage, look)))
-
-
-def _snapshots(run: Run) -> Any:
-    try:
-        return run_parts.snapshot_table(snapshots(run.directory / SNAPSHOTS_DIR))
-    except OSError as error:
-        return run_parts.sentence(f"{SNAPSHOTS_DIR} cannot be read: {error.strerror}.")
-
-
-def _files(cache: MediaCache, run: Run, url: Any) -> Any:
-    try:
-        media = cache.get(run)
-    except Unreadable:
-        return []  # said where the media would be
-    files = [item for kind, tag in media.tags if kind == "file" for item in media.steps(kind, tag)]
-    return run_parts.file_table(files, url) if files else []

@@ -87,6 +87,8 @@ window.exptoolsRun = {
         log.dataset.left = log.scrollHeight - log.scrollTop - log.clientHeight > 40 ? "yes" : "";
       });
     }
+    document.getElementById("run-log-earlier").hidden = shown.start === 0;
+    document.getElementById("run-log-last").hidden = shown.follows;
     const [place] = shown.jump.split(" ");
     const name = `${shown.run} ${shown.log} ${shown.jump}`;
     const sent = shown.jump && name !== log.dataset.jump;
