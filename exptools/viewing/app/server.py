@@ -12,6 +12,7 @@ from flask import Flask, has_request_context, request
 from exptools.viewing.access import Access
 from exptools.viewing.app import served
 from exptools.viewing.app.callbacks import register
+from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
 from exptools.viewing.app.security import guard
 from exptools.viewing.index import Index
@@ -54,9 +55,10 @@ def create_app(
         requests_pathname_prefix=access.prefix,
         suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
     )
+    workspace = Workspace(index)
     # Dash asks for the layout without showing it, too, which would be in vain and before its time.
-    app.layout = lambda: page(index) if _is_asked_for() else html.Div()
-    register(app, index)
+    app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
+    register(app, workspace)
     served.register(app, index)
     guard(app.server, access, app.csp_hashes())
     if looked is not None:
