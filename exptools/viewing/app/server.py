@@ -10,7 +10,7 @@ from dash import Dash, html
 from flask import Flask, has_request_context, request
 
 from exptools.viewing.access import Access
-from exptools.viewing.app import served
+from exptools.viewing.app import downloads, served
 from exptools.viewing.app.callbacks import register
 from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
@@ -25,11 +25,13 @@ INDEX = """<!DOCTYPE html>
   <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
   <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>"""
+# Dash would fetch Plotly, the largest of its scripts, only once there is a chart to draw.
+PLOTLY = '<script async src="{}_dash-component-suites/plotly/package_data/plotly.min.js"></script>'
 ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Reading the runs …</div></div>'
 
 
 class _Viewer(Dash):
-    def interpolate_index(self, **parts: Any) -> Any:
+    def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
         parts["app_entry"] = ENTRY
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
 
@@ -50,7 +52,7 @@ def create_app(
         __name__,
         title=f"{title} · exptools",
         update_title="",
-        index_string=INDEX,
+        index_string=INDEX.replace("{%scripts%}", "{%scripts%}" + PLOTLY.format(access.prefix)),
         routes_pathname_prefix="/",
         requests_pathname_prefix=access.prefix,
         suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
@@ -60,6 +62,7 @@ def create_app(
     app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
     register(app, workspace)
     served.register(app, index)
+    downloads.register(app, workspace)
     guard(app.server, access, app.csp_hashes())
     if looked is not None:
         _wait(app.server, looked)
