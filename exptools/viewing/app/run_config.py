@@ -8,7 +8,7 @@ import shlex
 from typing import Any, BinaryIO
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE
@@ -105,7 +105,7 @@ def command_section() -> Component:
 def register(app: Dash, index: Index) -> None:
     """Tie config, differences and commands to the run that is shown."""
     app.clientside_callback(  # type: ignore[no-untyped-call]
-        "(rows, wanted) => exptoolsRun.drawConfig(rows, wanted)",
+        ClientsideFunction("exptoolsRun", "drawConfig"),
         Output("run-config-count", "children"),
         Input("run-config", "data"),
         Input("run-config-filter", "value"),

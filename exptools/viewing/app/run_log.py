@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing import logs
@@ -104,7 +104,7 @@ def register(app: Dash, index: Index) -> None:
         return answer(index, run, name, str(ctx.triggered_id), before)
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
-        "(text, rest, shown) => exptoolsRun.lookAt(shown)",
+        ClientsideFunction("exptoolsRun", "lookAt"),
         Input("run-log-text", "children"),
         Input("run-log-rest", "children"),
         State("run-log-shown", "data"),

@@ -10,7 +10,8 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from exptools.viewing.app import table, view
+from exptools.viewing.app.sweeps import STATE_WORDS
+from exptools.viewing.app.table import state_class
 from exptools.viewing.config_tree import bounded, clean
 from exptools.viewing.differences import Difference, Peculiarity
 from exptools.viewing.media import Item
@@ -29,9 +30,9 @@ Shown = list[Component] | Component
 def facts(run: Run, now: float) -> list[Component]:
     """What a run's status says, as names and values."""
     status = run.status
-    word = view.STATE_WORDS[run.state]
+    word = STATE_WORDS[run.state]
     found: list[tuple[str, Any]] = [
-        ("State", html.Span(word, className=f"state {table.state_class(word)}"))
+        ("State", html.Span(word, className=f"state {state_class(word)}"))
     ]
     if status is None:
         found.append(("Format", run.format))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing.app import run_config, run_facts, run_log, run_marks, run_media
@@ -137,10 +137,8 @@ def _register_choice(app: Dash, index: Index) -> None:
     def show(view: Any, _version: int, before: Any) -> Answer:
         return update(index, View.from_data(view), before)
 
-    # Not what is shown by itself, lest it become a step that the back button undoes in vain.
     app.clientside_callback(  # type: ignore[no-untyped-call]
-        "(run, shown, view) => run && run !== shown?.name ? exptools.chosen(view, {run})"
-        " : dash_clientside.no_update",
+        ClientsideFunction("exptoolsRun", "choose"),
         Output("view", "data", allow_duplicate=True),
         Input("run-select", "value"),
         State("run-shown", "data"),

@@ -1,23 +1,31 @@
 // The tab of one run: its config as a tree, and where in its log the page looks. All that is a
 // run's own becomes the text of a node, and nothing else.
-window.exptoolsRun = {
+window.dash_clientside = window.dash_clientside || {};
+window.dash_clientside.exptoolsRun = {
   MANY: 150, // keys; of a longer config only the outermost ones are open
   LONG: 160, // characters of a value that are shown before a click
 
+  // Not what is shown by itself, lest it become a step that the back button undoes in vain.
+  choose(run, shown, view) {
+    const same = !run || run === shown?.name || run === view.run;
+    return same ? window.dash_clientside.no_update : { ...view, run, notes: [] };
+  },
+
   drawConfig(rows, wanted) {
+    const run = window.dash_clientside.exptoolsRun;
     const place = document.getElementById("run-config-tree");
     const text = (wanted || "").trim().toLowerCase();
     const found = (rows || []).filter(
       ([path, value]) =>
         !text || path.join(".").toLowerCase().includes(text) || value.toLowerCase().includes(text),
     );
-    const open = text !== "" || found.length <= this.MANY;
+    const open = text !== "" || found.length <= run.MANY;
     const groups = new Map([["[]", { children: place, count: null }]]);
     const tree = document.createDocumentFragment();
     groups.get("[]").children = tree;
     for (const [path, value, kind, cut] of found) {
-      const parent = this.group(groups, path.slice(0, -1), open);
-      parent.append(this.leaf(path[path.length - 1], value, kind, cut));
+      const parent = run.group(groups, path.slice(0, -1), open);
+      parent.append(run.leaf(path[path.length - 1], value, kind, cut));
     }
     place.replaceChildren(tree);
     const all = (rows || []).length;
@@ -76,7 +84,7 @@ window.exptoolsRun = {
   },
 
   // After the log has changed: stay at its end if the page was there, or go where it was sent to.
-  lookAt(shown) {
+  lookAt(_text, _rest, shown) {
     const log = document.getElementById("run-log");
     if (!log || !shown) {
       return;
