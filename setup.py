@@ -10,6 +10,7 @@ DASH = [
     "dash>=4.1,<5",
     "dash-ag-grid>=35",
     "dash-mantine-components>=2.4",
+    "matplotlib>=3.8",
     "platformdirs>=4.0",
     "plotly>=6.1",
     "polars>=1.20",
@@ -71,7 +72,10 @@ setup(
     ],
     extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
     entry_points={
-        "console_scripts": ["exptools-dash=exptools.viewing.cli:main"],
+        "console_scripts": [
+            "exptools=exptools.viewing.commands:main",
+            "exptools-dash=exptools.viewing.cli:main",
+        ],
         # Hydra 1.4 finds plugins here; 1.3 scans the namespace package hydra_plugins.
         "hydra.plugins": ["exptools=hydra_plugins.exptools_launcher.launcher:ExptoolsLauncher"],
     },

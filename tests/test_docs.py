@@ -15,6 +15,7 @@ import pytest
 from exptools.logging.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
+from exptools.viewing.commands import main as exptools_command
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run
 
@@ -137,6 +138,23 @@ def test_what_the_viewers_document_shows_is_what_python_answers() -> None:
 def test_the_readmes_example_of_viewing_runs() -> None:
     (code,) = re.findall(r"^    (import exptools\.viewing.*\n    .*)$", README, re.MULTILINE)
     exec(textwrap.dedent(f"    {code}"), {})
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md"])
+def test_the_documented_commands_of_exptools_run(
+    document: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", text, re.MULTILINE)
+    assert len(commands) >= 3
+    for command in commands:
+        assert exptools_command(shlex.split(command)) == 0, command
+        *_, out = ["", *re.findall(r"--out (\S+)", command)]
+        assert not out or Path(out).stat().st_size > 0
+        printed = capsysbinary.readouterr()
+        assert printed.out or out
+        assert printed.err == b"", command
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

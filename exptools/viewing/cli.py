@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import logging
 import socket
@@ -11,6 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from exptools.viewing.roots import (
+    DEFAULT_ROOTS,
+    UsageError,
+    chosen_roots,
+    listed,
+    missing_package,
+    no_runs,
+)
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -20,11 +28,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8050
 PORTS_TO_TRY = 100
-DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
-
-
-class UsageError(Exception):
-    """The command cannot be followed as it was given; the message says why and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,10 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        roots = options.roots or _default_roots()
-        for root in roots:
-            _check_root(root)
-        return _view(roots, options.port)
+        return _view(chosen_roots(options.roots), options.port)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         help="directories with runs in them, at any depth (default: those of "
-        f"{_places(DEFAULT_ROOTS)} that are here, into which Hydra writes)",
+        f"{listed(DEFAULT_ROOTS)} that are here, into which Hydra writes)",
     )
     parser.add_argument(
         "--port",
@@ -72,62 +72,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _default_roots() -> list[Path]:
-    roots = [root for root in DEFAULT_ROOTS if root.is_dir()]
-    if not roots:
-        raise UsageError(
-            f"there is no {_places(DEFAULT_ROOTS, ' and no ')} in this directory; "
-            "give the directory that has the runs in it"
-        )
-    return roots
-
-
-def _places(roots: Sequence[Path], joint: str = " and ") -> str:
-    return joint.join(f"{root}/" for root in roots)
-
-
-def _check_root(root: Path) -> None:
-    if root.is_dir():
-        return
-    if root.exists():
-        raise UsageError(f"{root} is a file; give the directory that has the runs in it")
-    siblings = [path.name for path in _directories_beside(root)]
-    close = difflib.get_close_matches(root.name, siblings, n=1, cutoff=0.5)
-    proposal = f"; did you mean {root.with_name(close[0])}?" if close else ""
-    raise UsageError(f"there is no directory {root}{proposal}")
-
-
-def _directories_beside(path: Path) -> list[Path]:
-    try:
-        return sorted(sibling for sibling in path.parent.iterdir() if sibling.is_dir())
-    except OSError:
-        return []
-
-
 def _view(roots: Sequence[Path], port: int) -> int:
     try:
         from exptools.viewing.app import create_app
         from exptools.viewing.index import Index
         from exptools.viewing.readers import MARKERS
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("exptools"):
-            raise
-        reason = f"needs {error.name}, which is not installed"
-        print(f"exptools-dash {reason}: pip install 'hydra-exptools[dash]'", file=sys.stderr)
+        print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
     index = Index(roots)
     index.refresh()
-    places = ", ".join(map(str, roots))
     if not index.snapshot.runs:
         for fault in index.snapshot.faults:
             print(f"exptools-dash: {fault}", file=sys.stderr)
-        print(
-            f"exptools-dash: no runs in {places}: a run is a directory that has "
-            f"{' or '.join(MARKERS)} in it, as python train.py of a Hydra app makes one",
-            file=sys.stderr,
-        )
+        print(f"exptools-dash: {no_runs(roots, MARKERS)}", file=sys.stderr)
         return 1
-    _serve(create_app(index), index, _listen(port), places)
+    _serve(create_app(index), index, _listen(port), ", ".join(map(str, roots)))
     return 0
 
 
