@@ -92,11 +92,11 @@ def _center(line: Line, look: Look) -> dict[str, Any]:
     return {
         "type": "scatter",
         "uid": f"mean{_name_for_css(line.label)}",
-        "name": _legend_text(line.label),
+        "name": short_text(line.label),
         "legendgroup": _name_for_css(line.label),
         "showlegend": True,
-        "x": _packed(curve.x),
-        "y": _packed(curve.center),
+        "x": packed(curve.x),
+        "y": packed(curve.center),
         "customdata": _spread_texts(curve),
         "hovertemplate": "%{y:.5~g}%{customdata}",
         "mode": "lines+markers" if alone.any() else "lines",
@@ -113,12 +113,12 @@ def _band(line: Line, look: Look) -> dict[str, Any]:
         "uid": f"band{_name_for_css(line.label)}",
         "legendgroup": _name_for_css(line.label),
         "showlegend": False,
-        "x": _packed(x),
-        "y": _packed(y),
+        "x": packed(x),
+        "y": packed(y),
         "mode": "lines",
         "line": {"width": 0},
         "fill": "toself",
-        "fillcolor": _translucent(color, 0.16),
+        "fillcolor": translucent(color, 0.16),
         "hoverinfo": "skip",
     }
 
@@ -177,7 +177,7 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
         "tickfont": {"color": look.muted, "size": 12},
         "automargin": True,
     }
-    title = {"text": _legend_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
+    title = {"text": short_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
     return {
         "font": {"family": FONT, "color": look.text, "size": 13},
@@ -195,7 +195,7 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
         "xaxis": axis
         | {"showgrid": False, "title": title, "ticks": "outside", "tickcolor": look.grid}
         | {
-            "unifiedhovertitle": {"text": f"{_legend_text(x)} %{{x:,}}"},
+            "unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"},
             "hoverformat": ",",
             "uirevision": x,
         }
@@ -205,7 +205,7 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
         | {"nticks": 7, "uirevision": metric},
         "showlegend": lines > 1,
         "legend": {
-            "title": {"text": _legend_text(legend), "font": {"color": look.muted, "size": 12}},
+            "title": {"text": short_text(legend), "font": {"color": look.muted, "size": 12}},
             "font": {"color": look.text, "size": 12},
             "bgcolor": "rgba(0,0,0,0)",
             "x": 1.01,
@@ -217,7 +217,7 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
     }
 
 
-def _legend_text(text: str) -> str:
+def short_text(text: str) -> str:
     """One short line, with nothing in it that Plotly would take for markup."""
     text = " ".join(text.split())
     if len(text) > LEGEND_CHARACTERS:
@@ -231,12 +231,13 @@ def _name_for_css(label: str) -> str:
     return label.encode(errors="surrogatepass").hex()
 
 
-def _translucent(color: str, opacity: float) -> str:
+def translucent(color: str, opacity: float) -> str:
+    """A colour of a ``Look`` with some of what is behind it."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def _packed(values: Floats) -> dict[str, str]:
+def packed(values: Floats) -> dict[str, str]:
     """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap."""
     little_endian = np.ascontiguousarray(values, "<f8")
     return {"dtype": "f8", "bdata": base64.b64encode(little_endian.tobytes()).decode()}
