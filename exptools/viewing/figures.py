@@ -31,6 +31,8 @@ class Look:
     text: str
     muted: str
     grid: str
+    cells: tuple[str, ...]  # from low to high, of areas: further and further from the page
+    marks: tuple[str, ...]  # from low to high, of dots and lines, all of which stand out
 
 
 LIGHT = Look(
@@ -39,6 +41,8 @@ LIGHT = Look(
     text="#1c2230",
     muted="#667085",
     grid="#eceef2",
+    cells=("#eef3ff", "#b6c9f9", "#6d92f2", "#2b62d1", "#1b3a86", "#0e1d47"),
+    marks=("#d97b00", "#c94a4a", "#96307a", "#5a2184", "#1c1150"),
 )
 DARK = Look(
     lines=("#6f9dff", "#ff9248", "#5fdcc4", "#d6457f", "#f3e9a6", "#c9b3ff"),
@@ -46,6 +50,8 @@ DARK = Look(
     text="#e8eaf0",
     muted="#98a1b3",
     grid="#262b36",
+    cells=("#1d2536", "#24407f", "#3567c9", "#6f9dff", "#b3ccff", "#f0f5ff"),
+    marks=("#7f6be0", "#c565c0", "#f0728f", "#ffa866", "#fff2ae"),
 )
 
 
@@ -217,11 +223,11 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
     }
 
 
-def short_text(text: str) -> str:
+def short_text(text: str, characters: int = LEGEND_CHARACTERS) -> str:
     """One short line, with nothing in it that Plotly would take for markup."""
     text = " ".join(text.split())
-    if len(text) > LEGEND_CHARACTERS:
-        half = LEGEND_CHARACTERS // 2
+    if len(text) > characters:
+        half = characters // 2
         text = f"{text[: half - 1]}…{text[-half:]}"
     return html.escape(text, quote=False)  # Plotly knows no &quot;
 

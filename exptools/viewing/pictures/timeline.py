@@ -1,0 +1,298 @@
+"""Which job ran when in which slot, and how much of the CPUs and GPUs all of them used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.rundir import State
+from exptools.viewing.figures import LIGHT, Look, packed, translucent
+from exptools.viewing.options import QueryError
+from exptools.viewing.pictures.jobs import Job, Lane, jobs_of, lanes_of
+from exptools.viewing.pictures.picture import Picture, axis, count, hover, layout, named
+from exptools.viewing.runs import Run
+from exptools.viewing.usage import Spell, Usage, read_usage, spell, together
+
+Floats = NDArray[np.float64]
+
+MOST_JOBS = 1000
+BINS = 300  # of the use of CPUs and GPUs
+LANE, PANEL, GAP, AROUND = 28, 84, 40, 84  # px: a lane, a panel of use, above it, around all
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How the jobs in a state look: states differ in more than their colours."""
+
+    word: str
+    line: int | None  # of the look's colours; None: muted
+    opacity: float
+    pattern: str
+    mark: str | None  # at the end of the job
+
+
+_STYLES = {
+    State.COMPLETED: _Style("finished", 0, 0.55, "", None),
+    State.RUNNING: _Style("running", 0, 0.12, "", "triangle-right"),
+    State.FAILED: _Style("failed", 1, 0.6, "x", "x"),
+    State.TIMEOUT: _Style("timed out", 1, 0.25, "-", "line-ns"),
+    State.KILLED: _Style("killed", 3, 0.4, "/", "x-thin"),
+    State.INTERRUPTED: _Style("interrupted", None, 0.3, "\\", "line-ns"),
+}
+
+
+def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
+    """The jobs of some runs over time, a lane a slot.
+
+    Of a job that was started again only the last attempt is known.
+
+    Args:
+        runs: what to show; those that have not started are counted.
+        now: Unix seconds: where the bars of running jobs end.
+        look: the colours.
+
+    Raises:
+        QueryError: no run has started, as far as their statuses say.
+    """
+    started = jobs_of(runs, now)
+    if not started:
+        raise QueryError("No run has a status that says when it started: nothing to show")
+    jobs = started[-MOST_JOBS:]
+    lanes = lanes_of(jobs)
+    use, unread = _use(jobs, look)
+    figure = {
+        "data": [*_bars(lanes, look), *_ends(lanes, look), *(trace for trace, _ in use)],
+        "layout": _layout(lanes, [title for _, title in use], look),
+    }
+    caption = _caption(runs, jobs, len(started), unread)
+    return Picture(figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use))
+
+
+def _local_ms(times: Sequence[float] | Floats) -> Floats:
+    """Unix seconds as Plotly's dates, which know no time zones: the local clock's."""
+    clocks = (datetime.fromtimestamp(time).astimezone() for time in times)
+    offsets = np.array([clock.utcoffset().total_seconds() for clock in clocks])  # type: ignore[union-attr]
+    shifted: Floats = (np.asarray(times, float) + offsets) * 1000
+    return shifted
+
+
+def _color(style: _Style, look: Look) -> str:
+    return look.muted if style.line is None else look.lines[style.line]
+
+
+def _bars(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
+    """A trace for each state that occurs."""
+    placed = [(at, job) for at, lane in enumerate(lanes) for job in lane.jobs]
+    traces = []
+    for state, style in _STYLES.items():
+        members = [(at, job) for at, job in placed if job.state is state]
+        if members:
+            traces.append(_bar(members, style, look))
+    return traces
+
+
+def _bar(members: Sequence[tuple[int, Job]], style: _Style, look: Look) -> dict[str, Any]:
+    jobs = [job for _, job in members]
+    start, end = (_local_ms([getattr(job, name) for job in jobs]) for name in ("started", "ended"))
+    color = _color(style, look)
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": style.word,
+        "showlegend": True,
+        "base": packed(start),
+        "x": packed(end - start),
+        "y": [at for at, _ in members],
+        "width": 0.72,
+        "text": [_number(job) for job in jobs],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "textangle": 0,
+        "textfont": {"color": look.text, "size": 11},
+        "customdata": [job.run.name for job in jobs],
+        "hovertext": [_hover(job, style) for job in jobs],
+        "hoverinfo": "text",
+        "marker": {
+            "color": translucent(color, style.opacity),
+            "line": {"color": color, "width": 1},
+            "pattern": {
+                "shape": style.pattern,
+                "fgcolor": color,
+                "bgcolor": translucent(color, style.opacity / 3),
+                "size": 6,
+                "solidity": 0.25,
+            }
+            if style.pattern
+            else {"shape": ""},
+        },
+    }
+
+
+def _ends(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
+    """Marks at the ends of jobs: one that is too short for its pattern is seen to have failed."""
+    ends = [
+        (at, job, style)
+        for at, lane in enumerate(lanes)
+        for job in lane.jobs
+        if (style := _STYLES[job.state]).mark
+    ]
+    colors = [_color(style, look) for _, _, style in ends]
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": packed(_local_ms([job.ended for _, job, _ in ends])),
+        "y": [at for at, _, _ in ends],
+        "hoverinfo": "skip",
+        "marker": {
+            "symbol": [style.mark for _, _, style in ends],
+            "size": 9,
+            "color": colors,
+            "line": {"color": colors, "width": 2},
+        },
+    }
+    return [trace] if ends else []
+
+
+def _number(job: Job) -> str:
+    """What stands in a bar: the job's number, and which attempt it is if not the first."""
+    number = job.run.status.job if job.run.status else None
+    text = "" if number is None else str(number)
+    return f"{text} (attempt {job.attempt})" if job.attempt > 1 else text
+
+
+def _hover(job: Job, style: _Style) -> str:
+    status = job.run.status
+    lines = {"state": style.word, "started": _clock(job.started)}
+    lines |= {"took" if job.state.ended else "for": duration(job.ended - job.started)}
+    if job.queued is not None:
+        lines["waited"] = duration(job.started - job.queued)
+    if job.attempt > 1:
+        lines["attempt"] = str(job.attempt)
+    if status is not None and status.cpus:
+        lines["CPUs"] = status.cpus
+    if status is not None and status.gpus:
+        lines["GPUs"] = ", ".join(status.gpus)
+    if status is not None and status.error:
+        lines["error"] = status.error
+    return hover(lines, job.run.name)
+
+
+def _clock(time: float) -> str:
+    return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """A time as a person reads it: "3.2 s", "4 min 10 s", "2 h 5 min", "3 d 4 h"."""
+    if seconds < 60:
+        return f"{max(seconds, 0):.2g} s"
+    whole = round(seconds)
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    at = next(at for at, (_, size) in enumerate(units) if whole >= size)
+    (large, size), (small, part) = units[at], units[at + 1]
+    rest = whole % size // part
+    return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
+
+
+def _use(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], str]], int]:
+    """A trace and its title for the CPUs and for the GPUs, where anything was sampled."""
+    samples: list[tuple[Job, Usage]] = []
+    unread = 0
+    for job in jobs:
+        try:
+            usage = read_usage(Path(job.run.directory))
+        except (OSError, ValueError):
+            unread += 1
+        else:
+            samples += [(job, usage)] if usage is not None else []
+    edges = np.linspace(jobs[0].started, max(job.ended for job in jobs), BINS + 1)
+    if edges[-1] <= edges[0]:
+        return [], unread
+    cpus = _spells(samples, "cpu_percent")
+    gpus = _spells(samples, "gpu_percent")
+    found = []
+    if cpus:
+        found.append((_area(edges, together(cpus, edges)[0] / 100, look, "y2"), "CPU cores"))
+    if gpus:
+        percent, running = together(gpus, edges)
+        mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
+        found.append((_area(edges, mean, look, f"y{len(found) + 2}"), "GPU %"))
+    return found, unread
+
+
+def _spells(samples: Sequence[tuple[Job, Usage]], name: str) -> list[Spell]:
+    found = (
+        spell(usage.time, getattr(usage, name), job.started, job.ended) for job, usage in samples
+    )
+    return [one for one in found if one is not None]
+
+
+def _area(edges: Floats, values: Floats, look: Look, yaxis: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": packed(_local_ms(edges)),
+        "y": packed(np.append(values, values[-1])),
+        "yaxis": yaxis,
+        "line": {"color": look.lines[2], "width": 1.5, "shape": "hv"},
+        "fill": "tozeroy",
+        "fillcolor": translucent(look.lines[2], 0.16),
+        "hovertemplate": "%{x|%H:%M:%S}: %{y:.3~g}<extra></extra>",
+    }
+
+
+def _layout(lanes: Sequence[Lane], panels: Sequence[str], look: Look) -> dict[str, Any]:
+    high = LANE * len(lanes) + (PANEL + GAP) * len(panels)
+    bottom = 1 - LANE * len(lanes) / high
+    labels = named(_labels(lanes), range=[len(lanes) - 0.5, -0.5], fixedrange=True, showgrid=False)
+    parts = {
+        "yaxis": axis(look) | labels | {"domain": [bottom, 1], "tickfont": {"color": look.text}},
+        "xaxis": axis(look, type="date", anchor=f"y{len(panels) + 1}" if panels else "y"),
+    }
+    for at, title in enumerate(panels, start=2):
+        top = bottom - ((at - 2) * (PANEL + GAP) + GAP) / high
+        domain = {"domain": [max(0.0, top - PANEL / high), top], "rangemode": "tozero"}
+        parts[f"yaxis{at}"] = axis(look, title, nticks=4, fixedrange=True) | domain
+    return layout(
+        look,
+        showlegend=True,
+        barmode="overlay",
+        uniformtext={"minsize": 9, "mode": "hide"},
+        **parts,
+    )
+
+
+def _labels(lanes: Sequence[Lane]) -> list[str]:
+    several = len({lane.host for lane in lanes}) > 1
+    labels = []
+    for lane in lanes:
+        slot = "no slot" if lane.slot is None else f"slot {lane.slot}"
+        labels.append((f"{lane.host}, {slot}" if several else slot) if lane.first else "")
+    return labels
+
+
+def _caption(runs: Sequence[Run], jobs: Sequence[Job], started: int, unread: int) -> str:
+    spans = [job.ended - job.started for job in jobs]
+    whole = max(job.ended for job in jobs) - jobs[0].started
+    parts = [
+        f"A bar is a job in its slot (n = {len(jobs):,}): {duration(sum(spans))} of work in "
+        f"{duration(whole)}, local time."
+    ]
+    if len(jobs) < started:
+        parts.append(f"The last {len(jobs):,} of {started:,} that have started are shown.")
+    queued = sum(run.state is State.QUEUED for run in runs)
+    if queued:
+        parts.append(f"{queued:,} {'is' if queued == 1 else 'are'} queued.")
+    never = len(runs) - started - queued
+    if never:
+        parts.append(f"{count(never)} without a time of start.")
+    if any(job.attempt > 1 for job in jobs):
+        parts.append("Of a job that was started again the last attempt is shown.")
+    if unread:
+        parts.append(f"The use of {count(unread, 'job')} cannot be read.")
+    return " ".join(parts)
