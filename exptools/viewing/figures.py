@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.curves import Curve, Floats, final_value
+from exptools.viewing.packing import banded, hover, packed
 from exptools.viewing.reduction import reduced
 
 MAX_POINTS = 1000  # a line; the screen has no more
 LEGEND_CHARACTERS = 30
-DASHES = ("solid", "dash", "dot", "dashdot")  # each time the colours have run out
+# Each time the colours have run out.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -80,39 +80,51 @@ def figure(
         x: what the horizontal axis is.
     """
     thin = [Line(line.label, reduced(line.curve, MAX_POINTS), line.style) for line in lines]
-    ordered = sorted(thin, key=_from_the_top)
-    bands = [_band(line, look) for line in ordered if _banded(line.curve).any()]
-    centers = [_center(line, look) for line in ordered]
-    return {"data": bands + centers, "layout": _layout(metric, legend, len(lines), look, x)}
+    ordered = sorted(thin, key=from_the_top)
+    bands = [band for line in ordered if (band := band_trace(line, look))]
+    centers = [center_trace(line, look) for line in ordered]
+    axes = {"xaxis": x_axis(x, look), "yaxis": y_axis(metric, look)}
+    layout = frame(legend, look) | axes | {"showlegend": len(lines) > 1}
+    return {"data": bands + centers, "layout": layout}
 
 
-def _from_the_top(line: Line) -> tuple[bool, float]:
+def from_the_top(line: Line) -> tuple[bool, float]:
+    """Sort by this to have the line first that ends highest; one that has no value comes last."""
     value = final_value(line.curve)
     return bool(np.isnan(value)), -value
 
 
-def _center(line: Line, look: Look) -> dict[str, Any]:
+def center_trace(line: Line, look: Look) -> dict[str, Any]:
+    """The line, as it stands in the legend."""
     curve = line.curve
     alone = _isolated(curve.center)
-    color, dash = _style(line, look)
-    return {
+    color, dash = style_of(line, look)
+    trace = {
         "type": "scatter",
         "uid": f"mean{_name_for_css(line.label)}",
         "name": short_text(line.label),
         "legendgroup": _name_for_css(line.label),
         "showlegend": True,
-        "x": packed(curve.x),
+        "x": packed(curve.x, exact=True),
         "y": packed(curve.center),
-        "customdata": _spread_texts(curve),
-        "hovertemplate": "%{y:.5~g}%{customdata}",
-        "mode": "lines+markers" if alone.any() else "lines",
-        "marker": {"size": np.where(alone, 7, 0).tolist(), "color": color, "opacity": 1},
+        "mode": "lines",
         "line": {"color": color, "width": 2.2, "dash": dash},
+        **hover(curve),
     }
+    if alone.any():
+        sizes = np.where(alone, 7, 0).tolist()
+        trace |= {
+            "mode": "lines+markers",
+            "marker": {"size": sizes, "color": color, "opacity": 1},
+        }
+    return trace
 
 
-def _band(line: Line, look: Look) -> dict[str, Any]:
-    color, _ = _style(line, look)
+def band_trace(line: Line, look: Look) -> dict[str, Any] | None:
+    """The band around a line, None where it has none."""
+    if not banded(line.curve).any():
+        return None
+    color, _ = style_of(line, look)
     x, y = _outline(line.curve)
     return {
         "type": "scatter",
@@ -129,31 +141,9 @@ def _band(line: Line, look: Look) -> dict[str, Any]:
     }
 
 
-def _banded(curve: Curve) -> NDArray[np.bool_]:
-    """The points at which the curve has a band."""
-    banded: NDArray[np.bool_] = np.isfinite(curve.low) & np.isfinite(curve.high)
-    return banded
-
-
-def _spread_texts(curve: Curve) -> list[str]:
-    """What the hover says behind each centre; nothing where every point is one run's."""
-    if not (curve.n > 1).any():
-        return [""] * len(curve.x)
-    columns = (curve.center, curve.low, curve.high, curve.n, _banded(curve))
-    return [_spread_text(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -> str:
-    if not banded:
-        return f" (n = {n})"
-    if math.isclose(high - center, center - low, rel_tol=1e-6):
-        return f" ± {(high - low) / 2:.3g} (n = {n})"
-    return f" [{low:.5g}, {high:.5g}] (n = {n})"
-
-
 def _outline(curve: Curve) -> tuple[Floats, Floats]:
     """The corners of the band where there is one: a polygon for each stretch of it."""
-    known = np.flatnonzero(_banded(curve))
+    known = np.flatnonzero(banded(curve))
     stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
     gap = np.array([np.nan])
     xs, ys = [], []
@@ -170,21 +160,43 @@ def _isolated(center: Floats) -> NDArray[np.bool_]:
     return alone
 
 
-def _style(line: Line, look: Look) -> tuple[str, str]:
+def style_of(line: Line, look: Look) -> tuple[str, str]:
+    """Colour and dashes."""
     cycle, place = divmod(line.style, len(look.lines))
     return look.lines[place], DASHES[cycle % len(DASHES)]
 
 
-def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[str, Any]:
-    axis = {
+def _axis(look: Look) -> dict[str, Any]:
+    return {
         "showline": False,
         "zeroline": False,
         "gridcolor": look.grid,
+        "ticks": "outside",
         "tickfont": {"color": look.muted, "size": 12},
         "automargin": True,
     }
+
+
+def x_axis(x: str, look: Look) -> dict[str, Any]:
+    """The horizontal axis, with the line that follows the mouse."""
     title = {"text": short_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
+    return (
+        _axis(look)
+        | {"showgrid": False, "title": title, "tickcolor": look.grid}
+        | {"unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"}, "hoverformat": ","}
+        | {"showspikes": True, "spikecolor": look.muted, "uirevision": x, **spike}
+    )
+
+
+def y_axis(metric: str, look: Look) -> dict[str, Any]:
+    """The vertical axis; its invisible ticks keep the labels off the lines."""
+    room = {"ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
+    return _axis(look) | room | {"nticks": 7, "uirevision": metric}
+
+
+def frame(legend: str, look: Look) -> dict[str, Any]:
+    """A layout without its axes."""
     return {
         "font": {"family": FONT, "color": look.text, "size": 13},
         "paper_bgcolor": look.background,
@@ -198,18 +210,6 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
             "font": {"color": look.text, "size": 12, "family": FONT},
             "namelength": LEGEND_CHARACTERS,
         },
-        "xaxis": axis
-        | {"showgrid": False, "title": title, "ticks": "outside", "tickcolor": look.grid}
-        | {
-            "unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"},
-            "hoverformat": ",",
-            "uirevision": x,
-        }
-        | {"showspikes": True, "spikecolor": look.muted, **spike},
-        "yaxis": axis
-        | {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # room for the labels
-        | {"nticks": 7, "uirevision": metric},
-        "showlegend": lines > 1,
         "legend": {
             "title": {"text": short_text(legend), "font": {"color": look.muted, "size": 12}},
             "font": {"color": look.text, "size": 12},
@@ -241,9 +241,3 @@ def translucent(color: str, opacity: float) -> str:
     """A colour of a ``Look`` with some of what is behind it."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
-
-
-def packed(values: Floats) -> dict[str, str]:
-    """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap."""
-    little_endian = np.ascontiguousarray(values, "<f8")
-    return {"dtype": "f8", "bdata": base64.b64encode(little_endian.tobytes()).decode()}

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from dash import Dash, Input, Output, State, no_update
+from dash import Dash, Input, Output, State, ctx, no_update
 
-from exptools.viewing.app import layout, table, view
+from exptools.viewing.app import layout, pictures_tab, run_tab, table, view
+from exptools.viewing.app.facts import Workspace, settled
+from exptools.viewing.app.state import View
 from exptools.viewing.figures import DARK, LIGHT, figure
 from exptools.viewing.index import Index
 from exptools.viewing.variation import varying
@@ -68,10 +70,53 @@ def register(app: Dash, index: Index) -> None:
         Input("drawing", "data"),
         prevent_initial_call=True,
     )
+    for tab in (pictures_tab, run_tab):
+        tab.register(app, index)
+    app.callback(
+        Output("view", "data"),
+        Input("address", "data"),
+        version,
+        State("view", "data"),
+        prevent_initial_call=True,
+    )(partial(settle, Workspace(index)))
+    app.callback(Output("query", "data"), Input("view", "data"), prevent_initial_call=True)(
+        to_query
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        "() => window.location.search", Output("address", "data"), Input("address", "id")
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        "query => exptools.remember(query)", Input("query", "data"), prevent_initial_call=True
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        "(tab, view) => exptools.chosen(view, {tab})",
+        Output("view", "data", allow_duplicate=True),
+        Input("tabs", "value"),
+        State("view", "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        "view => view.tab", Output("tabs", "value"), Input("view", "data")
+    )
     # For the first time: assets/page.js tells of later changes.
     app.clientside_callback(  # type: ignore[no-untyped-call]
         "() => exptools.colors()", Output("colors", "data"), Input("scheme", "id")
     )
+
+
+def settle(
+    workspace: Workspace, query: str | None, _version: int, data: dict[str, Any]
+) -> dict[str, Any] | Any:
+    """The view of an address, or the present one with what could not be chosen before."""
+    opened = ctx.triggered_id != "version"
+    before = View.from_query(query or "") if opened else View.from_data(data)
+    after = settled(before, workspace.facts())
+    return no_update if not opened and after == before else after.to_data()
+
+
+def to_query(data: dict[str, Any]) -> str:
+    """The view as the address has it."""
+    return View.from_data(data).to_query()
 
 
 def look(index: Index, _ticks: int, version: int) -> Any:

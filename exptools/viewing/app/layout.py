@@ -9,7 +9,8 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from exptools.viewing.app import table, view
+from exptools.viewing.app import pictures_tab, run_tab, table, view
+from exptools.viewing.app.state import TABS, View
 from exptools.viewing.figures import FONT
 from exptools.viewing.index import Index
 
@@ -39,22 +40,36 @@ def page(index: Index) -> Any:
         "fontFamily": FONT,
         "defaultRadius": "md",
     }
+    compare = [
+        _chart(choices),
+        html.Div(faults(view.faults(index, snapshot.runs, snapshot.faults)), id="faults"),
+        table.section(index, snapshot.runs, choices.metric),
+    ]
+    tabs = dmc.Tabs(
+        [
+            _header(", ".join(map(str, index.roots)), counts(view.counts(snapshot.runs))),
+            html.Main(
+                [
+                    dmc.TabsPanel(compare, value="compare"),
+                    dmc.TabsPanel(pictures_tab.layout(), value="pictures"),
+                    dmc.TabsPanel(run_tab.layout(), value="run"),
+                ]
+            ),
+        ],
+        id="tabs",
+        value="compare",
+        variant="none",
+    )
     return dmc.MantineProvider(
         [
             dcc.Store(id="version", data=snapshot.version),
             dcc.Store(id="colors"),
             dcc.Store(id="drawing"),
+            dcc.Store(id="address"),  # the query with which the page was opened, or gone back to
+            dcc.Store(id="query"),  # the query that the view makes
+            dcc.Store(id="view", data=View().to_data()),
             dcc.Interval(id="clock", interval=REFRESH_MS),
-            _header(", ".join(map(str, index.roots)), counts(view.counts(snapshot.runs))),
-            html.Main(
-                [
-                    _chart(choices),
-                    html.Div(
-                        faults(view.faults(index, snapshot.runs, snapshot.faults)), id="faults"
-                    ),
-                    table.section(index, snapshot.runs, choices.metric),
-                ]
-            ),
+            tabs,
         ],
         theme=theme,
         defaultColorScheme="auto",
@@ -109,6 +124,7 @@ def _header(place: str, state_counts: list[Component]) -> Component:
         [
             html.Span("exptools", className="brand"),
             html.Span(place, className="place", title=place),
+            dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
             html.Div(state_counts, id="counts"),
             dmc.ColorSchemeToggle(
                 id="scheme",

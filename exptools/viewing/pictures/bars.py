@@ -12,10 +12,11 @@ import numpy as np
 from exptools.metrics import better
 from exptools.viewing.configs import short_names
 from exptools.viewing.curves import method
-from exptools.viewing.figures import LIGHT, Look, packed, short_text, translucent
+from exptools.viewing.figures import LIGHT, Look, short_text, translucent
 from exptools.viewing.grouping import Group, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.picture import (
     Picture,
     axis,

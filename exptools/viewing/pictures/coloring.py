@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.figures import Look, packed
+from exptools.viewing.figures import Look
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.picture import colorbar, colorscale, number
 from exptools.viewing.pictures.quantities import Floats, Quantity
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.curves import method
-from exptools.viewing.figures import LIGHT, Look, packed
+from exptools.viewing.figures import LIGHT, Look
 from exptools.viewing.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.picture import (
     HEIGHT,
     Picture,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from exptools.metrics import better
 from exptools.viewing.configs import short_names
-from exptools.viewing.figures import LIGHT, Look, packed, short_text
+from exptools.viewing.figures import LIGHT, Look, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.coloring import between, decades, scaled
 from exptools.viewing.pictures.picture import Picture, axis, count, hover, layout, number
 from exptools.viewing.pictures.quantities import Floats, Measure, Quantity, of_key, of_numbers

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.figures import LIGHT, Look, packed, short_text
+from exptools.viewing.figures import LIGHT, Look, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.coloring import level_style, scale_marker
 from exptools.viewing.pictures.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.pictures.quantities import Quantity, quantity

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.rundir import State
-from exptools.viewing.figures import LIGHT, Look, packed, translucent
+from exptools.viewing.figures import LIGHT, Look, translucent
 from exptools.viewing.options import QueryError
+from exptools.viewing.packing import packed
 from exptools.viewing.pictures.jobs import Job, Lane, jobs_of, lanes_of
 from exptools.viewing.pictures.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.runs import Run

@@ -2,6 +2,29 @@
 window.exptools = {
   colors: () => document.documentElement.dataset.mantineColorScheme,
 
+  // The view with some fields chosen, where they were not so before.
+  chosen: (view, fields) => {
+    const changed = Object.entries(fields).filter(
+      ([name, value]) => JSON.stringify(view[name]) !== JSON.stringify(value),
+    );
+    return changed.length
+      ? { ...view, ...Object.fromEntries(changed) }
+      : window.dash_clientside.no_update;
+  },
+
+  // Put the view's query into the address. The first one belongs to the visit that is there; each
+  // later one is a step that the back button undoes.
+  remember: (query) => {
+    const search = query ? `?${query}` : "";
+    if (search === window.location.search) {
+      window.exptools.visited = true;
+      return;
+    }
+    const step = window.exptools.visited ? "pushState" : "replaceState";
+    window.history[step](null, "", window.location.pathname + search);
+    window.exptools.visited = true;
+  },
+
   // Dash hands a zoomed layout back to Plotly as if the app had zoomed, and Plotly's own
   // uirevision then forgets that it was the user. So zoom and hidden lines are carried over here.
   keepView: (figure) => {
@@ -34,4 +57,8 @@ new MutationObserver(() => {
 }).observe(document.documentElement, {
   attributes: true,
   attributeFilter: ["data-mantine-color-scheme"],
+});
+
+window.addEventListener("popstate", () => {
+  window.dash_clientside.set_props("address", { data: window.location.search });
 });

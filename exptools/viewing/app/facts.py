@@ -1,0 +1,178 @@
+"""What the page knows of the runs as they are: what can be chosen, and what says most at first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from exptools.metrics import default_metric
+from exptools.viewing.app.state import EACH_RUN, View
+from exptools.viewing.configs import identity, short_names
+from exptools.viewing.grouping import OF_RUN, find_keys, known_keys
+from exptools.viewing.index import Index
+from exptools.viewing.options import QueryError
+from exptools.viewing.runs import Run, natural_key
+from exptools.viewing.variation import default_group_key, facets, seed_of, varying
+
+Answer = TypeVar("Answer")
+REMEMBERED = 64  # answers
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of the runs that there are at one version of the index."""
+
+    version: int
+    runs: tuple[Run, ...]
+    metrics: tuple[str, ...]  # in natural order
+    metric: str | None  # the one to show first
+    keys: tuple[str, ...]  # those that differ: worth grouping by first, then in configs' order
+    by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
+    seed: str | None
+    names: dict[str, str]  # of the keys, short
+
+
+class Workspace:
+    """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._version = -1
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def facts(self) -> Facts:
+        """What is known of the runs now."""
+        snapshot = self.index.snapshot
+        compute = lambda: facts_of(self.index, snapshot.runs, snapshot.version)  # noqa: E731
+        return self.remembered(snapshot.version, "facts", compute)
+
+    def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """The answer to a question about a version, computed only where it is not known."""
+        with self._lock:
+            if version > self._version:
+                self._answers.clear()
+                self._version = version
+            if version == self._version and question in self._answers:
+                self._answers.move_to_end(question)
+                return cast(Answer, self._answers[question])
+        answer = compute()
+        with self._lock:
+            if version == self._version:
+                self._answers[question] = answer
+                while len(self._answers) > REMEMBERED:
+                    self._answers.popitem(last=False)
+        return answer
+
+
+def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
+    """Look at the runs."""
+    tags = index.tags(runs)
+    metric, seed = default_metric(tags), seed_of(runs)
+    telling, differing = facets(runs), varying(runs)
+    keys = tuple(dict.fromkeys([*telling, *differing]))
+    by = _first_by(index, runs, metric, telling, seed.key if seed else None)
+    sweeps = ["sweep"] if len({run.sweep for run in runs}) > 1 and "sweep" not in keys else []
+    return Facts(
+        version=version,
+        runs=runs,
+        metrics=tuple(sorted(tags, key=natural_key)),
+        metric=metric,
+        keys=(*keys, *sweeps),
+        by=by,
+        seed=seed.key if seed else None,
+        names=short_names([*keys, *sweeps]),
+    )
+
+
+def settled(view: View, facts: Facts) -> View:
+    """The view with what it leaves open chosen, and without what the runs do not have.
+
+    What cannot be chosen yet stays open.
+    """
+    notes = list(view.notes)
+    metrics = tuple(metric for metric in view.metrics if metric in facts.metrics)
+    gone = [metric for metric in view.metrics if metric not in facts.metrics]
+    if gone and facts.metrics:
+        notes.append(f"No run has logged {', '.join(gone)}.")
+    if not metrics and facts.metric is not None:
+        metrics = (facts.metric,)
+    by, split, best = (
+        _known(facts, keys, notes) for keys in (view.by or (), view.split, view.best)
+    )
+    open_ = view.by is None or (view.by and not by)
+    return replace(
+        view,
+        metrics=metrics if facts.metrics else view.metrics,
+        by=facts.by if open_ else by,
+        split=split,
+        best=best,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _known(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """Those of the keys that runs have; of the others a note is made."""
+    known = []
+    for key in keys:
+        try:
+            find_keys(facts.runs, [key])
+        except QueryError as error:
+            notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
+        else:
+            known.append(key)
+    return tuple(known)
+
+
+def _first_by(
+    index: Index, runs: Sequence[Run], metric: str | None, telling: Sequence[str], seed: str | None
+) -> tuple[str, ...] | None:
+    if telling:
+        return (_most_telling(index, runs, metric, telling),)
+    key = default_group_key(runs)
+    if key is None:
+        return None if len(runs) < 2 else (each_run(runs),)
+    return () if key == seed else (key,)
+
+
+def each_run(runs: Sequence[Run]) -> str:
+    """The key by which each run is by itself."""
+    return EACH_RUN if EACH_RUN not in known_keys(runs) else "name"
+
+
+def _most_telling(
+    index: Index, runs: Sequence[Run], metric: str | None, keys: Sequence[str]
+) -> str:
+    """The key that explains the most of the differences in the metric's last values.
+
+    By adjusted R², as in an analysis of variance with one factor; where none explains any, the
+    first of the keys.
+    """
+    last = index.last(runs) if metric is not None and len(keys) > 1 else {}
+    values = np.array([last.get(run.name, {}).get(metric or "", np.nan) for run in runs])
+    known = np.flatnonzero(np.isfinite(values)).tolist()
+    if len(known) < 3:
+        return keys[0]
+    explained = {key: _explained(values[known], [runs[at] for at in known], key) for key in keys}
+    return max(keys, key=lambda key: explained[key])
+
+
+def _explained(values: Any, runs: Sequence[Run], key: str) -> float:
+    (found,) = find_keys(runs, [key]) if key in OF_RUN or key in known_keys(runs) else (None,)
+    if found is None:
+        return 0.0
+    classes: dict[Hashable, int] = {}
+    codes = np.array([classes.setdefault(identity(found.value(run)), len(classes)) for run in runs])
+    scaled = values / max(float(np.max(np.abs(values))), 1e-300)
+    total = float(np.sum((scaled - scaled.mean()) ** 2))
+    freedom = len(scaled) - len(classes)
+    if total == 0 or freedom < 1:
+        return 0.0
+    means = np.bincount(codes, scaled) / np.bincount(codes)
+    within = float(np.sum((scaled - means[codes]) ** 2))
+    return max(0.0, 1 - within / freedom / (total / (len(scaled) - 1)))
