@@ -36,7 +36,8 @@ from exptools.viewing.statistics import parse_band
 
 MOST_GROUPS = 40
 MOST_DOTS = 3000  # of all groups; with more, dots are left out
-ROW, AROUND = 30, 96  # px: a group, and what is above and below all
+ROW, TALL_ROW, AROUND = 30, 64, 96  # px: a group, one of few, and what is around all
+ROOM = 400  # px that few groups fill
 GOLDEN = 0.618  # its multiples spread evenly, however many there are
 JITTER = 0.44  # of a row
 
@@ -77,7 +78,7 @@ def bars(
     found = groups(runs, keys)
     how = method(measure.center, measure.interval)
     cells = [(group, cell_of(group.runs, values, how)) for group in found]
-    styles = index.styles(",".join(by) or None, [group.identity for group in found])
+    styles = index.styles("\0".join(by), [group.identity for group in found])
     known = [
         _Row(group, cell, _color(style, len(found), look))
         for (group, cell), style in zip(cells, styles, strict=True)
@@ -94,8 +95,9 @@ def bars(
         "data": _data(rows, values, measure, filled, look),
         "layout": _layout(rows, measure, legend, filled, look),
     }
+    row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
     caption = _caption(rows, len(known), values, measure, legend, least)
-    return Picture(figure, caption, AROUND + ROW * len(rows))
+    return Picture(figure, caption, AROUND + row * len(rows), fills=False)
 
 
 def _color(style: int, number_of_groups: int, look: Look) -> str:

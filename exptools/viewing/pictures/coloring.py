@@ -18,7 +18,7 @@ FEW = 6  # values of which each has its tick beside the scale
 
 def scaled(values: Floats, *, log: bool) -> Floats:
     """Numbers as their scale takes them: themselves or their logarithms."""
-    return np.log10(values) if log else values
+    return np.asarray(np.log10(values) if log else values, np.float64)
 
 
 def scale_marker(values: Quantity, look: Look) -> dict[str, Any]:

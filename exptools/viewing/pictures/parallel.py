@@ -244,7 +244,7 @@ def _labels(at: int, one: _Axis, look: Look) -> list[dict[str, Any]]:
 def _caption(measure: Measure, drawn: int, valued: int, runs: int, left_out: int) -> str:
     parts = [f"A line is a run, coloured by its {measure.words} (n = {drawn:,})."]
     if drawn < valued:
-        parts.append(f"{drawn:,} of {valued:,} runs are drawn, evenly from the lowest to the highest.")
+        parts.append(f"{drawn:,} of {valued:,} runs are drawn, evenly by this value.")
     if valued < runs:
         parts.append(f"{count(runs - valued)} without such a value.")
     if left_out:

@@ -10,7 +10,7 @@ from exptools.viewing.figures import FONT, Look, short_text
 from exptools.viewing.options import Option
 
 HOVER_CHARACTERS = 80
-HEIGHT = 420  # px, where nothing makes a picture higher
+HEIGHT = 360  # px, where nothing makes a picture higher
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Picture:
     figure: dict[str, Any]  # Plotly's; in customdata the names of the runs that marks stand for
     caption: str  # a sentence or two: what is shown, of how many runs, with which interval
     height: int = HEIGHT  # px that it needs to be readable
+    fills: bool = True  # whether it may be drawn higher, to fill the page
 
 
 def layout(look: Look, **parts: Any) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
         "layout": _layout(lanes, [title for _, title in use], look),
     }
     caption = _caption(runs, jobs, len(started), unread)
-    return Picture(figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use))
+    return Picture(
+        figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use), fills=False
+    )
 
 
 def _local_ms(times: Sequence[float] | Floats) -> Floats:
