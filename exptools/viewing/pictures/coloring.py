@@ -40,8 +40,10 @@ def decades(values: Floats) -> Floats:
     low, high = float(values.min()), float(values.max())
     first, last = int(np.ceil(np.log10(low))), int(np.floor(np.log10(high)))
     step = max(1, (last - first) // 6 + 1)
-    powers = 10.0 ** np.arange(first, last + 1, step)
-    return powers if len(powers) > 1 else np.array([low, high])
+    powers: Floats = np.power(10.0, np.arange(first, last + 1, step), dtype=np.float64)
+    if len(powers) > 1:
+        return powers
+    return np.array([low, high])
 
 
 def level_style(level: int, look: Look) -> dict[str, str] | None:

@@ -146,7 +146,7 @@ def _figure(
     index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], look: Look
 ) -> dict[str, Any]:
     identities = [tuple(map(identity, group.values)) for panel in panels for group in panel.groups]
-    styles = iter(index.styles(",".join(by) or None, identities))
+    styles = iter(index.styles("\0".join(by), identities))
     names = short_names(by)
     legend = ", ".join(names[key] for key in by)
     traces: list[dict[str, Any]] = []
@@ -163,10 +163,8 @@ def _figure(
             shown.add(trace["legendgroup"])
     layout = frame(legend, look) | _axes(metric, look)
     titles = [_title(panel, at, look) for at, panel in enumerate(panels)]
-    return {
-        "data": traces,
-        "layout": layout | {"annotations": titles, "showlegend": len(shown) > 1},
-    }
+    layout |= {"annotations": titles, "showlegend": len(shown) > 1}
+    return {"data": traces, "layout": layout}
 
 
 def _traces(lines: Sequence[Line], panel: int, look: Look) -> list[dict[str, Any]]:
