@@ -158,7 +158,7 @@ def _pair(facts: Facts, view: View) -> list[Control]:
 def _axes(facts: Facts, view: View) -> Control:
     options = _keys(facts)
     given = tuple(key for key in view.options.get("axes", "").split("\n") if key in options)
-    default = tuple(key for key in _telling(facts) if key != facts.seed)[:MOST_AXES]
+    default = tuple(key for key in facts.keys if key not in (facts.seed, "sweep"))[:MOST_AXES]
     return Control("axes", "Axes", options, given or default or tuple(options)[:1])
 
 
@@ -167,7 +167,8 @@ def _places(facts: Facts, view: View) -> list[Control]:
     keys = {KEY + key: facts.names[key] for key in _telling(facts)}
     options = keys | {METRIC + metric: metric for metric in facts.metrics}
     first = METRIC + view.metrics[0] if view.metrics else next(iter(options), "")
-    wanted = [*[option for option in keys if option != KEY + (facts.seed or "")], *options]
+    numbers = [KEY + key for key in _telling(facts) if not of_key(facts.runs, key).levels]
+    wanted = [option for option in (*numbers, *options) if option != KEY + (facts.seed or "")]
     x = _option(view, "x", options, next((o for o in wanted if o != first), first))
     y = _option(view, "y", options, first)
     colors = {NOTHING: "nothing"} | options

@@ -185,7 +185,7 @@ def _component(control: Control) -> Any:
         limit=MAX_OPTIONS,
         nothingFoundMessage="nothing like that",
         maxDropdownHeight=360,
-        className="control several" if several else "control",
+        className=f"control {control.name}{' several' if several else ''}",
         **({} if several else {"allowDeselect": False}),
     )
 

@@ -201,10 +201,12 @@ def _layout(
     return layout(
         look,
         xaxis=axis(look, measure.words, nticks=8, zeroline=filled, zerolinecolor=look.muted),
-        yaxis=axis(look, legend) | labels | edges | names,
+        yaxis=axis(look) | labels | edges | names,
         margin={"l": 8, "r": 116, "t": 36, "b": 8},
         annotations=[
-            _beside(f"{center_words(measure.center)} (n)", -0.5, look.muted, yshift=12),
+            _beside(f"{center_words(measure.center)} (n)", -0.5, look.muted) | {"yshift": 12},
+            _beside(legend, -0.5, look.muted)
+            | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
             *(
                 _beside(f"{number(row.cell.center)} ({row.cell.n})", at, look.text)
                 for at, row in enumerate(rows)
@@ -213,7 +215,7 @@ def _layout(
     )
 
 
-def _beside(text: str, y: float, color: str, yshift: int = 0) -> dict[str, Any]:
+def _beside(text: str, y: float, color: str) -> dict[str, Any]:
     """A text at the right of a row."""
     return {
         "text": short_text(text),
@@ -222,7 +224,6 @@ def _beside(text: str, y: float, color: str, yshift: int = 0) -> dict[str, Any]:
         "xanchor": "left",
         "xshift": 12,
         "y": y,
-        "yshift": yshift,
         "showarrow": False,
         "font": {"size": 12, "color": color},
     }
@@ -237,13 +238,14 @@ def _caption(
     least: bool,
 ) -> str:
     drawn = [row.cell.n for row in rows]
-    groups_ = f"the runs with the same {legend}" if legend else "all runs"
+    same = legend.replace(", ", " and ")
+    groups_ = f"the runs with the same {same}" if legend else "all runs"
     band = interval_words(parse_band(measure.interval))
-    line = f", the line {band}" if band and max(drawn) > 1 else ""
-    order = f"; {'lowest' if least else 'highest'} first" if known > 1 else ""
+    line = f"; the line is {band}" if band and max(drawn) > 1 else ""
+    order = f", {'lowest' if least else 'highest'} first" if known > 1 else ""
     parts = [
         f"A dot is the {measure.words} of a run, a diamond the "
-        f"{center_words(measure.center)} of {groups_}{line} ({each(drawn)}{order})."
+        f"{center_words(measure.center)} of {groups_} ({each(drawn)}{order}){line}."
     ]
     if known > len(rows):
         parts.append(f"The first {len(rows)} of {known} groups are shown.")

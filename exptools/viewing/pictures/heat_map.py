@@ -185,8 +185,8 @@ def _caption(
     filled: Sequence[Cell], cells: int, numbers: Mapping[str, float], measure: Measure
 ) -> str:
     runs = [cell.n for cell in filled]
-    what = f"the {measure.words}"
-    over = what if max(runs) == 1 else f"the {center_words(measure.center)} over {what} of its runs"
+    one = f"the {measure.words} of its run"
+    over = one if max(runs) == 1 else f"the {center_words(measure.center)} of {one}s"
     parts = [f"Each cell is {over} ({each(runs)})."]
     empty = cells - len(filled)
     if empty:

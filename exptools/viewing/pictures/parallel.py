@@ -196,7 +196,11 @@ def _layout(axes: Sequence[_Axis], look: Look) -> dict[str, Any]:
         yaxis=axis(look) | hidden | {"range": [min(-0.06, lowest - 0.06), 1.06]},
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
         shapes=[_upright(at, lowest, look) for at in range(len(axes))],
-        annotations=[text for at, one in enumerate(axes) for text in _labels(at, one, look)],
+        annotations=[
+            text
+            for at, one in enumerate(axes)
+            for text in _labels(at, one, look, last=one is axes[-1])
+        ],
     )
 
 
@@ -212,7 +216,7 @@ def _upright(at: int, lowest: float, look: Look) -> dict[str, Any]:
     }
 
 
-def _labels(at: int, one: _Axis, look: Look) -> list[dict[str, Any]]:
+def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, Any]]:
     log = " (log)" if one.values.log else ""
     title = {
         "text": short_text(one.name, 24) + log,
@@ -227,8 +231,8 @@ def _labels(at: int, one: _Axis, look: Look) -> list[dict[str, Any]]:
         {
             "text": short_text(text, 18),
             "x": at,
-            "xanchor": "right",
-            "xshift": -6,
+            "xanchor": "left" if last else "right",
+            "xshift": 6 if last else -6,
             "y": height,
             "showarrow": False,
             "font": {"size": 11, "color": look.muted},

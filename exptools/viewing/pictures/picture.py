@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,8 +97,13 @@ def colorbar(look: Look, title: str) -> dict[str, Any]:
 
 
 def number(value: float) -> str:
-    """A number as hovers and captions have it."""
-    return f"{value:.5g}"
+    """A number as hovers and captions have it: four digits, and more only before the point."""
+    size = abs(value)
+    if not 1e-4 <= size < 1e9:
+        return f"{value:.4g}"
+    decimals = max(0, 3 - math.floor(math.log10(size)))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def count(n: int, thing: str = "run") -> str:
@@ -145,7 +151,7 @@ def interval_words(band: Option) -> str:
         "sem": "± one standard error",
         "minmax": "from the lowest to the highest run",
         "percentiles": f"from the {low:g}th to the {high:g}th percentile",
-        "ci": f"the {low:g} % confidence interval by bootstrap",
+        "ci": f"the {low:g} % confidence interval (bootstrap)",
     }[band.name]
 
 

@@ -132,8 +132,7 @@ def _axis(values: Quantity, look: Look) -> dict[str, Any]:
         edges = [-0.5, len(values.levels) - 0.5]
         return axis(look, values.title) | named(values.levels, range=edges)
     if values.log:
-        # Between the powers of ten only where there are few of them.
-        return axis(look, f"{values.title} (log)", type="log", dtick=1, exponentformat="power")
+        return axis(look, f"{values.title} (log)", type="log", dtick=1, tickformat="~g")
     return axis(look, values.title)
 
 

@@ -13,7 +13,7 @@ from exptools.rundir import STEP
 from exptools.viewing.collection import Runs
 from exptools.viewing.comparing import curve_set
 from exptools.viewing.configs import MISSING, display, identity, short_names
-from exptools.viewing.curves import Curve, aggregate, method
+from exptools.viewing.curves import aggregate, method
 from exptools.viewing.curveset import GroupCurve
 from exptools.viewing.differences import Difference, SweepComparison
 from exptools.viewing.figures import (
@@ -45,6 +45,7 @@ from exptools.viewing.statistics import parse_band
 
 GUTTER = 0.02  # between the panels, in parts of the width
 HEIGHT = 400  # px
+CERTAINTY = "ci:95"  # the interval of the differences, whatever the band of the curves is
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def side_by_side(
     panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
     matches = _matches(found, numbers)
     figure = _figure(index, panels, measure.metric, by, look)
-    picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT)
+    picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT, fills=False)
     return SideBySide(picture, found.differences, matches, found.only_left, found.only_right)
 
 
@@ -224,17 +225,13 @@ def _caption(
 
 
 def _difference(known: Sequence[float], measure: Measure) -> str:
-    """What matched runs differ by: the interval is of the differences, run by run."""
-    curve = _of_one_point(known, measure)
+    """What matched runs differ by: centre and interval are of the differences, pair by pair."""
+    points = [(np.zeros(1), np.array([value])) for value in known]
+    curve = aggregate(points, method(measure.center, CERTAINTY))
     center, low, high = (float(values[0]) for values in (curve.center, curve.low, curve.high))
-    words = interval_words(parse_band(measure.interval))
-    span = f" ({words}: {number(low)} to {number(high)})" if words and math.isfinite(low) else ""
+    words = interval_words(parse_band(CERTAINTY))
+    span = f" ({words}: {number(low)} to {number(high)})" if math.isfinite(low) else ""
     return (
-        f"Of {count(len(known), 'matched pair')} the right one's {measure.words} is "
-        f"{center:+.4g} in the {center_words(measure.center)}{span}."
+        f"Right less left, {measure.words} of matched runs: {number(center)} in the "
+        f"{center_words(measure.center)} of {count(len(known), 'pair')}{span}."
     )
-
-
-def _of_one_point(values: Sequence[float], measure: Measure) -> Curve:
-    how = method(measure.center, measure.interval)
-    return aggregate([(np.zeros(1), np.array([value])) for value in values], how)

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 MOST_JOBS = 1000
 BINS = 300  # of the use of CPUs and GPUs
-LANE, PANEL, GAP, AROUND = 28, 84, 40, 84  # px: a lane, a panel of use, above it, around all
+LANE, PANEL, GAP, AROUND = 34, 84, 36, 88  # px: a lane, a panel of use, above it, around all
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class _Style:
     line: int | None  # of the look's colours; None: muted
     opacity: float
     pattern: str
-    mark: str | None  # at the end of the job
+    mark: str | None  # in the middle of the job; of one that runs at its end
 
 
 _STYLES = {
     State.COMPLETED: _Style("finished", 0, 0.55, "", None),
     State.RUNNING: _Style("running", 0, 0.12, "", "triangle-right"),
     State.FAILED: _Style("failed", 1, 0.6, "x", "x"),
-    State.TIMEOUT: _Style("timed out", 1, 0.25, "-", "line-ns"),
-    State.KILLED: _Style("killed", 3, 0.4, "/", "x-thin"),
-    State.INTERRUPTED: _Style("interrupted", None, 0.3, "\\", "line-ns"),
+    State.TIMEOUT: _Style("timed out", 1, 0.25, "-", "square"),
+    State.KILLED: _Style("killed", 3, 0.4, "/", "triangle-down"),
+    State.INTERRUPTED: _Style("interrupted", None, 0.3, "\\", "diamond"),
 }
 
 
@@ -68,7 +68,7 @@ def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
     lanes = lanes_of(jobs)
     use, unread = _use(jobs, look)
     figure = {
-        "data": [*_bars(lanes, look), *_ends(lanes, look), *(trace for trace, _ in use)],
+        "data": [*_bars(lanes, look), *_marks(lanes, look), *(trace for trace, _ in use)],
         "layout": _layout(lanes, [title for _, title in use], look),
     }
     caption = _caption(runs, jobs, len(started), unread)
@@ -137,33 +137,40 @@ def _bar(members: Sequence[tuple[int, Job]], style: _Style, look: Look) -> dict[
     }
 
 
-def _ends(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
-    """Marks at the ends of jobs: one that is too short for its pattern is seen to have failed."""
-    ends = [
+def _marks(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
+    """Marks on jobs: one that is too short for its pattern is seen to have failed."""
+    marked = [
         (at, job, style)
         for at, lane in enumerate(lanes)
         for job in lane.jobs
         if (style := _STYLES[job.state]).mark
     ]
-    colors = [_color(style, look) for _, _, style in ends]
+    colors = [_color(style, look) for _, _, style in marked]
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(_local_ms([job.ended for _, job, _ in ends])),
-        "y": [at for at, _, _ in ends],
+        "x": packed(_local_ms([_marked_at(job) for _, job, _ in marked])),
+        "y": [at for at, _, _ in marked],
         "hoverinfo": "skip",
+        "showlegend": False,
         "marker": {
-            "symbol": [style.mark for _, _, style in ends],
+            "symbol": [style.mark for _, _, style in marked],
             "size": 9,
             "color": colors,
-            "line": {"color": colors, "width": 2},
+            "line": {"color": look.background, "width": 1},
         },
     }
-    return [trace] if ends else []
+    return [trace] if marked else []
+
+
+def _marked_at(job: Job) -> float:
+    return job.ended if job.state is State.RUNNING else (job.started + job.ended) / 2
 
 
 def _number(job: Job) -> str:
     """What stands in a bar: the job's number, and which attempt it is if not the first."""
+    if _STYLES[job.state].mark and job.state.ended:
+        return ""  # the mark stands there
     number = job.run.status.job if job.run.status else None
     text = "" if number is None else str(number)
     return f"{text} (attempt {job.attempt})" if job.attempt > 1 else text
@@ -230,9 +237,15 @@ def _use(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], st
 
 def _spells(samples: Sequence[tuple[Job, Usage]], name: str) -> list[Spell]:
     found = (
-        spell(usage.time, getattr(usage, name), job.started, job.ended) for job, usage in samples
+        # Of one that runs nobody knows what it has used since its last sample.
+        spell(usage.time, getattr(usage, name), job.started, _known_until(job, usage))
+        for job, usage in samples
     )
     return [one for one in found if one is not None]
+
+
+def _known_until(job: Job, usage: Usage) -> float:
+    return float(usage.time[-1]) if job.state is State.RUNNING else job.ended
 
 
 def _area(edges: Floats, values: Floats, look: Look, yaxis: str) -> dict[str, Any]:
@@ -242,6 +255,7 @@ def _area(edges: Floats, values: Floats, look: Look, yaxis: str) -> dict[str, An
         "x": packed(_local_ms(edges)),
         "y": packed(np.append(values, values[-1])),
         "yaxis": yaxis,
+        "showlegend": False,
         "line": {"color": look.lines[2], "width": 1.5, "shape": "hv"},
         "fill": "tozeroy",
         "fillcolor": translucent(look.lines[2], 0.16),
