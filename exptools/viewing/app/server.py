@@ -8,6 +8,7 @@ from dash import Dash
 from flask import Flask, abort, request
 
 from exptools.viewing.app.callbacks import register
+from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
 from exptools.viewing.index import Index
 
@@ -18,8 +19,9 @@ def create_app(index: Index) -> Dash:
     """The viewer of an index's runs; ``create_app(index).server`` is its WSGI application."""
     title = ", ".join(root.name for root in index.roots)
     app = Dash(__name__, title=f"{title} · exptools", update_title="")
-    app.layout = lambda: page(index)  # made at every load, so that a new page is a current one
-    register(app, index)
+    workspace = Workspace(index)
+    app.layout = lambda: page(workspace)  # made at every load, so that a new page is a current one
+    register(app, workspace)
     _answer_to_own_names_only(app.server)
     return app
 
