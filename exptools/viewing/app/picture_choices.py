@@ -1,4 +1,4 @@
-"""What can be chosen in the tab of pictures, and what is where nobody has. Nothing of Dash."""
+"""What can be chosen in the tab of pictures, and what is where nobody has."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exptools.metrics import better
+from exptools.viewing.app.controls import BANDS, CENTERS
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
 from exptools.viewing.pictures.quantities import KEY, METRIC, of_key
 from exptools.viewing.results import BEST
-from exptools.viewing.statistics import CENTERS
 
 PICTURES = {
     "bars": "Final values",
@@ -28,15 +28,6 @@ SUMMARIES = {
     "at": "at step …",
     "auc": "area under the curve",
 }
-BANDS = {
-    "std": "± standard deviation",
-    "sem": "± standard error",
-    "ci:95": "95 % confidence interval",
-    "minmax": "lowest to highest",
-    "percentiles:25,75": "25th to 75th percentile",
-    "none": "none",
-}
-CENTER_NAMES = {"iqm": "interquartile mean"}
 STYLES = {"dots": "Dots", "bars": "Bars"}
 MEAN_OF = 10  # values, where nobody says of how many
 MOST_AXES = 8
@@ -65,7 +56,7 @@ def picture_of(view: View) -> str:
 def controls(facts: Facts, view: View) -> list[Control]:
     """The controls of the chosen picture, as they stand."""
     metric, summary = _metric(facts, view), _summary(view)
-    center = Control("center", "Centre", _centers(), view.center)
+    center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
     match picture_of(view):
         case "bars":
@@ -115,10 +106,6 @@ def _summary(view: View) -> list[Control]:
     label = "Values" if name == "mean" else "Step"
     default = str(MEAN_OF) if name == "mean" else "0"
     return [control, Control("number", label, value=number or default)]
-
-
-def _centers() -> Options:
-    return {name: CENTER_NAMES.get(name, name) for name in CENTERS}
 
 
 def _band(view: View) -> Control:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from exptools.viewing.app.drawing import shown_runs
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.picture_choices import (
     NOTHING,
@@ -16,7 +17,6 @@ from exptools.viewing.app.picture_choices import (
     sweeps_of,
 )
 from exptools.viewing.app.state import View
-from exptools.viewing.conditions import select
 from exptools.viewing.figures import Look
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
@@ -43,23 +43,12 @@ class Shown:
 def shown(index: Index, facts: Facts, view: View, look: Look) -> Shown:
     """What the tab shows."""
     try:
-        runs = runs_of(facts, view)
+        runs = shown_runs(facts, view)
         need = next(_needs(facts, view, runs), None)
         return Shown(empty=need) if need else _drawn(index, facts, view, runs, look)
     except QueryError as error:
         text = str(error)
         return Shown(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
-
-
-def runs_of(facts: Facts, view: View) -> Sequence[Run]:
-    """The runs that the view's condition and selection leave; selected runs that went are not.
-
-    Raises:
-        QueryError: the condition cannot be read.
-    """
-    runs = select(facts.runs, view.where) if view.where.strip() else list(facts.runs)
-    selected = set(view.selected)
-    return [run for run in runs if run.name in selected] or runs
 
 
 def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:

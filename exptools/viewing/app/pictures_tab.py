@@ -6,18 +6,18 @@ from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.viewing.app.compare_tab import GRAPH
+from exptools.viewing.app.controls import MAX_OPTIONS
 from exptools.viewing.app.facts import Workspace, settled
 from exptools.viewing.app.picture_choices import PICTURES, Control, chosen, controls, picture_of
 from exptools.viewing.app.picture_drawing import Shown, shown
 from exptools.viewing.app.picture_tables import below
 from exptools.viewing.app.state import View
 from exptools.viewing.figures import DARK, LIGHT
-from exptools.viewing.index import Index
 
-MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a picture
 CONTROL = "picture-control"
 HIDDEN = {"display": "none"}
@@ -41,7 +41,7 @@ def layout() -> Component:
                 id="picture-graph",
                 responsive=True,
                 style=HIDDEN,
-                config={"displaylogo": False, "modeBarButtonsToRemove": _UNWANTED},
+                config=GRAPH,
             ),
             html.P(id="picture-empty"),
             html.Div(id="picture-more", className="picture-more"),
@@ -51,15 +51,8 @@ def layout() -> Component:
     )
 
 
-_UNWANTED = [
-    "sendChartToCloud",  # nothing leaves this machine
-    *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"),
-]
-
-
-def register(app: Dash, index: Index) -> None:
+def register(app: Dash, workspace: Workspace) -> None:
     """Tie the tab's callbacks to the page."""
-    workspace = Workspace(index)
     view, version = Input("view", "data"), Input("version", "data")
     app.callback(
         Output("picture", "value"),
@@ -79,28 +72,22 @@ def register(app: Dash, index: Index) -> None:
         version,
         Input("colors", "data"),
     )(partial(draw_picture, workspace))
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        "(...given) => exptools.choosePicture(...given)",
-        Output("view", "data", allow_duplicate=True),
-        Input("picture", "value"),
-        Input({"type": CONTROL, "name": ALL}, "value"),
-        State("picture-drawn", "data"),
-        State("view", "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        "figure => exptools.keepZoom(figure)",
-        Output("picture-graph", "figure"),
-        Input("picture-drawing", "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        "(click, view) => exptools.openRun(click, view)",
-        Output("view", "data", allow_duplicate=True),
-        Input("picture-graph", "clickData"),
-        State("view", "data"),
-        prevent_initial_call=True,
-    )
+    _register_in_browser(app)
+
+
+def _register_in_browser(app: Dash) -> None:
+    state = State("view", "data")
+
+    def in_browser(name: str, output: Output, *parts: Any) -> None:
+        function = ClientsideFunction("exptools_pictures", name)
+        app.clientside_callback(function, output, *parts, prevent_initial_call=True)  # type: ignore[no-untyped-call]
+
+    chosen_view = Output("view", "data", allow_duplicate=True)
+    in_browser("choose", chosen_view, Input("picture", "value"), state)
+    controls_ = Input({"type": CONTROL, "name": ALL}, "value")
+    in_browser("adjust", chosen_view, controls_, State("picture-drawn", "data"), state)
+    in_browser("open", chosen_view, Input("picture-graph", "clickData"), state)
+    in_browser("keepZoom", Output("picture-graph", "figure"), Input("picture-drawing", "data"))
 
 
 def draw_controls(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exptools.rundir import State
 from exptools.viewing.runs import Run, natural_key
@@ -58,6 +62,14 @@ def lanes_of(jobs: Sequence[Job]) -> list[Lane]:
         for place in sorted(places, key=_order)
         for at, lane in enumerate(places[place])
     ]
+
+
+def local_ms(times: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unix seconds as Plotly's dates, which know no time zones: the local clock's."""
+    clocks = (datetime.fromtimestamp(time).astimezone() for time in times)
+    offsets = np.array([clock.utcoffset().total_seconds() for clock in clocks])  # type: ignore[union-attr]
+    shifted: NDArray[np.float64] = (np.asarray(times, float) + offsets) * 1000
+    return shifted
 
 
 _Place: TypeAlias = tuple[str, int | None]

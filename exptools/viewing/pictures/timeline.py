@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from exptools.rundir import State
 from exptools.viewing.figures import LIGHT, Look, translucent
 from exptools.viewing.options import QueryError
 from exptools.viewing.packing import packed
-from exptools.viewing.pictures.jobs import Job, Lane, jobs_of, lanes_of
+from exptools.viewing.pictures.jobs import Job, Lane, jobs_of, lanes_of, local_ms
 from exptools.viewing.pictures.picture import Picture, axis, count, hover, layout, named
+from exptools.viewing.pictures.use import use_of
 from exptools.viewing.runs import Run
-from exptools.viewing.usage import Spell, Usage, read_usage, spell, together
-
-Floats = NDArray[np.float64]
 
 MOST_JOBS = 1000
-BINS = 300  # of the use of CPUs and GPUs
 LANE, PANEL, GAP, AROUND = 34, 84, 36, 88  # px: a lane, a panel of use, above it, around all
 
 
@@ -66,7 +59,7 @@ def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
         raise QueryError("No run has a status that says when it started: nothing to show")
     jobs = started[-MOST_JOBS:]
     lanes = lanes_of(jobs)
-    use, unread = _use(jobs, look)
+    use, unread = use_of(jobs, look)
     figure = {
         "data": [*_bars(lanes, look), *_marks(lanes, look), *(trace for trace, _ in use)],
         "layout": _layout(lanes, [title for _, title in use], look),
@@ -75,14 +68,6 @@ def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
     return Picture(
         figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use), fills=False
     )
-
-
-def _local_ms(times: Sequence[float] | Floats) -> Floats:
-    """Unix seconds as Plotly's dates, which know no time zones: the local clock's."""
-    clocks = (datetime.fromtimestamp(time).astimezone() for time in times)
-    offsets = np.array([clock.utcoffset().total_seconds() for clock in clocks])  # type: ignore[union-attr]
-    shifted: Floats = (np.asarray(times, float) + offsets) * 1000
-    return shifted
 
 
 def _color(style: _Style, look: Look) -> str:
@@ -102,7 +87,7 @@ def _bars(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
 
 def _bar(members: Sequence[tuple[int, Job]], style: _Style, look: Look) -> dict[str, Any]:
     jobs = [job for _, job in members]
-    start, end = (_local_ms([getattr(job, name) for job in jobs]) for name in ("started", "ended"))
+    start, end = (local_ms([getattr(job, name) for job in jobs]) for name in ("started", "ended"))
     color = _color(style, look)
     return {
         "type": "bar",
@@ -149,7 +134,7 @@ def _marks(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(_local_ms([_marked_at(job) for _, job, _ in marked])),
+        "x": packed(local_ms([_marked_at(job) for _, job, _ in marked])),
         "y": [at for at, _, _ in marked],
         "hoverinfo": "skip",
         "showlegend": False,
@@ -207,60 +192,6 @@ def duration(seconds: float) -> str:
     (large, size), (small, part) = units[at], units[at + 1]
     rest = whole % size // part
     return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
-
-
-def _use(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], str]], int]:
-    """A trace and its title for the CPUs and for the GPUs, where anything was sampled."""
-    samples: list[tuple[Job, Usage]] = []
-    unread = 0
-    for job in jobs:
-        try:
-            usage = read_usage(Path(job.run.directory))
-        except (OSError, ValueError):
-            unread += 1
-        else:
-            samples += [(job, usage)] if usage is not None else []
-    edges = np.linspace(jobs[0].started, max(job.ended for job in jobs), BINS + 1)
-    if edges[-1] <= edges[0]:
-        return [], unread
-    cpus = _spells(samples, "cpu_percent")
-    gpus = _spells(samples, "gpu_percent")
-    found = []
-    if cpus:
-        found.append((_area(edges, together(cpus, edges)[0] / 100, look, "y2"), "CPU cores"))
-    if gpus:
-        percent, running = together(gpus, edges)
-        mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
-        found.append((_area(edges, mean, look, f"y{len(found) + 2}"), "GPU %"))
-    return found, unread
-
-
-def _spells(samples: Sequence[tuple[Job, Usage]], name: str) -> list[Spell]:
-    found = (
-        # Of one that runs nobody knows what it has used since its last sample.
-        spell(usage.time, getattr(usage, name), job.started, _known_until(job, usage))
-        for job, usage in samples
-    )
-    return [one for one in found if one is not None]
-
-
-def _known_until(job: Job, usage: Usage) -> float:
-    return float(usage.time[-1]) if job.state is State.RUNNING else job.ended
-
-
-def _area(edges: Floats, values: Floats, look: Look, yaxis: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": packed(_local_ms(edges)),
-        "y": packed(np.append(values, values[-1])),
-        "yaxis": yaxis,
-        "showlegend": False,
-        "line": {"color": look.lines[2], "width": 1.5, "shape": "hv"},
-        "fill": "tozeroy",
-        "fillcolor": translucent(look.lines[2], 0.16),
-        "hovertemplate": "%{x|%H:%M:%S}: %{y:.3~g}<extra></extra>",
-    }
 
 
 def _layout(lanes: Sequence[Lane], panels: Sequence[str], look: Look) -> dict[str, Any]:
