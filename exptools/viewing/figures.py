@@ -51,7 +51,7 @@ DARK = Look(
     muted="#98a1b3",
     grid="#262b36",
     cells=("#1d2536", "#24407f", "#3567c9", "#6f9dff", "#b3ccff", "#f0f5ff"),
-    marks=("#7f6be0", "#c565c0", "#f0728f", "#ffa866", "#fff2ae"),
+    marks=("#5566d8", "#9c74e0", "#e88fc0", "#ffbd96", "#fff4bf"),
 )
 
 

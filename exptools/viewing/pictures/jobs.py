@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exptools.rundir import State
 from exptools.viewing.runs import Run, natural_key
+
+DAY = 86_400.0  # s
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,26 @@ def _order(place: _Place) -> tuple[object, ...]:
     return natural_key(host), slot is None, slot or 0
 
 
+def _is_sane(time: float | None, now: float) -> TypeGuard[float]:
+    """Whether a time can be that of a job: a status may say anything, and clocks may be wrong."""
+    return time is not None and 0 <= time <= now + DAY
+
+
 def _job(run: Run, now: float) -> Job | None:
     status = run.status
-    if status is None or run.state is None or status.started is None:
+    if status is None or run.state in (None, State.QUEUED) or not _is_sane(status.started, now):
         return None
     if run.state is State.RUNNING:
         ended = now
     else:
-        last_seen = run.updated if run.updated is not None else status.started
-        ended = status.ended if status.ended is not None else last_seen
+        known = (status.ended, run.updated)
+        ended = next((time for time in known if _is_sane(time, now)), status.started)
     return Job(
         run=run,
         state=run.state,
         started=status.started,
         ended=max(ended, status.started),
-        queued=status.queued,
+        queued=status.queued if _is_sane(status.queued, now) else None,
         attempt=status.attempt,
         place=(status.host, status.slot),
     )
