@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from exptools.viewing.variation import default_group_key, facets, seed_of, varyi
 
 Answer = TypeVar("Answer")
 REMEMBERED = 64  # answers
+PAUSE = 2.0  # s between two looks at the disk, or more:
+SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
+MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,43 @@ class Workspace:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self._next_look = 0.0
+        self._looking = threading.Lock()
+        self._read_ahead = False
         self._version = -1
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
+
+    def look(self) -> int:
+        """The version of the runs, after a look at the disk if the last one is some time ago.
+
+        Looks are made while somebody asks, never too often, and never two at once.
+        """
+        if time.monotonic() >= self._next_look and self._looking.acquire(blocking=False):
+            try:
+                started = time.monotonic()
+                self.index.refresh()
+                ended = time.monotonic()
+                self._next_look = ended + max(PAUSE, SHARE * (ended - started))
+            finally:
+                self._looking.release()
+        return self.index.snapshot.version
+
+    def read_ahead(self, metric: str) -> None:
+        """Read what is likely to be asked for next, all other metrics, on a thread, once.
+
+        Not if they are too much to keep; ``metric`` has been read and tells how much they are.
+        """
+        facts = self.facts()
+        others = [name for name in facts.metrics if name != metric]
+        if self._read_ahead or not others:
+            return
+        self._read_ahead = True
+        read = self.index.columns(facts.runs, [metric]).values()
+        if sum(columns.rows for columns in read) * 8 * len(others) <= MOST_AHEAD:
+            threading.Thread(
+                target=self.index.columns, args=(facts.runs, others), daemon=True
+            ).start()
 
     def facts(self) -> Facts:
         """What is known of the runs now."""
