@@ -84,8 +84,9 @@ def _register_in_browser(app: Dash) -> None:
 
     chosen_view = Output("view", "data", allow_duplicate=True)
     in_browser("choose", chosen_view, Input("picture", "value"), state)
-    controls_ = Input({"type": CONTROL, "name": ALL}, "value")
-    in_browser("adjust", chosen_view, controls_, State("picture-drawn", "data"), state)
+    all_ = {"type": CONTROL, "name": ALL}
+    in_browser("adjust", chosen_view, Input(all_, "value"), State("picture-drawn", "data"), state)
+    in_browser("say", Output(all_, "value"), Input("picture-drawn", "data"), State(all_, "value"))
     in_browser("open", chosen_view, Input("picture-graph", "clickData"), state)
     in_browser("keepZoom", Output("picture-graph", "figure"), Input("picture-drawing", "data"))
 
@@ -93,18 +94,23 @@ def _register_in_browser(app: Dash) -> None:
 def draw_controls(
     workspace: Workspace, data: dict[str, Any], _version: int, drawn: dict[str, Any] | None
 ) -> Answers:
-    """The chosen picture's controls, where they are not there already."""
+    """The chosen picture's controls, where others are there; and what they say now.
+
+    Controls that stay are not drawn anew: whoever has the keyboard in one shall keep it.
+    """
     view = View.from_data(data)
     if view.tab != "pictures":
         return no_update, no_update, no_update
     facts = workspace.facts()
     found = controls(facts, settled(view, facts))
     picture = picture_of(view)
-    now: dict[str, Any] = {"picture": picture, "options": str(hash(tuple(map(repr, found))))}
+    kinds = [(control.name, control.label, control.options) for control in found]
+    now: dict[str, Any] = {"picture": picture, "kinds": str(hash(repr(kinds)))}
     now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(found).items()}
     if now == drawn:
         return no_update, no_update, no_update
-    return picture, [_component(control) for control in found], now
+    stay = drawn is not None and now["kinds"] == drawn["kinds"]
+    return picture, no_update if stay else [_component(control) for control in found], now
 
 
 def draw_picture(

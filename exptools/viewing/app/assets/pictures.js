@@ -20,7 +20,7 @@
       const fields = {};
       const options = { ...view.options };
       Object.entries(chosen).forEach(([name, value]) => {
-        if (value === null || value === undefined || same(value, drawn?.[name])) {
+        if (value === null || value === undefined || same(`${value}`, `${drawn?.[name]}`)) {
           return;
         }
         if (name === "metric") {
@@ -34,6 +34,16 @@
         }
       });
       return changed(view, { ...fields, options });
+    },
+
+    // What the view says, in the controls that say something else.
+    say: (drawn, values) => {
+      const given = window.dash_clientside.callback_context.outputs_list;
+      return given.map(({ id }, at) => {
+        const value = drawn?.[id.name];
+        const known = id.name === "number" ? Number(value) : value;
+        return value === undefined || same(known, values[at]) ? leave() : known;
+      });
     },
 
     // A dot, bar or line that stands for a run opens it.
