@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 # Words of a metric's name, the most telling kind first.
 _SCORE = {
@@ -25,6 +26,9 @@ _SIDE = {"std", "stddev", "var", "min", "max", "median", "len", "length", "norm"
 _HELD_OUT = {"test", "eval", "evaluation", "valid", "validation", "val", "dev"}
 
 
+_NOT_THE_VALUE = {"std", "stddev", "var", "len", "length", "norm", "grad"}
+
+
 def default_metric(metrics: Sequence[str]) -> str | None:
     """The metric to show at first sight, None where there is none.
 
@@ -32,6 +36,15 @@ def default_metric(metrics: Sequence[str]) -> str | None:
     then a mean before its spread, held-out data before training data, and the order given.
     """
     return min(metrics, key=_rank, default=None)
+
+
+def better(metric: str) -> Literal["max", "min"] | None:
+    """Whether more or less of a metric is better, as its name tells; None where it does not."""
+    words = set(_words(metric))
+    score, loss = bool(words & _SCORE), bool(words & _LOSS)
+    if score == loss or words & (_CLOCK | _NOT_THE_VALUE):
+        return None
+    return "max" if score else "min"
 
 
 def _rank(metric: str) -> tuple[int, bool, int]:

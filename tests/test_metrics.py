@@ -1,6 +1,6 @@
 import pytest
 
-from exptools.metrics import default_metric
+from exptools.metrics import better, default_metric
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,16 @@ from exptools.metrics import default_metric
 )  # fmt: skip
 def test_the_metric_that_says_most_comes_first(metrics, first):
     assert default_metric(metrics) == first
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction"),
+    [
+        *(("test/accuracy", "max"), ("EpRewMean", "max"), ("return_max", "max")),
+        *(("valLoss", "min"), ("word_error", "min"), ("train/mse", "min")),
+        *(("loss_std", None), ("grad_norm/loss", None), ("reward_loss", None)),
+        *(("entropy", None), ("time/return", None), ("", None)),
+    ],
+)
+def test_a_name_tells_whether_more_or_less_is_better_or_does_not(metric, direction):
+    assert better(metric) == direction

@@ -13,7 +13,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from exptools.viewing.app import controls, table
+from exptools.viewing.app import controls, downloads, table
 from exptools.viewing.app.captions import caption, pager, reason
 from exptools.viewing.app.charts import chart, height
 from exptools.viewing.app.drawing import drawing, shown_runs
@@ -40,7 +40,16 @@ def layout(facts: Facts) -> list[Any]:
     chart_card = html.Section(
         [
             controls.bar(facts, view),
-            html.P([html.Span(id="caption"), " ", html.Span(id="reason")], className="captions"),
+            html.Div(
+                [
+                    html.P(
+                        [html.Span(id="caption"), " ", html.Span(id="reason")],
+                        className="captions",
+                    ),
+                    downloads.menu(),
+                ],
+                className="under-controls",
+            ),
             html.Div(
                 [
                     html.Div(id="busy", hidden=True),
