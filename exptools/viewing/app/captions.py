@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from exptools.viewing.app.drawing import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
+from exptools.viewing.configs import identity
 from exptools.viewing.curveset import GroupCurve
-from exptools.viewing.grouping import find_keys, groups
 from exptools.viewing.options import Option, parse
 from exptools.viewing.smoothing import SMOOTHINGS
 from exptools.viewing.statistics import parse_band
@@ -47,7 +47,7 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
 def _lines(facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int]) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
-    if view.by == (each_run(facts.runs),):
+    if view.by == (each_run(facts),):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
         return "Each line is one run, as it was logged."
@@ -76,8 +76,8 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
     found = []
     for key in keys[:8]:
-        wanted = find_keys(facts.runs, [key])
-        values = max(len(groups(group.runs, wanted)) for group in shown)
+        (wanted,) = facts.find([key])
+        values = max(len({identity(wanted.value(run)) for run in g.runs}) for g in shown)
         if key == facts.seed and values > 1:
             found.append(f"{values} seeds")
         elif 1 < values < max(len(group.runs) for group in shown):
@@ -93,7 +93,7 @@ def reason(facts: Facts, view: View) -> str:
     if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
         return ""
     chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
-    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts.runs),):
+    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
         return f"{chosen}."
     return f"{chosen}, by {_short(facts, facts.by[0])}, which matters most to it."
 

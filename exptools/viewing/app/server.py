@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from urllib.parse import urlsplit
 
 from dash import Dash
 from flask import Flask, abort, request
 
 from exptools.viewing.app.callbacks import register
+from exptools.viewing.app.drawing import prepare
 from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
 from exptools.viewing.index import Index
@@ -20,6 +22,7 @@ def create_app(index: Index) -> Dash:
     title = ", ".join(root.name for root in index.roots)
     app = Dash(__name__, title=f"{title} · exptools", update_title="")
     workspace = Workspace(index)
+    threading.Thread(target=prepare, args=(workspace,), daemon=True).start()
     app.layout = lambda: page(workspace)  # made at every load, so that a new page is a current one
     register(app, workspace)
     _answer_to_own_names_only(app.server)
