@@ -5,7 +5,6 @@ A change on disk raises the page's version, and everything that shows runs follo
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 from typing import Any
@@ -17,30 +16,6 @@ from exptools.viewing.app.facts import Workspace, settled
 from exptools.viewing.app.state import View
 
 Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
-PAUSE = 2.0  # s between two looks at the disk, or more:
-SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
-
-
-class Watch:
-    """Looks at the disk while somebody asks, never too often, and never twice at once."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def version(self) -> int:
-        """The version of the runs; looked for anew if the last look is some time ago."""
-        index = self._workspace.index
-        if time.monotonic() >= self._next and self._lock.acquire(blocking=False):
-            try:
-                started = time.monotonic()
-                index.refresh()
-                ended = time.monotonic()
-                self._next = ended + max(PAUSE, SHARE * (ended - started))
-            finally:
-                self._lock.release()
-        return index.snapshot.version
 
 
 def register(app: Dash, workspace: Workspace) -> None:
@@ -51,7 +26,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         Input("clock", "n_intervals"),
         State("version", "data"),
         prevent_initial_call=True,
-    )(partial(look, Watch(workspace)))
+    )(partial(look, workspace))
     app.callback(
         Output("counts", "children"), Output("faults", "children"), version, Input("faults", "id")
     )(partial(update_header, workspace))
@@ -95,9 +70,9 @@ def _register_in_browser(app: Dash) -> None:
     )
 
 
-def look(watch: Watch, _ticks: int, version: int) -> Any:
+def look(workspace: Workspace, _ticks: int, version: int) -> Any:
     """The index's version where it is another than the page's."""
-    current = watch.version()
+    current = workspace.look()
     return no_update if current == version else current
 
 

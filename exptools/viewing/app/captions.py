@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from exptools.viewing.app.drawing import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
+from exptools.viewing.configs import identity
 from exptools.viewing.curveset import GroupCurve
-from exptools.viewing.grouping import find_keys, groups
 from exptools.viewing.options import Option, parse
 from exptools.viewing.smoothing import SMOOTHINGS
 from exptools.viewing.statistics import parse_band
 
+LONGEST = 40  # characters of a key in a sentence
 CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
 BANDS = {
     "std": "± one standard deviation",
@@ -46,11 +47,11 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
 def _lines(facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int]) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
-    if view.by == (each_run(facts.runs),):
+    if view.by == (each_run(facts),):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
         return "Each line is one run, as it was logged."
-    names = " and ".join(facts.names.get(key, key) for key in view.by or ())
+    names = " and ".join(_short(facts, key) for key in view.by or ())
     if max(sizes) == 1:
         return f"One line a value of {names}, with one run each, so there is no band."
     low, high = min(sizes), max(sizes)
@@ -75,12 +76,12 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
     found = []
     for key in keys[:8]:
-        wanted = find_keys(facts.runs, [key])
-        values = max(len(groups(group.runs, wanted)) for group in shown)
+        (wanted,) = facts.find([key])
+        values = max(len({identity(wanted.value(run)) for run in g.runs}) for g in shown)
         if key == facts.seed and values > 1:
             found.append(f"{values} seeds")
         elif 1 < values < max(len(group.runs) for group in shown):
-            found.append(f"{values} values of {facts.names.get(key, key)}")
+            found.append(f"{values} values of {_short(facts, key)}")
     shown_keys, more = found[:3], len(found) - 3
     if more > 0:
         return f"{', '.join(shown_keys)} and of {more} other keys"
@@ -91,10 +92,10 @@ def reason(facts: Facts, view: View) -> str:
     """Why the page shows this metric and these groups, where it has chosen both."""
     if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
         return ""
-    chosen = f"Chosen for you: {facts.metric}, for its name"
-    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts.runs),):
+    chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
+    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
         return f"{chosen}."
-    return f"{chosen}, by {facts.names.get(facts.by[0], facts.by[0])}, on which it depends most."
+    return f"{chosen}, by {_short(facts, facts.by[0])}, which matters most to it."
 
 
 def pager(drawing: Drawing, view: View) -> str:
@@ -106,6 +107,11 @@ def pager(drawing: Drawing, view: View) -> str:
         f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the highest last "
         f"{view.metrics[0]} first. A filter or ticked runs show others, too."
     )
+
+
+def _short(facts: Facts, key: str) -> str:
+    name = facts.names.get(key, key)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
 
 
 def _in_words(option: Option, words: dict[str, str]) -> str:

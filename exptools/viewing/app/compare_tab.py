@@ -51,7 +51,11 @@ def layout(facts: Facts) -> list[Any]:
                 className="under-controls",
             ),
             html.Div(
-                [dcc.Graph(id="curves", responsive=True, config=GRAPH), html.P(id="empty")],
+                [
+                    html.Div(id="busy", hidden=True),
+                    dcc.Graph(id="curves", responsive=True, config=GRAPH),
+                    html.P(id="empty"),
+                ],
                 id="chart",
                 className="loading",
             ),
@@ -69,7 +73,7 @@ def layout(facts: Facts) -> list[Any]:
         className="card",
     )
     stores = [
-        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "zoomed", "sorted")),
+        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), table.section()]
@@ -102,11 +106,14 @@ def register(app: Dash, workspace: Workspace) -> None:
         Output("notes", "children"),
         Output("pager", "hidden"),
         Output("pager-text", "children"),
+        Output("page-back", "disabled"),
+        Output("page-on", "disabled"),
         Output("where", "error"),
         version,
         view,
         Input("colors", "data"),
         State("drawn", "data"),
+        running=[(Output("busy", "hidden"), False, True)],
         prevent_initial_call=True,
     )(partial(draw, workspace))
     app.callback(
@@ -163,6 +170,7 @@ def _register_in_browser(app: Dash) -> None:
     )
     in_browser("clear", changed, Input("clear", "n_clicks"), view)
     in_browser("turn", changed, Input("page-back", "n_clicks"), Input("page-on", "n_clicks"), view)
+    in_browser("open", changed, Input("opened", "data"), view)
     in_browser("sort", changed, Input("sorted", "data"), view)
     in_browser(
         "chooseColumns", changed, Input("columns", "value"), State("shown-columns", "data"), view
@@ -191,8 +199,10 @@ def draw(
     parts = (view, facts.version, colors)
     key = repr(parts)
     if view.tab != "compare" or key == drawn:
-        return (no_update,) * 11
+        return (no_update,) * 13
     found = drawing(workspace, view)
+    if found.panels:
+        workspace.read_ahead(view.metrics[0])
     look = DARK if colors == "dark" else LIGHT
     tall = height(found, view)
     notes = [html.Li(note) for note in (*view.notes, *found.notes)]
@@ -208,6 +218,8 @@ def draw(
         notes,
         not more,
         more,
+        found.first == 0,
+        found.first + found.shown >= found.all,
         _complaint(facts, view),
     )
 

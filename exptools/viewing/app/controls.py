@@ -83,7 +83,7 @@ def bar(facts: Facts, view: View) -> Any:
 def keys(facts: Facts, each: bool = False) -> list[dict[str, str]]:
     """The keys by which runs can be told apart."""
     options = [{"value": key, "label": facts.names[key]} for key in facts.keys]
-    own = [{"value": each_run(facts.runs), "label": "run: each by itself"}] if each else []
+    own = [{"value": each_run(facts), "label": "run: each by itself"}] if each else []
     return options + own
 
 

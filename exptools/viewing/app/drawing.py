@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exptools.viewing.app.facts import Facts, Workspace
+from exptools.viewing.app.facts import Facts, Workspace, settled
 from exptools.viewing.app.state import View
 from exptools.viewing.comparing import Best, Series, curve_set, read_series
 from exptools.viewing.conditions import select
@@ -15,7 +15,7 @@ from exptools.viewing.configs import identity
 from exptools.viewing.curves import method
 from exptools.viewing.curveset import CurveSet, GroupCurve
 from exptools.viewing.figures import Line
-from exptools.viewing.grouping import Group, find_keys, groups
+from exptools.viewing.grouping import Group, groups
 from exptools.viewing.options import QueryError
 from exptools.viewing.runs import Run
 from exptools.viewing.summaries import parse_summary, summarize
@@ -64,6 +64,11 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     return workspace.remembered(facts.version, question, lambda: _computed(workspace, facts, view))
 
 
+def prepare(workspace: Workspace) -> None:
+    """Compute what a page shows first, while the browser is still loading it."""
+    drawing(workspace, settled(View(), workspace.facts()))
+
+
 def shown_runs(facts: Facts, view: View) -> list[Run]:
     """The runs that the view's condition and selection leave; selected runs that went are not.
 
@@ -95,10 +100,10 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     if not runs:
         return Drawing(empty=f"No run fulfils {view.where}.")
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
-    lines = groups(runs, find_keys(runs, _present(facts, by)))
+    lines = groups(runs, facts.find(by))
     ranked, first = _page(workspace, lines, view)
     kept = {run.name for group in ranked for run in group.runs}
-    parts = groups([run for run in runs if run.name in kept], find_keys(facts.runs, split))
+    parts = groups([run for run in runs if run.name in kept], facts.find(split))
     wanted = [(metric, part) for metric in view.metrics for part in parts]
     notes: dict[str, None] = {}
     if len(wanted) > MOST_PANELS:
@@ -121,11 +126,6 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
         shown=len(ranked),
         all=len(lines),
     )
-
-
-def _present(facts: Facts, by: Sequence[str]) -> Sequence[str]:
-    find_keys(facts.runs, by)  # says what is wrong with a key that no run has
-    return by
 
 
 def _page(workspace: Workspace, found: list[Group], view: View) -> tuple[list[Group], int]:

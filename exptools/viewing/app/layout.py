@@ -26,7 +26,8 @@ ACCENT = [
 KEYS = {
     "/": "to the filter",
     "↑ ↓": "from run to run in the table",
-    "Space": "tick the run, and draw only what is ticked",
+    "Space": "tick the run: only what is ticked is drawn",
+    "Enter": "open the run",
     "Esc": "out of the filter, or close this",
     "?": "this help",
 }
@@ -40,7 +41,7 @@ HELP = (
 
 def page(workspace: Workspace) -> Any:
     """The whole page, as the index is now; what is drawn follows once it is there."""
-    workspace.index.refresh()
+    workspace.look()
     facts = workspace.facts()
     theme = {
         "primaryColor": "accent",

@@ -16,7 +16,7 @@ from exptools.viewing.app.state import View
 from exptools.viewing.app.sweeps import STATE_WORDS, duration
 from exptools.viewing.columns import Columns
 from exptools.viewing.configs import MISSING, display
-from exptools.viewing.grouping import find_keys, groups
+from exptools.viewing.grouping import groups
 from exptools.viewing.options import Option, QueryError
 from exptools.viewing.runs import Run
 from exptools.viewing.summaries import parse_summary, summarize
@@ -129,7 +129,7 @@ def _value(columns: Columns, metric: str, how: Option) -> Any:
 def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
     """A row for each group of the chart: means over its runs, and how they spread."""
     by_name = {row["id"]: row for row in rows}
-    found = groups(runs, find_keys(facts.runs, view.by or ()))
+    found = groups(runs, facts.find(view.by or ()))
     labels = [group.label for group in found]
     return [
         _group_row(view, [by_name[run.name] for run in group.runs], order)

@@ -12,6 +12,7 @@ from flask import Flask, has_request_context, request
 from exptools.viewing.access import Access
 from exptools.viewing.app import downloads, served
 from exptools.viewing.app.callbacks import register
+from exptools.viewing.app.drawing import prepare
 from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
 from exptools.viewing.app.security import guard
@@ -58,6 +59,7 @@ def create_app(
         suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
     )
     workspace = Workspace(index)
+    threading.Thread(target=_prepare, args=(workspace, looked), daemon=True).start()
     # Dash asks for the layout without showing it, too, which would be in vain and before its time.
     app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
     register(app, workspace)
@@ -69,6 +71,14 @@ def create_app(
     if access.prefix != "/":
         app.server.wsgi_app = _Prefixed(app.server.wsgi_app, access.prefix)
     return app
+
+
+def _prepare(workspace: Workspace, looked: threading.Event | None) -> None:
+    """Compute what a page shows first, while the browser is still loading it."""
+    if looked is not None:
+        looked.wait()
+        workspace.has_looked()
+    prepare(workspace)
 
 
 def _is_asked_for() -> bool:

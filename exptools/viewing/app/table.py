@@ -61,7 +61,11 @@ def section() -> Any:
             "suppressColumnMoveAnimation": True,
         },
         style=height(0),
-        eventListeners={"sortChanged": ["sorted(params.api)"]},
+        eventListeners={
+            "sortChanged": ["sorted(params.api)"],
+            "cellClicked": ["opened(params)"],
+            "cellKeyDown": ["opened(params)"],
+        },
     )
     return html.Section([_heading(), grid], className="card table")
 
@@ -171,7 +175,8 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         *_values(view),
         step,
         _column("duration", "Duration", "how long the job ran", "duration(params.value)"),
-        _column("started", "Started", "when the job began", "time(params.value)"),
+        _column("started", "Started", "when the job began", "time(params.value)")
+        | {"minWidth": 126},
         _column("host", "Host", "the machine", "params.value"),
         _column("slot", "Slot", "the launcher's slot", "params.value"),
         _column("commit", "Commit", "of the code's git repository", "params.value"),
@@ -213,7 +218,7 @@ def _name(title: str) -> Column:
 def _values(view: View) -> list[Column]:
     return [
         _column(field, f"{SUMMARIES.get(s, s).capitalize()} {metric}", f"{s} of {metric}", NUMBER)
-        | {"filter": "agNumberColumnFilter"}
+        | {"filter": "agNumberColumnFilter", "minWidth": 130}
         for field, metric, s in values_of(view)
     ]
 

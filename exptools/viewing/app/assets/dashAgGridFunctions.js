@@ -34,6 +34,14 @@
 
   functions.swatch = (row) => window.exptools.swatch(row);
 
+  // A click on a run's name opens it, and so does Enter anywhere in its row.
+  functions.opened = ({ colDef, data, event }) => {
+    const asked = event.type === "keydown" ? event.key === "Enter" : colDef.colId === "run";
+    if (asked && !data.members) {
+      window.dash_clientside.set_props("opened", { data: { run: data.id, at: Date.now() } });
+    }
+  };
+
   functions.sorted = (api) => {
     const sorted = api.getColumnState().filter((column) => column.sort);
     sorted.sort((a, b) => a.sortIndex - b.sortIndex);

@@ -212,6 +212,9 @@
       return changed(view, { page: Math.max(0, view.page + (on ? 1 : -1)) });
     },
 
+    open: (opened, view) =>
+      opened ? changed(view, { tab: "run", run: opened.run }) : leave(),
+
     sort: (sort, view) => (sort ? changed(view, { sort }) : leave()),
 
     chooseColumns: (chosen, columns, view) => {
