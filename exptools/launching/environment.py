@@ -23,6 +23,12 @@ def job_environment(slot: Slot, run_dir: Path, ports: Collection[str] = ()) -> d
     return {**os.environ, **ours, STATUS_WRITER: str(run_dir)}
 
 
+def own_threads() -> list[str]:
+    """What to say of thread counts that the user has set in the environment."""
+    own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
+    return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []
+
+
 def _free_port(taken: Collection[str]) -> str:
     """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default.
 

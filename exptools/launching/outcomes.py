@@ -20,6 +20,7 @@ class Job:
     overrides: tuple[str, ...]
     directory: Path  # absolute
     argument: bytes = field(repr=False)  # what the task is called with
+    words: tuple[str, ...] = ()  # what a fresh process's command shows to ps
 
     @property
     def name(self) -> str:

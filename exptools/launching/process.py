@@ -83,7 +83,7 @@ class FreshProcess:
     def __init__(self, task: bytes, order: Order) -> None:
         with _stdin(os.getpid(), task, tuple(sys.argv), order) as stdin, open_log(order) as log:
             self._popen = subprocess.Popen(
-                interpreter("exptools.launching.process"),
+                [*interpreter("exptools.launching.process"), *order.words],
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
@@ -111,7 +111,7 @@ def exec_fresh(task: bytes, argv: tuple[str, ...], order: Order) -> NoReturn:
     """Turn this process, forked for it, into a job's fresh interpreter."""
     with _stdin(os.getppid(), task, argv, order) as stdin:
         os.dup2(stdin.fileno(), 0)
-        command = interpreter("exptools.launching.process")
+        command = [*interpreter("exptools.launching.process"), *order.words]
         os.execve(command[0], command, order.environment)
 
 

@@ -8,16 +8,17 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from exptools.launching.outcomes import ResultError, read_result
+from exptools.launching.outcomes import Job, Outcome, ResultError, read_result, record
 from exptools.launching.worker import Result
 from exptools.provenance import command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_DIR,
+    State,
     Status,
     StatusError,
     read_status,
@@ -94,8 +95,17 @@ class PastRun:
 
 def past_runs(sweep_dir: Path) -> list[PastRun]:
     """The runs below a sweep directory, in the order of their numbers."""
-    runs = [_past_run(directory) for directory in run_directories(sweep_dir)]
+    runs = [past_run(directory) for directory in run_directories(sweep_dir)]
     return sorted(filter(None, runs), key=lambda run: run.status.job or 0)
+
+
+def as_before(job: Job, run: PastRun) -> Outcome:
+    """The outcome of a job whose completed run stands on disk."""
+    if run.status.state is State.COMPLETED:
+        return Outcome(job, run.status, run.result)
+    # Whoever should have written it died between the job's end and the writing.
+    status = replace(run.status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
+    return Outcome(job, record(job, status), run.result)
 
 
 def config_diff(path: Path, config: str) -> str:
@@ -119,7 +129,8 @@ def run_directories(directory: Path) -> Iterator[Path]:
                 yield from run_directories(path)
 
 
-def _past_run(directory: Path) -> PastRun | None:
+def past_run(directory: Path) -> PastRun | None:
+    """The run in a directory; None where there is none, or nobody can read its status."""
     try:
         status = read_status(directory)
     except StatusError:

@@ -204,7 +204,7 @@ class Scheduler:
         started, kills = time.time(), oom_kills()
         ports = {r.port for r in self._running.values()}
         environment = job_environment(slot, job.directory, ports)
-        order = Order(str(job.directory), slot.cpus, environment, job.argument)
+        order = Order(str(job.directory), slot.cpus, environment, job.argument, job.words)
         try:
             process = self._starter.start(order)
         except OSError as error:

@@ -27,6 +27,7 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 SLOT_VARIABLE = "EXPTOOLS_SLOT"
+INHERITED = "inherited"
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,18 @@ class Slot:
     gpus: tuple[Gpu, ...]
     hide_gpus: bool  # the machine has GPUs, but the slot has none
     cores: tuple[int, ...] = ()  # numbers of the physical cores that are ours alone; empty: none
-    gpu_ids: str = "uuid"  # or "index": how jobs read the names of their GPUs
+    # How jobs read the names of their GPUs: "uuid" or "index"; INHERITED: they see all that this
+    # process sees, and choose theirs by themselves.
+    gpu_ids: str = "uuid"
 
     def environment(self) -> dict[str, str]:
         """What a job's environment must say for its libraries to stay inside the slot."""
         variables = dict.fromkeys(THREAD_VARIABLES, str(self.threads))
         variables[SLOT_VARIABLE] = self._to_json()
-        if self.gpus or self.hide_gpus:
+        if (self.gpus or self.hide_gpus) and self.gpu_ids != INHERITED:
             names = [str(getattr(gpu, self.gpu_ids)) for gpu in self.gpus]
             variables["CUDA_VISIBLE_DEVICES"] = ",".join(names)
-        if self.gpus and self.gpu_ids == "index":
+        if self.gpus and self.gpu_ids != "uuid":
             variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # CUDA's own order is not NVML's
         if self.gpus:
             display = str(self.gpus[0].index)  # EGL counts the GPUs that CUDA does not see, too

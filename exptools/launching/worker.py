@@ -52,6 +52,7 @@ class Order:
     cpus: tuple[int, ...]  # empty: do not pin
     environment: dict[str, str]
     argument: bytes  # for the task
+    words: tuple[str, ...] = ()  # what a fresh process's command shows to ps
 
 
 class RemoteError(Exception):

@@ -137,9 +137,7 @@ class ExptoolsCallback(Callback):
     def _on_exit(self) -> None:
         # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
         uncaught = getattr(sys, "last_value", None)
-        if self._signal is not None:
-            self._end(State.KILLED, f"ended by {self._signal}")
-        elif isinstance(uncaught, KeyboardInterrupt):
+        if isinstance(uncaught, KeyboardInterrupt):
             self._end(*_outcome(uncaught))
         else:
             self._end(State.FAILED, "the process exited before the job returned")
@@ -148,6 +146,8 @@ class ExptoolsCallback(Callback):
         if os.getpid() != self._job_pid:
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
+        if self._signal is not None:
+            state, error = State.KILLED, f"ended by {self._signal}"
         try:
             logger.close(succeeded=state is State.COMPLETED)
         except LoggingError as lost_row:

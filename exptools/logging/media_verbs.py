@@ -200,6 +200,19 @@ class MediaVerbs(CurrentRun):
                 self._complain(error)
                 return None
 
+    def save_raw_snapshot(self, params: object, itr: SupportsIndex) -> Path | None:
+        """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
+
+        Returns, raises: as :meth:`save_snapshot`.
+        """
+        with self._lock:
+            run = self._open_run()
+            try:
+                return None if run is None else run.snapshots.save_raw(params, itr)
+            except LoggingError as error:
+                self._complain(error)
+                return None
+
     def load_snapshot(
         self, itr: SupportsIndex | None = None, map_location: Any = None
     ) -> Snapshot | None:

@@ -54,6 +54,7 @@ class OpenRun:
         self.console = Console(None)
         self.has_hparams = False
         self._last: Row | None = None  # of the rows that have ended
+        self._waiting: list[tuple[str, Medium]] = []  # for the first row
         self._resumed: int | None = None  # the last step of an earlier attempt that counts
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
             None  # None before the first row
@@ -110,6 +111,8 @@ class OpenRun:
             lost = self._write(rows)
         finally:
             self._turn.give_back()
+        if self._waiting and self._writers is not None:
+            self._write_waiting(rows[0].step)
         self._last = rows[-1]
         if self._last.wall_time >= self.console.due:
             self.console.show(self._last)
@@ -128,6 +131,9 @@ class OpenRun:
             LoggingError: it cannot be written.
         """
         if self.is_member and is_silent():
+            return
+        if self._writers is None and step is None and self.rows.step is None:
+            self._waiting.append((tag, medium))  # it is not known yet where this attempt begins
             return
         at = self.begun(step)
         wall_time = time.time()
@@ -152,7 +158,13 @@ class OpenRun:
                 self._begin(at)
             finally:
                 self._turn.give_back()
+            self._write_waiting(at)
         return at
+
+    def _write_waiting(self, step: int) -> None:
+        waiting, self._waiting = self._waiting, []
+        for tag, medium in waiting:
+            self.add_medium(tag, medium, step)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
@@ -193,6 +205,8 @@ class OpenRun:
         """
         try:
             self.end_row()
+            if self._waiting:
+                self.begun(None)
             if self.has_hparams and self._writers is not None:
                 from exptools.logging.hparams import hparams_end
 

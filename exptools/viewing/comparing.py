@@ -47,10 +47,7 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
     Raises:
         QueryError: no run has logged the metric, or x.
     """
-    if x == RELATIVE_TIME:
-        series = _timed(index, runs, metric)
-    else:
-        series = index.series(runs, metric, x)
+    series = _timed(index, runs, metric) if x == RELATIVE_TIME else index.series(runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
         check_metric(index, runs, metric)
         tags = index.tags(runs)

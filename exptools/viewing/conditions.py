@@ -53,10 +53,8 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
     try:
         holds = _truth(sqlglot.parse_one(_quoted(condition, runs)), runs)
     except SqlglotError as error:
-        place = next((e["col"] for e in getattr(error, "errors", [])), None)
-        where = f" from character {place} on" if place else ""
         raise QueryError(
-            f"{condition!r} cannot be read as a condition{where}; one is, for example, "
+            f"{condition!r} cannot be read as a condition; one is, for example, "
             "algo.lr > 1e-4 and env.name = 'Hopper'"
         ) from error
     except RecursionError as error:

@@ -33,12 +33,21 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     kinds = {type(value) for value in known if value is not None}
     kind = float if kinds == {int, float} else next(iter(kinds)) if len(kinds) == 1 else None
     ambiguous = None in known and len(known) < len(values)
-    fits = all(abs(v) < EXACT_INTEGER for v in known if type(v) is int)
+    largest = EXACT_INTEGER if kind is float else 2**63
+    fits = all(abs(v) < largest for v in known if type(v) is int)
     if kind not in _TYPES or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
-        return pl.Series(name, texts, pl.String)
+        return text_column(name, texts)
+    if kind is str:
+        return text_column(name, [None if value is MISSING else value for value in values])
     cells = [None if value is MISSING or value is None else kind(value) for value in values]
     return pl.Series(name, cells, _TYPES[kind])
+
+
+def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:
+    """Texts; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
+    cells = [text and text.encode("utf-8", "backslashreplace").decode() for text in texts]
+    return pl.Series(name, cells, pl.String)
 
 
 def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
@@ -67,7 +76,7 @@ def logged_rows(
     parts = [columns[run.name] for run in runs]
     clocks = [name for name in (STEP, WALL_TIME) if any(name in part for part in parts)]
     rows = np.repeat(np.arange(len(runs)), [part.rows for part in parts])
-    names = pl.Series([run.name for run in runs], dtype=pl.String).gather(rows)
+    names = text_column("name", [run.name for run in runs]).gather(rows)
     frame = frame_of(
         [("run", "name", names)]
         + [("run", clock, _counted(_joined(parts, clock))) for clock in clocks]
@@ -89,16 +98,15 @@ def _long(index: pl.DataFrame, metric: str, values: pl.Series) -> pl.DataFrame:
 
 def _any_logged(values: pl.DataFrame) -> NDArray[np.bool_]:
     logged = np.zeros(values.height, bool)
-    for column_ in values:
-        logged |= column_.is_not_null().to_numpy()
+    for metric in values:
+        logged |= metric.is_not_null().to_numpy()
     return logged
 
 
 def _joined(parts: Sequence[Columns], name: str) -> pl.Series:
     """A column of all runs, null where nothing was logged; a NaN that was logged stays one."""
-    nothing = np.empty(0)
     found = [part[name] if name in part else np.full(part.rows, ABSENT) for part in parts]
-    values = np.concatenate([*found, nothing])
+    values = np.concatenate([*found, np.empty(0)])  # there may be no runs
     series = pl.Series(name, values)
     absent = is_absent(values)
     return series.set(pl.Series(absent), None) if absent.any() else series

@@ -15,7 +15,7 @@ from exptools.viewing.configs import identity, segments
 from exptools.viewing.runs import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state")
+SEED_NAMES = ("seed", "random_state", "run_id")  # the last: in the seed API, the number of a repetition
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -195,7 +195,7 @@ def _seed_among(found: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | N
     key = _only_difference(found, len(runs))
     if key is None:
         return None
-    return Seed(key, f"{key} is taken for the seed: nothing else differs in runs that differ in it")
+    return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
 
 
 def _by_use(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import sys
 from collections.abc import Sequence
@@ -14,15 +13,17 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from exptools.launching.affinity.codes import AffinityError
+from exptools.launching.affinity.slots import slots_of_code
 from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.looks import SteadyConsole
-from exptools.launching.display.summary import print_summary
-from exptools.launching.environment import job_environment
+from exptools.launching.environment import job_environment, own_threads
 from exptools.launching.leases import Gate, leased
 from exptools.launching.outcomes import Job, Outcome
-from exptools.launching.process import FreshStarter, Starter
+from exptools.launching.process import Starter
 from exptools.launching.progress import Progress
-from exptools.launching.scheduler import Interrupted, Policy, Scheduler
+from exptools.launching.running import fresh_starter, run_jobs, say
+from exptools.launching.scheduler import Policy
 from exptools.launching.slots import (
     Request,
     Slot,
@@ -33,15 +34,7 @@ from exptools.launching.topology import read_machine
 from exptools.launching.warm import CannotWarm, HelperStarter
 
 from ._compose import Place, compose, remember_composition
-from ._options import (
-    LaunchError,
-    checked,
-    lock,
-    made,
-    move_sweep,
-    own_threads,
-    share_provenance,
-)
+from ._options import LaunchError, checked, lock, made, move_sweep, share_provenance
 from ._resume import ConfigChanged, Past
 from ._task import make_job_return, pickle_task
 
@@ -140,34 +133,24 @@ class Sweep:
             console.print(f"exptools: {finished} jobs were completed before", highlight=False)
         if not jobs:
             return []
-        slots = self._slots(len(jobs))
+        slots, gate = self._slots(len(jobs)), self._gate()
         starter = self._starter(slots[0])
-        try:
-            with (
-                self._gate() as gate,
-                Progress(jobs, slots, self._sweep_dir, console) as progress,
-            ):
-                outcomes = Scheduler(slots, starter, gate, progress, self._policy).run(jobs)
-        except Interrupted as interruption:
-            self._summarise(interruption.outcomes)
-            sys.exit(128 + interruption.signum)
-        finally:
-            starter.close()
-        self._summarise(outcomes)
-        return outcomes
-
-    def _summarise(self, outcomes: Sequence[Outcome]) -> None:
-        with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
-            print_summary(outcomes, self._console)
+        progress = Progress(jobs, slots, self._sweep_dir, console)
+        return run_jobs(jobs, slots, starter, gate, progress, self._policy, console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
-        machine = read_machine()
+        machine, code = read_machine(), self._options.get("affinity")
         for note in (*machine.notes, *own_threads(), *self._batches()):
             self._note(note)
         try:
-            return make_slots(machine, self._request, most=jobs, busy=leased())
-        except SlotError as error:
+            if code is None:
+                return make_slots(machine, self._request, most=jobs, busy=leased())
+            slots, notes = slots_of_code(machine, str(code), jobs, self._request.gpu_ids)
+        except (SlotError, AffinityError) as error:
             raise LaunchError(str(error)) from error
+        for note in notes:
+            self._note(note)
+        return slots
 
     def _gate(self) -> Gate:
         gate = Gate(self._request)
@@ -183,20 +166,16 @@ class Sweep:
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
 
     def _note(self, text: str) -> None:
-        self._console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
+        say(self._console, text)
 
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
-        environment = job_environment(slot, self._sweep_dir)
         if self._options.get("start") != "fresh":
             try:
-                return HelperStarter(task, environment)
+                return HelperStarter(task, job_environment(slot, self._sweep_dir))
             except CannotWarm as reason:
                 self._note(f"each job starts in a fresh interpreter, for {reason}")
-        try:
-            return HelperStarter(task, environment, preload=False)
-        except CannotWarm:  # no fork on this system: nobody watches over the jobs
-            return FreshStarter(task)
+        return fresh_starter(task, slot)
 
 
 def _label(job: Job) -> str:

@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, open_dict, read_write
 
+from exptools.launching.affinity.codes import AffinityError
+from exptools.launching.affinity.layout import make_runs
+from exptools.launching.affinity.settings import read_settings
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.launching.scheduler import Policy
-from exptools.launching.slots import THREAD_VARIABLES, Request
+from exptools.launching.slots import Request
 from exptools.provenance import record
 from exptools.rundir import PROVENANCE
 
@@ -25,6 +28,8 @@ class LaunchError(CompactHydraException):
 
 
 _T = TypeVar("_T", Request, Policy)
+# What an affinity code says.
+_IN_CODES = ("jobs", "cpus_per_job", "gpus_per_job", "gpus", "smt", "reserve_cpus", "pin")
 
 
 def made(kind: type[_T], options: dict[str, Any]) -> _T:
@@ -55,10 +60,29 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
                 f"hydra.launcher.{name} is no option of the exptools launcher{hint} "
                 f"It has {', '.join(known)}"
             )
+    _check_affinity(options)
     start = options.get("start", "warm")
     if start not in ("warm", "fresh"):
         raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
     return options
+
+
+def _check_affinity(options: dict[str, Any]) -> None:
+    """Refuse options that say what the affinity code says, too."""
+    if options.get("affinity") is None:
+        return
+    defaults = {field.name: field.default for field in fields(LauncherConf)}
+    both = [name for name in _IN_CODES if options.get(name, defaults[name]) != defaults[name]]
+    if both:
+        names = ", ".join(f"hydra.launcher.{name}" for name in both)
+        raise LaunchError(
+            f"hydra.launcher.affinity={options['affinity']} says how the machine is divided, and "
+            f"so does {names}: leave one of them out"
+        )
+    try:
+        make_runs(read_settings(str(options["affinity"])))
+    except AffinityError as error:
+        raise LaunchError(f"hydra.launcher.affinity: {error}") from error
 
 
 def move_sweep(config: DictConfig, resume: bool | str) -> None:
@@ -75,12 +99,6 @@ def move_sweep(config: DictConfig, resume: bool | str) -> None:
     with read_write(config), read_write(config.hydra), open_dict(config):
         config.hydra.sweep.dir = resume
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
-
-
-def own_threads() -> list[str]:
-    """What to say of thread counts that the user has set in the environment."""
-    own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
-    return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []
 
 
 def lock(sweep_dir: Path) -> SweepLock:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from exptools.launching.outcomes import Job, Outcome, record
-from exptools.launching.resume import PastRun, config_diff, past_runs, run_directories
-from exptools.rundir import State
+from exptools.launching.outcomes import Job, Outcome
+from exptools.launching.resume import (
+    PastRun,
+    as_before,
+    config_diff,
+    past_runs,
+    run_directories,
+)
 
 from ._compose import Place, saved_config
 
@@ -72,7 +76,7 @@ class Past:
             if change:
                 changes.append(change)
             elif run.completed:
-                outcomes[job.number] = _as_before(job, run)
+                outcomes[job.number] = as_before(job, run)
         if changes and not force:
             raise ConfigChanged(changes[0] + _and_more(len(changes) - 1))
         return outcomes
@@ -80,14 +84,6 @@ class Past:
     def _new_number(self) -> int:
         self._next += 1
         return self._next
-
-
-def _as_before(job: Job, run: PastRun) -> Outcome:
-    if run.status.state is State.COMPLETED:
-        return Outcome(job, run.status, run.result)
-    # Whoever should have written it died between the job's end and the writing.
-    status = replace(run.status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
-    return Outcome(job, record(job, status), run.result)
 
 
 def _and_more(number: int) -> str:

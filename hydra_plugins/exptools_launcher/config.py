@@ -45,6 +45,10 @@ class LauncherConf:
     # How jobs read their GPUs' names: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
     gpu_ids: str = "uuid"
 
+    # An affinity code of rlpyt's, such as 4cpu_2gpu_2cxg, instead of the options above but gpu_ids
+    # and gpu_memory_per_job: its run slots are the slots. Null: none.
+    affinity: str | None = None
+
     # "warm": jobs are forked from a process that has imported the task already; "fresh": each job
     # imports everything again. Warm falls back to fresh, and says so, where a fork is not safe.
     start: str = "warm"

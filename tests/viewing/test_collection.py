@@ -98,8 +98,12 @@ def test_names_that_meet_in_a_table_are_told_apart(tmp_path):
 
 def test_integers_that_no_float_holds_stay_exact(tmp_path):
     for job in (0, 1):
-        write_run(tmp_path / str(job), {"x": 2**60 + job})
-    assert xv.load(tmp_path).table()["x"].to_list() == [str(2**60), str(2**60 + 1)]
+        config = {"x": 2**60 + job, "y": 2**60 + job if job else 0.5, "z": 2**70 + job}
+        write_run(tmp_path / str(job), config)
+    table = xv.load(tmp_path).table()
+    assert table["x"].to_list() == [2**60, 2**60 + 1]
+    assert table["y"].to_list() == ["0.5", str(2**60 + 1)]
+    assert table["z"].to_list() == [str(2**70), str(2**70 + 1)]
 
 
 def test_the_rows_are_those_that_were_logged(tmp_path):

@@ -1,0 +1,192 @@
+"""``run_experiments``: variants of a script, each run in a process and a slot of its own.
+
+The other door to the scheduler behind ``hydra/launcher=exptools``, for scripts without Hydra.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from exptools.launching.affinity.slots import slots_of_code
+from exptools.launching.display.looks import SteadyConsole
+from exptools.launching.environment import own_threads
+from exptools.launching.experiments import (
+    LAUNCHED,
+    ExperimentError,
+    Experiments,
+    append,
+    check,
+    find_directory,
+    finished,
+    join_arguments,
+    write_settings,
+)
+from exptools.launching.leases import Gate
+from exptools.launching.outcomes import Job, Outcome, record
+from exptools.launching.progress import Progress
+from exptools.launching.running import fresh_starter, run_jobs, say
+from exptools.launching.scheduler import Policy
+from exptools.launching.scripts import ScriptRun, ScriptTask, call_entry
+from exptools.launching.slots import INHERITED, Request, Slot
+from exptools.launching.topology import read_machine
+from exptools.launching.worker import last_line
+from exptools.provenance import command_line, git_state
+from exptools.rundir import RETURN_FILE, State, Status, process_start
+
+__all__ = ["ExperimentError", "run_experiments"]
+
+
+def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of the original pass)
+    script: str | os.PathLike[str],
+    affinity_code: str,
+    experiment_title: str,
+    runs_per_setting: int,
+    variants: Sequence[Mapping[Any, Any]],
+    log_dirs: Sequence[str],
+    common_args: Sequence[object] | None = None,
+    runs_args: Sequence[Sequence[object]] | None = None,
+    debug_mode: int = 0,
+    *,
+    resume: bool | str | os.PathLike[str] = False,
+    timeout: float | None = None,
+    grace: float = 5.0,
+    max_retries: int = 0,
+    fail_fast: bool = False,
+) -> list[Outcome]:
+    """Run a script for each variant, as many at once as the affinity code has slots.
+
+    Each run is ``python SCRIPT <slot_affinity_code> <log_dir> <run_id> *args`` in a process of its
+    own, bound to the CPUs of its slot. It sees the GPUs that this process sees, of which it should
+    take ``affinity_from_code(slot_affinity_code)["cuda_idx"]``, and finds its variant by
+    ``load_variant(log_dir)``. Its directory, where its output is, is ``<log_dir>/run_<run_id>``
+    below ``data/local/<experiment_title>/<yyyymmdd>/``.
+
+    Args:
+        script: the path of the script.
+        affinity_code: from `encode_affinity` or `quick_affinity_code`.
+        experiment_title: names the directory.
+        runs_per_setting: how often each variant is run; ``run_id`` counts from 0.
+        variants: configs that JSON can hold, one a setting.
+        log_dirs: the directory of each variant.
+        common_args: more arguments for each run.
+        runs_args: more arguments for the runs of each variant, behind the common ones.
+        debug_mode: 0: as above; 1: all runs in this process, one after the other, by calling the
+            script's ``main`` or ``build_and_train``; 2: one of them at random.
+        resume: leave out the runs that are completed in today's directory; the path of another
+            day's directory goes on there.
+        timeout: seconds that a run may take; None: as long as it wants.
+        grace: seconds that a run has to end after it was asked to, before it is killed.
+        max_retries: how often a run that went wrong is started again.
+        fail_fast: whether to stop when a run has failed for good.
+
+    Returns:
+        how each run ended: all runs of ``run_id`` 0 in the order of the variants, then of 1, …
+
+    Raises:
+        ExperimentError: an argument makes no sense; nothing has been started.
+        AffinityError: the code makes no sense, or does not fit this machine.
+        SystemExit: a signal stopped it all; no process is left.
+    """
+    policy = Policy(grace, timeout, max_retries, fail_fast)
+    if debug_mode not in (0, 1, 2):
+        raise ExperimentError(f"debug_mode is {debug_mode!r}; it should be 0, 1 or 2")
+    experiments = Experiments(
+        str(script),
+        affinity_code,
+        find_directory(experiment_title, resume),
+        runs_per_setting,
+        variants,
+        log_dirs,
+        join_arguments(common_args, runs_args, len(variants)),
+    )
+    check(experiments)
+    outcomes = finished(experiments) if resume else {}
+    jobs = [job for job in experiments.jobs() if job.number not in outcomes]
+    if debug_mode == 2 and jobs:
+        jobs = [random.choice(jobs)]
+    run = _run if debug_mode == 0 else _debug
+    if outcomes:
+        say(SteadyConsole(), f"{len(outcomes)} runs were completed before")
+    outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
+    return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _run(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+    if not jobs:
+        return []
+    machine, gate = read_machine(), Gate(Request())
+    code = experiments.affinity_code
+    slots, notes = slots_of_code(machine, code, len(jobs), INHERITED)
+    write_settings(experiments, jobs)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
+    console = SteadyConsole()
+    for note in (*machine.notes, *own_threads(), *notes, *filter(None, [gate.note])):
+        say(console, note)
+    starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
+    progress = _CountingProgress(jobs, slots, experiments.directory, console)
+    return run_jobs(jobs, slots, starter, gate, progress, policy, console)
+
+
+class _CountingProgress(Progress):
+    """Writes down, besides, how many runs have been started."""
+
+    def __init__(
+        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: SteadyConsole
+    ) -> None:
+        super().__init__(jobs, slots, directory, console)
+        self._path = directory / LAUNCHED
+        self._total = len(jobs)
+        self._launched: set[int] = set()
+
+    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
+        super().started(job, slot, pid)
+        if job.number not in self._launched:
+            self._launched.add(job.number)
+            count = len(self._launched)
+            append(self._path, [f"Experiments launched so far: {count} out of {self._total}."])
+
+
+def _debug(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+    """Run the script in this process, whatever it raises: nothing is retried, for a debugger."""
+    write_settings(experiments, jobs)
+    outcomes = []
+    for job in jobs:
+        run: ScriptRun = pickle.loads(job.argument)
+        (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
+        status = record(job, _debug_status(job))
+        try:
+            call_entry(experiments.script, run.words(0))
+        except BaseException as error:
+            state = State.FAILED if isinstance(error, Exception) else State.INTERRUPTED
+            record(job, replace(status, state=state, ended=time.time(), error=last_line(error)))
+            raise
+        status = record(job, replace(status, state=State.COMPLETED, ended=time.time()))
+        outcomes.append(Outcome(job, status))
+    return outcomes
+
+
+def _debug_status(job: Job) -> Status:
+    now = time.time()
+    return Status(
+        State.RUNNING,
+        job=job.number,
+        overrides=job.overrides,
+        pid=os.getpid(),
+        pid_start=process_start(os.getpid()),
+        queued=now,
+        started=now,
+        command=command_line(),
+        git=git_state(Path.cwd()),
+    )
