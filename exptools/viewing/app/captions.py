@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exptools.metrics import better
 from exptools.viewing.app.drawing import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
@@ -103,8 +104,9 @@ def pager(drawing: Drawing, view: View) -> str:
     if drawing.shown == drawing.all:
         return ""
     last = drawing.first + drawing.shown
+    extreme = "lowest" if better(view.metrics[0]) == "min" else "highest"
     return (
-        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the highest last "
+        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the {extreme} last "
         f"{view.metrics[0]} first. A filter or ticked runs show others, too."
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from exptools.metrics import better
 from exptools.viewing.app.facts import Facts, Workspace, settled
 from exptools.viewing.app.state import View
 from exptools.viewing.comparing import Best, Series, curve_set, read_series
@@ -137,8 +138,8 @@ def _page(workspace: Workspace, found: list[Group], view: View) -> tuple[list[Gr
     worth = np.array(
         [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in found]
     )
-    worth[np.isnan(worth)] = -np.inf
-    ranked = np.argsort(-worth, kind="stable")
+    worth = worth if better(view.metrics[0]) == "min" else -worth
+    ranked = np.argsort(worth, kind="stable")  # NaN comes last
     first = min(view.page, (len(found) - 1) // MOST_GROUPS) * MOST_GROUPS
     places = sorted(ranked[first : first + MOST_GROUPS].tolist())
     return [found[place] for place in places], first

@@ -36,6 +36,7 @@ HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
     "Click a name in the legend to hide its curve, double-click to see it alone.",
+    "Drag the head of a column to move it, and to the table's edge to pin it.",
     "The address holds all that is chosen: copy it to share what you see.",
 )
 
