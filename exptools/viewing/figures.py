@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.curves import Curve, Floats, final_value
+from exptools.viewing.packing import banded, hover, packed
 from exptools.viewing.reduction import reduced
 
 MAX_POINTS = 1000  # a line; the screen has no more
 LEGEND_CHARACTERS = 30
-DASHES = ("solid", "dash", "dot", "dashdot")  # each time the colours have run out
+# Each time the colours have run out.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
 
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -31,6 +31,8 @@ class Look:
     text: str
     muted: str
     grid: str
+    cells: tuple[str, ...]  # from low to high, of areas: further and further from the page
+    marks: tuple[str, ...]  # from low to high, of dots and lines, all of which stand out
 
 
 LIGHT = Look(
@@ -39,6 +41,8 @@ LIGHT = Look(
     text="#1c2230",
     muted="#667085",
     grid="#eceef2",
+    cells=("#eef3ff", "#b6c9f9", "#6d92f2", "#2b62d1", "#1b3a86", "#0e1d47"),
+    marks=("#d97b00", "#c94a4a", "#96307a", "#5a2184", "#1c1150"),
 )
 DARK = Look(
     lines=("#6f9dff", "#ff9248", "#5fdcc4", "#d6457f", "#f3e9a6", "#c9b3ff"),
@@ -46,6 +50,8 @@ DARK = Look(
     text="#e8eaf0",
     muted="#98a1b3",
     grid="#262b36",
+    cells=("#1d2536", "#24407f", "#3567c9", "#6f9dff", "#b3ccff", "#f0f5ff"),
+    marks=("#5566d8", "#9c74e0", "#e88fc0", "#ffbd96", "#fff4bf"),
 )
 
 
@@ -74,80 +80,70 @@ def figure(
         x: what the horizontal axis is.
     """
     thin = [Line(line.label, reduced(line.curve, MAX_POINTS), line.style) for line in lines]
-    ordered = sorted(thin, key=_from_the_top)
-    bands = [_band(line, look) for line in ordered if _banded(line.curve).any()]
-    centers = [_center(line, look) for line in ordered]
-    return {"data": bands + centers, "layout": _layout(metric, legend, len(lines), look, x)}
+    ordered = sorted(thin, key=from_the_top)
+    bands = [band for line in ordered if (band := band_trace(line, look))]
+    centers = [center_trace(line, look) for line in ordered]
+    axes = {"xaxis": x_axis(x, look), "yaxis": y_axis(metric, look)}
+    layout = frame(legend, look) | axes | {"showlegend": len(lines) > 1}
+    return {"data": bands + centers, "layout": layout}
 
 
-def _from_the_top(line: Line) -> tuple[bool, float]:
+def from_the_top(line: Line) -> tuple[bool, float]:
+    """Sort by this to have the line first that ends highest; one that has no value comes last."""
     value = final_value(line.curve)
     return bool(np.isnan(value)), -value
 
 
-def _center(line: Line, look: Look) -> dict[str, Any]:
+def center_trace(line: Line, look: Look) -> dict[str, Any]:
+    """The line, as it stands in the legend."""
     curve = line.curve
     alone = _isolated(curve.center)
-    color, dash = _style(line, look)
-    return {
+    color, dash = style_of(line, look)
+    trace = {
         "type": "scatter",
         "uid": f"mean{_name_for_css(line.label)}",
-        "name": _legend_text(line.label),
+        "name": short_text(line.label),
         "legendgroup": _name_for_css(line.label),
         "showlegend": True,
-        "x": _packed(curve.x),
-        "y": _packed(curve.center),
-        "customdata": _spread_texts(curve),
-        "hovertemplate": "%{y:.5~g}%{customdata}",
-        "mode": "lines+markers" if alone.any() else "lines",
-        "marker": {"size": np.where(alone, 7, 0).tolist(), "color": color, "opacity": 1},
+        "x": packed(curve.x, exact=True),
+        "y": packed(curve.center),
+        "mode": "lines",
         "line": {"color": color, "width": 2.2, "dash": dash},
+        **hover(curve),
     }
+    if alone.any():
+        sizes = np.where(alone, 7, 0).tolist()
+        trace |= {
+            "mode": "lines+markers",
+            "marker": {"size": sizes, "color": color, "opacity": 1},
+        }
+    return trace
 
 
-def _band(line: Line, look: Look) -> dict[str, Any]:
-    color, _ = _style(line, look)
+def band_trace(line: Line, look: Look) -> dict[str, Any] | None:
+    """The band around a line, None where it has none."""
+    if not banded(line.curve).any():
+        return None
+    color, _ = style_of(line, look)
     x, y = _outline(line.curve)
     return {
         "type": "scatter",
         "uid": f"band{_name_for_css(line.label)}",
         "legendgroup": _name_for_css(line.label),
         "showlegend": False,
-        "x": _packed(x),
-        "y": _packed(y),
+        "x": packed(x),
+        "y": packed(y),
         "mode": "lines",
         "line": {"width": 0},
         "fill": "toself",
-        "fillcolor": _translucent(color, 0.16),
+        "fillcolor": translucent(color, 0.16),
         "hoverinfo": "skip",
     }
 
 
-def _banded(curve: Curve) -> NDArray[np.bool_]:
-    """The points at which the curve has a band."""
-    banded: NDArray[np.bool_] = np.isfinite(curve.low) & np.isfinite(curve.high)
-    return banded
-
-
-def _spread_texts(curve: Curve) -> list[str]:
-    """What the hover says behind each centre; nothing where every point is one run's."""
-    if not (curve.n > 1).any():
-        return [""] * len(curve.x)
-    columns = (curve.center, curve.low, curve.high, curve.n, _banded(curve))
-    return [_spread_text(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -> str:
-    if not banded:
-        return f" (n = {n})"
-    if math.isclose(high - center, center - low, rel_tol=1e-6):
-        return f" ± {(high - low) / 2:.3g} (n = {n})"
-    return f" [{low:.5g}, {high:.5g}] (n = {n})"
-
-
 def _outline(curve: Curve) -> tuple[Floats, Floats]:
     """The corners of the band where there is one: a polygon for each stretch of it."""
-    known = np.flatnonzero(_banded(curve))
+    known = np.flatnonzero(banded(curve))
     stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
     gap = np.array([np.nan])
     xs, ys = [], []
@@ -164,21 +160,43 @@ def _isolated(center: Floats) -> NDArray[np.bool_]:
     return alone
 
 
-def _style(line: Line, look: Look) -> tuple[str, str]:
+def style_of(line: Line, look: Look) -> tuple[str, str]:
+    """Colour and dashes."""
     cycle, place = divmod(line.style, len(look.lines))
     return look.lines[place], DASHES[cycle % len(DASHES)]
 
 
-def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[str, Any]:
-    axis = {
+def _axis(look: Look) -> dict[str, Any]:
+    return {
         "showline": False,
         "zeroline": False,
         "gridcolor": look.grid,
+        "ticks": "outside",
         "tickfont": {"color": look.muted, "size": 12},
         "automargin": True,
     }
-    title = {"text": _legend_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
+
+
+def x_axis(x: str, look: Look) -> dict[str, Any]:
+    """The horizontal axis, with the line that follows the mouse."""
+    title = {"text": short_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
+    return (
+        _axis(look)
+        | {"showgrid": False, "title": title, "tickcolor": look.grid}
+        | {"unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"}, "hoverformat": ","}
+        | {"showspikes": True, "spikecolor": look.muted, "uirevision": x, **spike}
+    )
+
+
+def y_axis(metric: str, look: Look) -> dict[str, Any]:
+    """The vertical axis; its invisible ticks keep the labels off the lines."""
+    room = {"ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
+    return _axis(look) | room | {"nticks": 7, "uirevision": metric}
+
+
+def frame(legend: str, look: Look) -> dict[str, Any]:
+    """A layout without its axes."""
     return {
         "font": {"family": FONT, "color": look.text, "size": 13},
         "paper_bgcolor": look.background,
@@ -192,20 +210,8 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
             "font": {"color": look.text, "size": 12, "family": FONT},
             "namelength": LEGEND_CHARACTERS,
         },
-        "xaxis": axis
-        | {"showgrid": False, "title": title, "ticks": "outside", "tickcolor": look.grid}
-        | {
-            "unifiedhovertitle": {"text": f"{_legend_text(x)} %{{x:,}}"},
-            "hoverformat": ",",
-            "uirevision": x,
-        }
-        | {"showspikes": True, "spikecolor": look.muted, **spike},
-        "yaxis": axis
-        | {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # room for the labels
-        | {"nticks": 7, "uirevision": metric},
-        "showlegend": lines > 1,
         "legend": {
-            "title": {"text": _legend_text(legend), "font": {"color": look.muted, "size": 12}},
+            "title": {"text": short_text(legend), "font": {"color": look.muted, "size": 12}},
             "font": {"color": look.text, "size": 12},
             "bgcolor": "rgba(0,0,0,0)",
             "x": 1.01,
@@ -217,11 +223,11 @@ def _layout(metric: str, legend: str, lines: int, look: Look, x: str) -> dict[st
     }
 
 
-def _legend_text(text: str) -> str:
+def short_text(text: str, characters: int = LEGEND_CHARACTERS) -> str:
     """One short line, with nothing in it that Plotly would take for markup."""
     text = " ".join(text.split())
-    if len(text) > LEGEND_CHARACTERS:
-        half = LEGEND_CHARACTERS // 2
+    if len(text) > characters:
+        half = characters // 2
         text = f"{text[: half - 1]}…{text[-half:]}"
     return html.escape(text, quote=False)  # Plotly knows no &quot;
 
@@ -231,12 +237,7 @@ def _name_for_css(label: str) -> str:
     return label.encode(errors="surrogatepass").hex()
 
 
-def _translucent(color: str, opacity: float) -> str:
+def translucent(color: str, opacity: float) -> str:
+    """A colour of a ``Look`` with some of what is behind it."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
-
-
-def _packed(values: Floats) -> dict[str, str]:
-    """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap."""
-    little_endian = np.ascontiguousarray(values, "<f8")
-    return {"dtype": "f8", "bdata": base64.b64encode(little_endian.tobytes()).decode()}

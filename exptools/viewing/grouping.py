@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,11 @@ def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
     Raises:
         QueryError: no run has such a key, or both the runs and their configs have.
     """
-    known = known_keys(runs)
+    return keys_among(known_keys(runs), names)
+
+
+def keys_among(known: Set[str], names: Sequence[str]) -> list[Key]:
+    """As ``find_keys``, of runs whose ``known_keys`` are known."""
     return [_find_key(known, name) for name in names]
 
 
@@ -64,7 +68,7 @@ def known_keys(runs: Iterable[Run]) -> set[str]:
     return set[str]().union(*(run.config for run in runs))
 
 
-def _find_key(known: set[str], name: str) -> Key:
+def _find_key(known: Set[str], name: str) -> Key:
     if name in known and name in OF_RUN:
         raise QueryError(
             f"the runs have a {name}, and so have their configs: say {RUN}{name} or {CONFIG}{name}"

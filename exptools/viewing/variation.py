@@ -53,6 +53,24 @@ class Seed:
     reason: str  # a sentence
 
 
+@dataclass(frozen=True)
+class Overview:
+    """What the functions below say of the same runs, found in one go."""
+
+    varying: tuple[str, ...]
+    facets: tuple[str, ...]
+    seed: Seed | None
+    group_key: str | None  # as ``default_group_key``
+
+
+def overview(runs: Sequence[Run]) -> Overview:
+    """What differs between runs, for who wants to know all of it."""
+    found = variations(runs)
+    seed = _seed_among(found, runs)
+    best = next(iter(_by_use(found, runs, found, seed)), None)
+    return Overview(tuple(found), tuple(_facets(found, runs, seed)), seed, best)
+
+
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     """How each key that varies divides the runs, by their positions; in the order of the configs.
 
@@ -96,7 +114,10 @@ def facets(runs: Sequence[Run]) -> list[str]:
     Of keys that vary together one is named; the seed never is.
     """
     found = variations(runs)
-    seed = _seed_among(found, runs)
+    return _facets(found, runs, _seed_among(found, runs))
+
+
+def _facets(found: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | None) -> list[str]:
     telling = [key for key in _together(found, runs) if found[key].values < len(runs)]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
     return _by_use(keys, runs, found, seed)
@@ -109,8 +130,7 @@ def default_group_key(runs: Sequence[Run]) -> str | None:
     better groups; among equals the config's order decides. The seed is only taken when nothing
     else differs.
     """
-    found = variations(runs)
-    return next(iter(_by_use(found, runs, found, _seed_among(found, runs))), None)
+    return overview(runs).group_key
 
 
 def is_seed(key: str) -> bool:

@@ -1,14 +1,20 @@
 """A viewer that really runs, and a browser that looks at it."""
 
+import logging
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from exptools.viewing.app import create_app
+from exptools.viewing.index import Index
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -50,30 +56,64 @@ def serve() -> Iterator[Callable[[Path], str]]:
         server.stdout.close()
 
 
+@pytest.fixture(scope="module")
+def serve_here() -> Iterator[Callable[[Path], str]]:
+    """Serve a directory from a thread of this process, which is quicker; returns the address."""
+    servers = []
+
+    def start(directory: Path) -> str:
+        index = Index([directory], cache=False)
+        server = make_server("127.0.0.1", 0, create_app(index).server, threaded=True)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join(timeout=10)
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all pages of a module, which so have the scripts in their cache."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_viewer(browser: Browser, serve: Callable[[Path], str]) -> Iterator[OpenViewer]:
-    """Open the viewer of a directory: a page with its chart drawn, or with its reason why not.
+def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Open an address: a page with its chart drawn, or with its reason why not.
 
     After the test the page must have complained of nothing, and asked nobody but its server.
     """
-    contexts, complaints = [], []
+    pages, complaints = [], []
 
-    def open_(directory: Path) -> Page:
-        address = serve(directory)
-        contexts.append(browser.new_context(viewport={"width": 1440, "height": 900}))
-        page = contexts[-1].new_page()
+    def open_(address: str, query: str = "") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: _note_console(message, complaints))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: _note_request(request, address, complaints))
-        page.goto(address)
+        page.goto(address + query)
         page.locator("#chart:not(.loading)").wait_for()
-        page.locator("#runs .ag-row").first.wait_for()
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert complaints == []
+
+
+@pytest.fixture
+def open_viewer(serve: Callable[[Path], str], look_at: Callable[..., Page]) -> OpenViewer:
+    """The viewer of a directory as the command serves it."""
+    return lambda directory: look_at(serve(directory))
 
 
 def _note_console(message, complaints: list[str]) -> None:

@@ -85,7 +85,11 @@ def test_a_long_line_is_drawn_with_fewer_points_and_keeps_its_ends():
 def test_the_hover_says_deviation_and_number_where_there_are_several_runs():
     (mean,) = means(figure([line("a", [1, 2, 3], [3, 2])], "acc", "lr"))
     assert mean["customdata"] == [" ± 1.41 (n = 2)", " ± 0 (n = 2)", " (n = 1)"]
-    assert means(figure([line("a", [1])], "acc", "lr"))[0]["customdata"] == [""]
+    (mean,) = means(figure([line("a", [1, 2], [3, 2])], "acc", "lr"))
+    assert mean["hovertemplate"] == "%{y:.5~g} ± %{customdata[0]:.3~g} (n = %{customdata[1]})"
+    np.testing.assert_allclose(numbers(mean["customdata"]), [2**0.5, 2, 0, 2])
+    assert mean["customdata"]["shape"] == "2, 2"
+    assert "customdata" not in means(figure([line("a", [1])], "acc", "lr"))[0]
 
 
 @pytest.mark.parametrize("text", ["<b>x</b>", "a & b", "<img src=x>", "&lt;"])

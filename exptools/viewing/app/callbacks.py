@@ -1,26 +1,24 @@
-"""What happens when something is chosen, and when runs have changed on disk.
+"""What happens to the page as a whole: its tabs, its address, and runs that change on disk.
 
-Each callback is a plain function of the index and of the page's values; ``register`` ties them to
-the page. A change on disk raises the page's version, and everything that shows runs follows it.
+A change on disk raises the page's version, and everything that shows runs follows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from functools import partial
 from typing import Any
 
-from dash import Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from exptools.viewing.app import layout, table, view
-from exptools.viewing.figures import DARK, LIGHT, figure
-from exptools.viewing.index import Index
-from exptools.viewing.variation import varying
+from exptools.viewing.app import compare_tab, layout, pictures_tab, run_tab
+from exptools.viewing.app.facts import Workspace, settled
+from exptools.viewing.app.state import View
 
 Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
 
 
-def register(app: Dash, index: Index) -> None:
+def register(app: Dash, workspace: Workspace) -> None:
     """Tie the callbacks to the page."""
     version = Input("version", "data")
     app.callback(
@@ -28,108 +26,75 @@ def register(app: Dash, index: Index) -> None:
         Input("clock", "n_intervals"),
         State("version", "data"),
         prevent_initial_call=True,
-    )(partial(look, index))
+    )(partial(look, workspace))
     app.callback(
-        Output("counts", "children"),
-        Output("faults", "children"),
-        Output("metric", "data"),
-        Output("metric", "value"),
-        Output("group", "data"),
-        Output("group", "value"),
-        version,
-        State("metric", "value"),
-        State("group", "value"),
-        prevent_initial_call=True,
-    )(partial(update_controls, index))
+        Output("counts", "children"), Output("faults", "children"), version, Input("faults", "id")
+    )(partial(update_header, workspace))
     app.callback(
-        Output("runs", "rowData"),
-        Output("runs", "columnDefs"),
-        Output("runs", "style"),
+        Output("view", "data"),
+        Input("address", "data"),
         version,
-        Input("metric", "value"),
-        State("runs", "columnDefs"),
+        State("view", "data"),
         prevent_initial_call=True,
-    )(partial(update_table, index))
-    app.callback(
-        Output("drawing", "data"),
-        Output("chart", "className"),
-        Output("empty", "children"),
-        Output("caption", "children"),
-        Output("hint", "children"),
-        version,
-        Input("metric", "value"),
-        Input("group", "value"),
-        Input("runs", "selectedRows"),
-        Input("colors", "data"),
-    )(partial(draw, index))
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        "figure => exptools.keepView(figure)",
-        Output("curves", "figure"),
-        Input("drawing", "data"),
-        prevent_initial_call=True,
+    )(partial(settle, workspace))
+    app.callback(Output("query", "data"), Input("view", "data"), prevent_initial_call=True)(
+        to_query
     )
+    compare_tab.register(app, workspace)
+    pictures_tab.register(app, workspace)
+    run_tab.register(app, workspace.index)
+    _register_in_browser(app)
+
+
+def _register_in_browser(app: Dash) -> None:
+    def in_browser(name: str, *parts: Any, initially: bool = False) -> None:
+        function = ClientsideFunction("exptools", name)
+        app.clientside_callback(function, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
+
+    in_browser("address", Output("address", "data"), Input("address", "id"), initially=True)
+    in_browser("remember", Input("query", "data"))
+    in_browser(
+        "chooseTab",
+        Output("view", "data", allow_duplicate=True),
+        Input("tabs", "value"),
+        State("view", "data"),
+    )
+    in_browser("showTab", Output("tabs", "value"), Input("view", "data"), State("tabs", "value"))
     # For the first time: assets/page.js tells of later changes.
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        "() => exptools.colors()", Output("colors", "data"), Input("scheme", "id")
+    in_browser("colors", Output("colors", "data"), Input("scheme", "id"), initially=True)
+    in_browser(
+        "help",
+        Output("help", "opened"),
+        Input("help-button", "n_clicks"),
+        State("help", "opened"),
     )
 
 
-def look(index: Index, _ticks: int, version: int) -> Any:
-    """The index's version where it is another than the page's. Other pages may have refreshed."""
-    index.refresh()
-    current = index.snapshot.version
+def look(workspace: Workspace, _ticks: int, version: int) -> Any:
+    """The index's version where it is another than the page's."""
+    current = workspace.look()
     return no_update if current == version else current
 
 
-def update_controls(index: Index, _version: int, metric: str | None, group: str) -> Answers:
-    """Counts, faults and options; what was chosen stays chosen for as long as it can be."""
-    snapshot = index.snapshot
-    choices = view.choices(index, snapshot.runs)
-    groups = layout.group_options(choices)
-    metric_stays = metric in choices.metrics
-    # "Each run by itself" is nobody's choice while there is nothing else to choose.
-    chosen = group != layout.EACH_RUN or len(groups) > 1
-    group_stays = chosen and group in [option["value"] for option in groups]
-    return (
-        layout.counts(view.counts(snapshot.runs)),
-        layout.faults(view.faults(index, snapshot.runs, snapshot.faults)),
-        layout.metric_options(choices),
-        no_update if metric_stays else choices.metric,
-        groups,
-        no_update if group_stays else layout.group_value(choices.key),
-    )
+def update_header(workspace: Workspace, _version: int, _id: str) -> Answers:
+    """How many runs are in which state, how long yet, and what could not be read."""
+    facts = workspace.facts()
+    index = workspace.index
+    of_runs = [fault for run in facts.runs for fault in index.faults(run)]
+    faults = [str(fault) for fault in (*index.snapshot.faults, *of_runs)]
+    return layout.counts(facts.runs, time.time()), layout.faults(faults)
 
 
-def update_table(
-    index: Index, _version: int, metric: str | None, columns: Sequence[Any]
-) -> Answers:
-    """Rows, columns and height; the grid keeps its selection by the rows' names."""
-    runs = index.snapshot.runs
-    wanted = table.columns(runs, metric)
-    return (
-        view.table_rows(index, runs, metric),
-        no_update if wanted == columns else wanted,
-        table.height(len(runs)),
-    )
+def settle(
+    workspace: Workspace, query: str | None, _version: int, data: dict[str, Any]
+) -> dict[str, Any] | Any:
+    """The view of an address, or the present one with what could not be chosen before."""
+    opened = ctx.triggered_id != "version"
+    before = View.from_query(query or "") if opened else View.from_data(data)
+    after = settled(before, workspace.facts())
+    return no_update if not opened and after == before else after.to_data()
 
 
-def draw(
-    index: Index,
-    _version: int,
-    metric: str | None,
-    group: str | None,
-    rows: Sequence[dict[str, Any]] | None,
-    colors: str | None,
-) -> Answers:
-    """The figure, and the sentences around it."""
-    runs = index.snapshot.runs
-    selected = {row["id"] for row in rows or ()} & {run.name for run in runs}
-    drawing = view.drawing(index, runs, metric, layout.group_key(group), selected)
-    look_of_page = DARK if colors == "dark" else LIGHT
-    return (
-        figure(drawing.lines, metric or "", drawing.legend, look_of_page),
-        "empty" if drawing.empty else "",
-        drawing.empty,
-        drawing.caption,
-        table.hint(len(selected), len(runs), len(varying(runs))),
-    )
+def to_query(data: dict[str, Any]) -> str:
+    """The view as the address has it."""
+    return View.from_data(data).to_query()

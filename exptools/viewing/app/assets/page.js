@@ -1,37 +1,275 @@
-// The two things that only the browser knows: its colours, and how the user has turned the chart.
-window.exptools = {
-  colors: () => document.documentElement.dataset.mantineColorScheme,
+// What only the browser knows: its colours, its address, how the chart has been turned; and what
+// needs no server: the controls as a view, and a view in the controls.
+(() => {
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const leave = () => window.dash_clientside.no_update;
+  const tell = (id, props) => window.dash_clientside?.set_props?.(id, props);
+  const plot = () => document.querySelector("#curves .js-plotly-plot");
 
-  // Dash hands a zoomed layout back to Plotly as if the app had zoomed, and Plotly's own
-  // uirevision then forgets that it was the user. So zoom and hidden lines are carried over here.
-  keepView: (figure) => {
-    const shown = document.querySelector("#curves .js-plotly-plot");
-    if (!shown?.layout || !figure) {
-      return figure;
+  // The view with some fields changed, or nothing where they were so before.
+  const changed = (view, fields) =>
+    Object.entries(fields).some(([name, value]) => !same(view[name], value))
+      ? { ...view, ...fields, notes: [] }
+      : leave();
+
+  // Dash hands a zoomed layout back to Plotly as if the app had zoomed, so the hidden lines are
+  // carried over here; the zoom itself is part of the view.
+  const keepHidden = (figure) => {
+    const shown = plot();
+    if (shown?.layout?.legend?.uirevision !== figure.layout.legend.uirevision) {
+      return;
     }
-    for (const name of ["xaxis", "yaxis"]) {
-      const before = shown.layout[name];
-      const axis = figure.layout[name];
-      if (before?.autorange === false && before.uirevision === axis.uirevision) {
-        axis.range = [...before.range];
-        axis.autorange = false;
-      }
-    }
-    if (shown.layout.legend?.uirevision === figure.layout.legend.uirevision) {
-      const hidden = shown.data.filter((trace) => trace.visible === "legendonly");
-      const names = new Set(hidden.map((trace) => trace.uid));
-      figure.data.filter((trace) => names.has(trace.uid)).forEach((trace) => {
+    const hidden = shown.data.filter((trace) => trace.visible === "legendonly");
+    const names = new Set(hidden.map((trace) => trace.legendgroup));
+    figure.data
+      .filter((trace) => names.has(trace.legendgroup))
+      .forEach((trace) => {
         trace.visible = "legendonly";
       });
-    }
-    return figure;
-  },
-};
+  };
 
-// Light or dark is settled by the switch or by the system; the chart is drawn on the server.
-new MutationObserver(() => {
-  window.dash_clientside?.set_props?.("colors", { data: window.exptools.colors() });
-}).observe(document.documentElement, {
-  attributes: true,
-  attributeFilter: ["data-mantine-color-scheme"],
-});
+  // Of the lines at the x that was clicked, the one nearest to the mouse.
+  const clickCurve = (event) => {
+    const distance = (point) => {
+      const box = point.yaxis._offset + point.yaxis.d2p(point.y);
+      const top = plot().getBoundingClientRect().top;
+      return Math.abs(event.event.clientY - top - box);
+    };
+    const points = event.points.filter((point) => Array.isArray(point.data.meta));
+    points.sort((a, b) => distance(a) - distance(b));
+    if (points.length) {
+      tell("clicked", { data: { curve: points[0].data.meta, at: Date.now() } });
+    }
+  };
+
+  const amounts = { ema: 0.9, gaussian: 5, mean: 10 };
+  const smoothing = (kind, amount) => {
+    const fits = kind === "ema" ? amount >= 0 && amount < 1 : amount >= 1;
+    return kind === "none" ? kind : `${kind}:${fits ? amount : amounts[kind]}`;
+  };
+
+  let rowsById = new Map();
+  let visited = false;
+  let colors = {}; // in the chart, by run
+
+  window.exptools = {
+    swatch: (row) => {
+      const color = colors[row.members ? row.members[0] : row.id];
+      return { "--swatch": color || "transparent" };
+    },
+  };
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.exptools = {
+    colors: () => document.documentElement.dataset.mantineColorScheme,
+    address: () => window.location.search,
+    help: (_clicks, opened) => !opened,
+    chooseTab: (tab, view) => changed(view, { tab }),
+    showTab: (view, tab) => (view.tab === tab ? leave() : view.tab),
+
+    // Put the view's query into the address. The first one belongs to the visit that is there;
+    // each later one is a step that the back button undoes.
+    remember: (query) => {
+      const search = query ? `?${query}` : "";
+      if (search !== window.location.search) {
+        const step = visited ? "pushState" : "replaceState";
+        window.history[step](null, "", window.location.pathname + search);
+      }
+      visited = true;
+    },
+
+    keepView: (figure) => {
+      if (!figure) {
+        return leave();
+      }
+      keepHidden(figure);
+      colors = figure.layout.meta.colors;
+      const table = window.dash_ag_grid?.getApi("runs");
+      table?.refreshCells({ columns: ["run"], force: true });
+      return figure;
+    },
+
+    // From the fields that have changed since the table that the page has, all its rows; those
+    // that have not changed are the very same objects, which the table then leaves alone.
+    rows: (update) => {
+      if (!update) {
+        return leave();
+      }
+      if (!update.base) {
+        rowsById = new Map();
+      }
+      update.gone.forEach((name) => rowsById.delete(name));
+      const fields = Object.keys(update.columns);
+      (update.columns.id || []).forEach((name, at) => {
+        rowsById.set(name, Object.fromEntries(fields.map((f) => [f, update.columns[f][at]])));
+      });
+      return [...rowsById.values()].sort((a, b) => a.order - b.order);
+    },
+
+    choose: (...values) => {
+      const view = values.pop();
+      const [metrics, by, split, where, x, log, center, band, kind, amount, when, best, mode] =
+        values;
+      const [clip, lines, summaries, rows] = values.slice(13);
+      const fields = {
+        metrics: metrics || [],
+        by: view.by === null && !(by || []).length ? null : by || [],
+        split: split || [],
+        where: (where || "").trim(),
+        x,
+        log: ["x", "y"].filter((axis) => (log || []).includes(axis)),
+        center,
+        band,
+        smooth: smoothing(kind, amount),
+        smooth_when: when,
+        best: best || [],
+        best_mode: mode,
+        clip: Boolean(clip),
+        show_runs: Boolean(lines),
+        summaries: (summaries || []).length ? summaries : view.summaries,
+        rows,
+      };
+      if (fields.x !== view.x) {
+        fields.x_range = null;
+      }
+      if (!same(fields.by, view.by) || fields.where !== view.where) {
+        fields.page = 0;
+      }
+      return changed(view, fields);
+    },
+
+    show: (view, ...states) => {
+      const [kind, amount] = view.smooth.split(":");
+      const values = [
+        ...[view.metrics, view.by || [], view.split, view.where, view.x, view.log],
+        ...[view.center, view.band, kind, amount ? Number(amount) : states[9]],
+        ...[view.smooth_when, view.best, view.best_mode, view.clip, view.show_runs],
+        ...[view.summaries, view.rows],
+      ];
+      return values.map((value, at) => (same(value, states[at]) ? leave() : value));
+    },
+
+    // A zoom is part of the view: in units of x, and for y by metric.
+    zoom: (event, view) => {
+      const layout = plot()?.layout;
+      if (!event || !layout) {
+        return leave();
+      }
+      const data = (value, axis) => {
+        if (axis.type === "date") {
+          return (typeof value === "number" ? value : Date.parse(`${value.replace(" ", "T")}Z`)) / 1000;
+        }
+        return axis.type === "log" ? 10 ** value : value;
+      };
+      const metrics = layout.meta?.metrics || [];
+      let xRange = view.x_range;
+      const yRanges = { ...view.y_ranges };
+      for (const key of Object.keys(event)) {
+        const [, letter, number, , part] =
+          key.match(/^([xy])axis(\d*)\.(range\[0\]|(autorange))$/) || [];
+        if (!letter) {
+          continue;
+        }
+        const axis = `${letter}axis${number}`;
+        const metric = metrics[(Number(number) || 1) - 1];
+        const reset = part === "autorange";
+        const span = [event[`${axis}.range[0]`], event[`${axis}.range[1]`]];
+        const range = reset ? null : span.map((value) => data(value, layout[axis]));
+        if (letter === "x") {
+          xRange = range;
+        } else if (range) {
+          yRanges[metric] = range;
+        } else {
+          delete yRanges[metric];
+        }
+      }
+      return changed(view, { x_range: xRange, y_ranges: yRanges });
+    },
+
+    select: (rows, view) => {
+      if (!Array.isArray(rows)) {
+        return leave(); // what ``tick`` asks for; the table answers with the rows
+      }
+      const names = rows.flatMap((row) => row.members || [row.id]);
+      return same([...names].sort(), [...view.selected].sort())
+        ? leave()
+        : changed(view, { selected: names });
+    },
+
+    tick: (view, rows, ticked) => {
+      const selected = new Set(view.selected);
+      const wanted = (rows || [])
+        .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))
+        .map((row) => row.id);
+      const now = Array.isArray(ticked) ? ticked.map((row) => row.id) : ticked?.ids || [];
+      return same([...wanted].sort(), [...now].sort()) ? leave() : { ids: wanted };
+    },
+
+    clear: (_clicks, view) => changed(view, { selected: [] }),
+
+    turn: (_back, _on, view) => {
+      const on = window.dash_clientside.callback_context.triggered_id === "page-on";
+      return changed(view, { page: Math.max(0, view.page + (on ? 1 : -1)) });
+    },
+
+    open: (opened, view) =>
+      opened ? changed(view, { tab: "run", run: opened.run }) : leave(),
+
+    sort: (sort, view) => (sort ? changed(view, { sort }) : leave()),
+
+    chooseColumns: (chosen, columns, view) => {
+      if (!columns) {
+        return leave();
+      }
+      const shown = new Set([...chosen, "run"]);
+      const usual = new Set(columns.usual);
+      const here = columns.all.map(([name]) => name);
+      const others = view.columns.filter((name) => !here.includes(name.slice(1)));
+      const more = here.filter((name) => shown.has(name) && !usual.has(name));
+      const less = here.filter((name) => !shown.has(name) && usual.has(name));
+      const now = [...others, ...more.map((n) => `+${n}`), ...less.map((n) => `-${n}`)];
+      return same([...now].sort(), [...view.columns].sort()) ? leave() : changed(view, { columns: now });
+    },
+
+    showColumns: (columns) => (columns ? columns.shown : leave()),
+  };
+
+  // Light or dark is settled by the switch or by the system; the chart is drawn on the server.
+  new MutationObserver(() => {
+    tell("colors", { data: document.documentElement.dataset.mantineColorScheme });
+  }).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-mantine-color-scheme"],
+  });
+
+  window.addEventListener("popstate", () => tell("address", { data: window.location.search }));
+
+  // A page that nobody sees asks for nothing.
+  document.addEventListener("visibilitychange", () => tell("clock", { disabled: document.hidden }));
+
+  // The graph is made anew now and then; each new one is listened to once.
+  new MutationObserver(() => {
+    const shown = plot();
+    if (shown?.on && !shown.dataset.listened) {
+      shown.dataset.listened = "yes";
+      shown.on("plotly_click", clickCurve);
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, [contenteditable]");
+    const field = document.getElementById("where");
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    if (event.key === "Escape" && event.target === field) {
+      field.blur();
+    } else if (!typing && event.key === "/" && field?.offsetParent) {
+      event.preventDefault();
+      field.focus();
+      field.select();
+    } else if (!typing && event.key === "?") {
+      tell("help", { opened: true });
+    }
+  });
+})();

@@ -1,0 +1,51 @@
+// What the table's columns call: how a value is shown. They get numbers and texts, never markup.
+(() => {
+  const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+  const short = (functions.short = (value, digits = 6) =>
+    typeof value === "number" ? String(Number(value.toPrecision(digits))) : value);
+
+  functions.duration = (seconds) => {
+    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    const [hours, minutes, rest] = parts.map(Math.round);
+    if (hours) {
+      return `${hours} h ${minutes} min`;
+    }
+    return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+  };
+
+  functions.time = (seconds) =>
+    new Date(seconds * 1000).toLocaleString(undefined, {
+      month: "short",
+      day: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+      hour12: false,
+    });
+
+  functions.spread = (params) => {
+    const deviation = params.data[`spread ${params.colDef.field}`];
+    if (params.value == null) {
+      return "—";
+    }
+    return deviation == null
+      ? short(params.value)
+      : `${short(params.value)} ± ${short(deviation, 2)}`;
+  };
+
+  functions.swatch = (row) => window.exptools.swatch(row);
+
+  // A click on a run's name opens it, and so does Enter anywhere in its row.
+  functions.opened = ({ colDef, data, event }) => {
+    const asked = event.type === "keydown" ? event.key === "Enter" : colDef.colId === "run";
+    if (asked && !data.members) {
+      window.dash_clientside.set_props("opened", { data: { run: data.id, at: Date.now() } });
+    }
+  };
+
+  functions.sorted = (api) => {
+    const sorted = api.getColumnState().filter((column) => column.sort);
+    sorted.sort((a, b) => a.sortIndex - b.sortIndex);
+    const data = sorted.map((column) => (column.sort === "desc" ? "-" : "") + column.colId);
+    window.dash_clientside.set_props("sorted", { data });
+  };
+})();

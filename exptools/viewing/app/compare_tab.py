@@ -1,0 +1,285 @@
+"""The tab that compares: curves of groups of runs, and the table of runs under them.
+
+Each callback is a plain function of the workspace and of the page's values; ``register`` ties them
+to the page. What is chosen goes through the store ``view``: page.js takes it from the controls and
+shows it in them, so that an address sets them as a hand does.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from exptools.viewing.app import controls, downloads, table
+from exptools.viewing.app.captions import caption, pager, reason
+from exptools.viewing.app.charts import chart, height
+from exptools.viewing.app.drawing import drawing, shown_runs
+from exptools.viewing.app.facts import Facts, Workspace
+from exptools.viewing.app.rows import Tables, table_key, table_rows
+from exptools.viewing.app.state import View
+from exptools.viewing.figures import DARK, LIGHT
+from exptools.viewing.options import QueryError
+
+Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
+
+BUTTONS_TO_REMOVE = [
+    "sendChartToCloud",  # nothing leaves this machine
+    *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"),
+]
+# A flat list: Plotly compares it item by item, and where a nested one would never be the same it
+# would start over at each update, without the user's zoom.
+GRAPH: Any = {"displaylogo": False, "modeBarButtonsToRemove": BUTTONS_TO_REMOVE}
+
+
+def layout(facts: Facts) -> list[Any]:
+    """What the tab holds; the chart and the rows follow once the page is there."""
+    view = View()
+    chart_card = html.Section(
+        [
+            controls.bar(facts, view),
+            html.Div(
+                [
+                    html.P(
+                        [html.Span(id="caption"), " ", html.Span(id="reason")],
+                        className="captions",
+                    ),
+                    downloads.menu(),
+                ],
+                className="under-controls",
+            ),
+            html.Div(
+                [
+                    html.Div(id="busy", hidden=True),
+                    dcc.Graph(id="curves", responsive=True, config=GRAPH),
+                    html.P(id="empty"),
+                ],
+                id="chart",
+                className="loading",
+            ),
+            html.Div(
+                [
+                    html.Span(id="pager-text"),
+                    _page_button("Previous", "page-back"),
+                    _page_button("Next", "page-on"),
+                ],
+                id="pager",
+                hidden=True,
+            ),
+            html.Ul(id="notes", className="notes"),
+        ],
+        className="card",
+    )
+    stores = [
+        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
+        *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns")),
+    ]
+    return [*stores, chart_card, html.Div(id="faults"), table.section()]
+
+
+def _page_button(title: str, id_: str) -> Any:
+    return dmc.Button(title, id=id_, variant="default", size="compact-xs")
+
+
+def register(app: Dash, workspace: Workspace) -> None:
+    """Tie the callbacks to the page."""
+    version, view = Input("version", "data"), Input("view", "data")
+    app.callback(
+        Output("metrics", "data"),
+        Output("by", "data"),
+        Output("split", "data"),
+        Output("best", "data"),
+        Output("x", "data"),
+        version,
+        prevent_initial_call=True,
+    )(partial(update_options, workspace))
+    app.callback(
+        Output("drawing", "data"),
+        Output("drawn", "data"),
+        Output("chart", "className"),
+        Output("chart", "style"),
+        Output("empty", "children"),
+        Output("caption", "children"),
+        Output("reason", "children"),
+        Output("notes", "children"),
+        Output("pager", "hidden"),
+        Output("pager-text", "children"),
+        Output("page-back", "disabled"),
+        Output("page-on", "disabled"),
+        Output("where", "error"),
+        version,
+        view,
+        Input("colors", "data"),
+        State("drawn", "data"),
+        running=[(Output("busy", "hidden"), False, True)],
+        prevent_initial_call=True,
+    )(partial(draw, workspace))
+    app.callback(
+        Output("rows-data", "data"),
+        Output("rows-key", "data"),
+        Output("runs", "columnDefs"),
+        Output("shown-columns", "data"),
+        Output("columns-list", "children"),
+        Output("runs", "style"),
+        Output("hint", "children"),
+        Output("clearing", "hidden"),
+        version,
+        view,
+        State("rows-key", "data"),
+        State("runs", "columnDefs"),
+        prevent_initial_call=True,
+    )(partial(update_table, workspace, Tables()))
+    app.callback(
+        Output("view", "data", allow_duplicate=True),
+        Input("clicked", "data"),
+        State("view", "data"),
+        prevent_initial_call=True,
+    )(partial(click, workspace))
+    _register_in_browser(app)
+
+
+def _register_in_browser(app: Dash) -> None:
+    """What needs no server: the chart's figure, the table's rows, controls to view and back."""
+
+    def in_browser(name: str, *parts: Any, initially: bool = False) -> None:
+        function = ClientsideFunction("exptools", name)
+        app.clientside_callback(function, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
+
+    changed = Output("view", "data", allow_duplicate=True)
+    view = State("view", "data")
+    names = controls.CONTROLS
+    in_browser("keepView", Output("curves", "figure"), Input("drawing", "data"))
+    in_browser("rows", Output("runs", "rowData"), Input("rows-data", "data"))
+    in_browser("choose", changed, *(Input(*control) for control in names.items()), view)
+    in_browser(
+        "show",
+        *(Output(*control) for control in names.items()),
+        Input("view", "data"),
+        *(State(*control) for control in names.items()),
+    )
+    in_browser("zoom", changed, Input("curves", "relayoutData"), view)
+    in_browser("select", changed, Input("runs", "selectedRows"), view)
+    in_browser(
+        "tick",
+        Output("runs", "selectedRows"),
+        Input("view", "data"),
+        Input("runs", "rowData"),
+        State("runs", "selectedRows"),
+    )
+    in_browser("clear", changed, Input("clear", "n_clicks"), view)
+    in_browser("turn", changed, Input("page-back", "n_clicks"), Input("page-on", "n_clicks"), view)
+    in_browser("open", changed, Input("opened", "data"), view)
+    in_browser("sort", changed, Input("sorted", "data"), view)
+    in_browser(
+        "chooseColumns", changed, Input("columns", "value"), State("shown-columns", "data"), view
+    )
+    in_browser("showColumns", Output("columns", "value"), Input("shown-columns", "data"))
+
+
+def update_options(workspace: Workspace, _version: int) -> Answers:
+    """What can be chosen now."""
+    facts = workspace.facts()
+    keys = controls.keys(facts)
+    best = [option for option in keys if option["value"] != facts.seed]
+    by = controls.keys(facts, each=True)
+    return list(facts.metrics), by, keys, best, controls.x_options(facts)
+
+
+def draw(
+    workspace: Workspace,
+    _version: int,
+    data: dict[str, Any],
+    colors: str | None,
+    drawn: str | None,
+) -> Answers:
+    """The figure, and the sentences around it; nothing where that is what the page has."""
+    view, facts = View.from_data(data), workspace.facts()
+    parts = (view, facts.version, colors)
+    key = repr(parts)
+    if view.tab != "compare" or key == drawn:
+        return (no_update,) * 13
+    found = drawing(workspace, view)
+    if found.panels:
+        workspace.read_ahead(view.metrics[0])
+    look = DARK if colors == "dark" else LIGHT
+    tall = height(found, view)
+    notes = [html.Li(note) for note in (*view.notes, *found.notes)]
+    more = pager(found, view)
+    return (
+        chart(found, view, look),
+        key,
+        "empty" if found.empty else "",
+        {"height": f"{tall}px"} if tall else {},
+        found.empty,
+        caption(facts, view, found),
+        reason(facts, view) if not found.empty else "",
+        notes,
+        not more,
+        more,
+        found.first == 0,
+        found.first + found.shown >= found.all,
+        _complaint(facts, view),
+    )
+
+
+def _complaint(facts: Facts, view: View) -> str | None:
+    """What is wrong with the filter."""
+    try:
+        shown_runs(facts, View(where=view.where))
+    except QueryError as error:
+        return str(error)
+    return None
+
+
+def update_table(
+    workspace: Workspace,
+    tables: Tables,
+    _version: int,
+    data: dict[str, Any],
+    had: str | None,
+    columns: list[dict[str, Any]],
+) -> Answers:
+    """The rows that the page does not have, and columns and sentences that have changed."""
+    view, facts = View.from_data(data), workspace.facts()
+    if view.tab != "compare":
+        return (no_update,) * 8
+    key = table_key(facts, view)
+    rows = workspace.remembered(facts.version, key, lambda: table_rows(workspace, view))
+    wanted = table.columns(facts, view)
+    shown = {
+        "all": [[column["colId"], column["headerName"]] for column in wanted],
+        "shown": [column["colId"] for column in wanted if not column["hide"]],
+        "usual": sorted({c["colId"] for c in wanted} - set(table.quiet(facts.runs))),
+    }
+    same = wanted == columns
+    boxes = [
+        dmc.Checkbox(label=c["headerName"], value=c["colId"], size="xs")
+        for c in wanted
+        if c["colId"] != "run"
+    ]
+    selected = len({*view.selected} & {run.name for run in facts.runs})
+    return (
+        no_update if key == had else tables.update(key, rows, had),
+        key,
+        no_update if same else wanted,
+        no_update if same else shown,
+        no_update if same else boxes,
+        table.height(len(rows)),
+        table.hint(selected, len(facts.runs), len(facts.keys)),
+        not selected,
+    )
+
+
+def click(workspace: Workspace, clicked: dict[str, Any] | None, data: dict[str, Any]) -> Any:
+    """The view with the runs of the clicked curve selected, or with none where they were."""
+    if not clicked or ctx.triggered_id is None:
+        return no_update
+    panels = drawing(workspace, View.from_data(data)).panels
+    panel, line = clicked["curve"]
+    if panel >= len(panels) or line >= len(panels[panel].groups):
+        return no_update
+    names = [run.name for run in panels[panel].groups[line].runs]
+    selected = [] if set(names) == set(data["selected"]) else names
+    return data | {"selected": selected}

@@ -1,0 +1,225 @@
+"""What the page knows of the runs as they are: what can be chosen, and what says most at first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.metrics import default_metric
+from exptools.viewing.app.state import EACH_RUN, View
+from exptools.viewing.configs import identity, short_names
+from exptools.viewing.grouping import Key, keys_among, known_keys
+from exptools.viewing.index import Index
+from exptools.viewing.options import QueryError
+from exptools.viewing.runs import Run, natural_key
+from exptools.viewing.variation import Overview, overview
+
+Answer = TypeVar("Answer")
+REMEMBERED = 64  # answers
+PAUSE = 2.0  # s between two looks at the disk, or more:
+SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
+MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of the runs that there are at one version of the index."""
+
+    version: int
+    runs: tuple[Run, ...]
+    metrics: tuple[str, ...]  # in natural order
+    metric: str | None  # the one to show first
+    keys: tuple[str, ...]  # those that differ: worth grouping by first, then in configs' order
+    by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
+    seed: str | None
+    names: dict[str, str]  # of the keys, short
+    known: frozenset[str] = frozenset()  # all keys of all configs
+
+    def find(self, names: Sequence[str]) -> list[Key]:
+        """The keys of these names; raises QueryError where no run has one."""
+        return keys_among(self.known, names)
+
+
+class Workspace:
+    """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._next_look = 0.0
+        self._looking = threading.Lock()
+        self._read_ahead = False
+        self._version = -1
+        self._asked: dict[Hashable, threading.Lock] = {}
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def look(self) -> int:
+        """The version of the runs, after a look at the disk if the last one is some time ago.
+
+        Looks are made while somebody asks, never too often, and never two at once.
+        """
+        if time.monotonic() >= self._next_look and self._looking.acquire(blocking=False):
+            try:
+                started = time.monotonic()
+                self.index.refresh()
+                ended = time.monotonic()
+                self._next_look = ended + max(PAUSE, SHARE * (ended - started))
+            finally:
+                self._looking.release()
+        return self.index.snapshot.version
+
+    def read_ahead(self, metric: str) -> None:
+        """Read what is likely to be asked for next, all other metrics, on a thread, once.
+
+        Not if they are too much to keep; ``metric`` has been read and tells how much they are.
+        """
+        facts = self.facts()
+        others = [name for name in facts.metrics if name != metric]
+        if self._read_ahead or not others:
+            return
+        self._read_ahead = True
+        read = self.index.columns(facts.runs, [metric]).values()
+        if sum(columns.rows for columns in read) * 8 * len(others) <= MOST_AHEAD:
+            threading.Thread(
+                target=self.index.columns, args=(facts.runs, others), daemon=True
+            ).start()
+
+    def facts(self) -> Facts:
+        """What is known of the runs now."""
+        snapshot = self.index.snapshot
+        compute = lambda: facts_of(self.index, snapshot.runs, snapshot.version)  # noqa: E731
+        return self.remembered(snapshot.version, "facts", compute)
+
+    def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """The answer to a question about a version, computed only where it is not known."""
+        with self._lock:
+            if version > self._version:
+                self._answers.clear()
+                self._version = version
+            if version == self._version and question in self._answers:
+                self._answers.move_to_end(question)
+                return cast(Answer, self._answers[question])
+            asked = self._asked.setdefault(question, threading.Lock())
+        with asked:  # who asks the same meanwhile waits for the answer
+            with self._lock:
+                if version == self._version and question in self._answers:
+                    return cast(Answer, self._answers[question])
+            answer = compute()
+            with self._lock:
+                self._asked.pop(question, None)
+                if version == self._version:
+                    self._answers[question] = answer
+                    while len(self._answers) > REMEMBERED:
+                        self._answers.popitem(last=False)
+        return answer
+
+
+def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
+    """Look at the runs."""
+    tags, seen = index.tags(runs), overview(runs)
+    metric, seed = default_metric(tags), seen.seed.key if seen.seed else None
+    keys = tuple(dict.fromkeys([*seen.facets, *seen.varying]))
+    if len({run.sweep for run in runs}) > 1 and "sweep" not in keys:
+        keys = (*keys, "sweep")
+    facts = Facts(
+        version=version,
+        runs=runs,
+        metrics=tuple(sorted(tags, key=natural_key)),
+        metric=metric,
+        keys=keys,
+        by=None,
+        seed=seed,
+        names=short_names(keys),
+        known=frozenset(known_keys(runs)),
+    )
+    return replace(facts, by=_first_by(index, facts, seen))
+
+
+def settled(view: View, facts: Facts) -> View:
+    """The view with what it leaves open chosen, and without what the runs do not have.
+
+    What cannot be chosen yet stays open.
+    """
+    notes = list(view.notes)
+    metrics = tuple(metric for metric in view.metrics if metric in facts.metrics)
+    gone = [metric for metric in view.metrics if metric not in facts.metrics]
+    if gone and facts.metrics:
+        notes.append(f"No run has logged {', '.join(gone)}.")
+    if not metrics and facts.metric is not None:
+        metrics = (facts.metric,)
+    by, split, best = (
+        _known(facts, keys, notes) for keys in (view.by or (), view.split, view.best)
+    )
+    open_ = view.by is None or (view.by and not by)
+    return replace(
+        view,
+        metrics=metrics if facts.metrics else view.metrics,
+        by=facts.by if open_ else by,
+        split=split,
+        best=best,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _known(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """Those of the keys that runs have; of the others a note is made."""
+    known = []
+    for key in keys:
+        try:
+            facts.find([key])
+        except QueryError as error:
+            notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
+        else:
+            known.append(key)
+    return tuple(known)
+
+
+def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[str, ...] | None:
+    if seen.facets:
+        return (_most_telling(index, facts, seen.facets),)
+    if seen.group_key is None:
+        return None if len(facts.runs) < 2 else (each_run(facts),)
+    return () if seen.group_key == facts.seed else (seen.group_key,)
+
+
+def each_run(facts: Facts) -> str:
+    """The key by which each run is by itself."""
+    return EACH_RUN if EACH_RUN not in facts.known else "name"
+
+
+def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> str:
+    """The key that explains the most of the differences in the metric's last values.
+
+    By adjusted R², as in an analysis of variance with one factor; where none explains any, the
+    first of the keys.
+    """
+    if facts.metric is None or len(keys) < 2:
+        return keys[0]
+    last = index.last(facts.runs)
+    values = np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
+    known = np.flatnonzero(np.isfinite(values)).tolist()
+    if len(known) < 3:
+        return keys[0]
+    runs = [facts.runs[at] for at in known]
+    explained = {key.name: _explained(values[known], runs, key) for key in facts.find(keys)}
+    return max(keys, key=lambda key: explained[key])
+
+
+def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:
+    classes: dict[Hashable, int] = {}
+    codes = np.array([classes.setdefault(identity(key.value(run)), len(classes)) for run in runs])
+    scaled = values / max(float(np.max(np.abs(values))), 1e-300)
+    total = float(np.sum((scaled - scaled.mean()) ** 2))
+    freedom = len(scaled) - len(classes)
+    if total == 0 or freedom < 1:
+        return 0.0
+    means = np.bincount(codes, scaled) / np.bincount(codes)
+    within = float(np.sum((scaled - means[codes]) ** 2))
+    return max(0.0, 1 - within / freedom / (total / (len(scaled) - 1)))

@@ -1,0 +1,68 @@
+"""What the browser tests do with a page, and read from it."""
+
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+LINES = "#curves .scatterlayer .js-line"
+BANDS = "#curves .scatterlayer .js-fill"
+LEGEND = "#curves .legendtext"
+ROWS = "#runs .ag-center-cols-container .ag-row"
+
+
+def add(page: Page, control: str, option: str) -> None:
+    """Choose one more in a control that holds several."""
+    page.locator(f"#{control}").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def remove(page: Page, control: str, option: str) -> None:
+    chosen = pills(page, control).filter(has_text=option)
+    chosen.locator("button").click()
+
+
+def replace(page: Page, control: str, old: str, new: str) -> None:
+    add(page, control, new)
+    remove(page, control, old)
+
+
+def pills(page: Page, control: str) -> Locator:
+    """What is chosen in a control that holds several."""
+    box = page.locator(".control", has=page.locator(f"#{control}"))
+    return box.locator("[class*=Pill-root]")
+
+
+def pick(page: Page, control: str, option: str) -> None:
+    """Choose in a control of the options."""
+    if not page.locator(f"#{control}").is_visible():
+        page.get_by_role("button", name="Options").click()
+    page.locator(f"#{control}").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def drawn(page: Page, selector: str) -> list[str]:
+    shapes = [path.get_attribute("d") for path in page.locator(selector).all()]
+    return [shape for shape in shapes if shape]
+
+
+def figure(page: Page) -> dict[str, Any]:
+    """The ranges of the first axes and how many points its traces have."""
+    return page.evaluate(
+        """() => { const plot = document.querySelector('#curves .js-plotly-plot');
+        return {x: plot._fullLayout.xaxis.range, y: plot._fullLayout.yaxis.range,
+                points: plot.calcdata.map(trace => trace.length),
+                type: plot._fullLayout.yaxis.type,
+                auto: plot._fullLayout.xaxis.autorange}; }"""
+    )
+
+
+def drag(page: Page, start: float, end: float) -> None:
+    """Zoom into a part of the x axis, given in parts of the chart's width."""
+    plot = page.locator("#curves .nsewdrag").first.bounding_box()
+    middle = plot["y"] + plot["height"] / 2
+    page.mouse.move(plot["x"] + plot["width"] * start, middle)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + plot["width"] * (start + end) / 2, middle, steps=4)
+    page.mouse.move(plot["x"] + plot["width"] * end, middle, steps=4)
+    page.mouse.up()

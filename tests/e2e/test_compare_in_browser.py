@@ -1,0 +1,248 @@
+"""Curves and table as a person meets them: points 1, 2, 3, 7 and 9 of the app."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from exptools.viewing.app.state import View
+from tests.e2e.pages import (
+    BANDS,
+    LEGEND,
+    LINES,
+    ROWS,
+    add,
+    drag,
+    drawn,
+    figure,
+    pick,
+    pills,
+    replace,
+)
+from tests.viewing.samples import write_sweep
+
+DARK_PAPER = "rgb(23, 26, 33)"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, serve_here):
+    return serve_here(write_sweep(tmp_path_factory.mktemp("runs") / "outputs"))
+
+
+def view_of(page: Page) -> View:
+    return View.from_query(page.url.partition("?")[2])
+
+
+def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, address):
+    page = look_at(address)
+    expect(pills(page, "metrics")).to_have_text(["test/accuracy"])
+    expect(pills(page, "by")).to_have_text(["lr"])
+    expect(page.locator(LEGEND)).to_have_text(["0.01", "0.1", "0.001"])
+    assert len(drawn(page, BANDS)) == 3
+    assert len([line for line in drawn(page, LINES) if line.count("L") > 20]) >= 3
+    expect(page.locator(ROWS)).to_have_count(9)
+    expect(page.locator("#counts")).to_have_text("9 finished")
+    expect(page.locator("#caption")).to_have_text(
+        "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
+        "standard deviation."
+    )
+    expect(page.locator("#reason")).to_contain_text("Chosen for you: test/accuracy")
+
+
+def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
+    page = look_at(address)
+    chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()
+    assert chart["y"] + chart["height"] < table["y"] < 800
+    assert chart["height"] > 350
+
+
+def test_several_metrics_stand_in_panels_and_the_table_has_a_column_of_each(look_at, address):
+    page = look_at(address)
+    add(page, "metrics", "train/loss")
+    expect(page.locator("#curves .subplot")).to_have_count(2)
+    expect(page.locator("#curves .annotation-text")).to_have_text(["test/accuracy", "train/loss"])
+    expect(page.locator(LEGEND)).to_have_count(3)
+    expect(page.get_by_role("columnheader", name="Last train/loss")).to_be_visible()
+
+
+def test_split_by_a_key_makes_a_panel_of_each_of_its_values(look_at, address):
+    page = look_at(address)
+    add(page, "split", "seed")
+    expect(page.locator("#curves .annotation-text")).to_have_text(["seed=0", "seed=1", "seed=2"])
+    expect(page.locator("#caption")).to_contain_text("with one run each")
+
+
+def test_without_grouping_each_run_has_its_line_and_none_a_band(look_at, address):
+    page = look_at(address)
+    replace(page, "by", "lr", "run: each by itself")
+    expect(page.locator(LEGEND)).to_have_count(9)
+    assert drawn(page, BANDS) == []
+
+
+def test_options_change_the_picture_and_the_address(look_at, address):
+    page = look_at(address)
+    pick(page, "band", "lowest to highest")
+    expect(page.locator("#caption")).to_contain_text("from the lowest to the highest run")
+    pick(page, "smoothing", "exponential")
+    expect(page.locator("#caption")).to_contain_text("smoothed exponentially with weight 0.9")
+    page.get_by_text("log y", exact=True).click()
+    page.get_by_role("switch", name="Show single runs").check()
+    expect(page).to_have_url(re.compile("show_runs=1"))
+    assert len(drawn(page, LINES)) >= 6
+    assert figure(page)["type"] == "log"
+    view = view_of(page)
+    assert (view.band, view.smooth, view.log) == ("minmax", "ema:0.9", ("y",))
+
+
+def test_a_zoom_is_drawn_from_all_the_data_kept_and_undone_by_a_double_click(look_at, address):
+    page = look_at(address)
+    drag(page, 0.25, 0.75)
+    expect(page).to_have_url(re.compile("x_range="))
+    low, high = view_of(page).x_range
+    assert 5 < low < 9 < 20 < high < 24
+    assert figure(page)["x"] == pytest.approx([low, high])
+    replace(page, "metrics", "test/accuracy", "train/loss")
+    expect(page.locator(LEGEND)).to_have_text(["0.001", "0.01", "0.1"])
+    assert figure(page)["x"] == pytest.approx([low, high])
+    page.locator("#curves .nsewdrag").dblclick()
+    expect(page).not_to_have_url(re.compile("x_range="))
+    assert figure(page)["auto"]
+
+
+def test_a_click_on_a_curve_selects_its_runs_and_another_click_lets_them_go(look_at, address):
+    page = look_at(address)
+    plot = page.locator("#curves .nsewdrag").bounding_box()
+    x, y = plot["x"] + plot["width"] * 0.9, plot["y"] + plot["height"] * 0.12
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    expect(page.locator("#hint")).to_contain_text("3 of 9 runs drawn")
+    expect(page.locator(LEGEND)).to_have_text(["0.01"])
+    expect(page.locator("#runs .ag-row-selected [col-id='config optim.lr']")).to_have_text(
+        ["0.01"] * 3
+    )
+    page.get_by_role("button", name="Draw all").click()
+    expect(page.locator(LEGEND)).to_have_count(3)
+    expect(page.locator("#runs .ag-row-selected")).to_have_count(0)
+
+
+def test_ticked_runs_alone_are_drawn_until_they_are_unticked(look_at, address):
+    page = look_at(address)
+    boxes = page.locator("#runs .ag-row input[type=checkbox]")
+    for row in range(3):  # the first learning rate's
+        boxes.nth(row).check()
+    expect(page.locator("#hint")).to_contain_text("3 of 9 runs drawn")
+    expect(page.locator(BANDS)).to_have_count(1)
+    assert view_of(page).selected == ("0", "1", "2")
+    for row in range(3):
+        boxes.nth(row).uncheck()
+    expect(page.locator(LEGEND)).to_have_count(3)
+
+
+def test_the_filter_draws_and_lists_what_fulfils_it_and_says_what_is_wrong(look_at, address):
+    page = look_at(address)
+    page.keyboard.press("/")
+    page.keyboard.type("optim.lr < 0.05 and seed > 0")
+    expect(page.locator(ROWS)).to_have_count(4)
+    expect(page.locator(LEGEND)).to_have_text(["0.01", "0.001"])
+    page.locator("#where").fill("optim.rl < 0.05")
+    expect(page.locator(".control", has=page.locator("#where"))).to_contain_text(
+        "did you mean 'optim.lr'?"
+    )
+    page.locator("#where").fill("")
+    expect(page.locator(ROWS)).to_have_count(9)
+
+
+def test_groups_have_a_row_each_and_tick_their_runs(look_at, address):
+    page = look_at(address)
+    page.locator("#rows").get_by_text("Groups").click()
+    expect(page.locator(ROWS)).to_have_count(3)
+    expect(page.locator("#runs [row-id='0.1'] [col-id=runs]")).to_have_text("3")
+    expect(page.locator("#runs [row-id='0.1'] [col-id='value last test/accuracy']")).to_have_text(
+        re.compile(r"0\.6\d+ ± 0\.0\d")
+    )
+    page.locator("#runs [row-id='0.1'] input[type=checkbox]").check()
+    expect(page.locator("#hint")).to_contain_text("3 of 9")
+    assert view_of(page).selected == ("6", "7", "8")
+
+
+def test_columns_are_hidden_shown_and_sorted_by_hand_and_stay_so(look_at, address):
+    page = look_at(address)
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("checkbox", name="State").uncheck()
+    page.get_by_role("checkbox", name="Host").check()
+    expect(page.get_by_role("columnheader", name="Host")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="State")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.get_by_role("columnheader", name="Last test/accuracy").click()
+    expect(page).to_have_url(re.compile("sort=value"))
+    again = look_at(address, "?" + page.url.partition("?")[2])
+    expect(again.get_by_role("columnheader", name="Host")).to_be_visible()
+    first = again.locator("#runs .ag-pinned-left-cols-container [row-index='0'] [col-id=run]")
+    expect(first).to_have_text("0")
+    expect(again.locator("#runs [row-index='0'] [col-id='config seed']")).to_have_text("0")
+
+
+def test_a_view_is_shared_by_its_address_and_undone_by_the_back_button(look_at, address):
+    page = look_at(address)
+    expect(page).to_have_url(re.compile("by=optim.lr"))
+    replace(page, "by", "lr", "seed")
+    expect(page.locator(LEGEND)).to_have_count(3)
+    pick(page, "band", "no band")
+    expect(page.locator("#caption")).not_to_contain_text("band")
+    shared = look_at(address, "?" + page.url.partition("?")[2])
+    expect(pills(shared, "by")).to_have_text(["seed"])
+    expect(shared.locator("#caption")).to_have_text(page.locator("#caption").inner_text())
+    page.go_back()
+    expect(page.locator("#caption")).to_contain_text("the band is ± one standard deviation")
+    expect(page.locator("#band")).to_have_value("± standard deviation")
+    page.go_forward()
+    expect(page.locator("#caption")).not_to_contain_text("band")
+
+
+def test_what_makes_no_sense_in_an_address_is_said_and_the_rest_is_shown(look_at, address):
+    page = look_at(address, "?by=seed&bnad=std&x_range=1,x&metrics=test/acuracy")
+    expect(pills(page, "by")).to_have_text(["seed"])
+    expect(page.locator("#notes li")).to_have_text(
+        [
+            re.compile("bnad=std.*did you mean 'band'"),
+            re.compile("x_range=1,x"),
+            "No run has logged test/acuracy.",
+        ]
+    )
+    expect(page.locator(LEGEND)).to_have_count(3)
+
+
+def test_the_keyboard_reaches_the_filter_the_rows_and_the_help(look_at, address):
+    page = look_at(address)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("to the filter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("/")
+    expect(page.locator("#where")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#where")).not_to_be_focused()
+    page.locator("#runs [row-index='0'] [col-id=state]").click()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(page.locator("#hint")).to_contain_text("1 of 9")
+    assert view_of(page).selected == ("1",)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="Run")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile("run=1"))
+
+
+def test_a_line_hidden_in_the_legend_stays_hidden_with_its_band(look_at, address):
+    page = look_at(address)
+    page.locator("#curves .legendtoggle").first.click()
+    expect(page.locator(BANDS)).to_have_count(2)
+    page.locator("#scheme").click()
+    expect(page.locator("#curves .main-svg").first).to_have_css("background-color", DARK_PAPER)
+    expect(page.locator(LEGEND)).to_have_count(3)
+    expect(page.locator(BANDS)).to_have_count(2)
+
+
+def test_the_chart_offers_nothing_that_would_send_it_elsewhere(look_at, address):
+    page = look_at(address)
+    titles = [button.get_attribute("data-title") for button in page.locator(".modebar-btn").all()]
+    assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
