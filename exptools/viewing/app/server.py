@@ -74,8 +74,10 @@ def create_app(
 
 
 def _prepare(workspace: Workspace, looked: threading.Event | None) -> None:
+    """Compute what a page shows first, while the browser is still loading it."""
     if looked is not None:
         looked.wait()
+        workspace.has_looked()
     prepare(workspace)
 
 
