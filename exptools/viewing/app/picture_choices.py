@@ -123,7 +123,7 @@ def _option(view: View, name: str, options: Options, default: str = "") -> str:
 
 
 def _keys(facts: Facts, *, each: bool = False) -> Options:
-    own = {each_run(facts.runs): "run: each by itself"} if each else {}
+    own = {each_run(facts): "run: each by itself"} if each else {}
     return {key: facts.names[key] for key in facts.keys} | own
 
 
