@@ -10,8 +10,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from exptools.viewing.app.sweeps import STATE_WORDS
-from exptools.viewing.app.table import state_class
+from exptools.viewing.app.sweeps import STATE_WORDS, state_class
 from exptools.viewing.config_tree import bounded, clean
 from exptools.viewing.differences import Difference, Peculiarity
 from exptools.viewing.media import Item
