@@ -32,7 +32,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 COMMAND = "import sys; from exptools.viewing.cli import main; sys.exit(main())"
 # Waits for a sight and for its frame. (Playwright's own waiting needs eval, which the app forbids.)
 SEEN = """async () => {
-  while (!SIGHT) await new Promise(requestAnimationFrame);
+  while (!SIGHT) await new Promise(done => setTimeout(done, 15));
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 BAND = "[...document.querySelectorAll('.scatterlayer .js-fill')].some(p => p.getAttribute('d'))"
