@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 
 from exptools.launching.measuring import Gpus, JobMeter, Look, Usage
-from exptools.rundir import EXPTOOLS_DIR
+from exptools.rundir import USAGE_FILE
 
-USAGE_FILE = f"{EXPTOOLS_DIR}/usage.csv"
 HEADER = "time,cpu_percent,rss,gpu_percent,gpu_memory\n"
 INTERVAL = 2.0  # seconds between two samples of a job
 FIRST = 0.5  # seconds that a job runs before its first sample

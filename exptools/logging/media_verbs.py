@@ -158,7 +158,7 @@ class MediaVerbs(CurrentRun):
             run = self._open_run()
             if run is None or not self._throttles.keeps(name := self._named(run, tag)):
                 return
-            at = run.begun(at)
+            at = run.step if at is None else at
         try:  # outside of the lock: a large file takes its time
             store_file(run.directory, name, path, at, time.time(), link)
         except LoggingError as error:

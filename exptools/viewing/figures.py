@@ -31,6 +31,8 @@ class Look:
     text: str
     muted: str
     grid: str
+    cells: tuple[str, ...]  # from low to high, of areas: further and further from the page
+    marks: tuple[str, ...]  # from low to high, of dots and lines, all of which stand out
 
 
 LIGHT = Look(
@@ -39,6 +41,8 @@ LIGHT = Look(
     text="#1c2230",
     muted="#667085",
     grid="#eceef2",
+    cells=("#eef3ff", "#b6c9f9", "#6d92f2", "#2b62d1", "#1b3a86", "#0e1d47"),
+    marks=("#d97b00", "#c94a4a", "#96307a", "#5a2184", "#1c1150"),
 )
 DARK = Look(
     lines=("#6f9dff", "#ff9248", "#5fdcc4", "#d6457f", "#f3e9a6", "#c9b3ff"),
@@ -46,6 +50,8 @@ DARK = Look(
     text="#e8eaf0",
     muted="#98a1b3",
     grid="#262b36",
+    cells=("#1d2536", "#24407f", "#3567c9", "#6f9dff", "#b3ccff", "#f0f5ff"),
+    marks=("#5566d8", "#9c74e0", "#e88fc0", "#ffbd96", "#fff4bf"),
 )
 
 
@@ -130,7 +136,7 @@ def band_trace(line: Line, look: Look) -> dict[str, Any] | None:
         "mode": "lines",
         "line": {"width": 0},
         "fill": "toself",
-        "fillcolor": _translucent(color, 0.16),
+        "fillcolor": translucent(color, 0.16),
         "hoverinfo": "skip",
     }
 
@@ -217,11 +223,11 @@ def frame(legend: str, look: Look) -> dict[str, Any]:
     }
 
 
-def short_text(text: str) -> str:
+def short_text(text: str, characters: int = LEGEND_CHARACTERS) -> str:
     """One short line, with nothing in it that Plotly would take for markup."""
     text = " ".join(text.split())
-    if len(text) > LEGEND_CHARACTERS:
-        half = LEGEND_CHARACTERS // 2
+    if len(text) > characters:
+        half = characters // 2
         text = f"{text[: half - 1]}…{text[-half:]}"
     return html.escape(text, quote=False)  # Plotly knows no &quot;
 
@@ -231,6 +237,7 @@ def _name_for_css(label: str) -> str:
     return label.encode(errors="surrogatepass").hex()
 
 
-def _translucent(color: str, opacity: float) -> str:
+def translucent(color: str, opacity: float) -> str:
+    """A colour of a ``Look`` with some of what is behind it."""
     red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

@@ -210,13 +210,14 @@ def _cells(
     values = dict(zip((run.name for run in runs), table.to_series(-1).to_list(), strict=True))
     members: Iterable[set[Hashable]] = [{run.name for run in group.runs} for group in across]
     columns = [
-        [_cell([run for run in row.runs if run.name in inside], values, how) for row in rows]
+        [cell_of([run for run in row.runs if run.name in inside], values, how) for row in rows]
         for inside in (members or [set(values)])
     ]
     return [_marked(column_, head.better) for column_ in columns]
 
 
-def _cell(runs: Sequence[Run], values: Mapping[str, float | None], how: Method) -> Cell | None:
+def cell_of(runs: Sequence[Run], values: Mapping[str, float | None], how: Method) -> Cell | None:
+    """What some runs came to, given each one's number by its name; None where there is no run."""
     if not runs:
         return None
     numbers = [number for run in runs if (number := values[run.name]) is not None]

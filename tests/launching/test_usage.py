@@ -13,7 +13,8 @@ import pynvml
 import pytest
 
 from exptools.launching import measuring
-from exptools.launching.usage import USAGE_FILE, UsageSampler
+from exptools.launching.usage import UsageSampler
+from exptools.rundir import USAGE_FILE
 
 SPIN = "while True: pass"
 SLEEP = "import time; time.sleep(600)"

@@ -41,8 +41,8 @@ def register(app: Dash, workspace: Workspace) -> None:
         to_query
     )
     compare_tab.register(app, workspace)
-    for tab in (pictures_tab, run_tab):
-        tab.register(app, workspace.index)
+    pictures_tab.register(app, workspace)
+    run_tab.register(app, workspace.index)
     _register_in_browser(app)
 
 
