@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.append_file import LoggingError, naming
@@ -118,9 +117,18 @@ class OpenRun:
         self._ended += self.rows.end(step, time.time())
         if self.is_member and is_silent():
             self._ended.clear()
-        if not self._ended or (self._is_writing and _runs(OpenRun._write_ended)):
+        if not self._ended or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
-        lost = self._write_ended()
+        lost: LostRows = {}
+        try:
+            self._is_writing = True
+            with self._turn:
+                while self._ended:
+                    rows, self._ended = self._ended, []
+                    self._write(rows, lost)
+                    self._last = rows[-1]
+        finally:
+            self._is_writing = False
         if self._last is not None and self._last.wall_time >= self.console.due:
             self.console.show(self._last)
         if lost:
@@ -224,24 +232,11 @@ class OpenRun:
             if summaries:  # TensorBoard does not show all kinds
                 events.write_summary(summaries, step, wall_time)
 
-    def _write_ended(self) -> LostRows:
-        """Write the rows that have ended, and say which of them a file lacks."""
-        lost: LostRows = {}
-        try:
-            self._is_writing = True
-            with self._turn:
-                while self._ended:
-                    rows, self._ended = self._ended, []
-                    self._write(rows, lost)
-                    self._last = rows[-1]
-        finally:
-            self._is_writing = False
-        return lost
-
     def _write(self, rows: Sequence[Row], lost: LostRows) -> None:
         try:
-            writers = self._writers or self._begin(rows[0].step)
-            if self._waiting:
+            writers = self._writers
+            if writers is None:
+                writers = self._begin(rows[0].step)
                 self._show_waiting()
         except LoggingError as error:
             lost[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
@@ -291,9 +286,10 @@ class OpenRun:
         return start if any(self.directory.glob("events.out.tfevents.*")) else None
 
 
-def _runs(function: Callable[..., object]) -> bool:
-    """Whether we are called by a function, though by others in between."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code is not function.__code__:
-        frame = frame.f_back
-    return frame is not None
+def _is_called_by_itself() -> bool:
+    """Whether the function that asks runs twice, the second time from within the first."""
+    inner = sys._getframe(1)
+    outer = inner.f_back
+    while outer is not None and outer.f_code is not inner.f_code:
+        outer = outer.f_back
+    return outer is not None

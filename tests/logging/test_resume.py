@@ -139,6 +139,7 @@ def test_media_of_replaced_steps_leave_the_index(tmp_path):
         logger.resume(1)
         for step in (1, 2):
             logger.log_text("note", f"at {step}", step)
+            logger.log_scalar("a", step, step)
         logger.close()
     assert (tmp_path / MEDIA_INDEX).read_text().count("\n") == 2
 

@@ -35,7 +35,7 @@ def layout() -> Component:
             dmc.SegmentedControl(
                 id="picture", data=pictures, value=pictures[0]["value"], size="sm"
             ),
-            html.Div(id="picture-controls", className="controls"),
+            html.Div(id="picture-controls"),
             html.P(id="picture-caption", className="picture-caption"),
             dcc.Graph(
                 id="picture-graph",
