@@ -38,20 +38,22 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
     if not sizes:
         return ""
     smoothed = _in_words(parse("smoothing", view.smooth, SMOOTHINGS), SMOOTHED)
-    text = _lines(facts, view, shown, sizes)
+    text = _lines(facts, view, shown, sizes, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
         text += f" Lines are {smoothed}{when}."
     return text
 
 
-def _lines(facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int]) -> str:
+def _lines(
+    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
+) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
     if view.by == (each_run(facts),):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
-        return "Each line is one run, as it was logged."
+        return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
     names = " and ".join(_short(facts, key) for key in view.by or ())
     if max(sizes) == 1:
         return f"One line a value of {names}, with one run each, so there is no band."

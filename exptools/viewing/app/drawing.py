@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, Workspace, settled
+from exptools.viewing.app.facts import Facts, Workspace, each_run, settled
 from exptools.viewing.app.state import View
 from exptools.viewing.comparing import Best, Series, curve_set, read_series
 from exptools.viewing.conditions import select
@@ -113,7 +113,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     legend = ""
     for metric, part in wanted[:MOST_PANELS]:
         curves = _curves(workspace, view, by, metric, part.runs)
-        legend = curves.legend
+        legend = "run" if by == (each_run(facts),) else curves.legend
         notes |= dict.fromkeys(curves.notes)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))

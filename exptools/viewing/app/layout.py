@@ -109,7 +109,7 @@ def faults(lines: Sequence[str]) -> list[Component]:
 def _header(place: str) -> Any:
     return html.Header(
         [
-            html.Span("exptools", className="brand"),
+            html.H1("exptools", className="brand"),
             html.Span(place, className="place", title=place),
             dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
             html.Div(id="counts"),
