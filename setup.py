@@ -19,13 +19,25 @@ DASH = [
     "tsdownsample>=0.1.4",
 ]
 EXAMPLES = ["scikit-learn>=1.4"]
-BENCH = ["hydra-joblib-launcher>=1.2", "hydra-submitit-launcher>=1.2"]
+# Of this version there is a build for CPUs; a newer one may bring gigabytes for GPUs along.
+TORCH = "torch==2.13.0"
+BENCH = [
+    "hydra-joblib-launcher>=1.2",
+    "hydra-submitit-launcher>=1.2",
+    "pandas>=2.2",
+    "tensorboardX>=2.6",
+    TORCH,
+    "wandb>=0.18",
+]
 TEST = [
     *DASH,
     *EXAMPLES,
     "hydra-joblib-launcher>=1.2",
     "build>=1.2",
+    "duckdb>=1.1",
     "hydra-optuna-sweeper>=1.3",
+    "hypothesis>=6.100",
+    "lightning>=2.4",
     "matplotlib>=3.8",
     "mypy>=1.14",
     "pandas>=2.2",
@@ -34,8 +46,8 @@ TEST = [
     "pytest-timeout>=2.3",
     "ruff>=0.9",
     "setuptools>=80",
-    # Of this version there is a build for CPUs; a newer one may bring gigabytes for GPUs along.
-    "torch==2.13.0",
+    "stable-baselines3>=2.3",
+    TORCH,
     "types-psutil",
     "types-PyYAML",
     "wheel",

@@ -19,7 +19,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # What differs between Hydra's versions is the launcher's and the callback's work.
 NEXT_HYDRA = "hydra-core>=1.4.0rc1,<1.5"
-NEXT_HYDRA_TESTS = ("tests/launching", "tests/logging")
+NEXT_HYDRA_TESTS = (
+    "tests/launching",
+    *(
+        f"tests/logging/test_{part}.py"
+        for part in ("callback", "one_writer", "options", "processes")
+    ),
+)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -6,6 +6,8 @@ python benchmarks/view_data.py A DIRECTORY      writes one of them
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import yaml
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from exptools.logging.tensorboard_writer import framed
 
 SEEDS = 5  # of each setting
 SECTION_KEYS = {"model": 12, "optim": 10, "env": 10, "data": 9, "trainer": 8}  # and the seed: 50
@@ -33,6 +40,7 @@ SHAPES = {
     "B": Shape(1_000, 1_000, 10),
     "C": Shape(10, 1_000_000, 3),
     "D": Shape(10_000, 100, 5),
+    "E": Shape(20, 1_000, 5),  # event files without configs, an event a scalar
 }
 
 
@@ -40,15 +48,25 @@ def write(shape: Shape, directory: Path) -> None:
     """Write a sweep; its files look as if they had been finished an hour ago."""
     random = np.random.default_rng(0)
     directory.mkdir(parents=True)
-    (directory / "multirun.yaml").write_text("{}\n")
     for job in range(shape.runs):
         run = directory / str(job)
-        (run / ".hydra").mkdir(parents=True)
-        (run / ".hydra" / "config.yaml").write_text(config(job))
-        write_progress(run / "progress.csv", shape, random)
+        if shape is SHAPES["E"]:
+            run.mkdir()
+            write_events(run / "events.out.tfevents.1700000000.host.1", shape, random)
+        else:
+            write_configs(run / ".hydra", job)
+            write_progress(run / "progress.csv", shape, random)
     an_hour_ago = time.time() - 3600
-    for path in directory.glob("**/*.[cy]*"):
+    for path in directory.glob("**/*"):
         os.utime(path, (an_hour_ago, an_hour_ago))
+
+
+def write_configs(directory: Path, job: int) -> None:
+    """Write a job's config as Hydra does, and as JSON for the peer that reads that."""
+    directory.mkdir(parents=True)
+    text = config(job)
+    (directory / "config.yaml").write_text(text)
+    (directory / "params.json").write_text(json.dumps(yaml.load(text, yaml.CSafeLoader)))
 
 
 def config(job: int) -> str:
@@ -79,6 +97,18 @@ def write_progress(path: Path, shape: Shape, random: np.random.Generator) -> Non
     columns = {"step": steps, "wall_time": np.round(1.7e9 + steps * 0.7310001, 6)}
     columns |= dict(zip(metric_names(shape), np.round(walks, 8), strict=True))
     pl.DataFrame(columns).write_csv(path)
+
+
+def write_events(path: Path, shape: Shape, random: np.random.Generator) -> None:
+    """Write a run's rows as torch's SummaryWriter would."""
+    values = random.normal(size=(shape.rows, shape.metrics))
+    with path.open("wb") as file:
+        file.write(framed(Event(file_version="brain.Event:2").SerializeToString()))
+        for step, name in itertools.product(range(shape.rows), metric_names(shape)):
+            number = values[step, metric_names(shape).index(name)]
+            value = Summary.Value(tag=name, simple_value=number)
+            event = Event(wall_time=1.7e9 + step, step=step, summary=Summary(value=[value]))
+            file.write(framed(event.SerializeToString()))
 
 
 if __name__ == "__main__":

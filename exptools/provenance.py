@@ -12,12 +12,13 @@ import json
 import os
 import platform
 import re
-import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE, write_atomic
 
@@ -34,8 +35,11 @@ def git_state(directory: Path) -> Mapping[str, str | bool] | None:
     commit = _git(directory, "rev-parse", "HEAD")
     if commit is None:
         return None
-    changes = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.decode().strip(), "dirty": bool(changes)}
+    changes = _git(
+        directory, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"
+    )
+    # Where git takes too long for the answer, the code is not called clean.
+    return {"commit": commit.decode().strip(), "dirty": changes is None or bool(changes)}
 
 
 def command_line() -> tuple[str, ...]:
@@ -68,6 +72,23 @@ def record(run_dir: Path, code: Path) -> None:
     write_atomic(run_dir / PROVENANCE_FILE, text.encode(errors="replace"))
 
 
+class Recorded(NamedTuple):
+    """What ``status.json`` says, too."""
+
+    git: Mapping[str, str | bool] | None  # commit, dirty
+    command: tuple[str, ...]
+
+
+def recorded(run_dir: Path) -> Recorded:
+    """What :func:`record` has written; where that has failed, this process's command alone."""
+    try:
+        facts = json.loads((run_dir / PROVENANCE_FILE).read_bytes())
+        git = facts["git"] and {name: facts["git"][name] for name in ("commit", "dirty")}
+        return Recorded(git, tuple(facts["command"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Recorded(None, command_line())
+
+
 def _link(shared: Path, run_dir: Path) -> bool:
     """Whether the files of the sweep are in the run's directory now."""
     if not (shared / PROVENANCE_FILE).exists():
@@ -80,21 +101,22 @@ def _link(shared: Path, run_dir: Path) -> bool:
             try:
                 os.link(source, target)
             except OSError:  # another file system, or one without links
+                import shutil
+
                 shutil.copyfile(source, target)
     return True
 
 
 def _gather(code: Path) -> tuple[dict[str, object], bytes]:
-    commit = _git(code, "rev-parse", "HEAD")
-    patch = _git(code, "diff", "HEAD", "--no-color", "--no-ext-diff") if commit else None
-    git = None
-    if commit is not None:
+    git, patch = git_state(code), b""
+    if git is not None:
+        patch, is_cut = _diff(code) if git["dirty"] else (b"", False)
         branch = _git(code, "rev-parse", "--abbrev-ref", "HEAD") or b""
         git = {
-            "commit": commit.decode().strip(),
+            "commit": git["commit"],
             "branch": branch.decode(errors="replace").strip(),
-            "dirty": bool(patch),
-            "patch_cut": len(patch or b"") > MAX_PATCH,
+            "dirty": git["dirty"],
+            "patch_cut": is_cut,
         }
     facts: dict[str, object] = {
         "version": 1,
@@ -107,7 +129,7 @@ def _gather(code: Path) -> tuple[dict[str, object], bytes]:
         "executable": sys.executable,
         "packages": dict(sorted(_packages())),
     }
-    return facts, (patch or b"")[:MAX_PATCH]
+    return facts, patch
 
 
 def _packages() -> Iterator[tuple[str, str]]:
@@ -121,6 +143,29 @@ def _packages() -> Iterator[tuple[str, str]]:
             for entry in entries:
                 if found := _DISTRIBUTION.fullmatch(entry.name):
                     yield found[1].replace("_", "-").lower(), found[2]
+
+
+def _diff(directory: Path) -> tuple[bytes, bool]:
+    """What differs from the commit, and whether more does: data may differ by gigabytes."""
+    # Whatever the user has configured, the patch is of the whole repository, and git can apply it.
+    plain = ("-c", "diff.relative=false", "-c", "diff.noprefix=false")
+    command = ["git", *plain, "diff", "HEAD", "--no-color", "--no-ext-diff"]
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        watchdog = threading.Timer(_TIMEOUT, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        patch = process.stdout.read(MAX_PATCH + 1)
+        if len(patch) > MAX_PATCH:
+            process.kill()
+        process.wait()
+        watchdog.cancel()
+    return patch[:MAX_PATCH], process.returncode != 0
 
 
 def _git(directory: Path, *arguments: str) -> bytes | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools.logging import logger as seed_logger
 from exptools.logging.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
@@ -146,7 +147,8 @@ def test_the_documented_commands_of_exptools_run(
     document: str, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", text, re.MULTILINE)
+    shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = re.findall(r"^exptools (\w+ .*?)(?: +#.*| \| .*)?$", shell, re.MULTILINE)
     assert len(commands) >= 3
     for command in commands:
         assert exptools_command(shlex.split(command)) == 0, command
@@ -167,3 +169,25 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 def test_ci_calls_the_readmes_tests_command() -> None:
     (script,) = re.findall(r"&& python3 (\.ci/\S+)$", README, re.MULTILINE)
     assert Path(script).name in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_verbs_that_the_seed_apis_page_lists_are_there() -> None:
+    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Logging\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    verbs = re.findall(r"`(\w+_?\w*)`", "".join(re.findall(r"^\| (`.*?) \|", section, re.M)))
+    assert len(verbs) > 25
+    assert [verb for verb in verbs if not callable(getattr(seed_logger, verb, None))] == []
+
+
+def test_the_seed_apis_logging_example_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from exptools.logging import.*?)```", page, re.DOTALL)
+    (tmp_path / "app.py").write_text(code)
+    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, check=True)
+    run_dir = tmp_path / "data" / "example" / "run_0"
+    assert len((run_dir / "progress.csv").read_text().splitlines()) == 21
+    assert sorted(path.name for path in (run_dir / "snapshots").iterdir()) == [
+        "itr_0.pkl",
+        "itr_19.pkl",
+        "itr_9.pkl",
+    ]

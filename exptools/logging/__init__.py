@@ -1,6 +1,7 @@
-"""Log: scalars of a run to progress.csv and TensorBoard.
+"""Log a run.
 
-``logger`` is loaded when it is first used, so that importing this package costs nothing.
+The ``logger`` of this package has the verbs of the seed API besides those of ``exptools.logger``;
+both log to the same run. It is loaded when it is first used, so importing this costs nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exptools.logging.run_logger import logger
+    from exptools.logging.seed_logger import logger
 
 __all__ = ["logger"]
 
-_HOMES = {"logger": "exptools.logging.run_logger"}
+_HOMES = {"logger": "exptools.logging.seed_logger"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ from exptools.logging.append_file import LoggingError
 from exptools.logging.ranks import is_silent
 from exptools.logging.run_lock import DirectoryInUse
 from exptools.logging.run_logger import logger
-from exptools.provenance import git_state, record
+from exptools.provenance import record, recorded
 from exptools.rundir import (
     PROVENANCE,
     STATUS_WRITER,
@@ -99,7 +99,7 @@ class ExptoolsCallback(Callback):
             logger.open(run_dir, **self._options)
         except DirectoryInUse:
             raise  # and status.json is the other process's, too
-        except LoggingError:
+        except (LoggingError, TypeError, ValueError):
             self._record_start(config, run_dir)
             raise
         self._record_start(config, run_dir)
@@ -127,6 +127,11 @@ class ExptoolsCallback(Callback):
         if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._on_sigterm)
 
+    def _leave_sigterm(self) -> None:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def _on_sigterm(self, number: int, frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
         if os.getpid() != self._job_pid:  # a child that the job has forked
@@ -137,9 +142,7 @@ class ExptoolsCallback(Callback):
     def _on_exit(self) -> None:
         # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
         uncaught = getattr(sys, "last_value", None)
-        if self._signal is not None:
-            self._end(State.KILLED, f"ended by {self._signal}")
-        elif isinstance(uncaught, KeyboardInterrupt):
+        if isinstance(uncaught, KeyboardInterrupt):
             self._end(*_outcome(uncaught))
         else:
             self._end(State.FAILED, "the process exited before the job returned")
@@ -148,6 +151,11 @@ class ExptoolsCallback(Callback):
         if os.getpid() != self._job_pid:
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
+        self._leave_sigterm()
+        if state is State.COMPLETED:
+            self._signal = None  # it did not end the job
+        elif self._signal is not None:
+            state, error = State.KILLED, f"ended by {self._signal}"
         try:
             logger.close(succeeded=state is State.COMPLETED)
         except LoggingError as lost_row:
@@ -166,6 +174,7 @@ def _starting(config: DictConfig, run_dir: Path) -> Status:
     except StatusError as error:
         _log.warning("%s; it is replaced, and attempts are counted from 1", error)
         before = None
+    facts = recorded(run_dir)
     return Status(
         state=State.RUNNING,
         job=OmegaConf.select(config, "hydra.job.num"),
@@ -174,8 +183,8 @@ def _starting(config: DictConfig, run_dir: Path) -> Status:
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
         started=time.time(),
-        git=git_state(Path(config.hydra.runtime.cwd)),
-        command=(sys.executable, *sys.argv),
+        git=facts.git,
+        command=facts.command,
     )
 
 

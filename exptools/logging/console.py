@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from collections.abc import Iterator
+from itertools import islice
 
 from exptools.logging.rows import Number, Row
+
+_MOST = 100  # tags that are shown
+_LONGEST = 60  # characters of a tag
 
 
 class Console:
@@ -35,7 +40,7 @@ class Console:
 
 
 def _line(row: Row) -> str:
-    cells = (f"{tag} {_short(value)}" for tag, value in row.scalars.items())
+    cells = (f"{tag} {value}" for tag, value in _cells(row))
     return " · ".join([f"step {row.step}", *cells])
 
 
@@ -48,9 +53,17 @@ def _print_table(row: Row) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("step", overflow="fold")
     table.add_column(str(row.step), justify="right")
-    for tag, value in row.scalars.items():
-        table.add_row(Text(tag), _short(value))
+    for tag, value in _cells(row):
+        table.add_row(Text(tag), value)
     Terminal().print(table)
+
+
+def _cells(row: Row) -> Iterator[tuple[str, str]]:
+    for tag, value in islice(row.scalars.items(), _MOST):
+        name = tag if tag.isprintable() else repr(tag)[1:-1]  # lest a tag steer the terminal
+        yield (name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"), _short(value)
+    if len(row.scalars) > _MOST:
+        yield "…", f"{len(row.scalars) - _MOST:,} more"
 
 
 def _short(value: Number) -> str:

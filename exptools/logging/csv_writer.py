@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -16,6 +17,15 @@ from exptools.logging.rows import Number, Row
 from exptools.rundir import STEP, WALL_TIME
 
 LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row
+
+
+class _Table(NamedTuple):
+    """A file with its columns."""
+
+    file: AppendFile
+    tags: list[str]
+    known: frozenset[str]
+    header: bytes
 
 
 class CsvWriter:
@@ -35,11 +45,8 @@ class CsvWriter:
     def __init__(self, path: Path, *, keep: bool = False) -> None:
         self.path = path
         self._next_look = 0.0
-        self._set_tags([])
-        if keep:
-            self._file = self._taken_over()
-        else:
-            self._file = replace_file(path, self._header)
+        # Replaced as a whole: a signal may interrupt us anywhere, to log or to raise an exception.
+        self._table = self._taken_over([]) if keep else self._made([], b"")
 
     def write(self, row: Row) -> None:
         """Add a row; the operating system has it when this returns.
@@ -51,54 +58,54 @@ class CsvWriter:
         if now >= self._next_look:
             self._look()
             self._next_look = now + LOOK_EVERY
-        scalars = row.scalars
-        if list(scalars) == self._tags:
-            self._file.append(_line(row, scalars.values()))
+        table, scalars = self._table, row.scalars
+        if list(scalars) == table.tags:
+            table.file.append(_line(row, scalars.values()))
             return
-        if not self._known.issuperset(scalars):
-            self._widen(scalars)
-        self._file.append(_line(row, map(scalars.get, self._tags)))
+        if not table.known.issuperset(scalars):
+            table = self._widened(scalars)
+        table.file.append(_line(row, map(scalars.get, table.tags)))
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
-        self._file.close()
+        self._table.file.close()
 
     def _look(self) -> None:
-        if not self._file.is_in_place():  # another process of the run had new tags
-            former, self._file = self._file, self._taken_over()
-            former.close()
+        former = self._table
+        if not former.file.is_in_place():  # another process of the run had new tags
+            self._table = self._taken_over(former.tags)
+            former.file.close()
 
-    def _widen(self, wanted: Iterable[str]) -> None:
+    def _widened(self, wanted: Iterable[str]) -> _Table:
         begun = time.monotonic()
+        self._next_look = 0.0  # should we be interrupted when the file is replaced already
         self._look()
-        new_tags = [tag for tag in wanted if tag not in self._known]
-        tags = self._tags + new_tags
-        header = header_line(tags)
-        lines = self._file.content()[len(self._header) :]
+        narrow = self._table
+        new_tags = [tag for tag in wanted if tag not in narrow.known]
+        lines = narrow.file.content()[len(narrow.header) :]
         # Below the header there are only numbers, so every line feed ends a row.
         widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
-        narrow, self._file = self._file, replace_file(self.path, header + widened)
-        self._set_tags(tags)
-        narrow.close()
+        self._table = self._made(narrow.tags + new_tags, widened)
+        narrow.file.close()
         # The others should not write to the narrow file: keep our turn until their look is due.
         time.sleep(max(0.0, begun + 2 * LOOK_EVERY - time.monotonic()))
+        return self._table
 
-    def _set_tags(self, tags: list[str]) -> None:
-        self._tags, self._known = tags, frozenset(tags)
-        self._header = header_line(tags)
+    def _made(self, tags: list[str], lines: bytes) -> _Table:
+        header = header_line(tags)
+        return _Table(replace_file(self.path, header + lines), tags, frozenset(tags), header)
 
-    def _taken_over(self) -> AppendFile:
-        """The file that stands at the path, if it goes on with our columns."""
+    def _taken_over(self, former: list[str]) -> _Table:
+        """The file that stands at the path, if it goes on with the columns that we had."""
         file = AppendFile(self.path, keep=True)
         try:
-            _, tags = read_header(file.content())
-            if tags is None or tags[: len(self._tags)] != self._tags:
+            header, tags = read_header(file.content())
+            if tags is None or tags[: len(former)] != former:
                 raise replaced(self.path)
         except BaseException:
             file.close()
             raise
-        self._set_tags(tags)
-        return file
+        return _Table(file, tags, frozenset(tags), header)
 
 
 def header_line(tags: Iterable[str]) -> bytes:

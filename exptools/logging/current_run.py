@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.append_file import LoggingError
@@ -83,14 +84,19 @@ class CurrentRun:
             changes: single options by their names.
 
         Raises:
-            LoggingError: a file cannot be made, or another process logs in the directory. Until
-                another run is opened, every attempt to log raises it again, in case that the
-                caller has swallowed it.
+            LoggingError: a file cannot be made, or another process logs in the directory.
             TypeError, ValueError: there is no such option, or it has no such value.
+
+            Until another run is opened, every attempt to log raises it again, in case that the
+            caller has swallowed it, as Hydra does.
         """
-        chosen = (options or DEFAULTS).changed(changes)
         with self._lock:
             self._end_run()
+            try:
+                chosen = (options or DEFAULTS).changed(changes)
+            except (TypeError, ValueError) as error:
+                self._failure = error
+                raise
             # The ranks of one training may name the same directory, one of them holding it.
             self._start(Path(directory).absolute(), chosen, may_join=rank() is not None)
 
@@ -138,7 +144,7 @@ class CurrentRun:
             raise error
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(f"{error}; there will be no further warning", stacklevel=4)
+            _warn(f"{error}; there will be no further warning")
 
     def _open_run(self) -> OpenRun | None:
         if self._job_is_over():
@@ -161,7 +167,7 @@ class CurrentRun:
         try:
             self._end_run()
         except LoggingError as error:  # of a job that has returned, and no fault of the next one
-            warnings.warn(f"the last row of the job before is lost: {error}", stacklevel=4)
+            _warn(f"the last row of the job before is lost: {error}")
 
     def _open_by_ourselves(self) -> None:
         if self._failure is not None:
@@ -178,7 +184,7 @@ class CurrentRun:
                 self._hydra_run = job  # of a failure, too: the next job has a directory of its own
         elif not self._has_warned:
             self._has_warned = True
-            warnings.warn(_NO_RUN, stacklevel=4)
+            _warn(_NO_RUN)
 
     def _complain_of_no_run(self, failure: Exception) -> None:
         if not isinstance(failure, LoggingError):
@@ -199,11 +205,11 @@ class CurrentRun:
             options.snapshot_gap,
             options.snapshot_keep,
         )
+        self._close_at_exit()
         if not self._run.is_member:
             self._run.console = Console(options.console)
             os.environ[RUN_DIR] = str(directory)
             self._record_provenance(directory)
-        self._close_at_exit()
 
     def _record_provenance(self, directory: Path) -> None:
         job = _current_hydra_run()
@@ -247,11 +253,15 @@ class CurrentRun:
 
     def _after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
-        if self._run is not None:
+        if self._run is None:
+            return
+        try:
             self._run.after_fork()
-            if util := sys.modules.get("multiprocessing.util"):
-                # What is registered for its end now would be forgotten when its work begins.
-                util.register_after_fork(self, CurrentRun._close_at_exit)
+        except LoggingError as error:  # which would be printed here, and ignored
+            self._run, self._failure = None, error
+        if util := sys.modules.get("multiprocessing.util"):
+            # What is registered for its end now would be forgotten when its work begins.
+            util.register_after_fork(self, CurrentRun._close_at_exit)
 
 
 def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
@@ -264,15 +274,18 @@ def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
         raise
 
 
-def _attempt(directory: Path) -> str:
-    """A name for the scheduler's attempt at this run, in which a process follows on another."""
+def _attempt(directory: Path) -> str | None:
+    """Which attempt it is, should this process be one of several of a run; see OpenRun."""
+    if os.environ.get(RUN_DIR) == str(directory):
+        return None  # of the process that has started us, which may have closed it
     if os.environ.get(STATUS_WRITER) != str(directory):
         return ""
     try:
         status = read_status(directory)
     except StatusError:
         return ""
-    return (status.pid_start if status else None) or ""
+    # Not the process, of which the scheduler may write only after that has begun to log.
+    return f"{status.attempt} of {status.queued}" if status else ""
 
 
 def _current_hydra_run() -> HydraRun | None:
@@ -281,3 +294,15 @@ def _current_hydra_run() -> HydraRun | None:
     from exptools.logging.callback import current_hydra_run
 
     return current_hydra_run()
+
+
+def _warn(message: str) -> None:
+    """Warn of what the user's line has led to, however deep in here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("exptools.logging.")

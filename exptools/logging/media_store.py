@@ -6,7 +6,6 @@ Nothing is kept open: a file has its whole content before it has its line in the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from exptools.logging.append_file import LoggingError, first_free, naming
-from exptools.logging.media import Medium
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
+
+if TYPE_CHECKING:
+    from exptools.logging.media import Medium
 
 FILES = "files"  # in media/, the directory of artifacts
 
@@ -61,7 +62,7 @@ def write_medium(
     """
     made_media_dir(run_dir)
     path = _claimed(run_dir / MEDIA_DIR / directory_of(tag), step, medium.extension)
-    digest = hashlib.sha256(medium.content).hexdigest()
+    digest = _sha256(medium.content)
     where = path.relative_to(run_dir).as_posix()
     size = len(medium.content)
     record = MediaRecord(tag, step, medium.kind, where, wall_time, digest, size)
@@ -81,28 +82,38 @@ def read_index(run_dir: Path) -> list[MediaRecord]:
     Raises:
         LoggingError: there is an index that cannot be read.
     """
-    return [record for _, record in _lines(run_dir) if record is not None]
+    return [record for _, record in _lines(_index(run_dir)) if record is not None]
 
 
-def set_aside_media(run_dir: Path, after: int | None) -> None:
+def index_size(run_dir: Path) -> int:
+    """How many bytes the index has, 0 where there is none."""
+    path = run_dir / MEDIA_INDEX
+    return path.stat().st_size if path.exists() else 0
+
+
+def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
     """Move the lines of what an attempt replaces to ``index.<attempt>.jsonl``; the files stay.
 
     Args:
         run_dir: the run.
         after: the step from which the attempt goes on; None if it starts afresh.
+        size: bytes of the index that earlier attempts have written; the rest is this one's.
 
     Raises:
         LoggingError: the index cannot be read or written.
     """
-    lines = _lines(run_dir)
-    kept = [line for line, record in lines if record and after is not None and record.step <= after]
-    moved = [line for line, record in lines if not record or after is None or record.step > after]
+    content = _index(run_dir)
+    kept: list[bytes] = []
+    moved: list[bytes] = []
+    for line, record in _lines(content[:size]):
+        counts = record is not None and after is not None and record.step <= after
+        (kept if counts else moved).append(line)
     if moved:
         index = run_dir / MEDIA_INDEX
         free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
         with naming(index):
             write_atomic(free, b"".join(moved))
-            write_atomic(index, b"".join(kept))
+            write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
 
 
 def directory_of(tag: str) -> Path:
@@ -113,7 +124,7 @@ def directory_of(tag: str) -> Path:
     """
     parts = [_directory_name(part) for part in tag.split("/")[:_DEEPEST]]
     if "/".join(parts) != tag or parts[0].casefold() == FILES:
-        digest = hashlib.sha256(tag.encode(errors="replace")).hexdigest()
+        digest = _sha256(tag.encode(errors="replace"))
         parts[-1] += f"~{digest[:8]}"  # no tag that stays as it is has this character
     return Path(*parts)
 
@@ -145,10 +156,13 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
             raise LoggingError(None, "the disk is full", str(path))
 
 
-def _lines(run_dir: Path) -> list[tuple[bytes, MediaRecord | None]]:
+def _index(run_dir: Path) -> bytes:
     path = run_dir / MEDIA_INDEX
     with naming(path):
-        content = path.read_bytes() if path.exists() else b""
+        return path.read_bytes() if path.exists() else b""
+
+
+def _lines(content: bytes) -> list[tuple[bytes, MediaRecord | None]]:
     return [(line + b"\n", _parsed(line)) for line in content.split(b"\n") if line]
 
 
@@ -182,6 +196,12 @@ def _numbered(directory: Path, step: int, extension: str) -> Iterator[Path]:
 def safe_name(part: str) -> str:
     """What a file system can have of a name: not hidden, no way out, not long."""
     return _UNSAFE.sub("_", part)[:_LONGEST].strip(" .") or "_"
+
+
+def _sha256(content: bytes) -> str:
+    import hashlib  # loads OpenSSL, which a run without media does not need
+
+    return hashlib.sha256(content).hexdigest()
 
 
 def _directory_name(part: str) -> str:

@@ -158,7 +158,7 @@ class MediaVerbs(CurrentRun):
             run = self._open_run()
             if run is None or not self._throttles.keeps(name := self._named(run, tag)):
                 return
-            at = run.begun(at)
+            at = run.step if at is None else at
         try:  # outside of the lock: a large file takes its time
             store_file(run.directory, name, path, at, time.time(), link)
         except LoggingError as error:
@@ -196,6 +196,19 @@ class MediaVerbs(CurrentRun):
             run = self._open_run()
             try:
                 return None if run is None else run.save_snapshot(state, itr)
+            except LoggingError as error:
+                self._complain(error)
+                return None
+
+    def save_raw_snapshot(self, params: object, itr: SupportsIndex) -> Path | None:
+        """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
+
+        Returns, raises: as :meth:`save_snapshot`.
+        """
+        with self._lock:
+            run = self._open_run()
+            try:
+                return None if run is None else run.snapshots.save_raw(params, itr)
             except LoggingError as error:
                 self._complain(error)
                 return None

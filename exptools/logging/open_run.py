@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.append_file import LoggingError, naming
 from exptools.logging.console import Console
 from exptools.logging.csv_writer import CsvWriter
 from exptools.logging.history import cut_back, set_aside
-from exptools.logging.media_store import set_aside_media, write_medium
+from exptools.logging.lost_rows import LostRows, report
+from exptools.logging.media_store import index_size, set_aside_media, write_medium
 from exptools.logging.ranks import is_silent
-from exptools.logging.row_lock import RowLock
+from exptools.logging.row_lock import Attempt, RowLock
 from exptools.logging.rows import Number, OpenRows, Row, as_step, check_tag
 from exptools.logging.run_lock import RunLock
 from exptools.logging.snapshot import Snapshots, StoredSnapshot
@@ -22,9 +25,13 @@ from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_fil
 from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
     from exptools.logging.media import Medium
 
 _log = logging.getLogger(__name__)
+
+_MOST_WAITING = 100  # media
 
 
 class OpenRun:
@@ -34,18 +41,19 @@ class OpenRun:
     run: they write to the same files, in turns with it.
 
     Where rows of an earlier attempt stand, nothing is touched before the first row ends: until
-    then :meth:`resume` can say that they go on.
+    then :meth:`resume` can say that they go on, and TensorBoard's part of media has to wait.
 
     Args:
         directory: the run directory, made where it is missing.
         member: whether another process holds it.
-        attempt: names the attempt, where several processes hold the directory in turn during one.
+        attempt: names the attempt, where several processes hold the directory in turn during one;
+            "" is one that is none of the others, None the one that is going on.
 
     Raises:
         LoggingError: a file cannot be made, or another process logs in the directory.
     """
 
-    def __init__(self, directory: Path, *, member: bool = False, attempt: str = "") -> None:
+    def __init__(self, directory: Path, *, member: bool = False, attempt: str | None = "") -> None:
         self.directory = directory
         self.rows = OpenRows()
         self.tags: set[str] = set()
@@ -54,17 +62,22 @@ class OpenRun:
         self.console = Console(None)
         self.has_hparams = False
         self._last: Row | None = None  # of the rows that have ended
-        self._resumed: int | None = None  # the last step of an earlier attempt that counts
-        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = (
-            None  # None before the first row
-        )
-        with naming(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        self._lock = None if member else RunLock(directory)
+        self._ended: list[Row] = []  # those that are not written yet
+        self._is_writing = False
+        self._has_resumed = False  # by this process's word
+        self._waiting: list[tuple[Sequence[Summary.Value], int, float]] = []  # for the event file
+        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
+        self._lock = None
+        if not member:
+            with naming(directory):
+                directory.mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock(directory)
         try:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
-                self._turn.begin(attempt)
+                if attempt is not None:
+                    size = index_size(directory)
+                    self._turn.begin(Attempt(attempt, index_size=size))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
@@ -102,19 +115,16 @@ class OpenRun:
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        rows = self.rows.end(step, time.time())
-        if not rows or (self.is_member and is_silent()):
-            return
-        self._turn.take()
-        try:
-            lost = self._write(rows)
-        finally:
-            self._turn.give_back()
-        self._last = rows[-1]
-        if self._last.wall_time >= self.console.due:
+        self._ended += self.rows.end(step, time.time())
+        if self.is_member and is_silent():
+            self._ended.clear()
+        if not self._ended or (self._is_writing and _runs(OpenRun._write_ended)):
+            return  # a signal has interrupted the writing, which takes its handler's rows, too
+        lost = self._write_ended()
+        if self._last is not None and self._last.wall_time >= self.console.due:
             self.console.show(self._last)
         if lost:
-            raise _report(lost, [writer.path for writer in self._writers or ()])
+            raise report(lost, [writer.path for writer in self._writers or ()])
 
     @property
     def step(self) -> int:
@@ -129,30 +139,14 @@ class OpenRun:
         """
         if self.is_member and is_silent():
             return
-        at = self.begun(step)
+        at = self.step if step is None else step
         wall_time = time.time()
         write_medium(self.directory, tag, at, medium, wall_time)
-        if medium.summaries and self._writers is not None:
-            self._turn.take()
-            try:
-                self._writers[1].write_summary(medium.summaries, at, wall_time)
-            finally:
-                self._turn.give_back()
-
-    def begun(self, step: int | None) -> int:
-        """Open the files for something that belongs to a step; None is the current row's.
-
-        Raises:
-            LoggingError: a file cannot be made.
-        """
-        at = self.step if step is None else step
-        if self._writers is None:
-            self._turn.take()
-            try:
-                self._begin(at)
-            finally:
-                self._turn.give_back()
-        return at
+        self._waiting.append((medium.summaries, at, wall_time))
+        with self._turn:
+            has_begun = self._writers or self._turn.attempt.event_file
+            if has_begun or len(self._waiting) > _MOST_WAITING:
+                self._show_waiting()
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
@@ -173,16 +167,26 @@ class OpenRun:
 
         So are those at and after the first step that is logged now, should it be earlier.
         """
-        self._resumed = step
         self.rows.count = step + 1
+        self._has_resumed = True
+        with self._turn:
+            attempt = self._turn.attempt
+            if not attempt.event_file:
+                self._turn.attempt = attempt._replace(resumed=step)
 
     def after_fork(self) -> None:
-        """In a forked child: be a member, and leave to the parent the rows that it has begun."""
+        """In a forked child: be a member, and leave to the parent the rows that it has begun.
+
+        Raises:
+            LoggingError: the directory is gone.
+        """
         self.is_member, self._lock = True, None
         self._turn.close()  # the parent's: its lock counts for both
         self._turn = RowLock(self._turn.path)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
+        self._ended, self._waiting = [], []
+        self._is_writing = self._has_resumed = self.has_hparams = False
         self.console = Console(None)
 
     def close(self, *, succeeded: bool = True) -> None:
@@ -193,6 +197,9 @@ class OpenRun:
         """
         try:
             self.end_row()
+            if self._waiting and not self.is_member:
+                with self._turn:
+                    self._show_waiting()
             if self.has_hparams and self._writers is not None:
                 from exptools.logging.hparams import hparams_end
 
@@ -210,71 +217,83 @@ class OpenRun:
         if self._lock is not None:
             self._lock.release()
 
-    def _write(self, rows: Sequence[Row]) -> dict[Path, _Lost]:
-        """Write rows to the files, and say which of them a file lacks."""
-        lost: dict[Path, _Lost] = {}
+    def _show_waiting(self) -> None:
+        events = (self._writers or self._begin(self.step))[1]
+        while self._waiting:
+            summaries, step, wall_time = self._waiting.pop(0)
+            if summaries:  # TensorBoard does not show all kinds
+                events.write_summary(summaries, step, wall_time)
+
+    def _write_ended(self) -> LostRows:
+        """Write the rows that have ended, and say which of them a file lacks."""
+        lost: LostRows = {}
+        try:
+            self._is_writing = True
+            with self._turn:
+                while self._ended:
+                    rows, self._ended = self._ended, []
+                    self._write(rows, lost)
+                    self._last = rows[-1]
+        finally:
+            self._is_writing = False
+        return lost
+
+    def _write(self, rows: Sequence[Row], lost: LostRows) -> None:
         try:
             writers = self._writers or self._begin(rows[0].step)
+            if self._waiting:
+                self._show_waiting()
         except LoggingError as error:
-            return {Path(error.filename): dict.fromkeys((row.step for row in rows), error)}
+            lost[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
+            return
         for row in rows:
             for writer in writers:
                 try:
                     writer.write(row)
                 except LoggingError as error:  # the other rows and files may fare better
                     lost.setdefault(writer.path, {})[row.step] = error
-        return lost
 
     def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
         """Open the files for the first row, in our turn to write."""
         table = self.directory / PROGRESS_CSV
-        name = self._turn.event_file
-        begun = name is not None  # by another process of the run
+        attempt = self._turn.attempt
+        name = attempt.event_file
+        begun = bool(name)  # by another process of the run
         events = self.directory / name if name else new_event_file(self.directory)
-        purge_from = None if begun else self._leave_attempts_before(table, first_step)
+        purge_from = None if begun else self._leave_attempts_before(table, first_step, attempt)
         csv = CsvWriter(table, keep=begun or table.exists())
         try:
             self._writers = csv, TensorBoardWriter(events, keep=begun, purge_from=purge_from)
         except BaseException:
             csv.close()
             raise
-        self._turn.event_file = events.name
+        self._turn.attempt = attempt._replace(event_file=events.name)
         return self._writers
 
-    def _leave_attempts_before(self, table: Path, first_step: int) -> int | None:
+    def _leave_attempts_before(self, table: Path, first_step: int, attempt: Attempt) -> int | None:
         """Set aside what earlier attempts wrote, as far as it does not count any more.
 
         Returns:
             the step from which on it does not, None where nothing was written before.
         """
-        if self._resumed is None:
+        if attempt.resumed is None:
             moved, start = set_aside(table), min(first_step, 0)
-            set_aside_media(self.directory, after=None)
+            set_aside_media(self.directory, after=None, size=attempt.index_size)
         else:
-            start = min(self._resumed + 1, first_step)
+            start = attempt.resumed + 1
+            if self._has_resumed:  # the steps of a worker may be counted otherwise
+                start = min(start, first_step)
             moved = cut_back(table, start - 1)
-            set_aside_media(self.directory, after=start - 1)
+            set_aside_media(self.directory, after=start - 1, size=attempt.index_size)
             _log.info("going on in %s from step %d", self.directory, start)
         if moved:
             _log.info("rows of the attempt before that are replaced: %s", moved)
         return start if any(self.directory.glob("events.out.tfevents.*")) else None
 
 
-_Lost = dict[int, LoggingError]  # step of a row → why the file lacks it
-
-
-def _report(lost: Mapping[Path, _Lost], files: Sequence[Path]) -> LoggingError:
-    """One error for all files: what the first one lacks, and how the others fared."""
-    first = next(iter(lost))
-    error = next(iter(lost[first].values()))
-    parts = [f"{error.strerror}; this file lacks {_rows(lost[first])}"]
-    for path in (path for path in files if path != first):
-        parts.append(f"{path.name} {f'lacks {_rows(lost[path])}' if path in lost else 'has it'}")
-    report = LoggingError(error.errno, ", ".join(parts), str(first))
-    report.__cause__ = error
-    return report
-
-
-def _rows(lost: _Lost) -> str:
-    steps = ", ".join(map(str, lost))
-    return f"the row of step {steps}" if len(lost) == 1 else f"the rows of steps {steps}"
+def _runs(function: Callable[..., object]) -> bool:
+    """Whether we are called by a function, though by others in between."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
@@ -46,7 +45,8 @@ class LogOptions:
         known = [field.name for field in fields(self)]
         for name in changes:
             if name not in known:
-                raise TypeError(f"there is no option {name!r}{_nearest(name, known)}")
+                hint = _nearest(name, known) or f"; there are {', '.join(known)}"
+                raise TypeError(f"there is no option {name!r}{hint}")
         return replace(self, **changes)
 
 
@@ -56,9 +56,11 @@ def _check(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} should be one of {', '.join(allowed)}, not {value!r}{hint}")
 
 
-def _nearest(given: str, known: tuple[str, ...] | list[str]) -> str:
+def _nearest(given: str, known: Sequence[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(given, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}"
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 DEFAULTS = LogOptions()

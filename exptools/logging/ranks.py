@@ -13,15 +13,21 @@ def rank() -> int | None:
     """The rank of this process, None where there is only one.
 
     As PyTorch says it once its process group is there, else as its launcher ``torchrun`` says it
-    in the environment. PyTorch is not imported for that.
+    in the environment; Lightning's says there only which process of which node it is, so that the
+    number is 0 for the first one alone. PyTorch is not imported for that.
     """
     torch = sys.modules.get("torch.distributed")
     if torch is not None and torch.is_available() and torch.is_initialized():
         return int(torch.get_rank()) if torch.get_world_size() > 1 else None
-    text, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
-    if text.isdecimal() and size.isdecimal() and int(size) > 1:
-        return int(text)
-    return None
+    if (_number("WORLD_SIZE") or 0) < 2:
+        return None
+    number, local = _number("RANK"), _number("LOCAL_RANK")
+    return number if number is not None or local is None else local + (_number("NODE_RANK") or 0)
+
+
+def _number(name: str) -> int | None:
+    text = os.environ.get(name, "")
+    return int(text) if text.isdecimal() else None
 
 
 def is_silent() -> bool:

@@ -12,6 +12,7 @@ from exptools.rundir import STEP, WALL_TIME
 
 Number: TypeAlias = int | float
 
+MAX_TAG = 2**17  # characters; Python's csv reads no longer fields
 MAX_STEP = 2**62  # in the 64 bits of TensorBoard's steps there is room to count on from it
 
 
@@ -104,7 +105,8 @@ def check_tag(tag: object) -> str:
 
     Raises:
         TypeError: it is no text.
-        ValueError: it is empty, not writable as UTF-8, or the name of a column of every row.
+        ValueError: it is empty, longer than ``MAX_TAG``, not writable as UTF-8 or unreadable in a
+            CSV file, or the name of a column of every row.
     """
     if not isinstance(tag, str):
         raise TypeError(f"a tag is text, not {tag!r} ({type(tag).__name__})")
@@ -115,6 +117,13 @@ def check_tag(tag: object) -> str:
             f"the tag {tag!r} is taken: {STEP!r} and {WALL_TIME!r} are columns of every row; "
             f"choose another, for example 'my/{tag}'"
         )
+    if len(tag) > MAX_TAG or "\0" in tag:
+        why = (
+            f"has {len(tag)} characters, not {MAX_TAG} at most"
+            if len(tag) > MAX_TAG
+            else "has a NUL"
+        )
+        raise ValueError(f"the tag {tag[:60]!r} {why}: programs could not read progress.csv")
     try:
         tag.encode()
     except UnicodeEncodeError as error:

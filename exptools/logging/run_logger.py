@@ -165,6 +165,8 @@ class Logger(MediaVerbs):
         *,
         mean: bool = False,
     ) -> None:
+        if not scalars:  # all of them are throttled
+            return
         try:
             run.put(scalars, step, mean=mean)
         except LoggingError as error:

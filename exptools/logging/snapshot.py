@@ -9,7 +9,6 @@ times of files, which copies change, are not asked.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import operator
@@ -289,6 +288,8 @@ def _moved(path: Path, attempt: int) -> Path:
 
 
 def _choice(mode: object) -> str:
+    import difflib
+
     modes = get_args(Mode)
     close = difflib.get_close_matches(str(mode), modes, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ""

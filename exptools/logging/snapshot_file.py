@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import zlib
 from collections.abc import Iterator
@@ -83,6 +82,8 @@ def read(path: Path, map_location: Any = None) -> Any:
         is_torchs = file.read(len(_ZIP)) == _ZIP
         damage, is_checked = _zip_damage(file) if is_torchs else _pickle_damage(file)
         if damage is None:
+            import pickle
+
             file.seek(0)
             try:
                 return _load_torch(file, map_location) if is_torchs else pickle.load(file)

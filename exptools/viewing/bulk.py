@@ -7,11 +7,14 @@ is left to ``parse_progress``, which takes longer and names every fault. No file
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,6 +25,8 @@ from exptools.viewing.progress import split_header
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns
 LARGE = 8 * 2**20  # bytes: a file of so many is parsed by itself, where it lies
+STILL = 60.0  # seconds since the last write after which nobody is taken to be writing
+HEAD = 2**16  # bytes in which a large file's header is looked for
 GUARD = 64  # bytes before the end of what was read, by which a grown file is known again
 
 Numbers = dict[str, Values]
@@ -72,46 +77,59 @@ def read_many(
         try:
             with open(path, "rb", buffering=0, opener=open_without_waiting) as raw:
                 about = os.fstat(raw.fileno())
-                regular = stat.S_ISREG(about.st_mode)
-                head = os.pread(raw.fileno(), LARGE, 0) if regular else b""
+                large = about.st_size >= LARGE
+                size = HEAD if large else about.st_size
+                content = raw.read(size) if stat.S_ISREG(about.st_mode) else b""
         except OSError:
-            head = b""
-        layout = Layout.of(head, separator)
+            content = b""
+        layout = Layout.of(content or b"", separator)
         if layout is None:
             yield path, None
             continue
         if layout not in blocks:
             blocks[layout] = _Block(layout, choose(layout.names) or [layout.names[0]])
         block = blocks[layout]
-        if len(head) == LARGE:
+        if large:
             yield path, read_large(path, layout, block.names)
-        else:
-            block.add(path, head)
+        elif block.add(path, content):
+            yield from block.parse()
     for block in blocks.values():
-        yield from block.results()
+        yield from block.parse()
 
 
 def read_large(path: str, layout: Layout, names: Sequence[str]) -> Read | None:
-    """As ``read_many``, of one file, which is not copied."""
+    """As ``read_many``, of one file; one that nobody writes to is not copied."""
     try:
-        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-            end = text.rfind(b"\n") + 1
-            torn = end < len(text)
-            start = len(layout.head)
-            guard = text[max(start, end - GUARD) : end]
-            if torn or b"\r" in layout.head:
-                columns = parse(text[start:end], layout, names)
-            else:
-                with memoryview(text) as whole, whole[start:end] as rows_only:
+        with open(path, "rb") as file:
+            about = os.fstat(file.fileno())
+            if time.time() - about.st_mtime < STILL or b"\r" in layout.head:
+                return _read_whole(file.read(), layout, names)
+            # Only where nobody writes: of a file that shrinks, what is mapped is no longer there.
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+                if text[-1:] != b"\n":
+                    return _read_whole(text[:], layout, names)
+                with memoryview(text) as whole, whole[len(layout.head) :] as rows_only:
                     columns = parse(rows_only, layout, names, path)
+                end, guard = len(text), text[-GUARD:]
+            if os.stat(path).st_size != end:  # it has grown meanwhile: who knows what was read
+                return _read_whole(file.read(), layout, names)
     except (OSError, ValueError):  # gone meanwhile, or empty now
         return None
     if columns is None:
         return None
     rows = len(next(iter(columns.values())))
-    # Copies, so that what polars has allocated beside the columns can be used again.
-    columns = {name: np.array(column) for name, column in columns.items()}
-    return Read(layout, columns, rows, end, guard, torn, rows + 1)
+    return Read(layout, columns, rows, end, guard, False, rows + 1)
+
+
+def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> Read | None:
+    end = content.rfind(b"\n") + 1
+    columns = parse(content[len(layout.head) : end], layout, names)
+    if columns is None:
+        return None
+    rows = len(next(iter(columns.values())))
+    return Read(
+        layout, columns, rows, end, content[max(0, end - GUARD) : end], end < len(content), rows + 1
+    )
 
 
 def read_tail(read: Read, path: str) -> Read | None:
@@ -170,7 +188,6 @@ def parse(
             columns=[layout.names.index(name) for name in dict.fromkeys([*names, last])],
             separator=layout.separator,
             quote_char=None,
-            encoding="utf8-lossy",
         )
     except pl.exceptions.PolarsError:  # of which kind differs with what is wrong, and the version
         return None
@@ -203,83 +220,54 @@ def _is_rectangular(text: bytes | memoryview, layout: Layout) -> bool:
     return bool((cells == len(layout.names)).all() and not blank.any())
 
 
-@dataclass
-class _Waiting:
-    """A file whose rows wait to be parsed, or the place that they have got in the columns."""
+class _File(NamedTuple):
+    """A small file, of which the rows wait to be parsed with those of others."""
 
     path: str
-    rows: memoryview | None
+    rows: memoryview
     end: int
     guard: bytes
     torn: bool
-    start: int = 0
-    stop: int = -1  # of rows; -1 for what needs the careful way
 
 
 class _Block:
-    """Files of one layout, joined and parsed a chunk at a time, and their columns."""
+    """Files of one layout that are joined and parsed at once."""
 
     def __init__(self, layout: Layout, names: Sequence[str]) -> None:
         self.layout = layout
         self.names = names
-        self._columns = {name: np.empty(0) for name in self.names}
-        self._files: list[_Waiting] = []
-        self._waiting: list[_Waiting] = []
+        self._files: list[_File] = []
         self._size = 0
 
-    def add(self, path: str, content: bytes) -> None:
-        """Take a file, whole."""
+    def add(self, path: str, content: bytes) -> bool:
+        """Take a file, whole; whether there is enough to be parsed."""
         end = content.rfind(b"\n") + 1
         rows = memoryview(content)[len(self.layout.head) : end]
-        file = _Waiting(path, rows, end, content[:end][-GUARD:], end < len(content))
-        self._files.append(file)
-        self._waiting.append(file)
+        guard = content[max(0, end - GUARD) : end]
+        self._files.append(_File(path, rows, end, guard, end < len(content)))
         self._size += len(rows)
-        if self._size >= CHUNK:
-            self._parse_waiting()
+        return self._size >= CHUNK
 
-    def results(self) -> Iterator[tuple[str, Read | None]]:
-        """What was read of each file."""
-        self._parse_waiting()
-        for file in self._files:
-            if file.stop < 0:
-                yield file.path, None
-                continue
-            columns = {name: self._columns[name][file.start : file.stop] for name in self.names}
-            rows = file.stop - file.start
-            yield (
-                file.path,
-                Read(self.layout, columns, rows, file.end, file.guard, file.torn, rows + 1),
-            )
-
-    def _parse_waiting(self) -> None:
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        if not waiting:
-            return
-        parts = [file.rows or memoryview(b"") for file in waiting]
-        text = b"".join(parts)
-        heights = _heights(text, [len(part) for part in parts])
+    def parse(self) -> Iterator[tuple[str, Read | None]]:
+        """Parse what waits: as one text, and each file's alone where that will not do."""
+        files, self._files, self._size = self._files, [], 0
+        text = b"".join(file.rows for file in files)
+        heights = _heights(text, [len(file.rows) for file in files])
         numbers = parse(text, self.layout, self.names)
         if numbers is not None and sum(heights) == len(numbers[self.names[0]]):
-            self._append(numbers, waiting, heights)
-        else:
-            for file, part, height in zip(waiting, parts, heights, strict=True):
-                alone = parse(bytes(part), self.layout, self.names)
-                if alone is not None:
-                    self._append(alone, [file], [height])
-        for file in waiting:
-            file.rows = None
-
-    def _append(self, numbers: Numbers, files: list[_Waiting], heights: list[int]) -> None:
-        before = len(self._columns[self.names[0]])
-        at = before
+            # Copies, so that what polars has allocated beside the columns can be used again.
+            numbers = {name: np.array(column) for name, column in numbers.items()}
+            starts = itertools.accumulate(heights, initial=0)
+            for file, start, height in zip(files, starts, heights, strict=False):
+                yield file.path, self._read(file, numbers, start, height)
+            return
         for file, height in zip(files, heights, strict=True):
-            file.start, file.stop = at, at + height
-            at += height
-        for name, new in numbers.items():
-            column = self._columns[name]
-            column.resize(at, refcheck=False)  # grows in place: no second copy in memory
-            column[before:] = new
+            alone = parse(bytes(file.rows), self.layout, self.names)
+            yield file.path, None if alone is None else self._read(file, alone, 0, height)
+
+    def _read(self, file: _File, numbers: Numbers, start: int, rows: int) -> Read:
+        columns = {name: column[start : start + rows] for name, column in numbers.items()}
+        return Read(self.layout, columns, rows, file.end, file.guard, file.torn, rows + 1)
 
 
 def _heights(text: bytes, sizes: list[int]) -> list[int]:

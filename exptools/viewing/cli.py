@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import logging
-import socket
+import os
+import secrets
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exptools.viewing.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
 from exptools.viewing.roots import (
     DEFAULT_ROOTS,
     UsageError,
@@ -21,13 +22,11 @@ from exptools.viewing.roots import (
 )
 
 if TYPE_CHECKING:
-    from dash import Dash
-
     from exptools.viewing.index import Index
+    from exptools.viewing.runs import Fault
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 8050
-PORTS_TO_TRY = 100
+TOKEN_VARIABLE = "EXPTOOLS_TOKEN"  # a token on the command line can be read by whoever runs `ps`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return _view(chosen_roots(options.roots), options.port)
+        return _view(chosen_roots(options.roots), _access(options), options)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -63,6 +62,35 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_PORT,
         help=f"the port to serve at (default: {DEFAULT_PORT}), or the next free one; 0: any",
     )
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        help=f"the address to serve at (default: {LOOPBACK}, which only this machine reaches); at "
+        "any other one the app asks for a token",
+    )
+    parser.add_argument(
+        "--token",
+        default=os.environ.get(TOKEN_VARIABLE),
+        help=f"the token to ask for, at least {SHORTEST_TOKEN} characters (default: "
+        f"${TOKEN_VARIABLE}, or a new one where one is needed)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another name that the app is asked by, a proxy's for example; may be repeated",
+    )
+    parser.add_argument(
+        "--prefix",
+        default="/",
+        help="where a proxy has the app, for example /exptools/ (default: /)",
+    )
+    parser.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        help="open a browser (default: where there is a screen, a terminal and no token)",
+    )
     return parser
 
 
@@ -72,50 +100,57 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _view(roots: Sequence[Path], port: int) -> int:
+def _access(options: argparse.Namespace) -> Access:
+    token = options.token
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
+    if token is None and not is_local(options.host):
+        token = secrets.token_urlsafe(32)
+    if options.open and token is not None:
+        raise UsageError(
+            "--open does not go with a token, which others could read in the browser's command "
+            "line: open the address that is printed"
+        )
+    names = tuple(name.lower() for name in options.allow_host)
+    prefix = f"/{options.prefix.strip('/')}/".replace("//", "/")
+    return Access(options.host, names, token, prefix)
+
+
+def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) -> int:
     try:
-        from exptools.viewing.app import create_app
         from exptools.viewing.index import Index
-        from exptools.viewing.readers import MARKERS
+        from exptools.viewing.readers import MARKERS, claim
+        from exptools.viewing.walk import walk
+
+        faults: list[Fault] = []
+        if next(walk(roots, claim, faults), None) is None:
+            for line in [*map(str, faults), no_runs(roots, MARKERS)]:
+                print(f"exptools-dash: {line}", file=sys.stderr)
+            return 1
+        index = Index(roots)
+        looked = _start_looking(index)  # while Dash is imported
+        from exptools.viewing.app.serving import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
-    index = Index(roots)
-    index.refresh()
-    if not index.snapshot.runs:
-        for fault in index.snapshot.faults:
-            print(f"exptools-dash: {fault}", file=sys.stderr)
-        print(f"exptools-dash: {no_runs(roots, MARKERS)}", file=sys.stderr)
-        return 1
-    _serve(create_app(index), index, _listen(port), ", ".join(map(str, roots)))
+    listener = listen(access.host, options.port)
+    print(f"runs in {', '.join(map(str, roots))}: ", end="")
+    serve(index, looked, access, listener, options.open)
     return 0
 
 
-def _listen(port: int) -> socket.socket:
-    """A socket at the port, or at the first free one after it."""
-    for candidate in range(port, min(port + PORTS_TO_TRY, 65536)):
+def _start_looking(index: Index) -> threading.Event:
+    """Have the index look in the background; the event is set when it has."""
+    looked = threading.Event()
+
+    def look() -> None:
         try:
-            listener = socket.create_server((HOST, candidate))
-        except OSError as error:
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-            continue
-        if candidate != port:
-            print(f"exptools-dash: port {port} is taken, {candidate} is not", file=sys.stderr)
-        return listener
-    raise UsageError(f"no free port from {port} on; give another one with --port")
+            index.refresh()
+        finally:
+            looked.set()  # pages that wait say what is wrong
 
-
-def _serve(app: Dash, index: Index, listener: socket.socket, places: str) -> None:
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request is noise
-    port = listener.getsockname()[1]
-    server = make_server(HOST, port, app.server, threaded=True, fd=listener.fileno())
-    number = len(index.snapshot.runs)
-    runs = "1 run" if number == 1 else f"{number} runs"
-    print(f"{runs} in {places}: http://{HOST}:{port} (Ctrl-C to leave)", flush=True)
-    server.serve_forever()
+    threading.Thread(target=look, daemon=True).start()
+    return looked
 
 
 if __name__ == "__main__":

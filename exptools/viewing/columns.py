@@ -25,7 +25,7 @@ ABSENT = float(np.array(ABSENT_BITS, np.uint64).view(np.float64))
 
 def is_absent(values: Values) -> NDArray[np.bool_]:
     """Where an array that came from ``Columns`` holds nothing, not even a logged NaN."""
-    found: NDArray[np.bool_] = np.ascontiguousarray(values).view(np.uint64) == ABSENT_BITS
+    found: NDArray[np.bool_] = values.view(np.uint64) == ABSENT_BITS
     return found
 
 
@@ -62,12 +62,12 @@ class Columns(Mapping[str, Values]):
         """
         if metric not in self.arrays or x not in self.arrays:
             return np.empty(0), np.empty(0)
-        both = self.logged(metric)
+        absent = is_absent(self.arrays[metric])
         if x != metric:
-            both = both & self.logged(x)
-        if both.all():
+            absent |= is_absent(self.arrays[x])
+        if not absent.any():
             return self.arrays[x], self.arrays[metric]
-        return self.arrays[x][both], self.arrays[metric][both]
+        return self.arrays[x][~absent], self.arrays[metric][~absent]
 
 
 def column_of(series: pl.Series) -> Values:

@@ -26,9 +26,8 @@ MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
 
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
-_SECTION = re.compile(
-    r"(?<=\n)(?=[^\s#-])"
-)  # what goes on at the margin stays with what is above it
+# Where a line begins with what may be a key; anything else belongs to what is above it.
+_SECTION = re.compile(r"\n(?=[^\s#-])")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*(?=:(?:[ \n]|\Z))")
 _PREAMBLE = re.compile(r"(?:(?:#.*|---)?\n)*")  # of the first section
 # What PyYAML raises for a value that is not of the type that its tag says.
@@ -51,7 +50,8 @@ class ConfigTexts:
 
     def cut(self, text: str) -> list[str]:
         """The lines of a text cut before each top-level key; whole where that is not safe."""
-        parts = _SECTION.split(text)
+        *parts, last = _SECTION.split(text)
+        parts = [*[f"{part}\n" for part in parts], last]
         keys = {self._key(part) for part in parts}
         # Of a key that stands twice the last one counts; a text may be several documents.
         safe = len(keys) == len(parts) and None not in keys and "\n---" not in text

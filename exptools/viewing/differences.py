@@ -85,3 +85,30 @@ def _match(left: Sequence[Run], right: Sequence[Run], keys: Sequence[str]) -> _M
 
 def _setting(run: Run, keys: Sequence[str]) -> tuple[Any, ...]:
     return tuple(identity(run.config.get(key, MISSING)) for key in keys)
+
+
+@dataclass(frozen=True)
+class Peculiarity:
+    """A key in which a run is not like most of its group."""
+
+    key: str
+    value: Any  # the run's; MISSING is one
+    same: int  # how many of the group have it, the run among them
+    others: tuple[tuple[Any, int], ...]  # the other values and how many have them, the most first
+
+
+def peculiarities(run: Run, group: Sequence[Run]) -> list[Peculiarity]:
+    """The keys in which a run differs from more than half of its group, in the configs' order."""
+    found = []
+    for key in varying(group):
+        counted: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        for member in group:
+            value = member.config.get(key, MISSING)
+            known = counted.get(identity(value), (value, 0))
+            counted[identity(value)] = known[0], known[1] + 1
+        own = run.config.get(key, MISSING)
+        _, same = counted.pop(identity(own), (own, 0))
+        if 2 * same <= len(group):
+            others = sorted(counted.values(), key=lambda item: -item[1])
+            found.append(Peculiarity(key, own, same, tuple(others)))
+    return found

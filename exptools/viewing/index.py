@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exptools.rundir import STEP
+from exptools.viewing.adoption import adopt
+from exptools.viewing.collector import collector_paused
 from exptools.viewing.columns import Columns, Values
 from exptools.viewing.config_text import ConfigTexts
 from exptools.viewing.metric_store import MetricStore
@@ -64,14 +64,13 @@ class Index:
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
-        with self._lock:
+        with self._lock, collector_paused():
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            with _without_collector():
-                seen = {
-                    found.directory: self._look(found, sweeps)
-                    for found in walk(self.roots, claim, faults)
-                }
+            seen = {
+                found.directory: self._look(found, sweeps)
+                for found in adopt(walk(self.roots, claim, faults))
+            }
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
@@ -147,18 +146,6 @@ def cache_directory(roots: Sequence[Path]) -> Path:
 
     name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
     return user_cache_path("exptools") / "view" / name[:32]
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Without the garbage collector, which would go through the growing heap again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from exptools.rundir import STEP, WALL_TIME, open_without_waiting
 from exptools.viewing.bulk import Layout, Read, read_many, read_tail
+from exptools.viewing.collector import collector_paused
 from exptools.viewing.columns import Columns, column_of, is_absent, read_only
 from exptools.viewing.packs import Packs, Signatures, Table
 from exptools.viewing.progress import (
@@ -74,7 +75,7 @@ class MetricStore:
 
     def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
         """See ``Index.columns``."""
-        with self._lock:
+        with self._lock, collector_paused():
             self._make_room()
             self._read_missing(runs, names)
             return {run.name: self._columns(run, names) for run in runs}

@@ -13,11 +13,11 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Pack:
 
     file: Path
     start: int  # where the columns begin in the file
+    header: tuple[str, ...]
     names: tuple[str, ...]
     rows: int
     loaded: dict[str, Values] = field(default_factory=dict)
@@ -71,13 +72,12 @@ class Pack:
         return self.loaded[name]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a run stands in a pack."""
 
     pack: Pack
     start: int
-    table: Table  # without its columns
+    entry: list[Any]  # what the table of contents says of it, see ``_entry``
 
 
 class Packs:
@@ -107,10 +107,13 @@ class Packs:
             for file in sorted(self._directory.glob("*.pack")):
                 self._load(file)
         for place in self._places.get(run, ()):
-            if place.table.signatures != signatures:
+            try:
+                stored = _table(place)
+            except (TypeError, ValueError):
+                continue  # none of ours: the run is read again
+            if stored.signatures != signatures:
                 continue
-            if table is None:
-                table = replace(place.table, columns={}, packed=set())
+            table = table or stored
             for name in choose(table.header):
                 if name not in table.columns and (column := place.pack.column(name)) is not None:
                     table.columns[name] = column[place.start : place.start + table.rows]
@@ -169,11 +172,14 @@ class Packs:
                     return
                 length = int.from_bytes(raw.read(8), "little")
                 contents = json.loads(raw.read(min(length, file.stat().st_size)))
-                pack = Pack(file, raw.tell(), tuple(contents["columns"]), contents["rows"])
+                header, names = tuple(contents["header"]), tuple(contents["columns"])
+                pack = Pack(file, raw.tell(), header, names, contents["rows"])
             whole = pack.start + 8 * pack.rows * len(pack.names)
             if file.stat().st_size == whole:
-                for run, place in _places(pack, contents):
-                    self._places.setdefault(run, []).append(place)
+                at = 0
+                for entry in contents["runs"]:
+                    self._places.setdefault(entry[0], []).append(Place(pack, at, entry))
+                    at += entry[3]
                 os.utime(file)  # used: it goes last
         except (OSError, ValueError, TypeError, LookupError):
             return  # gone, or none of ours: what it had is read again
@@ -201,15 +207,13 @@ def _entry(run: str, table: Table) -> list[Any]:
     return [run, table.signatures, table.step_from, table.rows, faults]
 
 
-def _places(pack: Pack, contents: dict[str, Any]) -> Iterator[tuple[str, Place]]:
-    header, at = tuple(contents["header"]), 0
-    for run, signatures, step_from, rows, faults in contents["runs"]:
-        table = Table(
-            tuple(s and Signature(*s) for s in signatures),
-            header,
-            step_from,
-            rows,
-            tuple(Fault(Path(file), line, reason) for file, line, reason in faults),
-        )
-        yield run, Place(pack, at, table)
-        at += rows
+def _table(place: Place) -> Table:
+    """A run's table, without its columns."""
+    _, signatures, step_from, rows, faults = place.entry
+    return Table(
+        tuple(None if s is None else Signature(*s) for s in signatures),
+        place.pack.header,
+        step_from,
+        rows,
+        tuple(Fault(Path(file), line, reason) for file, line, reason in faults),
+    )

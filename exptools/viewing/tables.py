@@ -37,9 +37,17 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     fits = all(abs(v) < largest for v in known if type(v) is int)
     if kind not in _TYPES or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
-        return pl.Series(name, texts, pl.String)
+        return text_column(name, texts)
+    if kind is str:
+        return text_column(name, [None if value is MISSING else value for value in values])
     cells = [None if value is MISSING or value is None else kind(value) for value in values]
     return pl.Series(name, cells, _TYPES[kind])
+
+
+def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:
+    """Texts; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
+    cells = [text and text.encode("utf-8", "backslashreplace").decode() for text in texts]
+    return pl.Series(name, cells, pl.String)
 
 
 def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
@@ -68,7 +76,7 @@ def logged_rows(
     parts = [columns[run.name] for run in runs]
     clocks = [name for name in (STEP, WALL_TIME) if any(name in part for part in parts)]
     rows = np.repeat(np.arange(len(runs)), [part.rows for part in parts])
-    names = pl.Series([run.name for run in runs], dtype=pl.String).gather(rows)
+    names = text_column("name", [run.name for run in runs]).gather(rows)
     frame = frame_of(
         [("run", "name", names)]
         + [("run", clock, _counted(_joined(parts, clock))) for clock in clocks]

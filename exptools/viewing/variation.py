@@ -15,7 +15,7 @@ from exptools.viewing.configs import identity, segments
 from exptools.viewing.runs import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state")
+SEED_NAMES = ("seed", "random_state", "run_id")  # run_id numbers repetitions in the seed API
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

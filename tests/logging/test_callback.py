@@ -11,6 +11,7 @@ from exptools.rundir import State, read_status
 
 APP = """
 import os, signal, sys
+from contextlib import ExitStack
 import hydra
 from exptools import logger
 
@@ -156,6 +157,7 @@ def test_the_callback_records_a_failure_by_the_exceptions_last_line(run_python):
     [
         ("os.kill(os.getpid(), signal.SIGINT)", State.INTERRUPTED),
         ("sys.exit(3)", State.FAILED),
+        ("with ExitStack() as s: s.callback(divmod, 1, 0); os.kill(os.getpid(), 15)", State.KILLED),
         ("os.kill(os.getpid(), signal.SIGKILL)", State.KILLED),
     ],
 )
@@ -164,7 +166,7 @@ def test_the_end_is_known_also_where_the_job_does_not_return(run_python, then, s
     assert done.returncode != 0
     run_dir = run_python.home / "out of main"
     assert read_status(run_dir).observed is state
-    assert logged(run_dir) == ([4] if state is State.KILLED else [4, 40])
+    assert logged(run_dir) == ([4] if "SIGKILL" in then else [4, 40])
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
@@ -222,6 +224,14 @@ def test_what_cannot_be_opened_fails_in_the_jobs_first_log_call(run_python):
     assert status.state is State.FAILED
     assert "LoggingError" in status.error
     assert "logger.log_scalars" in done.stderr
+
+
+def test_an_option_without_sense_fails_in_the_jobs_first_log_call(run_python):
+    done = run_python(APP, "+a=4", HERE, CALLBACK, "hydra.callbacks.exptools.on_error=wrn")
+    assert done.returncode == 1
+    assert "ValueError: on_error should be one of" in done.stderr
+    assert "logger.log_scalars" in done.stderr
+    assert read_status(run_python.home / "out of main").state is State.FAILED
 
 
 @pytest.mark.parametrize("end", ["sys.exit()", "1 / 0"])

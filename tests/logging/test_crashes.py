@@ -1,8 +1,10 @@
 """What stands on disk after the process was killed or the disk was full."""
 
+import random
 import signal
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -34,6 +36,53 @@ def test_no_dumped_row_is_lost_when_the_process_is_killed(tmp_path, read_events)
     assert steps == list(range(len(steps)))
     assert len(steps) in (dumped, dumped + 1)
     assert len(read_events(tmp_path)["a"]) in (dumped, dumped + 1)
+
+
+ENDING = """
+import os, random, sys
+from exptools import logger
+
+logger.open(sys.argv[1], console=None)
+random.seed(sys.argv[2])
+last = 10**6 if sys.argv[2].startswith("SIG") else random.randrange(200, 400)
+for step in range(last):
+    logger.log_scalars({"a": step, f"late/{step // 100}": 0.5})
+    logger.dump()
+    os.write(1, b"dumped\\n")
+logger.log_scalar("a", -1)
+if sys.argv[2].startswith("os._exit"):
+    os._exit(1)
+raise RuntimeError
+"""
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL", "exception", "os._exit"])
+def test_whatever_ends_the_process_no_dumped_row_is_lost_and_no_file_torn(
+    tmp_path, read_events, end
+):
+    for attempt in range(2):
+        run = tmp_path / str(attempt)
+        command = [sys.executable, "-c", ENDING, str(run), f"{end} {attempt}"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+            process.stdout.readline()
+            if end.startswith("SIG"):
+                time.sleep(random.uniform(0, 0.01))
+                process.send_signal(signal.Signals[end])
+            dumped = 1 + len(process.stdout.readlines())
+        assert process.returncode != 0
+        assert (run / "progress.csv").read_bytes().endswith(b"\n")
+        assert pd.read_csv(run / "progress.csv")["a"].tolist()[:dumped] == list(range(dumped))
+        assert [step for step, _ in read_events(run)["a"]][:dumped] == list(range(dumped))
+        (events,) = run.glob("events.*")
+        assert ends_with_a_whole_record(events.read_bytes())
+
+
+def ends_with_a_whole_record(content):
+    at = 0
+    while at < len(content):
+        at += int.from_bytes(content[at : at + 8], "little") + 16  # with length and checksums
+    return at == len(content)
 
 
 FULL_DISK = """

@@ -12,7 +12,13 @@ import pytest
 from exptools.logging.append_file import LoggingError
 from exptools.logging.artifacts import store_file
 from exptools.logging.media import Medium
-from exptools.logging.media_store import directory_of, read_index, set_aside_media, write_medium
+from exptools.logging.media_store import (
+    directory_of,
+    index_size,
+    read_index,
+    set_aside_media,
+    write_medium,
+)
 
 TEXT = Medium("text", "txt", b"hello")
 
@@ -131,18 +137,18 @@ def test_half_a_line_of_the_index_spoils_no_other(tmp_path):
 
 def test_a_run_without_media_has_an_empty_index(tmp_path):
     assert read_index(tmp_path) == []
-    set_aside_media(tmp_path, after=None)
+    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path):
     for step in range(5):
         write_medium(tmp_path, "t", step, TEXT, 0.0)
-    set_aside_media(tmp_path, after=2)
+    set_aside_media(tmp_path, after=2, size=index_size(tmp_path))
     assert [record.step for record in read_index(tmp_path)] == [0, 1, 2]
     write_medium(tmp_path, "t", 3, TEXT, 1.0)
     assert read_index(tmp_path)[-1].path == "media/t/3.1.txt"
-    set_aside_media(tmp_path, after=None)
+    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
     assert read_index(tmp_path) == []
     aside = [(tmp_path / "media" / f"index.{n}.jsonl").read_text().splitlines() for n in (1, 2)]
     assert [[json.loads(line)["step"] for line in lines] for lines in aside] == [

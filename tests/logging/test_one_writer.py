@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -205,6 +206,20 @@ def test_of_two_runs_in_one_directory_one_is_whole_and_one_says_why_not(tmp_path
     assert len(table) == 200
     if callback:
         assert read_status(tmp_path / "out").state is State.COMPLETED
+
+
+def test_a_child_of_a_run_whose_directory_is_gone_says_so_and_makes_no_new_one(logger, tmp_path):
+    logger.open(tmp_path / "run", console=None)
+    shutil.rmtree(tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+        try:
+            logger.log_scalar("a", 1)
+        except LoggingError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_system_without_locks_is_logged_to(logger, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import sys
 import pandas as pd
 import pytest
 
+from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 
 
@@ -29,6 +30,16 @@ def test_rows_are_shown_now_and_then_and_the_last_one_at_the_end(logger, tmp_pat
     assert capsys.readouterr().out.startswith("step 0 · a 0\n")
     logger.close()
     assert capsys.readouterr().out == "step 999 · a 999\n"
+
+
+def test_thousands_of_tags_and_odd_ones_are_shown_in_short(logger, tmp_path, capsys):
+    logger.open(tmp_path, console=0)
+    logger.log_scalars({"\x1b[31mred\n": 1, "x" * 10_000: 2} | {f"t{i}": 3 for i in range(9_998)})
+    logger.dump()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in line
+    assert len(line) < 2_000
+    assert line.endswith(" · … 9,900 more")
 
 
 def test_a_silent_console_shows_nothing(logger, tmp_path, capsys):
@@ -97,6 +108,7 @@ def test_who_only_wants_a_warning_trains_on_through_a_full_disk(
         logger.dump()
     assert len(recwarn) == 1
     assert "File too large" in str(recwarn[0].message)
+    assert recwarn[0].filename == __file__
     full_disk(2**30)
     logger.log_scalar("a", 99, 99)
     logger.close()
@@ -111,6 +123,7 @@ def test_a_directory_that_cannot_be_made_is_one_warning_too(logger, tmp_path, re
     logger.dump()
     assert len(recwarn) == 1
     assert "Not a directory" in str(recwarn[0].message)
+    assert recwarn[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -174,6 +187,33 @@ def test_a_huge_change_is_cut_and_says_so(logger, tmp_path, monkeypatch):
     assert (tmp_path / "run" / PATCH_FILE).stat().st_size == 2**20
     facts = json.loads((tmp_path / "run" / PROVENANCE_FILE).read_text())
     assert facts["git"]["patch_cut"] is True
+
+
+def test_the_patch_is_of_the_whole_repository_whatever_the_user_configured(
+    logger, tmp_path, monkeypatch
+):
+    (tmp_path / "code.py").write_text("x")
+    (tmp_path / "inside").mkdir()
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--message", "first")
+    git(tmp_path, "config", "diff.relative", "true")
+    (tmp_path / "code.py").write_text("y")
+    monkeypatch.chdir(tmp_path / "inside")
+    logger.open(tmp_path / "run")
+    assert "+y" in (tmp_path / "run" / PATCH_FILE).read_text()
+
+
+def test_a_change_that_git_cannot_show_in_time_is_not_called_none(logger, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    slow = tmp_path / "bin" / "git"
+    slow.write_text('#!/bin/sh\ncase "$*" in *diff*) exec sleep 60;; *) echo abc;; esac\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(provenance, "_TIMEOUT", 0.2)
+    logger.open(tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / PROVENANCE_FILE).read_text())
+    assert (facts["git"]["dirty"], facts["git"]["patch_cut"]) == (True, True)
 
 
 def test_outside_of_a_repository_the_rest_is_still_said(logger, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
+from exptools.logging.ranks import is_silent
 from exptools.rundir import State, read_status
 
 # Two ranks of torch's own, in processes that the job spawns.
@@ -94,6 +95,27 @@ def test_a_rank_that_opens_a_directory_of_its_own_logs_there(logger, tmp_path, m
     logger.log_scalar("a", 2)
     logger.close()
     assert pd.read_csv(tmp_path / "rank 1" / "progress.csv")["a"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("environment", "silent"),
+    [
+        ({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, False),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "0", "WORLD_SIZE": "4"}, False),
+        ({"LOCAL_RANK": "1", "NODE_RANK": "0", "WORLD_SIZE": "4"}, True),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "1", "WORLD_SIZE": "4"}, True),
+        ({"LOCAL_RANK": "1", "WORLD_SIZE": "1"}, False),
+        ({"WORLD_SIZE": "2"}, False),
+    ],
+)
+def test_the_launchers_of_torch_and_lightning_say_which_rank_is_silent(
+    monkeypatch, environment, silent
+):
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert is_silent() is silent
 
 
 ENDING = """

@@ -1,9 +1,15 @@
 """A run that is started again in its directory: it goes on, or starts afresh; nothing is lost."""
 
+import json
 import logging
+import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -161,19 +167,58 @@ for step in range(state["next"], 150):
 """
 
 
-@pytest.mark.parametrize("kills", [(25, 77, 78)])
-def test_after_kills_every_step_stands_once_in_table_and_tensorboard(tmp_path, kills):
-    for last in (*kills, 149):
-        command = [sys.executable, "-c", KILLED, str(tmp_path)]
+@pytest.fixture(scope="module")
+def killed_run(tmp_path_factory):
+    """A run of 150 steps that was killed three times, and did up to nine steps again each time."""
+    run = tmp_path_factory.mktemp("killed")
+    for last in (25, 77, 78, 149):
+        command = [sys.executable, "-c", KILLED, str(run)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 if int(line) == last and last != 149:
                     process.kill()
                     break
         assert process.returncode == (0 if last == 149 else -signal.SIGKILL)
-    assert pd.read_csv(tmp_path / "progress.csv")["a"].tolist() == list(range(150))
-    events = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
+    return run
+
+
+def test_after_kills_every_step_stands_once_in_table_and_tensorboard(killed_run):
+    assert pd.read_csv(killed_run / "progress.csv")["a"].tolist() == list(range(150))
+    events = EventAccumulator(str(killed_run), size_guidance={"scalars": 0})
     events.Reload()
     assert [event.step for event in events.Scalars("a")] == list(range(150))
-    replaced = [pd.read_csv(path)["a"].tolist() for path in tmp_path.glob("progress.*.csv")]
+    replaced = [pd.read_csv(path)["a"].tolist() for path in killed_run.glob("progress.*.csv")]
     assert all(replaced), "an attempt that replaced nothing should leave no empty table"
+
+
+def test_after_kills_every_step_stands_once_in_the_page_that_tensorboard_shows(killed_run):
+    # As a user starts it: with the data server, which reads event files in its own way.
+    command = [sys.executable, "-m", "tensorboard.main", "--port=0", f"--logdir={killed_run}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            said = []
+            while "(Press CTRL+C to quit)" not in (line := server.stderr.readline()):
+                assert line, f"TensorBoard did not start: {said}"
+                said.append(line)
+            assert "fast data loading" in "".join(said)
+            (page,) = re.findall(r"http://\S+", line)
+            points = shown_by(page)
+        finally:
+            server.terminate()
+    assert [step for _, step, _ in points] == list(range(150))
+    assert [value for _, _, value in points] == list(range(150))
+
+
+def shown_by(page):
+    """The points of the scalar a, as soon as the server has read the last one."""
+    deadline = time.monotonic() + 60
+    points = []
+    while time.monotonic() < deadline:
+        time.sleep(0.05)  # it reads meanwhile, and there is no other way to learn how far it is
+        with suppress(urllib.error.HTTPError):  # until it knows the run
+            query = "data/plugin/scalars/scalars?run=.&tag=a"
+            with urllib.request.urlopen(page + query, timeout=10) as answer:
+                points = json.load(answer)
+        if points and points[-1][1] == 149:
+            break
+    return points

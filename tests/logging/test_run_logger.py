@@ -483,3 +483,25 @@ def test_importing_the_logger_loads_nothing_heavy(run_python):
         "print({'numpy', 'hydra', 'tensorboard', 'google.protobuf'} & set(sys.modules))"
     )
     assert run_python(code).stdout == "set()\n"
+
+
+def test_ten_thousand_tags_fit_into_one_row(logger, tmp_path, read_events):
+    logger.open(tmp_path, console=None)
+    logger.log_scalars({f"layer/{n}": n / 7 for n in range(10_000)}, 3)
+    logger.dump()
+    (row,) = (tmp_path / "progress.csv").read_text().splitlines()[1:]
+    assert row.split(",")[2:] == [repr(n / 7) for n in range(10_000)]
+    assert read_events(tmp_path)["layer/9999"] == [(3, pytest.approx(9999 / 7))]
+
+
+def test_a_tag_may_be_seen_first_at_row_9999(logger, tmp_path, read_events):
+    logger.open(tmp_path, console=None)
+    for step in range(10_001):
+        logger.log_scalar("a", step)
+        if step >= 9_999:
+            logger.log_scalar("late", -step)
+        logger.dump()
+    table = pd.read_csv(tmp_path / "progress.csv")
+    assert table["a"].tolist() == list(range(10_001))
+    assert table["late"].dropna().to_dict() == {9_999: -9_999, 10_000: -10_000}
+    assert read_events(tmp_path)["late"] == [(9_999, -9_999), (10_000, -10_000)]

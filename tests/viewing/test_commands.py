@@ -243,10 +243,13 @@ def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, 
     assert err.count("\n") == 1
 
 
-def test_a_reader_that_has_enough_ends_the_command_quietly(outputs):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_ends_the_command_quietly(outputs, unbuffered):
     write_run(outputs / "long", {}, {"loss": [0.1] * 30_000})
     command = [sys.executable, "-c", COMMAND, "export", "outputs"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as writer:
         assert writer.stdout.readline() == b"name,step,wall_time,metric,value\n"
         writer.stdout.close()
         assert writer.stderr.read() == b""
@@ -261,6 +264,19 @@ def test_a_terminal_that_lacks_a_letter_and_a_pipe_that_takes_bytes(outputs):
     assert "?" in shown.stdout
     piped = process("list", "outputs", "--csv", env=environment, encoding="utf-8")
     assert "\nü,outputs,completed,0.1,2," in piped.stdout
+
+
+def test_a_name_that_is_no_utf_8_or_speaks_to_the_terminal_keeps_no_run_from_being_shown(
+    run, outputs
+):
+    (outputs / "7").rename(outputs / os.fsdecode(b"a\xff"))
+    (outputs / "8").rename(outputs / "b\x1b[31m")
+    for arguments in (["list"], ["list", "--csv"], ["list", "--json"], ["export"], ["table"]):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        assert "\x1b" not in out or "--csv" in arguments or arguments == ["export"]
+    _, out, _ = run("export", "--by", "seed", "--metric", "train/loss")
+    assert r"a\udcff,1,0," in out
 
 
 def test_help_comes_without_the_extra_and_without_loading_it():

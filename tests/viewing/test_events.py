@@ -9,8 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from exptools.logging.rows import Row
-from exptools.logging.tensorboard_writer import TensorBoardWriter, framed, new_event_file
+from exptools.logging.run_logger import Logger
+from exptools.logging.tensorboard_writer import framed
 from exptools.viewing.events import read_events
 from tests.viewing.samples import indexed, write_run
 
@@ -86,10 +86,12 @@ def test_later_files_continue_the_earlier_in_the_order_of_their_times(tmp_path):
 
 
 def test_what_exptools_logs_is_read_back_as_32_bit_floats(tmp_path):
-    writer = TensorBoardWriter(new_event_file(tmp_path))
-    writer.write(Row(step=3, wall_time=5.5, scalars={"loss": 0.1}))
-    writer.close()
-    assert values(read_events([writer.path]), "loss") == [[3], [float(np.float32(0.1))]]
+    logger = Logger()
+    logger.open(tmp_path)
+    logger.log_scalar("loss", 0.1, 3)
+    logger.close()
+    (file,) = tmp_path.glob("events.*")
+    assert values(read_events([file]), "loss") == [[3], [float(np.float32(0.1))]]
 
 
 def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv(tmp_path):

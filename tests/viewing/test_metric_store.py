@@ -128,7 +128,8 @@ def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     assert careful == []
 
 
-def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("settled", [True, False])
+def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch, settled):
     monkeypatch.setattr(bulk, "CHUNK", 200)
     monkeypatch.setattr(bulk, "LARGE", 1000)
     expected = {}
@@ -138,13 +139,33 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch)
         text = csv_text(tags)
         text = text.replace("\n", "\r\n") if job % 4 == 0 else text
         torn = "9,9" if job % 6 == 0 else ""
-        write_run(tmp_path / str(job), {}, text + torn)
+        settle(write_run(tmp_path / str(job), {}, text + torn), settled)
         expected[str(job)] = tags["a"]
     index = indexed(tmp_path)
     assert read(index) == expected
     faulty = [run.name for run in index.snapshot.runs if index.faults(run)]
     assert faulty == ["0", "6", "12", "18"]
     assert [line for line, _ in places(index, "6")] == [len(expected["6"]) + 2]
+
+
+def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
+    settle(run)
+    monkeypatch.setattr(bulk, "LARGE", 1000)
+    real = bulk.parse
+
+    def parse(text, layout, names, path=None):
+        if path:
+            with (run / PROGRESS_CSV).open("a") as file:
+                file.write("100,1.5,2.0\n101,1.5,3")
+        return real(text, layout, names, path)
+
+    monkeypatch.setattr(bulk, "parse", parse)
+    index = indexed(tmp_path)
+    assert read(index) == {"0": [1.0] * 100 + [2.0]}
+    with (run / PROGRESS_CSV).open("a") as file:
+        file.write(".5\n")
+    assert read(index) == {"0": [1.0] * 100 + [2.0, 3.5]}
 
 
 def test_only_the_columns_that_are_asked_for_are_read(tmp_path):
@@ -193,30 +214,34 @@ def test_of_a_file_that_grows_only_the_new_rows_are_read(tmp_path, monkeypatch):
         os.truncate(run / PROGRESS_CSV, len(text))
 
 
-REWRITES = {
-    "replaced by a longer one": (
-        "step,wall_time,a\n5,1,50\n6,1,60\n7,1,70\n8,1,80\n9,1,90\n",
-        True,
-    ),
-    "written anew in place": ("step,wall_time,a\n5,1,50\n6,1,60\n7,1,70\n8,1,80\n9,1,90\n", False),
-    "a column more": (
-        "step,wall_time,a,new\n0,1.0,50,\n1,1.0,60,\n2,1.0,70,3\n3,,80,\n4,,90,\n",
+ROWS = "".join(f"{row},1.0,{row},0.25\n" for row in range(9))  # longer than what is compared
+OTHERS = ROWS.replace(",1.0,", ",1.0,5")
+REWRITES = {  # rows below another header, whether the file is another one, and what a then is
+    "replaced": ("step,wall_time,a,b\n", OTHERS + OTHERS, True),
+    "written anew in place": ("step,wall_time,a,b\n", OTHERS + OTHERS, False),
+    "other rows of the same length": (
+        "step,wall_time,a,b\n",
+        ROWS.replace("0.25", "0.75").replace(",1.0,", ",2.0,") + "9,1.0,9,0.25\n",
         False,
     ),
+    "another name": ("step,wall_time,c,a\n", ROWS + "9,1.0,9,0.25\n", False),
+    "a column more": ("step,wall_time,a,b,c\n", ROWS.replace("\n", ",\n") + "9,1.0,9,1,2\n", False),
 }
 
 
-@pytest.mark.parametrize(("text", "aside"), REWRITES.values(), ids=REWRITES.keys())
-def test_a_file_that_is_rewritten_is_not_taken_for_one_that_grew(tmp_path, text, aside):
-    run = write_run(tmp_path / "0", {}, "step,wall_time,a\n0,1.0,1\n1,1.0,2\n")
+@pytest.mark.parametrize(("header", "rows", "aside"), REWRITES.values(), ids=REWRITES.keys())
+def test_a_file_that_is_rewritten_is_not_taken_for_one_that_grew(tmp_path, header, rows, aside):
+    run = write_run(tmp_path / "0", {}, "step,wall_time,a,b\n" + ROWS)
     index = indexed(tmp_path)
-    assert read(index) == {"0": [1, 2]}
-    if aside:
-        (run / "aside").write_text(text)
-        os.replace(run / "aside", run / PROGRESS_CSV)
-    else:
-        (run / PROGRESS_CSV).write_text(text)
-    assert read(index) == {"0": [50, 60, 70, 80, 90]}
+    assert read(index) == {"0": [float(row) for row in range(9)]}
+    index.columns(index.snapshot.runs, ["wall_time"])
+    written = run / ("aside" if aside else PROGRESS_CSV)
+    written.write_text(header + rows)
+    os.replace(written, run / PROGRESS_CSV)
+    found = index.columns(index.snapshot.runs, ["wall_time", "a"])["0"]
+    expected = parse_progress((header + rows).encode(), run).frame
+    assert found["a"].tolist() == expected["a"].to_list()
+    assert found["wall_time"].tolist() == expected["wall_time"].to_list()
 
 
 def test_a_file_that_goes_between_the_looks_has_no_rows_and_harms_no_other(tmp_path):
@@ -309,7 +334,7 @@ def test_spoiled_texts_in_the_cache_are_read_again(tmp_path):
         os.utime(config, (LONG_AGO, LONG_AGO))
     indexed(tmp_path)
     texts = cache_directory([tmp_path]) / "texts.json"
-    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": [["x", [1, 2, 3], [7]]]}', "{"):
+    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": {"x": [1, 2, 3, [7]]}}', "{"):
         texts.write_text(spoiled)
         runs = indexed(tmp_path).snapshot.runs
         assert [run.config["job"] for run in runs] == [0, 1, 2]

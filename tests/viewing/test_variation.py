@@ -107,3 +107,9 @@ def test_repeats_are_matched_one_to_one_in_their_order():
     found = compare(runs_with(lr=[1, 1, 1]), runs_with(lr=[1, 1]))
     assert [(a.name, b.name) for a, b in found.matched] == [("0", "0"), ("1", "1")]
     assert [run.name for run in found.only_left] == ["2"]
+
+
+def test_the_number_of_a_repetition_in_the_seed_api_is_a_seed():
+    runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], run_ID=["0", "1", "0", "1"])
+    assert seed_of(runs).key == "run_ID"
+    assert facets(runs) == ["lr"]

@@ -75,6 +75,10 @@ class Workspace:
                 self._looking.release()
         return self.index.snapshot.version
 
+    def has_looked(self) -> None:
+        """The index has just looked by itself: the next look has time."""
+        self._next_look = time.monotonic() + PAUSE
+
     def read_ahead(self, metric: str) -> None:
         """Read what is likely to be asked for next, all other metrics, on a thread, once.
 

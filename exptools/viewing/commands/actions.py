@@ -20,8 +20,9 @@ from exptools.viewing.grouping import Key, find_keys
 from exptools.viewing.readers import MARKERS
 from exptools.viewing.results import results, summary_of
 from exptools.viewing.roots import chosen_roots, no_runs
-from exptools.viewing.tables import column, frame_of
+from exptools.viewing.tables import column, frame_of, text_column
 
+_DIFFERENCE = ("key", "left", "right")
 MOST_FAULTS = 3  # that are told one by one
 
 
@@ -50,8 +51,8 @@ def diff_runs(options: Namespace) -> None:
     if kind == "json":
         write([json_text(_document(compared, cells)), b"\n"], options)
     elif kind:
-        schema = dict.fromkeys(("key", "left", "right"), pl.String)
-        write_frame(pl.DataFrame(cells, schema=schema, orient="row"), options, kind)
+        texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
+        write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), options, kind)
     else:
         show(["", str(options.left), str(options.right)], cells)
         print("\n".join(_matches(compared, len(left), len(right))))
@@ -174,7 +175,7 @@ def _show_runs(runs: Runs, keys: Sequence[Key], metrics: Sequence[str], options:
 
 def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict[str, object]:
     return {
-        "differences": [{"key": key, "left": one, "right": other} for key, one, other in cells],
+        "differences": [dict(zip(_DIFFERENCE, cell, strict=True)) for cell in cells],
         "matched_by": compared.matched_by,
         "matched": [[str(one.directory), str(other.directory)] for one, other in compared.matched],
         "only_left": [str(run.directory) for run in compared.only_left],

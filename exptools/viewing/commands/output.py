@@ -62,7 +62,9 @@ def write(pieces: Iterable[bytes], options: Namespace) -> None:
     """
     if options.out is None:
         for piece in pieces:
-            sys.stdout.buffer.write(piece)
+            rest = memoryview(piece)
+            while rest:  # with PYTHONUNBUFFERED a write may take only the beginning
+                rest = rest[sys.stdout.buffer.write(rest) :]
         return
     content = b"".join(pieces)  # whole, before the file is touched
     with writing(options.out):
@@ -109,7 +111,7 @@ def show(
 def say(options: Namespace, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
-        print(f"exptools {options.command}: {sentence}", file=sys.stderr)
+        print(f"exptools {options.command}: {_printable(sentence)}", file=sys.stderr)
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,212 @@
+"""How fast the app answers: from the command to the first grouped mean with its band on the screen.
+
+python benchmarks/app.py DIRECTORY [--data A B D] [--rounds 3] [--peers]
+
+The data sets are those of view_data.py; DIRECTORY keeps them for the next time. A Chromium runs
+before the clock starts. "Cold" and "warm" are the viewer's own cache; the system has the files in
+memory. A change is timed in the browser: from the control's new value to the new picture's frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+from view_data import SHAPES, metric_names, write
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+COMMAND = "import sys; from exptools.viewing.cli import main; sys.exit(main())"
+# Waits for a sight and for its frame. (Playwright's own waiting needs eval, which the app forbids.)
+SEEN = """async () => {
+  while (!SIGHT) await new Promise(requestAnimationFrame);
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+BAND = "[...document.querySelectorAll('.scatterlayer .js-fill')].some(p => p.getAttribute('d'))"
+CURVE = "document.querySelector('line-chart canvas, line-chart svg path')"  # TensorBoard's
+# The shapes' outlines, short: another one, another picture.
+OUTLINES = """() => [...document.querySelectorAll('.scatterlayer path')].map(path => {
+  const d = path.getAttribute('d') || ''; return d.length + d.slice(0, 99) }).join()"""
+CHANGE = """async change => {
+  const outlines = OUTLINES;
+  const before = outlines();
+  const view = window.dash_component_api.getLayout('view').props.data;
+  const start = performance.now();
+  window.dash_clientside.set_props('view', {data: {...view, ...change}});
+  while (!outlines() || outlines() === before) {
+    await new Promise(requestAnimationFrame);
+    if (performance.now() - start > 20000) return NaN;
+  }
+  await new Promise(requestAnimationFrame);
+  return performance.now() - start;
+}""".replace("OUTLINES", OUTLINES)
+CHANGES: dict[str, dict[str, Any]] = {  # of the page's view
+    "another metric": {"metrics": ["group1/metric1"]},
+    "another group": {"by": ["model.width"]},
+    "200 groups": {"by": ["optim.lr", "model.width"]},
+    "back to 20 groups": {"by": ["optim.lr"]},
+    "another band": {"band": "minmax"},
+    "bootstrap band": {"band": "ci:95"},
+    "smoothing": {"smooth": "ema:0.9"},
+}
+TARGETS = {"A": (3, 3), "B": (4, 3), "D": (5, 3.5)}  # s, cold and warm
+
+
+def main() -> None:
+    """Measure what was asked for, and print it as the tables of docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--data", nargs="+", choices=SHAPES, default=["A", "B", "D"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", action="store_true", help="TensorBoard on A, too")
+    options = parser.parse_args()
+    for name in options.data:
+        if not (options.directory / name).exists():
+            write(SHAPES[name], options.directory / name)
+    executable = next(filter(None, map(shutil.which, BROWSERS)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser.new_page().goto("about:blank")
+        print("| data | cold s | target | warm s | target |\n| --- | --- | --- | --- | --- |")
+        for name in options.data:
+            first_sights(browser, name, options.directory / name, options.rounds)
+        if "B" in options.data:
+            changes(browser, options.directory / "B", options.rounds)
+        if options.peers:
+            tensorboard(browser, options.directory, options.rounds)
+        browser.close()
+
+
+def first_sights(browser: Browser, name: str, data: Path, rounds: int) -> None:
+    """Seconds from the command to the first band, with and without a cache."""
+    cold, warm = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            cold.append(first_sight(browser, data, cache))
+            warm.append(first_sight(browser, data, cache))
+    targets = TARGETS.get(name, ("", ""))
+    print(f"| {name} | {shown(cold)} | {targets[0]} | {shown(warm)} | {targets[1]} |", flush=True)
+
+
+def first_sight(browser: Browser, data: Path, cache: str) -> float:
+    """Seconds from the command to the first band."""
+    start = time.perf_counter()
+    with server(data, cache) as (_, address), page_of(browser) as page:
+        page.goto(address, wait_until="commit")
+        page.evaluate(SEEN.replace("SIGHT", BAND))
+        return time.perf_counter() - start
+
+
+def changes(browser: Browser, data: Path, rounds: int) -> None:
+    """Milliseconds from a control's new value to the new picture, and the server's memory."""
+    taken: dict[str, list[float]] = {name: [] for name in CHANGES}
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(rounds):
+            with server(data, cache) as (process, address), page_of(browser) as page:
+                page.goto(address)
+                page.evaluate(SEEN.replace("SIGHT", BAND))
+                page.wait_for_timeout(1000)
+                for name, change in CHANGES.items():
+                    taken[name].append(page.evaluate(CHANGE, change))
+                memory = peak(process)
+    print("\n| change on B | ms | target |\n| --- | --- | --- |")
+    for name, found in taken.items():
+        target = 500 if name == "200 groups" else 350
+        print(f"| {name} | {shown(found, 0)} | {target} |")
+    print(f"| server's memory on B, peak MB | {memory:.0f} | 400 |", flush=True)
+
+
+def tensorboard(browser: Browser, directory: Path, rounds: int) -> None:
+    """Seconds from TensorBoard's command to its first curve on A, whose rows are made events."""
+    events = directory / "A.events"
+    if not events.exists():
+        write_events(directory / "A", events)
+    taken = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(events)]
+        serving = started([*command, "--port", "0"], r"http://\S+")
+        with serving as (_, address), page_of(browser) as page:
+            page.goto(address, wait_until="commit")
+            page.evaluate(SEEN.replace("SIGHT", CURVE))
+            taken.append(time.perf_counter() - start)
+    print(f"\nTensorBoard, A, to the first curve: {shown(taken)} s", flush=True)
+
+
+def write_events(data: Path, events: Path) -> None:
+    """The rows of a data set as event files."""
+    import polars as pl
+    from tensorboardX import SummaryWriter
+
+    for run in sorted(data.glob("*/progress.csv")):
+        rows = pl.read_csv(run)
+        with SummaryWriter(str(events / run.parent.name)) as writer:
+            for row in rows.iter_rows(named=True):
+                for name in metric_names(SHAPES["A"]):
+                    writer.add_scalar(name, row[name], row["step"], row["wall_time"])
+
+
+@contextmanager
+def server(data: Path, cache: str) -> Iterator[tuple[psutil.Process, str]]:
+    """The app on a data set: its process and address."""
+    command = [sys.executable, "-c", COMMAND, str(data), "--port", "0", "--no-open"]
+    with started(command, r"http://\S+", cache) as found:
+        yield found
+
+
+@contextmanager
+def started(
+    command: Sequence[str], pattern: str, cache: str | None = None
+) -> Iterator[tuple[psutil.Process, str]]:
+    """A server's process, and the address that it prints."""
+    environment = os.environ | ({"XDG_CACHE_HOME": cache} if cache else {})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    assert process.stdout is not None
+    try:
+        lines = (re.search(pattern, line) for line in process.stdout)
+        address = next(filter(None, lines)).group()
+        yield psutil.Process(process.pid), address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def page_of(browser: Browser) -> Iterator[Page]:
+    """A page without anything remembered."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def peak(process: psutil.Process) -> float:
+    """The most memory that a process had, in MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1000  # type: ignore[index]
+
+
+def shown(values: Sequence[Any], digits: int = 1) -> str:
+    """The median, and the lowest and highest."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+if __name__ == "__main__":
+    main()

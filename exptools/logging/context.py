@@ -1,0 +1,94 @@
+"""``logger_context``: a run of the seed API, from its settings to its last row."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from exptools.logging.seed_logger import logger
+from exptools.logging.snapshot import Mode
+from exptools.rundir import PROGRESS_CSV
+
+TEXT_LOG_FILE = "debug.log"
+PARAMS_LOG_FILE = "params.json"
+
+
+def get_log_dir(experiment_name: str) -> str:
+    """``data/local/<experiment_name>/<yyyymmdd>`` in the current directory."""
+    return os.path.join(_data(), "local", experiment_name, f"{date.today():%Y%m%d}")
+
+
+@contextlib.contextmanager
+def logger_context(
+    log_dir: str | os.PathLike[str],
+    run_ID: int | str,
+    name: str,
+    log_params: Mapping[str, Any] | None = None,
+    snapshot_mode: Mode | int = "none",
+    itr_i: int = 0,
+    refresh: bool = False,
+) -> Iterator[None]:
+    """Log to ``<log_dir>/run_<run_ID>`` inside the block.
+
+    Args:
+        log_dir: where the variant is; a relative one outside of ``data/`` is put into
+            ``data/local/<name>/<yyyymmdd>/``.
+        run_ID: the number of the run.
+        name: of the experiment; it stands before each line of text.
+        log_params: the run's settings, for ``params.json`` and TensorBoard's HParams table.
+        snapshot_mode: "all", "last", "gap", "last+gap", "none", or a number, which is a gap.
+        itr_i: the iteration with which this attempt begins. Rows before it stay; from it on they
+            move to ``progress.<attempt>.csv``. With 0 the first step that is logged decides.
+        refresh: start afresh: all rows of earlier attempts move there.
+
+    Raises:
+        LoggingError: the run cannot be written, or another process logs there.
+        ValueError: there is no such snapshot mode.
+    """
+    run_dir = _run_directory(Path(log_dir), name) / f"run_{run_ID}"
+    logger.open(run_dir)
+    succeeded = False
+    try:
+        logger.set_snapshot_mode(snapshot_mode)
+        last = itr_i - 1 if itr_i > 0 else _last_step(run_dir / PROGRESS_CSV)
+        if not refresh and last is not None:
+            logger.resume(last)
+        params = {**(log_params or {}), "name": name, "run_ID": run_ID}
+        logger.save_param_dict(params, PARAMS_LOG_FILE)
+        logger.add_text_output(TEXT_LOG_FILE)
+        with logger.text_prefix(f"{name}_{run_ID} "):
+            logger.log_hparams(params)
+            yield
+        succeeded = True
+    finally:
+        logger.close(succeeded=succeeded)
+
+
+def _run_directory(log_dir: Path, name: str) -> Path:
+    if log_dir.is_absolute() or Path(_data()) in log_dir.absolute().parents:
+        return log_dir.absolute()
+    place = Path(get_log_dir(name)) / log_dir
+    print(f"logger_context: {log_dir} is outside of data/, so the run is in {place}")
+    return place
+
+
+def _data() -> str:
+    return os.path.abspath("data")
+
+
+def _last_step(table: Path) -> int | None:
+    """The step of the last row that can be read."""
+    last = None
+    with (
+        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
+        table.open(newline="") as file,
+    ):
+        for row in csv.reader(file):
+            with contextlib.suppress(ValueError, IndexError):
+                last = int(row[0])
+    return last

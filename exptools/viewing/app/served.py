@@ -1,0 +1,173 @@
+"""Files of runs, handed to the browser: the only way by which a file below a root is sent.
+
+What a path leads to decides, not how it is written: a regular file inside the roots, and of what is
+hidden only the texts that describe a run. The type that it is sent as is fixed here, and never one
+that a browser would run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import parse_qs, urlencode
+
+from dash import Dash
+from flask import Response, abort, request, send_file
+
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    HYDRA_CONFIG,
+    HYDRA_DIR,
+    HYDRA_OVERRIDES,
+    PATCH_FILE,
+    PROVENANCE_FILE,
+    STATUS_FILE,
+)
+from exptools.viewing.index import Index
+
+ROUTE = "file"
+MAX_SHOWN = 32 * 2**20  # bytes; a larger file is a download
+POLICY = "default-src 'none'; sandbox"  # opened by itself, a file runs nothing and asks for nothing
+TEXT = "text/plain; charset=utf-8"
+TEXTS = (".txt", ".log", ".csv", ".yaml", ".yml", ".json", ".jsonl", ".patch", ".md", ".py")
+SHOWN = {  # what a browser shows by itself; all else is a download
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    **dict.fromkeys(TEXTS, TEXT),
+}
+HIDDEN = frozenset(  # of what is hidden, these; a pickle, say, is not among them
+    {
+        *(HYDRA_CONFIG, HYDRA_OVERRIDES, f"{HYDRA_DIR}/hydra.yaml"),
+        *(STATUS_FILE, PROVENANCE_FILE, PATCH_FILE, f"{EXPTOOLS_DIR}/usage.csv"),
+    }
+)
+
+
+class NotServedError(Exception):
+    """This is no file of a run that may leave the machine; the message says why."""
+
+
+def served_file(index: Index, run: str, relative: str) -> Path:
+    """The real path of a file of a run.
+
+    Args:
+        index: its roots are all that is ever served.
+        run: the run's name in the index.
+        relative: the path from the run's directory, with slashes; it may lead through links, as
+            long as these stay inside the roots.
+
+    Raises:
+        NotServedError: there is no such run or file, it is no regular one, it lies outside the
+            roots, or it is hidden and not one of ``HIDDEN``.
+    """
+    return _found(index, run, relative)[1]
+
+
+def open_served(index: Index, run: str, relative: str) -> BinaryIO:
+    """A file of a run, open for reading: the one that ``served_file`` names, and no other.
+
+    Nobody can put a link in its place meanwhile: no link is followed on the way from the root.
+
+    Raises:
+        NotServedError: as ``served_file``, or it cannot be read.
+    """
+    root, path = _found(index, run, relative)
+    try:
+        file = os.fdopen(_descend(root, path), "rb")
+    except OSError as error:
+        raise NotServedError(f"{relative!r} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise NotServedError(f"{relative!r} is no regular file")
+    return file
+
+
+def content_type(path: str) -> str | None:
+    """The type that a file is shown as; None where it is only ever a download."""
+    return SHOWN.get(PurePosixPath(path).suffix.lower())
+
+
+def file_url(app: Dash, run: str, relative: str, *, download: bool = False) -> str:
+    """The address of a file of a run, for ``src`` and ``href``."""
+    question = {"run": run, "path": relative} | ({"download": "1"} if download else {})
+    # Names of files need not be UTF-8.
+    query = urlencode(question, errors="surrogateescape")
+    return f"{app.config.requests_pathname_prefix}{ROUTE}?{query}"
+
+
+def register(app: Dash, index: Index) -> None:
+    """Answer at ``file_url``."""
+
+    def answer() -> Response:
+        asked = parse_qs(request.query_string.decode("ascii", "replace"), errors="surrogateescape")
+        run, relative = (asked.get(name, [""])[0] for name in ("run", "path"))
+        try:
+            file = open_served(index, run, relative)
+        except NotServedError as error:
+            abort(404, description=str(error))
+        reply = _answer(file, PurePosixPath(relative).name, "download" in asked)
+        reply.headers["Content-Security-Policy"] = POLICY
+        return reply
+
+    app.server.add_url_rule(f"/{ROUTE}", ROUTE, answer, methods=["GET"])
+
+
+def _answer(file: BinaryIO, name: str, download: bool) -> Response:
+    kind, size = content_type(name), os.fstat(file.fileno()).st_size
+    if download or kind is None or size > MAX_SHOWN:
+        shown = "".join(char if char.isprintable() else "_" for char in name)
+        return send_file(file, "application/octet-stream", as_attachment=True, download_name=shown)
+    with file:
+        return Response(file.read(size), content_type=kind)
+
+
+def _found(index: Index, run: str, relative: str) -> tuple[Path, Path]:
+    """The root that a file lies in, and the file: both as they really are."""
+    directory = next((r.directory for r in index.snapshot.runs if r.name == run), None)
+    if directory is None:
+        raise NotServedError(f"there is no run {run!r}")
+    parts = PurePosixPath(relative).parts
+    if not parts or os.path.isabs(relative) or ".." in parts or "\0" in relative:
+        raise NotServedError(f"{relative!r} is no path of a file in a run")
+    try:
+        path = Path(os.path.realpath(directory.joinpath(*parts), strict=True))
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        raise NotServedError(f"{relative!r} cannot be read: {error.strerror}") from error
+    if not regular:
+        raise NotServedError(f"{relative!r} is no regular file")
+    for root in map(Path, map(os.path.realpath, index.roots)):
+        if path.is_relative_to(root) and _may_be_seen(path.relative_to(root)):
+            return root, path
+    raise NotServedError(
+        f"{relative!r} is not for the browser: it leads out of the run, or is hidden"
+    )
+
+
+def _may_be_seen(path: Path) -> bool:
+    """Whether nothing is hidden in a path from a root, or it is a text that describes a run."""
+    *above, parent, name = ("", *path.parts)
+    hidden = any(part.startswith(".") for part in above)
+    shown = not parent.startswith(".") and not name.startswith(".")
+    return not hidden and (shown or f"{parent}/{name}" in HIDDEN)
+
+
+def _descend(root: Path, path: Path) -> int:
+    """Open a file from its root on, one step after the other, where none may be a link."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    if os.open not in os.supports_dir_fd:  # Windows
+        return os.open(path, flags | getattr(os, "O_BINARY", 0))
+    *directories, name = path.relative_to(root).parts
+    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for directory in directories:
+            inner = os.open(directory, flags | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=place)
+    finally:
+        os.close(place)

@@ -1,0 +1,321 @@
+"""The tab of one run in a real browser: everything of it is seen, followed, and never obeyed."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from exptools.launching.usage import HEADER, USAGE_FILE
+from exptools.logging.artifacts import store_file
+from exptools.logging.histogram import encode_histogram
+from exptools.logging.media import Medium
+from exptools.logging.media_store import write_medium
+from exptools.rundir import (
+    OUTPUT_LOG,
+    PATCH_FILE,
+    State,
+    process_start,
+    update_status,
+    write_atomic,
+)
+from tests.e2e.conftest import COMMAND
+from tests.viewing.samples import write_run, write_sweep
+
+EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+ERROR = "RuntimeError: CUDA out of memory"
+COMMAND_OF_SWEEP = ("/usr/bin/python3", "train.py", "-m", "optim.lr=1e-3,1e-2", "seed=range(3)")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("outputs")
+    write_sweep(root / "sweep")
+    crashed = root / "sweep" / "3"
+    update_status(
+        crashed,
+        **{"state": State.FAILED, "started": 1.7e9, "ended": 1.7e9 + 3000, "exit_code": 1},
+        **{"error": ERROR, "attempt": 2, "host": "node7", "slot": 1, "cpus": "0-3"},
+        **{"gpus": ("GPU-8c1f2d3e",), "git": {"commit": "1a2b3c4d5e6f", "dirty": True}},
+        command=COMMAND_OF_SWEEP,
+    )
+    write_atomic(crashed / ".hydra/hydra.yaml", b"hydra: {runtime: {cwd: /my code}}\n")
+    write_atomic(crashed / PATCH_FILE, b"-lr = 1\n+lr = 2\n")
+    (crashed / "events.out.tfevents.1").write_bytes(b"")
+    filler = "".join(f"\x1b[32mepoch {number}\x1b[0m\n" for number in range(40_000))
+    trace = f"Traceback (most recent call last):\n  File train.py\n{ERROR}\n"
+    (crashed / OUTPUT_LOG).write_text(filler + trace + filler)
+    (crashed / "train.log").write_text("of Hydra's own\n")
+    samples = "".join(f"{1.7e9 + 2 * n},{n % 100},{2**30},,\n" for n in range(1000))
+    write_atomic(crashed / USAGE_FILE, (HEADER + samples).encode())
+    write_atomic(crashed / "snapshots" / "itr_40.pkl", b"x" * 2000)
+    write_media(crashed)
+    write_run(root / "large", "\n".join(large_config()), {"a": [1.0]})
+    write_hostile(root / "hostile <b>")
+    alive = {"pid": os.getpid(), "pid_start": process_start(os.getpid()), "started": time.time()}
+    live = write_run(root / "live", {"a": 1}, {"a": [1.0]}, state=State.RUNNING, **alive)
+    (live / OUTPUT_LOG).write_text("".join(f"line {number}\n" for number in range(200)) + "10%")
+    return root
+
+
+def large_config():
+    for group in range(50):
+        yield f"group{group}:"
+        yield from (f"  key{key}: {group * 100 + key}" for key in range(99))
+    yield f"long: {'word ' * 200}the end"
+
+
+def write_media(run):
+    for step in (0, 100, 200):
+        content = io.BytesIO()
+        Image.new("RGB", (8, 8), (step, 0, 0)).save(content, "PNG")
+        write_medium(run, "eval/frame", step, Medium("image", "png", content.getvalue()), 1.7e9)
+        write_medium(run, "grads", step, encode_histogram("grads", [0.0, 1.0, step]), 1.7e9)
+        text = Medium("text", "txt", f"a sample of {step}".encode())
+        write_medium(run, "samples", step, text, 1.7e9)
+    content = io.BytesIO()
+    Image.new("P", (8, 8)).save(content, "GIF")
+    write_medium(run, "eval/rollout", 0, Medium("gif", "gif", content.getvalue()), 1.7e9)
+    figure = {"data": [{"type": "scatter", "y": [1, 3, 2]}], "layout": {"title": {"text": "walk"}}}
+    write_medium(run, "walk", 0, Medium("figure", "json", json.dumps(figure).encode()), 1.7e9)
+    (run / "weights.bin").write_bytes(b"12345")
+    store_file(run, "weights", run / "weights.bin", 7, 1.7e9, link=False)
+
+
+def write_hostile(run):
+    write_run(run, {"name": EVIL, EVIL: 1}, {"a": [1.0]}, state=State.FAILED, error=EVIL)
+    (run / OUTPUT_LOG).write_bytes(EVIL.encode() + b"\n\0\xff\x1b[999m" + os.urandom(5000) + b"\n")
+    (run / "snapshots").symlink_to("/etc")
+    write_atomic(run / USAGE_FILE, b"\0" * 100 + b"\n")
+    write_atomic(run / ".hydra/overrides.yaml", f"- '{EVIL.replace(chr(39), '')}'\n".encode())
+    write_medium(run, EVIL, 0, Medium("text", "txt", EVIL.encode()), 1.7e9)
+    picture = {"type": "image", "source": "http://127.0.0.1:9/elsewhere.png"}
+    scatter = {"type": "scatter", "y": [1], "name": EVIL, "text": [EVIL], "mode": "text"}
+    layout = {"title": {"text": f"{EVIL}<a href='javascript:window.hacked=3'>x</a>"}}
+    figure = {"data": [picture, scatter, {"type": "no such"}, 7], "layout": layout}
+    write_medium(run, "evil", 0, Medium("figure", "json", json.dumps(figure).encode()), 1.7e9)
+    write_medium(run, "page", 0, Medium("image", "png", EVIL.encode()), 1.7e9)
+    paths = ["media/../../sweep/0/progress.csv", "/etc/passwd", ".hydra/config.yaml", "media/none"]
+    with (run / "media/index.jsonl").open("ab") as index:
+        for number, path in enumerate(paths):
+            record = {"tag": f"way out {number}", "step": 0, "kind": "text", "path": path}
+            index.write(json.dumps(record | {"wall_time": 0}).encode() + b"\n")
+        index.write(b"\xff not a line\n")
+
+
+@pytest.fixture(scope="module")
+def address(root, tmp_path_factory):
+    own = {
+        name: str(tmp_path_factory.mktemp("own")) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")
+    }
+    command = [sys.executable, "-c", COMMAND, str(root), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **own}
+    ) as server:
+        yield re.search(r"http://\S+", server.stdout.readline()).group()
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def context(browser, address):
+    """A window of the browser; its pages must not have complained, nor asked another server."""
+    complaints = []
+
+    def check(request):
+        if not request.url.startswith((address, "data:", "blob:")):
+            complaints.append(request.url)
+
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda message: complain(message, complaints))
+        context.on("request", check)
+        yield context
+        assert complaints == []
+
+
+@pytest.fixture
+def open_run(context, address):
+    """Open the tab of a run in a page of its own."""
+    pages = []
+
+    def open_(name):
+        pages.append(context.new_page())
+        return shown(pages[-1], address, name)
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def crashed(context, address):
+    """The page of a run that has everything, and has failed."""
+    page = shown(context.new_page(), address, "sweep/3")
+    yield page
+    page.close()
+
+
+def shown(page, address, name):
+    page.goto(f"{address}?tab=run&run={quote(name)}")
+    expect(page.locator("#run-select")).to_have_value(name, timeout=15_000)
+    return page
+
+
+def complain(message, complaints):
+    if message.type in ("error", "warning"):
+        complaints.append(message.text)
+
+
+def test_everything_of_a_run_is_there_to_be_seen(crashed):
+    page = crashed
+    facts = page.locator("#run-facts")
+    for fact in ("failed", "50 min 0 s", "node7", "1 · CPUs 0-3 · GPU 8c1f2d3e", "exit code 1"):
+        expect(facts).to_contain_text(fact)
+    expect(facts).to_contain_text("1a2b3c4d5e with changes")
+    expect(page.locator(".run-error")).to_have_text(ERROR)
+    expect(page.locator("#run-log-text")).to_contain_text("epoch 39999")
+    expect(page.locator("#run-config-tree")).to_contain_text("lr0.01float")
+    expect(page.locator("#run-differences tbody tr").first).to_contain_text("optim.lr")
+    again = "cd '/my code' && /usr/bin/python3 train.py optim.lr=0.01 seed=0"
+    expect(page.locator(".run-command").first).to_have_text(again)
+    expect(page.locator(".run-command").last).to_contain_text("tensorboard --host localhost")
+    expect(page.locator("#run-usage figcaption")).to_have_text(
+        ["CPU 99 % of a core, at most 99", "Memory 1 GiB, at most 1"]
+    )
+    expect(page.locator("#run-usage .js-plotly-plot")).to_have_count(2)
+    expect(page.locator("#run-snapshots")).to_contain_text("itr_40.pkl402 kB")
+    with page.expect_download() as download:
+        page.locator("#run-files a").click()
+    assert Path(download.value.path()).read_bytes() == b"12345"
+    page.locator("#run-patch-open").click()
+    expect(page.locator("#run-patch")).to_have_text("-lr = 1\n+lr = 2")
+
+
+def test_the_error_in_the_middle_of_a_long_log_is_one_click_away(crashed):
+    page = crashed
+    expect(page.locator("#run-log-note")).to_contain_text("last 200 kB of")
+    expect(page.locator("#run-log-text")).not_to_contain_text("Traceback")
+    page.locator("#run-log-jump").click()
+    expect(page.locator(".run-log-error")).to_have_text("Traceback (most recent call last):")
+    expect(page.locator(".run-log-error")).to_be_in_viewport()
+    expect(page.locator("#run-log-last")).to_be_visible()
+    page.locator("#run-log-earlier").click()
+    expect(page.locator("#run-log-text > span")).to_have_count(2)
+    page.locator("#run-log-last").click()
+    expect(page.locator("#run-log-text > span")).to_have_count(1)
+    page.locator("#run-log-name").click()
+    page.get_by_role("option", name="train.log").click()
+    expect(page.locator("#run-log")).to_have_text("of Hydra's own\n")
+    expect(page.locator("#run-log-earlier")).to_be_hidden()
+
+
+def test_sliders_go_through_the_steps_the_newest_first(crashed):
+    page = crashed
+    cards = page.locator(".run-card")
+    expect(cards).to_have_count(5)
+    frame = cards.filter(has_text="eval/frame")
+    expect(frame.locator("figcaption")).to_contain_text("step 200 · 3 of 3")
+    picture = frame.locator("img")
+    assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth }") == 8
+    newest = picture.get_attribute("src")
+    frame.get_by_role("slider").press("ArrowLeft")
+    expect(frame.locator("figcaption")).to_contain_text("step 100 · 2 of 3")
+    expect(frame.locator("img")).not_to_have_attribute("src", newest)
+    samples = cards.filter(has_text="samples")
+    samples.get_by_role("slider").press("Home")
+    expect(samples.locator("pre")).to_have_text("a sample of 0")
+    expect(cards.filter(has_text="grads").locator(".bars .point")).not_to_have_count(0)
+    expect(cards.filter(has_text="walk").locator(".js-line")).to_have_count(1)
+    page.locator("#run-media-filter").fill("roll")
+    expect(cards).to_have_count(1)
+
+
+def test_a_running_run_is_followed_and_a_finished_one_asks_for_nothing(root, open_run):
+    run = root / "live"
+    page = open_run("live")
+    expect(page.locator("#run-log-rest")).to_have_text("10%", timeout=15_000)
+    with (run / OUTPUT_LOG).open("a") as log:
+        log.write("\r100%\nafter it\n")
+    expect(page.locator("#run-log-text > span").last).to_have_text("100%\nafter it\n")
+    expect(page.locator("#run-log-text > span").last).to_be_in_viewport()
+    log = page.locator("#run-log")
+    log.evaluate("log => { log.scrollTop = 0 }")
+    write_medium(run, "note", 5, Medium("text", "txt", b"new"), 1.7e9)
+    with (run / OUTPUT_LOG).open("a") as file:
+        file.write("while the reader is elsewhere\n")
+    expect(page.locator("#run-log-text")).to_contain_text("while the reader is elsewhere")
+    assert log.evaluate("log => log.scrollTop") == 0
+    expect(page.locator(".run-card")).to_contain_text("step 5")
+
+    update_status(run, state=State.COMPLETED, ended=time.time())
+    with (run / OUTPUT_LOG).open("a") as file:
+        file.write("its last words\n")
+    expect(page.locator("#run-facts")).to_contain_text("finished", timeout=15_000)
+    expect(page.locator("#run-log-text")).to_contain_text("its last words")
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    with page.expect_response(lambda answer: "clock" in (answer.request.post_data or "")):
+        pass
+    assert [question for question in asked if "run-clock" in question] == []
+
+
+def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
+    page = open_run("hostile <b>")
+    expect(page.locator(".run-error")).to_have_text(EVIL)
+    expect(page.locator("#run-log-text")).to_contain_text(EVIL)
+    expect(page.locator("#run-config-tree")).to_contain_text(EVIL)
+    expect(page.locator("#run-commands")).to_contain_text("<script>window.hacked")
+    expect(page.locator("#run-snapshots")).to_have_text("No snapshots.")
+    expect(page.locator("#run-usage")).to_contain_text("usage.csv cannot be read: its first line")
+    expect(page.locator("#run-media-note")).to_contain_text("1 lines of the index make no sense")
+    cards = page.locator(".run-card")
+    expect(cards).to_have_count(7)
+    said = page.locator(".run-card .run-nothing")
+    expect(said).to_have_count(5)  # four ways out, and a page for a picture
+    expect(cards.locator("pre")).to_have_text([EVIL])
+    expect(cards.locator(".js-plotly-plot")).to_have_count(1)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("#run-tab script").count() == 0
+
+
+def test_five_thousand_keys_can_be_searched_and_a_long_value_be_read(open_run):
+    page = open_run("large")
+    expect(page.locator("#run-config-count")).to_have_text("4,951 keys")
+    tree = page.locator("#run-config-tree")
+    expect(tree.locator("details[open]")).to_have_count(0)
+    tree.locator("summary", has_text="group7").first.press("Enter")
+    expect(tree.locator("details[open] .run-leaf").first).to_have_text("key0700int")
+    expect(tree.locator(".run-leaf-value").last).not_to_contain_text("the end")
+    tree.get_by_role("button", name="show all").click()
+    expect(tree.locator(".run-leaf-value").last).to_contain_text("the end")
+    page.locator("#run-config-filter").fill("GROUP12.key98")
+    expect(page.locator("#run-config-count")).to_have_text("1 of 4,951 keys")
+    expect(tree.locator(".run-leaf")).to_have_text(["key981298int"])
+
+
+def test_stars_and_notes_stay_with_the_user_and_another_run_is_a_step_back(root, open_run):
+    page = open_run("sweep/1")
+    before = sorted(root.joinpath("sweep/1").rglob("*"))
+    page.locator("#run-star").click()
+    expect(page.locator("#run-star")).to_have_attribute("aria-pressed", "true")
+    page.locator("#run-note textarea").fill(f"collapsed {EVIL}")
+    page.locator("#run-note textarea").blur()
+    page.locator("#run-select").click()
+    page.get_by_role("option", name="sweep/2").click()
+    expect(page.locator("#run-star")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#run-note textarea")).to_have_value("")
+    expect(page).to_have_url(re.compile("run=sweep(/|%2F)2"))
+    page.go_back()
+    expect(page.locator("#run-note textarea")).to_have_value(f"collapsed {EVIL}")
+    page.reload()
+    expect(page.locator("#run-star")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#run-note textarea")).to_have_value(f"collapsed {EVIL}")
+    assert sorted(root.joinpath("sweep/1").rglob("*")) == before

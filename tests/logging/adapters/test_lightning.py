@@ -1,0 +1,115 @@
+"""Lightning's own Trainer, logging to ours."""
+
+import json
+import logging
+import warnings
+
+import lightning.pytorch as pl
+import pandas as pd
+import pytest
+from lightning.pytorch.demos.boring_classes import BoringModel
+
+from exptools.logging.adapters.lightning import ExptoolsLogger
+
+
+class Model(BoringModel):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.save_hyperparameters()
+
+    def training_step(self, batch, index):
+        loss = self.layer(batch).mean()
+        self.log("train/loss", loss)
+        return loss
+
+    def validation_step(self, batch, index):
+        self.log("val/loss", self.layer(batch).mean())
+
+    def test_step(self, batch, index):
+        self.log("test/loss", self.layer(batch).mean())
+
+
+@pytest.fixture
+def trainer(logger):
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    return pl.Trainer(
+        logger=ExptoolsLogger(logger),
+        max_epochs=1,
+        limit_train_batches=4,
+        limit_val_batches=1,
+        limit_test_batches=1,
+        log_every_n_steps=2,
+        accelerator="cpu",
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def test_a_fit_and_a_test_log_to_the_run_that_is_open(trainer, logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    model = Model()
+    trainer.fit(model)
+    trainer.test(model, verbose=False)
+    table = pd.read_csv(tmp_path / "progress.csv")
+    assert table["step"][table["train/loss"].notna()].tolist() == [1, 3]
+    assert table["step"][table["val/loss"].notna()].tolist() == [3]
+    assert table["test/loss"].count() == 1
+    assert json.loads((tmp_path / "media/hparams/0.json").read_text()) == {"lr": 0.1}
+    assert logger.is_open
+
+
+def test_checkpoints_stand_in_the_run_directory(trainer, logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    trainer.fit(Model())
+    assert trainer.log_dir == str(tmp_path)
+    assert [path.parent for path in tmp_path.rglob("*.ckpt")] == [tmp_path / "checkpoints"]
+
+
+def test_what_a_call_logs_is_on_the_disk_when_lightning_has_saved(logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    theirs = ExptoolsLogger(logger)
+    theirs.log_metrics({"a": 1}, step=5)
+    theirs.save()
+    assert pd.read_csv(tmp_path / "progress.csv")["a"].tolist() == [1]
+
+
+def test_modules_reach_the_verbs_through_experiment(logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    ExptoolsLogger(logger).experiment.log_text("note", "hello", 1)
+    assert (tmp_path / "media" / "note" / "1.txt").read_text() == "hello"
+
+
+TWO_RANKS = """
+import os, sys
+sys.modules["lightning"] = None  # as if only the older name were installed
+
+import pytorch_lightning as pl
+from pytorch_lightning.demos.boring_classes import BoringModel
+from exptools import logger
+from exptools.logging.adapters.lightning import ExptoolsLogger
+
+class Model(BoringModel):
+    def training_step(self, batch, index):
+        logger.log_scalar("seen", 1)
+        self.log("rank", float(self.global_rank), rank_zero_only=True)
+        return super().training_step(batch, index)
+
+logger.open(sys.argv[1], console=None)
+pl.Trainer(
+    logger=ExptoolsLogger(), strategy="ddp", devices=2, accelerator="cpu", max_steps=3,
+    limit_val_batches=0, log_every_n_steps=1, enable_checkpointing=False,
+    enable_progress_bar=False, enable_model_summary=False,
+).fit(Model())
+os.write(1, f"done {logger.is_open}\\n".encode())
+"""
+
+
+def test_of_two_ranks_the_first_logs_and_nobody_is_refused(run_python, tmp_path):
+    done = run_python(TWO_RANKS, str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done True") == 2, "the script runs once for each rank"
+    table = pd.read_csv(tmp_path / "run" / "progress.csv")
+    assert table["step"].tolist() == [0, 1, 2]
+    assert table["rank"].tolist() == [0, 0, 0]
+    assert table["seen"].tolist() == [1, 1, 1]
