@@ -64,9 +64,12 @@ def test_a_row_that_has_not_changed_is_not_sent_again(look_at, serve_here, tmp_p
     sweep = write_sweep(tmp_path / "outputs")
     page = look_at(serve_here(sweep))
     expect(page.locator(ROWS)).to_have_count(9)
-    with page.expect_response(
-        lambda answer: "rows-data" in (answer.request.post_data or "")
-    ) as sent, (sweep / "4" / PROGRESS_CSV).open("a") as file:
+    with (
+        page.expect_response(
+            lambda answer: "rows-data" in (answer.request.post_data or "")
+        ) as sent,
+        (sweep / "4" / PROGRESS_CSV).open("a") as file,
+    ):
         file.write("30,1.0,1.5,0.5\n")
     update = json.loads(sent.value.text())["response"]["rows-data"]["data"]
     assert update["columns"]["id"] == ["4"]

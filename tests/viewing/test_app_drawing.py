@@ -62,7 +62,7 @@ def test_metric_and_group_are_chosen_at_first_sight_and_the_choice_is_said(sweep
         "standard deviation."
     )
     assert reason(sweep.facts(), view) == (
-        "Chosen for you: test/accuracy, by lr, which matters most to it."
+        "Chosen for you: test/accuracy by lr, which matters most."
     )
 
 

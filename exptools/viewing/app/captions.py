@@ -95,7 +95,7 @@ def reason(facts: Facts, view: View) -> str:
     chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
     if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
         return f"{chosen}."
-    return f"{chosen}, by {_short(facts, facts.by[0])}, which matters most to it."
+    return f"{chosen} by {_short(facts, facts.by[0])}, which matters most."
 
 
 def pager(drawing: Drawing, view: View) -> str:

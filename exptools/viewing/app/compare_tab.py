@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from exptools.viewing.app import controls, downloads, table
+from exptools.viewing.app import controls, downloads, table, table_callbacks
 from exptools.viewing.app.captions import caption, pager, reason
 from exptools.viewing.app.charts import chart, height
 from exptools.viewing.app.drawing import drawing, shown_runs
 from exptools.viewing.app.facts import Facts, Workspace
-from exptools.viewing.app.rows import Tables, table_key, table_rows
 from exptools.viewing.app.state import View
 from exptools.viewing.figures import DARK, LIGHT
 from exptools.viewing.options import QueryError
@@ -74,7 +73,7 @@ def layout(facts: Facts) -> list[Any]:
     )
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
-        *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns")),
+        *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), table.section()]
 
@@ -117,26 +116,12 @@ def register(app: Dash, workspace: Workspace) -> None:
         prevent_initial_call=True,
     )(partial(draw, workspace))
     app.callback(
-        Output("rows-data", "data"),
-        Output("rows-key", "data"),
-        Output("runs", "columnDefs"),
-        Output("shown-columns", "data"),
-        Output("columns-list", "children"),
-        Output("runs", "style"),
-        Output("hint", "children"),
-        Output("clearing", "hidden"),
-        version,
-        view,
-        State("rows-key", "data"),
-        State("runs", "columnDefs"),
-        prevent_initial_call=True,
-    )(partial(update_table, workspace, Tables()))
-    app.callback(
         Output("view", "data", allow_duplicate=True),
         Input("clicked", "data"),
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(click, workspace))
+    table_callbacks.register(app, workspace)
     _register_in_browser(app)
 
 
@@ -233,48 +218,9 @@ def _complaint(facts: Facts, view: View) -> str | None:
     return None
 
 
-def update_table(
-    workspace: Workspace,
-    tables: Tables,
-    _version: int,
-    data: dict[str, Any],
-    had: str | None,
-    columns: list[dict[str, Any]],
-) -> Answers:
-    """The rows that the page does not have, and columns and sentences that have changed."""
-    view, facts = View.from_data(data), workspace.facts()
-    if view.tab != "compare":
-        return (no_update,) * 8
-    key = table_key(facts, view)
-    rows = workspace.remembered(facts.version, key, lambda: table_rows(workspace, view))
-    wanted = table.columns(facts, view)
-    shown = {
-        "all": [[column["colId"], column["headerName"]] for column in wanted],
-        "shown": [column["colId"] for column in wanted if not column["hide"]],
-        "usual": sorted({c["colId"] for c in wanted} - set(table.quiet(facts.runs))),
-    }
-    same = wanted == columns
-    boxes = [
-        dmc.Checkbox(label=c["headerName"], value=c["colId"], size="xs")
-        for c in wanted
-        if c["colId"] != "run"
-    ]
-    selected = len({*view.selected} & {run.name for run in facts.runs})
-    return (
-        no_update if key == had else tables.update(key, rows, had),
-        key,
-        no_update if same else wanted,
-        no_update if same else shown,
-        no_update if same else boxes,
-        table.height(len(rows)),
-        table.hint(selected, len(facts.runs), len(facts.keys)),
-        not selected,
-    )
-
-
 def click(workspace: Workspace, clicked: dict[str, Any] | None, data: dict[str, Any]) -> Any:
     """The view with the runs of the clicked curve selected, or with none where they were."""
-    if not clicked or ctx.triggered_id is None:
+    if not clicked:
         return no_update
     panels = drawing(workspace, View.from_data(data)).panels
     panel, line = clicked["curve"]

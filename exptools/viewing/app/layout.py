@@ -9,11 +9,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from exptools.viewing.app import compare_tab, pictures_tab, run_tab, table
+from exptools.viewing.app import compare_tab, pictures_tab, run_tab
 from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.state import TABS, View
 from exptools.viewing.app.sweeps import counts as count
-from exptools.viewing.app.sweeps import in_words, seconds_left
+from exptools.viewing.app.sweeps import in_words, seconds_left, state_class
 from exptools.viewing.figures import FONT
 from exptools.viewing.runs import Run
 
@@ -27,6 +27,7 @@ KEYS = {
     "/": "to the filter",
     "↑ ↓": "from run to run in the table",
     "Space": "tick the run: only what is ticked is drawn",
+    "s": "star the run",
     "Enter": "open the run",
     "Esc": "out of the filter, or close this",
     "?": "this help",
@@ -79,7 +80,7 @@ def page(workspace: Workspace) -> Any:
 def counts(runs: Sequence[Run], now: float) -> list[Component]:
     """The number of runs in each state, with a dot in its colour, and how long the rest takes."""
     found: list[Component] = [
-        html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {table.state_class(word)}")
+        html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {state_class(word)}")
         for word, number in count(runs)
     ]
     left = seconds_left(runs, now)

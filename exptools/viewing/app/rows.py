@@ -20,6 +20,7 @@ from exptools.viewing.grouping import groups
 from exptools.viewing.options import Option, QueryError
 from exptools.viewing.runs import Run
 from exptools.viewing.summaries import parse_summary, summarize
+from exptools.viewing.userdata import Mark
 from exptools.viewing.variation import is_seed
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
@@ -72,6 +73,13 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
         row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
     ]
     return _group_rows(facts, view, runs, rows) if view.rows == "groups" else rows
+
+
+def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
+    """The rows with the user's stars and notes."""
+    unmarked = Mark()
+    found = ((row, marks.get(row["id"], unmarked)) for row in rows)
+    return [row | {"star": mark.star, "note": mark.note} for row, mark in found]
 
 
 def table_keys(facts: Facts) -> list[str]:

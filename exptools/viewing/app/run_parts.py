@@ -9,8 +9,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from exptools.viewing.app.sweeps import STATE_WORDS
-from exptools.viewing.app.table import state_class
+from exptools.viewing.app.sweeps import STATE_WORDS, state_class
 from exptools.viewing.app.units import duration, moment, size
 from exptools.viewing.config_tree import clean
 from exptools.viewing.runs import Run

@@ -21,6 +21,11 @@ STATE_WORDS = {
 }
 
 
+def state_class(word: str) -> str:
+    """The CSS class that colours a state."""
+    return f"is-{word.replace(' ', '-')}"
+
+
 def counts(runs: Sequence[Run]) -> list[tuple[str, int]]:
     """How many runs are in each state that occurs, as (word, number)."""
     states = [run.state for run in runs]

@@ -1,4 +1,4 @@
-"""The table of runs: its columns, its height, and the component around them."""
+"""The table of runs: the component, its height and the sentence above it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from exptools.viewing.app.controls import SUMMARIES, options
-from exptools.viewing.app.facts import Facts
-from exptools.viewing.app.rows import MAX_COLUMNS, table_keys, values_of
-from exptools.viewing.app.state import View
-from exptools.viewing.app.sweeps import STATE_WORDS
-from exptools.viewing.runs import Run
+from exptools.viewing.app.rows import MAX_COLUMNS
 
 ROW, HEADER, MOST_ROWS = 36, 40, 14  # px, px, and how many rows before the table scrolls
 HINT = "Tick runs to draw only those."
@@ -28,10 +24,6 @@ THEME = """themeQuartz.withParams({
     wrapperBorder: false,
     rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--picked)', spacing: 7
 })"""
-
-OR_DASH = "params.value == null ? '—' : "
-NUMBER = "short(params.value)"
-Column = dict[str, Any]
 
 
 def section() -> Any:
@@ -63,8 +55,8 @@ def section() -> Any:
         style=height(0),
         eventListeners={
             "sortChanged": ["sorted(params.api)"],
-            "cellClicked": ["opened(params)"],
-            "cellKeyDown": ["opened(params)"],
+            "cellClicked": ["pressed(params)"],
+            "cellKeyDown": ["pressed(params)"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
@@ -120,109 +112,6 @@ def _chips() -> list[Any]:
     ]
 
 
-def columns(facts: Facts, view: View) -> list[Column]:
-    """The columns for a view, those hidden that say nothing or were hidden by hand."""
-    found = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
-    order = {name.lstrip("-"): at for at, name in enumerate(view.sort)}
-    for column in found:
-        name = column["colId"]
-        column["hide"] = name not in visible(facts, view, found)
-        if name in order:
-            column["sort"] = "desc" if f"-{name}" in view.sort else "asc"
-            column["sortIndex"] = order[name]
-        else:
-            column["sort"] = None
-    return found
-
-
-def visible(facts: Facts, view: View, found: Sequence[Column]) -> set[str]:
-    """Which columns are shown: those that tell something, as changed by hand."""
-    shown = {column["colId"] for column in found} - set(quiet(facts.runs))
-    shown |= {name[1:] for name in view.columns if name.startswith("+")}
-    return (shown - {name[1:] for name in view.columns if name.startswith("-")}) | {"run"}
-
-
-def quiet(runs: Sequence[Run]) -> list[str]:
-    """Columns that say the same of all runs, or little."""
-    statuses = [run.status for run in runs if run.status]
-    hosts = {status.host for status in statuses}
-    commits = {str((status.git or {}).get("commit")) for status in statuses}
-    found = ["slot"]
-    found += ["host"] if len(hosts) < 2 else []
-    found += ["commit"] if len(commits) < 2 else []
-    found += ["duration", "started"] if not any(s.started for s in statuses) else []
-    return found
-
-
-def _run_columns(facts: Facts, view: View) -> list[Column]:
-    state = {
-        "colId": "state",
-        "field": "state",
-        "headerName": "State",
-        "tooltipField": "error",
-        "cellClassRules": {
-            f"state {state_class(word)}": f"params.value == '{word}'"
-            for word in STATE_WORDS.values()
-        },
-    }
-    keys = table_keys(facts)
-    config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
-    step = _column("step", "Last step", "step of the last row", "d3.format(',')(params.value)")
-    return [
-        _name("Run"),
-        state,
-        *config,
-        *_values(view),
-        step,
-        _column("duration", "Duration", "how long the job ran", "duration(params.value)"),
-        _column("started", "Started", "when the job began", "time(params.value)")
-        | {"minWidth": 126},
-        _column("host", "Host", "the machine", "params.value"),
-        _column("slot", "Slot", "the launcher's slot", "params.value"),
-        _column("commit", "Commit", "of the code's git repository", "params.value"),
-    ]
-
-
-def _group_columns(facts: Facts, view: View) -> list[Column]:
-    names = facts.names
-    keys = [_column(f"config {k}", names.get(k, k), k, "params.value") for k in view.by or ()]
-    values = _values(view)
-    for column in values:
-        column["valueFormatter"] = {"function": "spread(params)"}
-    return [
-        _name("Group"),
-        _column("runs", "Runs", "how many runs", "params.value"),
-        _column("states", "States", "of its runs", "params.value"),
-        *(keys if len(keys) > 1 else []),
-        *values,
-        _column("duration", "Mean duration", "of its jobs", "duration(params.value)"),
-    ]
-
-
-def _name(title: str) -> Column:
-    return {
-        "colId": "run",
-        "field": "order",  # the runs' natural order, in which 10 comes after 9
-        "headerName": title,
-        "valueFormatter": {"function": "params.data.id"},
-        "filterValueGetter": {"function": "params.data.id"},
-        "cellStyle": {"function": "swatch(params.data)"},
-        "cellClass": "swatch",
-        "minWidth": 150,
-        "flex": 2,
-        "pinned": "left",
-        "lockVisible": True,
-    }
-
-
-def _values(view: View) -> list[Column]:
-    return [
-        _column(field, f"{SUMMARIES.get(s, s).capitalize()} {metric}", f"{s} of {metric}", NUMBER)
-        | {"filter": "agNumberColumnFilter", "minWidth": 130}
-        for field, metric, s in values_of(view)
-    ]
-
-
 def height(rows: int) -> dict[str, str]:
     """As high as the rows, up to where the table scrolls."""
     return {"height": f"{HEADER + ROW * max(1, min(rows, MOST_ROWS)) + 18}px"}
@@ -234,20 +123,3 @@ def hint(selected: int, runs: int, keys: int) -> str:
     if keys <= MAX_COLUMNS:
         return text
     return f"{text} Of {keys} keys that differ, the first {MAX_COLUMNS} have a column."
-
-
-def state_class(word: str) -> str:
-    """The CSS class that colours a state."""
-    return f"is-{word.replace(' ', '-')}"
-
-
-def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
-    return {
-        "colId": field,
-        "field": field,
-        "headerName": title,
-        "headerTooltip": tooltip,
-        "valueFormatter": {"function": f"{OR_DASH}({formatted})"},
-        "cellClass": "number",
-        "headerClass": "number",
-    }

@@ -34,11 +34,13 @@
 
   functions.swatch = (row) => window.exptools.swatch(row);
 
-  // A click on a run's name opens it, and so does Enter anywhere in its row.
-  functions.opened = ({ colDef, data, event }) => {
-    const asked = event.type === "keydown" ? event.key === "Enter" : colDef.colId === "run";
-    if (asked && !data.members) {
-      window.dash_clientside.set_props("opened", { data: { run: data.id, at: Date.now() } });
+  // A click on a run's name opens it, and so does Enter in its row; a click on its star or the
+  // key s turns the star.
+  functions.pressed = ({ colDef, data, event, api }) => {
+    const key = event.type === "keydown" ? event.key : { run: "Enter", star: "s" }[colDef.colId];
+    const store = { Enter: "opened", s: "starred" }[key];
+    if (store && !data.members && !api.getEditingCells().length) {
+      window.dash_clientside.set_props(store, { data: { run: data.id, at: Date.now() } });
     }
   };
 
