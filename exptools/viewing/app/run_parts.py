@@ -41,6 +41,7 @@ def facts(run: Run, now: float) -> list[Component]:
         found.append(("CPU time", status.cpu_seconds and duration(status.cpu_seconds)))
         found.append(("Peak memory", status.max_rss and size(status.max_rss)))
         found.append(("Code", _code(status.git)))
+    found.append(("Directory", html.Code(clean(str(run.directory)))))
     return [
         html.Div([html.Dt(name), html.Dd(value)]) for name, value in found if value not in (None, 0)
     ]

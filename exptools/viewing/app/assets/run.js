@@ -159,6 +159,7 @@ window.dash_clientside.exptoolsRun = {
     if (given.how !== "before") {
       document.getElementById("run-log-rest").textContent = given.rest;
     }
+    log.parentElement.classList.toggle("run-no-log", !shown);
     document.getElementById("run-log-earlier").hidden = !shown || shown.start === 0;
     document.getElementById("run-log-last").hidden = !shown || shown.follows;
     const errors = text.querySelectorAll(".run-log-error");
