@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page
 
 LINES = "#curves .scatterlayer .js-line"
 BANDS = "#curves .scatterlayer .js-fill"
-LEGEND = "#curves .legendtext"
+LEGEND = "#curves .infolayer .legendtext"
 ROWS = "#runs .ag-center-cols-container .ag-row"
 
 

@@ -233,6 +233,24 @@ def test_the_keyboard_reaches_the_filter_the_rows_and_the_help(look_at, address)
     expect(page).to_have_url(re.compile("run=1"))
 
 
+def test_a_star_and_a_note_are_written_in_the_table_and_not_into_the_run(look_at, address):
+    page = look_at(address)
+    star = page.locator("#runs [row-id='4'] [col-id=star]")
+    star.click()
+    expect(star).to_have_text("★")
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("checkbox", name="Note").check()
+    page.keyboard.press("Escape")
+    note = page.locator("#runs [row-id='4'] [col-id=note]")
+    note.dblclick()
+    page.keyboard.type("the best one")
+    page.keyboard.press("Enter")
+    expect(note).to_have_text("the best one")
+    again = look_at(address)
+    expect(again.locator("#runs [row-id='4'] [col-id=note]")).to_have_text("the best one")
+    expect(again.locator("#runs .starred")).to_have_text(["★"])
+
+
 def test_a_line_hidden_in_the_legend_stays_hidden_with_its_band(look_at, address):
     page = look_at(address)
     page.locator("#curves .legendtoggle").first.click()
@@ -245,5 +263,6 @@ def test_a_line_hidden_in_the_legend_stays_hidden_with_its_band(look_at, address
 
 def test_the_chart_offers_nothing_that_would_send_it_elsewhere(look_at, address):
     page = look_at(address)
-    titles = [button.get_attribute("data-title") for button in page.locator(".modebar-btn").all()]
+    buttons = page.locator("#curves .modebar-btn").all()
+    titles = [button.get_attribute("data-title") for button in buttons]
     assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]

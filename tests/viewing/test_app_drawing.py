@@ -120,6 +120,13 @@ def test_of_too_many_groups_a_page_of_the_best_is_drawn(tmp_path):
     assert pager(found, view).startswith("Groups 41 to 45 of 45")
 
 
+def test_of_too_many_groups_those_with_the_lowest_loss_come_first(tmp_path):
+    workspace = made(tmp_path, *[({"lr": n}, {"loss": [n]}) for n in range(MOST_GROUPS + 5)])
+    _, found, view = shown(workspace, View(by=("lr",)))
+    assert [line.label for line in found.panels[0].lines] == [str(n) for n in range(MOST_GROUPS)]
+    assert "with the lowest last loss first" in pager(found, view)
+
+
 def test_selected_runs_alone_are_drawn_and_one_that_is_gone_is_not_waited_for(sweep):
     figure, *_ = shown(sweep, View(by=("name",), selected=("3", "5")))
     assert sorted(legend(figure)) == ["3", "5"]

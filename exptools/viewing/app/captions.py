@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exptools.metrics import better
 from exptools.viewing.app.drawing import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
@@ -37,20 +38,22 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
     if not sizes:
         return ""
     smoothed = _in_words(parse("smoothing", view.smooth, SMOOTHINGS), SMOOTHED)
-    text = _lines(facts, view, shown, sizes)
+    text = _lines(facts, view, shown, sizes, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
         text += f" Lines are {smoothed}{when}."
     return text
 
 
-def _lines(facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int]) -> str:
+def _lines(
+    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
+) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
     if view.by == (each_run(facts),):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
-        return "Each line is one run, as it was logged."
+        return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
     names = " and ".join(_short(facts, key) for key in view.by or ())
     if max(sizes) == 1:
         return f"One line a value of {names}, with one run each, so there is no band."
@@ -103,8 +106,9 @@ def pager(drawing: Drawing, view: View) -> str:
     if drawing.shown == drawing.all:
         return ""
     last = drawing.first + drawing.shown
+    extreme = "lowest" if better(view.metrics[0]) == "min" else "highest"
     return (
-        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the highest last "
+        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the {extreme} last "
         f"{view.metrics[0]} first. A filter or ticked runs show others, too."
     )
 

@@ -167,6 +167,7 @@ def _more(facts: Facts, view: View) -> Any:
         withinPortal=True,
         trapFocus=True,
         keepMounted=True,
+        withRoles=False,  # they would stand on a box around the button
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exptools.viewing.app.facts import Facts, Workspace, settled
+from exptools.metrics import better
+from exptools.viewing.app.facts import Facts, Workspace, each_run, settled
 from exptools.viewing.app.state import View
 from exptools.viewing.comparing import Best, Series, curve_set, read_series
 from exptools.viewing.conditions import select
@@ -112,7 +113,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     legend = ""
     for metric, part in wanted[:MOST_PANELS]:
         curves = _curves(workspace, view, by, metric, part.runs)
-        legend = curves.legend
+        legend = "run" if by == (each_run(facts),) else curves.legend
         notes |= dict.fromkeys(curves.notes)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))
@@ -137,8 +138,8 @@ def _page(workspace: Workspace, found: list[Group], view: View) -> tuple[list[Gr
     worth = np.array(
         [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in found]
     )
-    worth[np.isnan(worth)] = -np.inf
-    ranked = np.argsort(-worth, kind="stable")
+    worth = worth if better(view.metrics[0]) == "min" else -worth
+    ranked = np.argsort(worth, kind="stable")  # NaN comes last
     first = min(view.page, (len(found) - 1) // MOST_GROUPS) * MOST_GROUPS
     places = sorted(ranked[first : first + MOST_GROUPS].tolist())
     return [found[place] for place in places], first

@@ -36,6 +36,7 @@ HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
     "Click a name in the legend to hide its curve, double-click to see it alone.",
+    "Drag the head of a column to move it, and to the table's edge to pin it.",
     "The address holds all that is chosen: copy it to share what you see.",
 )
 
@@ -108,7 +109,7 @@ def faults(lines: Sequence[str]) -> list[Component]:
 def _header(place: str) -> Any:
     return html.Header(
         [
-            html.Span("exptools", className="brand"),
+            html.H1("exptools", className="brand"),
             html.Span(place, className="place", title=place),
             dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
             html.Div(id="counts"),

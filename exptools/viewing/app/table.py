@@ -102,6 +102,7 @@ def _popover(title: str, id_: str, group: Any, children: Sequence[Any]) -> Any:
         shadow="md",
         trapFocus=True,
         keepMounted=True,
+        withRoles=False,  # they would stand on a box around the button
     )
 
 

@@ -36,10 +36,11 @@
 
   // A click on a run's name opens it, and so does Enter in its row; a click on its star or the
   // key s turns the star.
-  functions.pressed = ({ colDef, data, event, api }) => {
+  functions.pressed = ({ colDef, data, event }) => {
     const key = event.type === "keydown" ? event.key : { run: "Enter", star: "s" }[colDef.colId];
     const store = { Enter: "opened", s: "starred" }[key];
-    if (store && !data.members && !api.getEditingCells().length) {
+    const writing = event.target.closest?.(".ag-cell-inline-editing, .ag-cell-popup-editing");
+    if (store && !data.members && !writing) {
       window.dash_clientside.set_props(store, { data: { run: data.id, at: Date.now() } });
     }
   };
