@@ -98,7 +98,8 @@ def reason(facts: Facts, view: View) -> str:
     chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
     if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
         return f"{chosen}."
-    return f"{chosen} by {_short(facts, facts.by[0])}, which matters most."
+    most = ", which matters most" if facts.depends else ""
+    return f"{chosen} by {_short(facts, facts.by[0])}{most}."
 
 
 def pager(drawing: Drawing, view: View) -> str:

@@ -25,6 +25,7 @@ Answer = TypeVar("Answer")
 REMEMBERED = 64  # answers
 PAUSE = 2.0  # s between two looks at the disk, or more:
 SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
+CLEARLY = 0.05  # of a metric's variance
 MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
@@ -38,6 +39,7 @@ class Facts:
     metric: str | None  # the one to show first
     keys: tuple[str, ...]  # those that differ: worth grouping by first, then in configs' order
     by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
+    depends: bool  # whether the metric's last values clearly depend on it
     seed: str | None
     names: dict[str, str]  # of the keys, short
     known: frozenset[str] = frozenset()  # all keys of all configs
@@ -141,11 +143,13 @@ def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         metric=metric,
         keys=keys,
         by=None,
+        depends=False,
         seed=seed,
         names=short_names(keys),
         known=known,
     )
-    return replace(facts, by=_first_by(index, facts, seen))
+    by, explained = _first_by(index, facts, seen)
+    return replace(facts, by=by, depends=explained > CLEARLY)
 
 
 def settled(view: View, facts: Facts) -> View:
@@ -187,13 +191,15 @@ def _known(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ..
     return tuple(known)
 
 
-def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[str, ...] | None:
+def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ...] | None, float]:
+    """The keys to group by at first, and how much of the metric they explain."""
     if seen.facets:
-        return (_most_telling(index, facts, facts.keys[: len(seen.facets)]),)
+        key, explained = _most_telling(index, facts, facts.keys[: len(seen.facets)])
+        return (key,), explained
     if seen.group_key is None:
-        return None if len(facts.runs) < 2 else (each_run(facts),)
+        return (None if len(facts.runs) < 2 else (each_run(facts),)), 0.0
     key = config_name(seen.group_key)
-    return () if key == facts.seed else (key,)
+    return (() if key == facts.seed else (key,)), 0.0
 
 
 def each_run(facts: Facts) -> str:
@@ -201,22 +207,23 @@ def each_run(facts: Facts) -> str:
     return EACH_RUN if EACH_RUN not in facts.known else "name"
 
 
-def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> str:
+def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str, float]:
     """The key that explains the most of the differences in the metric's last values.
 
     By adjusted R², as in an analysis of variance with one factor; where none explains any, the
     first of the keys.
     """
     if facts.metric is None or len(keys) < 2:
-        return keys[0]
+        return keys[0], 0.0
     last = index.last(facts.runs)
     values = np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
     known = np.flatnonzero(np.isfinite(values)).tolist()
     if len(known) < 3:
-        return keys[0]
+        return keys[0], 0.0
     runs = [facts.runs[at] for at in known]
     explained = {key.name: _explained(values[known], runs, key) for key in facts.find(keys)}
-    return max(keys, key=lambda key: explained[key])
+    best = max(keys, key=lambda key: explained[key])
+    return best, explained[best]
 
 
 def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:
