@@ -63,6 +63,11 @@ def keys_among(known: Set[str], names: Sequence[str]) -> list[Key]:
     return [_find_key(known, name) for name in names]
 
 
+def config_name(key: str) -> str:
+    """What to call a key of the configs, also where the runs have one of that name themselves."""
+    return f"{CONFIG}{key}" if key in OF_RUN else key
+
+
 def known_keys(runs: Iterable[Run]) -> set[str]:
     """The keys that any run's config has."""
     return set[str]().union(*(run.config for run in runs))

@@ -21,7 +21,6 @@ from exptools.viewing.runs import natural_key
 USAGE_FILE = f"{EXPTOOLS_DIR}/usage.csv"
 MAX_USAGE = 64 * 2**20  # bytes: a month of samples
 MAX_LOGS = 50
-MAX_SNAPSHOTS = 500  # shown; the latest
 
 _LOGS = (".log", ".out", ".err")  # Hydra's, Slurm's
 _SNAPSHOT = re.compile(r"(?:itr_(-?\d{1,15})|params)(?:\.(\d{1,9}))?\.pkl")

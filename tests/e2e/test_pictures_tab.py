@@ -15,6 +15,9 @@ GRAPH = "#picture-graph .js-plotly-plot"
 HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
 
+expect.set_options(timeout=15_000)  # on a busy machine a picture takes its time
+
+
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Two sweeps of three learning rates, two tasks and two seeds; one job failed."""

@@ -91,7 +91,7 @@ def write_media(run):
 
 
 def write_hostile(run):
-    write_run(run, {"name": EVIL, EVIL: 1}, {"a": [1.0]}, state=State.FAILED, error=EVIL)
+    write_run(run, {"title": EVIL, EVIL: 1}, {"a": [1.0]}, state=State.FAILED, error=EVIL)
     (run / OUTPUT_LOG).write_bytes(EVIL.encode() + b"\n\0\xff\x1b[999m" + os.urandom(5000) + b"\n")
     (run / "snapshots").symlink_to("/etc")
     write_atomic(run / USAGE_FILE, b"\0" * 100 + b"\n")
@@ -289,6 +289,7 @@ def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
 def test_five_thousand_keys_can_be_searched_and_a_long_value_be_read(open_run):
     page = open_run("large")
     expect(page.locator("#run-config-count")).to_have_text("4,951 keys")
+    expect(page.locator("#run-differences tbody tr")).to_have_count(500)
     tree = page.locator("#run-config-tree")
     expect(tree.locator("details[open]")).to_have_count(0)
     tree.locator("summary", has_text="group7").first.press("Enter")

@@ -96,10 +96,12 @@ def test_a_filter_and_a_selection_hold_here_too(workspace):
         ("picture=timeline", "No run has a status that says when it started: nothing to show."),
         ("where=lr%3E5", "No run fulfils lr>5."),
         ("where=lr%3E", "'lr>' cannot be read as a condition"),
+        ("metrics=acc&option.summary=best&picture=scatter&option.x=metric:odd", "Whether more or"),
         ("picture=scatter&option.summary=mean:0", "Summary 'mean:0': mean takes"),
     ],
 )
 def test_where_there_is_nothing_to_draw_one_sentence_says_why(tmp_path, query, sentence):
+    write_run(tmp_path / "s" / "9", {"lr": 2}, {"odd": [1.0]})
     found = drawn(workspace_of(tmp_path, {"lr": 1}, {"lr": 2}), query)
     assert found.picture is None
     assert found.empty.startswith(sentence)

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from dash import Patch, no_update
+from dash import no_update
 
 from exptools.rundir import OUTPUT_LOG, State
-from exptools.viewing.app import run_config, run_log, run_media, run_tab
+from exptools.viewing.app import run_config, run_log, run_media, run_tab, run_tables
 from exptools.viewing.app.run_files import MediaCache, Unreadable, read
 from exptools.viewing.app.run_log import Shown
 from exptools.viewing.app.state import View
@@ -85,14 +85,14 @@ def test_a_log_is_followed_and_only_the_new_lines_are_sent(index):
     run = run_named(index, "sweep/0")
     log = run.directory / OUTPUT_LOG
     log.write_text("one\ntw")
-    text, rest, _, names, name, shown = log_answer(index, run, "run-shown", None)
-    assert (text_of(text), rest, names, name) == ("one\n", "tw", [OUTPUT_LOG], OUTPUT_LOG)
+    new, _, names, name, shown = log_answer(index, run, "run-shown", None)
+    assert new == {"how": "end", "at": None, "lines": ["one\n"], "rest": "tw"}
+    assert (names, name) == ([OUTPUT_LOG], OUTPUT_LOG)
     log.write_text("one\ntwo\n")
-    text, rest, *_, shown = log_answer(index, run, "run-clock", Shown(**shown))
-    assert isinstance(text, Patch)
-    assert "two" in json.dumps(text.to_plotly_json(), default=str)
-    assert rest == ""
-    assert log_answer(index, run, "run-clock", Shown(**shown))[0] is no_update
+    new, *_, shown = log_answer(index, run, "run-clock", Shown(**shown))
+    assert new == {"how": "after", "at": 4, "lines": ["two\n"], "rest": ""}
+    assert log_answer(index, run, "run-clock", Shown(**shown)) is run_log.SAME
+    assert log_answer(index, run, "run-shown", Shown(**shown))[0]["how"] == "end"
 
 
 def test_an_earlier_part_and_the_error_are_found_in_a_long_log(index):
@@ -102,11 +102,12 @@ def test_an_earlier_part_and_the_error_are_found_in_a_long_log(index):
     log.write_text(f"begin\n{filler}Traceback (most recent call last):\n  x\n{filler}")
     *_, shown = log_answer(index, run, "run-shown", None)
     assert shown["start"] > 400_000
-    text, *_, after = log_answer(index, run, "run-log-jump", Shown(**shown))
-    assert "Traceback (most recent call last):" in text_of(text)
-    assert (after["follows"], after["jump"]) == (False, "error 1")
-    assert log_answer(index, run, "run-clock", Shown(**after))[0] is no_update  # stays there
-    *_, earlier = log_answer(index, run, "run-log-earlier", Shown(**after))
+    new, *_, after = log_answer(index, run, "run-log-jump", Shown(**shown))
+    assert (new["how"], new["lines"][1]) == ("error", "Traceback (most recent call last):")
+    assert not after["follows"]
+    assert log_answer(index, run, "run-clock", Shown(**after)) is run_log.SAME  # stays there
+    new, *_, earlier = log_answer(index, run, "run-log-earlier", Shown(**after))
+    assert (new["how"], new["at"]) == ("before", after["start"])
     assert earlier["start"] < after["start"]
     *_, last = log_answer(index, run, "run-log-last", Shown(**earlier))
     assert last["follows"]
@@ -119,8 +120,8 @@ def test_a_log_that_may_not_be_shown_is_a_sentence(index, tmp_path_factory, targ
     secret.write_text("the secret")
     target = {"outside": secret, "nowhere": Path("nowhere")}[target]
     (run.directory / OUTPUT_LOG).symlink_to(target)
-    text, rest, note, *_ = run_log.answer(index, run, None, "run-shown", None)
-    assert (text, rest) == ([], "")
+    new, note, *_ = run_log.answer(index, run, None, "run-shown", None)
+    assert new is run_log.EMPTY
     assert "secret" not in note.replace(OUTPUT_LOG, "")
     assert note.startswith(f"'{OUTPUT_LOG}' ")
 
@@ -132,7 +133,7 @@ def test_nothing_is_read_outside_of_the_run(index):
 
 
 def test_of_a_run_without_a_log_one_sentence_says_so(index):
-    assert log_answer(index, run_named(index, "sweep/0"), "run-shown", None)[2] == "It left no log."
+    assert log_answer(index, run_named(index, "sweep/0"), "run-shown", None)[1] == "It left no log."
 
 
 def medium(index, path, kind="image"):
@@ -197,13 +198,19 @@ def test_media_are_found_by_a_part_of_their_tag(index):
 
 def test_differences_are_shown_from_most_of_the_sweep_or_from_one_run(index):
     run = run_named(index, "sweep/4")
-    group = text_of(run_config.compared(index, run, run_config.GROUP))
-    assert "optim.lr 0.01 3 of 9 0.001 3 of 9 0.1 3 of 9" in " ".join(group.split())
-    other = text_of(run_config.compared(index, run, "run:sweep/5"))
-    assert " ".join(other.split()) == "Key This run sweep/5 seed 1 2"
+    (lr, seed) = run_config.compared(index, run, run_config.GROUP)["rows"]
+    assert lr == [
+        [[["", "optim.lr"]]],
+        [[["value", "0.01"], ["muted", "3 of 9"]]],
+        [[["value", "0.001"], ["muted", "3 of 9"]], [["value", "0.1"], ["muted", "3 of 9"]]],
+    ]
+    assert seed[0] == [[["", "seed"]]]
+    other = run_config.compared(index, run, "run:sweep/5")
+    assert other["heads"] == ["Key", "This run", "sweep/5"]
+    assert other["rows"] == [[[[["", "seed"]]], [[["value", "1"]]], [[["value", "2"]]]]]
     same = run_config.compared(index, run, "run:sweep/4")
-    assert text_of(same) == "Their configs are the same."
-    assert "no run 'x'" in text_of(run_config.compared(index, run, "run:x"))
+    assert same == run_tables.saying("Their configs are the same.")
+    assert "no run 'x'" in run_config.compared(index, run, "run:x")["say"]
 
 
 def test_commands_need_no_status(tmp_path):

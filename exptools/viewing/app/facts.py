@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exptools.metrics import default_metric
 from exptools.viewing.app.state import EACH_RUN, View
 from exptools.viewing.configs import identity, short_names
-from exptools.viewing.grouping import Key, keys_among, known_keys
+from exptools.viewing.grouping import Key, config_name, keys_among, known_keys
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
 from exptools.viewing.runs import Run, natural_key
@@ -130,10 +130,12 @@ class Workspace:
 def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
     """Look at the runs."""
     tags, seen = index.tags(runs), overview(runs)
-    metric, seed = default_metric(tags), seen.seed.key if seen.seed else None
-    keys = tuple(dict.fromkeys([*seen.facets, *seen.varying]))
-    if len({run.sweep for run in runs}) > 1 and "sweep" not in keys:
-        keys = (*keys, "sweep")
+    known = frozenset(known_keys(runs))
+    metric, seed = default_metric(tags), config_name(seen.seed.key) if seen.seed else None
+    facets = [key if key not in known else config_name(key) for key in seen.facets]
+    keys = tuple(dict.fromkeys([*facets, *map(config_name, seen.varying)]))
+    if len({run.sweep for run in runs}) > 1:
+        keys = tuple(dict.fromkeys([*keys, "run.sweep" if "sweep" in known else "sweep"]))
     facts = Facts(
         version=version,
         runs=runs,
@@ -144,7 +146,7 @@ def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         depends=False,
         seed=seed,
         names=short_names(keys),
-        known=frozenset(known_keys(runs)),
+        known=known,
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
@@ -192,11 +194,12 @@ def _known(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ..
 def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ...] | None, float]:
     """The keys to group by at first, and how much of the metric they explain."""
     if seen.facets:
-        key, explained = _most_telling(index, facts, seen.facets)
+        key, explained = _most_telling(index, facts, facts.keys[: len(seen.facets)])
         return (key,), explained
     if seen.group_key is None:
         return (None if len(facts.runs) < 2 else (each_run(facts),)), 0.0
-    return (() if seen.group_key == facts.seed else (seen.group_key,)), 0.0
+    key = config_name(seen.group_key)
+    return (() if key == facts.seed else (key,)), 0.0
 
 
 def each_run(facts: Facts) -> str:

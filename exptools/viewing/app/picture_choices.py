@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exptools.metrics import better
 from exptools.viewing.app.controls import BANDS, CENTERS
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.state import View
 from exptools.viewing.pictures.quantities import KEY, METRIC, of_key
-from exptools.viewing.results import BEST
 
 PICTURES = {
     "bars": "Final values",
@@ -22,6 +20,7 @@ PICTURES = {
 }
 SUMMARIES = {
     "last": "last",
+    "best": "best",
     "max": "highest",
     "min": "lowest",
     "mean": "mean of the last …",
@@ -77,11 +76,9 @@ def chosen(found: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:
     return {control.name: control.value for control in found}
 
 
-def summary_of(values: dict[str, str | tuple[str, ...]], metric: str) -> str:
-    """The controls' summary as ``parse_summary`` reads it."""
-    name = str(values.get("summary", "last"))
-    if name == BEST and better(metric) is None:
-        return "last"
+def summary_of(values: dict[str, str | tuple[str, ...]]) -> str:
+    """The summary that the controls say, as ``Measure`` takes it."""
+    name = str(values["summary"])
     return f"{name}:{values['number']}" if "number" in values else name
 
 

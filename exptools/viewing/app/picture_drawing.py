@@ -84,7 +84,7 @@ def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], look: Lo
 
     if picture == "timeline":
         return Shown(timeline(runs, time.time(), look=look))
-    summary = summary_of(values, str(values.get("metric", "")))
+    summary = summary_of(values)
     if picture == "scatter":
         color = None if one("color") == NOTHING else one("color")
         return Shown(scatter(index, runs, one("x"), one("y"), color, summary=summary, look=look))

@@ -151,9 +151,9 @@ def _caption(view: View, text: str) -> list[Any]:
         parts.append(f"{len(view.selected)} selected runs")
     if view.where.strip():
         parts.append(f"runs with {view.where}")
-    return (
-        [html.Span(f"Of {', '.join(parts)}. ", className="picture-note"), text] if parts else [text]
-    )
+    if not parts:
+        return [text]
+    return [html.Span(f"Of {', '.join(parts)}. ", className="picture-note"), text]
 
 
 def _component(control: Control) -> Any:

@@ -84,7 +84,7 @@ def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
 
 def table_keys(facts: Facts) -> list[str]:
     """The differing keys as columns: the first ``MAX_COLUMNS``, seeds, which matter least, last."""
-    keys = [key for key in facts.keys if key != "sweep"]
+    keys = [key for key in facts.keys if key not in ("sweep", "run.sweep")]
     return sorted(keys, key=lambda key: key == facts.seed or is_seed(key))[:MAX_COLUMNS]
 
 
@@ -97,11 +97,11 @@ def _run_rows(
     workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]
 ) -> list[dict[str, Any]]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
-    keys, now = table_keys(facts), time.time()
+    keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]
     return [
         _of_status(run, now)
-        | {f"config {key}": cell(run.config.get(key, MISSING)) for key in keys}
+        | {f"config {key.name}": cell(key.value(run)) for key in keys}
         | {"step": _last_step(columns[run.name])}
         | {field: _value(columns[run.name], metric, how) for field, metric, how in values}
         for run in runs

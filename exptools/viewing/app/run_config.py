@@ -12,7 +12,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 
 from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE
-from exptools.viewing.app import run_parts
+from exptools.viewing.app import run_parts, run_tables
 from exptools.viewing.app.run_files import (
     Unreadable,
     find_run,
@@ -29,6 +29,7 @@ from exptools.viewing.runs import Run
 GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
 MAX_OPTIONS = 200
+MAX_OVERRIDES = 100  # shown; the command has all
 MAX_PATCH = 2**20  # bytes; more is not written
 
 Row = list[Any]  # path, text, type, whether it was cut
@@ -77,7 +78,7 @@ def difference_section() -> Component:
                 ],
                 className="run-heading",
             ),
-            html.Div(id="run-differences"),
+            *run_tables.place("run-differences"),
         ],
         className="card",
     )
@@ -111,8 +112,10 @@ def register(app: Dash, index: Index) -> None:
         Input("run-config-filter", "value"),
     )
 
+    run_tables.register(app, "run-differences")
+
     @app.callback(
-        Output("run-differences", "children"),
+        Output("run-differences-table", "data"),
         Input("run-shown", "data"),
         Input("run-compare", "value"),
         prevent_initial_call=True,
@@ -156,16 +159,16 @@ def compare_options(index: Index, run: Run) -> list[dict[str, str]]:
     ]
 
 
-def compared(index: Index, run: Run, other: str) -> Any:
+def compared(index: Index, run: Run, other: str) -> run_tables.Table:
     """What a run differs in from another one, or from most of its group."""
     if other == GROUP:
         group = group_of(index, run)
-        return run_parts.peculiarities(peculiarities(run, group), len(group))
+        return run_tables.peculiarities(peculiarities(run, group), len(group))
     name = other.removeprefix(RUN)
     found = find_run(index, name)
     if found is None:
-        return run_parts.sentence(f"There is no run {name!r} any more.")
-    return run_parts.differences(diff(run, found), clean(name))
+        return run_tables.saying(f"There is no run {clean(name)!r} any more.")
+    return run_tables.differences(diff(run, found), name)
 
 
 def commands(index: Index, run: Run) -> list[Component]:
@@ -176,7 +179,9 @@ def commands(index: Index, run: Run) -> list[Component]:
         hydra = read(index, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
         return [run_parts.sentence(str(said)), *tensorboard(run)]
-    words = [html.Code(clean(one)[:500]) for one in overrides]
+    words: list[Any] = [html.Code(clean(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
+    if len(overrides) > MAX_OVERRIDES:
+        words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown += [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
     given = run.status.command if run.status else ()
     again = rerun(given, overrides, hydra, is_sweep_run(run))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.rundir import SNAPSHOTS_DIR
-from exptools.viewing.app import run_media, run_parts, served
+from exptools.viewing.app import run_media, run_parts, run_tables, served
 from exptools.viewing.app.run_files import MediaCache, Unreadable, find_run, read
 from exptools.viewing.figures import Look
 from exptools.viewing.index import Index
@@ -25,8 +26,8 @@ def section() -> Component:
             html.Div([html.H2("Resources")], className="run-heading"),
             html.Div(id="run-usage"),
             html.Div([html.H2("Snapshots and files")], className="run-heading"),
-            html.Div(id="run-snapshots"),
-            html.Div(id="run-files"),
+            *run_tables.place("run-snapshots"),
+            *run_tables.place("run-files"),
             dcc.Store(id="run-stamps"),
         ],
         className="card",
@@ -35,6 +36,8 @@ def section() -> Component:
 
 def register(app: Dash, index: Index, cache: MediaCache) -> None:
     """Tie them to the run that is shown."""
+    for name in ("run-snapshots", "run-files"):
+        run_tables.register(app, name)
 
     @app.callback(
         Output("run-facts", "children"),
@@ -53,8 +56,8 @@ def register(app: Dash, index: Index, cache: MediaCache) -> None:
 
     @app.callback(
         Output("run-usage", "children"),
-        Output("run-snapshots", "children"),
-        Output("run-files", "children"),
+        Output("run-snapshots-table", "data"),
+        Output("run-files-table", "data"),
         Output("run-stamps", "data"),
         Input("run-shown", "data"),
         Input("run-clock", "n_intervals"),
@@ -103,17 +106,17 @@ def _usage(index: Index, run: Run, look: Look) -> Any:
     return run_parts.usage_charts(list(usage_figures(usage, look)))
 
 
-def _snapshots(run: Run) -> Any:
+def _snapshots(run: Run) -> run_tables.Table:
     try:
-        return run_parts.snapshot_table(snapshots(run.directory / SNAPSHOTS_DIR))
+        return run_tables.snapshots(snapshots(run.directory / SNAPSHOTS_DIR))
     except OSError as error:
-        return run_parts.sentence(f"{SNAPSHOTS_DIR} cannot be read: {error.strerror}.")
+        return run_tables.saying(f"{SNAPSHOTS_DIR} cannot be read: {error.strerror}.")
 
 
-def _files(cache: MediaCache, run: Run, url: Any) -> Any:
+def _files(cache: MediaCache, run: Run, url: Callable[[str], str]) -> run_tables.Table:
     try:
         media = cache.get(run)
     except Unreadable:
-        return []  # said where the media would be
+        return run_tables.saying("")  # it is said where the media would be
     files = [item for kind, tag in media.tags if kind == "file" for item in media.steps(kind, tag)]
-    return run_parts.file_table(files, url) if files else []
+    return run_tables.files(files, url)

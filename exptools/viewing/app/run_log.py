@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing import logs
 from exptools.viewing.app.run_files import Unreadable, find_run, read
-from exptools.viewing.app.run_parts import labelled, size
+from exptools.viewing.app.run_parts import labelled
+from exptools.viewing.app.units import size
 from exptools.viewing.index import Index
 from exptools.viewing.run_files import log_names
 from exptools.viewing.runs import Run
@@ -20,7 +21,8 @@ from exptools.viewing.runs import Run
 MOST_SHOWN = 2_000_000  # bytes: when a page shows more, it begins again with the end
 
 Answer = tuple[Any, ...]
-SAME: Answer = (no_update,) * 6
+SAME: Answer = (no_update,) * 5
+EMPTY: dict[str, Any] = {"how": "end", "at": None, "lines": [], "rest": ""}
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,12 @@ class Shown:
     log: str
     start: int = 0  # bytes of the log
     end: int = 0
+    size: int = 0  # of the whole log, when it was read
     inode: int = 0
     follows: bool = True  # whether it shows the end, and goes on with it
-    jump: str = ""  # where the page should look: "end", "error", "earlier"; and a number behind it
+
+
+Given = tuple[Any, str, Shown]  # lines for the page, note, what it shows then
 
 
 def section() -> Component:
@@ -64,12 +69,14 @@ def section() -> Component:
                 className="run-heading",
             ),
             html.Pre(
+                # Filled by the page's script: a log of a long day is too much for components.
                 [html.Span(id="run-log-text"), html.Span(id="run-log-rest")],
                 id="run-log",
                 tabIndex=0,
                 role="log",
                 **labelled("The log"),
             ),
+            dcc.Store(id="run-log-new"),
             dcc.Store(id="run-log-shown"),
         ],
         className="card run-output",
@@ -80,8 +87,7 @@ def register(app: Dash, index: Index) -> None:
     """Tie the log to the run that is shown."""
 
     @app.callback(
-        Output("run-log-text", "children"),
-        Output("run-log-rest", "children"),
+        Output("run-log-new", "data"),
         Output("run-log-note", "children"),
         Output("run-log-name", "data"),
         Output("run-log-name", "value"),
@@ -104,15 +110,14 @@ def register(app: Dash, index: Index) -> None:
         return answer(index, run, name, str(ctx.triggered_id), before)
 
     app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("exptoolsRun", "lookAt"),
-        Input("run-log-text", "children"),
-        Input("run-log-rest", "children"),
+        ClientsideFunction("exptoolsRun", "drawLog"),
+        Input("run-log-new", "data"),
         State("run-log-shown", "data"),
     )
 
 
 def answer(index: Index, run: Run, name: str | None, asked: str, before: Shown | None) -> Answer:
-    """What the page should show now: text, unfinished line, note, logs, log, and what that is.
+    """What is new for the page: lines, note, logs, log, and what it shows then.
 
     Args:
         index: where the run is.
@@ -125,95 +130,89 @@ def answer(index: Index, run: Run, name: str | None, asked: str, before: Shown |
     chosen = name if name in names else next(iter(names), None)
     if chosen is None:
         said = "Nothing yet." if run.state is None or not run.state.ended else "It left no log."
-        return [], "", said, names, None, None
+        return EMPTY, said, names, None, None
     same = before is not None and (before.run, before.log) == (run.name, chosen)
-    known = before if same and asked.startswith(("run-clock", "run-log-")) else None
-    known = None if asked == "run-log-name" else known
+    goes_on = asked.startswith(("run-clock", "run-log-")) and asked != "run-log-name"
     try:
-        given = _asked(index, run, chosen, asked, known)
+        given = _asked(index, run, chosen, asked, before if same and goes_on else None)
     except Unreadable as sentence:
-        return [], "", str(sentence), names, chosen, None
-    return given if given is SAME else (*given[:3], names, chosen, asdict(given[3]))
+        return EMPTY, str(sentence), names, chosen, None
+    return SAME if given is None else (given[0], given[1], names, chosen, asdict(given[2]))
 
 
-def _asked(index: Index, run: Run, log: str, asked: str, known: Shown | None) -> Answer:
+def _asked(index: Index, run: Run, log: str, asked: str, known: Shown | None) -> Given | None:
     if known is None or asked == "run-log-last":
         return _tail(index, run, log)
     if asked == "run-log-earlier":
         return _earlier(index, run, known)
     if asked == "run-log-jump":
         return _error(index, run, known)
-    return _followed(index, run, known) if known.follows else SAME
+    return _followed(index, run, known) if known.follows else None
 
 
-def _tail(index: Index, run: Run, log: str) -> Answer:
+def _tail(index: Index, run: Run, log: str) -> Given:
     window = read(index, run, log, logs.tail)
     if window is None:
         raise Unreadable(f"{log} is gone.")
-    return _fresh(run, Shown(run.name, log, jump=f"end {window.size}"), window)
+    return _fresh(run, Shown(run.name, log), window, "end")
 
 
-def _followed(index: Index, run: Run, known: Shown) -> Answer:
+def _followed(index: Index, run: Run, known: Shown) -> Given | None:
     place = known.end, known.inode
     window = read(index, run, known.log, lambda file: logs.after(file, place))
     if window is None or window.end - known.start > MOST_SHOWN:
         return _tail(index, run, known.log)
-    if window.end == known.end and not window.rest:
-        return SAME
-    text: Any = no_update
-    if window.text:
-        text = Patch()
-        text.append(_chunk(window.text, run))
-    after = replace(known, end=window.end, jump="")
-    return text, window.rest, _note(after, window), after
+    if window.size == known.size:
+        return None
+    after = replace(known, end=window.end, size=window.size)
+    return _new("after", known.end, window, run), _note(after), after
 
 
-def _earlier(index: Index, run: Run, known: Shown) -> Answer:
+def _earlier(index: Index, run: Run, known: Shown) -> Given | None:
     if known.start == 0:
-        return SAME
+        return None
     window = read(index, run, known.log, lambda file: logs.before(file, known.start))
     if window is None:
         return _tail(index, run, known.log)
-    text = Patch()
-    text.prepend(_chunk(window.text + window.rest, run))
-    after = replace(known, start=window.start, jump=f"earlier {window.start}")
-    return text, no_update, _note(after, window), after
+    after = replace(known, start=window.start)
+    return _new("before", known.start, window, run), _note(after), after
 
 
-def _error(index: Index, run: Run, known: Shown) -> Answer:
+def _error(index: Index, run: Run, known: Shown) -> Given:
     said = run.status.error if run.status else None
     place = read(index, run, known.log, lambda file: logs.find_error(file, said))
     if place is None:
-        nothing = "No line of its last 64 MB looks like an error."
-        return no_update, no_update, nothing, replace(known, jump="")
+        return no_update, "No line at its end looks like an error.", known
     window = read(index, run, known.log, lambda file: logs.around(file, place))
     if window is None:
         return _tail(index, run, known.log)
-    number = int(known.jump.rpartition(" ")[2] or 0) + 1 if "error" in known.jump else 1
-    return _fresh(run, replace(known, jump=f"error {number}", follows=window.last), window)
+    return _fresh(run, replace(known, follows=window.last), window, "error")
 
 
-def _fresh(run: Run, shown: Shown, window: logs.Window) -> Answer:
-    after = replace(shown, start=window.start, end=window.end, inode=window.inode)
-    return [_chunk(window.text, run)], window.rest, _note(after, window), after
+def _fresh(run: Run, shown: Shown, window: logs.Window, look_at: str) -> Given:
+    after = replace(shown, start=window.start, end=window.end, size=window.size, inode=window.inode)
+    return _new(look_at, None, window, run), _note(after), after
 
 
-def _chunk(text: str, run: Run) -> Component:
-    """A part of the log, the line of its error marked."""
-    divided = logs.error_line(text, run.status.error if run.status else None)
-    if divided is None:
-        return html.Span(text)
-    before, line, behind = divided
-    return html.Span([before, html.Mark(line, className="run-log-error"), behind])
+def _new(how: str, at: int | None, window: logs.Window, run: Run) -> dict[str, Any]:
+    """Lines for the page, the one of an error apart.
+
+    ``how``: "after" or "before" the place ``at`` in what is shown, or instead of it; then the page
+    should look at the "end" or at the "error".
+    """
+    rest = window.text if how != "before" else window.text + window.rest
+    divided = logs.error_line(rest, run.status.error if run.status else None)
+    lines = list(divided) if divided else [rest]
+    return {"how": how, "at": at, "lines": lines, "rest": window.rest}
 
 
-def _note(shown: Shown, window: logs.Window) -> str:
-    if window.size == 0:
+def _note(shown: Shown) -> str:
+    if shown.size == 0:
         return "Empty so far."
     if shown.start == 0 and shown.follows:
-        return size(window.size)
+        return size(shown.size)
     part = "last" if shown.follows else "part:"
-    return f"{part} {size(shown.end - shown.start)} of {size(window.size)}"
+    return f"{part} {size(shown.end - shown.start)} of {size(shown.size)}"
 
 
 def _names(run: Run) -> Sequence[str]:

@@ -11,6 +11,7 @@ from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing.app.run_files import find_run
+from exptools.viewing.app.run_parts import labelled
 from exptools.viewing.config_tree import clean
 from exptools.viewing.index import Index
 from exptools.viewing.runs import Run
@@ -22,7 +23,12 @@ STARS = {False: "☆", True: "★"}
 def controls() -> list[Component]:
     """The star, the place of the note, and the store ``marks``."""
     return [
-        html.Button(STARS[False], id="run-star", title="Star this run", **_pressed(False)),
+        html.Button(
+            STARS[False],
+            id="run-star",
+            title="Star this run",
+            **_pressed(False) | labelled("Star this run"),
+        ),
         html.Div(id="run-note"),
         html.P(id="run-star-problem"),
         dcc.Store(id="marks"),

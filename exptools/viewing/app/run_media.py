@@ -14,7 +14,8 @@ from dash.development.base_component import Component
 
 from exptools.viewing.app import served
 from exptools.viewing.app.run_files import MediaCache, Unreadable, find_run, read
-from exptools.viewing.app.run_parts import moment, sentence
+from exptools.viewing.app.run_parts import sentence
+from exptools.viewing.app.units import moment
 from exptools.viewing.config_tree import clean
 from exptools.viewing.figures import DARK, LIGHT, Look
 from exptools.viewing.index import Index

@@ -252,6 +252,7 @@ def _caption(measure: Measure, drawn: int, valued: int, runs: int, left_out: int
     if valued < runs:
         parts.append(f"{count(runs - valued)} without such a value.")
     if left_out:
-        parts.append(f"{count(left_out, 'key')} with too many values, or too many, left out.")
+        limits = f"more than {MOST_LEVELS} names or {MOST_AXES} axes cannot be read"
+        parts.append(f"{count(left_out, 'key')} left out: {limits}.")
     parts.append("Click a line where it meets an axis to open its run.")
     return " ".join(parts)

@@ -1,9 +1,10 @@
-// The tab of one run: its config as a tree, and where in its log the page looks. All that is a
-// run's own becomes the text of a node, and nothing else.
+// The tab of one run: its config as a tree, its tables and its log, which are too large for
+// components. All that is a run's own becomes the text of a node, and nothing else.
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.exptoolsRun = {
   MANY: 150, // keys; of a longer config only the outermost ones are open
   LONG: 160, // characters of a value that are shown before a click
+  SHORT: 90, // the same in a table
 
   // Not what is shown by itself, lest it become a step that the back button undoes in vain.
   choose(run, shown, view) {
@@ -74,7 +75,7 @@ window.dash_clientside.exptoolsRun = {
     return row;
   },
 
-  node(name, className, text) {
+  node(name, className = "", text = undefined) {
     const node = document.createElement(name);
     node.className = className;
     if (text !== undefined) {
@@ -83,34 +84,92 @@ window.dash_clientside.exptoolsRun = {
     return node;
   },
 
-  // After the log has changed: stay at its end if the page was there, or go where it was sent to.
-  lookAt(_text, _rest, shown) {
-    const log = document.getElementById("run-log");
-    if (!log || !shown) {
+  drawTable(table, place) {
+    const { node } = window.dash_clientside.exptoolsRun;
+    const drawn = [];
+    if (table?.rows.length) {
+      const head = node("tr");
+      head.append(...table.heads.map((name) => Object.assign(node("th", "", name), { scope: "col" })));
+      const body = node("tbody");
+      for (const row of table.rows) {
+        const line = node("tr");
+        line.append(...row.map((cell) => window.dash_clientside.exptoolsRun.cell(cell)));
+        body.append(line);
+      }
+      const [whole, top, frame] = [node("table"), node("thead"), node("div", "run-table")];
+      top.append(head);
+      whole.append(top, body);
+      frame.append(whole);
+      drawn.push(frame);
+    }
+    if (table?.say) {
+      drawn.push(node("p", "run-nothing", table.say));
+    }
+    document.getElementById(place).replaceChildren(...drawn);
+  },
+
+  cell(lines) {
+    const run = window.dash_clientside.exptoolsRun;
+    const cell = run.node("td");
+    for (const pieces of lines) {
+      const line = run.node("div");
+      line.append(...pieces.map(([kind, text, href]) => run.piece(kind, text, href)));
+      cell.append(line);
+    }
+    return cell;
+  },
+
+  piece(kind, text, href) {
+    const { node, SHORT } = window.dash_clientside.exptoolsRun;
+    if (kind === "link") {
+      return Object.assign(node("a", "", text), { href, download: "" });
+    }
+    if (kind === "value" && text.length > SHORT) {
+      const long = node("details", "run-value");
+      long.append(node("summary", "", `${text.slice(0, SHORT)}…`), node("span", "", text));
+      return long;
+    }
+    return node("span", kind && `run-${kind}`, text);
+  },
+
+  // New lines of the log, where they belong; and there the page looks. Lines that belong to what
+  // is no longer shown come too late.
+  drawLog(given, shown) {
+    const run = window.dash_clientside.exptoolsRun;
+    const [log, text] = ["run-log", "run-log-text"].map((id) => document.getElementById(id));
+    const height = log.scrollHeight;
+    const stays = height - log.scrollTop - log.clientHeight > 40;
+    const anew = !["after", "before"].includes(given?.how);
+    const at = { after: text.dataset.end, before: text.dataset.start }[given?.how];
+    if (!given || (!anew && at !== String(given.at))) {
       return;
     }
-    if (!log.dataset.watched) {
-      log.dataset.watched = "yes";
-      log.addEventListener("scroll", () => {
-        log.dataset.left = log.scrollHeight - log.scrollTop - log.clientHeight > 40 ? "yes" : "";
-      });
+    const [before, error, behind] = given.lines;
+    const chunk = run.node("span", "", before);
+    if (error !== undefined) {
+      chunk.append(run.node("mark", "run-log-error", error), behind);
     }
-    document.getElementById("run-log-earlier").hidden = shown.start === 0;
-    document.getElementById("run-log-last").hidden = shown.follows;
-    const [place] = shown.jump.split(" ");
-    const name = `${shown.run} ${shown.log} ${shown.jump}`;
-    const sent = shown.jump && name !== log.dataset.jump;
-    log.dataset.jump = name;
-    window.requestAnimationFrame(() => {
-      const errors = log.querySelectorAll(".run-log-error");
-      if (sent && place === "error" && errors.length) {
-        errors[errors.length - 1].scrollIntoView({ block: "center" });
-      } else if (sent && place === "earlier") {
-        const before = log.querySelector("#run-log-text > span:nth-child(2)");
-        log.scrollTop = before ? before.offsetTop - log.offsetTop : 0;
-      } else if (sent || (shown.follows && !log.dataset.left)) {
-        log.scrollTop = log.scrollHeight;
-      }
-    });
+    if (anew) {
+      text.replaceChildren(chunk);
+    } else {
+      text[given.how === "after" ? "append" : "prepend"](chunk);
+    }
+    text.dataset.start = shown?.start;
+    text.dataset.end = shown?.end;
+    if (given.how !== "before") {
+      document.getElementById("run-log-rest").textContent = given.rest;
+    }
+    log.parentElement.classList.toggle("run-no-log", !shown);
+    document.getElementById("run-log-earlier").hidden = !shown || shown.start === 0;
+    document.getElementById("run-log-last").hidden = !shown || shown.follows;
+    const errors = text.querySelectorAll(".run-log-error");
+    if (given.how === "before") {
+      log.scrollTop += log.scrollHeight - height;
+    } else if (given.how === "error" && errors.length) {
+      const last = errors[errors.length - 1];
+      log.scrollTop = last.offsetTop - log.clientHeight / 3;
+    } else if (anew || !stays) {
+      log.scrollTop = log.scrollHeight;
+    }
   },
 };
