@@ -16,6 +16,7 @@ from exptools.logging import logger as seed_logger
 from exptools.logging.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
+from exptools.viewing.cli import _parser
 from exptools.viewing.commands import main as exptools_command
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run
@@ -94,6 +95,13 @@ def test_every_logger_method_is_documented_once() -> None:
     methods = [name for name in dir(Logger) if name[0] != "_" and callable(getattr(Logger, name))]
     cells = re.findall(r"^\| (`logger\..*?) \|", LOGGING, re.MULTILINE)
     assert sorted(re.findall(r"logger\.(\w+)\(", " ".join(cells))) == sorted(methods)
+
+
+def test_every_option_of_the_viewers_command_is_documented() -> None:
+    rows = re.findall(r"^\| (`--.*?) \|", README, re.MULTILINE)
+    documented = set(re.findall(r"`(--[a-z-]+)`", " ".join(rows)))
+    options = {text for action in _parser()._actions for text in action.option_strings}
+    assert documented == {text for text in options if text not in ("-h", "--help")}
 
 
 def test_every_option_of_the_callback_is_documented() -> None:
