@@ -33,6 +33,7 @@ TEST = [
     *DASH,
     *EXAMPLES,
     "hydra-joblib-launcher>=1.2",
+    "axe-playwright-python>=0.1.4",
     "build>=1.2",
     "duckdb>=1.1",
     "hydra-optuna-sweeper>=1.3",

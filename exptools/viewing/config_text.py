@@ -21,6 +21,7 @@ import yaml
 from exptools.viewing import yaml_text
 from exptools.viewing.configs import flatten
 from exptools.viewing.interpolation import is_interpolated, resolve
+from exptools.viewing.texts import sound
 
 MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
 
@@ -118,7 +119,7 @@ def freeze(config: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
-    leaves = {key: _frozen(leaf) for key, leaf in islice(flatten(config), MAX_KEYS + 1)}
+    leaves = {sound(key): _frozen(leaf) for key, leaf in islice(flatten(config), MAX_KEYS + 1)}
     if len(leaves) > MAX_KEYS:
         raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
     return leaves
@@ -151,6 +152,8 @@ def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, str):
+        return sound(value)
     if isinstance(value, (list, tuple)):
         return tuple(map(_frozen, value))
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exptools.rundir import State, Status
+from exptools.viewing.texts import sound
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return f"{place}: {self.reason}"
+        return sound(f"{place}: {self.reason}")
 
 
 SourceKind = Literal["csv", "tsv", "events", "sacred"]

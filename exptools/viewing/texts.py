@@ -17,6 +17,14 @@ SETTLED = 2.0  # seconds: a file written to since may be written to again under 
 VERSION = 1  # of the file
 
 
+def sound(text: str) -> str:
+    """The text with what is no Unicode escaped, as Python shows it: no browser takes it as it is.
+
+    Names of files may be of such bytes, and JSON and YAML can say such characters.
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 class Signature(NamedTuple):
     """Another one, another content."""
 

@@ -120,20 +120,22 @@ KINDS = {
 
 
 def menu() -> Component:
-    """The button "Take away" with its menu, and what that needs on the page."""
-    items = [dmc.MenuItem(kind.label, id=f"download-{name}") for name, kind in KINDS.items()]
+    """The button "Take away" with what it offers, and what that needs on the page."""
+    offers = [(f"download-{name}", kind.label) for name, kind in KINDS.items()]
+    buttons = [
+        dmc.Button(label, id=id_, variant="subtle", size="xs", fullWidth=True, justify="left")
+        for id_, label in (*offers, ("as-python", "Copy as Python"))
+    ]
+    button = dmc.Button("Take away", id="take-away", variant="default", size="xs")
     return html.Div(
         [
-            dmc.Menu(
-                [
-                    dmc.MenuTarget(
-                        dmc.Button("Take away", id="take-away", variant="default", size="xs")
-                    ),
-                    dmc.MenuDropdown(
-                        [*items, dmc.MenuDivider(), dmc.MenuItem("Copy as Python", id="as-python")]
-                    ),
-                ],
+            dmc.Popover(
+                [dmc.PopoverTarget(button), dmc.PopoverDropdown(html.Div(buttons))],
                 position="bottom-end",
+                shadow="md",
+                trapFocus=True,
+                keepMounted=True,
+                withRoles=False,  # they would stand on a box around the button
             ),
             html.Span(id="download-refused", role="status"),
             dcc.Download(id="download"),

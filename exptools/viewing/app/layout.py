@@ -16,6 +16,7 @@ from exptools.viewing.app.sweeps import counts as count
 from exptools.viewing.app.sweeps import in_words, seconds_left, state_class
 from exptools.viewing.figures import FONT
 from exptools.viewing.runs import Run
+from exptools.viewing.texts import sound
 
 REFRESH_MS = 3000
 MOST_FAULTS = 200  # that are listed
@@ -58,7 +59,7 @@ def page(workspace: Workspace) -> Any:
         dmc.TabsPanel(run_tab.layout(), value="run"),
     ]
     tabs = dmc.Tabs(
-        [_header(", ".join(map(str, workspace.index.roots))), html.Main(panels)],
+        [_header(sound(", ".join(map(str, workspace.index.roots)))), html.Main(panels)],
         id="tabs",
         value="compare",
     )

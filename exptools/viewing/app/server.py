@@ -17,6 +17,7 @@ from exptools.viewing.app.facts import Workspace
 from exptools.viewing.app.layout import page
 from exptools.viewing.app.security import guard
 from exptools.viewing.index import Index
+from exptools.viewing.texts import sound
 
 ANYONE_HERE = Access()
 LAYOUT = "/_dash-layout"
@@ -48,7 +49,7 @@ def create_app(
         looked: set when the index has looked for the first time; until then the browser gets the
             scripts, and waits for what is in them. None: it has.
     """
-    title = ", ".join(root.name for root in index.roots)
+    title = sound(", ".join(root.name for root in index.roots))
     app = _Viewer(
         __name__,
         title=f"{title} · exptools",

@@ -22,7 +22,7 @@ from exptools.viewing.config_text import MAX_KEYS, NO_CONFIG, ConfigTexts, parse
 from exptools.viewing.readers import hydra, others, sacred, variant
 from exptools.viewing.readers.description import Described, Description, Reader, source_of
 from exptools.viewing.runs import Fault, Run, Source
-from exptools.viewing.texts import MAX_TEXT, Signature, Texts, file_signature
+from exptools.viewing.texts import MAX_TEXT, Signature, Texts, file_signature, sound
 from exptools.viewing.walk import Listing, list_directory
 
 __all__ = [
@@ -132,9 +132,9 @@ def updated(found: Claim) -> float | None:
 def run_name(directory: str, root: str) -> str:
     """A run's name: its directory as seen from the root; the root's own is no other run's."""
     if directory != root:
-        return directory[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
-    name = os.path.basename(root)
-    return f"{name}/" if os.path.exists(os.path.join(root, name)) else name
+        return sound(directory[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/"))
+    name = sound(os.path.basename(root))
+    return f"{name}/" if os.path.exists(os.path.join(root, os.path.basename(root))) else name
 
 
 class Sweeps:
@@ -154,7 +154,7 @@ class Sweeps:
     def _look(self, parent: str, last: bool) -> str | None:
         if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
             below = parent.startswith(self._root.rstrip(os.sep) + os.sep)
-            return run_name(parent, self._root) if below else os.path.basename(parent)
+            return run_name(parent, self._root) if below else sound(os.path.basename(parent))
         if last or parent in (self._root, os.path.dirname(parent)):
             return None
         return self.of(parent)

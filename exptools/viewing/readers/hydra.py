@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_CONFIG,
@@ -21,6 +24,7 @@ from exptools.viewing.readers.description import (
     fault_of,
 )
 from exptools.viewing.runs import Fault
+from exptools.viewing.texts import sound
 from exptools.viewing.walk import Listing
 
 
@@ -47,7 +51,7 @@ def _read_status(run: Described) -> tuple[Status | None, tuple[Fault, ...]]:
         return None, ()
     path = run.path(STATUS_FILE)
     try:
-        return parse_status(run.text(STATUS_FILE, MAX_STATUS), path), ()
+        return _sound(parse_status(run.text(STATUS_FILE, MAX_STATUS), path)), ()
     except FileNotFoundError:
         return None, ()
     except StatusError as error:
@@ -55,6 +59,23 @@ def _read_status(run: Described) -> tuple[Status | None, tuple[Fault, ...]]:
         return None, (Fault(path, None, str(error).removeprefix(str(path)).lstrip(": ")),)
     except (OSError, ValueError) as error:
         return None, (fault_of(path, error),)
+
+
+def _sound(status: Status) -> Status:
+    """The status with texts that are Unicode."""
+    return replace(
+        status, **{f.name: _sound_value(getattr(status, f.name)) for f in fields(status)}
+    )
+
+
+def _sound_value(value: Any) -> Any:
+    if type(value) is str:  # a State is its own
+        return sound(value)
+    if isinstance(value, tuple):
+        return tuple(map(_sound_value, value))
+    if isinstance(value, dict):
+        return {sound(key): _sound_value(item) for key, item in value.items()}
+    return value
 
 
 READER = Reader("hydra", _files, _read, METRIC_FILES)
