@@ -137,3 +137,11 @@ def test_texts_of_runs_are_not_taken_for_markup(tmp_path):
 )
 def test_numbers_have_four_digits_and_all_of_those_before_the_point(value, text):
     assert number(value) == text
+
+
+def test_numbers_that_differ_in_their_last_bit_have_an_axis_that_can_be_drawn(tmp_path):
+    for job in range(7):
+        write_run(tmp_path / str(job), {"lr": job % 2}, {"acc": [0.2]})
+    picture = drawn(indexed(tmp_path), Measure("acc"), ["lr"])
+    low, high = picture.figure["layout"]["xaxis"].get("range", (0, 1))
+    assert high - low > 0.01

@@ -91,10 +91,12 @@ def bars(
     rows = ordered[:MOST_GROUPS]
     names = short_names([key.name for key in keys])
     legend = ", ".join(names[key.name] for key in keys)
-    figure = {
+    figure: dict[str, Any] = {
         "data": _data(rows, values, measure, filled, look),
         "layout": _layout(rows, measure, legend, filled, look),
     }
+    if not filled:
+        figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
     caption = _caption(rows, len(known), values, measure, legend, least)
     return Picture(figure, caption, AROUND + row * len(rows), fills=False)
@@ -213,6 +215,18 @@ def _layout(
             ),
         ],
     )
+
+
+def _room(rows: Sequence[_Row], values: Mapping[str, float]) -> dict[str, Any]:
+    """The range of an axis whose numbers are all but the same: Plotly's own is then too narrow."""
+    shown = [row.cell.center for row in rows]
+    shown += [values[run.name] for row in rows for run in row.group.runs]
+    finite = np.array(shown)[np.isfinite(shown)]
+    low, high = float(finite.min()), float(finite.max())
+    largest = max(abs(low), abs(high))
+    if low == high or high - low > 1e-9 * largest:
+        return {}
+    return {"range": [low - largest / 10, high + largest / 10]}
 
 
 def _beside(text: str, y: float, color: str) -> dict[str, Any]:
