@@ -52,7 +52,7 @@ def test_the_demo_runs_in_one_process_for_a_debugger(tmp_path: Path) -> None:
 
 
 def test_the_sweeps_of_the_docs_are_the_variants_beside_them(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["log_dirs"] == ["lr0.1/p1", "lr0.1/p2", "lr0.01/p1", "lr0.01/p2"]

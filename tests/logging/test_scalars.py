@@ -3,6 +3,7 @@
 import asyncio
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,12 @@ import torch
 
 def table(directory):
     return pd.read_csv(directory / "progress.csv")
+
+
+def run_in_thread(coroutine):
+    """As asyncio.run, also where this thread has an event loop already, as a browser's tests do."""
+    with ThreadPoolExecutor() as threads:
+        return threads.submit(asyncio.run, coroutine).result(timeout=30)
 
 
 def only_row(directory):
@@ -125,7 +132,7 @@ def test_a_prefix_decorates_functions_and_coroutines(logger, tmp_path):
     logger.open(tmp_path)
     assert evaluate(1) == "done"
     assert evaluate.__doc__ == "Evaluate."
-    asyncio.run(both())
+    run_in_thread(both())
     logger.log_scalar("after", 0)
     logger.dump()
     row = only_row(tmp_path)
@@ -166,7 +173,7 @@ def test_one_prefix_may_serve_overlapping_tasks(logger, tmp_path):
     async def run_tasks():
         await asyncio.gather(*map(task, range(3)))
 
-    asyncio.run(run_tasks())
+    run_in_thread(run_tasks())
     logger.dump()
     tags = list(pd.read_csv(tmp_path / "progress.csv"))[2:]
     assert sorted(tags) == ["after 0", "after 1", "after 2", "eval/0", "eval/1", "eval/2"]
@@ -183,7 +190,7 @@ def test_a_generator_that_another_task_closes_takes_its_prefix_along(logger, tmp
         async for _ in generate():
             break
 
-    asyncio.run(leave_it_open())  # at its end another task closes the generator
+    run_in_thread(leave_it_open())  # at its end another task closes the generator
     assert not caplog.messages
     logger.log_scalar("a", 1)
     logger.dump()

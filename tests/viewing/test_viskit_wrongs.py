@@ -127,7 +127,7 @@ def test_an_export_has_every_row_however_many_there_are(tmp_path):
     runs = xv.load(tmp_path)
     assert runs.rows("return")["value"].to_list() == [step % 7 for step in range(steps)]
     assert runs.curves("return").frame().height == steps
-    assert len(runs.curves("return").plot().data[0].customdata) < steps
+    assert len(runs.curves("return").plot().data[0].x) < steps
 
 
 @pytest.mark.parametrize(
