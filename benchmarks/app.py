@@ -19,13 +19,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import psutil
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from view_data import SHAPES, metric_names, write
+from view_data import SHAPES, write
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -36,7 +40,6 @@ SEEN = """async () => {
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 BAND = "[...document.querySelectorAll('.scatterlayer .js-fill')].some(p => p.getAttribute('d'))"
-CURVE = "document.querySelector('line-chart canvas, line-chart svg path')"  # TensorBoard's
 # The shapes' outlines, short: another one, another picture.
 OUTLINES = """() => [...document.querySelectorAll('.scatterlayer path')].map(path => {
   const d = path.getAttribute('d') || ''; return d.length + d.slice(0, 99) }).join()"""
@@ -79,7 +82,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         browser.new_page().goto("about:blank")
-        print("| data | cold s | CPU s | target | warm s | CPU s | target |")
+        print("| data | cold s | server's CPU s | target | warm s | server's CPU s | target |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for name in options.data:
             first_sights(browser, name, options.directory / name, options.rounds)
@@ -105,22 +108,13 @@ def first_sights(browser: Browser, name: str, data: Path, rounds: int) -> None:
 
 
 def first_sight(browser: Browser, data: Path, cache: str) -> tuple[float, float]:
-    """Seconds from the command to the first band, and of CPU: the server's and the browser's."""
-    start, busy = time.perf_counter(), cpu_of_children()
-    with server(data, cache) as (_, address), page_of(browser) as page:
+    """Seconds from the command to the first band, and of the server's CPU."""
+    start = time.perf_counter()
+    with server(data, cache) as (process, address), page_of(browser) as page:
         page.goto(address, wait_until="commit")
         page.evaluate(SEEN.replace("SIGHT", BAND))
-        return time.perf_counter() - start, cpu_of_children() - busy
-
-
-def cpu_of_children() -> float:
-    """CPU seconds of all processes that this one has started, the browser among them."""
-    total = 0.0
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
+        taken, used = time.perf_counter() - start, process.cpu_times()
+        return taken, used.user + used.system
 
 
 def changes(browser: Browser, data: Path, rounds: int) -> None:
@@ -154,22 +148,35 @@ def tensorboard(browser: Browser, directory: Path, rounds: int) -> None:
         serving = started([*command, "--port", "0"], r"http://\S+")
         with serving as (_, address), page_of(browser) as page:
             page.goto(address, wait_until="commit")
-            page.evaluate(SEEN.replace("SIGHT", CURVE))
+            wait_for_color(page)
             taken.append(time.perf_counter() - start)
     print(f"\nTensorBoard, A, to the first curve: {shown(taken)} s", flush=True)
 
 
+def wait_for_color(page: Page) -> None:
+    """Wait until the first chart of TensorBoard, a canvas, shows lines: by pictures of the page."""
+    chart = page.locator("line-chart canvas").first
+    chart.wait_for(timeout=60_000)
+    for _ in range(500):
+        picture = np.asarray(Image.open(BytesIO(chart.screenshot())).convert("RGB")).astype(int)
+        if (np.ptp(picture, axis=2) > 60).sum() > 500:  # pixels that are not grey
+            return
+    raise TimeoutError("TensorBoard has drawn no curve")
+
+
 def write_events(data: Path, events: Path) -> None:
     """The rows of a data set as event files."""
-    import polars as pl
-    from tensorboardX import SummaryWriter
+    from exptools.logging.rows import Row
+    from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
 
     for run in sorted(data.glob("*/progress.csv")):
-        rows = pl.read_csv(run)
-        with SummaryWriter(str(events / run.parent.name)) as writer:
-            for row in rows.iter_rows(named=True):
-                for name in metric_names(SHAPES["A"]):
-                    writer.add_scalar(name, row[name], row["step"], row["wall_time"])
+        directory = events / run.parent.name
+        directory.mkdir(parents=True)
+        writer = TensorBoardWriter(new_event_file(directory))
+        for row in pl.read_csv(run).iter_rows(named=True):
+            step, wall_time = row.pop("step"), row.pop("wall_time")
+            writer.write(Row(step, wall_time, row))
+        writer.close()
 
 
 @contextmanager

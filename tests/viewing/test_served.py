@@ -90,6 +90,7 @@ def test_a_text_too_long_to_show_is_a_download(run, index):
     "relative",
     [
         *("../../secret.txt", "media/../../../secret.txt", "..", ".", "", "/", "media", "nothing"),
+        *("../shared.txt", "media/../../shared.txt"),
         *("%2e%2e/%2e%2e/secret.txt", "..%2f..%2fsecret.txt", "....//....//secret.txt", "~/x"),
         *("..\\..\\secret.txt", "output.log\0.png", "x" * 5000, "output.log/x", "../0/../../"),
         *(".exptools/return.pkl", ".exptools/../.exptools/return.pkl", ".exptools", ".hydra/x"),
