@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from exptools.viewing.app import create_app
@@ -23,6 +23,8 @@ QUIET = (
 )
 COMMAND = "import sys; from exptools.viewing.cli import main; sys.exit(main())"
 OpenViewer = Callable[[Path], Page]
+
+expect.set_options(timeout=15_000)  # a busy machine takes its time; what is there is seen at once
 
 
 @pytest.fixture(scope="session")
