@@ -18,7 +18,7 @@ from exptools.viewing.configs import MISSING
 from exptools.viewing.curves import method
 from exptools.viewing.curveset import CurveSet
 from exptools.viewing.differences import SweepComparison
-from exptools.viewing.grouping import run_key
+from exptools.viewing.grouping import config_name, known_keys, own_name, run_key
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError, suggestion
 from exptools.viewing.runs import Fault, Run, natural_key
@@ -107,9 +107,14 @@ class Runs(Sequence[Run]):
 
     @cached_property
     def facets(self) -> tuple[str, ...]:
-        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several."""
-        sweep = ("sweep",) if 1 < len(self.sweeps) < len(self) else ()
-        return (*variation.facets(self._runs), *sweep)
+        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several.
+
+        As ``curves`` takes them: a config's own ``name`` is ``config.name``.
+        """
+        keys = [config_name(key) for key in variation.facets(self._runs)]
+        if 1 < len(self.sweeps) < len(self):
+            keys.append(own_name("sweep", known_keys(self._runs)))
+        return tuple(keys)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

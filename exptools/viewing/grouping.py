@@ -68,6 +68,11 @@ def config_name(key: str) -> str:
     return f"{CONFIG}{key}" if key in OF_RUN else key
 
 
+def own_name(key: str, known: Set[str]) -> str:
+    """What to call a key of the runs' own, also where it is known from the configs, too."""
+    return f"{RUN}{key}" if key in known else key
+
+
 def known_keys(runs: Iterable[Run]) -> set[str]:
     """The keys that any run's config has."""
     return set[str]().union(*(run.config for run in runs))

@@ -131,12 +131,11 @@ def test_ticked_runs_alone_are_drawn_until_they_are_unticked(look_at, address):
     boxes = page.locator("#runs .ag-row input[type=checkbox]")
     for row in range(3):  # the first learning rate's
         boxes.nth(row).check()
-        expect(page.locator("#hint")).to_contain_text(f"{row + 1} of 9 runs drawn", timeout=15_000)
+    expect(page.locator("#hint")).to_contain_text("3 of 9 runs drawn")
     expect(page.locator(BANDS)).to_have_count(1)
     assert view_of(page).selected == ("0", "1", "2")
-    for row, left in enumerate(("2 of 9 runs drawn", "1 of 9 runs drawn", "Tick runs")):
+    for row in range(3):
         boxes.nth(row).uncheck()
-        expect(page.locator("#hint")).to_contain_text(left, timeout=15_000)
     expect(page.locator(LEGEND)).to_have_count(3)
 
 

@@ -308,3 +308,15 @@ def test_a_command_alone_says_which_commands_there_are(run):
     assert code == 2
     assert all(f"\n  {name}" in out for name in ("list", "diff", "export", "table", "plot"))
     assert run("--help")[0] == 0
+
+
+def test_without_keys_given_those_that_runs_have_of_that_name_themselves_are_no_trap(
+    tmp_path, capsys
+):
+    for job in range(4):
+        config = {"name": f"model {job // 2}", "seed": job % 2}
+        write_run(tmp_path / "runs" / str(job), config, {"return": [float(job)]})
+    assert main(["table", str(tmp_path / "runs"), "--csv"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.startswith("config.name,")
+    assert [row.split(",")[0] for row in rows] == ["model 0", "model 1"]

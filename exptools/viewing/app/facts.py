@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exptools.metrics import default_metric
 from exptools.viewing.app.state import EACH_RUN, View
 from exptools.viewing.configs import identity, short_names
-from exptools.viewing.grouping import Key, config_name, keys_among, known_keys
+from exptools.viewing.grouping import Key, config_name, keys_among, known_keys, own_name
 from exptools.viewing.index import Index
 from exptools.viewing.options import QueryError
 from exptools.viewing.runs import Run, natural_key
@@ -132,10 +132,9 @@ def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
     tags, seen = index.tags(runs), overview(runs)
     known = frozenset(known_keys(runs))
     metric, seed = default_metric(tags), config_name(seen.seed.key) if seen.seed else None
-    facets = [key if key not in known else config_name(key) for key in seen.facets]
-    keys = tuple(dict.fromkeys([*facets, *map(config_name, seen.varying)]))
+    keys = tuple(dict.fromkeys(map(config_name, [*seen.facets, *seen.varying])))
     if len({run.sweep for run in runs}) > 1:
-        keys = tuple(dict.fromkeys([*keys, "run.sweep" if "sweep" in known else "sweep"]))
+        keys = (*keys, own_name("sweep", known))
     facts = Facts(
         version=version,
         runs=runs,

@@ -16,7 +16,7 @@ from exptools.viewing.commands.errors import NothingError
 from exptools.viewing.commands.output import json_text, kind_of, say, show, write, write_frame
 from exptools.viewing.configs import short_names
 from exptools.viewing.differences import SweepComparison
-from exptools.viewing.grouping import Key, find_keys
+from exptools.viewing.grouping import Key, find_keys, known_keys, own_name
 from exptools.viewing.readers import MARKERS
 from exptools.viewing.results import results, summary_of
 from exptools.viewing.roots import chosen_roots, no_runs
@@ -128,7 +128,9 @@ def keys_of(options: Namespace, runs: Runs) -> list[str]:
     if options.by is not None:
         keys = [key for key in options.by if key]
     else:
-        keys = [*runs.facets] or ([] if runs.seed_key in runs.varying else ["name"])
+        keys = [*runs.facets]
+        if not keys and runs.seed_key not in runs.varying:
+            keys = [own_name("name", known_keys(runs))]
     return [key for key in dict.fromkeys(keys) if key != options.facet]
 
 

@@ -50,6 +50,7 @@
 
   let rowsById = new Map();
   let visited = false;
+  let reported; // the selection as the table said it last, until it is told another one
   let colors = {}; // in the chart, by run
 
   window.exptools = {
@@ -191,12 +192,18 @@
         return leave(); // what ``tick`` asks for; the table answers with the rows
       }
       const names = rows.flatMap((row) => row.members || [row.id]);
-      return same([...names].sort(), [...view.selected].sort())
+      reported = [...names].sort();
+      return same(reported, [...view.selected].sort())
         ? leave()
         : changed(view, { selected: names });
     },
 
     tick: (view, rows, ticked) => {
+      const rowsAreOld = window.dash_clientside.callback_context.triggered_id === "view";
+      if (rowsAreOld && same(reported, [...view.selected].sort())) {
+        return leave(); // the view has it from the table, where somebody may have ticked on
+      }
+      reported = undefined;
       const selected = new Set(view.selected);
       const wanted = (rows || [])
         .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))
