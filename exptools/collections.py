@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable
 from typing import Any, TypeVar
+
+from exptools.hints import did_you_mean
 
 _Self = TypeVar("_Self", bound="AttrDict")
 
@@ -74,13 +75,6 @@ class AttrDict(dict[Any, Any]):
         del self[name]
 
     def _absent(self, key: Hashable) -> str:
-        return f"there is no {key!r} here{nearest(key, list(self))}"
-
-
-def nearest(key: Hashable, known: list[Any]) -> str:
-    """What to add to "there is no such key": the nearest one and, if they are few, all."""
-    names = [name for name in known if isinstance(name, str)]
-    close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(map(repr, known[:10])) + (", …" if len(known) > 10 else "")
-    return f"{hint} ({f'there are {shown}' if known else 'it is empty'})"
+        hint = did_you_mean(str(key), filter(lambda name: isinstance(name, str), self))
+        shown = ", ".join(map(repr, list(self)[:10])) + (", …" if len(self) > 10 else "")
+        return f"there is no {key!r} here{hint} ({f'there are {shown}' if self else 'it is empty'})"
