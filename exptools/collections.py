@@ -75,6 +75,11 @@ class AttrDict(dict[Any, Any]):
         del self[name]
 
     def _absent(self, key: Hashable) -> str:
-        hint = did_you_mean(str(key), filter(lambda name: isinstance(name, str), self))
-        shown = ", ".join(map(repr, list(self)[:10])) + (", …" if len(self) > 10 else "")
-        return f"there is no {key!r} here{hint} ({f'there are {shown}' if self else 'it is empty'})"
+        return f"there is no {key!r} here{other_keys(key, list(self))}"
+
+
+def other_keys(key: Hashable, existing: list[Any]) -> str:
+    """What to add to "there is no such key": the nearest one, and those that there are."""
+    hint = did_you_mean(str(key), [name for name in existing if isinstance(name, str)])
+    shown = ", ".join(map(repr, existing[:10])) + (", …" if len(existing) > 10 else "")
+    return f"{hint} ({f'there are {shown}' if existing else 'it is empty'})"
