@@ -97,7 +97,7 @@ def oldest_and_newest() -> list[tuple[str, str]]:
     for minor in TESTED_PYTHONS:
         candidates += map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3"))
         candidates += filter(None, [shutil.which(f"python3.{minor}")])
-    found = {}
+    found: dict[str, str] = {}
     for candidate in candidates:
         # pyenv puts names on the PATH behind which there is nothing.
         ask = [candidate, "-c", "import platform, venv; print(platform.python_version())"]
