@@ -24,7 +24,7 @@ def main() -> None:
     ]
     unpinned = sorted(here.keys() - pins.keys() - {"hydra-exptools"})
     rows += [(name, "none", here[name]) for name in unpinned]
-    print(f"{len(rows)} packages differ from {sys.argv[1]}")
+    print(f"other versions than in {sys.argv[1]} (name, pinned, here): {len(rows)}")
     for name, pinned, newest in rows:
         print(f"  {name:30} {pinned:20} {newest}")
 

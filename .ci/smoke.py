@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,7 @@ def call(directory: Path, *command: str | Path) -> str:
         command, cwd=directory, env=os.environ | own, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        sys.exit(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        sys.exit(f"`{shlex.join(map(str, command))}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

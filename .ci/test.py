@@ -168,7 +168,7 @@ def pin(setting: Setting) -> None:
 
 def check(program: Path, *arguments: str) -> bool:
     """Run one tool, saying how long it took; returns whether it was content."""
-    print("+", program.name, *arguments, flush=True)
+    print("+", os.path.relpath(program), *arguments, flush=True)
     start = time.monotonic()
     good = subprocess.run([program, *arguments], check=False).returncode == 0
     print(f"  {time.monotonic() - start:.0f} s", flush=True)
