@@ -54,7 +54,8 @@ def call(directory: Path, *command: str | Path) -> str:
         command, cwd=directory, env=os.environ | own, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        sys.exit(f"`{shlex.join(map(str, command))}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        said = f"ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        sys.exit(f"`{shlex.join(map(str, command))}` {said}")
     return done.stdout
 
 

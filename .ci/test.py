@@ -69,7 +69,7 @@ def run_checks(newest: bool, chosen: list[str]) -> list[bool]:
         check(python, "-m", "ruff", "format", "--check"),
         check(python, "-m", "ruff", "check"),
         check(python, "-m", "mypy"),
-        check(python.with_name("lint-imports"), "--no-logo", "--no-cache"),
+        check(python.with_name("lint-imports"), "--no-logo"),
         check(python, "-m", "pytest", "-q", *PARALLEL),
     ]
     next_python = install(NEXT, newest)
