@@ -83,7 +83,7 @@ def run_checks(newest: bool, chosen: list[str]) -> list[bool]:
 
 def smoke(version: str, interpreter: str, newest: bool) -> bool:
     """Whether a small sweep works on another Python, with what a user would install."""
-    name = f".venv-{version}" + "-newest" * newest
+    name = f".venv-{version}{'-newest' if newest else ''}"
     constraints = None if newest else CURRENT.constraints
     python = environment(name, interpreter, constraints, "-e", ".[dash]")
     good = check(python, ".ci/smoke.py")
@@ -128,7 +128,7 @@ def install_programs() -> None:
 
 def install(setting: Setting, newest: bool) -> Path:
     """The interpreter of an environment that has what the tests need."""
-    name = setting.environment + "-newest" * newest
+    name = f"{setting.environment}{'-newest' if newest else ''}"
     constraints = None if newest else setting.constraints
     return environment(name, sys.executable, constraints, "-e", ".[test]", setting.hydra)
 
