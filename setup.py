@@ -88,8 +88,8 @@ setup(
     extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
     entry_points={
         "console_scripts": [
-            "exptools=exptools.viewing.commands:main",
-            "exptools-dash=exptools.viewing.cli:main",
+            "exptools=exptools.viewing.cli.main:main",
+            "exptools-dash=exptools.viewing.cli.dash:main",
         ],
         # Hydra 1.4 finds plugins here; 1.3 scans the namespace package hydra_plugins.
         "hydra.plugins": ["exptools=hydra_plugins.exptools_launcher.launcher:ExptoolsLauncher"],

@@ -33,7 +33,7 @@ from view_data import SHAPES, write
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-COMMAND = "import sys; from exptools.viewing.cli import main; sys.exit(main())"
+COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
 # Waits for a sight and for its frame. (Playwright's own waiting needs eval, which the app forbids.)
 SEEN = """async () => {
   while (!SIGHT) await new Promise(done => setTimeout(done, 15));
@@ -166,8 +166,8 @@ def wait_for_color(page: Page) -> None:
 
 def write_events(data: Path, events: Path) -> None:
     """The rows of a data set as event files."""
-    from exptools.logging.rows import Row
-    from exptools.logging.tensorboard_writer import TensorBoardWriter, new_event_file
+    from exptools.logging.rows.rows import Row
+    from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
 
     for run in sorted(data.glob("*/progress.csv")):
         directory = events / run.parent.name

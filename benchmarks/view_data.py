@@ -19,7 +19,7 @@ import yaml
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.tensorboard_writer import framed
+from exptools.logging.writers.tensorboard import framed
 
 SEEDS = 5  # of each setting
 SECTION_KEYS = {"model": 12, "optim": 10, "env": 10, "data": 9, "trainer": 8}  # and the seed: 50

@@ -24,8 +24,8 @@ import yaml
 from view_data import SHAPES, metric_names
 
 from exptools.rundir import STEP
+from exptools.viewing.groups.variation import varying
 from exptools.viewing.index import Index
-from exptools.viewing.variation import varying
 
 METRIC = "group1/metric1"
 

@@ -73,7 +73,7 @@ def wait_for(screen: Callable[[], str], what: re.Pattern[str]) -> str:
 
 def pictures_of_app(outputs: Path) -> None:
     """Open the sweep in the app and take it in light and in dark."""
-    command = [sys.executable, "-m", "exptools.viewing.cli", str(outputs), "--port", "8790"]
+    command = [sys.executable, "-m", "exptools.viewing.cli.dash", str(outputs), "--port", "8790"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = re.search(r"http://\S+", server.stdout.readline())

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ORACLE = ROOT.parent / "shared" / "oracle"  # golden data, where there is some
 
 
 # Until these modules say `pytestmark = pytest.mark.hydra` themselves.

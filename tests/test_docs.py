@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from exptools.logging import logger as seed_logger
-from exptools.logging.options import LogOptions
+from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
-from exptools.viewing.cli import _parser
-from exptools.viewing.commands import main as exptools_command
+from exptools.viewing.cli.dash import _parser
+from exptools.viewing.cli.main import main as exptools_command
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run
 
@@ -54,7 +54,7 @@ def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
 
 
 def test_the_readmes_preview_of_slots_runs() -> None:
-    (command,) = re.findall(r"^python (-m exptools\.launching\.slots .*)$", README, re.MULTILINE)
+    (command,) = re.findall(r"^python (-m exptools\.launching .*)$", README, re.MULTILINE)
     done = subprocess.run(
         [sys.executable, *shlex.split(command)], capture_output=True, text=True, check=False
     )

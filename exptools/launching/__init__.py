@@ -1,19 +1,19 @@
-"""Launch: jobs on their own CPU cores and GPUs, each in its own process."""
+"""Launch: jobs on their own CPU cores and GPUs, each in its own process.
+
+The model: a Machine is divided into Slots (cores and GPUs that one job at a time may use). A Job
+is one of the sweep's tasks; it runs in a slot, in a process of its own, and has an Outcome, which
+the sweep reports and a resumed sweep finds again in the job's run directory.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from exptools.launching.slots import current_slot
+    from exptools.launching.machine.slots import current_slot
 
 __all__ = ["current_slot"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
-    from exptools.launching import slots
-
-    value = globals()[name] = getattr(slots, name)
-    return value
+__getattr__ = lazy_attributes(__name__, {"current_slot": "exptools.launching.machine.slots"})

@@ -19,9 +19,7 @@ from typing import Any
 import cloudpickle
 
 from exptools.launching.affinity.slots import slots_of_code
-from exptools.launching.display.looks import SteadyConsole
-from exptools.launching.environment import own_threads
-from exptools.launching.experiments import (
+from exptools.launching.compat.experiments import (
     LAUNCHED,
     ExperimentError,
     Experiments,
@@ -32,15 +30,17 @@ from exptools.launching.experiments import (
     join_arguments,
     write_settings,
 )
-from exptools.launching.leases import Gate
-from exptools.launching.outcomes import Job, Outcome, record
-from exptools.launching.progress import Progress
-from exptools.launching.running import fresh_starter, run_jobs, say
-from exptools.launching.scheduler import Policy
-from exptools.launching.scripts import ScriptRun, ScriptTask, call_entry
-from exptools.launching.slots import INHERITED, Request, Slot
-from exptools.launching.topology import read_machine
-from exptools.launching.worker import last_line
+from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
+from exptools.launching.display.looks import SteadyConsole
+from exptools.launching.display.progress import Progress
+from exptools.launching.jobs.environment import own_threads
+from exptools.launching.jobs.outcomes import Job, Outcome, record
+from exptools.launching.jobs.scheduler import Policy
+from exptools.launching.jobs.worker import last_line
+from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.slots import INHERITED, Request, Slot
+from exptools.launching.machine.topology import read_machine
+from exptools.launching.sweep import fresh_starter, run_jobs, say
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, process_start
 

@@ -12,17 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from exptools.launching.outcomes import Job, Outcome, ResultError, read_result, record
-from exptools.launching.worker import Result
+from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, record
+from exptools.launching.jobs.worker import Result
 from exptools.provenance import command_line
-from exptools.rundir import (
-    EXPTOOLS_DIR,
-    HYDRA_DIR,
-    State,
-    Status,
-    StatusError,
-    read_status,
-)
+from exptools.rundir import EXPTOOLS_DIR, HYDRA_DIR, State, Status, StatusError, read_status
 
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 

@@ -1,27 +1,22 @@
 """Log a run.
 
-The ``logger`` of this package has the verbs of the seed API besides those of ``exptools.logger``;
-both log to the same run. It is loaded when it is first used, so importing this costs nothing.
+The model: a Run (the directory that is logged to) has Rows, one a step; each ended row goes to the
+Writers (``progress.csv``, event files, the console), and a Snapshot is what a killed run goes on
+from.
+
+The ``logger`` of this package has the verbs of rlpyt and the original besides those of
+``exptools.logger``; both log to the same run. It is loaded when it is first used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from exptools.logging.seed_logger import logger
+    from exptools.logging.compat.logger import logger
 
 __all__ = ["logger"]
 
-_HOMES = {"logger": "exptools.logging.seed_logger"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(
-            f"module 'exptools.logging' has no attribute {name!r}; it has {__all__}"
-        )
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_attributes(__name__, {"logger": "exptools.logging.compat.logger"})

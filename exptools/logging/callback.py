@@ -9,18 +9,17 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from exptools.logging.append_file import LoggingError
-from exptools.logging.ranks import is_silent
-from exptools.logging.run_lock import DirectoryInUse
+from exptools.logging.errors import LoggingError
+from exptools.logging.run.directory_lock import DirectoryInUse
+from exptools.logging.run.hydra_run import _OUTPUT_DIR
+from exptools.logging.run.ranks import is_silent
 from exptools.logging.run_logger import logger
 from exptools.provenance import record, recorded
 from exptools.rundir import (
@@ -36,33 +35,6 @@ from exptools.rundir import (
 )
 
 _log = logging.getLogger(__name__)
-
-_OUTPUT_DIR = "hydra.runtime.output_dir"
-
-
-@dataclass(frozen=True)
-class HydraRun:
-    """A Hydra job that runs in this process."""
-
-    directory: Path
-    code: Path  # where it was started
-    config: object  # Hydra makes a new one for every job
-    holder: HydraConfig
-
-    def is_current(self) -> bool:
-        """Whether the job still runs; cheap enough to be asked for every scalar."""
-        return self.holder.cfg is self.config
-
-
-def current_hydra_run() -> HydraRun | None:
-    """The Hydra job that this process is running, None outside of any."""
-    holder = HydraConfig.instance()
-    # Hydra declares the type of its part; what it keeps is the configuration around that part.
-    config = cast("DictConfig | None", holder.cfg)
-    directory = None if config is None else OmegaConf.select(config, _OUTPUT_DIR)
-    if config is None or directory is None:
-        return None
-    return HydraRun(Path(directory), Path(config.hydra.runtime.cwd), config, holder)
 
 
 class ExptoolsCallback(Callback):

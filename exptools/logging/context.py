@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from exptools.logging.seed_logger import logger
-from exptools.logging.snapshot import Mode
+from exptools.logging.compat.logger import logger
+from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import PROGRESS_CSV
 
 TEXT_LOG_FILE = "debug.log"

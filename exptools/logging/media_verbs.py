@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
-from exptools.logging.append_file import LoggingError
-from exptools.logging.current_run import CurrentRun
-from exptools.logging.ranks import inherited_directory
-from exptools.logging.rows import as_step
-from exptools.logging.snapshot import Mode, Snapshots
+from exptools.logging.errors import LoggingError
+from exptools.logging.rows.rows import as_step
+from exptools.logging.run.current import CurrentRun
+from exptools.logging.run.ranks import inherited_directory
+from exptools.logging.snapshots.policy import Mode, Snapshots
 from exptools.rundir import SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
-    from exptools.logging.media import Medium
+    from exptools.logging.media.medium import Medium
 
 
 class Snapshot(NamedTuple):
@@ -42,7 +42,7 @@ class MediaVerbs(CurrentRun):
             ValueError: the tag or the step is refused; see :meth:`Logger.log_scalar`.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.media import encode_text
+        from exptools.logging.media.medium import encode_text
 
         self._log_medium(tag, lambda name: encode_text(name, text), step)
 
@@ -61,7 +61,7 @@ class MediaVerbs(CurrentRun):
             TypeError, ValueError: the values are no numbers; else as :meth:`log_text`.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.histogram import encode_histogram
+        from exptools.logging.media.histograms import encode_histogram
 
         self._log_medium(tag, lambda name: encode_histogram(name, values, bins), step)
 
@@ -82,7 +82,7 @@ class MediaVerbs(CurrentRun):
             TypeError, ValueError: it is no image; else as :meth:`log_text`.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.images import encode_image
+        from exptools.logging.media.images import encode_image
 
         self._log_medium(tag, lambda name: encode_image(name, image, layout), step)
 
@@ -100,7 +100,7 @@ class MediaVerbs(CurrentRun):
             TypeError, ValueError: they are no images; else as :meth:`log_text`.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.images import encode_gif
+        from exptools.logging.media.images import encode_gif
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
 
@@ -111,7 +111,7 @@ class MediaVerbs(CurrentRun):
             TypeError: it is neither; else as :meth:`log_text`.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.figures import encode_figure
+        from exptools.logging.media.figures import encode_figure
 
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 
@@ -126,7 +126,7 @@ class MediaVerbs(CurrentRun):
             TypeError, ValueError: it is no mapping, or two names are the same.
             LoggingError: it cannot be written.
         """
-        from exptools.logging.hparams import encode_hparams
+        from exptools.logging.media.hparams import encode_hparams
 
         self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
         if self._run is not None:
@@ -151,7 +151,7 @@ class MediaVerbs(CurrentRun):
             FileNotFoundError, ValueError: there is no such file, or it is no regular one.
             LoggingError: it cannot be stored.
         """
-        from exptools.logging.artifacts import store_file
+        from exptools.logging.media.artifacts import store_file
 
         at = None if step is None else as_step(step)
         with self._lock:

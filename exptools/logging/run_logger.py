@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
-from exptools.logging.append_file import LoggingError
-from exptools.logging.batches import statistics
+from exptools.logging.errors import LoggingError
 from exptools.logging.media_verbs import MediaVerbs
-from exptools.logging.open_run import OpenRun
-from exptools.logging.prefixes import Prefix, current_prefix
-from exptools.logging.rows import Number, as_number, as_step
+from exptools.logging.rows.batch_statistics import statistics
+from exptools.logging.rows.prefixes import Prefix, current_prefix
+from exptools.logging.rows.rows import Number, as_number, as_step
+from exptools.logging.run.open import OpenRun
 
 
 class Logger(MediaVerbs):

@@ -1,41 +1,39 @@
 """View: find runs, say what differs between them, draw their curves.
 
+The model: below a Root lie Sweeps, and in a Sweep its Runs, each with a config and metrics. Runs
+that share their values of some keys are a Group; a Group's metric, averaged over its runs, is a
+Curve.
+
 In a notebook: ``import exptools.viewing as xv; runs = xv.load("outputs/")``. The names below are
 loaded when they are first used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from exptools.viewing.collection import Runs, load
-    from exptools.viewing.comparing import Best
-    from exptools.viewing.configs import MISSING
-    from exptools.viewing.curves import Curve
-    from exptools.viewing.curveset import CurveSet, GroupCurve
-    from exptools.viewing.options import QueryError
+    from exptools.viewing.api import CurveSet, Runs, load
+    from exptools.viewing.configs.values import MISSING
+    from exptools.viewing.curves.aggregation import Curve
+    from exptools.viewing.curves.curve_data import GroupCurve
+    from exptools.viewing.curves.query import Best
+    from exptools.viewing.errors import QueryError
 
 __all__ = ["MISSING", "Best", "Curve", "CurveSet", "GroupCurve", "QueryError", "Runs", "load"]
 
-_HOMES = {
-    "MISSING": "exptools.viewing.configs",
-    "Best": "exptools.viewing.comparing",
-    "Curve": "exptools.viewing.curves",
-    "CurveSet": "exptools.viewing.curveset",
-    "GroupCurve": "exptools.viewing.curveset",
-    "QueryError": "exptools.viewing.options",
-    "Runs": "exptools.viewing.collection",
-    "load": "exptools.viewing.collection",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(
-            f"module 'exptools.viewing' has no attribute {name!r}; it has {__all__}"
-        )
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "MISSING": "exptools.viewing.configs.values",
+        "Best": "exptools.viewing.curves.query",
+        "Curve": "exptools.viewing.curves.aggregation",
+        "CurveSet": "exptools.viewing.api",
+        "GroupCurve": "exptools.viewing.curves.curve_data",
+        "QueryError": "exptools.viewing.errors",
+        "Runs": "exptools.viewing.api",
+        "load": "exptools.viewing.api",
+    },
+)

@@ -10,18 +10,20 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
-from exptools.viewing.adoption import adopt
-from exptools.viewing.collector import collector_paused
-from exptools.viewing.columns import Columns, Values
-from exptools.viewing.config_text import ConfigTexts
-from exptools.viewing.metric_store import MetricStore
-from exptools.viewing.packs import Packs
-from exptools.viewing.progress import Progress, ProgressCache
-from exptools.viewing.readers import Claim, Sweeps, claim, read_claim, updated
-from exptools.viewing.runs import Fault, Run, natural_key
-from exptools.viewing.texts import Signature, Texts
-from exptools.viewing.walk import walk
+from exptools.viewing.configs.parsing import ConfigTexts
+from exptools.viewing.metrics.columns import Columns, Values
+from exptools.viewing.metrics.disk_cache import Packs
+from exptools.viewing.metrics.logged_rows import Progress
+from exptools.viewing.metrics.reading import ProgressCache
+from exptools.viewing.metrics.store import MetricStore
+from exptools.viewing.readers.formats import Claim, Sweeps, claim, read_claim, updated
+from exptools.viewing.readers.nested_metrics import adopt
+from exptools.viewing.readers.text_cache import Texts
+from exptools.viewing.readers.walk import walk
+from exptools.viewing.run import Fault, Run, natural_key
+from exptools.viewing.signatures import Signature
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from exptools.launching.outcomes import Job
-
-from ._collector import paused_collector
+from exptools.gc_pause import collector_paused
+from exptools.launching.jobs.outcomes import Job
 
 
 class Remembering:
@@ -53,7 +52,7 @@ class Remembering:
         return config
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        with paused_collector():
+        with collector_paused():
             config = self.loader.load_sweep_config(master_config, sweep_overrides)
         self._count += 1
         self.on_composed(self._count)

@@ -17,21 +17,16 @@ from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.slots import slots_of_code
 from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.looks import SteadyConsole
-from exptools.launching.environment import job_environment, own_threads
-from exptools.launching.leases import Gate, leased
-from exptools.launching.outcomes import Job, Outcome
-from exptools.launching.process import Starter
-from exptools.launching.progress import Progress
-from exptools.launching.running import fresh_starter, run_jobs, say
-from exptools.launching.scheduler import Policy
-from exptools.launching.slots import (
-    Request,
-    Slot,
-    SlotError,
-    make_slots,
-)
-from exptools.launching.topology import read_machine
-from exptools.launching.warm import CannotWarm, HelperStarter
+from exptools.launching.display.progress import Progress
+from exptools.launching.jobs.environment import job_environment, own_threads
+from exptools.launching.jobs.fresh import Starter
+from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.scheduler import Policy
+from exptools.launching.jobs.warm import CannotWarm, HelperStarter
+from exptools.launching.machine.leases import Gate, leased
+from exptools.launching.machine.slots import Request, Slot, SlotError, make_slots
+from exptools.launching.machine.topology import read_machine
+from exptools.launching.sweep import fresh_starter, run_jobs, say
 
 from ._compose import Place, compose, remember_composition
 from ._options import LaunchError, checked, lock, made, move_sweep, share_provenance

@@ -14,9 +14,9 @@ from omegaconf import DictConfig, open_dict, read_write
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.layout import make_runs
 from exptools.launching.affinity.settings import read_settings
+from exptools.launching.jobs.scheduler import Policy
+from exptools.launching.machine.slots import Request
 from exptools.launching.resume import SweepBusy, SweepLock
-from exptools.launching.scheduler import Policy
-from exptools.launching.slots import Request
 from exptools.provenance import record
 from exptools.rundir import PROVENANCE
 

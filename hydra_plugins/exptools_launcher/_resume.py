@@ -6,14 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from exptools.launching.outcomes import Job, Outcome
-from exptools.launching.resume import (
-    PastRun,
-    as_before,
-    config_diff,
-    past_runs,
-    run_directories,
-)
+from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.resume import PastRun, as_before, config_diff, past_runs, run_directories
 
 from ._compose import Place, saved_config
 

@@ -16,12 +16,11 @@ from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from exptools.launching.main_module import MainModule, dumps, read_main_module
-from exptools.launching.outcomes import Outcome
-from exptools.launching.worker import Result
+from exptools.gc_pause import collector_paused
+from exptools.launching.jobs.main_module import MainModule, dumps, read_main_module
+from exptools.launching.jobs.outcomes import Outcome
+from exptools.launching.jobs.worker import Result
 from exptools.rundir import State
-
-from ._collector import paused_collector
 
 # Modules that every job would import anew, after the helper has forked it.
 _IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
@@ -51,7 +50,7 @@ class HydraTask:
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
-        with paused_collector() as go_on:
+        with collector_paused() as go_on:
 
             @functools.wraps(self.task_function)
             def task_function(config: DictConfig) -> Any:

@@ -21,7 +21,7 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-COMMAND = "import sys; from exptools.viewing.cli import main; sys.exit(main())"
+COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
 OpenViewer = Callable[[Path], Page]
 
 expect.set_options(timeout=15_000)  # a busy machine takes its time; what is there is seen at once

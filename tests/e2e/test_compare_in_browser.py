@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from exptools.viewing.app.state import View
+from exptools.viewing.app.view import View
 from tests.e2e.pages import (
     BANDS,
     LEGEND,

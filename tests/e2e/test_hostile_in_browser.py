@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exptools.rundir import OUTPUT_LOG, STATUS_FILE, State, write_atomic
-from exptools.viewing.app.state import View
+from exptools.viewing.app.view import View
 from tests.e2e.pages import LEGEND, LINES, drawn
 from tests.viewing.samples import csv_text, write_run
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
-from exptools.viewing.app.picture_choices import PICTURES
-from exptools.viewing.app.state import View
+from exptools.viewing.app.charts.controls import PICTURES
+from exptools.viewing.app.view import View
 from tests.viewing.samples import write_run
 
 T0 = 1_700_000_000.0

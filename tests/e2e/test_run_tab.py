@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from exptools.launching.usage import HEADER, USAGE_FILE
-from exptools.logging.artifacts import store_file
-from exptools.logging.histogram import encode_histogram
-from exptools.logging.media import Medium
-from exptools.logging.media_store import write_medium
+from exptools.launching.usage.sampler import HEADER, USAGE_FILE
+from exptools.logging.media.artifacts import store_file
+from exptools.logging.media.histograms import encode_histogram
+from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import write_medium
 from exptools.rundir import (
     OUTPUT_LOG,
     PATCH_FILE,

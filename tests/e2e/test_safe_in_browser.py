@@ -9,11 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
-from exptools.viewing.access import Access
 from exptools.viewing.app import create_app
-from exptools.viewing.app.downloads import numbers, shown
-from exptools.viewing.app.facts import Workspace
-from exptools.viewing.app.state import View
+from exptools.viewing.app.compare.downloads import numbers, shown
+from exptools.viewing.app.server.access import Access
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
 from tests.e2e.pages import BANDS
 from tests.viewing.samples import indexed, write_sweep
 

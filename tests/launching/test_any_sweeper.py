@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.outcomes import read_result
+from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, read_status
 from tests.conftest import App
 

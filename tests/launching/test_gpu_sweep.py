@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.environment import job_environment
-from exptools.launching.slots import Slot
+from exptools.launching.jobs.environment import job_environment
+from exptools.launching.machine.slots import Slot
 from tests.conftest import SWEEP, App
 
 MakeApp = Callable[[str], App]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.outcomes import read_result
+from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
 from tests.conftest import SWEEP, App

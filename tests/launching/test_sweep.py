@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from exptools.launching.outcomes import read_result
+from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App
 

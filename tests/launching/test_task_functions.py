@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.outcomes import read_result
+from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import ROOT, SWEEP, App
 
 MakeApp = Callable[[str], App]

@@ -21,10 +21,11 @@ from exptools.launching.variant import (
     save_variant,
     update_config,
 )
+from tests.conftest import ORACLE
 
-ORACLE = Path(__file__).parents[3] / "shared" / "oracle" / "variants.json"
+CASES = ORACLE / "variants.json"
 
-pytestmark = pytest.mark.skipif(not ORACLE.is_file(), reason="the recorded answers are not here")
+pytestmark = pytest.mark.skipif(not CASES.is_file(), reason="the recorded answers are not here")
 
 # What docs/seed-api.md lists, by the case's number. Ours raises a ValueError with a sentence.
 REFUSED = {
@@ -134,7 +135,7 @@ def check_answer(number: int, case: dict[str, Any], ours: Any, directory: Path) 
 
 
 def test_every_recorded_case_has_its_sane_answer_or_a_refusal(tmp_path: Path) -> None:
-    for number, case in enumerate(json.loads(ORACLE.read_text())["cases"]):
+    for number, case in enumerate(json.loads(CASES.read_text())["cases"]):
         directory = tmp_path / f"{case['id']} {case['name']}".replace("/", "_")
         directory.mkdir()
         try:

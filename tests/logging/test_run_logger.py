@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exptools.logging.append_file import LoggingError
+from exptools.logging.errors import LoggingError
 
 
 def rows(directory, *tags):

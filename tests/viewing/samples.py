@@ -17,7 +17,7 @@ from exptools.rundir import (
     write_status,
 )
 from exptools.viewing.index import Index
-from exptools.viewing.runs import Run
+from exptools.viewing.run import Run
 
 LEARNING_RATES = (0.001, 0.01, 0.1)
 SEEDS = (0, 1, 2)

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from exptools.rundir import PROGRESS_CSV, State, Status, process_start, write_status
-from exptools.viewing import readers
 from exptools.viewing.index import Index
-from exptools.viewing.readers import hydra
+from exptools.viewing.readers import formats, hydra, walk
 from tests.viewing.samples import csv_text, indexed, write_run
 
 
@@ -71,7 +70,7 @@ def test_a_directory_that_cannot_be_read_is_a_fault_and_the_others_are_there(tmp
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(readers.os, "scandir", guarded)
+    monkeypatch.setattr(walk.os, "scandir", guarded)
     index = indexed(tmp_path)
     assert names(index) == ["open/0"]
     assert [str(fault) for fault in index.snapshot.faults] == [
@@ -89,7 +88,7 @@ def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monke
             raise ZeroDivisionError("unforeseen")
         return reader.read(described)
 
-    monkeypatch.setattr(readers, "READERS", (replace(reader, read=failing),))
+    monkeypatch.setattr(formats, "READERS", (replace(reader, read=failing),))
     bad, good = indexed(tmp_path).snapshot.runs
     assert (good.config, good.faults) == ({"lr": 1}, ())
     assert (bad.name, bad.config, bad.state) == ("bad", {}, None)
@@ -104,7 +103,7 @@ def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
     def failing(content, path, separator):
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr("exptools.viewing.progress.parse_progress", failing)
+    monkeypatch.setattr("exptools.viewing.metrics.reading.parse_progress", failing)
     index = indexed(tmp_path)
     (fault,) = index.progress(index.snapshot.runs[0]).faults
     assert fault.file == run / PROGRESS_CSV

@@ -24,7 +24,7 @@ from exptools.launching.affinity.machine import (
 )
 from exptools.launching.affinity.rendering import CLUSTER, Affinity, affinity_of_slot
 from exptools.launching.affinity.settings import read_settings
-from exptools.launching.topology import read_machine
+from exptools.launching.machine.topology import read_machine
 
 __all__ = [
     "AffinityError",

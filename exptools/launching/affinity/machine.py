@@ -12,7 +12,7 @@ from exptools.launching.affinity.rendering import Affinity
 from exptools.launching.affinity.settings import read_settings
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.placing import choose_cores
-from exptools.launching.topology import Core, Machine, read_machine
+from exptools.launching.machine.topology import Core, Machine, read_machine
 
 
 def hyperthread_offset(machine: Machine) -> int:

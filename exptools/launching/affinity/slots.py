@@ -7,8 +7,8 @@ from exptools.launching.affinity.layout import Run, make_runs
 from exptools.launching.affinity.rendering import logical_cpus
 from exptools.launching.affinity.settings import Settings, read_settings
 from exptools.launching.machine.gpus import Gpu
-from exptools.launching.slots import INHERITED, Slot
-from exptools.launching.topology import Machine
+from exptools.launching.machine.slots import INHERITED, Slot
+from exptools.launching.machine.topology import Machine
 from exptools.rundir import format_cpus
 
 

@@ -25,9 +25,9 @@ from exptools.launching.display.looks import (
     size,
     went_wrong,
 )
-from exptools.launching.measuring import Usage
-from exptools.launching.outcomes import Job
-from exptools.launching.slots import Slot
+from exptools.launching.jobs.outcomes import Job
+from exptools.launching.machine.slots import Slot
+from exptools.launching.usage.meter import Usage
 from exptools.rundir import State
 
 _GAP = 2  # characters between two columns

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exptools.launching.display.looks import LOOKS, counted, duration, look, shown, went_wrong
-from exptools.launching.outcomes import Outcome
+from exptools.launching.jobs.outcomes import Outcome
 from exptools.rundir import State
 
 

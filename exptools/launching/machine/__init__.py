@@ -1,1 +1,1 @@
-"""Parts of topology, slots and leases: what the system tells, and how it is divided."""
+"""What this process may use: the machine's topology, GPUs and limits, slots, and leases."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from exptools.launching.machine.request import Request, SlotError
-from exptools.launching.topology import Machine
+from exptools.launching.machine.topology import Machine
 
 
 def count_jobs(free: Machine, request: Request, share: float, sharers: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from exptools.launching.machine.gpus import Gpu
-from exptools.launching.topology import Core, Machine
+from exptools.launching.machine.topology import Core, Machine
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,14 @@
 """The Dash app behind exptools-dash."""
 
-from exptools.viewing.app.server import create_app
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exptools.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from exptools.viewing.app.server.create import create_app
 
 __all__ = ["create_app"]
+
+__getattr__ = lazy_attributes(__name__, {"create_app": "exptools.viewing.app.server.create"})

@@ -11,9 +11,13 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from exptools.viewing.app import compare_tab, layout, pictures_tab, run_tab
-from exptools.viewing.app.facts import Workspace, settled
-from exptools.viewing.app.state import View
+from exptools.viewing.app import page as layout
+from exptools.viewing.app.charts import tab as pictures_tab
+from exptools.viewing.app.compare import tab as compare_tab
+from exptools.viewing.app.facts import settled
+from exptools.viewing.app.run import tab as run_tab
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
 
 Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import default_metric
-from exptools.viewing.app.state import EACH_RUN, View
-from exptools.viewing.configs import identity, short_names
-from exptools.viewing.grouping import Key, config_name, keys_among, known_keys, own_name
+from exptools.viewing.app.view import EACH_RUN, View
+from exptools.viewing.configs.values import identity, short_names
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.conditions import select
+from exptools.viewing.groups.grouping import (
+    Key,
+    config_name,
+    keys_among,
+    known_keys,
+    own_name,
+)
+from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
-from exptools.viewing.options import QueryError
-from exptools.viewing.runs import Run, natural_key
-from exptools.viewing.variation import Overview, overview
+from exptools.viewing.run import Run, natural_key
 
-Answer = TypeVar("Answer")
-REMEMBERED = 64  # answers
-PAUSE = 2.0  # s between two looks at the disk, or more:
-SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
 CLEARLY = 0.05  # of a metric's variance
-MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
 @dataclass(frozen=True)
@@ -47,84 +45,6 @@ class Facts:
     def find(self, names: Sequence[str]) -> list[Key]:
         """The keys of these names; raises QueryError where no run has one."""
         return keys_among(self.known, names)
-
-
-class Workspace:
-    """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
-
-    def __init__(self, index: Index) -> None:
-        self.index = index
-        self._next_look = 0.0
-        self._looking = threading.Lock()
-        self._read_ahead = False
-        self._version = -1
-        self._asked: dict[Hashable, threading.Lock] = {}
-        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def look(self) -> int:
-        """The version of the runs, after a look at the disk if the last one is some time ago.
-
-        Looks are made while somebody asks, never too often, and never two at once.
-        """
-        if time.monotonic() >= self._next_look and self._looking.acquire(blocking=False):
-            try:
-                started = time.monotonic()
-                self.index.refresh()
-                ended = time.monotonic()
-                self._next_look = ended + max(PAUSE, SHARE * (ended - started))
-            finally:
-                self._looking.release()
-        return self.index.snapshot.version
-
-    def has_looked(self) -> None:
-        """The index has just looked by itself: the next look has time."""
-        self._next_look = time.monotonic() + PAUSE
-
-    def read_ahead(self, metric: str) -> None:
-        """Read what is likely to be asked for next, all other metrics, on a thread, once.
-
-        Not if they are too much to keep; ``metric`` has been read and tells how much they are.
-        """
-        facts = self.facts()
-        others = [name for name in facts.metrics if name != metric]
-        if self._read_ahead or not others:
-            return
-        self._read_ahead = True
-        read = self.index.columns(facts.runs, [metric]).values()
-        if sum(columns.rows for columns in read) * 8 * len(others) <= MOST_AHEAD:
-            threading.Thread(
-                target=self.index.columns, args=(facts.runs, others), daemon=True
-            ).start()
-
-    def facts(self) -> Facts:
-        """What is known of the runs now."""
-        snapshot = self.index.snapshot
-        compute = lambda: facts_of(self.index, snapshot.runs, snapshot.version)  # noqa: E731
-        return self.remembered(snapshot.version, "facts", compute)
-
-    def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:
-        """The answer to a question about a version, computed only where it is not known."""
-        with self._lock:
-            if version > self._version:
-                self._answers.clear()
-                self._version = version
-            if version == self._version and question in self._answers:
-                self._answers.move_to_end(question)
-                return cast(Answer, self._answers[question])
-            asked = self._asked.setdefault(question, threading.Lock())
-        with asked:  # who asks the same meanwhile waits for the answer
-            with self._lock:
-                if version == self._version and question in self._answers:
-                    return cast(Answer, self._answers[question])
-            answer = compute()
-            with self._lock:
-                self._asked.pop(question, None)
-                if version == self._version:
-                    self._answers[question] = answer
-                    while len(self._answers) > REMEMBERED:
-                        self._answers.popitem(last=False)
-        return answer
 
 
 def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
@@ -236,3 +156,15 @@ def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> fl
     means = np.bincount(codes, scaled) / np.bincount(codes)
     within = float(np.sum((scaled - means[codes]) ** 2))
     return max(0.0, 1 - within / freedom / (total / (len(scaled) - 1)))
+
+
+def shown_runs(facts: Facts, view: View) -> list[Run]:
+    """The runs that the view's condition and selection leave; selected runs that went are not.
+
+    Raises:
+        QueryError: the condition cannot be read.
+    """
+    runs = select(facts.runs, view.where) if view.where.strip() else list(facts.runs)
+    selected = set(view.selected)
+    chosen = [run for run in runs if run.name in selected]
+    return chosen or runs

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, Status
-from exptools.viewing.config_text import NO_CONFIG, ConfigTexts, parse_json
-from exptools.viewing.runs import Fault, Source, SourceKind, natural_key
-from exptools.viewing.texts import MAX_TEXT, Signature, Texts
-from exptools.viewing.walk import Listing
+from exptools.viewing.configs.parsing import NO_CONFIG, ConfigTexts, parse_json
+from exptools.viewing.readers.text_cache import MAX_TEXT, Texts
+from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Fault, Source, SourceKind, natural_key
+from exptools.viewing.signatures import Signature
 
 # Where metrics may stand, the best first: the event files often repeat the others, as float32.
 METRIC_FILES: Mapping[str, SourceKind] = {

@@ -23,9 +23,9 @@ from exptools.viewing.readers.description import (
     Reader,
     fault_of,
 )
-from exptools.viewing.runs import Fault
-from exptools.viewing.texts import sound
-from exptools.viewing.walk import Listing
+from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Fault
+from exptools.viewing.wording import sound
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:

@@ -10,7 +10,7 @@ from exptools.viewing.readers.description import (
     Description,
     Reader,
 )
-from exptools.viewing.walk import Listing
+from exptools.viewing.readers.walk import Listing
 
 _HPARAMS, _SPINNING_UP, _ITS_CONFIG = "hparams.yaml", "progress.txt", "config.json"
 

@@ -15,7 +15,7 @@ from exptools.viewing.readers.description import (
     Reader,
     fault_of,
 )
-from exptools.viewing.walk import Listing
+from exptools.viewing.readers.walk import Listing
 
 _RUN, _CONFIG, _METRICS = "run.json", "config.json", "metrics.json"
 _STATES = {

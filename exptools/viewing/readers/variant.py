@@ -18,8 +18,8 @@ from exptools.viewing.readers.description import (
     Reader,
     has_metrics,
 )
-from exptools.viewing.runs import Fault
-from exptools.viewing.walk import Listing
+from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Fault
 
 _OF_THE_JOB, _OF_THE_RUN = "variant_config.json", ("variant.json", "params.json")
 _ABOVE = f"../{_OF_THE_JOB}"

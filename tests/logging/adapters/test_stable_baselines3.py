@@ -11,7 +11,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Figure, HParam, Image, Logger, Video
 
 from exptools.logging.adapters.stable_baselines3 import ExptoolsOutputFormat
-from exptools.logging.media_store import read_index
+from exptools.logging.media.store import read_index
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter as Theirs
 
 from exptools.logging.adapters.summary_writer import SummaryWriter
-from exptools.logging.media_store import read_index
+from exptools.logging.media.store import read_index
 from exptools.logging.run_logger import logger as the_logger
 
 

@@ -1,0 +1,1 @@
+"""What scripts of rlpyt and the original exptools need to launch variants."""

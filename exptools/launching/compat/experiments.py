@@ -1,0 +1,191 @@
+"""What `run_experiments` is asked for: checked, as jobs, and written down before anything runs."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from exptools.launching.affinity.layout import make_runs
+from exptools.launching.affinity.settings import read_settings
+from exptools.launching.compat.scripts import ScriptRun
+from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.resume import as_before, config_diff, past_run
+from exptools.launching.variant import VARIANT, as_json, check_different, save_variant
+from exptools.rundir import StatusError, read_status
+
+LAUNCHED = "num_launched.txt"
+_TREE = "experiments_tree.txt"
+_LOCAL = Path("data", "local")  # below the working directory
+
+
+class ExperimentError(ValueError):
+    """The experiments cannot be run as they were asked for; nothing has been started."""
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Settings, each a variant with its directory and arguments, and how often each is run."""
+
+    script: str
+    affinity_code: str
+    directory: Path  # absolute
+    runs_per_setting: int
+    variants: Sequence[Mapping[Any, Any]]
+    log_dirs: Sequence[str]  # as many as variants
+    args: Sequence[tuple[str, ...]]  # as many, too
+
+    def jobs(self) -> list[Job]:
+        """All runs: each setting once, then each once more."""
+        settings = list(zip(self.log_dirs, self.args, strict=True))
+        return [
+            self._job(run_id * len(settings) + number, run_id, log_dir, args)
+            for run_id in range(self.runs_per_setting)
+            for number, (log_dir, args) in enumerate(settings)
+        ]
+
+    def place(self, log_dir: str) -> Path:
+        """Where a setting's variant is, and the directories of its runs."""
+        return Path(os.path.abspath(self.directory / log_dir))
+
+    def _job(self, number: int, run_id: int, log_dir: str, args: tuple[str, ...]) -> Job:
+        place, run = self.place(log_dir), f"run_{run_id}"
+        argument = ScriptRun(self.affinity_code, str(place), run_id, args)
+        names = (log_dir, run) if log_dir else (run,)
+        words = (self.script, self.affinity_code, str(place), str(run_id), *args)
+        return Job(number, names, place / run, pickle.dumps(argument), words)
+
+
+def find_directory(title: str, resume: bool | str | os.PathLike[str]) -> Path:
+    """The experiments' directory: today's, or the one that is named to go on in.
+
+    Raises:
+        ExperimentError: that is no directory.
+    """
+    if isinstance(resume, bool):
+        return (_LOCAL / title / f"{datetime.now():%Y%m%d}").absolute()
+    directory = Path(resume).absolute()
+    if not directory.is_dir():
+        raise ExperimentError(f"resume is {str(resume)!r}, which is no directory")
+    return directory
+
+
+def join_arguments(
+    common: Sequence[object] | None, each: Sequence[Sequence[object]] | None, settings: int
+) -> list[tuple[str, ...]]:
+    """The arguments of each setting's runs.
+
+    Raises:
+        ExperimentError: a text stands where a list of arguments should be.
+    """
+    first = () if common is None else common
+    rows: Sequence[Sequence[object]] = [()] * settings if each is None else each
+    named = [("common_args", first), *(("runs_args", row) for row in rows)]
+    for name, row in named:
+        if isinstance(row, str | bytes):
+            raise ExperimentError(f"{name} has {row!r} where a list of arguments should be")
+    return [tuple(map(str, (*first, *row))) for row in rows]
+
+
+def check(experiments: Experiments) -> None:
+    """See that all of it can be run and saved, and that nobody runs it now.
+
+    Raises:
+        ExperimentError: the message says which part is wrong.
+        AffinityError: the affinity code is.
+    """
+    count = [len(part) for part in (experiments.variants, experiments.log_dirs, experiments.args)]
+    if len(set(count)) > 1:
+        told = f"{count[0]} variants, {count[1]} log_dirs and {count[2]} runs_args"
+        raise ExperimentError(f"there are {told}; there should be as many of each")
+    runs = experiments.runs_per_setting
+    if not isinstance(runs, int) or runs < 1:
+        raise ExperimentError(f"runs_per_setting is {runs!r}; it should be a whole number above 0")
+    if not Path(experiments.script).is_file():
+        raise ExperimentError(f"there is no script {experiments.script} in {Path.cwd()}")
+    make_runs(read_settings(experiments.affinity_code))
+    try:
+        check_different([str(experiments.place(log_dir)) for log_dir in experiments.log_dirs])
+        for variant in experiments.variants:
+            as_json(variant)
+    except (TypeError, ValueError) as error:
+        raise ExperimentError(str(error)) from error
+    for job in experiments.jobs():
+        _check_idle(job.directory)
+
+
+def finished(experiments: Experiments) -> dict[int, Outcome]:
+    """The outcomes, by job number, of the runs that need not run again.
+
+    Raises:
+        ExperimentError: a variant is another one than was run.
+    """
+    for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
+        path = experiments.place(log_dir) / VARIANT
+        change = config_diff(path, as_json(variant)) if path.exists() else ""
+        if change:
+            raise ExperimentError(
+                f"the variant of {log_dir!r} has changed since it was run: give it a log_dir of "
+                f"its own, or run without resume:\n{change}"
+            )
+    runs = [(job, past_run(job.directory)) for job in experiments.jobs()]
+    return {job.number: as_before(job, run) for job, run in runs if run and run.completed}
+
+
+def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
+    """Save the variants, also beside the runs that are to come, and list what will be run.
+
+    Raises:
+        ExperimentError: that cannot be written.
+    """
+    try:
+        _save_variants(experiments, jobs)
+        append(experiments.directory / _TREE, _plan(experiments, jobs))
+    except OSError as error:
+        raise ExperimentError(
+            f"{error.filename or experiments.directory} cannot be written ({error.strerror}): "
+            "run_experiments writes into data/local below the working directory"
+        ) from error
+
+
+def append(path: Path, lines: Sequence[str]) -> None:
+    """Add lines to a file, each with the time."""
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
+    with open(path, "a", encoding="utf-8") as file:
+        file.writelines(f"{now} | {line}\n" for line in lines)
+
+
+def _save_variants(experiments: Experiments, jobs: Sequence[Job]) -> None:
+    experiments.directory.mkdir(parents=True, exist_ok=True)
+    for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
+        place = experiments.place(log_dir)
+        runs = [job.directory for job in jobs if job.directory.parent == place]
+        for directory in (place, *runs):
+            directory.mkdir(parents=True, exist_ok=True)
+            save_variant(variant, directory)
+
+
+def _plan(experiments: Experiments, jobs: Sequence[Job]) -> list[str]:
+    settings = len(experiments.log_dirs)
+    return [
+        f"Experiment manager process ID: {os.getpid()}.",
+        f"Number of settings (experiments) to run: {settings}  ({len(jobs)}).",
+        *experiments.log_dirs,
+    ]
+
+
+def _check_idle(run_dir: Path) -> None:
+    try:
+        status = read_status(run_dir)
+    except StatusError:  # it will be replaced
+        return
+    if status is not None and status.host == socket.gethostname() and not status.observed.ended:
+        raise ExperimentError(
+            f"{run_dir} is {status.observed.value} now, by process {status.pid}: wait for it, or "
+            "choose another experiment_title or log_dir"
+        )

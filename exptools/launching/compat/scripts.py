@@ -1,0 +1,127 @@
+"""A script of the seed API: ``python SCRIPT <slot_affinity_code> <log_dir> <run_id> *args``."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+from exptools.launching.affinity.codes import prepend_run_slot
+from exptools.launching.jobs.worker import Result
+from exptools.launching.machine.slots import current_slot
+
+ENTRIES = ("main", "build_and_train")
+_MAIN = "__main__"
+
+
+class ScriptError(ValueError):
+    """The script cannot be called as the seed API does; the message says why."""
+
+
+@dataclass(frozen=True)
+class ScriptRun:
+    """What the script is told of one run."""
+
+    affinity_code: str  # without a slot: that is known when the run starts
+    log_dir: str
+    run_id: int
+    args: tuple[str, ...] = ()
+
+    def words(self, slot: int) -> list[str]:
+        """The script's arguments, when it runs in a slot."""
+        code = prepend_run_slot(slot, self.affinity_code)
+        return [code, self.log_dir, str(self.run_id), *self.args]
+
+
+@dataclass(frozen=True)
+class ScriptTask:
+    """The script as a task of the scheduler: called in an interpreter of its own."""
+
+    script: str
+
+    def prepare(self) -> None:
+        """See `worker.Task`: a script is not imported beforehand, for all of it is its run."""
+
+    def __call__(self, argument: bytes) -> Result:
+        """Run the script as ``__main__``; the argument is a pickled `ScriptRun`."""
+        run: ScriptRun = pickle.loads(argument)
+        slot = current_slot()
+        sys.argv[:] = [self.script, *run.words(slot.index if slot is not None else 0)]
+        with _ending_well():
+            _run_as_main(Path(self.script).absolute())
+        return Result()
+
+
+def call_entry(script: str, words: Sequence[str]) -> None:
+    """Import the script into this process, as a debugger needs it, and call its entry.
+
+    Raises:
+        ScriptError: it has no function called main or build_and_train.
+        Exception: what the script raises.
+    """
+    path = Path(script).absolute()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with _as_script(script, words), _imported(module):
+        spec.loader.exec_module(module)
+        entry = next((getattr(module, name) for name in ENTRIES if hasattr(module, name)), None)
+        if entry is None:
+            raise ScriptError(
+                f"{script} has no function {' or '.join(ENTRIES)}: debug_mode calls it"
+            )
+        with _ending_well():
+            entry(*words)
+
+
+def _run_as_main(path: Path) -> None:
+    """Do what the interpreter does when it is given a script."""
+    module = ModuleType(_MAIN)
+    module.__file__ = str(path)
+    module.__loader__ = SourceFileLoader(_MAIN, str(path))
+    sys.modules[_MAIN] = module
+    sys.path.insert(0, str(path.parent))
+    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+
+
+@contextlib.contextmanager
+def _ending_well() -> Iterator[None]:
+    """Take ``sys.exit(0)`` for what it is in a script: its end."""
+    try:
+        yield
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            raise
+
+
+@contextlib.contextmanager
+def _as_script(script: str, words: Sequence[str]) -> Iterator[None]:
+    argv, path = list(sys.argv), list(sys.path)
+    sys.argv[:] = [script, *words]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    try:
+        yield
+    finally:
+        sys.argv[:], sys.path[:] = argv, path
+
+
+@contextlib.contextmanager
+def _imported(module: ModuleType) -> Iterator[None]:
+    """Have the module where pickle and dataclasses look for it."""
+    name = module.__name__
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before

@@ -1,0 +1,1 @@
+"""One job's process: when it starts, how it is started, and how it ended."""

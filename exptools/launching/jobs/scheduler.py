@@ -1,0 +1,387 @@
+"""Jobs × slots → outcomes: a free slot takes the next job until none is left."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from exptools.launching.jobs.environment import job_environment
+from exptools.launching.jobs.fresh import (
+    Exit,
+    JobProcess,
+    Starter,
+    descendants,
+    kill_processes,
+    signal_group,
+)
+from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, record
+from exptools.launching.jobs.worker import Order
+from exptools.launching.machine.slots import Slot
+from exptools.provenance import command_line, git_state
+from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
+
+if TYPE_CHECKING:
+    import psutil
+
+_LAST_WAIT = 10.0  # seconds in which a killed job's end should be reported
+_GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How jobs are treated that do not end well."""
+
+    grace: float = 5.0  # seconds that a job has to end by itself when it is asked to
+    timeout: float | None = None  # seconds that a job may run
+    max_retries: int = 0  # how often a job that failed is started again
+    fail_fast: bool = False  # whether a job that failed for good stops the sweep
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: one of them makes no sense.
+        """
+        for name in ("grace", "timeout", "max_retries"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}; it should be a number from 0 up")
+
+
+class Interrupted(Exception):
+    """A signal stopped the sweep; every job has ended."""
+
+    def __init__(self, signum: int, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum = signum
+        self.outcomes = outcomes
+
+
+class Observer(Protocol):
+    """Whoever shows the sweep to people."""
+
+    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
+        """A job runs now."""
+
+    def waiting(self, slot: Slot, reason: str) -> None:
+        """A slot cannot be used yet."""
+
+    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int | None = None) -> None:
+        """A job has failed and will be started again, as one of so many attempts."""
+
+    def stopping(self, reason: str, running: int, grace: float) -> None:
+        """The running jobs were asked to end."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A job has ended for good."""
+
+
+class Gate(Protocol):
+    """Keeps a job out of a slot while somebody else uses what the slot is made of."""
+
+    def try_enter(self, slot: Slot) -> str | None:
+        """Take the slot's resources; if that is impossible now, say for whom it waits."""
+
+    def leave(self, slot: Slot) -> None:
+        """Give them back."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    slot: Slot
+    process: JobProcess
+    status: Status
+    deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
+    oom_kills: int
+    port: str  # its MASTER_PORT
+    asked: State | None = None  # why it was asked to end
+    killed: bool = False
+    family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
+
+
+@dataclass(frozen=True)
+class _Ended:
+    running: _Running
+    exit: Exit
+
+
+_Event: TypeAlias = "_Ended | signal.Signals"
+
+
+class Scheduler:
+    """Runs jobs in slots, each in its own process; one job's end never touches another."""
+
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        starter: Starter,
+        gate: Gate,
+        observer: Observer,
+        policy: Policy,
+    ) -> None:
+        self._free = deque(slots)
+        self._starter = starter
+        self._gate = gate
+        self._observer = observer
+        self._policy = policy
+        self._queue: deque[Job] = deque()
+        self._running: dict[int, _Running] = {}  # by job number
+        self._outcomes: dict[int, Outcome] = {}  # by job number
+        self._attempts: dict[int, int] = {}  # by job number
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._stopped_by: signal.Signals | None = None
+        self._stopping = False
+        self._shown = True  # whether the observer still works
+        self._common = Status(
+            State.QUEUED,
+            pid=os.getpid(),
+            pid_start=process_start(os.getpid()),
+            queued=time.time(),
+            command=command_line(),
+            git=git_state(Path.cwd()),
+        )
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run all jobs and return their outcomes in the order of the jobs.
+
+        Raises:
+            Interrupted: SIGINT, SIGTERM or SIGHUP came; no process is left.
+        """
+        with _signals_into(self._events):
+            self._queue.extend(job for job in jobs if self._enqueue(job))
+            while self._queue or self._running:
+                self._fill_slots()
+                if self._running or self._queue:
+                    self._handle(self._next_event())
+        outcomes = [self._outcomes[job.number] for job in jobs]
+        if self._stopped_by is not None:
+            raise Interrupted(self._stopped_by, outcomes)
+        return outcomes
+
+    def _enqueue(self, job: Job) -> bool:
+        """Make the run's directory, so that the viewer sees it wait."""
+        self._attempts[job.number] = self._attempts.get(job.number, 0) + 1
+        try:
+            (job.directory / RETURN_FILE).unlink(missing_ok=True)
+            write_status(job.directory, self._status(job))
+        except OSError as error:
+            self._attempts[job.number] = self._policy.max_retries + 1  # trying again cannot help
+            self._failed_early(job, error)
+            return False
+        return True
+
+    def _fill_slots(self) -> None:
+        for slot in [self._free.popleft() for _ in range(len(self._free))]:
+            if not self._queue:
+                self._free.append(slot)
+            elif (reason := self._gate.try_enter(slot)) is not None:
+                self._tell(self._observer.waiting, slot, reason)
+                self._free.append(slot)
+            else:
+                self._start(self._queue.popleft(), slot)
+
+    def _start(self, job: Job, slot: Slot) -> None:
+        started, kills = time.time(), oom_kills()
+        ports = {r.port for r in self._running.values()}
+        environment = job_environment(slot, job.directory, ports)
+        order = Order(str(job.directory), slot.cpus, environment, job.argument, job.words)
+        try:
+            process = self._starter.start(order)
+        except OSError as error:
+            self._give_back(slot)
+            self._failed_early(job, error)
+            return
+        status = replace(
+            self._status(job),
+            state=State.RUNNING,
+            pid=process.pid,
+            pid_start=process_start(process.pid),
+            slot=slot.index,
+            cpus=format_cpus(slot.cpus) or None,
+            gpus=tuple(gpu.uuid for gpu in slot.gpus),
+            started=started,
+        )
+        deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
+        running = _Running(job, slot, process, status, deadline, kills, port)
+        self._running[job.number] = running
+        record(job, status)
+        self._tell(self._observer.started, job, slot, process.pid)
+        try:
+            threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
+        except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
+            signal_group(process.pid, _SIGKILL)
+            self._wait_for(running)
+
+    def _wait_for(self, running: _Running) -> None:
+        try:
+            exit_ = running.process.wait()
+        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
+            exit_ = Exit(None, None)
+        self._events.put(_Ended(running, exit_))
+
+    def _tell(self, report: Callable[..., None], *what: Any) -> None:
+        """Tell the observer; that nobody can see the sweep any more does not stop it."""
+        if self._shown:
+            try:
+                report(*what)
+            except (OSError, UnicodeError):  # a closed pipe, a full disk, a terminal that is gone
+                self._shown = False
+
+    def _next_event(self) -> _Event | None:
+        deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
+        if self._queue and self._free:  # only a gate can be the reason
+            deadlines.append(time.monotonic() + _GATE_INTERVAL)
+        timeout = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
+        try:
+            return self._events.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def _handle(self, event: _Event | None) -> None:
+        if isinstance(event, _Ended):
+            if event.running is self._running.get(event.running.job.number):  # the first report
+                self._end(event.running, event.exit)
+        elif event is not None and self._stopped_by is None:
+            self._stopped_by = event
+            self._stop(event.name)
+        elif event is not None:  # a second signal: no more patience
+            for running in self._running.values():
+                if not running.killed:
+                    running.deadline = time.monotonic()
+        self._check_deadlines()
+
+    def _check_deadlines(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.deadline is None or running.deadline > now:
+                continue
+            if running.asked is None:
+                self._ask_to_end(running, State.TIMEOUT)
+            else:
+                self._kill(running)
+
+    def _kill(self, running: _Running) -> None:
+        if running.killed:  # and its end was not reported: the helper hangs
+            self._events.put(_Ended(running, Exit(None, "SIGKILL")))
+            running.deadline = None
+            return
+        running.family += descendants(running.process.pid)
+        signal_group(running.process.pid, _SIGKILL)
+        kill_processes(running.family)
+        running.killed, running.deadline = True, _after(_LAST_WAIT)
+
+    def _ask_to_end(self, running: _Running, why: State) -> None:
+        running.asked = why
+        running.family = descendants(running.process.pid)
+        running.deadline = _after(self._policy.grace)
+        signal_group(running.process.pid, signal.SIGINT)
+
+    def _stop(self, reason: str) -> None:
+        """Ask the running jobs to end; those that wait are never started."""
+        self._stopping = True
+        self._tell(self._observer.stopping, reason, len(self._running), self._policy.grace)
+        for running in self._running.values():
+            if running.asked is None:
+                self._ask_to_end(running, State.INTERRUPTED)
+        while self._queue:
+            job = self._queue.popleft()
+            never = replace(self._status(job), state=State.INTERRUPTED, ended=time.time())
+            self._finish(Outcome(job, record(job, replace(never, error="never started"))))
+
+    def _end(self, running: _Running, exit_: Exit) -> None:
+        job = running.job
+        kill_processes(running.family)
+        oom = oom_kills() > running.oom_kills
+        verdict = judge(job.directory, exit_, running.asked, oom)
+        status = replace(
+            running.status,
+            ended=time.time(),
+            exit_code=exit_.code,
+            signal=exit_.signal,
+            max_rss=exit_.max_rss,
+            cpu_seconds=exit_.cpu_seconds,
+            error=_with_reason(verdict.error, verdict.state, self._policy),
+            state=verdict.state,
+        )
+        del self._running[job.number]
+        self._give_back(running.slot)
+        self._settle(Outcome(job, record(job, status), verdict.result))
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Start a job again that may be, or take its end as final."""
+        job, went_wrong = outcome.job, outcome.status.state is not State.COMPLETED
+        may_act = went_wrong and not self._stopping
+        if may_act and self._attempts[job.number] <= self._policy.max_retries:
+            attempt, most = self._attempts[job.number] + 1, self._policy.max_retries + 1
+            self._tell(self._observer.retrying, job, attempt, outcome, most)
+            if self._enqueue(job):
+                self._queue.appendleft(job)
+            return
+        self._finish(outcome)
+        if may_act and self._policy.fail_fast:
+            self._stop(f"job {job.number} {outcome.status.state.value}, and fail_fast is set")
+
+    def _give_back(self, slot: Slot) -> None:
+        self._gate.leave(slot)
+        self._free.append(slot)
+
+    def _failed_early(self, job: Job, error: OSError) -> None:
+        problem = f"could not be started: {error}"
+        status = replace(self._status(job), state=State.FAILED, ended=time.time(), error=problem)
+        self._settle(Outcome(job, record(job, status)))
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.job.number] = outcome
+        self._tell(self._observer.ended, outcome)
+
+    def _status(self, job: Job) -> Status:
+        attempt = self._attempts[job.number]
+        return replace(self._common, job=job.number, overrides=job.overrides, attempt=attempt)
+
+
+_SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
+
+
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def _with_reason(error: str | None, state: State, policy: Policy) -> str | None:
+    if state is State.TIMEOUT:
+        return f"ran longer than timeout={policy.timeout:g} s; {error}"
+    return error
+
+
+@contextlib.contextmanager
+def _signals_into(events: SimpleQueue[_Event]) -> Iterator[None]:
+    """Turn the signals that stop a program into events while jobs run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def put(signum: int, frame: FrameType | None) -> None:
+        events.put(signal.Signals(signum))
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if sys.platform != "win32" else ("SIGINT", "SIGTERM")
+    before: dict[int, Any] = {}
+    for signum in (getattr(signal, name) for name in names):
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP: so should we
+            before[signum] = signal.signal(signum, put)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

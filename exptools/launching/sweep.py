@@ -1,0 +1,64 @@
+"""Run jobs in slots while people watch: what the doors to the scheduler have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from exptools.launching.display.progress import Progress
+from exptools.launching.display.summary import print_summary
+from exptools.launching.jobs.environment import job_environment
+from exptools.launching.jobs.fresh import FreshStarter, Starter
+from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
+from exptools.launching.jobs.warm import CannotWarm, HelperStarter
+from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.slots import Slot
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    slots: Sequence[Slot],
+    starter: Starter,
+    gate: Gate,
+    progress: Progress,
+    policy: Policy,
+    console: Console,
+) -> list[Outcome]:
+    """Run the jobs, show them, and print at the end which went wrong; starter and gate are closed.
+
+    Raises:
+        SystemExit: a signal stopped the sweep; no process is left.
+    """
+    try:
+        with gate, progress:
+            outcomes = Scheduler(slots, starter, gate, progress, policy).run(jobs)
+    except Interrupted as interruption:
+        _summarise(interruption.outcomes, console)
+        sys.exit(128 + interruption.signum)
+    finally:
+        starter.close()
+    _summarise(outcomes, console)
+    return outcomes
+
+
+def fresh_starter(task: bytes, slot: Slot) -> Starter:
+    """What starts each job in an interpreter of its own, with a helper to watch over them."""
+    try:
+        return HelperStarter(task, job_environment(slot, Path.cwd()), preload=False)
+    except CannotWarm:  # no fork on this system: nobody watches over the jobs
+        return FreshStarter(task)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a sentence that the user should read once."""
+    console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _summarise(outcomes: Sequence[Outcome], console: Console) -> None:
+    with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
+        print_summary(outcomes, console)

@@ -1,0 +1,1 @@
+"""The logger's vocabulary of rlpyt and the original exptools."""

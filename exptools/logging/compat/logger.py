@@ -1,0 +1,321 @@
+"""``from exptools.logging import logger``: the verbs of the original exptools and of rlpyt.
+
+The same run as ``from exptools import logger`` reaches, by another door: what this object does not
+say itself, that one does. ``docs/seed-api.md`` lists what differs from the originals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+from exptools.logging.compat.outputs import ScalarFile, TextFiles
+from exptools.logging.compat.prefixes import KindPrefixes, without_prefix
+from exptools.logging.run_logger import Logger
+from exptools.logging.run_logger import logger as _logger
+from exptools.logging.snapshots.policy import Mode
+from exptools.rundir import SNAPSHOTS_DIR, write_atomic
+
+
+class SeedLogger(KindPrefixes):
+    """The vocabulary of scripts without Hydra.
+
+    Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
+    Steps that a verb is not given are those of :meth:`set_iteration`; without it they are counted.
+    """
+
+    def __init__(self, engine: Logger) -> None:
+        super().__init__()
+        self._engine = engine
+        self._iteration: int | None = None
+        self._texts = TextFiles()
+        self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
+
+    def __reduce__(self) -> str:
+        return "logger"
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(self._engine, name)
+        except AttributeError:
+            known = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise AttributeError(f"the logger has no verb {name!r}{hint}") from None
+
+    def set_iteration(self, itr: int | None) -> None:
+        """Choose the step of what is logged without one; None counts them."""
+        self._iteration = itr
+
+    # Scalars
+
+    def log_scalar(
+        self,
+        tag: str,
+        data: object,
+        step: SupportsIndex | None = None,
+        filename: str | None = None,
+        with_prefix: bool = True,
+        **_: object,
+    ) -> None:
+        """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
+        name = self.tag("scalar", tag) if with_prefix else tag
+        with without_prefix():
+            if filename is None:
+                self._engine.log_scalar(name, data, self._at(step))
+            else:
+                self._scalar_file(filename).log(name, data, step)
+
+    def log_scalar_batch(
+        self,
+        tag: str,
+        data: Any,
+        step: SupportsIndex | None = None,
+        filename: str | None = None,
+        **options: Any,
+    ) -> None:
+        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs."""
+        from exptools.logging.rows.batch_statistics import statistics
+
+        names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
+        values = statistics("", data)
+        if values["/count"]:
+            for ours, theirs in names.items():
+                self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
+
+    def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
+        """Put a number into the current row."""
+        self.log_scalar(str(key), val, itr)
+
+    def record_tabular_misc_stat(
+        self, key: str, values: Any, itr: int | None = None, placement: str = "back"
+    ) -> None:
+        """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
+        import numpy as np
+
+        numbers = np.asarray(values, np.float64)
+        numbers = numbers if numbers.size else np.array([np.nan])
+        statistics = {
+            "Average": numbers.mean(),
+            "Std": numbers.std(),
+            "Median": np.median(numbers),
+            "Min": numbers.min(),
+            "Max": numbers.max(),
+        }
+        for name, value in statistics.items():
+            self.log_scalar(f"{name}{key}" if placement == "front" else f"{key}/{name}", value, itr)
+
+    def dump_scalar(self, filename: str | None = None) -> None:
+        """End the row of ``progress.csv``, or of another file."""
+        if filename is None:
+            self._engine.dump(self._iteration)
+        else:
+            self._scalar_file(filename).dump()
+
+    def dump_data(self) -> None:
+        """End the row of ``progress.csv``."""
+        self.dump_scalar()
+
+    def dump_tabular(self, *_: object, **__: object) -> None:
+        """End the row of ``progress.csv``."""
+        self.dump_scalar()
+
+    def add_scalar_output(self, filename: str) -> None:
+        """Begin another table in the run directory, for ``filename=`` of the verbs."""
+        if filename not in self._scalars:
+            self._scalars[filename] = ScalarFile(self._path(filename))
+
+    def remove_scalar_output(self, filename: str) -> None:
+        """End another table, with its pending row."""
+        self._scalars.pop(filename).close()
+
+    @contextlib.contextmanager
+    def additional_scalar_output(self, filename: str) -> Iterator[None]:
+        """Another table in the run directory for as long as the block lasts."""
+        self.add_scalar_output(filename)
+        try:
+            yield
+        finally:
+            self.remove_scalar_output(filename)
+
+    # Texts, images, embeddings
+
+    def log_text(
+        self,
+        data: str,
+        step: SupportsIndex | str | None = None,
+        filename: str | None = None,
+        with_prefix: bool = True,
+        with_timestamp: bool = True,
+        color: str | None = None,
+    ) -> None:
+        """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
+
+        ``log_text(tag, text, step)`` of the other door works, too.
+        """
+        if isinstance(step, str):
+            self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
+            return
+        line = self.tag("text", str(data)) if with_prefix else str(data)
+        line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
+        with without_prefix():
+            self._engine.log_text("text", line, self._at(step))
+
+    def log(
+        self,
+        s: str,
+        with_prefix: bool = True,
+        with_timestamp: bool = True,
+        color: str | None = None,
+    ) -> None:
+        """Say a line, as :meth:`log_text`."""
+        self.log_text(s, None, None, with_prefix, with_timestamp, color)
+
+    def add_text_output(self, filename: str) -> None:
+        """Append what is said to a file of the run directory, too; the first one is the default."""
+        self._texts.add(filename, self._path(filename))
+
+    def remove_text_output(self, filename: str) -> None:
+        """Close a file of texts."""
+        self._texts.remove(filename)
+
+    @contextlib.contextmanager
+    def additional_text_output(self, filename: str) -> Iterator[None]:
+        """Another file of texts for as long as the block lasts."""
+        self.add_text_output(filename)
+        try:
+            yield
+        finally:
+            self.remove_text_output(filename)
+
+    def log_histogram(
+        self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
+    ) -> None:
+        """As :meth:`Logger.log_histogram`."""
+        name = self.tag("scalar", tag)
+        with without_prefix():
+            self._engine.log_histogram(name, data, self._at(step))
+
+    def log_image(
+        self,
+        tag: str,
+        data: Any,
+        step: SupportsIndex | None = None,
+        layout: str | None = None,
+        **_: Any,
+    ) -> None:
+        """As :meth:`Logger.log_image`; the original's images are CHW."""
+        name = self.tag("image", tag)
+        with without_prefix():
+            self._engine.log_image(name, data, self._at(step), layout)
+
+    def log_gif(
+        self,
+        tag: str,
+        data: Any,
+        step: SupportsIndex | None = None,
+        duration: float = 0.1,
+        fps: float | None = None,
+        layout: str | None = None,
+        **_: Any,
+    ) -> None:
+        """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
+        name, rate = self.tag("gif", tag), 1 / duration if fps is None else fps
+        with without_prefix():
+            self._engine.log_gif(name, data, self._at(step), rate, layout)
+
+    def log_embedding(
+        self,
+        tag: str,
+        data: Any,
+        step: SupportsIndex | None = None,
+        text_label: Sequence[object] | None = None,
+        image_label: Any = None,
+    ) -> None:
+        """Points for TensorBoard's projector.
+
+        Args:
+            tag: what they are called.
+            data: [points, dimensions].
+            step: as elsewhere.
+            text_label: a text a point.
+            image_label: an image a point, [points, 3, height, width].
+
+        Raises:
+            ValueError: the numbers of points and labels differ, or it has no two dimensions.
+        """
+        from exptools.logging.media.embeddings import write_embedding
+
+        at = self._at(step)
+        directory = self._path("")
+        where = f"{tag}_{at}" if at is not None else tag
+        write_embedding(directory, where, data, text_label, image_label)
+
+    # Snapshots
+
+    def save_itr_params(self, itr: int, params: object) -> None:
+        """Save an object as a snapshot that holds nothing else, if the mode keeps this one.
+
+        Raises:
+            SnapshotError: it cannot be pickled.
+            LoggingError: it cannot be written; the snapshots before are as they were.
+        """
+        self._engine.save_raw_snapshot(params, itr)
+
+    def set_snapshot_mode(self, mode: Mode | int, gap: int = 1, keep: int | None = None) -> None:
+        """``all``, ``last``, ``gap``, ``last+gap`` or ``none``; a number is a gap.
+
+        Raises:
+            ValueError: there is no such mode, or the gap is less than 1.
+        """
+        if isinstance(mode, int):
+            self._engine.set_snapshot_mode("gap", mode, keep)
+        else:
+            self._engine.set_snapshot_mode(mode, gap, keep)
+
+    def get_snapshot_dir(self) -> str | None:
+        """Where snapshots are, None where no run is open."""
+        directory = self._engine.directory
+        return None if directory is None else str(directory / SNAPSHOTS_DIR)
+
+    def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
+        """Write settings as JSON into the run directory; what JSON has not is there as its text."""
+        text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
+        write_atomic(self._path(filename), text.encode(errors="replace"))
+
+    def close(self, *, succeeded: bool = True) -> None:
+        """End the run with all of its files."""
+        for filename in list(self._scalars):
+            self.remove_scalar_output(filename)
+        self._texts.close()
+        self._iteration = None
+        self._engine.close(succeeded=succeeded)
+
+    def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
+        return self._iteration if step is None else step
+
+    def _path(self, filename: str) -> Path:
+        directory = self._engine.directory
+        if directory is None:
+            raise RuntimeError(
+                "no run is open: open one with logger_context(log_dir, run_ID, name) or "
+                "logger.open(directory)"
+            )
+        return directory / filename
+
+    def _scalar_file(self, filename: str) -> ScalarFile:
+        if filename not in self._scalars:
+            known = ", ".join(self._scalars) or "none"
+            raise ValueError(
+                f"the table {filename!r} is not open: open it with "
+                f"logger.additional_scalar_output({filename!r}); open are {known}"
+            )
+        return self._scalars[filename]
+
+
+logger = SeedLogger(_logger)
+"""The one that scripts of the seed API import."""

@@ -1,0 +1,1 @@
+"""What is logged and is no scalar: images, figures, histograms, texts, files."""

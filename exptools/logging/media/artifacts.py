@@ -1,0 +1,125 @@
+"""Files that users log: copied or linked into ``media/files/``, each content once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from exptools.logging.errors import naming
+from exptools.logging.media.store import FILES, MediaRecord, add_to_index, made_media_dir, safe_name
+
+_CHUNK = 2**20  # bytes
+_WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
+
+
+def store_file(
+    run_dir: Path,
+    tag: str,
+    source: str | os.PathLike[str],
+    step: int,
+    wall_time: float,
+    link: bool = False,
+) -> MediaRecord:
+    """Keep a file as it is now: ``media/files/<part of its hash>/<its name>``.
+
+    A content that is there already is not stored again; its line in the index is new.
+
+    Args:
+        run_dir: must exist.
+        tag: what the file is called in the index.
+        source: a regular file.
+        step: of the row that it belongs to.
+        wall_time: Unix seconds.
+        link: not to copy, but to make a hard link, or where the file system cannot, a symbolic
+            one. It costs no space, and shows what the file later becomes if it is written to.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is a directory, or another thing that is no regular file.
+        LoggingError: it cannot be read or stored; what was logged before stays as it is.
+    """
+    path = Path(source).absolute()
+    _check(tag, path)
+    files = made_media_dir(run_dir) / FILES
+    aside = files / f".{os.getpid()}.{threading.get_ident()}"
+    try:
+        with naming(files):
+            files.mkdir(exist_ok=True)
+        how = _link(path, aside) if link else None
+        digest, size = _hashed(path, None if link else aside)
+        home = files / digest[:16]
+        stored = _existing(home, digest)
+        if stored is None:
+            stored = home / _name(path.name)
+            with naming(stored):
+                home.mkdir(exist_ok=True)
+                aside.replace(stored)
+        else:
+            how = None
+    finally:
+        aside.unlink(missing_ok=True)
+    where = stored.relative_to(run_dir).as_posix()
+    record = MediaRecord(tag, step, "file", where, wall_time, digest, size, str(path), how)
+    add_to_index(run_dir, record)
+    return record
+
+
+def _name(name: str) -> str:
+    if match := _WITH_ENDING.fullmatch(name):
+        return safe_name(match[1]) + match[2]
+    return safe_name(name)
+
+
+def _check(tag: str, path: Path) -> None:
+    if path.is_dir():
+        raise ValueError(
+            f"the file {tag!r} should be one file, not the directory {path}: log its files, or an "
+            "archive of it (shutil.make_archive)"
+        )
+    if not path.exists():
+        there = os.listdir(path.parent) if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, there, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise FileNotFoundError(f"the file {tag!r} is not there: {path}{meant}")
+    if not path.is_file():
+        raise ValueError(f"the file {tag!r} should be a regular file, which {path} is not")
+
+
+def _link(path: Path, aside: Path) -> Literal["hard", "symbolic"]:
+    try:
+        os.link(path.resolve(), aside)  # not to a link, which may lead elsewhere from there
+    except OSError:  # another file system, or one without
+        with naming(aside):
+            aside.symlink_to(path.resolve())
+        return "symbolic"
+    return "hard"
+
+
+def _hashed(path: Path, copy: Path | None) -> tuple[str, int]:
+    """SHA-256 and size of a file, which is copied at the same time, so that they are the copy's."""
+    digest, size = hashlib.sha256(), 0
+    with ExitStack() as files:
+        with naming(path):
+            source = files.enter_context(open(path, "rb"))
+        files.enter_context(naming(copy or path))
+        target = files.enter_context(open(copy, "wb")) if copy else None
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            if target:
+                target.write(chunk)
+    return digest.hexdigest(), size
+
+
+def _existing(home: Path, digest: str) -> Path | None:
+    """The file that has this content; what a link leads to may have changed since."""
+    if not home.is_dir():
+        return None
+    there = (path for path in sorted(home.iterdir()) if path.is_file())
+    return next((path for path in there if _hashed(path, None)[0] == digest), None)

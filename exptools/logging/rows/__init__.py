@@ -1,0 +1,1 @@
+"""The current row: tags, numbers, prefixes, and statistics of batches."""

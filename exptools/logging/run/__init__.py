@@ -1,0 +1,1 @@
+"""The open run: its directory, its locks, its attempts, and Hydra's part in it."""

@@ -1,0 +1,37 @@
+"""The Hydra job that this process runs, if it runs one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+_OUTPUT_DIR = "hydra.runtime.output_dir"
+
+
+@dataclass(frozen=True)
+class HydraRun:
+    """A Hydra job that runs in this process."""
+
+    directory: Path
+    code: Path  # where it was started
+    config: object  # Hydra makes a new one for every job
+    holder: HydraConfig
+
+    def is_current(self) -> bool:
+        """Whether the job still runs; cheap enough to be asked for every scalar."""
+        return self.holder.cfg is self.config
+
+
+def current_hydra_run() -> HydraRun | None:
+    """The Hydra job that this process is running, None outside of any."""
+    holder = HydraConfig.instance()
+    # Hydra declares the type of its part; what it keeps is the configuration around that part.
+    config = cast("DictConfig | None", holder.cfg)
+    directory = None if config is None else OmegaConf.select(config, _OUTPUT_DIR)
+    if config is None or directory is None:
+        return None
+    return HydraRun(Path(directory), Path(config.hydra.runtime.cwd), config, holder)

@@ -1,0 +1,87 @@
+"""The processes of one run take turns: who writes a row holds ``.exptools/rows.lock``.
+
+A forked worker, or a process that the run has started, writes to the same files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from exptools.logging.errors import naming
+
+if sys.platform != "win32":
+    from fcntl import LOCK_EX, LOCK_UN, flock
+
+_LONGEST = 4096  # bytes
+
+
+class Attempt(NamedTuple):
+    """What the processes of a run should agree on while one attempt at it lasts."""
+
+    name: str = ""  # the scheduler's, if it has started the run
+    event_file: str = ""  # to which the attempt writes; "" before its first row
+    resumed: int | None = None  # the last step of earlier attempts that counts, if any does
+    index_size: int = 0  # bytes of the media's index that are of earlier attempts
+
+
+class RowLock:
+    """Held by one process of the run at a time.
+
+    A forked child shares its parent's lock, so it needs another one.
+
+    The file says what the processes should agree on.
+
+    Raises:
+        LoggingError: the file cannot be made, or its directory is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with naming(path):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self.path = path
+        self._has_locks = sys.platform != "win32"
+
+    def __enter__(self) -> None:
+        """Wait for our turn."""
+        if self._has_locks:
+            try:
+                flock(self._fd, LOCK_EX)
+            except OSError:  # the file system has none: no reason not to log
+                self._has_locks = False
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the others have theirs."""
+        if self._has_locks:
+            flock(self._fd, LOCK_UN)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that is going on."""
+        with naming(self.path):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            content = os.read(self._fd, _LONGEST)
+        try:
+            return Attempt(**json.loads(content))
+        except (ValueError, TypeError):  # empty, or half-written when the machine went down
+            return Attempt()
+
+    @attempt.setter
+    def attempt(self, attempt: Attempt) -> None:
+        content = json.dumps(attempt._asdict()).encode()
+        with naming(self.path):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, content)
+            os.ftruncate(self._fd, len(content))  # now, for a full disk takes nothing new
+
+    def begin(self, attempt: Attempt) -> None:
+        """Forget the attempt before, unless this is the one of that name still."""
+        if not attempt.name or self.attempt.name != attempt.name:
+            self.attempt = attempt
+
+    def close(self) -> None:
+        """Give the file back to the system; it stays behind."""
+        os.close(self._fd)

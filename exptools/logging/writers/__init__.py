@@ -1,0 +1,1 @@
+"""Where a row goes: progress.csv, event files, the console."""

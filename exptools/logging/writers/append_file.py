@@ -1,0 +1,104 @@
+"""Files that grow by whole records and never keep half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from exptools.logging.errors import LoggingError, naming, replaced
+
+
+def first_free(path_number: Callable[[int], Path], start: int) -> Path:
+    """The first of the numbered paths that does not exist yet."""
+    return next(path for path in map(path_number, count(start)) if not path.exists())
+
+
+class AppendFile:
+    """A file that grows by whole records.
+
+    Nothing is buffered: when :meth:`append` returns, the operating system has the record, and
+    the death of the process loses nothing. Other processes may append, too, one at a time.
+
+    Args:
+        path: the file.
+        keep: whether records that stand there stay; else the file is made empty.
+
+    Raises:
+        LoggingError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        with naming(path):
+            self._fd = os.open(path, flags if keep else flags | os.O_TRUNC, 0o666)
+        self.path = path
+
+    def append(self, record: bytes) -> None:
+        """Add one record, or leave the file as it was and raise.
+
+        Raises:
+            LoggingError: the disk is full, or the like.
+        """
+        written = 0
+        try:
+            written = os.write(self._fd, record)
+            while written < len(record):
+                # A disk that fills up takes a part first; only the next write says what is wrong.
+                written += os.write(self._fd, record[written:])
+        except OSError as error:
+            if written:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise LoggingError(error.errno, error.strerror, str(self.path)) from error
+
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to this file, and not to another one.
+
+        Raises:
+            LoggingError: it leads nowhere: the file or its directory was deleted.
+        """
+        ours = os.fstat(self._fd)
+        if ours.st_nlink > 0:
+            return True
+        with naming(self.path):  # some network file systems count no links at all
+            return os.path.samestat(ours, os.stat(self.path))
+
+    def content(self) -> bytes:
+        """All records so far.
+
+        Raises:
+            LoggingError: the file cannot be read, or another one is in its place.
+        """
+        with naming(self.path), open(self.path, "rb") as file:
+            if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._fd)):
+                raise replaced(self.path)
+            return file.read()
+
+    def move_to(self, path: Path) -> None:
+        """Rename the file over whatever has that name, in one step; later records follow it."""
+        with naming(path):
+            os.replace(self.path, path)
+        self.path = path
+
+    def close(self) -> None:
+        """Give the file back to the system."""
+        os.close(self._fd)
+
+
+def replace_file(path: Path, content: bytes) -> AppendFile:
+    """Write a file aside and rename it into place, ready to be appended to.
+
+    Raises:
+        LoggingError: it cannot be written; what stood at the path still does.
+    """
+    aside = path.with_name(f".{path.name}.rewrite")
+    file = AppendFile(aside)
+    try:
+        file.append(content)
+        file.move_to(path)
+    except BaseException:
+        file.close()
+        aside.unlink(missing_ok=True)
+        raise
+    return file

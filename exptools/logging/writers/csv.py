@@ -1,0 +1,149 @@
+"""``progress.csv``: a row a step, valid CSV with equally many cells in each line at any time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterable
+from math import isfinite
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from exptools.logging.errors import replaced
+from exptools.logging.rows.rows import Number, Row
+from exptools.logging.writers.append_file import AppendFile, replace_file
+from exptools.rundir import STEP, WALL_TIME
+
+LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row
+
+
+class _Table(NamedTuple):
+    """A file with its columns."""
+
+    file: AppendFile
+    tags: list[str]
+    known: frozenset[str]
+    header: bytes
+
+
+class CsvWriter:
+    """Writes rows under the columns step, wall_time and the tags as they first appear.
+
+    Several processes may write to one file, each with a writer of its own, while they hold the
+    run's row lock.
+
+    Args:
+        path: the file.
+        keep: whether rows that stand there stay; else the file is replaced by an empty one.
+
+    Raises:
+        LoggingError: the file cannot be written, or what is to stay is no such file.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        self.path = path
+        self._next_look = 0.0
+        # Replaced as a whole: a signal may interrupt us anywhere, to log or to raise an exception.
+        self._table = self._taken_over([]) if keep else self._made([], b"")
+
+    def write(self, row: Row) -> None:
+        """Add a row; the operating system has it when this returns.
+
+        Raises:
+            LoggingError: the row was not written; the rows before it are as they were.
+        """
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._look()
+            self._next_look = now + LOOK_EVERY
+        table, scalars = self._table, row.scalars
+        if list(scalars) == table.tags:
+            table.file.append(_line(row, scalars.values()))
+            return
+        if not table.known.issuperset(scalars):
+            table = self._widened(scalars)
+        table.file.append(_line(row, map(scalars.get, table.tags)))
+
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        self._table.file.close()
+
+    def _look(self) -> None:
+        former = self._table
+        if not former.file.is_in_place():  # another process of the run had new tags
+            self._table = self._taken_over(former.tags)
+            former.file.close()
+
+    def _widened(self, wanted: Iterable[str]) -> _Table:
+        begun = time.monotonic()
+        self._next_look = 0.0  # should we be interrupted when the file is replaced already
+        self._look()
+        narrow = self._table
+        new_tags = [tag for tag in wanted if tag not in narrow.known]
+        lines = narrow.file.content()[len(narrow.header) :]
+        # Below the header there are only numbers, so every line feed ends a row.
+        widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
+        self._table = self._made(narrow.tags + new_tags, widened)
+        narrow.file.close()
+        # The others should not write to the narrow file: keep our turn until their look is due.
+        time.sleep(max(0.0, begun + 2 * LOOK_EVERY - time.monotonic()))
+        return self._table
+
+    def _made(self, tags: list[str], lines: bytes) -> _Table:
+        header = header_line(tags)
+        return _Table(replace_file(self.path, header + lines), tags, frozenset(tags), header)
+
+    def _taken_over(self, former: list[str]) -> _Table:
+        """The file that stands at the path, if it goes on with the columns that we had."""
+        file = AppendFile(self.path, keep=True)
+        try:
+            header, tags = read_header(file.content())
+            if tags is None or tags[: len(former)] != former:
+                raise replaced(self.path)
+        except BaseException:
+            file.close()
+            raise
+        return _Table(file, tags, frozenset(tags), header)
+
+
+def header_line(tags: Iterable[str]) -> bytes:
+    """The first line of a file with these tags."""
+    return (",".join([STEP, WALL_TIME, *map(_quoted, tags)]) + "\n").encode()
+
+
+def read_header(content: bytes) -> tuple[bytes, list[str] | None]:
+    """The first line of a file, and its tags; None where it is not one of ours, or torn."""
+    end = -1
+    while (end := content.find(b"\n", end + 1)) >= 0:
+        header = content[: end + 1]
+        if header.count(b'"') % 2 == 0:  # the line feed stands in no tag
+            cells = next(csv.reader(io.StringIO(header.decode(errors="replace"), newline="")))
+            return header, cells[2:] if cells[:2] == [STEP, WALL_TIME] else None
+    return content, None
+
+
+def _quoted(tag: str) -> str:
+    if any(character in tag for character in ',"\r\n'):
+        return '"' + tag.replace('"', '""') + '"'
+    return tag
+
+
+def _line(row: Row, values: Iterable[Number | None]) -> bytes:
+    cells = [row.step, row.wall_time, *values]
+    try:
+        line = orjson.dumps(cells)
+        # orjson spells as repr() does, but for the very large and small, and what is not finite.
+        if b"e" in line or b"0.0000" in line or not isfinite(sum(row.scalars.values())):
+            line = orjson.dumps(list(map(_as_repr, cells)))
+    except (TypeError, OverflowError):  # integers of more than 64 bits
+        line = orjson.dumps(list(map(_as_repr, cells)))
+    return line[1:-1].replace(b"null", b"") + b"\n"
+
+
+def _as_repr(cell: Number | None) -> Number | orjson.Fragment | None:
+    if cell is None or 1e-4 <= cell < 1e16:
+        return cell
+    return orjson.Fragment("NaN" if cell != cell else repr(cell))  # noqa: PLR0124

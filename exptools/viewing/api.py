@@ -1,0 +1,294 @@
+"""The Python interface: an immutable collection of runs, to filter, tabulate, compare and draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import polars as pl
+
+from exptools.hints import suggestion
+from exptools.rundir import STEP, WALL_TIME
+from exptools.viewing.configs.values import MISSING
+from exptools.viewing.curves.aggregation import method
+from exptools.viewing.curves.curve_data import CurveData
+from exptools.viewing.curves.query import Best, check_metric, curve_set
+from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import column, frame_of, logged_rows
+from exptools.viewing.groups import conditions, differences, variation
+from exptools.viewing.groups.differences import SweepComparison
+from exptools.viewing.groups.grouping import config_name, known_keys, own_name, run_key
+from exptools.viewing.groups.variation import Seed
+from exptools.viewing.index import Index
+from exptools.viewing.run import Fault, Run, natural_key
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as PaperFigure
+    from plotly.graph_objects import Figure
+
+
+def load(*roots: str | PathLike[str]) -> Runs:
+    """Find the runs below one or several directories.
+
+    Their configs and states are as they are now; metrics are read when they are asked for.
+
+    Raises:
+        QueryError: there is no such directory.
+    """
+    if not roots:
+        raise QueryError("load takes the directories that have the runs in them")
+    for root in map(Path, roots):
+        if not root.is_dir():
+            siblings = [path.name for path in root.parent.glob("*") if path.is_dir()]
+            raise QueryError(f"there is no directory {root}; {suggestion(root.name, siblings)}")
+    index = Index([Path(root) for root in roots])
+    index.refresh()
+    return Runs(index, index.snapshot.runs)
+
+
+@dataclass(frozen=True)
+class CurveSet(CurveData):
+    """The curves of one metric: their numbers, and both ways to draw them."""
+
+    def plot(self) -> Figure:
+        """The curves as a Plotly figure."""
+        from plotly.graph_objects import Figure
+
+        from exptools.viewing.figures.lines import Line, figure
+
+        lines = [Line(group.label, group.curve, at) for at, group in enumerate(self.groups)]
+        return Figure(figure(lines, self.metric, self.legend, x=self.x))
+
+    def paper(self, **options: Any) -> PaperFigure:
+        """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
+        from exptools.viewing.paper import figure
+
+        return figure(self, **options)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs(Sequence[Run]):
+    """Runs in the natural order of their names. It never changes: filtering gives another one."""
+
+    _index: Index  # where metrics are read
+    _runs: tuple[Run, ...]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    def __repr__(self) -> str:
+        numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
+        parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
+        return f"<Runs: {' of '.join(parts)}; varying: {', '.join(self.varying) or 'nothing'}>"
+
+    @overload
+    def __getitem__(self, which: int | str) -> Run: ...
+    @overload
+    def __getitem__(self, which: slice) -> Runs: ...
+    def __getitem__(self, which: int | str | slice) -> Run | Runs:
+        """A run by its position or name, or a collection of some positions.
+
+        Raises:
+            QueryError: no run has the name.
+            IndexError: there is no such position.
+        """
+        if isinstance(which, slice):
+            return Runs(self._index, self._runs[which])
+        if isinstance(which, int):
+            return self._runs[which]
+        found = next((run for run in self._runs if run.name == which), None)
+        if found is None:
+            names = [run.name for run in self._runs]
+            raise QueryError(f"there is no run {which!r}; {suggestion(which, names)}")
+        return found
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The keys whose values differ between the runs, in the order of the configs."""
+        return tuple(variation.varying(self._runs))
+
+    @cached_property
+    def together(self) -> dict[str, tuple[str, ...]]:
+        """The varying keys, with those that divide the runs in the same way under one of them."""
+        return variation.together(self._runs)
+
+    @cached_property
+    def seed(self) -> Seed | None:
+        """The key that holds the random seed and a sentence that says why we think so."""
+        return variation.seed_of(self._runs)
+
+    @property
+    def seed_key(self) -> str | None:
+        """The key that holds the random seed, None where there is none."""
+        return self.seed.key if self.seed else None
+
+    @cached_property
+    def facets(self) -> tuple[str, ...]:
+        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several.
+
+        As ``curves`` takes them: a config's own ``name`` is ``config.name``.
+        """
+        keys = [config_name(key) for key in variation.facets(self._runs)]
+        if 1 < len(self.sweeps) < len(self):
+            keys.append(own_name("sweep", known_keys(self._runs)))
+        return tuple(keys)
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """What the runs have logged, in natural order."""
+        return tuple(sorted(self._index.tags(self._runs), key=natural_key))
+
+    @cached_property
+    def sweeps(self) -> tuple[str, ...]:
+        """The sweeps (multirun directories) that the runs belong to, in natural order."""
+        found = {run.sweep for run in self._runs if run.sweep is not None}
+        return tuple(sorted(found, key=natural_key))
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What could not be read: directories, configs, statuses, and metrics read so far."""
+        of_runs = (fault for run in self._runs for fault in self._index.faults(run))
+        return (*self._index.snapshot.faults, *of_runs)
+
+    def where(self, condition: str) -> Runs:
+        """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
+
+        ``name``, ``state`` and ``sweep`` are the runs' own. ``conditions`` has all rules.
+
+        Raises:
+            QueryError: it is no condition, or names a key that no run has.
+        """
+        return Runs(self._index, tuple(conditions.select(self._runs, condition)))
+
+    def table(
+        self, metrics: str | Sequence[str] | None = None, summary: str = "last"
+    ) -> pl.DataFrame:
+        """A row a run: name, sweep, state, the keys that vary, and a summary of each metric.
+
+        Args:
+            metrics: which, by default all.
+            summary: ``last``, ``min``, ``max``, ``mean:10`` (of the last 10), ``at:1000`` (that
+                step) or ``auc``; null where the run has not logged the metric.
+
+        Raises:
+            QueryError: no run has logged a metric, or there is no such summary.
+        """
+        how, names = parse_summary(summary), self._names(metrics)
+        columns = self._index.columns(self._runs, [STEP, *names])
+        parts = [("run", name, self._column(name)) for name in ("name", "sweep", "state")]
+        for key in self.varying:
+            values = [run.config.get(key, MISSING) for run in self._runs]
+            parts.append(("config", key, column(key, values)))
+        for name in names:
+            series = [columns[run.name].series(name) for run in self._runs]
+            values = [summarize(x, y, how) if len(x) else None for x, y in series]
+            parts.append(("metric", name, pl.Series(values, dtype=pl.Float64)))
+        return frame_of(parts)
+
+    def rows(
+        self, metrics: str | Sequence[str] | None = None, *, long: bool = True
+    ) -> pl.DataFrame:
+        """Every logged row, exactly as it was logged.
+
+        Args:
+            metrics: which, by default all.
+            long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
+                column a metric, in which null means "not logged in that row".
+
+        Raises:
+            QueryError: no run has logged a metric.
+        """
+        names = self._names(metrics)
+        columns = self._index.columns(self._runs, [STEP, WALL_TIME, *names])
+        return logged_rows(self._runs, columns, names, long=long)
+
+    def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
+        """The keys in which two runs differ: key, left, right, the values as texts.
+
+        Raises:
+            QueryError: no run has the name.
+        """
+        one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
+        found = differences.diff(one, other)
+        cells = [(difference.key, *difference.texts) for difference in found]
+        return pl.DataFrame(cells, schema=dict.fromkeys(_DIFF, pl.String), orient="row")
+
+    def compare(self, left: str, right: str) -> SweepComparison:
+        """Two sweeps: what they differ in, which of their runs match, which have no partner.
+
+        Raises:
+            QueryError: there is no such sweep.
+        """
+        for sweep in (left, right):
+            if sweep not in self.sweeps:
+                raise QueryError(f"there is no sweep {sweep!r}; {suggestion(sweep, self.sweeps)}")
+        one, other = ([r for r in self._runs if r.sweep == sweep] for sweep in (left, right))
+        return differences.compare(one, other)
+
+    def curves(  # noqa: PLR0913 (each says one thing about the figure)
+        self,
+        metric: str,
+        by: str | Sequence[str] | None = None,
+        x: str = "step",
+        *,
+        center: str = "mean",
+        band: str = "std",
+        smooth: str | None = None,
+        smooth_when: Literal["before", "after"] = "before",
+        bin_width: float | None = None,
+        strata: str | None = None,
+        where: str | None = None,
+        best: Best | None = None,
+    ) -> CurveSet:
+        """The curves of a metric, one a group of runs that share their values of ``by``.
+
+        Runs are aligned by value of x, never by row. A group's numbers depend on its own runs
+        only. A run that lacks a key is in a group of its own, "—".
+
+        Args:
+            metric: what was logged.
+            by: the keys to group by; none (``[]``): all runs together; None: each run by itself.
+            x: ``step``, ``wall_time`` (Unix seconds), ``relative_time`` (seconds since the run's
+                first row), or any logged column.
+            center: ``mean``, ``median`` or ``iqm`` (interquartile mean).
+            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, or ``ci:95``, the
+                centre's confidence interval by stratified bootstrap.
+            smooth: ``ema:0.9``, ``gaussian:5`` or ``mean:10``, in rows.
+            smooth_when: each run ``before`` the centre is taken, or centre and band ``after``.
+            bin_width: in units of x: average each run in bins of this width, instead of taking
+                every x and the lines between a run's points.
+            strata: the key within whose values ``ci`` draws runs, for example the task.
+            where: a condition, as for ``where``.
+            best: keep of each group the best setting of other keys.
+
+        Raises:
+            QueryError: something of this is not there; the message names the nearest.
+        """
+        how = method(center, band, smooth, smooth_when, bin_width)
+        runs = self.where(where)._runs if where else self._runs
+        keys = [by] if isinstance(by, str) else by
+        data = curve_set(self._index, runs, metric, keys, x, how, strata, best)
+        return CurveSet(**vars(data))
+
+    def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
+        names = (
+            self.metrics if metrics is None else (metrics,) if isinstance(metrics, str) else metrics
+        )
+        for name in names:
+            check_metric(self._index, self._runs, name)
+        return names
+
+    def _column(self, name: str) -> pl.Series:
+        key = run_key(name)
+        return column(name, [key.value(run) for run in self._runs])
+
+
+_DIFF = ("key", "left", "right")

@@ -1,0 +1,123 @@
+"""The sentences around the chart: how to read it, and why it shows this first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exptools.metrics import better
+from exptools.viewing.app.compare.content import Drawing
+from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.view import View
+from exptools.viewing.configs.values import identity
+from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.curves.options import Option, parse
+from exptools.viewing.curves.smoothing import SMOOTHINGS
+from exptools.viewing.curves.statistics import parse_band
+
+LONGEST = 40  # characters of a key in a sentence
+CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
+BANDS = {
+    "std": "± one standard deviation",
+    "sem": "± one standard error",
+    "minmax": "from the lowest to the highest run",
+    "percentiles": "from the {0:g}th to the {1:g}th percentile",
+    "ci": "the {0:g} % confidence interval (bootstrap)",
+}
+SMOOTHED = {
+    "ema": "smoothed exponentially with weight {0:g}",
+    "gaussian": "smoothed with a Gaussian of {0:g} rows",
+    "mean": "smoothed by the mean of {0:g} rows",
+}
+
+
+def caption(facts: Facts, view: View, drawing: Drawing) -> str:
+    """How to read the chart; "" where it shows nothing."""
+    shown = [group for panel in drawing.panels for group in panel.groups]
+    sizes = [int(group.curve.n.max()) for group in shown if len(group.curve.n)]
+    sizes = [size for size in sizes if size]
+    if not sizes:
+        return ""
+    smoothed = _in_words(parse("smoothing", view.smooth, SMOOTHINGS), SMOOTHED)
+    text = _lines(facts, view, shown, sizes, smoothed=bool(smoothed))
+    if smoothed:
+        when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
+        text += f" Lines are {smoothed}{when}."
+    return text
+
+
+def _lines(
+    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
+) -> str:
+    if len(facts.runs) == 1:
+        return "The only run so far: there is nothing to compare it with yet."
+    if view.by == (each_run(facts),):
+        if not facts.keys:
+            return "The configs of these runs do not differ, so each line is one run."
+        return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
+    names = " and ".join(_short(facts, key) for key in view.by or ())
+    if max(sizes) == 1:
+        return f"One line a value of {names}, with one run each, so there is no band."
+    low, high = min(sizes), max(sizes)
+    number = str(low) if low == high else f"{low} to {high}"
+    averaged = averaged_over(facts, view, shown)
+    inside = f" ({averaged} averaged)" if averaged else ""
+    center = CENTERS[view.center]
+    start = (
+        f"Each line is the {center} of {number} runs with the same {names}{inside}"
+        if names
+        else f"The line is the {center} of {number} runs{inside}"
+    )
+    band = _in_words(parse_band(view.band), BANDS)
+    return f"{start}; the band is {band}." if band else f"{start}."
+
+
+def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
+    """In what the runs of one line differ: ``3 seeds and 2 values of layers``."""
+    # Keys of which each run has its own value (a directory, a time) are no settings.
+    own = {*(view.by or ()), *view.split, *view.best}
+    keys = [key for key in facts.keys if key not in own and key != facts.seed]
+    keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
+    found = []
+    for key in keys[:8]:
+        (wanted,) = facts.find([key])
+        values = max(len({identity(wanted.value(run)) for run in g.runs}) for g in shown)
+        if key == facts.seed and values > 1:
+            found.append(f"{values} seeds")
+        elif 1 < values < max(len(group.runs) for group in shown):
+            found.append(f"{values} values of {_short(facts, key)}")
+    shown_keys, more = found[:3], len(found) - 3
+    if more > 0:
+        return f"{', '.join(shown_keys)} and of {more} other keys"
+    return " and ".join(filter(None, [", ".join(shown_keys[:-1]), *shown_keys[-1:]]))
+
+
+def reason(facts: Facts, view: View) -> str:
+    """Why the page shows this metric and these groups, where it has chosen both."""
+    if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
+        return ""
+    chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
+    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
+        return f"{chosen}."
+    most = ", which matters most" if facts.depends else ""
+    return f"{chosen} by {_short(facts, facts.by[0])}{most}."
+
+
+def pager(drawing: Drawing, view: View) -> str:
+    """Which of too many groups are drawn; "" where all are."""
+    if drawing.shown == drawing.all:
+        return ""
+    last = drawing.first + drawing.shown
+    extreme = "lowest" if better(view.metrics[0]) == "min" else "highest"
+    return (
+        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the {extreme} last "
+        f"{view.metrics[0]} first. A filter or ticked runs show others, too."
+    )
+
+
+def _short(facts: Facts, key: str) -> str:
+    name = facts.names.get(key, key)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
+
+
+def _in_words(option: Option, words: dict[str, str]) -> str:
+    return words[option.name].format(*option.numbers) if option.name in words else ""

@@ -1,0 +1,258 @@
+"""A drawing as a Plotly figure: panels side by side under one legend, no more points than seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.view import Range, View
+from exptools.viewing.curves.aggregation import Curve, Floats
+from exptools.viewing.curves.query import Series
+from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.encoding import packed
+from exptools.viewing.figures.lines import (
+    MAX_POINTS,
+    Line,
+    band_trace,
+    center_trace,
+    frame,
+    from_the_top,
+    style_of,
+    x_axis,
+    y_axis,
+)
+from exptools.viewing.figures.theme import Look, short_text
+
+POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
+POINTS_OF_RUNS = 20_000  # of all thin lines together
+PANEL_HEIGHT = 250  # px, where there are several rows
+OUTLIERS = (1.0, 99.0)  # percentiles between which the y axis ends, where it leaves outliers out
+CROWD = 12  # lines in a panel; of more each is drawn lighter
+GAP_X, GAP_Y = 0.05, 0.13  # between panels, in parts of the figure, for two of them
+
+Trace = dict[str, Any]
+
+
+def chart(drawing: Drawing, view: View, look: Look) -> dict[str, Any]:
+    """The figure; each trace's ``meta`` is [panel, line], by which a click is understood."""
+    columns = columns_of(drawing, view)
+    rows = max(1, math.ceil(len(drawing.panels) / columns))
+    layout = frame(drawing.legend, look)
+    traces: list[Trace] = []
+    named: set[str] = set()
+    lines = sum(len(panel.lines) for panel in drawing.panels)
+    points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
+    for at, panel in enumerate(drawing.panels):
+        layout |= _axes(drawing, view, look, at, columns, rows)
+        for trace in _traces(panel, view, look, at, points):
+            group = trace["legendgroup"]
+            trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
+            if trace["showlegend"]:
+                named.add(group)
+            traces.append(trace)
+    if len(drawing.panels) > 1:
+        layout["annotations"] = [
+            _title(drawing, look, at, columns, rows) for at in range(len(drawing.panels))
+        ]
+    layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
+    layout["meta"] = {
+        "metrics": [panel.metric for panel in drawing.panels],
+        "colors": {
+            run.name: style_of(line, look)[0]
+            for panel in drawing.panels
+            for line, group in zip(panel.lines, panel.groups, strict=True)
+            for run in group.runs
+        },
+    }
+    return {"data": traces, "layout": layout}
+
+
+def columns_of(drawing: Drawing, view: View) -> int:
+    """How many panels stand side by side: a row a metric where they fit, about a square else."""
+    panels = len(drawing.panels)
+    parts = panels // max(1, len(view.metrics))
+    if len(view.metrics) > 1 and 1 < parts <= 5 and parts * len(view.metrics) == panels:
+        return parts
+    return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
+
+
+def height(drawing: Drawing, view: View) -> int | None:
+    """The chart's height in px where it needs more than the page gives it."""
+    rows = math.ceil(len(drawing.panels) / columns_of(drawing, view))
+    return rows * PANEL_HEIGHT if rows > 1 else None
+
+
+def _traces(panel: Panel, view: View, look: Look, at: int, points: int) -> Iterator[Trace]:
+    """Bands first, then the runs' thin lines, then the centres over them."""
+    suffix = "" if at == 0 else str(at + 1)
+    axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+    window = _window(view)
+    order = sorted(range(len(panel.lines)), key=lambda place: from_the_top(panel.lines[place]))
+    thin = [_for_axis(panel.lines[place], view.x, points, window) for place in order]
+    number = sum(len(runs) for runs in panel.runs)
+    each = max(40, min(500, POINTS_OF_RUNS // max(1, number)))
+    made: list[tuple[int, Trace | None]] = []
+    made += [(place, band_trace(line, look)) for place, line in zip(order, thin, strict=True)]
+    for place, line in zip(order, thin, strict=True):
+        if panel.runs:
+            made.append((place, _runs_trace(line, panel.runs[place], view, look, each)))
+    made += [(place, center_trace(line, look)) for place, line in zip(order, thin, strict=True)]
+    for place, trace in made:
+        if trace is not None:
+            if len(thin) > CROWD:
+                _make_light(trace, CROWD / len(thin))
+            yield trace | axes | {"meta": [at, place], "uid": f"{trace['uid']}-{at}"}
+
+
+def _make_light(trace: Trace, part: float) -> None:
+    """Thinner lines and fainter bands, lest many of them make one blot."""
+    trace["line"] = trace["line"] | {"width": trace["line"]["width"] * max(0.6, part)}
+    if "fillcolor" in trace:
+        trace["opacity"] = max(0.3, part)
+
+
+def _for_axis(line: Line, x: str, points: int, window: Range | None) -> Line:
+    curve = reduced(line.curve, points, window)
+    return replace(line, curve=replace(curve, x=on_axis(curve.x, x)))
+
+
+def on_axis(values: Any, x: str) -> Any:
+    """Values of x as the axis has them: times in ms."""
+    return values * 1000.0 if x == "wall_time" else values
+
+
+def _window(view: View) -> Range | None:
+    """What is seen of x, and a little on both sides, for the hand that moves it."""
+    if view.x_range is None:
+        return None
+    low, high = view.x_range
+    return low - (high - low) / 8, high + (high - low) / 8
+
+
+def _runs_trace(
+    line: Line, runs: Sequence[Series], view: View, look: Look, points: int
+) -> Trace | None:
+    """All runs of a line in one trace, a gap between each."""
+    gap = np.array([np.nan])
+    xs: list[Floats] = []
+    ys: list[Floats] = []
+    for x, y in runs:
+        if not len(x):
+            continue
+        nothing = np.full(len(x), np.nan)
+        order = np.argsort(x, kind="stable")
+        alone = Curve(x[order], y[order], nothing, nothing, np.ones(len(x), np.int64))
+        seen = reduced(alone, points, _window(view))
+        xs += [on_axis(seen.x, view.x), gap]
+        ys += [np.where(np.isfinite(seen.center), seen.center, np.nan), gap]
+    if not xs:
+        return None
+    color, _ = style_of(line, look)
+    center = center_trace(line, look)
+    return {
+        "type": "scatter",
+        "uid": center["uid"].replace("mean", "runs", 1),
+        "legendgroup": center["legendgroup"],
+        "x": packed(np.concatenate(xs), exact=True),
+        "y": packed(np.concatenate(ys)),
+        "mode": "lines",
+        "line": {"color": color, "width": 1},
+        "opacity": 0.35,
+        "hoverinfo": "skip",
+    }
+
+
+def _axes(
+    drawing: Drawing, view: View, look: Look, at: int, columns: int, rows: int
+) -> dict[str, Any]:
+    panel = drawing.panels[at]
+    suffix = "" if at == 0 else str(at + 1)
+    left, right, bottom, top = _place(at, columns, rows)
+    below = at + columns >= len(drawing.panels)
+    x = x_axis(_x_title(view.x) if below else "", look) | _scale(view, "x", view.x_range)
+    if view.x == "wall_time":
+        x |= {"type": "date", "hoverformat": "%b %-d %H:%M:%S"}
+        x["unifiedhovertitle"] = {"text": "%{x|%b %-d, %H:%M:%S}"}
+    span = view.y_ranges.get(panel.metric)
+    y = y_axis(panel.metric, look)
+    if span is None and view.clip:
+        span = _without_outliers([p for p in drawing.panels if p.metric == panel.metric])
+    y |= _scale(view, "y", span)
+    x |= {"domain": [left, right], "anchor": f"y{suffix}"}
+    y |= {"domain": [bottom, top], "anchor": f"x{suffix}"}
+    if at:
+        x["matches"] = "x"
+        same = next(i for i, p in enumerate(drawing.panels) if p.metric == panel.metric)
+        if same != at:
+            y["matches"] = "y" if same == 0 else f"y{same + 1}"
+    if rows > 1:
+        y["nticks"] = 5
+    return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
+
+
+def _x_title(x: str) -> str:
+    return {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}.get(
+        x, x
+    )
+
+
+def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
+    """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
+    log = axis in view.log and not (axis == "x" and view.x == "wall_time")
+    found: dict[str, Any] = {"type": "log" if log else "linear"}
+    if span is None or (log and span[1] <= 0):
+        return found | {"autorange": True}
+    low, high = span if axis == "y" else (on_axis(value, view.x) for value in span)
+    if log:
+        low, high = math.log10(low if low > 0 else high / 1e6), math.log10(high)
+    return found | {"range": [low, high], "autorange": False}
+
+
+def _without_outliers(panels: Sequence[Panel]) -> Range | None:
+    """The range of y in which nearly all of the lines and bands lie."""
+    values = [
+        part
+        for panel in panels
+        for line in panel.lines
+        for part in (line.curve.center, line.curve.low, line.curve.high)
+    ]
+    finite = np.concatenate([part[np.isfinite(part)] for part in values] or [np.empty(0)])
+    if not len(finite):
+        return None
+    low, high = map(float, np.percentile(finite, OUTLIERS))
+    room = (high - low) * 0.08
+    return (low - room, high + room) if high > low and math.isfinite(high - low) else None
+
+
+def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:
+    row, column = divmod(at, columns)
+    gap_x, gap_y = GAP_X * 2 / max(2, columns), GAP_Y * 2 / max(2, rows)
+    width = (1 - gap_x * (columns - 1)) / columns
+    tall = (1 - gap_y * (rows - 1)) / rows
+    left, top = column * (width + gap_x), 1 - row * (tall + gap_y)
+    return left, left + width, max(0.0, top - tall), top
+
+
+def _title(drawing: Drawing, look: Look, at: int, columns: int, rows: int) -> dict[str, Any]:
+    panel = drawing.panels[at]
+    left, _, _, top = _place(at, columns, rows)
+    several = len({p.metric for p in drawing.panels}) > 1
+    parts = [short_text(panel.metric)] if several else []
+    parts += [short_text(panel.title)] if panel.title else []
+    return {
+        "text": f"<b>{' · '.join(parts)}</b>",
+        "x": left,
+        "y": top,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "yshift": 4,
+        "showarrow": False,
+        "font": {"size": 12, "color": look.muted},
+    }

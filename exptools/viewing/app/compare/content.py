@@ -1,0 +1,179 @@
+"""What the chart shows, computed from the runs and the view; nothing in here knows of Dash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exptools.metrics import better
+from exptools.viewing.app.facts import Facts, each_run, settled, shown_runs
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.values import identity
+from exptools.viewing.curves.aggregation import method
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve
+from exptools.viewing.curves.query import Best, Series, curve_set, read_series
+from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.lines import Line
+from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.run import Run
+
+MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
+MOST_PANELS = 24
+LAST = parse_summary("last")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes."""
+
+    metric: str
+    title: str  # which part of the runs it shows; "" for all
+    lines: tuple[Line, ...]
+    groups: tuple[GroupCurve, ...]  # what the lines stand for, in their order
+    runs: tuple[tuple[Series, ...], ...] = ()  # for each line, its runs as logged if wanted
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The chart's content, or in its place the sentence that says why there is none."""
+
+    panels: tuple[Panel, ...] = ()
+    legend: str = ""  # what the lines' labels are values of
+    empty: str = ""
+    notes: tuple[str, ...] = ()
+    first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
+    shown: int = 0
+    all: int = 0
+
+
+# A zoom or a click on the table's head draws no other curves.
+_DRAWN_ELSEWHERE = (
+    *("tab", "log", "x_range", "clip", "rows", "summaries", "columns", "sort", "run", "picture"),
+)
+_BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
+
+
+def drawing(workspace: Workspace, view: View) -> Drawing:
+    """The curves that a view shows; of what makes no sense a sentence says so in their place."""
+    facts = workspace.facts()
+    asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
+    question = ("drawing", repr(asked))
+    return workspace.remembered(facts.version, question, lambda: _computed(workspace, facts, view))
+
+
+def prepare(workspace: Workspace) -> None:
+    """Compute what a page shows first, while the browser is still loading it."""
+    drawing(workspace, settled(View(), workspace.facts()))
+
+
+def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
+    if not facts.runs:
+        return Drawing(empty="No runs here yet. They appear as soon as one starts.")
+    if not view.metrics:
+        return Drawing(
+            empty="No metric yet. Curves appear here as soon as a run logs its first value."
+        )
+    try:
+        runs = shown_runs(facts, view)
+        return _drawn(workspace, facts, view, runs)
+    except QueryError as error:
+        text = str(error)
+        return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
+
+
+def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:
+    if not runs:
+        return Drawing(empty=f"No run fulfils {view.where}.")
+    by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
+    lines = groups(runs, facts.find(by))
+    ranked, first = _page(workspace, lines, view)
+    kept = {run.name for group in ranked for run in group.runs}
+    parts = groups([run for run in runs if run.name in kept], facts.find(split))
+    wanted = [(metric, part) for metric in view.metrics for part in parts]
+    notes: dict[str, None] = {}
+    if len(wanted) > MOST_PANELS:
+        notes[f"{len(wanted)} panels are too many: the first {MOST_PANELS} are drawn."] = None
+    panels = []
+    legend = ""
+    for metric, part in wanted[:MOST_PANELS]:
+        curves = _curves(workspace, view, by, metric, part.runs)
+        legend = "run" if by == (each_run(facts),) else curves.legend
+        notes |= dict.fromkeys(curves.notes)
+        title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
+        panels.append(_panel(workspace, view, curves, title + part.label if split else ""))
+    seen = any(np.isfinite(line.curve.center).any() for panel in panels for line in panel.lines)
+    return Drawing(
+        panels=tuple(panels) if seen else (),
+        legend=legend,
+        empty="" if seen else _why_empty(view, panels),
+        notes=tuple(notes),
+        first=first,
+        shown=len(ranked),
+        all=len(lines),
+    )
+
+
+def _page(workspace: Workspace, found: list[Group], view: View) -> tuple[list[Group], int]:
+    """The groups that are drawn, and the number of those before: the best by the first metric."""
+    if len(found) <= MOST_GROUPS:
+        return found, 0
+    runs = [run for group in found for run in group.runs]
+    series = read_series(workspace.index, runs, view.metrics[0], view.x)
+    worth = np.array(
+        [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in found]
+    )
+    worth = worth if better(view.metrics[0]) == "min" else -worth
+    ranked = np.argsort(worth, kind="stable")  # NaN comes last
+    first = min(view.page, (len(found) - 1) // MOST_GROUPS) * MOST_GROUPS
+    places = sorted(ranked[first : first + MOST_GROUPS].tolist())
+    return [found[place] for place in places], first
+
+
+def _curves(
+    workspace: Workspace, view: View, by: Sequence[str], metric: str, runs: Sequence[Run]
+) -> CurveData:
+    smooth = None if view.smooth == "none" else view.smooth
+    how = method(view.center, view.band, smooth, view.smooth_when)
+    over = tuple(key for key in view.best if key not in by)
+    best = Best(over, "min" if view.best_mode == "min" else "max") if over else None
+    try:
+        return curve_set(workspace.index, runs, metric, by, view.x, how, None, best)
+    except QueryError:
+        # In a part of the runs a metric may well be missing that others have.
+        if not _logged_by_others(workspace, metric, view.x):
+            raise
+        return CurveData(metric, view.x, tuple(by), "", view.center, view.band, view.smooth, ())
+
+
+def _logged_by_others(workspace: Workspace, metric: str, x: str) -> bool:
+    metrics = workspace.facts().metrics
+    return metric in metrics and (x in ("step", "wall_time", "relative_time") or x in metrics)
+
+
+def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> Panel:
+    key = "\0".join(curves.by)
+    identities = [tuple(map(identity, group.values)) for group in curves.groups]
+    styles = workspace.index.styles(key, identities)
+    lines = [
+        Line(group.label, group.curve, style)
+        for group, style in zip(curves.groups, styles, strict=True)
+    ]
+    runs: list[tuple[Series, ...]] = []
+    if view.show_runs:
+        for group in curves.groups:
+            series = read_series(workspace.index, group.runs, curves.metric, view.x)
+            runs.append(tuple(series[run.name] for run in group.runs))
+    return Panel(curves.metric, title, tuple(lines), curves.groups, tuple(runs))
+
+
+def _why_empty(view: View, panels: Sequence[Panel]) -> str:
+    """Why no line can be seen."""
+    metrics = " or ".join(view.metrics)
+    of = "selected runs" if view.selected else "runs shown"
+    if any(panel.lines for panel in panels):
+        return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
+    return f"None of the {of} has logged {metrics} so far."

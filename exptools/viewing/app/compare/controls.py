@@ -1,0 +1,199 @@
+"""The controls over the chart: what each is, and what can be chosen in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import (
+    BANDS,
+    CENTERS,
+    MAX_OPTIONS,
+    SMOOTHINGS,
+    X,
+    options,
+)
+
+# The controls in the order in which page.js has them, and the property that holds the choice.
+CONTROLS = {
+    "metrics": "value",
+    "by": "value",
+    "split": "value",
+    "where": "value",
+    "x": "value",
+    "log": "value",
+    "center": "value",
+    "band": "value",
+    "smoothing": "value",
+    "amount": "value",
+    "when": "value",
+    "best": "value",
+    "mode": "value",
+    "clip": "checked",
+    "lines": "checked",
+    "summaries": "value",
+    "rows": "value",
+}
+
+
+def bar(facts: Facts, view: View) -> Any:
+    """The controls that are always there, and the button that opens the others."""
+    return html.Div(
+        [
+            _many("metrics", "Metrics", list(facts.metrics), view.metrics, "none yet"),
+            _many("by", "Group by", keys(facts, each=True), view.by or (), "all runs together"),
+            _many("split", "Split by", keys(facts), view.split, "one chart"),
+            dmc.TextInput(
+                id="where",
+                label="Filter",
+                value=view.where,
+                placeholder="lr > 1e-4 and env = 'Hopper'",
+                debounce=350,
+                rightSection=dmc.Kbd("/", size="xs"),
+                className="control wide",
+                inputProps={"autoComplete": "off", "spellCheck": "false"},
+            ),
+            _more(facts, view),
+        ],
+        className="controls",
+    )
+
+
+def keys(facts: Facts, each: bool = False) -> list[dict[str, str]]:
+    """The keys by which runs can be told apart."""
+    options = [{"value": key, "label": facts.names[key]} for key in facts.keys]
+    own = [{"value": each_run(facts), "label": "run: each by itself"}] if each else []
+    return options + own
+
+
+def x_options(facts: Facts) -> list[dict[str, str]]:
+    """What the horizontal axis can be."""
+    found = [{"value": name, "label": label} for name, label in X.items()]
+    return found + [{"value": name, "label": name} for name in facts.metrics if name not in X]
+
+
+def _more(facts: Facts, view: View) -> Any:
+    best = [option for option in keys(facts) if option["value"] != facts.seed]
+    parts = [
+        _part(
+            "Axes",
+            _one("x", "Horizontal axis", x_options(facts), view.x),
+            dmc.ChipGroup(
+                html.Div(
+                    [
+                        dmc.Chip("log x", value="x", size="xs", variant="outline"),
+                        dmc.Chip("log y", value="y", size="xs", variant="outline"),
+                    ],
+                    className="chips",
+                ),
+                id="log",
+                multiple=True,
+                value=list(view.log),
+            ),
+            dmc.Switch(id="clip", label="Leave outliers out of view", checked=view.clip, size="xs"),
+        ),
+        _part(
+            "Runs of a group",
+            _one("center", "Line", options(CENTERS, view.center), view.center),
+            _one("band", "Band", options(BANDS, view.band), view.band),
+            dmc.Switch(id="lines", label="Show single runs", checked=view.show_runs, size="xs"),
+        ),
+        _part(
+            "Smoothing",
+            _one("smoothing", "Kind", options(SMOOTHINGS), view.smooth.partition(":")[0]),
+            dmc.NumberInput(
+                id="amount",
+                label="Weight (exponential) or rows",
+                value=_amount(view.smooth),
+                min=0,
+                step=0.05,
+                decimalScale=4,
+                size="xs",
+                debounce=350,
+            ),
+            _either("when", {"before": "before", "after": "after averaging"}, view.smooth_when),
+        ),
+        _part(
+            "Best only",
+            dmc.MultiSelect(
+                id="best",
+                label="Of these keys, each group's best",
+                data=best,
+                value=list(view.best),
+                placeholder="all are averaged" if not view.best else "",
+                searchable=True,
+                limit=MAX_OPTIONS,
+                size="xs",
+                comboboxProps={"withinPortal": False},
+            ),
+            _either("mode", {"max": "highest", "min": "lowest"}, view.best_mode),
+        ),
+    ]
+    return dmc.Popover(
+        [
+            dmc.PopoverTarget(
+                dmc.Button(
+                    "Options",
+                    id="options",
+                    variant="default",
+                    rightSection=html.Span(className="glyph chevron"),
+                )
+            ),
+            dmc.PopoverDropdown(html.Div(parts, className="options")),
+        ],
+        position="bottom-end",
+        shadow="md",
+        withinPortal=True,
+        trapFocus=True,
+        keepMounted=True,
+        withRoles=False,  # they would stand on a box around the button
+    )
+
+
+def _amount(smooth: str) -> float:
+    number = smooth.partition(":")[2]
+    return float(number) if number else 0.9
+
+
+def _part(title: str, *children: Any) -> Any:
+    return html.Fieldset([html.Legend(title), *children])
+
+
+def _many(id_: str, label: str, data: Sequence[Any], value: Sequence[str], placeholder: str) -> Any:
+    return dmc.MultiSelect(
+        id=id_,
+        label=label,
+        data=data,
+        value=list(value),
+        placeholder=placeholder if not value else "",
+        searchable=True,
+        clearSearchOnChange=True,
+        limit=MAX_OPTIONS,
+        nothingFoundMessage="nothing like that",
+        maxDropdownHeight=360,
+        className="control",
+    )
+
+
+def _one(id_: str, label: str, data: Sequence[Any], value: str) -> Any:
+    return dmc.Select(
+        id=id_,
+        label=label,
+        data=data,
+        value=value,
+        searchable=len(data) > 8,
+        limit=MAX_OPTIONS,
+        allowDeselect=False,
+        size="xs",
+        comboboxProps={"withinPortal": False},
+    )
+
+
+def _either(id_: str, names: dict[str, str], value: str) -> Any:
+    data = [{"value": name, "label": label} for name, label in names.items()]
+    return dmc.SegmentedControl(id=id_, data=data, value=value, size="xs", fullWidth=True)

@@ -1,0 +1,148 @@
+"""The page: a header, and under it the tab that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from exptools.viewing.app.charts import tab as pictures_tab
+from exptools.viewing.app.compare import tab as compare_tab
+from exptools.viewing.app.run import tab as run_tab
+from exptools.viewing.app.states import counts as count
+from exptools.viewing.app.states import in_words, seconds_left, state_class
+from exptools.viewing.app.view import TABS, View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.theme import FONT
+from exptools.viewing.run import Run
+from exptools.viewing.wording import sound
+
+REFRESH_MS = 3000
+MOST_FAULTS = 200  # that are listed
+ACCENT = [
+    *("#eef3ff", "#dbe5fd", "#b6c9f9", "#8eabf5", "#6d92f2"),
+    *("#5883ef", "#4b79ee", "#3c67d4", "#2b62d1", "#1f4fae"),
+]
+KEYS = {
+    "/": "to the filter",
+    "↑ ↓": "from run to run in the table",
+    "Space": "tick the run: only what is ticked is drawn",
+    "s": "star the run",
+    "Enter": "open the run",
+    "Esc": "out of the filter, or close this",
+    "?": "this help",
+}
+HELP = (
+    "Click a curve to draw only its runs; click it again to draw all.",
+    "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
+    "Click a name in the legend to hide its curve, double-click to see it alone.",
+    "Drag the head of a column to move it, and to the table's edge to pin it.",
+    "The address holds all that is chosen: copy it to share what you see.",
+)
+
+
+def page(workspace: Workspace) -> Any:
+    """The whole page, as the index is now; what is drawn follows once it is there."""
+    workspace.look()
+    facts = workspace.facts()
+    theme = {
+        "primaryColor": "accent",
+        "primaryShade": {"light": 8, "dark": 5},
+        "colors": {"accent": ACCENT},
+        "fontFamily": FONT,
+        "defaultRadius": "md",
+    }
+    panels = [
+        dmc.TabsPanel(compare_tab.layout(facts), value="compare"),
+        dmc.TabsPanel(pictures_tab.layout(), value="pictures"),
+        dmc.TabsPanel(run_tab.layout(), value="run"),
+    ]
+    tabs = dmc.Tabs(
+        [_header(sound(", ".join(map(str, workspace.index.roots)))), html.Main(panels)],
+        id="tabs",
+        value="compare",
+    )
+    return dmc.MantineProvider(
+        [
+            dcc.Store(id="version", data=facts.version),
+            dcc.Store(id="colors"),
+            dcc.Store(id="address"),  # the query with which the page was opened, or gone back to
+            dcc.Store(id="query"),  # the query that the view makes
+            dcc.Store(id="view", data=View().to_data()),
+            dcc.Interval(id="clock", interval=REFRESH_MS),
+            tabs,
+            _help(),
+        ],
+        theme=theme,
+        defaultColorScheme="auto",
+    )
+
+
+def counts(runs: Sequence[Run], now: float) -> list[Component]:
+    """The number of runs in each state, with a dot in its colour, and how long the rest takes."""
+    found: list[Component] = [
+        html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {state_class(word)}")
+        for word, number in count(runs)
+    ]
+    left = seconds_left(runs, now)
+    if left is None:
+        return found
+    text = f"{in_words(left)} left"
+    why = "from how long the finished jobs took, those that are left, and the slots in use"
+    return [*found, html.Span(text, className="left", title=f"Estimated {why}.")]
+
+
+def faults(lines: Sequence[str]) -> list[Component]:
+    """What could not be read: one quiet line that opens to all of it; nothing if all was well."""
+    if not lines:
+        return []
+    places = "1 place" if len(lines) == 1 else f"{len(lines)} places"
+    summary = f"{places} in the runs' files could not be read"
+    shown = [html.Li(line) for line in lines[:MOST_FAULTS]]
+    if len(lines) > MOST_FAULTS:
+        shown.append(html.Li(f"… and {len(lines) - MOST_FAULTS} more"))
+    return [
+        html.Details([html.Summary(summary), html.Ul(shown)], className="card faults"),
+    ]
+
+
+def _header(place: str) -> Any:
+    return html.Header(
+        [
+            html.H1("exptools", className="brand"),
+            html.Span(place, className="place", title=place),
+            dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
+            html.Div(id="counts"),
+            dmc.ActionIcon(
+                "?",
+                id="help-button",
+                variant="subtle",
+                color="gray",
+                **{"aria-label": "Help: keys and clicks"},
+            ),
+            dmc.ColorSchemeToggle(
+                id="scheme",
+                lightIcon=html.Span(className="glyph sun"),
+                darkIcon=html.Span(className="glyph moon"),
+                variant="subtle",
+                color="gray",
+                **{"aria-label": "Switch between light and dark"},
+            ),
+        ]
+    )
+
+
+def _help() -> Any:
+    rows = [html.Tr([html.Td(dmc.Kbd(key)), html.Td(does)]) for key, does in KEYS.items()]
+    return dmc.Modal(
+        [
+            html.Table(html.Tbody(rows), className="keys"),
+            html.Ul([html.Li(line) for line in HELP], className="help"),
+        ],
+        id="help",
+        title="Keys and clicks",
+        size="lg",
+    )

@@ -1,0 +1,1 @@
+"""The tab Run: all that one run left behind."""

@@ -1,0 +1,107 @@
+"""What the tab of a run reads of its files: each through the one gate that serves any."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
+
+from exptools.hints import suggestion
+from exptools.rundir import MEDIA_INDEX
+from exptools.viewing.app.served_files import NotServedError, open_served
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+from exptools.viewing.run_files.media import MediaIndex
+
+T = TypeVar("T")
+REMEMBERED = 16  # runs whose media are known
+
+
+class Unreadable(Exception):
+    """A file of a run cannot be shown; the message is a sentence for the page."""
+
+
+def find_run(index: Index, name: str) -> Run | None:
+    """The run of a name."""
+    return next((run for run in index.snapshot.runs if run.name == name), None)
+
+
+def latest_run(index: Index) -> Run | None:
+    """The run that somebody most likely wants to see: the one that was last written to."""
+    return max(index.snapshot.runs, key=_last_seen, default=None)
+
+
+def no_such_run(index: Index, name: str) -> str:
+    """The sentence for a name that no run has."""
+    names = [run.name for run in index.snapshot.runs]
+    if not names:
+        return "No run yet. The first one appears here by itself."
+    return f"There is no run {name!r} any more; {suggestion(name, names)}"
+
+
+def group_of(index: Index, run: Run) -> tuple[Run, ...]:
+    """The runs that a run is compared with, itself among them: its sweep, else all of them."""
+    runs = index.snapshot.runs
+    if run.sweep is None:
+        return runs
+    return tuple(other for other in runs if other.sweep == run.sweep)
+
+
+def is_sweep_run(run: Run) -> bool:
+    """Whether a run was started together with others."""
+    return run.sweep is not None or bool(run.status and run.status.job is not None)
+
+
+def is_live(run: Run) -> bool:
+    """Whether more may happen to a run. One without a status may be finished or not."""
+    return run.state is None or not run.state.ended
+
+
+def read(index: Index, run: Run, relative: str, reader: Callable[[BinaryIO], T]) -> T | None:
+    """What a reader makes of a run's file; None where there is no such file.
+
+    Raises:
+        Unreadable: it may not be served, cannot be read, or is not what it should be.
+    """
+    try:
+        if not os.path.lexists(run.directory / relative):
+            return None
+        with open_served(index, run.name, relative) as file:
+            return reader(file)
+    except NotServedError as error:
+        raise Unreadable(f"{error}.") from error
+    except OSError as error:
+        raise Unreadable(f"{relative} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise Unreadable(f"{relative} cannot be read: {error}.") from error
+
+
+class MediaCache:
+    """The media of the runs that were looked at last. Thread-safe."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._known: OrderedDict[str, MediaIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, run: Run) -> MediaIndex:
+        """A run's media as they are now.
+
+        Raises:
+            Unreadable: there is an index that cannot be read.
+        """
+        with self._lock:
+            known = self._known.setdefault(run.name, MediaIndex())
+            self._known.move_to_end(run.name)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+            if read(self._index, run, MEDIA_INDEX, known.follow) is None:
+                known = self._known[run.name] = MediaIndex()
+            return known
+
+
+def _last_seen(run: Run) -> tuple[bool, float]:
+    started = run.status.started if run.status else None
+    return run.state is not None and is_live(run), max(run.updated or 0.0, started or 0.0)

@@ -1,0 +1,1 @@
+"""The web server: who may ask, what it answers to, where it listens."""

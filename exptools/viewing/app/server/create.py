@@ -1,0 +1,107 @@
+"""Put the app together, with its guard before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dash import Dash, html
+from flask import Flask, has_request_context, request
+
+from exptools.viewing.app import served_files as served
+from exptools.viewing.app.callbacks import register
+from exptools.viewing.app.compare import downloads
+from exptools.viewing.app.compare.content import prepare
+from exptools.viewing.app.page import page
+from exptools.viewing.app.server.access import Access
+from exptools.viewing.app.server.guard import guard
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.index import Index
+from exptools.viewing.wording import sound
+
+ANYONE_HERE = Access()
+LAYOUT = "/_dash-layout"
+FROM_INDEX = (LAYOUT, "/_dash-update-component")  # what is answered from the index
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+  <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+# Dash would fetch Plotly, the largest of its scripts, only once there is a chart to draw.
+PLOTLY = '<script async src="{}_dash-component-suites/plotly/package_data/plotly.min.js"></script>'
+ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Reading the runs …</div></div>'
+
+
+class _Viewer(Dash):
+    def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
+        parts["app_entry"] = ENTRY
+        return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
+
+
+def create_app(
+    index: Index, access: Access = ANYONE_HERE, looked: threading.Event | None = None
+) -> Dash:
+    """The viewer of an index's runs; ``create_app(index).server`` is its WSGI application.
+
+    Args:
+        index: where the runs are.
+        access: who may ask.
+        looked: set when the index has looked for the first time; until then the browser gets the
+            scripts, and waits for what is in them. None: it has.
+    """
+    title = sound(", ".join(root.name for root in index.roots))
+    app = _Viewer(
+        __name__,
+        title=f"{title} · exptools",
+        update_title="",
+        index_string=INDEX.replace("{%scripts%}", "{%scripts%}" + PLOTLY.format(access.prefix)),
+        routes_pathname_prefix="/",
+        requests_pathname_prefix=access.prefix,
+        suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
+    )
+    workspace = Workspace(index)
+    threading.Thread(target=_prepare, args=(workspace, looked), daemon=True).start()
+    # Dash asks for the layout without showing it, too, which would be in vain and before its time.
+    app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
+    register(app, workspace)
+    served.register(app, index)
+    downloads.register(app, workspace)
+    guard(app.server, access, app.csp_hashes())
+    if looked is not None:
+        _wait(app.server, looked)
+    if access.prefix != "/":
+        app.server.wsgi_app = _Prefixed(app.server.wsgi_app, access.prefix)
+    return app
+
+
+def _prepare(workspace: Workspace, looked: threading.Event | None) -> None:
+    """Compute what a page shows first, while the browser is still loading it."""
+    if looked is not None:
+        looked.wait()
+        workspace.has_looked()
+    prepare(workspace)
+
+
+def _is_asked_for() -> bool:
+    return has_request_context() and request.path == LAYOUT
+
+
+def _wait(server: Flask, looked: threading.Event) -> None:
+    @server.before_request
+    def wait_for_index() -> None:
+        if request.path in FROM_INDEX:
+            looked.wait()
+
+
+class _Prefixed:
+    """Takes the prefix off paths, so that it does not matter whether the proxy has done it."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], prefix: str) -> None:
+        self._app, self._prefix = app, prefix
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(self._prefix):
+            environ["PATH_INFO"] = path[len(self._prefix) - 1 :]
+        return self._app(environ, start_response)

@@ -1,0 +1,107 @@
+"""The guard before the app: whom it lets in, and what a browser may do with the answers.
+
+``docs/security.md`` says against whom, and what is left to the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+from flask import Flask, Response, abort, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from exptools.viewing.app.server.access import Access, host_name
+
+TOKEN = "token"
+READING = ("GET", "HEAD", "OPTIONS")
+LIBRARIES = ("/_dash-component-suites/", "/assets/")  # no data; Dash says how long to keep them
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def guard(server: Flask, access: Access, scripts: Sequence[str]) -> None:
+    """Let nobody else in, and set the headers of every answer that has not set them itself.
+
+    Args:
+        server: what to guard.
+        access: who may ask.
+        scripts: the hashes of the page's own inline scripts, as a policy spells them.
+    """
+    headers = HEADERS | {"Content-Security-Policy": page_policy(scripts)}
+
+    @server.before_request
+    def refuse_others() -> AnyResponse | None:
+        if not access.answers_to(host_name(request.host)):
+            _refuse(403, "exptools-dash does not answer to this name; --allow-host adds one")
+        origin = request.headers.get("Origin", "")
+        sends = request.method not in READING and "Origin" in request.headers
+        if sends and not access.takes_from(origin, request.host):
+            _refuse(403, "exptools-dash takes nothing from the pages of other sites")
+        return None if access.token is None else _admit(access)
+
+    @server.after_request
+    def set_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if not request.path.startswith(LIBRARIES):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def page_policy(scripts: Sequence[str]) -> str:
+    """The page's Content-Security-Policy: our own files, and from nowhere else anything.
+
+    Styles are the exception: Plotly, Mantine and ag-grid write style elements as they go.
+    """
+    rules = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", *scripts],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "font-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+    return "; ".join(f"{rule} {' '.join(sources)}" for rule, sources in rules.items())
+
+
+def _admit(access: Access) -> AnyResponse | None:
+    """None for whoever has the token, or the way to an address without it: it becomes a cookie."""
+    # A cookie belongs to all ports of a host, so its name says which one is meant.
+    cookie = "exptools-" + re.sub(r"\W", "-", request.host)
+    given = request.args.get(TOKEN)
+    told = given is not None and access.admits(given)
+    if not told and not access.admits(request.cookies.get(cookie, "")):
+        _refuse(401, "exptools-dash asks for its token: open the address that it printed")
+    if given is None or request.method != "GET":
+        return None
+    answer = redirect(_without_token(access), 303)
+    if told:
+        answer.set_cookie(
+            *(cookie, given),
+            path=access.prefix,
+            httponly=True,
+            samesite="Lax",  # a link to a view, followed from elsewhere, should find its reader
+            secure=request.is_secure,
+        )
+    return answer
+
+
+def _without_token(access: Access) -> str:
+    rest = [(name, value) for name, value in request.args.items(multi=True) if name != TOKEN]
+    question = f"?{urlencode(rest)}" if rest else ""
+    # With two slashes, or one and a backslash, it would begin with the name of another server.
+    return f"{access.prefix}{quote(request.path.lstrip('/'))}{question}"
+
+
+def _refuse(status: int, sentence: str) -> None:
+    abort(AnyResponse(f"{sentence}\n", status, content_type="text/plain; charset=utf-8"))

@@ -1,0 +1,1 @@
+"""The table of runs: its columns, its rows, and what can be done in it."""

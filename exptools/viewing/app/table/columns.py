@@ -1,0 +1,172 @@
+"""The table's columns: which there are, which are shown, and how a value is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exptools.viewing.app.facts import Facts
+from exptools.viewing.app.states import STATE_WORDS, state_class
+from exptools.viewing.app.table.rows import table_keys, values_of
+from exptools.viewing.app.user_marks import MAX_NOTE, Mark
+from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import SUMMARIES
+from exptools.viewing.run import Run
+
+OR_DASH = "params.value == null ? '—' : "
+NUMBER = "short(params.value)"
+
+Column = dict[str, Any]
+Marks = Mapping[str, Mark]  # by run name
+
+
+def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
+    """The columns for a view, those hidden that say nothing or were hidden by hand."""
+    found = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
+    order = {name.lstrip("-"): at for at, name in enumerate(view.sort)}
+    shown = _visible(usual(facts, marks, found), view)
+    for column in found:
+        name = column["colId"]
+        column["hide"] = name not in shown
+        if name in order:
+            column["sort"] = "desc" if f"-{name}" in view.sort else "asc"
+            column["sortIndex"] = order[name]
+        else:
+            column["sort"] = None
+    return found
+
+
+def usual(facts: Facts, marks: Marks, found: Sequence[Column]) -> set[str]:
+    """The columns that are shown while nobody says otherwise."""
+    return {column["colId"] for column in found} - set(_quiet(facts.runs, marks))
+
+
+def _visible(usually: set[str], view: View) -> set[str]:
+    shown = usually | {name[1:] for name in view.columns if name.startswith("+")}
+    return (shown - {name[1:] for name in view.columns if name.startswith("-")}) | {"run"}
+
+
+def _quiet(runs: Sequence[Run], marks: Marks) -> list[str]:
+    """Columns that say the same of all runs, or little."""
+    statuses = [run.status for run in runs if run.status]
+    hosts = {status.host for status in statuses}
+    commits = {str((status.git or {}).get("commit")) for status in statuses}
+    found = ["slot"]
+    found += ["host"] if len(hosts) < 2 else []
+    found += ["commit"] if len(commits) < 2 else []
+    found += ["duration", "started"] if not any(s.started for s in statuses) else []
+    found += ["note"] if not any(mark.note for mark in marks.values()) else []
+    return found
+
+
+def _run_columns(facts: Facts, view: View) -> list[Column]:
+    state = {
+        "colId": "state",
+        "field": "state",
+        "headerName": "State",
+        "tooltipField": "error",
+        "cellClassRules": {
+            f"state {state_class(word)}": f"params.value == '{word}'"
+            for word in STATE_WORDS.values()
+        },
+    }
+    keys = table_keys(facts)
+    config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
+    step = _column("step", "Last step", "step of the last row", "d3.format(',')(params.value)")
+    return [
+        _star(),
+        _name("Run"),
+        state,
+        *config,
+        *_values(view),
+        step,
+        _column("duration", "Duration", "how long the job ran", "duration(params.value)"),
+        _column("started", "Started", "when the job began", "time(params.value)")
+        | {"minWidth": 126},
+        _column("host", "Host", "the machine", "params.value"),
+        _column("slot", "Slot", "the launcher's slot", "params.value"),
+        _column("commit", "Commit", "of the code's git repository", "params.value"),
+        _note(),
+    ]
+
+
+def _star() -> Column:
+    return {
+        "colId": "star",
+        "field": "star",
+        "headerName": "★",
+        "headerTooltip": "your star: a click turns it, and so does the key s",
+        "valueFormatter": {"function": "params.value ? '★' : '☆'"},
+        "cellClassRules": {"starred": "params.value"},
+        "cellClass": "star",
+        "width": 52,
+        "minWidth": 52,
+        "flex": None,
+        "pinned": "left",
+        "resizable": False,
+        "filter": False,
+        "sortingOrder": ["desc", "asc", None],
+    }
+
+
+def _note() -> Column:
+    editor = {"cellEditor": "agTextCellEditor", "cellEditorParams": {"maxLength": MAX_NOTE}}
+    return _column("note", "Note", "yours: a double click writes it", "params.value") | {
+        "valueFormatter": {"function": "params.value"},
+        "tooltipField": "note",
+        "editable": True,
+        "minWidth": 160,
+        **editor,
+    }
+
+
+def _group_columns(facts: Facts, view: View) -> list[Column]:
+    names = facts.names
+    keys = [_column(f"config {k}", names.get(k, k), k, "params.value") for k in view.by or ()]
+    values = _values(view)
+    for column in values:
+        column["valueFormatter"] = {"function": "spread(params)"}
+    return [
+        _name("Group"),
+        _column("runs", "Runs", "how many runs", "params.value"),
+        _column("states", "States", "of its runs", "params.value"),
+        *(keys if len(keys) > 1 else []),
+        *values,
+        _column("duration", "Mean duration", "of its jobs", "duration(params.value)"),
+    ]
+
+
+def _name(title: str) -> Column:
+    return {
+        "colId": "run",
+        "field": "order",  # the runs' natural order, in which 10 comes after 9
+        "headerName": title,
+        "valueFormatter": {"function": "params.data.id"},
+        "filterValueGetter": {"function": "params.data.id"},
+        "cellStyle": {"function": "swatch(params.data)"},
+        "cellClass": "swatch",
+        "minWidth": 150,
+        "flex": 2,
+        "pinned": "left",
+        "lockVisible": True,
+    }
+
+
+def _values(view: View) -> list[Column]:
+    return [
+        _column(field, f"{SUMMARIES.get(s, s).capitalize()} {metric}", f"{s} of {metric}", NUMBER)
+        | {"filter": "agNumberColumnFilter", "minWidth": 130}
+        for field, metric, s in values_of(view)
+    ]
+
+
+def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
+    return {
+        "colId": field,
+        "field": field,
+        "headerName": title,
+        "headerTooltip": tooltip,
+        "valueFormatter": {"function": f"{OR_DASH}({formatted})"},
+        "cellClass": "number",
+        "headerClass": "number",
+    }

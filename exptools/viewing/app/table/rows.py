@@ -1,0 +1,192 @@
+"""The table's rows, and which of them a page does not have yet; nothing in here knows of Dash."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exptools.rundir import STEP
+from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.states import STATE_WORDS, duration
+from exptools.viewing.app.user_marks import Mark
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.values import MISSING, display
+from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.grouping import groups
+from exptools.viewing.groups.variation import is_seed
+from exptools.viewing.metrics.columns import Columns
+from exptools.viewing.run import Run
+
+EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
+MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
+MAX_CELL = 300  # characters
+REMEMBERED = 6  # tables that pages may have
+
+Row = dict[str, Any]
+
+
+class Tables:
+    """The tables that were sent to pages, lest what a page has is sent to it again."""
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[str, dict[str, Row]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def update(self, key: str, rows: Sequence[Row], had: str | None) -> dict[str, Any]:
+        """What turns the table that a page had into these rows, each field's values together."""
+        new = {row["id"]: row for row in rows}
+        with self._lock:
+            old = self._sent.get(had or "", {})
+            self._sent[key] = new
+            self._sent.move_to_end(key)
+            while len(self._sent) > REMEMBERED:
+                self._sent.popitem(last=False)
+        changed = [row for name, row in new.items() if old.get(name) != row]
+        fields = list(changed[0]) if changed else []
+        return {
+            "base": had if old else None,
+            "gone": [name for name in old if name not in new],
+            "columns": {field: [row[field] for row in changed] for field in fields},
+        }
+
+
+def table_key(facts: Facts, view: View) -> str:
+    """Equal for equal tables."""
+    by = view.by if view.rows == "groups" else None
+    return repr((facts.version, view.metrics, view.summaries, view.where, view.rows, by))
+
+
+def table_rows(workspace: Workspace, view: View) -> list[Row]:
+    """A row for each run or group: cells are numbers or texts, None where there is no value."""
+    facts = workspace.facts()
+    try:
+        runs = shown_runs(facts, View(where=view.where))
+    except QueryError:  # said beside the filter
+        runs = list(facts.runs)
+    rows = [
+        row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
+    ]
+    return _group_rows(facts, view, runs, rows) if view.rows == "groups" else rows
+
+
+def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
+    """The rows with the user's stars and notes."""
+    unmarked = Mark()
+    found = ((row, marks.get(row["id"], unmarked)) for row in rows)
+    return [row | {"star": mark.star, "note": mark.note} for row, mark in found]
+
+
+def table_keys(facts: Facts) -> list[str]:
+    """The differing keys as columns: the first ``MAX_COLUMNS``, seeds, which matter least, last."""
+    keys = [key for key in facts.keys if key not in ("sweep", "run.sweep")]
+    return sorted(keys, key=lambda key: key == facts.seed or is_seed(key))[:MAX_COLUMNS]
+
+
+def values_of(view: View) -> list[tuple[str, str, str]]:
+    """Field, metric and summary of each column of results."""
+    return [(f"value {s} {m}", m, s) for m in view.metrics for s in view.summaries]
+
+
+def _run_rows(
+    workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]
+) -> list[dict[str, Any]]:
+    columns = workspace.index.columns(runs, [STEP, *view.metrics])
+    keys, now = facts.find(table_keys(facts)), time.time()
+    values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]
+    return [
+        _of_status(run, now)
+        | {f"config {key.name}": cell(key.value(run)) for key in keys}
+        | {"step": _last_step(columns[run.name])}
+        | {field: _value(columns[run.name], metric, how) for field, metric, how in values}
+        for run in runs
+    ]
+
+
+def _of_status(run: Run, now: float) -> Row:
+    status = run.status
+    seconds = duration(status, now)
+    commit = (status.git or {}).get("commit") if status else None
+    return {
+        "id": run.name,
+        "state": STATE_WORDS[run.state],
+        "error": cut(status.error) if status and status.error else None,
+        "duration": round(seconds) if seconds is not None else None,
+        "host": cut(status.host) if status else None,
+        "slot": status.slot if status else None,
+        "started": status.started if status else None,
+        "commit": cut(str(commit))[:10] if commit else None,
+    }
+
+
+def _last_step(columns: Columns) -> float | None:
+    steps = columns.get(STEP)
+    return cell(float(steps[-1])) if steps is not None and len(steps) else None
+
+
+def _value(columns: Columns, metric: str, how: Option) -> Any:
+    x, y = columns.series(metric)
+    return cell(summarize(x, y, how)) if len(y) else None
+
+
+def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
+    """A row for each group of the chart: means over its runs, and how they spread."""
+    by_name = {row["id"]: row for row in rows}
+    found = groups(runs, facts.find(view.by or ()))
+    labels = [group.label for group in found]
+    return [
+        _group_row(view, [by_name[run.name] for run in group.runs], order)
+        | {"id": labels[order] + " \N{HAIR SPACE}" * labels[:order].count(labels[order])}
+        | {"members": [run.name for run in group.runs]}
+        | {
+            f"config {key}": cell(value)
+            for key, value in zip(view.by or (), group.values, strict=True)
+        }
+        for order, group in enumerate(found)
+    ]
+
+
+def _group_row(view: View, members: Sequence[Row], order: int) -> Row:
+    states = [row["state"] for row in members]
+    words = [word for word in STATE_WORDS.values() if word in states]
+    row: Row = {
+        "order": order,
+        "runs": len(members),
+        "states": ", ".join(f"{states.count(word)} {word}" for word in words),
+        "duration": _mean_and_spread(members, "duration")[0],
+    }
+    for field, _, _ in values_of(view):
+        row[field], row[f"spread {field}"] = _mean_and_spread(members, field)
+    return row
+
+
+def _mean_and_spread(rows: Sequence[Mapping[str, Any]], field: str) -> tuple[Any, Any]:
+    """Mean and standard deviation (n - 1) of a field's numbers; a NaN among them is one in both."""
+    values = [float(row[field]) for row in rows if row[field] is not None]
+    if not values:
+        return None, None
+    mean = sum(value / len(values) for value in values)
+    if len(values) < 2 or not math.isfinite(mean):
+        return cell(mean), None
+    return cell(mean), cell(math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1))
+
+
+def cell(value: Any) -> Any:
+    """A number where the browser can hold it exactly; its text elsewhere; None for no value."""
+    if value is MISSING:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return cut(display(value))
+    exact = math.isfinite(value) if isinstance(value, float) else abs(value) < EXACT_INTEGER
+    return value if exact else display(value)
+
+
+def cut(text: str) -> str:
+    """A text of a length that a cell takes."""
+    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"

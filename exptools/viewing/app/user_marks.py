@@ -1,0 +1,121 @@
+"""Stars and notes on runs: the user's own, kept in the user's data directory and never in a run's.
+
+Each marked run has a file of its own, named after the run's real path, that is replaced atomically;
+so two servers never undo what the other has kept of another run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from exptools.rundir import read_regular, write_atomic
+from exptools.viewing.run import Run
+
+MAX_NOTE = 10_000  # characters
+_MAX_FILE = 2**18  # bytes: a note of characters outside of ASCII, and a path
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a user has said of a run."""
+
+    star: bool = False
+    note: str = ""
+
+
+UNMARKED = Mark()
+
+
+class UserData:
+    """The marks of a user.
+
+    Args:
+        path: the directory that they are in; by default in the system's place for user data.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path if path is not None else default_place()
+
+    def get(self, run: Run) -> Mark:
+        """The mark of a run."""
+        found = _read(self._file(real_path(run)))
+        return found[1] if found else UNMARKED
+
+    def set(self, run: Run, star: bool | None = None, note: str | None = None) -> Mark:
+        """Change what is given, and return the run's mark as it is now.
+
+        Raises:
+            ValueError: the note is longer than ``MAX_NOTE``.
+            OSError: it cannot be written.
+        """
+        if note is not None and len(note) > MAX_NOTE:
+            raise ValueError(
+                f"a note of {len(note)} characters is too long: {MAX_NOTE} is the most"
+            )
+        known = self.get(run)
+        mark = Mark(known.star if star is None else star, known.note if note is None else note)
+        place = real_path(run)
+        if mark == UNMARKED:
+            self._file(place).unlink(missing_ok=True)
+        elif mark != known:
+            record = {"run": place, "star": mark.star, "note": mark.note}
+            write_atomic(self._file(place), json.dumps(record).encode())
+        return mark
+
+    def all(self) -> Mapping[str, Mark]:
+        """All marks, by the runs' real paths."""
+        try:
+            files = sorted(self.path.glob("*.json"))
+        except OSError:
+            return {}
+        return dict(found for file in files if (found := _read(file)) is not None)
+
+    def of(self, runs: Sequence[Run]) -> Mapping[str, Mark]:
+        """The marks of those of the runs that have one, by the runs' names."""
+        marks = self.all()
+        if not marks:
+            return {}
+        places = {run.name: real_path(run) for run in runs}
+        return {name: marks[place] for name, place in places.items() if place in marks}
+
+    def _file(self, place: str) -> Path:
+        digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
+        return self.path / f"{digest[:32]}.json"
+
+
+def default_place() -> Path:
+    """Where marks are if nothing else is said: below the user's data directory."""
+    from platformdirs import user_data_path
+
+    return user_data_path("exptools", appauthor=False) / "marks"
+
+
+def real_path(run: Run) -> str:
+    """Where a run really is, whatever links lead to it."""
+    if run.directory.is_symlink():  # a root; below roots no link is followed
+        return os.path.realpath(run.directory)
+    return os.path.join(_real_parent(str(run.directory.parent)), run.directory.name)
+
+
+@lru_cache(maxsize=1024)
+def _real_parent(path: str) -> str:
+    # The runs of a sweep have one parent, and ten thousand times realpath takes a second.
+    return os.path.realpath(path)
+
+
+def _read(file: Path) -> tuple[str, Mark] | None:
+    try:
+        record = json.loads(read_regular(file, _MAX_FILE))
+        return str(record["run"]), Mark(bool(record["star"]), str(record["note"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        logging.getLogger(__name__).warning("%s is no mark of a run: %s", file, error)
+        return None

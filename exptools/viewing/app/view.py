@@ -1,0 +1,198 @@
+"""Everything that is chosen on the page, as one value that an address can hold.
+
+A ``View`` is in the page's store ``view`` as a dict (``to_data``, ``from_data``) and in its address
+as a query (``to_query``, ``from_query``). What a query has that nobody can mean is left out and
+said in ``notes``; it never stops the page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
+
+from exptools.hints import suggestion
+from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.smoothing import SMOOTHINGS
+from exptools.viewing.curves.statistics import CENTERS, parse_band
+from exptools.viewing.curves.summaries import parse_summary
+from exptools.viewing.errors import QueryError
+
+TABS = ("compare", "pictures", "run")
+EACH_RUN = "run.name"  # to group by: each run by itself
+LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
+
+_OTHERS = ("token",)  # parts of a query that are no view's
+
+Range = tuple[float, float]
+
+
+class _Kind(NamedTuple):
+    """How a field stands in a query: its values as texts, and back."""
+
+    to_texts: Callable[[Any], list[str]]
+    from_texts: Callable[[list[str]], Any]
+
+
+def _range(text: str) -> Range:
+    low, high = map(float, text.split(","))
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(text)
+    return low, high
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise ValueError(text)
+    return int(text)
+
+
+def _one_of(what: str, *names: str) -> Callable[[list[str]], str]:
+    return lambda texts: parse(what, texts[-1], dict.fromkeys(names, Choice())).name
+
+
+def _checked(check: Callable[[str], Any]) -> Callable[[list[str]], str]:
+    """A text that stays as it is once ``check`` has not raised."""
+    return lambda texts: (check(texts[-1]), texts[-1])[1]
+
+
+def _summaries(texts: list[str]) -> tuple[str, ...]:
+    return tuple(str(parse_summary(text)) for text in texts)
+
+
+def _text_list(texts: list[str]) -> tuple[str, ...]:
+    # "by=" alone is a list that somebody emptied; nobody calls a key "".
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+_TEXT = _Kind(lambda value: [value], lambda texts: texts[-1])
+_TEXTS = _Kind(lambda values: list(values) or [""], _text_list)
+_FLAG = _Kind(lambda value: ["1" if value else "0"], lambda texts: texts[-1] == "1")
+_RANGE = _Kind(lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
+_COUNT = _Kind(lambda value: [str(value)], lambda texts: _count(texts[-1]))
+_SCALES = _Kind(lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y") if a in t))
+
+
+def _pair(value: Range) -> str:
+    return ",".join(f"{number:.9g}" for number in value)
+
+
+def _is(kind: _Kind, default: Any, check: Callable[[list[str]], Any] | None = None) -> Any:
+    if check is not None:
+        kind = kind._replace(from_texts=check)
+    return field(default=default, metadata={"kind": kind})
+
+
+@dataclass(frozen=True)
+class View:
+    """What is chosen; the defaults are what a newcomer sees."""
+
+    tab: str = _is(_TEXT, "compare", _one_of("tab", *TABS))
+    metrics: tuple[str, ...] = _is(_TEXTS, ())  # none: the page chooses
+    by: tuple[str, ...] | None = _is(_TEXTS, None)  # None: the page chooses; (): all runs in one
+    split: tuple[str, ...] = _is(_TEXTS, ())  # a panel for each of their values
+    x: str = _is(_TEXT, "step")
+    center: str = _is(_TEXT, "mean", _one_of("center", *CENTERS))
+    band: str = _is(_TEXT, "std", _checked(parse_band))
+    smooth: str = _is(_TEXT, "none", _checked(lambda t: parse("smoothing", t, SMOOTHINGS)))
+    smooth_when: str = _is(_TEXT, "before", _one_of("smooth_when", "before", "after"))
+    log: tuple[str, ...] = _is(_SCALES, ())  # of "x" and "y"
+    x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
+    best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
+    best_mode: str = _is(_TEXT, "max", _one_of("best_mode", "max", "min"))
+    clip: bool = _is(_FLAG, False)  # the y axis leaves outliers out
+    show_runs: bool = _is(_FLAG, False)  # a thin line for each run
+    where: str = _is(_TEXT, "")  # a condition
+    selected: tuple[str, ...] = _is(_TEXTS, ())  # names of runs; none: all
+    page: int = _is(_COUNT, 0)  # of the groups, where there are too many for one chart
+    rows: str = _is(_TEXT, "runs", _one_of("rows", "runs", "groups"))  # of the table
+    summaries: tuple[str, ...] = _is(_TEXTS, ("last",), _summaries)  # of the metrics, in the table
+    columns: tuple[str, ...] = _is(_TEXTS, ())  # shown or hidden against the default: "+host"
+    sort: tuple[str, ...] = _is(_TEXTS, ())  # columns, "-" before one from the largest down
+    run: str = _is(_TEXT, "")  # the one that the tab shows
+    picture: str = _is(_TEXT, "")
+    y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
+    options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what a query had that is left out
+
+    @classmethod
+    def from_query(cls, query: str) -> View:
+        """Read an address's query, with or without its question mark."""
+        given: dict[str, list[str]] = {}
+        try:
+            pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=20_000)
+        except ValueError:
+            return cls(notes=("The address is too long to be read.",))
+        for name, text in pairs:
+            given.setdefault(name, []).append(text)
+        values: dict[str, Any] = {"y_ranges": {}, "options": {}}
+        notes = []
+        for name, texts in given.items():
+            if name in _OTHERS:
+                continue
+            try:
+                _take(values, name, texts)
+            except QueryError as error:
+                notes.append(f"The address has {name}={texts[-1]}: {error}.".replace("?.", "?"))
+            except ValueError:
+                notes.append(f"The address has {name}={texts[-1]}, which makes no sense there.")
+        return cls(**values, notes=tuple(notes))
+
+    def to_query(self) -> str:
+        """The query that ``from_query`` makes this of; "" where nothing was chosen.
+
+        A selection too long for an address is left out.
+        """
+        pairs = [
+            (name, text)
+            for name, kind in _KINDS.items()
+            if getattr(self, name) != _DEFAULTS[name]
+            for text in kind.to_texts(getattr(self, name))
+        ]
+        pairs += [(f"y_range.{metric}", _pair(span)) for metric, span in self.y_ranges.items()]
+        pairs += [(f"option.{name}", text) for name, text in self.options.items()]
+        query = _encoded(pairs)
+        if len(query) > LONGEST:
+            query = _encoded([pair for pair in pairs if pair[0] != "selected"])
+        return query
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any] | None) -> View:
+        """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
+        known = {f.name for f in fields(cls)}
+        values = {name: _tupled(value) for name, value in (data or {}).items() if name in known}
+        ranges = {metric: _tupled(span) for metric, span in values.pop("y_ranges", {}).items()}
+        return cls(**values, y_ranges=ranges)
+
+    def to_data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+_KINDS: dict[str, _Kind] = {
+    f.name: f.metadata["kind"] for f in fields(View) if "kind" in f.metadata
+}
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" in f.metadata}
+
+
+def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
+    """Put what a query says under one name where it belongs."""
+    if name in _KINDS:
+        values[name] = _KINDS[name].from_texts(texts)
+    elif name.startswith("y_range."):
+        values["y_ranges"][name.partition(".")[2]] = _range(texts[-1])
+    elif name.startswith("option."):
+        values["options"][name.partition(".")[2]] = texts[-1]
+    else:
+        raise QueryError(f"there is no such part; {suggestion(name, _KINDS)}")
+
+
+def _encoded(pairs: list[tuple[str, str]]) -> str:
+    text = urlencode(pairs, quote_via=quote, safe="/:,<>=' ")
+    return text.replace(" ", "+")
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,72 @@
+"""Names, sizes and colours that the page's controls share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MAX_OPTIONS = 200  # of a control at a time; typing finds the others
+
+
+X = {
+    "step": "step",
+    "relative_time": "time since the run's start",
+    "wall_time": "time of day",
+}
+
+
+CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
+
+
+BANDS = {
+    "std": "± standard deviation",
+    "sem": "± standard error",
+    "ci:95": "95 % confidence interval",
+    "minmax": "lowest to highest",
+    "percentiles:25,75": "25th to 75th percentile",
+    "percentiles:5,95": "5th to 95th percentile",
+    "none": "no band",
+}
+
+
+SMOOTHINGS = {"none": "none", "ema": "exponential", "gaussian": "Gaussian", "mean": "running mean"}
+
+
+SUMMARIES = {
+    "last": "last",
+    "min": "min",
+    "max": "max",
+    "mean:10": "mean of last 10",
+    "auc": "area under curve",
+}
+
+
+def options(names: dict[str, str], chosen: str | None = None) -> list[dict[str, str]]:
+    """Options of fixed names; what an address has chosen beside them is one, too."""
+    others = [chosen] if chosen and chosen not in names else []
+    found = [{"value": name, "label": label} for name, label in names.items()]
+    return found + [{"value": name, "label": name} for name in others]
+
+
+BUTTONS_TO_REMOVE = [
+    "sendChartToCloud",  # nothing leaves this machine
+    *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"),
+]
+
+
+# A flat list: Plotly compares it item by item, and where a nested one would never be the same it
+# would start over at each update, without the user's zoom.
+GRAPH: Any = {"displaylogo": False, "modeBarButtonsToRemove": BUTTONS_TO_REMOVE}
+
+
+ROW, HEADER, MOST_ROWS = 36, 40, 14  # px, px, and how many rows before the table scrolls
+
+
+# The colours are the page's own variables, so the table follows light and dark by itself.
+THEME = """themeQuartz.withParams({
+    accentColor: 'var(--accent)', backgroundColor: 'var(--surface)',
+    foregroundColor: 'var(--text)', borderColor: 'var(--line)', browserColorScheme: 'inherit',
+    headerBackgroundColor: 'var(--surface)', headerTextColor: 'var(--muted)',
+    headerFontWeight: 500, headerFontSize: 12, fontFamily: 'inherit', fontSize: 13,
+    wrapperBorder: false,
+    rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--picked)', spacing: 7
+})"""

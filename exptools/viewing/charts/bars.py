@@ -1,0 +1,269 @@
+"""What the runs of each group came to: a dot a run, and the centre with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exptools.metrics import better
+from exptools.viewing.charts.picture import (
+    Picture,
+    axis,
+    center_words,
+    count,
+    each,
+    hover,
+    interval_words,
+    layout,
+    named,
+    number,
+)
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.configs.values import short_names
+from exptools.viewing.curves.aggregation import method
+from exptools.viewing.curves.cells import Cell, cell_of
+from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import packed
+from exptools.viewing.figures.theme import LIGHT, Look, short_text, translucent
+from exptools.viewing.groups.grouping import Group, find_keys, groups
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+
+MOST_GROUPS = 40
+MOST_DOTS = 3000  # of all groups; with more, dots are left out
+ROW, TALL_ROW, AROUND = 30, 64, 96  # px: a group, one of few, and what is around all
+ROOM = 400  # px that few groups fill
+GOLDEN = 0.618  # its multiples spread evenly, however many there are
+JITTER = 0.44  # of a row
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A group with what it came to."""
+
+    group: Group
+    cell: Cell
+    color: str
+
+
+def bars(
+    index: Index,
+    runs: Sequence[Run],
+    measure: Measure,
+    by: Sequence[str],
+    *,
+    filled: bool = False,
+    look: Look = LIGHT,
+) -> Picture:
+    """Centre and interval of each group's runs, the best group first, and every run as a dot.
+
+    Args:
+        index: where the metric is read.
+        runs: what to show.
+        measure: the number of a run, and how a group's are put together.
+        by: the keys to group by; none: all runs together.
+        filled: whether a bar from zero stands behind each centre.
+        look: the colours.
+
+    Raises:
+        QueryError: there is nothing to show, or something of this is not there.
+    """
+    values = measure.of_runs(index, runs)
+    keys = find_keys(runs, by)
+    found = groups(runs, keys)
+    how = method(measure.center, measure.interval)
+    cells = [(group, cell_of(group.runs, values, how)) for group in found]
+    styles = index.styles("\0".join(by), [group.identity for group in found])
+    known = [
+        _Row(group, cell, _color(style, len(found), look))
+        for (group, cell), style in zip(cells, styles, strict=True)
+        if cell and cell.n
+    ]
+    if not known:
+        raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
+    least = better(measure.metric) == "min"
+    ordered = sorted(known, key=lambda row: row.cell.center if least else -row.cell.center)
+    rows = ordered[:MOST_GROUPS]
+    names = short_names([key.name for key in keys])
+    legend = ", ".join(names[key.name] for key in keys)
+    figure: dict[str, Any] = {
+        "data": _data(rows, values, measure, filled, look),
+        "layout": _layout(rows, measure, legend, filled, look),
+    }
+    if not filled:
+        figure["layout"]["xaxis"] |= _room(rows, values)
+    row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
+    caption = _caption(rows, len(known), values, measure, legend, least)
+    return Picture(figure, caption, AROUND + row * len(rows), fills=False)
+
+
+def _color(style: int, number_of_groups: int, look: Look) -> str:
+    # As in the curves; but where colours would come again, one is enough: the rows have names.
+    return look.lines[style if style < len(look.lines) >= number_of_groups else 0]
+
+
+def _data(
+    rows: Sequence[_Row], values: Mapping[str, float], measure: Measure, filled: bool, look: Look
+) -> list[dict[str, Any]]:
+    dots = sum(row.cell.n for row in rows) <= MOST_DOTS
+    return [
+        *([_bars(rows)] if filled else []),
+        *([_dots(rows, values, look)] if dots else []),
+        _centers(rows, measure, look),
+    ]
+
+
+def _bars(rows: Sequence[_Row]) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": packed(np.array([row.cell.center for row in rows])),
+        "y": list(range(len(rows))),
+        "width": 0.62,
+        "marker": {"color": [translucent(row.color, 0.3) for row in rows], "line": {"width": 0}},
+        "hoverinfo": "skip",
+    }
+
+
+def _dots(rows: Sequence[_Row], values: Mapping[str, float], look: Look) -> dict[str, Any]:
+    """A dot a run, above and below the middle of its group's row by its place in the group."""
+    dots = [
+        (at + JITTER * (place * GOLDEN % 1 - 0.5) * (row.cell.n > 1), run, row.color)
+        for at, row in enumerate(rows)
+        for place, run in enumerate(row.group.runs)
+        if not math.isnan(values[run.name])
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": packed(np.array([values[run.name] for _, run, _ in dots])),
+        "y": packed(np.array([y for y, _, _ in dots])),
+        "customdata": [run.name for _, run, _ in dots],
+        "hovertext": [hover({"value": number(values[run.name])}, run.name) for _, run, _ in dots],
+        "hoverinfo": "text",
+        "marker": {
+            "size": 7,
+            "color": [translucent(color, 0.55) for _, _, color in dots],
+            "line": {"width": 1, "color": look.background},
+        },
+    }
+
+
+def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, Any]:
+    cells = [row.cell for row in rows]
+    center = np.array([cell.center for cell in cells])
+    high = np.array([cell.high for cell in cells]) - center
+    low = center - np.array([cell.low for cell in cells])
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": packed(center),
+        "y": list(range(len(rows))),
+        "hovertext": [_hover(row, measure) for row in rows],
+        "hoverinfo": "text",
+        "marker": {
+            "symbol": "diamond",
+            "size": 11,
+            "color": [row.color for row in rows],
+            "line": {"width": 1.5, "color": look.background},
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": packed(np.nan_to_num(high)),
+            "arrayminus": packed(np.nan_to_num(low)),
+            "color": look.text,
+            "thickness": 1.6,
+            "width": 5,
+        },
+    }
+
+
+def _hover(row: _Row, measure: Measure) -> str:
+    cell = row.cell
+    lines = {center_words(measure.center): number(cell.center)}
+    if math.isfinite(cell.low):
+        band = interval_words(parse_band(measure.interval))
+        lines[band] = f"{number(cell.low)} to {number(cell.high)}"
+    lines["runs"] = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    return hover(lines, row.group.label)
+
+
+def _layout(
+    rows: Sequence[_Row], measure: Measure, legend: str, filled: bool, look: Look
+) -> dict[str, Any]:
+    labels = named([row.group.label for row in rows])
+    edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
+    names = {"tickfont": {"color": look.text, "size": 13}}
+    return layout(
+        look,
+        xaxis=axis(look, measure.words, nticks=8, zeroline=filled, zerolinecolor=look.muted),
+        yaxis=axis(look) | labels | edges | names,
+        margin={"l": 8, "r": 116, "t": 36, "b": 8},
+        annotations=[
+            _beside(f"{center_words(measure.center)} (n)", -0.5, look.muted) | {"yshift": 12},
+            _beside(legend, -0.5, look.muted)
+            | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
+            *(
+                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, look.text)
+                for at, row in enumerate(rows)
+            ),
+        ],
+    )
+
+
+def _room(rows: Sequence[_Row], values: Mapping[str, float]) -> dict[str, Any]:
+    """The range of an axis whose numbers are all but the same: Plotly's own is then too narrow."""
+    shown = [row.cell.center for row in rows]
+    shown += [values[run.name] for row in rows for run in row.group.runs]
+    finite = np.array(shown)[np.isfinite(shown)]
+    low, high = float(finite.min()), float(finite.max())
+    largest = max(abs(low), abs(high))
+    if low == high or high - low > 1e-9 * largest:
+        return {}
+    return {"range": [low - largest / 10, high + largest / 10]}
+
+
+def _beside(text: str, y: float, color: str) -> dict[str, Any]:
+    """A text at the right of a row."""
+    return {
+        "text": short_text(text),
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "left",
+        "xshift": 12,
+        "y": y,
+        "showarrow": False,
+        "font": {"size": 12, "color": color},
+    }
+
+
+def _caption(
+    rows: Sequence[_Row],
+    known: int,
+    values: Mapping[str, float],
+    measure: Measure,
+    legend: str,
+    least: bool,
+) -> str:
+    drawn = [row.cell.n for row in rows]
+    same = legend.replace(", ", " and ")
+    groups_ = f"the runs with the same {same}" if legend else "all runs"
+    band = interval_words(parse_band(measure.interval))
+    line = f"; the line is {band}" if band and max(drawn) > 1 else ""
+    order = f", {'lowest' if least else 'highest'} first" if known > 1 else ""
+    parts = [
+        f"A dot is the {measure.words} of a run, a diamond the "
+        f"{center_words(measure.center)} of {groups_} ({each(drawn)}{order}){line}."
+    ]
+    if known > len(rows):
+        parts.append(f"The first {len(rows)} of {known} groups are shown.")
+    missing = sum(map(math.isnan, values.values()))
+    if missing:
+        parts.append(f"{count(missing)} without such a value: not in the numbers.")
+    return " ".join(parts)

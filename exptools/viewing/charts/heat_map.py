@@ -1,0 +1,197 @@
+"""A heat map over two keys: in each cell the centre over all runs that share both values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from exptools.viewing.charts.picture import (
+    HEIGHT,
+    Picture,
+    axis,
+    center_words,
+    colorbar,
+    colorscale,
+    count,
+    each,
+    hover,
+    layout,
+    named,
+    number,
+)
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.curves.aggregation import method
+from exptools.viewing.curves.cells import Cell, cell_of
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import packed
+from exptools.viewing.figures.theme import LIGHT, Look
+from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+
+MOST_VALUES = 40  # of either key
+MOST_TEXTS = 150  # cells; in more of them numbers are too small to read
+ROW, AROUND = 26, 110  # px
+
+_Cells = list[list[Cell | None]]
+
+
+def heat_map(
+    index: Index,
+    runs: Sequence[Run],
+    measure: Measure,
+    across: str,
+    down: str,
+    *,
+    look: Look = LIGHT,
+) -> Picture:
+    """The centre of a metric's summary for each pair of values of two keys.
+
+    Args:
+        index: where the metric is read.
+        runs: what to show; a cell is over all that have its two values, whatever else they have.
+        measure: the number of a run, and how a cell's are put together.
+        across: the key whose values are the columns.
+        down: the key whose values are the rows, the first at the bottom.
+        look: the colours.
+
+    Raises:
+        QueryError: there is nothing to show, or something of this is not there.
+    """
+    if across == down:
+        raise QueryError(f"A heat map needs two keys, and {across} was given twice")
+    keys = find_keys(runs, [across, down])
+    columns, rows = (groups(runs, [key]) for key in keys)
+    for key, values in zip(keys, (columns, rows), strict=True):
+        _check_number(key, len(values))
+    numbers = measure.of_runs(index, runs)
+    cells = _cells(columns, rows, numbers, measure)
+    filled = [cell for cell in chain.from_iterable(cells) if cell and cell.n]
+    if not filled:
+        raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
+    figure = {
+        "data": [_heat(cells, columns, rows, keys, measure, look), _empty(cells, look)],
+        "layout": _layout(columns, rows, keys, look),
+    }
+    caption = _caption(filled, len(columns) * len(rows), numbers, measure)
+    return Picture(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
+
+
+def _check_number(key: Key, values: int) -> None:
+    if values > MOST_VALUES:
+        raise QueryError(
+            f"{key.name} has {values:,} values, and a heat map shows at most {MOST_VALUES}: "
+            "a scatter shows more"
+        )
+
+
+def _cells(
+    columns: Sequence[Group],
+    rows: Sequence[Group],
+    numbers: Mapping[str, float],
+    measure: Measure,
+) -> _Cells:
+    """[rows][columns]; None where no run has both values."""
+    how = method(measure.center, "none")
+    place = {run.name: at for at, column in enumerate(columns) for run in column.runs}
+    cells: _Cells = []
+    for row in rows:
+        members: list[list[Run]] = [[] for _ in columns]
+        for run in row.runs:
+            members[place[run.name]].append(run)
+        cells.append([cell_of(runs, numbers, how) for runs in members])
+    return cells
+
+
+def _heat(
+    cells: _Cells,
+    columns: Sequence[Group],
+    rows: Sequence[Group],
+    keys: Sequence[Key],
+    measure: Measure,
+    look: Look,
+) -> dict[str, Any]:
+    centers = np.array([[cell.center if cell else math.nan for cell in row] for row in cells])
+    texts = [
+        [
+            hover({keys[1].name: row.label, keys[0].name: column.label, **_told(cell, measure)})
+            for column, cell in zip(columns, line, strict=True)
+        ]
+        for row, line in zip(rows, cells, strict=True)
+    ]
+    return {
+        "type": "heatmap",
+        "z": packed(centers) | {"shape": f"{len(rows)}, {len(columns)}"},
+        "hovertext": texts,
+        "hoverinfo": "text",
+        "hoverongaps": True,
+        "colorscale": colorscale(look.cells),
+        "colorbar": colorbar(look, measure.words),
+        "xgap": 2,
+        "ygap": 2,
+        "texttemplate": "%{z:.3~g}" if centers.size <= MOST_TEXTS else "",
+        "textfont": {"size": 12},
+    }
+
+
+def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
+    """What the hover says of a cell."""
+    if cell is None:
+        return {"runs": "none"}
+    runs = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    if not cell.n:
+        return {"runs": f"{cell.runs}, none with such a value"}
+    return {f"{center_words(measure.center)} of {measure.words}": number(cell.center), "runs": runs}
+
+
+def _empty(cells: _Cells, look: Look) -> dict[str, Any]:
+    """A dash where no run is, a cross where those that are have no such value."""
+    places = [
+        (x, y, "–" if cell is None else "×")
+        for y, row in enumerate(cells)
+        for x, cell in enumerate(row)
+        if cell is None or not cell.n
+    ]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [x for x, _, _ in places],
+        "y": [y for _, y, _ in places],
+        "text": [sign for _, _, sign in places],
+        "textfont": {"color": look.muted, "size": 13},
+        "hoverinfo": "skip",
+    }
+
+
+def _layout(
+    columns: Sequence[Group], rows: Sequence[Group], keys: Sequence[Key], look: Look
+) -> dict[str, Any]:
+    labels = {"showgrid": False, "fixedrange": True, "tickfont": {"color": look.text, "size": 12}}
+    across = named([group.label for group in columns], range=[-0.5, len(columns) - 0.5])
+    down = named([group.label for group in rows], range=[-0.5, len(rows) - 0.5])
+    return layout(
+        look,
+        xaxis=axis(look, keys[0].name) | labels | across,
+        yaxis=axis(look, keys[1].name) | labels | down,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+    )
+
+
+def _caption(
+    filled: Sequence[Cell], cells: int, numbers: Mapping[str, float], measure: Measure
+) -> str:
+    runs = [cell.n for cell in filled]
+    one = f"the {measure.words} of its run"
+    over = one if max(runs) == 1 else f"the {center_words(measure.center)} of {one}s"
+    parts = [f"Each cell is {over} ({each(runs)})."]
+    empty = cells - len(filled)
+    if empty:
+        parts.append(f"{empty} of {count(cells, 'cell')} have no such run.")
+    missing = sum(map(math.isnan, numbers.values()))
+    if missing:
+        parts.append(f"{count(missing)} without such a value: not in the numbers.")
+    return " ".join(parts)

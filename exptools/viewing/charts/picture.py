@@ -1,0 +1,160 @@
+"""What every picture is made of: its figure, its sentence, and the look that all have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exptools.viewing.curves.options import Option
+from exptools.viewing.figures.theme import FONT, Look, short_text
+
+HOVER_CHARACTERS = 80
+HEIGHT = 360  # px, where nothing makes a picture higher
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it is drawn, and what it shows."""
+
+    figure: dict[str, Any]  # Plotly's; in customdata the names of the runs that marks stand for
+    caption: str  # a sentence or two: what is shown, of how many runs, with which interval
+    height: int = HEIGHT  # px that it needs to be readable
+    fills: bool = True  # whether it may be drawn higher, to fill the page
+
+
+def layout(look: Look, **parts: Any) -> dict[str, Any]:
+    """Plotly's layout in the house's look, with the parts that make it this picture."""
+    legend = {
+        "font": {"color": look.text, "size": 12},
+        "bgcolor": "rgba(0,0,0,0)",
+        "orientation": "h",
+        "x": 0,
+        "y": 1.02,
+        "yanchor": "bottom",
+    }
+    common = {
+        "font": {"family": FONT, "color": look.text, "size": 13},
+        "paper_bgcolor": look.background,
+        "plot_bgcolor": look.background,
+        "margin": {"l": 8, "r": 16, "t": 36, "b": 8},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.text},
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": look.background,
+            "bordercolor": look.grid,
+            "align": "left",
+            "font": {"color": look.text, "size": 12, "family": FONT},
+        },
+        "showlegend": False,
+    }
+    return common | {"legend": legend | parts.pop("legend", {})} | parts
+
+
+def axis(look: Look, title: str = "", **parts: Any) -> dict[str, Any]:
+    """An axis in the house's look."""
+    style = {
+        "showline": False,
+        "zeroline": False,
+        "gridcolor": look.grid,
+        "tickfont": {"color": look.muted, "size": 12},
+        "ticks": "outside",
+        "ticklen": 6,
+        "tickcolor": "rgba(0,0,0,0)",  # room for the labels
+        "automargin": True,
+    }
+    text = {"text": short_text(title, 60), "font": {"size": 12, "color": look.muted}}
+    return style | ({"title": text | {"standoff": 8}} if title else {}) | parts
+
+
+def named(levels: Sequence[str], **parts: Any) -> dict[str, Any]:
+    """The parts of an axis on which the values at 0, 1, 2, … have names."""
+    ticks = {"tickmode": "array", "tickvals": list(range(len(levels)))}
+    return ticks | {"ticktext": [short_text(level) for level in levels], "zeroline": False} | parts
+
+
+def colorscale(colors: Sequence[str]) -> list[list[Any]]:
+    """Colours from low to high as Plotly takes them."""
+    return [[at / (len(colors) - 1), color] for at, color in enumerate(colors)]
+
+
+def colorbar(look: Look, title: str) -> dict[str, Any]:
+    """The scale of colours beside a picture."""
+    return {
+        "title": {
+            "text": short_text(title, 40),
+            "side": "right",
+            "font": {"color": look.muted, "size": 12},
+        },
+        "tickfont": {"color": look.muted, "size": 12},
+        "thickness": 10,
+        "outlinewidth": 0,
+        "ticks": "",
+        "len": 1,
+        "lenmode": "fraction",
+    }
+
+
+def number(value: float) -> str:
+    """A number as hovers and captions have it: four digits, and more only before the point."""
+    size = abs(value)
+    if not 1e-4 <= size < 1e9:
+        return f"{value:.4g}"
+    decimals = max(0, 3 - math.floor(math.log10(size)))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def count(n: int, thing: str = "run") -> str:
+    """A number of things: "1 run", "9 runs"."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def each(numbers: Collection[int]) -> str:
+    """How many runs some things have: "3 each", "2 to 5 each"."""
+    low, high = min(numbers), max(numbers)
+    return f"n = {low}" if low == high else f"n = {low} to {high}"
+
+
+def hover(lines: Mapping[str, str], head: str = "") -> str:
+    """What a hover says: a bold head, and lines of a name and a value."""
+    parts = [f"<b>{short_text(head, HOVER_CHARACTERS)}</b>"] if head else []
+    parts += [
+        f"{short_text(name)}: {short_text(value, HOVER_CHARACTERS)}"
+        for name, value in lines.items()
+    ]
+    return "<br>".join(parts)
+
+
+def summary_words(summary: Option) -> str:
+    """How a run's number comes about, before the name of its metric."""
+    if summary.name == "mean":
+        return f"mean of the last {summary.numbers[0]:g} values of"
+    if summary.name == "at":
+        return f"value at step {summary.numbers[0]:g} of"
+    words = {
+        "last": "last",
+        "min": "lowest",
+        "max": "highest",
+        "auc": "area under the curve of",
+    }
+    return words[summary.name]
+
+
+def interval_words(band: Option) -> str:
+    """What an interval around a centre is; "" where there is none."""
+    low, high = (*band.numbers, 0, 0)[:2]
+    return {
+        "none": "",
+        "std": "± one standard deviation",
+        "sem": "± one standard error",
+        "minmax": "from the lowest to the highest run",
+        "percentiles": f"from the {low:g}th to the {high:g}th percentile",
+        "ci": f"the {low:g} % confidence interval (bootstrap)",
+    }[band.name]
+
+
+def center_words(center: str) -> str:
+    """What a centre is called in a sentence."""
+    return {"iqm": "interquartile mean"}.get(center, center)

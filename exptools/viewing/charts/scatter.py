@@ -1,0 +1,149 @@
+"""A dot a run, at the values of any two of its keys and metrics; a third one gives the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.charts.coloring import level_style, scale_marker
+from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, named
+from exptools.viewing.charts.quantities import Quantity, quantity
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import packed
+from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+
+MOST_DOTS = 3000
+JITTER = 0.3  # between the levels of what is no number, whose dots would hide each other
+GOLDEN = 0.618
+
+
+def scatter(
+    index: Index,
+    runs: Sequence[Run],
+    x: str,
+    y: str,
+    color: str | None = None,
+    *,
+    summary: str = "last",
+    look: Look = LIGHT,
+) -> Picture:
+    """Runs as dots.
+
+    Args:
+        index: where metrics are read.
+        runs: what to show.
+        x: ``key:…`` or ``metric:…``.
+        y: likewise.
+        color: likewise; None: all alike.
+        summary: of the metrics, as for ``Runs.table``.
+        look: the colours.
+
+    Raises:
+        QueryError: there is nothing to show, or something of this is not there.
+    """
+    whole = [quantity(index, runs, name, summary) for name in (x, y)]
+    rows = np.flatnonzero(whole[0].known & whole[1].known)
+    if not len(rows):
+        raise QueryError(f"No run has both {whole[0].title} and {whole[1].title}")
+    shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(np.int64)]
+    across, up = (each.at(shown) for each in whole)
+    tint = quantity(index, runs, color, summary).at(shown) if color else None
+    names = [runs[row].name for row in shown]
+    traces = [
+        _dots(part, names, across, up, tint) | style
+        for part, style in _parts(tint, len(shown), look)
+    ]
+    legend = tint is not None and bool(tint.levels)
+    figure = {"data": traces, "layout": _layout(across, up, tint if legend else None, look)}
+    return Picture(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
+
+
+def _parts(
+    tint: Quantity | None, dots: int, look: Look
+) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
+    """The dots that are one trace, and how they look."""
+    common = {"size": 9, "opacity": 0.85, "line": {"width": 1, "color": look.background}}
+    everything = np.arange(dots)
+    if tint is None:
+        yield everything, {"marker": common | {"color": look.lines[0]}}
+        return
+    if not tint.levels:
+        for part in (everything[~tint.known], everything[tint.known]):
+            known = bool(len(part)) and bool(tint.known[part[0]])
+            how = scale_marker(tint.at(part), look) if known else {"color": look.muted}
+            if len(part):
+                yield part, {"marker": common | how}
+        return
+    styled = [(level, level_style(level, look)) for level in range(len(tint.levels))]
+    for level, style in styled:
+        part = everything[tint.places == level]
+        if style and len(part):
+            yield part, {"marker": common | style, "name": short_text(tint.levels[level])}
+    others = everything[tint.places >= sum(style is not None for _, style in styled)]
+    if len(others):
+        yield others, {"marker": common | {"color": look.muted}, "name": "others"}
+
+
+def _dots(
+    part: NDArray[np.intp],
+    names: Sequence[str],
+    across: Quantity,
+    up: Quantity,
+    tint: Quantity | None,
+) -> dict[str, Any]:
+    shown = [across, up, *([tint] if tint else [])]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": packed(_spread(across)[part]),
+        "y": packed(_spread(up)[part]),
+        "customdata": [names[at] for at in part],
+        "hovertext": [hover({q.title: q.texts[at] for q in shown}, names[at]) for at in part],
+        "hoverinfo": "text",
+        "showlegend": True,
+    }
+
+
+def _spread(values: Quantity) -> NDArray[np.float64]:
+    """Places on the axis; those of one level a little apart."""
+    if not values.levels:
+        return values.places
+    return values.places + JITTER * (np.arange(len(values.places)) * GOLDEN % 1 - 0.5)
+
+
+def _layout(across: Quantity, up: Quantity, legend: Quantity | None, look: Look) -> dict[str, Any]:
+    title = {"text": short_text(legend.title) if legend else "", "side": "left"}
+    return layout(
+        look,
+        xaxis=_axis(across, look),
+        yaxis=_axis(up, look),
+        showlegend=legend is not None,
+        legend={"title": title | {"font": {"color": look.muted, "size": 12}}},
+    )
+
+
+def _axis(values: Quantity, look: Look) -> dict[str, Any]:
+    if values.levels:
+        edges = [-0.5, len(values.levels) - 0.5]
+        return axis(look, values.title) | named(values.levels, range=edges)
+    if values.log:
+        return axis(look, f"{values.title} (log)", type="log", dtick=1, tickformat="~g")
+    return axis(look, values.title)
+
+
+def _caption(
+    across: Quantity, up: Quantity, tint: Quantity | None, shown: int, placed: int, runs: int
+) -> str:
+    color = f", coloured by {tint.title}" if tint else ""
+    parts = [f"A dot is a run: {up.title} over {across.title}{color} (n = {shown:,})."]
+    if shown < placed:
+        parts.append(f"{shown:,} of {placed:,} runs are drawn, evenly among their names.")
+    if placed < runs:
+        parts.append(f"{count(runs - placed)} without one of the two values.")
+    parts.append("Click a dot to open its run.")
+    return " ".join(parts)

@@ -1,0 +1,229 @@
+"""Two sweeps side by side: a metric's curves in two panels, and the runs that match."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exptools.rundir import STEP
+from exptools.viewing.api import Runs
+from exptools.viewing.charts.picture import Picture, center_words, count, interval_words, number
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.curves.aggregation import aggregate, method
+from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.curves.query import curve_set
+from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.lines import (
+    MAX_POINTS,
+    Line,
+    band_trace,
+    center_trace,
+    frame,
+    from_the_top,
+    x_axis,
+    y_axis,
+)
+from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.groups.differences import Difference, SweepComparison
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+
+GUTTER = 0.02  # between the panels, in parts of the width
+HEIGHT = 400  # px
+CERTAINTY = "ci:95"  # the interval of the differences, whatever the band of the curves is
+
+
+@dataclass(frozen=True)
+class Match:
+    """A run of either sweep, equal in the keys by which the sweeps are matched."""
+
+    values: Mapping[str, str]  # of these keys by their short names, as a person reads them
+    left: Run
+    right: Run
+    left_value: float  # the measure; NaN where the run has none
+    right_value: float
+
+    @property
+    def difference(self) -> float:
+        """Right less left; NaN where either has no value."""
+        return self.right_value - self.left_value
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two sweeps, drawn and told."""
+
+    picture: Picture
+    differences: tuple[Difference, ...]  # what all runs of one and of the other differ in
+    matches: tuple[Match, ...]
+    only_left: tuple[Run, ...]  # runs without a partner
+    only_right: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A sweep's curves."""
+
+    sweep: str
+    runs: tuple[Run, ...]
+    groups: tuple[GroupCurve, ...]
+
+
+def side_by_side(
+    index: Index,
+    runs: Sequence[Run],
+    sweeps: tuple[str, str],
+    measure: Measure,
+    by: Sequence[str],
+    *,
+    band: str = "std",
+    look: Look = LIGHT,
+) -> SideBySide:
+    """Compare two sweeps.
+
+    Args:
+        index: where the metric is read.
+        runs: all runs, of other sweeps, too.
+        sweeps: the left one and the right one.
+        measure: the number of a run, which matched runs are compared by.
+        by: the keys to group curves by.
+        band: of the curves, as for ``Runs.curves``; their centre is the measure's.
+        look: the colours.
+
+    Raises:
+        QueryError: there is nothing to show, or something of this is not there.
+    """
+    if sweeps[0] == sweeps[1]:
+        raise QueryError(f"The sweep {sweeps[0]} cannot be compared with itself: choose another")
+    found = Runs(index, tuple(runs)).compare(*sweeps)
+    of_sweeps = [run for run in runs if run.sweep in sweeps]
+    numbers = measure.of_runs(index, of_sweeps)
+    panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
+    matches = _matches(found, numbers)
+    figure = _figure(index, panels, measure.metric, by, look)
+    picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT, fills=False)
+    return SideBySide(picture, found.differences, matches, found.only_left, found.only_right)
+
+
+def _panel(
+    index: Index, runs: Sequence[Run], sweep: str, measure: Measure, by: Sequence[str], band: str
+) -> _Panel:
+    own = tuple(run for run in runs if run.sweep == sweep)
+    if measure.metric not in index.tags(own):
+        return _Panel(sweep, own, ())
+    how = method(measure.center, band)
+    # A key that only the other sweep has groups nothing here.
+    known = [key for key in by if key in ("sweep", "state") or any(key in r.config for r in own)]
+    groups = curve_set(index, own, measure.metric, known, STEP, how, None, None).groups
+    return _Panel(sweep, own, groups)
+
+
+def _matches(found: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
+    names = short_names(found.matched_by)
+
+    def match(left: Run, right: Run) -> Match:
+        values = {names[key]: display(left.config.get(key, MISSING)) for key in found.matched_by}
+        return Match(values, left, right, numbers[left.name], numbers[right.name])
+
+    return tuple(match(left, right) for left, right in found.matched)
+
+
+def _figure(
+    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], look: Look
+) -> dict[str, Any]:
+    identities = [tuple(map(identity, group.values)) for panel in panels for group in panel.groups]
+    styles = iter(index.styles("\0".join(by), identities))
+    names = short_names(by)
+    legend = ", ".join(names[key] for key in by)
+    traces: list[dict[str, Any]] = []
+    for at, panel in enumerate(panels, start=1):
+        lines = [
+            Line(group.label, reduced(group.curve, MAX_POINTS), next(styles))
+            for group in panel.groups
+        ]
+        traces += _traces(sorted(lines, key=from_the_top), at, look)
+    shown: set[str] = set()
+    for trace in traces:  # a group that both sweeps have stands in the legend once
+        if trace["showlegend"]:
+            trace["showlegend"] = trace["legendgroup"] not in shown
+            shown.add(trace["legendgroup"])
+    layout = frame(legend, look) | _axes(metric, look)
+    titles = [_title(panel, at, look) for at, panel in enumerate(panels)]
+    layout |= {"annotations": titles, "showlegend": len(shown) > 1}
+    return {"data": traces, "layout": layout}
+
+
+def _traces(lines: Sequence[Line], panel: int, look: Look) -> list[dict[str, Any]]:
+    bands = [trace for line in lines if (trace := band_trace(line, look))]
+    traces = [*bands, *(center_trace(line, look) for line in lines)]
+    own = {"xaxis": "x" if panel == 1 else f"x{panel}"}
+    return [trace | own | {"uid": f"{panel}{trace['uid']}"} for trace in traces]
+
+
+def _axes(metric: str, look: Look) -> dict[str, Any]:
+    """Two panels that share both axes: to zoom into one is to zoom into the other."""
+    first, second = ([0, 0.5 - GUTTER / 2], [0.5 + GUTTER / 2, 1])
+    return {
+        "xaxis": x_axis(STEP, look) | {"domain": first},
+        "xaxis2": x_axis(STEP, look) | {"domain": second, "matches": "x", "anchor": "y"},
+        "yaxis": y_axis(metric, look),
+        "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
+    }
+
+
+def _title(panel: _Panel, at: int, look: Look) -> dict[str, Any]:
+    return {
+        "text": f"<b>{short_text(panel.sweep, 44)}</b>  {count(len(panel.runs))}"
+        + ("" if panel.groups else ", none has logged it"),
+        "x": at * (0.5 + GUTTER / 2),
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "yshift": 8,
+        "showarrow": False,
+        "font": {"size": 13, "color": look.text},
+    }
+
+
+def _caption(
+    matches: Sequence[Match],
+    found: SweepComparison,
+    measure: Measure,
+    panels: Sequence[_Panel],
+    band: str,
+) -> str:
+    groups = [len(group.runs) for panel in panels for group in panel.groups]
+    words = interval_words(parse_band(band))
+    shade = f", the band {words}" if words and max(groups, default=0) > 1 else ""
+    parts = [f"Lines are the {center_words(measure.center)} of the runs of a group{shade}."]
+    known = [m.difference for m in matches if math.isfinite(m.difference)]
+    if known:
+        parts.append(_difference(known, measure))
+    else:
+        parts.append("No run of one sweep matches one of the other with a value of both.")
+    alone = len(found.only_left) + len(found.only_right)
+    if alone:
+        parts.append(f"{count(alone)} without a partner.")
+    return " ".join(parts)
+
+
+def _difference(known: Sequence[float], measure: Measure) -> str:
+    """What matched runs differ by: centre and interval are of the differences, pair by pair."""
+    points = [(np.zeros(1), np.array([value])) for value in known]
+    curve = aggregate(points, method(measure.center, CERTAINTY))
+    center, low, high = (float(values[0]) for values in (curve.center, curve.low, curve.high))
+    words = interval_words(parse_band(CERTAINTY))
+    span = f" ({words}: {number(low)} to {number(high)})" if math.isfinite(low) else ""
+    return (
+        f"Right less left, {measure.words} of matched runs: {number(center)} in the "
+        f"{center_words(measure.center)} of {count(len(known), 'pair')}{span}."
+    )

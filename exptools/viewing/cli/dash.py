@@ -1,0 +1,151 @@
+"""exptools-dash: serve the viewer of some directories on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exptools.viewing.app.server.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
+from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package, no_runs
+from exptools.viewing.errors import UsageError
+
+if TYPE_CHECKING:
+    from exptools.viewing.index import Index
+    from exptools.viewing.run import Fault
+
+DEFAULT_PORT = 8050
+TOKEN_VARIABLE = "EXPTOOLS_TOKEN"  # a token on the command line can be read by whoever runs `ps`
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    0: served until it was stopped. 1: nothing to show, or no way to. 2: a wrong argument.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _view(chosen_roots(options.roots), _access(options), options)
+    except UsageError as error:
+        print(f"exptools-dash: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0  # Ctrl-C is how one leaves
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exptools-dash",
+        description="Look at runs in the browser: their curves, and how their configs differ.",
+    )
+    parser.add_argument(
+        "roots",
+        nargs="*",
+        type=Path,
+        help="directories with runs in them, at any depth (default: those of "
+        f"{listed(DEFAULT_ROOTS)} that are here, into which Hydra writes)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help=f"the port to serve at (default: {DEFAULT_PORT}), or the next free one; 0: any",
+    )
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        help=f"the address to serve at (default: {LOOPBACK}, which only this machine reaches); at "
+        "any other one the app asks for a token",
+    )
+    parser.add_argument(
+        "--token",
+        default=os.environ.get(TOKEN_VARIABLE),
+        help=f"the token to ask for, at least {SHORTEST_TOKEN} characters (default: "
+        f"${TOKEN_VARIABLE}, or a new one where one is needed)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another name that the app is asked by, a proxy's for example; may be repeated",
+    )
+    parser.add_argument(
+        "--prefix",
+        default="/",
+        help="where a proxy has the app, for example /exptools/ (default: /)",
+    )
+    parser.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        help="open a browser (default: where there is a screen, a terminal and no token)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a number from 0 to 65535")
+    return int(text)
+
+
+def _access(options: argparse.Namespace) -> Access:
+    token = options.token
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
+    if token is None and not is_local(options.host):
+        token = secrets.token_urlsafe(32)
+    if options.open and token is not None:
+        raise UsageError(
+            "--open does not go with a token, which others could read in the browser's command "
+            "line: open the address that is printed"
+        )
+    names = tuple(name.lower() for name in options.allow_host)
+    prefix = f"/{options.prefix.strip('/')}/".replace("//", "/")
+    return Access(options.host, names, token, prefix)
+
+
+def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) -> int:
+    try:
+        from exptools.viewing.index import Index
+        from exptools.viewing.readers.formats import MARKERS, claim
+        from exptools.viewing.readers.walk import walk
+
+        faults: list[Fault] = []
+        if next(walk(roots, claim, faults), None) is None:
+            for line in [*map(str, faults), no_runs(roots, MARKERS)]:
+                print(f"exptools-dash: {line}", file=sys.stderr)
+            return 1
+        index = Index(roots)
+        looked = _start_looking(index)  # while Dash is imported
+        from exptools.viewing.app.server.listen import listen, serve
+    except ModuleNotFoundError as error:
+        print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
+        return 1
+    listener = listen(access.host, options.port)
+    print(f"runs in {', '.join(map(str, roots))}: ", end="")
+    serve(index, looked, access, listener, options.open)
+    return 0
+
+
+def _start_looking(index: Index) -> threading.Event:
+    """Have the index look in the background; the event is set when it has."""
+    looked = threading.Event()
+
+    def look() -> None:
+        try:
+            index.refresh()
+        finally:
+            looked.set()  # pages that wait say what is wrong
+
+    threading.Thread(target=look, daemon=True).start()
+    return looked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Print a table for people or for programs, or write it into a file."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from exptools.hints import suggestion
+from exptools.viewing.errors import UsageError
+from exptools.viewing.tables.export import csv
+
+WIDE = 100_000  # columns: what is no terminal folds nothing
+
+
+def kind_of(options: Namespace) -> str | None:
+    """How to write: as an option says, or else the suffix of ``--out``; None: for people.
+
+    Raises:
+        UsageError: the suffix says nothing.
+    """
+    if options.kind or options.out is None:
+        return options.kind  # type: ignore[no-any-return]
+    suffix = options.out.suffix.lower()
+    if suffix not in options.suffixes:
+        allowed = suggestion(suffix, options.suffixes)
+        raise UsageError(f"{options.out}: its suffix does not say what to write; {allowed}")
+    return str(options.suffixes[suffix])
+
+
+def write_frame(frame: pl.DataFrame, options: Namespace, kind: str) -> None:
+    """Write a frame as ``csv`` or ``json``."""
+    write(csv(frame) if kind == "csv" else json_lines(frame.iter_rows(named=True)), options)
+
+
+def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """A JSON array with a record a line; NaN, inf and -inf, which JSON lacks, as texts."""
+    before = b"["
+    for record in records:
+        yield before + b"\n" + json_text(record)
+        before = b","
+    yield b"\n]\n" if before == b"," else b"[]\n"
+
+
+def json_text(value: Any) -> bytes:
+    """A value as JSON; NaN, inf and -inf as texts."""
+    return json.dumps(_spelled(value), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def write(pieces: Iterable[bytes], options: Namespace) -> None:
+    """Write into ``--out``, or else to the standard output.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if options.out is None:
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:  # with PYTHONUNBUFFERED a write may take only the beginning
+                rest = rest[sys.stdout.buffer.write(rest) :]
+        return
+    content = b"".join(pieces)  # whole, before the file is touched
+    with writing(options.out):
+        options.out.write_bytes(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name in one sentence the file that could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def show(
+    headings: Sequence[str], rows: Iterable[Sequence[tuple[str, bool] | str]], numbers: int = 0
+) -> None:
+    """Print a table for people.
+
+    Args:
+        headings: of the columns.
+        rows: of texts, or of texts and whether they are bold.
+        numbers: how many of the last columns hold numbers.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for at, heading in enumerate(headings):
+        right = at >= len(headings) - numbers
+        table.add_column(
+            Text(_printable(heading)), justify="right" if right else "left", overflow="fold"
+        )
+    for row in rows:
+        cells = [(cell, False) if isinstance(cell, str) else cell for cell in row]
+        table.add_row(*(Text(_printable(text), "bold" if bold else "") for text, bold in cells))
+    terminal = sys.stdout.isatty()
+    Console(file=sys.stdout, width=None if terminal else WIDE, highlight=False).print(table)
+
+
+def say(options: Namespace, sentences: Iterable[str]) -> None:
+    """Tell a person what the output itself does not say."""
+    for sentence in sentences:
+        print(f"exptools {options.command}: {_printable(sentence)}", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """A text that does nothing to a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{value}"
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    return [_spelled(item) for item in value] if isinstance(value, (list, tuple)) else value

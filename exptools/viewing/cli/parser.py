@@ -1,0 +1,191 @@
+"""What can be typed after ``exptools``. Standard library only: the help is there at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from exptools.hints import suggestion
+from exptools.viewing.cli.roots import DEFAULT_ROOTS, listed
+
+SUMMARIES = "last, best, min, max, mean:10 (of the last 10), at:1000 (that step) or auc"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command and its options; ends the process where these cannot be read."""
+    top = _Parser(
+        prog="exptools",
+        usage="exptools COMMAND [ROOT ...] [OPTION ...]",
+        description="Work with the runs below some directories. exptools-dash shows them in the "
+        "browser.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:8}{what}" for name, (what, *_) in COMMANDS.items())
+        + "\n\nexptools COMMAND --help tells the options of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if not arguments or arguments[0] in ("-h", "--help"):
+        top.print_help()
+        top.exit(0 if arguments else 2)
+    name, *rest = arguments
+    if name not in COMMANDS:
+        hint = suggestion(name, COMMANDS)
+        if Path(name).is_dir():
+            hint = f"exptools-dash {name} serves it, exptools list {name} lists its runs"
+        top.error(f"there is no command {name!r}; {hint}")
+    what, add_options, action = COMMANDS[name]
+    parser = _Parser(prog=f"exptools {name}", description=f"{what}.", allow_abbrev=False)
+    parser.set_defaults(command=name, action=action)
+    add_options(parser)
+    options, unknown = parser.parse_known_intermixed_args(rest)
+    if unknown:
+        known = [text for action in parser._actions for text in action.option_strings]
+        hint = suggestion(unknown[0].partition("=")[0], known)
+        parser.error(f"there is no option {unknown[0]!r}; {hint}")
+    return options
+
+
+def _list(parser: _Parser) -> None:
+    _roots(parser)
+    _metric(parser, "show a summary of it (default: one that tells how good a run is)")
+    _by(parser, "a key to show (default: all that differ)")
+    _summary(parser)
+    _output(parser)
+
+
+def _diff(parser: _Parser) -> None:
+    parser.add_argument("left", type=Path, metavar="LEFT", help="a run's directory, or a sweep's")
+    parser.add_argument("right", type=Path, metavar="RIGHT", help="what to compare it with")
+    _where(parser)
+    _output(parser)
+
+
+def _export(parser: _Parser) -> None:
+    _roots(parser)
+    _metric(parser, "which metric (default: all)")
+    _by(parser, "a key to add as a column")
+    parser.add_argument(
+        "--wide", action="store_true", help="a column a metric, instead of a row a value"
+    )
+    _output(parser)
+
+
+def _table(parser: _Parser) -> None:
+    _roots(parser)
+    _metric(parser, "a column of the table")
+    _by(parser, "a row for each of the key's values (default: all that are worth it)")
+    parser.add_argument("--facet", metavar="KEY", help="a column for each of the key's values")
+    _summary(parser)
+    _statistics(parser)
+    for mode, word in (("min", "less"), ("max", "more")):
+        parser.add_argument(
+            f"--{mode}", metavar="METRIC", action="append", default=[],
+            help=f"of this metric {word} is better, where its name does not tell",
+        )  # fmt: skip
+    _output(parser, "latex", "markdown")
+
+
+def _plot(parser: _Parser) -> None:
+    _roots(parser)
+    _metric(parser, "a panel of the figure")
+    _by(parser, "a line for each of the key's values (default: all that are worth it)")
+    parser.add_argument("--facet", metavar="KEY", help="a panel for each of the key's values")
+    parser.add_argument(
+        "--x", default="step",
+        help="step, relative_time (seconds), wall_time (Unix seconds), or what was logged",
+    )  # fmt: skip
+    _statistics(parser)
+    parser.add_argument("--smooth", metavar="HOW", help="ema:0.9, gaussian:5 or mean:10, in rows")
+    parser.add_argument(
+        "--size", default="column",
+        help="column (3.25 inches), text (5.5), page (6.75), or a width in inches",
+    )  # fmt: skip
+    _output(parser, figure=True)
+
+
+def _roots(parser: _Parser) -> None:
+    parser.add_argument(
+        "roots", nargs="*", type=Path, metavar="ROOT",
+        help="directories with runs in them, at any depth (default: those of "
+        f"{listed(DEFAULT_ROOTS)} that are here)",
+    )  # fmt: skip
+    _where(parser)
+
+
+def _where(parser: _Parser) -> None:
+    parser.add_argument(
+        "--where",
+        metavar="EXPR",
+        help="only runs for which this is true: \"lr > 1e-4 and a = 'b'\"",
+    )
+
+
+def _metric(parser: _Parser, what: str) -> None:
+    parser.add_argument(
+        "--metric", action="append", metavar="NAME", help=f"{what}; may be given several times"
+    )
+
+
+def _by(parser: _Parser, what: str) -> None:
+    parser.add_argument(
+        "--by", action="append", metavar="KEY", help=f"{what}; may be given several times"
+    )
+
+
+def _summary(parser: _Parser) -> None:
+    parser.add_argument("--summary", default="last", metavar="HOW", help=f"of a run: {SUMMARIES}")
+
+
+def _statistics(parser: _Parser) -> None:
+    parser.add_argument("--center", default="mean", metavar="HOW", help="mean, median or iqm")
+    parser.add_argument(
+        "--band", default="std", metavar="HOW",
+        help="std, sem, ci:95 (bootstrap), minmax, percentiles:25,75 or none",
+    )  # fmt: skip
+
+
+def _output(parser: _Parser, *more: str, figure: bool = False) -> None:
+    kinds = ("json", "csv", *more)
+    suffixes = {f".{_SUFFIXES.get(kind, kind)}": kind for kind in kinds}
+    if figure:
+        suffixes |= dict.fromkeys((".pdf", ".svg", ".png"), FIGURE)
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE",
+        help=f"write a file as its suffix says: {', '.join(sorted(suffixes))}",
+    )  # fmt: skip
+    group = parser.add_mutually_exclusive_group()
+    for kind in kinds:
+        group.add_argument(
+            f"--{kind}", dest="kind", action="store_const", const=kind, help=f"write {_NAMES[kind]}"
+        )
+    parser.set_defaults(kind=None, suffixes=suffixes)
+
+
+FIGURE = "figure"
+_SUFFIXES = {"latex": "tex", "markdown": "md"}
+_NAMES = {"json": "JSON", "csv": "CSV", "latex": "LaTeX", "markdown": "Markdown"}
+
+# What each is, its options, and the module and function that do it.
+COMMANDS: dict[str, tuple[str, Callable[[_Parser], None], str]] = {
+    "list": (
+        "A row for each run: its state, its keys that differ, its metrics",
+        _list,
+        "actions:list_runs",
+    ),
+    "diff": ("What the configs of two runs or two sweeps differ in", _diff, "actions:diff_runs"),
+    "export": ("All logged rows, exactly", _export, "actions:export_rows"),
+    "table": (
+        "A table of results: centre and band over the runs of each group",
+        _table,
+        "actions:make_table",
+    ),
+    "plot": ("A figure of curves, for a paper", _plot, "plotting:plot"),
+}

@@ -1,0 +1,71 @@
+"""The directories that a command looks at. Standard library only: commands start with this."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from exptools.viewing.errors import UsageError
+
+DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
+
+
+def chosen_roots(given: Sequence[Path]) -> list[Path]:
+    """The directories that were given, or those into which Hydra writes.
+
+    Raises:
+        UsageError: one of them is none, or none was given and Hydra wrote nothing here.
+    """
+    for root in given:
+        _check_root(root)
+    return list(given) or _default_roots()
+
+
+def listed(roots: Sequence[Path], joint: str = " and ") -> str:
+    """Directories as a sentence names them."""
+    return joint.join(f"{root}/" for root in roots)
+
+
+def no_runs(roots: Sequence[Path], markers: Sequence[str]) -> str:
+    """What to say where there is no run; ``markers`` are the files that make a directory a run."""
+    return (
+        f"no runs in {', '.join(map(str, roots))}: a run is a directory that has "
+        f"{' or '.join(markers)} in it, as python train.py of a Hydra app makes one"
+    )
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """What to say where a package of the extra is missing; if it is one of ours, raise."""
+    package = (error.name or "").partition(".")[0]
+    if package == "exptools":
+        raise error
+    return f"needs {package}, which is not installed: pip install 'hydra-exptools[dash]'"
+
+
+def _default_roots() -> list[Path]:
+    roots = [root for root in DEFAULT_ROOTS if root.is_dir()]
+    if not roots:
+        raise UsageError(
+            f"there is no {listed(DEFAULT_ROOTS, ' and no ')} in this directory; "
+            "give the directory that has the runs in it"
+        )
+    return roots
+
+
+def _check_root(root: Path) -> None:
+    if root.is_dir():
+        return
+    if root.exists():
+        raise UsageError(f"{root} is a file; give the directory that has the runs in it")
+    siblings = [path.name for path in _directories_beside(root)]
+    close = difflib.get_close_matches(root.name, siblings, n=1, cutoff=0.5)
+    proposal = f"; did you mean {root.with_name(close[0])}?" if close else ""
+    raise UsageError(f"there is no directory {root}{proposal}")
+
+
+def _directories_beside(path: Path) -> list[Path]:
+    try:
+        return sorted(sibling for sibling in path.parent.iterdir() if sibling.is_dir())
+    except OSError:
+        return []

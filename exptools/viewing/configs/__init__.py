@@ -1,0 +1,1 @@
+"""Config files → values: parsing, interpolation, and keys with dots."""

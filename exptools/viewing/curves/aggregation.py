@@ -1,0 +1,146 @@
+"""From the runs of a group to one curve: aligned by x, with centre, band and number of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.curves import bootstrap, statistics
+from exptools.viewing.curves.alignment import Series, Tidy, binned, shared_x, tidy, union, values_at
+from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.smoothing import SMOOTHINGS, smooth
+from exptools.viewing.errors import QueryError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A group's curve; all arrays have the shape [points]."""
+
+    x: Floats  # ascending
+    center: Floats  # NaN where no run has a value: a gap
+    low: Floats  # the band's lower edge; NaN where it has none: no band asked for, or n < 2
+    high: Floats  # the band's upper edge, likewise
+    n: NDArray[np.int64]  # runs that have a value at x
+    not_finite: int = 0  # logged values that are NaN or infinite: gaps of their runs
+    backward: int = 0  # rows whose x is not above that of the row before
+
+
+@dataclass(frozen=True)
+class Method:
+    """How runs become a curve; made by ``method``."""
+
+    center: str
+    band: Option
+    smooth: Option
+    smooth_after: bool
+    bin_width: float | None
+
+
+def method(
+    center: str = "mean",
+    band: str = "std",
+    smooth: str | None = None,
+    smooth_when: str = "before",
+    bin_width: float | None = None,
+) -> Method:
+    """Check and read the options of ``aggregate``, which are those of ``Runs.curves``.
+
+    Raises:
+        QueryError: there is no such option; the message names the nearest.
+    """
+    when = parse("smooth_when", smooth_when, {"before": Choice(), "after": Choice()})
+    if bin_width is not None and not 0 < bin_width < np.inf:
+        raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
+    return Method(
+        parse("center", center, statistics.CENTERS).name,
+        statistics.parse_band(band),
+        parse("smoothing", smooth or "none", SMOOTHINGS),
+        when.name == "after",
+        bin_width,
+    )
+
+
+MEAN_AND_STD = method()
+
+
+def aggregate(
+    runs: Sequence[Series],
+    how: Method = MEAN_AND_STD,
+    strata: Sequence[Hashable] | None = None,
+) -> Curve:
+    """Centre and band over runs at every x that any of them has, or at the middles of bins.
+
+    Between its own points a run counts with the straight line through them; before its first and
+    after its last point it does not count. A value that is not finite is a gap of its run up to
+    the neighbouring points. Of several values at one x the last one counts. Runs without a point
+    do not count at all. Where no run reaches, a NaN keeps the line from bridging the hole. In a
+    bin a run counts with the mean of its values there, and not at all if it has none.
+
+    Args:
+        runs: x and y of each.
+        how: centre, band, smoothing, bins.
+        strata: for each run what it is a repetition of, for the bootstrap; by default all alike.
+    """
+    tidied = tidy(runs)
+    kept = [place for place, run in enumerate(tidied) if len(run.x)]
+    if not kept:
+        nothing = np.empty(0)
+        return Curve(nothing, nothing, nothing, nothing, np.empty(0, np.int64))
+    tidied = [tidied[place] for place in kept]
+    scale = statistics.scale_of(max(run.bound for run in tidied))
+    prepared = [_prepared(run, how, scale) for run in tidied]
+    same = [strata[place] if strata else None for place in kept]
+    x, center, low, high, n = _combined(prepared, how, same)
+    if how.smooth_after:
+        center, low, high = (smooth(line, how.smooth) for line in (center, low, high))
+    if scale != 1:
+        center, low, high = center * scale, low * scale, high * scale
+    not_finite = sum(run.not_finite for run in tidied)
+    return Curve(x, center, low, high, n, not_finite, sum(run.backward for run in tidied))
+
+
+def final_value(curve: Curve) -> float:
+    """The last centre that is a number, NaN where none is."""
+    values = curve.center[np.isfinite(curve.center)]
+    return float(values[-1]) if len(values) else float("nan")
+
+
+def _prepared(run: Tidy, how: Method, scale: float) -> Tidy:
+    """A run as it goes into the group: of a size that can be squared, smoothed, in bins."""
+    if scale != 1:
+        run = replace(run, y=run.y / scale)
+    if how.smooth.name != "none" and not how.smooth_after:
+        run = replace(run, y=smooth(run.y, how.smooth))
+    return binned(run, how.bin_width) if how.bin_width else run
+
+
+def _combined(
+    runs: Sequence[Tidy], how: Method, strata: Sequence[Hashable]
+) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.int64]]:
+    """x, centre, low, high and n, a piece of the points at a time to bound the memory."""
+    x = shared_x(runs)
+    points = union(runs) if x is None else x
+    pieces = [
+        _statistics(values, how, strata)
+        for values in values_at(runs, points, aligned=x is not None, between=not how.bin_width)
+    ]
+    center, low, high, n = map(np.concatenate, zip(*pieces, strict=True))
+    return points, center, low, high, n
+
+
+def _statistics(
+    values: Floats, how: Method, strata: Sequence[Hashable]
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    n = statistics.count(values)
+    center = statistics.center(values, n, how.center)
+    if how.band.name == "ci":
+        low, high = bootstrap.interval(values, how.center, how.band.numbers[0], strata)
+    else:
+        mean = center if how.center == "mean" else None
+        low, high = statistics.spread(values, n, center, mean, how.band)
+    return center, low, high, n

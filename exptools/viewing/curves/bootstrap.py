@@ -1,0 +1,113 @@
+"""Confidence intervals by stratified bootstrap, as Agarwal et al. (2021) and rliable take them.
+
+Runs are drawn with replacement among those of their stratum, for example of their task; the
+interval is between the percentiles of the centres of many such samples. The draws are the same
+at each call: the same runs have the same interval, whatever else is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.curves.statistics import center, cut_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SAMPLES = 2000  # as the authors take for curves
+MOST_CELLS = 2**22  # drawn values in memory at once
+
+
+def interval(
+    values: Floats, kind: str, level: float, strata: Sequence[Hashable]
+) -> tuple[Floats, Floats]:
+    """The confidence interval of the centre at each point; NaN where fewer than two runs are.
+
+    Args:
+        values: [runs, points], NaN where a run has no value; such a run is not drawn there.
+        kind: of centre: mean, median or iqm.
+        level: of confidence, in percent.
+        strata: the stratum of each run.
+    """
+    low, high = np.full((2, values.shape[1]), np.nan)
+    numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(strata))}
+    labels = np.array([numbers[stratum] for stratum in strata])
+    for members, columns in _same_runs(np.isfinite(values)):
+        if len(members) < 2:
+            continue
+        drawn, times = _draws(labels[members])
+        alike = len(np.unique(labels[members])) == 1
+        weights = _weights(drawn, cut_of(len(members), kind)) if alike or kind == "mean" else None
+        at_once = max(1, MOST_CELLS // (drawn.size if weights is None else len(drawn)))
+        for piece in np.split(columns, range(at_once, len(columns), at_once)):
+            there = values[np.ix_(members, piece)]
+            if weights is None:
+                centers = _centers(there, drawn, kind)
+            else:
+                centers = (there if kind == "mean" else np.sort(there, axis=0)).T @ weights.T
+            low[piece], high[piece] = _edges(centers, times, level)
+    return low, high
+
+
+def _same_runs(has: NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints]]:
+    """For each set of runs that has a value somewhere: these runs, and the points where."""
+    packed = np.packbits(has, axis=0)
+    _, first, which = np.unique(packed, axis=1, return_index=True, return_inverse=True)
+    for number, column in enumerate(first):
+        yield np.flatnonzero(has[:, column]), np.flatnonzero(which.ravel() == number)
+
+
+def _draws(labels: Ints) -> tuple[Ints, Ints]:
+    """The different samples, [different, runs], and how often each was drawn.
+
+    Of a few runs there are not many different samples: 126 of five.
+    """
+    random = np.random.default_rng(0)
+    drawn = np.empty((SAMPLES, len(labels)), np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        drawn[:, members] = members[random.integers(len(members), size=(SAMPLES, len(members)))]
+    drawn.sort(axis=1)
+    different, times = np.unique(drawn, axis=0, return_counts=True)
+    return different, times
+
+
+def _weights(drawn: Ints, cut: int) -> Floats:
+    """How much each run counts in the centre of each sample, the runs being in ascending order.
+
+    Where all runs are alike, to draw of them is to draw of their ranks. As the drawn ranks are
+    sorted, the sample's own lowest and highest are the first and the last, and a centre is a sum.
+    """
+    kept = drawn[:, cut : drawn.shape[1] - cut]
+    weights = np.zeros(drawn.shape)
+    np.add.at(weights, (np.arange(len(drawn))[:, None], kept), 1 / kept.shape[1])
+    return weights
+
+
+def _centers(values: Floats, drawn: Ints, kind: str) -> Floats:
+    """The centre of each sample at each point: [points, samples]."""
+    samples, runs = drawn.shape
+    sampled = values.T[:, drawn.T].transpose(1, 0, 2).reshape(runs, -1)
+    n = np.full(sampled.shape[1], runs)
+    return center(sampled, n, kind).reshape(-1, samples)
+
+
+def _edges(centers: Floats, times: Ints, level: float) -> tuple[Floats, Floats]:
+    """The percentiles that enclose the level, as of all samples, interpolated linearly."""
+    order = np.argsort(centers, axis=1)
+    reached = np.cumsum(times[order], axis=1)
+    tail = (100 - level) / 200
+
+    def percentile(part: float) -> Floats:
+        rank = part * (SAMPLES - 1)
+        low, high = (
+            np.take_along_axis(centers, np.take_along_axis(order, at[:, None], 1), 1)[:, 0]
+            for at in ((reached <= whole).sum(axis=1) for whole in (np.floor(rank), np.ceil(rank)))
+        )
+        between: Floats = low + (rank - np.floor(rank)) * (high - low)
+        return between
+
+    return percentile(tail), percentile(1 - tail)

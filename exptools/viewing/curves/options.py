@@ -1,0 +1,61 @@
+"""What can be asked for, by name: ``"iqm"``, ``"ci:95"``, ``"ema:0.9"``; and the error if not.
+
+An option that takes numbers has them after a colon, separated by commas, so that the same text
+works in Python, on a command line and in an address.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exptools.hints import suggestion
+from exptools.viewing.errors import QueryError
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as it was chosen."""
+
+    name: str
+    numbers: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        numbers = ",".join(f"{number:.15g}" for number in self.numbers)
+        return f"{self.name}:{numbers}" if numbers else self.name
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option that there is: its numbers' defaults, and the range that each must lie in."""
+
+    defaults: tuple[float | None, ...] = ()  # None where the user must say
+    low: float = -math.inf
+    high: float = math.inf
+    meaning: str = ""  # of the numbers, as the error names them
+
+
+def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
+    """Read ``name`` or ``name:number,number``.
+
+    Raises:
+        QueryError: there is no such option, or it takes other numbers.
+    """
+    name, colon, given = text.partition(":")
+    if name not in choices:
+        raise QueryError(f"there is no {what} {name!r}; {suggestion(name, choices)}")
+    choice = choices[name]
+    numbers = _numbers(given) if colon else choice.defaults
+    fits = len(numbers) == len(choice.defaults)
+    if not fits or not all(n is not None and choice.low <= n <= choice.high for n in numbers):
+        takes = choice.meaning or "no number"
+        raise QueryError(f"{what} {text!r}: {name} takes {takes} after a colon")
+    return Option(name, tuple(number for number in numbers if number is not None))
+
+
+def _numbers(text: str) -> tuple[float | None, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return (math.nan,)  # lies in no range

@@ -1,0 +1,134 @@
+"""Centre and band of several runs' values, at each of some points by itself.
+
+``values`` has the shape [runs, points] throughout, NaN where a run has no value; ``n`` is how
+many runs have one, [points].
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.errors import QueryError
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Number = TypeVar("Number", int, Counts)
+
+CENTERS = {"mean": Choice(), "median": Choice(), "iqm": Choice()}
+BANDS = {
+    "none": Choice(),
+    "std": Choice(),
+    "sem": Choice(),
+    "minmax": Choice(),
+    "percentiles": Choice((25.0, 75.0), 0, 100, "two percentages, as in percentiles:10,90,"),
+    "ci": Choice((95.0,), 1, 99.9, "its level in percent, as in ci:95,"),
+}
+LARGE = 1e150  # squares of larger numbers overflow
+
+
+def parse_band(text: str) -> Option:
+    """Read a band's name: ``std``, ``sem``, ``minmax``, ``percentiles:10,90``, ``ci:95``, ``none``.
+
+    Raises:
+        QueryError: there is no such band, or it takes other numbers.
+    """
+    band = parse("band", text, BANDS)
+    if len(set(band.numbers)) < len(band.numbers):
+        raise QueryError(f"band {text!r}: the two percentages should differ")
+    return band
+
+
+def count(values: Floats) -> Counts:
+    """How many runs have a value."""
+    has = np.isfinite(values)
+    if has.all():
+        return np.full(values.shape[1], len(values))
+    n: Counts = has.sum(axis=0, dtype=np.int64)
+    return n
+
+
+def cut_of(n: Number, kind: str) -> Number:
+    """How many of n runs the centre leaves out at either end."""
+    if kind == "mean":
+        return n * 0
+    return n // 4 if kind == "iqm" else (n - (n > 0)) // 2
+
+
+def center(values: Floats, n: Counts, kind: str) -> Floats:
+    """Mean, median, or interquartile mean over the runs that have a value; NaN where none has.
+
+    The interquartile mean leaves out the lowest and the highest quarter, each rounded down to
+    whole runs (Agarwal et al., 2021; scipy.stats.trim_mean).
+    """
+    if kind == "mean":
+        return _mean(values, n)
+    cut = cut_of(n, kind)
+    rank = np.arange(len(values))[:, None]
+    inside = (rank >= cut) & (rank < n - cut)
+    ordered = np.where(inside, np.sort(values, axis=0), 0.0)  # NaN are sorted last
+    return np.where(n > 0, ordered.sum(axis=0) / np.maximum(n - 2 * cut, 1), np.nan)
+
+
+def spread(
+    values: Floats, n: Counts, middle: Floats, mean: Floats | None, band: Option
+) -> tuple[Floats, Floats]:
+    """The edges of a band that is made of the values themselves; NaN where fewer than two runs are.
+
+    std and sem are the sample's (ddof=1), around the centre; percentiles are interpolated
+    linearly, as NumPy does by default. ``mean`` is the mean if it is known already.
+    """
+    if band.name == "minmax":
+        low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    elif band.name == "percentiles":
+        ordered = np.sort(values, axis=0)
+        low, high = (_percentile(ordered, n, part) for part in sorted(band.numbers))
+    elif band.name in ("std", "sem"):
+        deviation = _deviation(values, n, _mean(values, n) if mean is None else mean)
+        deviation = deviation / np.sqrt(np.maximum(n, 1)) if band.name == "sem" else deviation
+        low, high = middle - deviation, middle + deviation
+    else:
+        low = high = np.full(len(n), np.nan)
+    if (n < 2).any():
+        low, high = np.where(n > 1, low, np.nan), np.where(n > 1, high, np.nan)
+    return low, high
+
+
+def scale_of(largest: float) -> float:
+    """What to divide by so that squares stay finite: a power of two, which loses no digit."""
+    return 2.0 ** (math.frexp(largest)[1] - 1) if largest > LARGE else 1.0
+
+
+def _complete(values: Floats, n: Counts) -> bool:
+    return bool((n == len(values)).all())
+
+
+def _mean(values: Floats, n: Counts) -> Floats:
+    if _complete(values, n):
+        mean: Floats = values.sum(axis=0) / len(values)
+        return mean
+    total = np.where(np.isfinite(values), values, 0.0).sum(axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
+    # Around the mean, in two passes: what is common to large values must not eat the digits.
+    off = values - mean
+    if not _complete(values, n):
+        off = np.where(np.isfinite(off), off, 0.0)
+    np.multiply(off, off, out=off)
+    deviation: Floats = np.sqrt(off.sum(axis=0) / np.maximum(n - 1, 1))
+    return deviation
+
+
+def _percentile(ordered: Floats, n: Counts, percentage: float) -> Floats:
+    rank = np.maximum(n - 1, 0) * (percentage / 100)
+    below = np.floor(rank).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(n - 1, 0))
+    low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
+    between: Floats = low + (rank - below) * (high - low)
+    return between

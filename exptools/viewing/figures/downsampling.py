@@ -1,0 +1,52 @@
+"""Fewer points that draw the same picture. For screens only: what is exported is never reduced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from tsdownsample import MinMaxDownsampler, NaNMinMaxDownsampler
+
+from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics import scale_of
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+def reduced(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:
+    """The points of a curve that decide how it looks: about so many at most, never other values.
+
+    x is cut into equal bins; of each stay the lowest and the highest point of the centre and of
+    both edges of the band, and a gap if it has one (MinMax aggregation, Jugel et al., 2014).
+    The first and the last point always stay.
+
+    Args:
+        curve: what to draw.
+        points: how many points, or a few more where there are gaps.
+        window: the range of x that is seen; one point on either side of it stays, too.
+    """
+    if window is not None:
+        start = max(0, int(np.searchsorted(curve.x, window[0])) - 1)
+        end = int(np.searchsorted(curve.x, window[1], "right")) + 1
+        curve = _rows(curve, np.arange(start, min(end, len(curve.x))))
+    if len(curve.x) <= points:
+        return curve
+    lines = [line for line in (curve.center, curve.low, curve.high) if not np.isnan(line).all()]
+    x = curve.x / scale_of(float(np.max(np.abs(curve.x))))
+    each = max(2, points // (2 * max(len(lines), 1)) * 2)
+    kept = [_extremes(x, line, each) for line in lines or [curve.center]]
+    return _rows(curve, np.unique(np.concatenate([[0, len(x) - 1], *kept])))
+
+
+def _extremes(x: Floats, y: Floats, points: int) -> Rows:
+    kinds = (MinMaxDownsampler, NaNMinMaxDownsampler) if np.isnan(y).any() else (MinMaxDownsampler,)
+    return np.concatenate([kind().downsample(x, y, n_out=points) for kind in kinds]).astype(
+        np.int64
+    )
+
+
+def _rows(curve: Curve, rows: Rows) -> Curve:
+    x, center, low, high = (line[rows] for line in (curve.x, curve.center, curve.low, curve.high))
+    return replace(curve, x=x, center=center, low=low, high=high, n=curve.n[rows])

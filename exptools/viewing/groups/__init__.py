@@ -1,0 +1,1 @@
+"""Which runs belong together: what varies, what differs, what a condition picks."""

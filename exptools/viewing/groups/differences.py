@@ -1,0 +1,114 @@
+"""What two runs, or two sweeps, differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exptools.viewing.configs.values import MISSING, display, identity
+from exptools.viewing.groups.variation import varying
+from exptools.viewing.run import Run
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key whose values differ, with the values of either side."""
+
+    key: str
+    left: tuple[Any, ...]  # one value of a run; of a sweep all that it has; MISSING is one
+    right: tuple[Any, ...]
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both sides as a person reads them."""
+        return ", ".join(map(display, self.left)), ", ".join(map(display, self.right))
+
+
+@dataclass(frozen=True)
+class SweepComparison:
+    """Two sweeps side by side."""
+
+    differences: tuple[Difference, ...]  # keys by which no run of one matches one of the other
+    matched_by: tuple[str, ...]  # keys that vary inside the sweeps and have values in common
+    matched: tuple[tuple[Run, Run], ...]  # equal in all of these keys; repeats in their order
+    only_left: tuple[Run, ...]  # runs without a partner
+    only_right: tuple[Run, ...]
+
+
+def diff(left: Run, right: Run) -> list[Difference]:
+    """The keys in which two configs differ, in the order of the configs."""
+    return [
+        Difference(key, (left.config.get(key, MISSING),), (right.config.get(key, MISSING),))
+        for key in varying((left, right))
+    ]
+
+
+def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
+    """Match the runs of two sweeps by the keys that vary inside of them.
+
+    A key none of whose values occurs in both sweeps matches nothing: it is what the sweeps differ
+    in, be it one value a sweep or, like a directory, another in each run.
+    """
+    values = {key: (_values(left, key), _values(right, key)) for key in varying((*left, *right))}
+    common = [key for key, (one, other) in values.items() if one.keys() & other.keys()]
+    differences = tuple(
+        Difference(key, tuple(one.values()), tuple(other.values()))
+        for key, (one, other) in values.items()
+        if key not in common
+    )
+    return SweepComparison(differences, tuple(common), *_match(left, right, common))
+
+
+def _values(runs: Sequence[Run], key: str) -> dict[tuple[Any, ...], Any]:
+    found = (run.config.get(key, MISSING) for run in runs)
+    return {identity(value): value for value in found}
+
+
+_Matches = tuple[tuple[tuple[Run, Run], ...], tuple[Run, ...], tuple[Run, ...]]
+
+
+def _match(left: Sequence[Run], right: Sequence[Run], keys: Sequence[str]) -> _Matches:
+    waiting: dict[tuple[Any, ...], list[Run]] = {}
+    for run in right:
+        waiting.setdefault(_setting(run, keys), []).append(run)
+    pairs, alone = [], []
+    for run in left:
+        partners = waiting.get(_setting(run, keys))
+        if partners:
+            pairs.append((run, partners.pop(0)))
+        else:
+            alone.append(run)
+    matched = {id(partner) for _, partner in pairs}
+    return tuple(pairs), tuple(alone), tuple(run for run in right if id(run) not in matched)
+
+
+def _setting(run: Run, keys: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(identity(run.config.get(key, MISSING)) for key in keys)
+
+
+@dataclass(frozen=True)
+class Peculiarity:
+    """A key in which a run is not like most of its group."""
+
+    key: str
+    value: Any  # the run's; MISSING is one
+    same: int  # how many of the group have it, the run among them
+    others: tuple[tuple[Any, int], ...]  # the other values and how many have them, the most first
+
+
+def peculiarities(run: Run, group: Sequence[Run]) -> list[Peculiarity]:
+    """The keys in which a run differs from more than half of its group, in the configs' order."""
+    found = []
+    for key in varying(group):
+        counted: dict[tuple[Any, ...], tuple[Any, int]] = {}
+        for member in group:
+            value = member.config.get(key, MISSING)
+            known = counted.get(identity(value), (value, 0))
+            counted[identity(value)] = known[0], known[1] + 1
+        own = run.config.get(key, MISSING)
+        _, same = counted.pop(identity(own), (own, 0))
+        if 2 * same <= len(group):
+            others = sorted(counted.values(), key=lambda item: -item[1])
+            found.append(Peculiarity(key, own, same, tuple(others)))
+    return found

@@ -1,0 +1,248 @@
+"""What differs between runs: which keys vary, which vary together, which hold the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exptools.viewing.configs.values import identity, segments
+from exptools.viewing.run import Run
+
+FEW_VALUES = 12  # more curves than this cannot be told apart
+SEED_NAMES = ("seed", "random_state", "run_id")  # run_id numbers repetitions in the seed API
+MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How the values of one key divide runs; to lack the key is a value, too."""
+
+    classes: tuple[tuple[int, ...], ...]  # for each value, the positions of the runs that have it
+    missing: int  # runs that lack the key
+    integers: bool  # whether every value is an integer
+
+    @property
+    def values(self) -> int:
+        """How many values there are."""
+        return len(self.classes) + (self.missing > 0)
+
+    def partition(self, runs: int) -> frozenset[tuple[int, ...]]:
+        """Equal for keys that divide so many runs in the same way: all classes but the largest."""
+        if 2 * self.missing > runs:
+            return frozenset(self.classes)
+        classes = list(self.classes)
+        if self.missing:
+            classes.append(tuple(sorted(set(range(runs)).difference(*classes))))
+        classes.remove(max(classes, key=lambda members: (len(members), -members[0])))
+        return frozenset(classes)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The key that holds the runs' random seed, and why we think so."""
+
+    key: str
+    reason: str  # a sentence
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the functions below say of the same runs, found in one go."""
+
+    varying: tuple[str, ...]
+    facets: tuple[str, ...]
+    seed: Seed | None
+    group_key: str | None  # as ``default_group_key``
+
+
+def overview(runs: Sequence[Run]) -> Overview:
+    """What differs between runs, for who wants to know all of it."""
+    found = variations(runs)
+    seed = _seed_among(found, runs)
+    best = next(iter(_by_use(found, runs, found, seed)), None)
+    return Overview(tuple(found), tuple(_facets(found, runs, seed)), seed, best)
+
+
+def variations(runs: Sequence[Run]) -> dict[str, Variation]:
+    """How each key that varies divides the runs, by their positions; in the order of the configs.
+
+    In passes over what the runs have: one with thousands of keys of its own costs only them.
+    """
+    present = Counter(chain.from_iterable(run.config for run in runs))
+    wanted = _differing(runs) | {key for key, number in present.items() if number < len(runs)}
+    members: dict[str, dict[Any, list[int]]] = {key: {} for key in present if key in wanted}
+    textual: set[str] = set()
+    for position, run in enumerate(runs):
+        for key, value in run.config.items():
+            if key in members:
+                members[key].setdefault(identity(value), []).append(position)
+                if type(value) is not int:
+                    textual.add(key)
+    return {
+        key: Variation(
+            tuple(map(tuple, classes.values())), len(runs) - present[key], key not in textual
+        )
+        for key, classes in members.items()
+    }
+
+
+def varying(runs: Sequence[Run]) -> list[str]:
+    """The keys whose values differ between runs, in the order in which the configs have them."""
+    return list(variations(runs))
+
+
+def together(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    """The varying keys, those that divide the runs in the same way under one of them.
+
+    One key speaks for all whose values change where its own do: first a swept one, then the
+    seed, then the first of the configs.
+    """
+    return _together(variations(runs), runs)
+
+
+def facets(runs: Sequence[Run]) -> list[str]:
+    """Keys worth grouping by, the most telling first: neither one group nor one a run.
+
+    Of keys that vary together one is named; the seed never is.
+    """
+    found = variations(runs)
+    return _facets(found, runs, _seed_among(found, runs))
+
+
+def _facets(found: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | None) -> list[str]:
+    telling = [key for key in _together(found, runs) if found[key].values < len(runs)]
+    keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
+    return _by_use(keys, runs, found, seed)
+
+
+def default_group_key(runs: Sequence[Run]) -> str | None:
+    """The differing key by which runs are best grouped, None where nothing differs.
+
+    A key that was swept, that all runs have, and that several runs share a value of makes the
+    better groups; among equals the config's order decides. The seed is only taken when nothing
+    else differs.
+    """
+    return overview(runs).group_key
+
+
+def is_seed(key: str) -> bool:
+    """Whether a key names a random seed, judged by its last segment."""
+    last = segments(key)[-1].lower()
+    return last in SEED_NAMES or last.endswith("_seed")
+
+
+def seed_of(runs: Sequence[Run]) -> Seed | None:
+    """The key that holds the seed, None where no run has one; one that differs comes first.
+
+    Known by its name, or as the only key, an integer, in which runs differ that agree in all
+    else. Where each of several keys is so, as in a full grid, none is taken.
+    """
+    return _seed_among(variations(runs), runs)
+
+
+def swept_keys(runs: Iterable[Run]) -> frozenset[str]:
+    """The keys that were overridden when the runs were started."""
+    return frozenset(
+        override.lstrip("+~").partition("=")[0]
+        for run in runs
+        if run.status
+        for override in run.status.overrides
+    )
+
+
+def _differing(runs: Sequence[Run]) -> set[str]:
+    """The keys of which two runs that have them have different values."""
+    first: dict[str, Any] = {}
+    differing: set[str] = set()
+    for run in runs:
+        for key, value in run.config.items():
+            known = first.setdefault(key, value)
+            if known is not value and key not in differing and not _same(known, value):
+                differing.add(key)
+    return differing
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is type(other) and type(one) in _SCALARS and one == other:
+        return True  # what nearly always holds, without the cost of an identity
+    return identity(one) == identity(other)
+
+
+def _together(found: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
+    for key, variation in found.items():
+        alike.setdefault(variation.partition(len(runs)), []).append(key)
+    swept = swept_keys(runs)
+    speakers = {}
+    for keys in alike.values():
+        first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
+        speakers[first] = tuple(key for key in keys if key != first)
+    return speakers
+
+
+def _seed_among(found: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
+    named = [key for key in chain(found, *(run.config for run in runs[:1])) if is_seed(key)]
+    if named:
+        return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
+    key = _only_difference(found, len(runs))
+    if key is None:
+        return None
+    return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
+
+
+def _by_use(
+    keys: Iterable[str], runs: Sequence[Run], found: Mapping[str, Variation], seed: Seed | None
+) -> list[str]:
+    swept = swept_keys(runs)
+
+    def drawbacks(key: str) -> tuple[bool, ...]:
+        values = found[key].values
+        return (
+            is_seed(key) or (seed is not None and key == seed.key),
+            values == len(runs),
+            values > FEW_VALUES,
+            key not in swept,
+            found[key].missing > 0,
+        )
+
+    return sorted(keys, key=drawbacks)
+
+
+def _only_difference(found: Mapping[str, Variation], runs: int) -> str | None:
+    """The one key that alone tells apart runs that are equal in all others, if it is one."""
+    speakers: dict[frozenset[tuple[int, ...]], str] = {}
+    for key, variation in sorted(found.items(), key=lambda item: not item[1].integers):
+        speakers.setdefault(variation.partition(runs), key)
+    if not 2 <= len(speakers) <= MOST_KEYS:
+        return None
+    codes = {key: _codes(found[key], runs) for key in speakers.values()}
+    alone = [key for key in codes if _tells_apart(key, codes, runs)]
+    return alone[0] if len(alone) == 1 and found[alone[0]].integers else None
+
+
+def _codes(variation: Variation, runs: int) -> NDArray[np.int64]:
+    codes = np.zeros(runs, np.int64)
+    for code, members in enumerate(variation.classes, start=1):
+        codes[list(members)] = code
+    return codes
+
+
+def _tells_apart(key: str, codes: Mapping[str, NDArray[np.int64]], runs: int) -> bool:
+    """Whether the other keys make several groups of several runs, with no value of key twice."""
+    # A key that is another in every run would make each a group of its own: directories, times.
+    others = [c for other, c in codes.items() if other != key and len(np.unique(c)) < runs]
+    if not others:
+        return False
+    _, group, sizes = np.unique(
+        np.stack(others, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    pairs = np.unique(np.stack([group.ravel(), codes[key]], axis=1), axis=0)
+    return len(sizes) > 1 and bool(sizes.min() > 1) and len(pairs) == runs

@@ -1,0 +1,173 @@
+"""Read progress.csv and its like: every value that stands there, and a fault for what does not.
+
+An empty cell is "not logged in this row" (null), ``NaN`` is a value that was logged. Whatever is
+torn or is no number is named with its line; it is never taken for 0, and never takes the rows
+around it with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from exptools.rundir import STEP
+from exptools.viewing.metrics.logged_rows import (
+    EMPTY,
+    UNFINISHED,
+    Progress,
+    step_column,
+)
+from exptools.viewing.run import Fault
+
+MAX_FAULTS = 20  # a file: more would only bury the first ones
+
+
+@dataclass(frozen=True)
+class _Table:
+    cells: pl.DataFrame  # texts, null where a cell is empty; columns "0", "1", …
+    lines: NDArray[np.int64]  # each row's line in the file
+    faults: list[Fault]
+
+
+def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress:
+    """As ``read_progress``, of the content of a CSV; ``path`` is named in the faults."""
+    if separator != ",":  # the few files with tabs have no commas, except in quotes
+        content = content.replace(b",", b";").replace(separator.encode(), b",")
+    content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    whole, _, torn = content.rpartition(b"\n")
+    if torn:
+        line = whole.count(b"\n") + bool(whole) + 1
+        torn_fault = [Fault(path, line, UNFINISHED)]
+    else:
+        torn_fault = []
+    if not whole:
+        return Progress(EMPTY.frame, tuple(torn_fault))
+    names, body, first_line = split_header(whole + b"\n")
+    table = _read_rows(body, len(names), first_line, path)
+    frame, cell_faults = _numbers(table, names, path)
+    step_from = step_column(frame.columns)
+    if step_from is None:
+        frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
+    elif step_from != STEP:
+        frame = frame.insert_column(0, frame[step_from].alias(STEP))
+    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
+
+
+def number(cell: str) -> float | None:
+    """The number that a cell is; None for an empty one and for what is none."""
+    try:
+        return None if "_" in cell else float(cell)  # Python also reads 1_000
+    except ValueError:
+        return None
+
+
+def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
+    """The names of the columns, the bytes of the rows, and the line on which these start."""
+    end = first = content.index(b"\n") + 1
+    while content.count(b'"', 0, end) % 2:  # a tag with a newline in it
+        end = content.find(b"\n", end) + 1 or first
+        if end == first:  # a quote that nobody closes
+            return _cells(content[: first - 1]), content[first:], 2
+    header = content[:end]
+    text = header.decode(errors="replace").replace("\0", "�")
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    return names, content[end:], header.count(b"\n") + 1
+
+
+def _read_rows(body: bytes, width: int, first_line: int, path: Path) -> _Table:
+    """Cells as texts, without the rows that have more or fewer of them than the header."""
+    split = _split_quoted if b'"' in body else _split_plain
+    kept, lines, counts, bad = split(body, width)
+    faults = [
+        Fault(path, int(first_line + line), f"{count} cells where the header has {width}; left out")
+        for line, count in zip(bad, counts, strict=True)
+    ]
+    schema = {str(column): pl.String for column in range(width)}
+    if not kept:
+        return _Table(pl.DataFrame(schema=schema), lines + first_line, faults)
+    cells = pl.read_csv(
+        kept, has_header=False, schema=schema, encoding="utf8-lossy", raise_if_empty=False
+    )
+    return _Table(cells, lines + first_line, faults)
+
+
+_Rows = tuple[bytes, NDArray[np.int64], list[int], list[int]]
+
+
+def _split_plain(body: bytes, width: int) -> _Rows:
+    """Whole rows as bytes, their lines from 0; the cells and lines of the bad ones."""
+    text = np.frombuffer(body, np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    commas = np.flatnonzero(text == ord(","))
+    cells = np.diff(np.searchsorted(commas, ends), prepend=0) + 1
+    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    blank = starts == ends
+    good = (cells == width) & ~blank
+    bad = np.flatnonzero((cells != width) & ~blank)
+    if good.all():
+        kept = body
+    else:
+        rows = body.split(b"\n")
+        kept = b"".join(rows[line] + b"\n" for line in np.flatnonzero(good))
+    return kept, np.flatnonzero(good), cells[bad].tolist(), bad.tolist()
+
+
+def _split_quoted(body: bytes, width: int) -> _Rows:
+    """As ``_split_plain``, for the rare file with quotes.
+
+    Line by line, though a quoted cell might go on in the next: numbers never do, and so a quote
+    that nobody closes spoils its own row and not all that follow.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    lines, counts, bad = [], [], []
+    for number, line in enumerate(body.split(b"\n")):
+        row = _cells(line)
+        if len(row) == width:
+            writer.writerow(row)
+            lines.append(number)
+        elif row:
+            bad.append(number)
+            counts.append(len(row))
+    return out.getvalue().encode(), np.array(lines, np.int64), counts, bad
+
+
+def _cells(line: bytes) -> list[str]:
+    """The cells of one line; a line that is no CSV at all is one cell."""
+    text = line.decode(errors="replace").replace("\0", "�")  # Python 3.10's csv takes no NUL
+    try:
+        return next(csv.reader([text]), []) if text.count('"') % 2 == 0 else [text]
+    except csv.Error:
+        return [text]
+
+
+def _numbers(table: _Table, names: list[str], path: Path) -> tuple[pl.DataFrame, list[Fault]]:
+    """The cells as numbers, a cell that is none as NaN; each name's first column counts."""
+    columns: dict[str, pl.Series] = {}
+    faults: list[Fault] = []
+    for position, name in enumerate(names):
+        label = name or f"column {position + 1}"
+        if label in columns:
+            faults.append(Fault(path, 1, f"column {label!r} stands twice; the first one counts"))
+            continue
+        text = table.cells[str(position)].str.strip_chars()
+        numbers = text.cast(pl.Float64, strict=False)
+        wrong = (numbers.is_null() & text.is_not_null() & (text != "")).fill_null(False)
+        for row in wrong.arg_true().head(MAX_FAULTS + 1):
+            reason = f"{label}: {text[row]!r} is no number; shown as NaN"
+            faults.append(Fault(path, int(table.lines[row]), reason))
+        columns[label] = pl.select(pl.when(wrong).then(float("nan")).otherwise(numbers)).to_series()
+    return pl.DataFrame(columns), faults
+
+
+def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:
+    faults.sort(key=lambda fault: fault.line or 0)
+    if len(faults) <= MAX_FAULTS:
+        return tuple(faults)
+    return (*faults[:MAX_FAULTS], Fault(path, None, "more lines like these are not listed"))

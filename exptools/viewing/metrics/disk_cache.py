@@ -1,0 +1,219 @@
+"""Columns on disk, in the user's cache directory: what was read once need not be parsed again.
+
+A pack is one file: a table of contents (JSON), then whole columns of many runs that share a
+header, each column in one piece, as float64. It is written aside and renamed into place, and never
+changed after that, so readers in other processes see all of it or nothing. A run counts as known
+while its files have the signatures (size, mtime, inode) that stand in the pack. Whatever is not as
+it should be (other version, other size, no JSON) is not used; the runs are read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exptools.viewing.metrics.columns import Values
+from exptools.viewing.run import Fault
+from exptools.viewing.signatures import Signature
+
+MAGIC = b"exptools columns 1 " + sys.byteorder.encode().ljust(8) + b"\n"
+MAX_PACKS = 64  # of an index
+MAX_BYTES = 2 * 2**30  # of all indexes: the least recently used packs go first
+
+Signatures = tuple[Signature | None, ...]
+
+
+@dataclass
+class Table:
+    """What is known of one run's metrics: some of its columns, as they were at ``signatures``."""
+
+    signatures: Signatures
+    header: tuple[str, ...]  # all columns of the file
+    step_from: str | None
+    rows: int
+    faults: tuple[Fault, ...] = ()
+    columns: dict[str, Values] = field(default_factory=dict)  # by their names in the file
+    packed: set[str] = field(default_factory=set)  # columns that a pack has
+
+
+@dataclass
+class Pack:
+    """A pack on disk, of which columns are read when they are asked for."""
+
+    file: Path
+    start: int  # where the columns begin in the file
+    header: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: int
+    loaded: dict[str, Values] = field(default_factory=dict)
+
+    def column(self, name: str) -> Values | None:
+        """A column of all its runs; None where it has none, or is gone."""
+        if name not in self.names:
+            return None
+        if name not in self.loaded:
+            offset = self.start + 8 * self.rows * self.names.index(name)
+            try:
+                values = np.fromfile(self.file, np.float64, self.rows, offset=offset)
+            except OSError:
+                return None
+            if len(values) < self.rows:
+                return None
+            self.loaded[name] = values
+        return self.loaded[name]
+
+
+class Place(NamedTuple):
+    """Where a run stands in a pack."""
+
+    pack: Pack
+    start: int
+    entry: list[Any]  # what the table of contents says of it, see ``_entry``
+
+
+class Packs:
+    """The packs of an index.
+
+    Args:
+        directory: where they are; other indexes have others beside it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._places: dict[str, list[Place]] | None = None
+
+    def fill(
+        self,
+        run: str,
+        table: Table | None,
+        signatures: Signatures,
+        choose: Callable[[tuple[str, ...]], list[str]],
+    ) -> Table | None:
+        """A run's table with as many of the columns as the packs have; None where they have none.
+
+        ``choose`` says which of a header's columns are wanted.
+        """
+        if self._places is None:
+            self._places = {}
+            for file in sorted(self._directory.glob("*.pack")):
+                self._load(file)
+        for place in self._places.get(run, ()):
+            try:
+                stored = _table(place)
+            except (TypeError, ValueError):
+                continue  # none of ours: the run is read again
+            if stored.signatures != signatures:
+                continue
+            table = table or stored
+            for name in choose(table.header):
+                if name not in table.columns and (column := place.pack.column(name)) is not None:
+                    table.columns[name] = column[place.start : place.start + table.rows]
+                    table.packed.add(name)
+        return table
+
+    def forget_loaded(self) -> None:
+        """Give back the memory of the columns that were read; they can be read again."""
+        for places in (self._places or {}).values():
+            for place in places:
+                place.pack.loaded.clear()
+
+    def write(self, tables: Sequence[tuple[str, Table]]) -> None:
+        """Keep the columns of these runs; where that cannot be done, nothing happens."""
+        groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[str, Table]]] = {}
+        for run, table in tables:
+            names = tuple(name for name in table.columns if name not in table.packed)
+            groups.setdefault((table.header, names), []).append((run, table))
+        with suppress(
+            OSError
+        ):  # no room, or not ours to write: the next session is slower, no more
+            for (header, names), members in groups.items():
+                self._write(header, names, members)
+                for _, table in members:
+                    table.packed.update(names)
+            self._prune()
+
+    def _write(
+        self, header: Sequence[str], names: Sequence[str], members: Sequence[tuple[str, Table]]
+    ) -> None:
+        contents = {
+            "header": header,
+            "columns": names,
+            "rows": sum(table.rows for _, table in members),
+            "runs": [_entry(run, table) for run, table in members],
+        }
+        text = json.dumps(contents).encode()
+        text += b" " * (-(len(MAGIC) + 8 + len(text)) % 8)
+        name = hashlib.sha256(text).hexdigest()[:32]
+        self._directory.mkdir(parents=True, exist_ok=True)
+        aside = self._directory / f".{name}.{os.getpid()}"
+        try:
+            with aside.open("wb") as file:
+                file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+                for column in names:
+                    np.concatenate([table.columns[column] for _, table in members]).tofile(file)
+            os.replace(aside, self._directory / f"{name}.pack")
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _load(self, file: Path) -> None:
+        assert self._places is not None
+        try:
+            with file.open("rb") as raw:
+                if raw.read(len(MAGIC)) != MAGIC:
+                    return
+                length = int.from_bytes(raw.read(8), "little")
+                contents = json.loads(raw.read(min(length, file.stat().st_size)))
+                header, names = tuple(contents["header"]), tuple(contents["columns"])
+                pack = Pack(file, raw.tell(), header, names, contents["rows"])
+            whole = pack.start + 8 * pack.rows * len(pack.names)
+            if file.stat().st_size == whole:
+                at = 0
+                for entry in contents["runs"]:
+                    self._places.setdefault(entry[0], []).append(Place(pack, at, entry))
+                    at += entry[3]
+                os.utime(file)  # used: it goes last
+        except (OSError, ValueError, TypeError, LookupError):
+            return  # gone, or none of ours: what it had is read again
+
+    def _prune(self) -> None:
+        newest = sorted(self._directory.glob("*.pack"), key=_age)
+        for file in newest[MAX_PACKS:]:
+            file.unlink(missing_ok=True)
+        total = 0
+        for file in sorted(self._directory.parent.glob("*/*.pack"), key=_age):
+            total += file.stat().st_size
+            if total > MAX_BYTES:
+                file.unlink(missing_ok=True)
+
+
+def _age(file: Path) -> float:
+    try:
+        return -file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _entry(run: str, table: Table) -> list[Any]:
+    faults = [(str(fault.file), fault.line, fault.reason) for fault in table.faults]
+    return [run, table.signatures, table.step_from, table.rows, faults]
+
+
+def _table(place: Place) -> Table:
+    """A run's table, without its columns."""
+    _, signatures, step_from, rows, faults = place.entry
+    return Table(
+        tuple(None if s is None else Signature(*s) for s in signatures),
+        place.pack.header,
+        step_from,
+        rows,
+        tuple(Fault(Path(file), line, reason) for file, line, reason in faults),
+    )

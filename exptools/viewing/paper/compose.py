@@ -1,0 +1,199 @@
+"""Curves as figures for a paper, by Matplotlib: PDF, SVG and PNG, the same bytes each time.
+
+What is drawn are the numbers of the ``CurveData``. Only a curve with more points than print can
+show is thinned for the drawing, and by picking points, never by averaging: of each 1/300 inch of
+x stay the lowest and the highest point of the line and of both edges of its band, and the gaps.
+Nothing here touches the user's own Matplotlib settings, opens a window, or needs TeX.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.figure import Figure
+
+from exptools.hints import suggestion
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve
+from exptools.viewing.curves.options import parse
+from exptools.viewing.curves.statistics import BANDS
+from exptools.viewing.errors import QueryError
+from exptools.viewing.paper.drawing import RESOLUTION, STYLES, draw
+from exptools.viewing.paper.panels import Sheet, arrange
+
+# Inches, as the style files of the venues have them.
+SIZES = {
+    "column": 3.25,  # one of two columns: ICML; CVPR, ACL and IEEE differ by 0.25 at most
+    "text": 5.5,  # a page of one column: NeurIPS, ICLR
+    "page": 6.75,  # both columns of a page: ICML; CVPR, ACL and IEEE differ by 0.5 at most
+}
+NARROWEST, WIDEST = 1.5, 20.0  # inches
+LARGEST = 1e300  # Matplotlib's axes overflow beyond
+
+FORMATS: dict[str, dict[str, Any]] = {  # and what keeps dates out of them
+    "pdf": {"CreationDate": None, "ModDate": None},
+    "svg": {"Date": None},
+    "png": {},
+}
+SETTINGS: dict[str, Any] = {
+    "font.family": ["STIXGeneral", "DejaVu Sans"],  # come with Matplotlib: the same everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "figure.dpi": RESOLUTION,
+    "savefig.dpi": RESOLUTION,
+    "path.simplify": False,  # what is drawn are the very numbers
+    "pdf.fonttype": 42,  # TrueType, as venues demand
+    "svg.hashsalt": "exptools",
+}
+
+_CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
+_BANDS = {
+    "std": "one standard deviation",
+    "sem": "one standard error",
+    "minmax": "lowest to highest run",
+    "percentiles": "percentiles {:g} to {:g}",
+    "ci": "{:g}% bootstrap confidence interval",
+}
+
+
+def figure(
+    curves: CurveData | Sequence[CurveData],
+    *,
+    facet: str | None = None,
+    size: str | float = "column",
+    out: str | PathLike[str] | None = None,
+) -> Figure:
+    """Draw curves with their bands, the legend below; several metrics in a panel each.
+
+    A line is thin where not all runs of its group have a value, and a dot where it is one point.
+
+    Args:
+        curves: of one metric, or of several that are grouped by the same keys.
+        facet: one of the keys grouped by: a panel for each of its values, on shared axes. The
+            other keys make the lines.
+        size: ``column``, ``text`` or ``page``, or the width in inches.
+        out: a file to write, too, as ``save`` does.
+
+    Raises:
+        QueryError: there is nothing to draw, or what no figure can show, or no such option.
+    """
+    width = parse_size(size)
+    sheet = arrange(_several(curves), facet)
+    if len(sheet.labels) > len(STYLES):
+        raise QueryError(
+            f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
+            "group by fewer keys, give one its own panels, or choose among the runs"
+        )
+    _check_numbers(sheet)
+    with _settings():
+        drawn = draw(sheet, width)
+    if out is not None:
+        save(drawn, out)
+    return drawn
+
+
+def save(drawn: Figure, path: str | PathLike[str]) -> None:
+    """Write a figure as its suffix says: ``.pdf``, ``.svg`` or ``.png`` (300 dots an inch).
+
+    The same figure gives the same bytes with the same version of Matplotlib: no dates, no random
+    names. Fonts are embedded, in SVG as outlines.
+
+    Raises:
+        QueryError: there is no such format.
+        OSError: the file cannot be written.
+    """
+    kind = Path(path).suffix[1:].lower()
+    if kind not in FORMATS:
+        raise QueryError(f"{path}: a figure is a file .pdf, .svg or .png; {_meant(kind)}")
+    content = io.BytesIO()
+    with _settings():
+        drawn.savefig(content, format=kind, metadata=FORMATS[kind])
+    Path(path).write_bytes(content.getvalue())
+
+
+def caption(curves: CurveData | Sequence[CurveData]) -> str:
+    """What a figure's lines and bands are, in a sentence for its caption."""
+    sets = _several(curves)
+    first, counts = sets[0], [g.curve.n.max() for s in sets for g in s.groups]
+    low, high = min(counts, default=0), max(counts, default=0)
+    number = f"{high} run{'s' if high != 1 else ''}" if low == high else f"{low} to {high} runs"
+    band = parse("band", first.band, BANDS)
+    parts = [
+        f"{', '.join(s.metric for s in sets)} over {first.x}: {_CENTERS[first.center]} of {number}",
+        "thin where it is of fewer" if any(_thins(g) for s in sets for g in s.groups) else "",
+        f"smoothed ({first.smooth})" if first.smooth != "none" else "",
+        f"band: {_BANDS[band.name].format(*band.numbers)}" if band.name in _BANDS else "",
+    ]
+    return ", ".join(filter(None, parts)) + "."
+
+
+def parse_size(size: str | float) -> float:
+    """The width in inches that a size stands for.
+
+    Raises:
+        QueryError: there is no such size.
+    """
+    if isinstance(size, str) and size in SIZES:
+        return SIZES[size]
+    try:
+        width = float(size)
+    except ValueError:
+        raise QueryError(f"there is no size {size!r}; {suggestion(str(size), SIZES)}") from None
+    if not NARROWEST <= width <= WIDEST:
+        raise QueryError(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide, not {size}")
+    return width
+
+
+def _check_numbers(sheet: Sheet) -> None:
+    for line in (line for block in sheet.blocks for panel in block.panels for line in panel.lines):
+        for numbers in (line.curve.x, line.curve.center, line.curve.low, line.curve.high):
+            if (np.abs(numbers) > LARGEST).any():
+                raise QueryError(
+                    f"{line.label} has numbers beyond ±{LARGEST:g}, which cannot be drawn; "
+                    "leave its runs out"
+                )
+
+
+def _thins(group: GroupCurve) -> bool:
+    n = group.curve.n[np.isfinite(group.curve.center)]
+    return bool((n < np.max(group.curve.n)).any())
+
+
+def _several(curves: CurveData | Sequence[CurveData]) -> tuple[CurveData, ...]:
+    sets = (curves,) if isinstance(curves, CurveData) else tuple(curves)
+    if not sets:
+        raise QueryError("there is no curve to draw: give the curves of one metric or of several")
+    return sets
+
+
+def _meant(kind: str) -> str:
+    return suggestion(kind, FORMATS) if kind else "this name has no suffix"
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Our settings, on top of Matplotlib's own and not of the user's, as long as this lasts."""
+    with matplotlib.style.context(["default", SETTINGS]):
+        yield

@@ -1,0 +1,174 @@
+"""Draw a sheet of panels with Matplotlib, its legend below them."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.lines import Line
+from exptools.viewing.paper.panels import Block, Panel, Sheet
+
+# Okabe and Ito (2008), safe for colour-blind eyes; without their yellow, too pale for a line.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+STYLES = [(color, dashes) for dashes in DASHES for color in COLORS]  # dashed when colours run out
+
+RESOLUTION = 300  # points an inch: of a PNG, and of what is kept of long curves
+LINE, THIN = 1.2, 0.5  # points of 1/72 inch
+PANEL = 1.6  # inches: several side by side are not narrower than this
+HEIGHT = 0.52  # of a panel, in parts of its width
+AROUND = 0.45  # inches above and below it for its title, ticks and label
+CHARACTERS = 15  # of text that fit into an inch
+MOST_LEGEND_COLUMNS = 6
+
+_BREAKS = re.compile(r"(\s+|(?<=[/_.,=])(?=\w))")  # where a name may go on in the next line
+_Placed = tuple[Block, Panel]
+
+
+def draw(sheet: Sheet, width: float) -> Figure:
+    """Draw a sheet of this width in inches; it is as high as it needs to be."""
+    rows, columns = _grid(sheet, width)
+    drawn = Figure(figsize=(width, width), layout="constrained")
+    FigureCanvasAgg(drawn)
+    places = drawn.subplots(len(rows), columns, squeeze=False)
+    each = width / columns
+    first: Axes = places[0, 0]
+    heads: dict[str, Axes] = {}  # the first axes of each metric
+    for (row, column), (block, panel) in _placed(rows).items():
+        axes: Axes = places[row, column]
+        head = heads.setdefault(block.metric, axes)
+        for share, other in ((axes.sharex, first), (axes.sharey, head)):
+            if axes is not other:
+                share(other)
+        _draw_panel(axes, panel, each)
+        if column == 0 or axes is head:
+            _write(axes.set_ylabel, block.metric, each * HEIGHT + AROUND / 2)
+        else:
+            axes.tick_params(labelleft=False)
+        _write(axes.set_title, panel.title, each)
+    _finish_columns(places, _placed(rows), sheet.x, each)
+    legend = _legend(drawn, sheet, width) if len(sheet.labels) > 1 else None
+    below = legend.get_window_extent().height / drawn.dpi if legend else 0.0
+    drawn.set_size_inches(width, len(rows) * (each * HEIGHT + AROUND) + below)
+    drawn.draw_without_rendering()  # makes ticks and layout while our settings hold
+    return drawn
+
+
+def _grid(sheet: Sheet, width: float) -> tuple[list[list[_Placed]], int]:
+    """The panels row by row, and the number of columns; a metric with facets has its own rows."""
+    blocks = [[(block, panel) for panel in block.panels] for block in sheet.blocks]
+    if not sheet.blocks[0].panels[0].title:
+        blocks = [[placed for block in blocks for placed in block]]
+    columns = max(1, min(int(width / PANEL), max(map(len, blocks))))
+    rows = [block[at : at + columns] for block in blocks for at in range(0, len(block), columns)]
+    return rows, columns
+
+
+def _placed(rows: list[list[_Placed]]) -> dict[tuple[int, int], _Placed]:
+    return {
+        (row, column): placed
+        for row, panels in enumerate(rows)
+        for column, placed in enumerate(panels)
+    }
+
+
+def _finish_columns(
+    places: NDArray[Any], filled: Collection[tuple[int, int]], x: str, width: float
+) -> None:
+    """The horizontal axis belongs under the lowest panel of each column; places without go."""
+    rows, columns = places.shape
+    for column in range(columns):
+        lowest = max(row for row in range(rows) if (row, column) in filled)
+        for row in range(rows):
+            if (row, column) not in filled:
+                places[row, column].remove()
+            elif row == lowest:
+                _write(places[row, column].set_xlabel, x, width)
+            else:
+                places[row, column].tick_params(labelbottom=False)
+
+
+def _draw_panel(axes: Axes, panel: Panel, width: float) -> None:
+    for line in panel.lines:
+        # An inch's lowest and highest point, of the centre and of both edges of its band.
+        curve = reduced(line.curve, int(width * RESOLUTION * 2 * 3))
+        _draw_line(axes, Line(line.label, curve, line.style))
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    curve = line.curve
+    color, dashes = STYLES[line.style]
+    style: dict[str, Any] = {"color": color, "zorder": 2.5}
+    axes.fill_between(curve.x, curve.low, curve.high, color=color, alpha=0.2, linewidth=0, zorder=2)
+    whole = np.where(curve.n == np.max(curve.n), curve.center, np.nan)
+    if np.isnan(whole).sum() > np.isnan(curve.center).sum():
+        axes.plot(curve.x, curve.center, linewidth=THIN, linestyle=dashes, **style)
+    axes.plot(curve.x, whole, linewidth=LINE, linestyle=dashes, **style)
+    alone = _alone(curve.center)
+    if alone.any():
+        x, low, high = curve.x[alone], curve.low[alone], curve.high[alone]
+        axes.plot(x, curve.center[alone], "o", markersize=3, **style)
+        axes.vlines(x, low, high, color=color, linewidth=LINE, alpha=0.5, zorder=2)
+
+
+def _alone(center: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Points without a neighbour, through which no line passes."""
+    known = np.concatenate([[False], np.isfinite(center), [False]])
+    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    return alone
+
+
+def _legend(drawn: Figure, sheet: Sheet, width: float) -> Legend:
+    """A legend below the panels, of as many columns as fit, to be read row by row."""
+    number = len(sheet.labels)
+    columns = min(number, MOST_LEGEND_COLUMNS)
+    while True:
+        # Matplotlib fills column by column; its first columns are the longer ones.
+        order = [at for first in range(columns) for at in range(first, number, columns)]
+        labels = [sheet.labels[at] for at in order]
+        handles = [
+            Line2D([], [], color=color, linestyle=dashes, linewidth=LINE)
+            for color, dashes in (STYLES[style] for _, style in labels)
+        ]
+        legend = drawn.legend(
+            handles,
+            [""] * number,
+            loc="outside lower center",
+            ncols=columns,
+            title=_literal(sheet.legend, width) or None,
+            handlelength=2.2,
+            columnspacing=1.2,
+            borderaxespad=0.2,
+        )
+        legend.get_title().set_parse_math(False)
+        for text, (label, _) in zip(legend.get_texts(), labels, strict=True):
+            text.set(text=_literal(label, width - 0.5), parse_math=False)
+        if columns == 1 or legend.get_window_extent().width <= drawn.bbox.width:
+            return legend
+        legend.remove()
+        columns -= 1
+
+
+def _write(setter: Callable[..., Any], text: str, room: float) -> None:
+    if text:
+        setter(_literal(text, room), parse_math=False)
+
+
+def _literal(text: str, room: float) -> str:
+    """A text to be drawn as it is, in lines that fit into some inches."""
+    line = " ".join(text.split())
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    wrapper = textwrap.TextWrapper(max(8, int(room * CHARACTERS)))
+    wrapper.wordsep_re = _BREAKS
+    return "\n".join(wrapper.wrap(printable))

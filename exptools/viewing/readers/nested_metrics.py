@@ -1,0 +1,53 @@
+"""Metrics that a run's library wrote into a directory below the run's own.
+
+A Hydra app that logs with Lightning or torch's SummaryWriter has its config in one directory and
+its metrics in another one below: ``lightning_logs/version_0``, ``tb``. These are one run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from exptools.viewing.readers.formats import Claim
+
+# Formats that say no more of a run than its metrics, or hyperparameters that came from elsewhere.
+_ADOPTED = ("tensorboard", "csv", "lightning")
+_BEST_FIRST = ("csv", "tsv", "events")
+
+
+def adopt(claims: Iterable[Claim]) -> list[Claim]:
+    """The runs, those without metrics with the ones that stand alone below them.
+
+    A run takes the best kind of metrics below it if they are in one directory, which then is no run
+    of its own. Where there are several, nobody can say which are the run's: all stay as they are.
+    """
+    runs = {claim.directory: claim for claim in claims}
+    below: dict[str, list[Claim]] = {}
+    for claim in runs.values():
+        if claim.reader.name in _ADOPTED and claim.source is not None:
+            above = _nearest(claim.directory, runs)
+            if above and above.source is None and above.reader.name not in _ADOPTED:
+                below.setdefault(above.directory, []).append(claim)
+    for directory, children in below.items():
+        for kind in _BEST_FIRST:
+            of_kind = [child for child in children if child.source and child.source.kind == kind]
+            if len(of_kind) == 1:
+                (child,) = of_kind
+                del runs[child.directory]
+                of_run = runs[directory]
+                runs[directory] = replace(of_run, source=child.source, written=child.written)
+            if of_kind:
+                break
+    return list(runs.values())
+
+
+def _nearest(directory: str, runs: dict[str, Claim]) -> Claim | None:
+    """The run in whose directory another one is."""
+    above = os.path.dirname(directory)
+    while above not in runs:
+        if above == os.path.dirname(above):
+            return None
+        above = os.path.dirname(above)
+    return runs[above]

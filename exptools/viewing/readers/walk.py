@@ -1,0 +1,72 @@
+"""Walk directory trees for runs: every directory once, and only those that may hold runs."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from os.path import join
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from exptools.viewing.run import Fault
+
+T = TypeVar("T")
+
+PARTS_OF_A_RUN = ("media", "snapshots")  # and what is hidden; no run is looked for in there
+
+
+class Listing(NamedTuple):
+    """What a directory holds, by name."""
+
+    path: str
+    files: list[str]  # all that is no directory, links included
+    hidden: list[str]  # directories whose names start with a dot
+    directories: list[str]  # the others; links to directories are none
+
+
+def list_directory(path: str) -> Listing:
+    """What a directory holds.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    listing = Listing(path, [], [], [])
+    with os.scandir(path) as entries:
+        for entry in entries:
+            name = entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                listing.files.append(name)
+            elif name[0] == ".":
+                listing.hidden.append(name)
+            else:
+                listing.directories.append(name)
+    return listing
+
+
+def walk(
+    roots: Sequence[Path], claim: Callable[[Listing], T | None], faults: list[Fault]
+) -> Iterator[T]:
+    """What ``claim`` says of each directory that is a run, those below another run included.
+
+    Links are not followed, roots excepted. What cannot be looked into is added to ``faults``.
+    """
+    # Texts, with the places that they really are: a root may be a link into another one.
+    directories = deque((str(root), os.path.realpath(root)) for root in roots)
+    visited: set[str] = set()
+    while directories:
+        path, place = directories.popleft()
+        if place in visited:
+            continue
+        visited.add(place)
+        try:
+            listing = list_directory(path)
+        except OSError as error:
+            faults.append(Fault(Path(path), None, f"cannot be searched: {error.strerror}"))
+            continue
+        found = claim(listing)
+        if found is not None:
+            yield found
+        besides = () if found is None else PARTS_OF_A_RUN
+        names = listing.directories
+        directories += [(join(path, n), join(place, n)) for n in names if n not in besides]

@@ -1,0 +1,75 @@
+"""What the viewer knows of a run, whichever format it was read from."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from exptools.rundir import State, Status
+from exptools.viewing.wording import sound
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in a run's files that could not be read as it stands."""
+
+    file: Path
+    line: int | None  # the first line is 1; None where the fault is not in one line
+    reason: str
+
+    @classmethod
+    def of(cls, file: Path, error: Exception) -> Fault:
+        """The fault of a file whose reader did not foresee this error."""
+        return cls(
+            file, None, f"cannot be read: {type(error).__name__}: {reprlib.repr(str(error))}"
+        )
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return sound(f"{place}: {self.reason}")
+
+
+SourceKind = Literal["csv", "tsv", "events", "sacred"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files that a run's metrics stand in, and how these are written."""
+
+    kind: SourceKind
+    files: tuple[str, ...]  # paths, in the order in which they were begun
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, without its curves, which are read when they are drawn."""
+
+    directory: Path
+    name: str  # relative to the root that it was found in; unique in an index
+    sweep: str | None  # the multirun directory's name, None outside a sweep
+    # Dotted key → value; read-only throughout: lists are tuples. ``${…}`` is resolved where the
+    # config itself says what it stands for, and kept as written elsewhere.
+    config: Mapping[str, Any]
+    status: Status | None  # None where nothing wrote a status
+    state: State | None  # as observed when it was read: a vanished process is "killed"
+    faults: tuple[Fault, ...] = ()  # of its config and status; Index.faults adds its metrics'
+    format: str = "hydra"  # which reader took it
+    source: Source | None = None  # None where there are no metrics yet
+    updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
+
+
+def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
+    parts = re.split(r"([0-9]+)", text)
+    key = tuple(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts)
+    return key, text  # the text itself tells "01" from "1"
+
+
+def _digits(part: str) -> tuple[int, int, str]:
+    # In the order of their values, without int(), which takes thousands of digits for an attack.
+    digits = part.lstrip("0")
+    return 0, len(digits), digits

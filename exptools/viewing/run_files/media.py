@@ -1,0 +1,183 @@
+"""What a run has logged besides scalars, as ``media/index.jsonl`` tells it.
+
+The index grows a line at a time, so it is read on from where it was read to. Whoever wrote a run
+may have written anything into it: a line that is not as docs/run-directory.md says is counted and
+left out, and whether a path may be followed is for the caller to decide.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from exptools.viewing.run import natural_key
+from exptools.viewing.run_files.listing import limited
+
+KINDS = ("image", "gif", "figure", "histogram", "text", "hparams", "file")
+MAX_INDEX = 64 * 2**20  # bytes; what follows is not read, and said
+MAX_TEXT = 100_000  # bytes of a text that are shown
+MAX_JSON = 8 * 2**20  # bytes of a figure or histogram
+MAX_BINS = 10_000
+_LARGEST = 2**53
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of the index."""
+
+    tag: str
+    step: int
+    kind: str
+    path: str  # from the run directory, with slashes; as it was found
+    wall_time: float  # Unix seconds
+    size: int  # bytes
+    sha256: str
+    source: str | None = None  # of a file: where it came from
+
+
+@dataclass
+class MediaIndex:
+    """A run's media so far read."""
+
+    items: dict[tuple[str, str], dict[int, Item]] = field(default_factory=dict)
+    # By kind and tag, then by step: of what was logged again the last counts.
+    bad_lines: int = 0
+    read_to: int = 0  # bytes
+    inode: int | None = None
+    cut: bool = False  # whether the index goes on beyond ``MAX_INDEX``
+
+    @property
+    def tags(self) -> list[tuple[str, str]]:
+        """Kinds and tags: pictures first, each kind in natural order."""
+        return sorted(self.items, key=lambda key: (KINDS.index(key[0]), natural_key(key[1])))
+
+    def steps(self, kind: str, tag: str) -> list[Item]:
+        """What was logged under a tag, in the order of the steps."""
+        return [item for _, item in sorted(self.items.get((kind, tag), {}).items())]
+
+    def follow(self, file: BinaryIO) -> bool:
+        """Read what has been added to an index since the last time; whether anything was."""
+        found = os.fstat(file.fileno())
+        if found.st_ino != self.inode or found.st_size < self.read_to:  # another attempt's
+            self.items, self.bad_lines, self.read_to, self.inode = {}, 0, 0, found.st_ino
+        file.seek(self.read_to)
+        content = file.read(max(0, min(found.st_size, MAX_INDEX) - self.read_to))
+        whole = content.rfind(b"\n") + 1
+        for line in content[:whole].split(b"\n"):
+            if line:
+                self._add(line)
+        self.read_to += whole
+        self.cut = found.st_size > MAX_INDEX
+        return whole > 0
+
+    def _add(self, line: bytes) -> None:
+        try:
+            item = _item(json.loads(line))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.bad_lines += 1
+            return
+        self.items.setdefault((item.kind, item.tag), {})[item.step] = item
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often which values occurred."""
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]  # one less
+    note: str  # what is not among the bins; "" if nothing
+
+
+def read_histogram(file: BinaryIO) -> Histogram:
+    """A histogram that was logged.
+
+    Raises:
+        OSError: the file has more than ``MAX_JSON`` bytes.
+        ValueError: it is no histogram; the message says why.
+    """
+    record = read_object(file)
+    edges, counts = _numbers(record, "edges"), _numbers(record, "counts")
+    if not edges and not counts:
+        return Histogram((), (), _left_out(record) or "no values")
+    if len(edges) != len(counts) + 1 or len(edges) > MAX_BINS:
+        raise ValueError(
+            f"a histogram has one edge more than counts and at most {MAX_BINS}, "
+            f"not {len(edges)} and {len(counts)}"
+        )
+    return Histogram(edges, counts, _left_out(record))
+
+
+def read_text(file: BinaryIO) -> tuple[str, bool]:
+    """The beginning of a text that was logged, and whether it goes on."""
+    content = file.read(MAX_TEXT + 1)
+    return content[:MAX_TEXT].decode(errors="replace"), len(content) > MAX_TEXT
+
+
+def read_object(file: BinaryIO) -> Mapping[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        OSError: the file has more than ``MAX_JSON`` bytes.
+        ValueError: it holds no JSON object.
+    """
+    try:
+        found = json.loads(limited(file, MAX_JSON))
+    except RecursionError as error:
+        raise ValueError("no valid JSON: it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"no valid JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"a JSON object should stand in it, not {type(found).__name__}")
+    return found
+
+
+def image_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Width and height of a PNG or GIF, as its header says; None where it is neither."""
+    head = file.read(24)
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 24:
+        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 10:
+        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+    return None
+
+
+def _item(record: Any) -> Item:
+    """The item that a line says, if each of its fields is what it should be."""
+    tag, step, kind, path = (record[name] for name in ("tag", "step", "kind", "path"))
+    wall_time, size = record.get("wall_time", 0.0), record.get("size", 0)
+    source, digest = record.get("source"), record.get("sha256", "")
+    texts = [tag, path, digest, *([source] if source is not None else [])]
+    if not all(isinstance(text, str) and _is_sendable(text) for text in texts):
+        raise TypeError("a text is none")
+    if kind not in KINDS or type(step) is not int or abs(step) > _LARGEST:
+        raise ValueError("no such kind or step")
+    if (
+        type(size) is not int
+        or type(wall_time) not in (int, float)
+        or not abs(wall_time) <= _LARGEST
+    ):
+        raise TypeError("a number is none")
+    return Item(tag, step, kind, path, float(wall_time), size, digest, source)
+
+
+def _is_sendable(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _numbers(record: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    values = record.get(name, [])
+    if not isinstance(values, list) or not all(type(v) in (int, float) for v in values):
+        raise ValueError(f"{name} should be a list of numbers")
+    if not all(abs(value) <= sys.float_info.max for value in values):
+        raise ValueError(f"{name} should be finite")
+    return tuple(map(float, values))
+
+
+def _left_out(record: Mapping[str, Any]) -> str:
+    parts = [(record.get(name), name) for name in ("nan", "inf", "-inf")]
+    shown = [f"{number:,} {name}" for number, name in parts if type(number) is int and number > 0]
+    return f"not shown: {', '.join(shown)}" if shown else ""

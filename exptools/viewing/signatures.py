@@ -1,0 +1,32 @@
+"""Whether a file is the one that was read: its signature on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+SETTLED = 2.0  # seconds: a file written to since may be written to again under the same mtime
+
+
+class Signature(NamedTuple):
+    """Another one, another content."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether the file is old enough for this to tell its content from any later one."""
+        return time.time() - self.mtime_ns / 1e9 > SETTLED
+
+
+def file_signature(path: str | Path) -> Signature | None:
+    """The signature of what stands at a path; None where there is nothing."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)

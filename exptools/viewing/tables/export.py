@@ -1,0 +1,175 @@
+"""Tables as LaTeX, Markdown and CSV; and logged rows as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from exptools.viewing.api import Runs
+from exptools.viewing.curves.cells import Cell
+from exptools.viewing.frames import column, frame_of
+from exptools.viewing.groups.grouping import find_keys
+from exptools.viewing.tables.results import Results, headings
+from exptools.viewing.tables.rounding import Rounded, rounded
+
+ROWS_AT_ONCE = 50_000
+NOTHING = "—"
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    "—": r"\textemdash{}",
+    "…": r"\ldots{}",
+}
+_MARKDOWN = set("\\`*_{}[]()<>#+!|~$&")
+
+
+def latex(table: Results) -> str:
+    """A ``tabular`` for the package booktabs, the best of each column in bold."""
+    heads = [latex_text(head) for head in headings(table)]
+    rows = [
+        [latex_text(text) for text in texts]
+        + [_latex_cell(cell) for cell in cells]
+        + [latex_text(_counts(cells))]
+        for texts, cells in zip(table.texts, table.cells, strict=True)
+    ]
+    lines = [
+        f"% {_what(table)}; needs \\usepackage{{booktabs}}",
+        f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
+        r"\toprule",
+        " & ".join([*heads, "$n$"]) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def markdown(table: Results) -> str:
+    """A table in GitHub's Markdown, the best of each column in bold."""
+    heads = [markdown_text(head) for head in headings(table)]
+    rows = [
+        [markdown_text(text) for text in texts]
+        + [f"**{plain(cell)}**" if cell and cell.best else plain(cell) for cell in cells]
+        + [_counts(cells)]
+        for texts, cells in zip(table.texts, table.cells, strict=True)
+    ]
+    rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
+    return "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
+
+
+def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
+    """Headings and rows for a terminal; a cell is its text and whether it is the best."""
+    rows = [
+        [
+            *((text, False) for text in texts),
+            *((plain(cell), bool(cell and cell.best)) for cell in cells),
+            (_counts(cells), False),
+        ]
+        for texts, cells in zip(table.texts, table.cells, strict=True)
+    ]
+    return [*headings(table), "n"], rows
+
+
+def logged(
+    runs: Runs,
+    metrics: str | Sequence[str] | None = None,
+    by: Sequence[str] = (),
+    *,
+    long: bool = True,
+) -> pl.DataFrame:
+    """``Runs.rows`` with a column for each of some keys behind the run's name.
+
+    Raises:
+        QueryError: no run has such a key, or has logged such a metric.
+    """
+    rows = runs.rows(metrics, long=long)
+    places = {name: place for place, name in enumerate(runs.table([])["name"])}
+    at = rows["name"].replace_strict(places, return_dtype=pl.Int64)
+    keys = [
+        ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))
+        for key in find_keys(runs, by)
+    ]
+    rest = [("logged", name, rows[name]) for name in rows.columns[1:]]
+    return frame_of([("run", "name", rows["name"]), *keys, *rest])
+
+
+def csv(frame: pl.DataFrame) -> Iterator[bytes]:
+    """A frame as CSV, piece by piece: UTF-8, LF, as the run directory's ``progress.csv``.
+
+    A float has the digits that read back as the same number; ``NaN``, ``inf`` and ``-inf`` are
+    spelled so, null is an empty cell, and an empty text is ``""``.
+    """
+    yield frame.clear().write_csv().encode()
+    for piece in frame.iter_slices(ROWS_AT_ONCE):
+        yield piece.write_csv(include_header=False).encode()
+
+
+def latex_text(text: str) -> str:
+    """A text that LaTeX sets as it is."""
+    escaped = "".join(_LATEX.get(char, char) for char in " ".join(text.split()))
+    return escaped.replace("--", "-{}-")  # two would be set as one longer dash
+
+
+def markdown_text(text: str) -> str:
+    """A text that Markdown shows as it is, also in a table."""
+    line = " ".join(text.split())
+    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in line)
+
+
+def plain(cell: Cell | None) -> str:
+    """A cell rounded for people: centre ± spread, or centre [low, high]."""
+    number = rounded(cell.center, cell.low, cell.high) if cell else None
+    if number is None:
+        return NOTHING
+    text = number.center
+    if number.spread:
+        text = f"{number.center} ± {number.spread}"
+    elif number.low:
+        text = f"{number.center} [{number.low}, {number.high}]"
+    if not number.exponent:
+        return text
+    return f"({text})e{number.exponent}" if text != number.center else f"{text}e{number.exponent}"
+
+
+def _latex_cell(cell: Cell | None) -> str:
+    number = rounded(cell.center, cell.low, cell.high) if cell else None
+    if number is None or cell is None:
+        return _LATEX[NOTHING]
+    body = _latex_number(number)
+    return f"$\\mathbf{{{body}}}$" if cell.best else f"${body}$"
+
+
+def _latex_number(number: Rounded) -> str:
+    text = number.center
+    if number.spread:
+        text = rf"{number.center} \pm {number.spread}"
+    elif number.low:
+        text = rf"{number.center}\ [{number.low}, {number.high}]"
+    if not number.exponent:
+        return text
+    inside = f"({text})" if text != number.center else text
+    return rf"{inside} \times 10^{{{number.exponent}}}"
+
+
+def _counts(cells: Sequence[Cell | None]) -> str:
+    """How many runs each number of a row is of, once where it is the same for all."""
+    counts = [NOTHING if cell is None else _count(cell) for cell in cells]
+    return counts[0] if len(set(counts)) == 1 else ", ".join(counts)
+
+
+def _count(cell: Cell) -> str:
+    return str(cell.n) if cell.n == cell.runs else f"{cell.n}/{cell.runs}"
+
+
+def _what(table: Results) -> str:
+    parts = dict.fromkeys(f"{head.summary} of {head.metric}" for head in table.columns)
+    return " ".join(f"{', '.join(parts)}: {table.center}, band {table.band}, over n runs".split())

@@ -1,0 +1,387 @@
+"""Two sweeps on one machine: gates in one process, or in several where a death matters."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exptools.launching.machine import leases
+from exptools.launching.machine.gpus import Gpu, GpuProcess
+from exptools.launching.machine.leases import Gate, leased
+from exptools.launching.machine.request import Request
+from exptools.launching.machine.slots import Slot
+
+GPU = Gpu(0, "GPU-4f", "Test", 16 << 30)
+MakeGate = Callable[[], Gate]
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path / "leases"))
+    return tmp_path / "leases"
+
+
+@pytest.fixture
+def make_gate() -> Iterator[MakeGate]:
+    gates: list[Gate] = []
+
+    def make() -> Gate:
+        gates.append(Gate(Request()))
+        return gates[-1]
+
+    yield make
+    for gate in gates:
+        gate.close()
+
+
+def slot(*cores: int, gpu: Gpu | None = None, index: int = 0) -> Slot:
+    gpus = (gpu,) if gpu else ()
+    return Slot(index, cores, len(cores), gpus, hide_gpus=False, cores=cores)
+
+
+class Sweep:
+    """A process that holds slots until it is killed; ``then`` runs when it has them."""
+
+    def __init__(self, then: str = "") -> None:
+        code = (
+            "import os, subprocess, sys\n"
+            "from exptools.launching.machine.leases import Gate\n"
+            "from exptools.launching.machine.request import Request\n"
+            "from exptools.launching.machine.slots import Slot\n"
+            "gate = Gate(Request())\n"
+            "assert gate.try_enter(Slot(0, (1,), 1, (), False, cores=(1,))) is None\n"
+            f"{then}\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        )
+        self._popen = subprocess.Popen(
+            [sys.executable, "-c", code, "--lr=1"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._popen.stdout is not None
+        self.said = self._popen.stdout.readline()
+        self.pid = self._popen.pid
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+
+    def close(self) -> None:
+        self.kill()
+        assert self._popen.stdin
+        assert self._popen.stdout
+        self._popen.stdin.close()
+        self._popen.stdout.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[str], Sweep]]:
+    sweeps: list[Sweep] = []
+
+    def start_one(then: str = "") -> Sweep:
+        sweeps.append(Sweep(then))
+        return sweeps[-1]
+
+    yield start_one
+    for sweep in sweeps:
+        sweep.close()
+
+
+def test_what_another_process_holds_is_waited_for_until_it_dies(
+    start: Callable[..., Sweep], make_gate: MakeGate
+) -> None:
+    other, gate = start(), make_gate()
+    told = gate.try_enter(slot(0, 1, index=3))
+    assert told is not None
+    assert told.startswith("core 1, which ")
+    assert f", pid {other.pid} (-c --lr=1) holds" in told
+    assert gate.try_enter(slot(0)) is None, "other cores are free"
+    gate.leave(slot(0))
+    other.kill()
+    assert gate.try_enter(slot(0, 1)) is None
+
+
+def test_a_forked_child_does_not_keep_a_dead_sweeps_leases(
+    start: Callable[..., Sweep], make_gate: MakeGate
+) -> None:
+    other = start(
+        "ready, tell = os.pipe()\nchild = os.fork()\n"
+        "if not child: os.write(tell, b'x'); sys.stdin.read(); os._exit(0)\n"
+        "os.read(ready, 1); print(child, end=' ')"
+    )
+    child = int(other.said.split()[0])
+    # The child reads the same pipe, whose other end we hold: it lives on.
+    other.kill()
+    os.kill(child, 0)
+    assert make_gate().try_enter(slot(1)) is None
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_started_program_does_not_keep_a_dead_sweeps_leases(
+    start: Callable[..., Sweep], make_gate: MakeGate
+) -> None:
+    other = start("print(subprocess.Popen(['sleep', '100'], close_fds=False).pid, end=' ')")
+    child = int(other.said.split()[0])
+    other.kill()
+    os.kill(child, 0)
+    assert make_gate().try_enter(slot(1)) is None
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_child_that_is_being_started_does_not_keep_a_lease_that_is_given_back(
+    make_gate: MakeGate,
+) -> None:
+    gate, other = make_gate(), make_gate()
+    assert gate.try_enter(slot(1)) is None
+    copy = os.dup(gate._open["core-1"])  # as a process has between its fork and its exec
+    gate.leave(slot(1))
+    assert other.try_enter(slot(1)) is None
+    os.close(copy)
+
+
+def test_a_slot_is_taken_whole_or_not_at_all(make_gate: MakeGate) -> None:
+    first, second, third = make_gate(), make_gate(), make_gate()
+    assert first.try_enter(slot(5, gpu=GPU)) is None
+    assert second.try_enter(slot(4, 5)) is not None
+    assert third.try_enter(slot(4)) is None
+
+
+def test_slots_of_one_sweep_that_share_a_gpu_share_its_lease(make_gate: MakeGate) -> None:
+    gate, other = make_gate(), make_gate()
+    assert gate.try_enter(slot(0, gpu=GPU)) is None
+    assert gate.try_enter(slot(1, gpu=GPU, index=1)) is None
+    gate.leave(slot(0, gpu=GPU))
+    told = other.try_enter(slot(2, gpu=GPU))
+    assert told is not None
+    assert told.startswith("GPU GPU-4f, which ")
+    gate.leave(slot(1, gpu=GPU, index=1))
+    assert other.try_enter(slot(2, gpu=GPU)) is None
+
+
+def test_slots_that_are_not_pinned_lease_no_cores(make_gate: MakeGate) -> None:
+    unpinned = Slot(0, (), 4, (), hide_gpus=False)
+    assert make_gate().try_enter(unpinned) is None
+    assert make_gate().try_enter(unpinned) is None
+
+
+def test_closing_gives_everything_back(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    assert gate.try_enter(slot(0, gpu=GPU)) is None
+    gate.close()
+    assert make_gate().try_enter(slot(0, gpu=GPU)) is None
+
+
+def test_others_leases_are_listed_but_not_ours_or_those_of_the_dead(
+    start: Callable[..., Sweep], make_gate: MakeGate
+) -> None:
+    assert make_gate().try_enter(slot(7, gpu=GPU)) is None
+    other = start()
+    found = leased()
+    assert (found.cores, found.gpus) == ({1}, frozenset())
+    holder = found.holders["core 1"]
+    assert holder is not None
+    assert holder.pid == other.pid
+    other.kill()
+    assert not leased().cores
+
+
+def test_a_gpu_that_another_holds_is_listed_by_its_uuid(make_gate: MakeGate) -> None:
+    part = Gpu(0, "MIG-GPU-4f/1/0", "Test", 0)
+    assert make_gate().try_enter(slot(0, gpu=part)) is None
+    pretend_another_wrote(Path(os.environ["EXPTOOLS_LEASES"]) / "gpu-MIG-GPU-4f_1_0")
+    assert leased().gpus == {"MIG-GPU-4f/1/0"}
+
+
+def pretend_another_wrote(file: Path, **said: object) -> None:
+    record = json.loads(file.read_text()) | {"pid": 1} | said
+    file.write_text(json.dumps(record))
+
+
+def test_all_users_can_take_what_one_has_left_whatever_the_umask(
+    make_gate: MakeGate, directory: Path
+) -> None:
+    before = os.umask(0o077)
+    try:
+        assert make_gate().try_enter(slot(0)) is None
+    finally:
+        os.umask(before)
+    assert directory.stat().st_mode & 0o7777 == 0o1777
+    assert (directory / "core-0").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_directory_that_was_there_keeps_its_permissions(
+    make_gate: MakeGate, directory: Path
+) -> None:
+    directory.mkdir(mode=0o700)
+    assert make_gate().try_enter(slot(0)) is None
+    assert directory.stat().st_mode & 0o7777 == 0o700
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_in_place_of_a_lease_is_not_followed(
+    make_gate: MakeGate, directory: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    gate = make_gate()
+    link(victim, directory / "core-0")
+    told = gate.try_enter(slot(0))
+    assert told is not None
+    assert "whose lease file cannot be opened" in told
+    assert victim.read_text() == "precious"
+
+
+def test_a_pipe_in_place_of_a_lease_stops_nobody(make_gate: MakeGate, directory: Path) -> None:
+    gate = make_gate()
+    os.mkfifo(directory / "core-0")
+    assert "it is not a plain file" in (gate.try_enter(slot(0)) or "")
+    assert not leased().cores
+
+
+def test_a_link_in_place_of_the_directory_is_not_followed(
+    make_gate: MakeGate, directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    directory.symlink_to(tmp_path / "elsewhere")
+    gate = make_gate()
+    assert gate.note is not None
+    assert "EXPTOOLS_LEASES" in gate.note
+    assert gate.try_enter(slot(0)) is None, "without leases, but it runs"
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_lease_whose_file_was_removed_is_taken_on_the_new_one(
+    make_gate: MakeGate, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exptools.launching.machine import lease_files
+
+    real, removed = lease_files._lock, []
+
+    def lock(descriptor: int, *, shared: bool = False) -> bool:
+        if not removed:  # between opening and locking
+            removed.append((directory / "core-0").unlink())
+        return real(descriptor, shared=shared)
+
+    monkeypatch.setattr(lease_files, "_lock", lock)
+    assert make_gate().try_enter(slot(0)) is None
+    assert make_gate().try_enter(slot(0)) is not None, "who comes now sees the lease"
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"user": 1}'])
+def test_a_holder_that_does_not_say_who_it_is_is_another_process(
+    make_gate: MakeGate, directory: Path, said: str
+) -> None:
+    assert make_gate().try_enter(slot(0)) is None
+    (directory / "core-0").write_text(said)
+    told = make_gate().try_enter(slot(0))
+    assert told == "core 0, which another process holds"
+
+
+def test_what_another_user_wrote_cannot_play_with_the_terminal(
+    make_gate: MakeGate, directory: Path
+) -> None:
+    assert make_gate().try_enter(slot(0)) is None
+    pretend_another_wrote(directory / "core-0", command="\x1b[2J\nx" + "y" * 500)
+    told = make_gate().try_enter(slot(0)) or ""
+    assert told.isprintable()
+    assert "?[2J?xy" in told
+    assert len(told) < 200
+
+
+def test_a_system_without_file_locks_runs_without_leases_and_says_so(
+    make_gate: MakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    gate = make_gate()
+    assert "no file locks" in (gate.note or "")
+    assert gate.try_enter(slot(0)) is None
+    assert leased().cores == frozenset()
+
+
+MEMORY = """
+import sys
+from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.request import Request
+from exptools.launching.machine.slots import make_slots
+from exptools.launching.machine.topology import read_machine
+
+request = Request(gpu_memory_per_job="6GiB", gpus_per_job=0.5, cpus_per_job=1, pin=False)
+machine = read_machine()
+gate = Gate(request)
+first, second = (make_slots(machine, request, most=1)[0] for _ in range(2))
+for line in sys.stdin:
+    if line == "leave\\n":
+        gate.leave(first)
+    print(gate.try_enter(first), flush=True)
+"""
+
+
+class Waiting:
+    def __init__(self, fake_nvml: str, file: Path) -> None:
+        environment = {**os.environ, "LD_LIBRARY_PATH": fake_nvml, "FAKE_NVML_FILE": str(file)}
+        environment.pop("CUDA_VISIBLE_DEVICES", None)
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", MEMORY],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def tries(self, word: str = "enter") -> str:
+        assert self.popen.stdin
+        assert self.popen.stdout
+        self.popen.stdin.write(f"{word}\n")
+        self.popen.stdin.flush()
+        return self.popen.stdout.readline().strip()
+
+
+@pytest.fixture
+def gpus(tmp_path: Path) -> Path:
+    file = tmp_path / "gpus.txt"
+    file.write_text("gpu 0\n")
+    return file
+
+
+@pytest.fixture
+def waiting(fake_nvml: str, gpus: Path) -> Iterator[Waiting]:
+    waiting = Waiting(fake_nvml, gpus)
+    yield waiting
+    waiting.popen.communicate()
+
+
+def test_a_job_waits_until_a_neighbours_memory_is_free(waiting: Waiting, gpus: Path) -> None:
+    gpus.write_text("gpu 0\nprocess 0 1 12288\n")
+    told = waiting.tries()
+    assert told.startswith("6 GiB on GPU 0, where 4 GiB are free: pid 1 (")
+    assert told.endswith(") uses 12 GiB")
+    gpus.write_text("gpu 0\n")
+    assert waiting.tries() == "None"
+
+
+def test_our_own_jobs_are_not_called_neighbours() -> None:
+    own = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    told = leases._neighbour([GpuProcess(own.pid, 9 << 30), GpuProcess(1, 1 << 30)])
+    own.communicate()
+    assert told.startswith("pid 1 (")
+
+
+def test_what_our_own_jobs_asked_for_counts_before_they_use_it(
+    waiting: Waiting, gpus: Path
+) -> None:
+    gpus.write_text("gpu 0\nprocess 0 1 3072\n")  # 13 GiB are free: enough for two
+    assert [waiting.tries(), waiting.tries()] == ["None", "None"]
+    assert "6 GiB on GPU 0, where 1 GiB are free" in waiting.tries()
+    assert waiting.tries("leave") == "None"
+
+
+def test_a_gpu_whose_memory_nvml_does_not_tell_is_not_waited_for(
+    waiting: Waiting, gpus: Path
+) -> None:
+    gpus.write_text("gpu 0\nerror 0 GetMemoryInfo 3\n")
+    assert waiting.tries() == "None"

@@ -1,0 +1,310 @@
+"""Files under media/ and the index that says what they are."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import threading
+
+import pytest
+
+from exptools.logging.errors import LoggingError
+from exptools.logging.media.artifacts import store_file
+from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import (
+    directory_of,
+    index_size,
+    read_index,
+    set_aside_media,
+    write_medium,
+)
+
+TEXT = Medium("text", "txt", b"hello")
+
+
+def test_a_medium_is_a_file_under_its_tag_with_a_line_in_the_index(tmp_path):
+    record = write_medium(tmp_path, "eval/sample", 7, TEXT, wall_time=12.5)
+    assert record.path == "media/eval/sample/7.txt"
+    assert (tmp_path / record.path).read_bytes() == b"hello"
+    (line,) = (tmp_path / "media" / "index.jsonl").read_text().splitlines()
+    assert json.loads(line) == {
+        "tag": "eval/sample",
+        "step": 7,
+        "kind": "text",
+        "path": "media/eval/sample/7.txt",
+        "wall_time": 12.5,
+        "sha256": hashlib.sha256(b"hello").hexdigest(),
+        "size": 5,
+    }
+    assert read_index(tmp_path) == [record]
+
+
+def test_what_is_logged_again_for_a_step_overwrites_nothing(tmp_path):
+    contents = [b"one", b"two", b"three"]
+    for content in contents:
+        write_medium(tmp_path, "t", 3, Medium("text", "txt", content), 0.0)
+    records = read_index(tmp_path)
+    assert [record.path for record in records] == [
+        "media/t/3.txt",
+        "media/t/3.1.txt",
+        "media/t/3.2.txt",
+    ]
+    assert [(tmp_path / record.path).read_bytes() for record in records] == contents
+
+
+AWKWARD = [
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a/../b",
+    "..",
+    ".",
+    "",
+    "/",
+    "a//b",
+    ".hidden",
+    "trailing. ",
+    "new\nline",
+    "nul\0",
+    'quo"te, comma',
+    "back\\slash",
+    "größe/🙂",
+    "größe/🙃",
+    "x" * 10_000,
+    "x" * 10_001,
+    "é" * 300,
+    "a/" * 5_000,
+    "a/" * 5_001,
+    "a",
+    "a/3.txt",
+    "a/3.txt/b",
+    "index.jsonl",
+    "index.1.jsonl",
+    "files",
+    "files/ab",
+    "layer.0.weight",
+    "lone\udcff",
+    "con:",
+]
+
+
+def test_any_tag_has_files_of_its_own_that_stay_in_media(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for tag in AWKWARD:
+        write_medium(run, tag, 3, Medium("text", "txt", tag.encode(errors="replace")), 0.0)
+    records = read_index(run)
+    assert [record.tag for record in records] == AWKWARD
+    for record in records:
+        path = run / record.path
+        assert path.read_bytes() == record.tag.encode(errors="replace")
+        assert path.resolve().is_relative_to(run / "media")
+        assert not any(part.startswith(".") for part in path.relative_to(run).parts)
+    assert len({(run / record.path).parent for record in records}) == len(AWKWARD)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("tag", ["loss", "eval/größe", "layer.0.weight", "a b/c_d-e=1@2,3+4"])
+def test_a_plain_tag_is_its_own_path(tag):
+    assert directory_of(tag).as_posix() == tag
+
+
+def test_threads_that_log_the_same_tag_and_step_lose_nothing(tmp_path):
+    def log(number):
+        for _ in range(20):
+            write_medium(tmp_path, "t", 1, Medium("text", "txt", b"%d" % number), 0.0)
+
+    threads = [threading.Thread(target=log, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records = read_index(tmp_path)
+    assert len({record.path for record in records}) == 80
+    for record in records:
+        content = (tmp_path / record.path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == record.sha256
+
+
+def test_half_a_line_of_the_index_spoils_no_other(tmp_path):
+    write_medium(tmp_path, "a", 1, TEXT, 0.0)
+    index = tmp_path / "media" / "index.jsonl"
+    whole = index.read_bytes()
+    index.write_bytes(whole + whole[:20])
+    write_medium(tmp_path, "b", 2, TEXT, 0.0)
+    assert [record.tag for record in read_index(tmp_path)] == ["a", "b"]
+
+
+def test_a_run_without_media_has_an_empty_index(tmp_path):
+    assert read_index(tmp_path) == []
+    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path):
+    for step in range(5):
+        write_medium(tmp_path, "t", step, TEXT, 0.0)
+    set_aside_media(tmp_path, after=2, size=index_size(tmp_path))
+    assert [record.step for record in read_index(tmp_path)] == [0, 1, 2]
+    write_medium(tmp_path, "t", 3, TEXT, 1.0)
+    assert read_index(tmp_path)[-1].path == "media/t/3.1.txt"
+    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    assert read_index(tmp_path) == []
+    aside = [(tmp_path / "media" / f"index.{n}.jsonl").read_text().splitlines() for n in (1, 2)]
+    assert [[json.loads(line)["step"] for line in lines] for lines in aside] == [
+        [3, 4],
+        [0, 1, 2, 3],
+    ]
+    assert len(list((tmp_path / "media" / "t").iterdir())) == 6
+
+
+def test_a_run_directory_that_was_deleted_is_not_made_again(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    write_medium(run, "t", 1, TEXT, 0.0)
+    shutil.rmtree(run)
+    with pytest.raises(LoggingError, match=r"run/media: No such file"):
+        write_medium(run, "t", 2, TEXT, 0.0)
+    assert not run.exists()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import write_medium
+run = Path(sys.argv[1])
+run.mkdir()
+write_medium(run, "t", 1, Medium("text", "txt", b"small"), 0.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    content = b"x" * int(sys.argv[2])
+    write_medium(run, "t" * int(sys.argv[3]), 2, Medium("text", "txt", content), 0.0)
+except OSError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "tag", "full"), [(1001, 1, "2.txt"), (1000, 900, "index.jsonl")]
+)
+def test_a_full_disk_leaves_what_was_logged_before(run_python, tmp_path, content, tag, full):
+    done = run_python(FULL_DISK, str(tmp_path / "run"), str(content), str(tag))
+    assert done.stdout.startswith("LoggingError"), done.stderr
+    assert f"{full}: " in done.stdout
+    (record,) = read_index(tmp_path / "run")
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {"1.txt", "index.jsonl"}
+    assert (tmp_path / "run" / record.path).read_bytes() == b"small"
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    return path
+
+
+def test_a_file_is_copied_with_its_hash(run, model):
+    record = store_file(run, "best model", model, 5, wall_time=1.0)
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert record.path == f"media/files/{digest[:16]}/model.pt"
+    assert (record.kind, record.tag, record.step) == ("file", "best model", 5)
+    assert (record.sha256, record.size, record.source) == (digest, 7, str(model))
+    assert record.link is None
+    model.write_bytes(b"later")
+    assert (run / record.path).read_bytes() == b"weights"
+    assert read_index(run) == [record]
+
+
+def test_the_same_content_is_stored_once(run, model):
+    other = model.with_name("same.pt")
+    shutil.copy(model, other)
+    records = [
+        store_file(run, "a", model, 1, 0.0),
+        store_file(run, "b", other, 2, 0.0),
+        store_file(run, "c", other, 3, 0.0, link=True),
+    ]
+    assert len({record.path for record in records}) == 1
+    assert len([path for path in (run / "media" / "files").rglob("*") if path.is_file()]) == 1
+    assert [record.tag for record in read_index(run)] == ["a", "b", "c"]
+
+
+def test_a_linked_file_takes_no_space(run, model):
+    record = store_file(run, "model", model, 1, 0.0, link=True)
+    assert record.link == "hard"
+    assert os.path.samefile(run / record.path, model)
+
+
+def test_what_a_link_leads_to_is_what_is_linked(run, model):
+    link = model.with_name("best.pt")
+    link.symlink_to("model.pt")
+    record = store_file(run, "model", link, 1, 0.0, link=True)
+    assert os.path.samefile(run / record.path, model)
+    assert (record.path[-8:], record.source) == ("/best.pt", str(link))
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("5.png", "5.png"),
+        ("x" * 200 + ".ckpt", "x" * 60 + ".ckpt"),
+        (".env", "env"),
+        ("a\nb.tar.gz", "a_b.tar.gz"),
+        ("no ending", "no ending"),
+        ("a." + "b" * 200, "a." + "b" * 58),
+    ],
+)
+def test_a_file_keeps_its_name_as_far_as_it_goes(run, tmp_path, name, stored):
+    (tmp_path / name).write_bytes(b"")
+    assert store_file(run, "m", tmp_path / name, 1, 0.0).path.endswith("/" + stored)
+
+
+def test_a_file_of_another_file_system_is_linked_by_its_path(run, model, monkeypatch):
+    def refuse(*paths):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    record = store_file(run, "model", model, 1, 0.0, link=True)
+    assert record.link == "symbolic"
+    assert (run / record.path).readlink() == model
+
+
+def test_a_linked_file_that_changed_is_not_taken_for_what_it_was(run, model):
+    store_file(run, "a", model, 1, 0.0, link=True)
+    model.write_bytes(b"changed")
+    copy = model.with_name("copy.pt")
+    copy.write_bytes(b"weights")
+    record = store_file(run, "b", copy, 2, 0.0)
+    assert (run / record.path).read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        (
+            "modle.pt",
+            FileNotFoundError,
+            r"the file 'm' is not there: .*modle.pt; did you mean 'mod",
+        ),
+        ("no/where", FileNotFoundError, r"the file 'm' is not there: "),
+        (
+            ".",
+            ValueError,
+            r"should be one file, not the directory .*: log its files, or an",
+        ),
+        ("pipe", ValueError, r"the file 'm' should be a regular file, which .*pipe is not"),
+    ],
+)
+def test_what_is_no_file_is_refused_by_its_tag(run, model, name, error, message):
+    os.mkfifo(model.with_name("pipe"))
+    with pytest.raises(error, match=message):
+        store_file(run, "m", model.parent / name, 1, 0.0)
+    assert read_index(run) == []

@@ -1,0 +1,171 @@
+"""What belongs to which attempt at a run, whichever process logs first and in whatever order."""
+
+import os
+
+import pandas as pd
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from exptools.logging.media.store import read_index
+from exptools.logging.run_logger import Logger
+from exptools.rundir import STATUS_WRITER, State, Status, write_status
+
+
+@pytest.fixture
+def crashed(tmp_path):
+    """A run of which steps 0 to 5 are logged, and step 3 is the last in a snapshot."""
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.log_text("note", "the first attempt's", 5)
+    for step in range(6):
+        logger.log_scalar("a", step, step)
+        logger.dump()
+        if step < 4:
+            logger.save_snapshot({"step": step}, step)
+    logger.close()
+    return tmp_path
+
+
+def steps(directory):
+    return pd.read_csv(directory / "progress.csv")["step"].tolist()
+
+
+def log_hparams(logger):
+    logger.log_hparams({"lr": 1})
+
+
+def log_text(logger):
+    logger.log_text("begun", "again", 0)
+
+
+@pytest.mark.parametrize("log", [log_hparams, log_text])
+def test_what_is_no_scalar_may_be_logged_before_the_snapshot_is_loaded(logger, crashed, log):
+    logger.open(crashed, console=None)
+    log(logger)
+    assert logger.load_snapshot().itr == 3
+    logger.log_scalar("a", 4)
+    logger.close()
+    assert steps(crashed) == [0, 1, 2, 3, 4]
+
+
+def test_a_text_of_an_early_step_leaves_the_rows_up_to_the_snapshot(logger, crashed):
+    logger.open(crashed, console=None)
+    logger.load_snapshot()
+    log_text(logger)
+    logger.log_scalar("a", 4)
+    logger.close()
+    assert steps(crashed) == [0, 1, 2, 3, 4]
+
+
+def test_media_from_before_the_first_row_belong_to_the_new_attempt(logger, crashed):
+    logger.open(crashed, console=None)
+    log_text(logger)
+    logger.log_scalar("a", 0)
+    logger.dump()
+    assert [record.tag for record in read_index(crashed)] == ["begun"]
+    tensorboard = EventAccumulator(str(crashed))
+    tensorboard.Reload()
+    assert [event.step for event in tensorboard.Tensors("begun")] == [0]
+
+
+def test_media_without_any_row_reach_tensorboard_at_the_end(logger, crashed):
+    logger.open(crashed, console=None)
+    log_text(logger)
+    logger.close()
+    tensorboard = EventAccumulator(str(crashed))
+    tensorboard.Reload()
+    assert [event.step for event in tensorboard.Tensors("begun")] == [0]
+
+
+def test_many_media_without_any_row_do_not_wait_in_memory(logger, crashed):
+    logger.open(crashed, console=None)
+    for number in range(150):
+        logger.log_text("t", str(number), number)
+    tensorboard = EventAccumulator(str(crashed), size_guidance={"tensors": 0})
+    tensorboard.Reload()
+    assert len(tensorboard.Tensors("t")) == 150
+
+
+WORKER = """
+import multiprocessing, sys
+from exptools import logger
+
+def work(may_log):
+    may_log.wait()
+    logger.log_scalar("worker", 1)
+    logger.dump()
+
+if __name__ == "__main__":
+    logger.open(sys.argv[1], console=None)
+    context = multiprocessing.get_context("spawn")
+    may_log = context.Event()
+    worker = context.Process(target=work, args=(may_log,))
+    if sys.argv[2] == "first":
+        logger.load_snapshot()
+    else:
+        logger.log_scalars({"a": 0})
+    worker.start()
+    if sys.argv[2] == "last":
+        logger.close()
+    may_log.set()
+    worker.join()
+    if sys.argv[2] == "first":
+        logger.log_scalar("a", 4)
+"""
+
+
+def test_a_worker_that_logs_first_does_not_replace_what_the_snapshot_continues(run_python, crashed):
+    done = run_python(WORKER, str(crashed), "first")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(crashed / "progress.csv")
+    assert table.dropna(subset="a")["step"].tolist() == [0, 1, 2, 3, 4]
+    assert table["worker"].sum() == 1
+
+
+def test_a_worker_that_outlives_the_run_adds_to_it(run_python, tmp_path):
+    done = run_python(WORKER, str(tmp_path / "run"), "last")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "run" / "progress.csv")
+    assert (table["a"].count(), table["worker"].count()) == (1, 1)
+
+
+def test_the_end_of_a_forked_worker_is_not_the_end_of_the_hyperparameters_run(run_python):
+    done = run_python("""
+import os
+from exptools import logger
+logger.open("run", console=None)
+logger.log_hparams({"lr": 1})
+if os.fork() == 0:
+    logger.log_scalar("worker", 1)
+    logger.close()
+    os._exit(0)
+os.wait()
+os._exit(0)
+""")
+    assert done.returncode == 0, done.stderr
+    (events,) = (run_python.home / "run").glob("events*")
+    tags = {
+        value.tag for event in EventFileLoader(str(events)).Load() for value in event.summary.value
+    }
+    assert "worker" in tags
+    assert "_hparams_/session_end_info" not in tags
+
+
+def test_an_attempt_is_the_same_before_and_after_its_scheduler_has_noted_the_process(
+    tmp_path, monkeypatch
+):
+    def process_logs(status):
+        write_status(tmp_path, status)
+        logger = Logger()
+        logger.log_scalar("a", 1)
+        logger.close()
+
+    monkeypatch.setenv(STATUS_WRITER, str(tmp_path))
+    first = {"queued": 1.0, "attempt": 1}
+    process_logs(Status(State.QUEUED, pid_start="the scheduler's", **first))
+    process_logs(Status(State.RUNNING, pid_start="the job's", **first))
+    assert len(steps(tmp_path)) == 2
+    process_logs(Status(State.QUEUED, pid_start="the scheduler's", queued=1.0, attempt=2))
+    assert len(steps(tmp_path)) == 1
+    assert os.path.exists(tmp_path / "progress.1.csv")

@@ -1,0 +1,134 @@
+"""The tab of pictures, without a browser."""
+
+import pytest
+
+from exptools.rundir import SWEEP_FILE, write_atomic
+from exptools.viewing.app.charts.content import shown
+from exptools.viewing.app.charts.controls import PICTURES, chosen, controls
+from exptools.viewing.app.charts.tab import draw_controls, draw_picture
+from exptools.viewing.app.facts import settled
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.theme import LIGHT
+from tests.viewing.samples import indexed, write_run, write_sweep
+
+ACCURACY = "test/accuracy"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(indexed(write_sweep(tmp_path_factory.mktemp("outputs"))))
+
+
+def view_of(workspace, query=""):
+    return settled(View.from_query(f"tab=pictures&{query}"), workspace.facts())
+
+
+def drawn(workspace, query=""):
+    return shown(workspace.index, workspace.facts(), view_of(workspace, query), LIGHT)
+
+
+def values(workspace, query=""):
+    return chosen(controls(workspace.facts(), view_of(workspace, query)))
+
+
+def workspace_of(root, *configs, metric="acc", sweeps=()):
+    for job, config in enumerate(configs):
+        sweep = sweeps[job] if sweeps else "s"
+        write_run(root / sweep / str(job), config, {metric: [float(job)]} if metric else None)
+        write_atomic(root / sweep / SWEEP_FILE, b"{}\n")
+    return Workspace(indexed(root))
+
+
+def test_at_first_each_picture_chooses_what_says_something(workspace):
+    assert values(workspace)["by"] == ("optim.lr",)
+    assert values(workspace)["metric"] == ACCURACY
+    heat = values(workspace, "picture=heat-map")
+    assert (heat["columns"], heat["rows"]) == ("optim.lr", "seed")
+    scatter = values(workspace, "picture=scatter")
+    assert (scatter["x"], scatter["y"]) == ("key:optim.lr", f"metric:{ACCURACY}")
+    assert values(workspace, "picture=parallel")["axes"] == ("optim.lr",)
+    assert values(workspace, "picture=timeline") == {}
+
+
+def test_the_newest_sweep_stands_at_the_right_of_the_one_before(tmp_path):
+    sweeps = ("2026-11-09", "2026-11-10", "2026-11-11")
+    found = values(workspace_of(tmp_path, {}, {}, {}, sweeps=sweeps), "picture=sweeps")
+    assert (found["left"], found["right"]) == sweeps[1:]
+
+
+def test_what_the_address_says_is_chosen_and_what_it_cannot_mean_is_not(workspace):
+    assert values(workspace, "option.summary=mean:5")["number"] == "5"
+    assert values(workspace, "option.summary=nonsense")["summary"] == "last"
+    assert values(workspace, "picture=heat-map&option.rows=nothing")["rows"] == "seed"
+    assert values(workspace, "picture=scatter&option.x=metric:train/loss")["x"].endswith("loss")
+    assert values(workspace, "picture=nothing") == values(workspace, "picture=bars")
+
+
+@pytest.mark.parametrize(
+    "picture", [name for name in PICTURES if name not in ("sweeps", "timeline")]
+)
+def test_the_options_reach_the_picture(workspace, picture):
+    one = drawn(workspace, f"picture={picture}&option.summary=max").picture
+    other = drawn(workspace, f"picture={picture}&option.summary=at:3").picture
+    assert "highest test/accuracy" in one.caption + str(one.figure["layout"])
+    assert "value at step 3 of test/accuracy" in other.caption + str(other.figure["layout"])
+
+
+def test_a_filter_and_a_selection_hold_here_too(workspace):
+    filtered = drawn(workspace, "where=optim.lr%3E0.001")
+    assert filtered.picture.figure["layout"]["yaxis"]["ticktext"] == ["0.01", "0.1"]
+    selected = drawn(workspace, "selected=0&selected=1")
+    assert selected.picture.figure["layout"]["yaxis"]["ticktext"] == ["0.001"]
+    assert "n = 2" in selected.picture.caption
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (
+            "picture=heat-map",
+            "A heat map needs two keys that vary between the runs; here only lr",
+        ),
+        (
+            "picture=sweeps",
+            "Sweeps stand side by side where there are two of them; here there is",
+        ),
+        ("picture=timeline", "No run has a status that says when it started: nothing to show."),
+        ("where=lr%3E5", "No run fulfils lr>5."),
+        ("where=lr%3E", "'lr>' cannot be read as a condition"),
+        ("metrics=acc&option.summary=best&picture=scatter&option.x=metric:odd", "Whether more or"),
+        ("picture=scatter&option.summary=mean:0", "Summary 'mean:0': mean takes"),
+    ],
+)
+def test_where_there_is_nothing_to_draw_one_sentence_says_why(tmp_path, query, sentence):
+    write_run(tmp_path / "s" / "9", {"lr": 2}, {"odd": [1.0]})
+    found = drawn(workspace_of(tmp_path, {"lr": 1}, {"lr": 2}), query)
+    assert found.picture is None
+    assert found.empty.startswith(sentence)
+
+
+def test_without_runs_metrics_or_keys_there_is_a_sentence_too(tmp_path):
+    (tmp_path / "none").mkdir()
+    nothing = Workspace(indexed(tmp_path / "none"))
+    without_metric = workspace_of(tmp_path / "queued", {"lr": 1}, metric=None)
+    alone = workspace_of(tmp_path / "alone", {"lr": 1})
+    for picture in PICTURES:
+        assert drawn(nothing, f"picture={picture}").empty.startswith("No runs here yet.")
+    assert drawn(without_metric).empty.startswith("No metric yet.")
+    assert "here none does" in drawn(alone, "picture=parallel").empty
+    assert drawn(alone).picture.caption.startswith("A dot is the last acc of a run")
+
+
+def test_a_tab_that_nobody_sees_computes_nothing(workspace):
+    data = View(tab="compare").to_data()
+    answers = (*draw_picture(workspace, data, 0, "dark"), *draw_controls(workspace, data, 0, None))
+    assert all(not isinstance(answer, (dict, list, str)) for answer in answers)
+
+
+def test_controls_that_stay_as_they_are_are_left_alone(workspace):
+    data = view_of(workspace).to_data()
+    picture, components, drawn_with = draw_controls(workspace, data, 0, None)
+    assert (picture, len(components)) == ("bars", 6)
+    again = draw_controls(workspace, data, 1, drawn_with)
+    assert all(not isinstance(answer, (dict, list, str)) for answer in again)

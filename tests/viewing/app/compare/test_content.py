@@ -1,0 +1,302 @@
+"""What the Compare tab draws and says, without a browser."""
+
+import base64
+import shutil
+
+import numpy as np
+import pytest
+
+from exptools.rundir import State
+from exptools.viewing.app.compare.captions import caption, pager, reason
+from exptools.viewing.app.compare.chart import chart, height
+from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
+from exptools.viewing.app.facts import settled
+from exptools.viewing.app.view import EACH_RUN, View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.theme import DARK, LIGHT
+from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return Workspace(indexed(write_sweep(tmp_path / "outputs")))
+
+
+def shown(workspace, view=None, look=LIGHT):
+    """The figure of a view, and the view with all that was left open chosen."""
+    view = settled(view or View(), workspace.facts())
+    found = drawing(workspace, view)
+    return chart(found, view, look), found, view
+
+
+def words(workspace, view=None):
+    view = settled(view or View(), workspace.facts())
+    found = drawing(workspace, view)
+    return found.empty or caption(workspace.facts(), view, found)
+
+
+def legend(figure) -> list[str]:
+    return [trace["name"] for trace in figure["data"] if trace["showlegend"]]
+
+
+def numbers(packed) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
+
+
+def of_kind(figure, kind: str) -> list[dict]:
+    return [trace for trace in figure["data"] if trace["uid"].startswith(kind)]
+
+
+def made(tmp_path, *runs):
+    """A workspace of runs, each a config and the values of its metrics."""
+    for job, (config, metrics) in enumerate(runs):
+        write_run(tmp_path / str(job), config, metrics and csv_text(metrics))
+    return Workspace(indexed(tmp_path))
+
+
+def test_metric_and_group_are_chosen_at_first_sight_and_the_choice_is_said(sweep):
+    figure, _, view = shown(sweep)
+    assert (view.metrics, view.by) == (("test/accuracy",), ("optim.lr",))
+    assert legend(figure) == ["0.01", "0.1", "0.001"]
+    assert words(sweep) == (
+        "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
+        "standard deviation."
+    )
+    assert reason(sweep.facts(), view) == ("Chosen for you: test/accuracy by lr.")
+
+
+def test_the_key_on_which_the_metric_depends_most_is_grouped_by_first(tmp_path):
+    runs = [
+        ({"idle": idle, "telling": telling, "seed": seed}, {"reward": [10.0 * telling + seed]})
+        for idle in (1, 2)
+        for telling in (1, 2)
+        for seed in (0, 1)
+    ]
+    workspace = made(tmp_path, *runs)
+    assert workspace.facts().by == ("telling",)
+    first = settled(View(), workspace.facts())
+    assert reason(workspace.facts(), first) == (
+        "Chosen for you: reward by telling, which matters most."
+    )
+    assert words(workspace).startswith(
+        "Each line is the mean of 4 runs with the same telling (2 seeds and 2 values of idle "
+    )
+
+
+def test_where_only_the_seed_differs_all_runs_are_one_line(tmp_path):
+    workspace = made(tmp_path, *[({"seed": seed}, {"acc": [0.1 * seed]}) for seed in range(3)])
+    figure, _, view = shown(workspace)
+    assert view.by == ()
+    assert len(of_kind(figure, "mean")) == 1
+    assert words(workspace).startswith("The line is the mean of 3 runs (3 seeds averaged)")
+
+
+def test_metrics_and_values_of_the_split_keys_have_panels_with_one_legend(sweep):
+    view = View(metrics=("test/accuracy", "train/loss"), by=("optim.lr",), split=("seed",))
+    figure, found, _ = shown(sweep, view)
+    assert [(panel.metric, panel.title) for panel in found.panels[:4]] == [
+        *[("test/accuracy", f"seed={seed}") for seed in range(3)],
+        ("train/loss", "seed=0"),
+    ]
+    assert len(legend(figure)) == 3
+    assert {trace["xaxis"] for trace in figure["data"]} == {"x", "x2", "x3", "x4", "x5", "x6"}
+    assert figure["layout"]["xaxis5"]["matches"] == "x"
+    assert [figure["layout"][f"yaxis{n}"]["matches"] for n in (2, 5)] == ["y", "y4"]
+    assert height(found, view) == 500
+
+
+def test_more_panels_than_can_be_read_are_not_drawn_and_that_is_said(tmp_path):
+    workspace = made(tmp_path, *[({"lr": n}, {"acc": [n]}) for n in range(MOST_PANELS + 6)])
+    _, found, _ = shown(workspace, View(split=("lr",), by=()))
+    assert len(found.panels) == MOST_PANELS
+    assert found.notes == ("30 panels are too many: the first 24 are drawn.",)
+
+
+def test_of_too_many_groups_a_page_of_the_best_is_drawn(tmp_path):
+    workspace = made(tmp_path, *[({"lr": n}, {"acc": [n]}) for n in range(MOST_GROUPS + 5)])
+    figure, found, view = shown(workspace, View(by=("lr",)))
+    assert len(legend(figure)) == MOST_GROUPS
+    assert legend(figure)[0] == "44"
+    assert pager(found, view).startswith("Groups 1 to 40 of 45")
+    figure, found, view = shown(workspace, View(by=("lr",), page=7))
+    assert legend(figure) == ["4", "3", "2", "1", "0"]
+    assert pager(found, view).startswith("Groups 41 to 45 of 45")
+
+
+def test_of_too_many_groups_those_with_the_lowest_loss_come_first(tmp_path):
+    workspace = made(tmp_path, *[({"lr": n}, {"loss": [n]}) for n in range(MOST_GROUPS + 5)])
+    _, found, view = shown(workspace, View(by=("lr",)))
+    assert [line.label for line in found.panels[0].lines] == [str(n) for n in range(MOST_GROUPS)]
+    assert "with the lowest last loss first" in pager(found, view)
+
+
+def test_selected_runs_alone_are_drawn_and_one_that_is_gone_is_not_waited_for(sweep):
+    figure, *_ = shown(sweep, View(by=("name",), selected=("3", "5")))
+    assert sorted(legend(figure)) == ["3", "5"]
+    figure, *_ = shown(sweep, View(by=("name",), selected=("gone",)))
+    assert len(legend(figure)) == 9
+
+
+def test_a_filter_that_cannot_be_read_is_said_in_place_of_the_chart(sweep):
+    assert words(sweep, View(where="optim.rl > 1")).endswith("did you mean 'optim.lr'?")
+    assert words(sweep, View(where="seed > 7")) == "No run fulfils seed > 7."
+
+
+def test_single_runs_are_thin_lines_of_one_trace_a_group(sweep):
+    figure, *_ = shown(sweep, View(show_runs=True))
+    thin = of_kind(figure, "runs")
+    assert len(thin) == 3
+    assert np.isnan(numbers(thin[0]["y"])).sum() == 3  # one behind each run
+    assert {trace["line"]["width"] for trace in thin} == {1}
+
+
+def test_outliers_are_left_out_of_view_and_stay_in_the_data(tmp_path):
+    values = [float(n % 7) for n in range(300)]
+    values[150] = 1e6
+    workspace = made(tmp_path, ({"lr": 1}, {"acc": values}))
+    figure, *_ = shown(workspace, View(clip=True))
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert low < 0
+    assert 6 < high < 10
+    assert numbers(figure["data"][0]["y"]).max() == 1e6
+
+
+def test_a_zoom_is_drawn_from_all_points_in_it(tmp_path):
+    y = np.random.default_rng(0).normal(size=50_000)
+    workspace = made(tmp_path, ({"lr": 1}, {"acc": y.tolist()}))
+    (whole,) = shown(workspace)[0]["data"]
+    assert len(numbers(whole["x"])) < 1100
+    figure, *_ = shown(workspace, View(x_range=(1000.0, 1400.0)))
+    (part,) = figure["data"]
+    inside = numbers(part["x"])
+    assert set(range(1000, 1401)) <= set(inside.tolist())
+    assert figure["layout"]["xaxis"]["range"] == [1000, 1400]
+
+
+def test_a_logarithmic_axis_takes_ranges_in_its_own_units(sweep):
+    view = View(log=("x", "y"), x_range=(0.0, 10.0), y_ranges={"test/accuracy": (0.1, 1.0)})
+    layout = shown(sweep, view)[0]["layout"]
+    assert (layout["xaxis"]["type"], layout["yaxis"]["type"]) == ("log", "log")
+    assert layout["yaxis"]["range"] == [-1, 0]
+    assert layout["xaxis"]["range"] == pytest.approx([-5, 1])
+    wrong = shown(sweep, View(log=("y",), y_ranges={"test/accuracy": (-2.0, -1.0)}))[0]["layout"]
+    assert wrong["yaxis"]["autorange"] is True
+
+
+def test_time_of_day_is_an_axis_of_dates_in_milliseconds(sweep):
+    figure, *_ = shown(sweep, View(x="wall_time"))
+    assert figure["layout"]["xaxis"]["type"] == "date"
+    assert numbers(of_kind(figure, "mean")[0]["x"])[0] == 1.7e12
+
+
+def test_the_best_settings_of_other_keys_can_be_kept(tmp_path):
+    runs = [({"algo": a, "lr": lr}, {"acc": [lr + len(a)]}) for a in "ab" for lr in (1, 2)]
+    figure, *_ = shown(made(tmp_path, *runs), View(by=("algo",), best=("lr",)))
+    assert legend(figure) == ["a (2)", "b (2)"]
+
+
+@pytest.mark.parametrize("by", [("name",), ("lr",)])
+def test_a_line_keeps_its_colour_when_other_groups_come_and_go(tmp_path, by):
+    def colors():
+        workspace.index.refresh()
+        figure, *_ = shown(workspace, View(by=by))
+        return {trace["name"]: trace["line"]["color"] for trace in figure["data"]}
+
+    workspace = Workspace(indexed(tmp_path))
+    for lr in (3, 5):
+        write_run(tmp_path / str(lr), {"lr": lr}, csv_text({"acc": [1.0]}))
+    before = colors()
+    write_run(tmp_path / "1", {"lr": 1}, csv_text({"acc": [1.0]}))
+    shutil.rmtree(tmp_path / "3")
+    after = colors()
+    assert after["5"] == before["5"]
+    assert len({*before.values(), *after.values()}) == 3
+
+
+def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
+    workspace = made(tmp_path, ({"lr": 1}, {"acc": [1.0]}), ({"lr": 2}, {"loss": [1.0]}))
+    _, found, _ = shown(workspace, View(metrics=("acc",), by=("lr",)))
+    assert [line.label for line in found.panels[0].lines] == ["1"]
+    _, found, _ = shown(workspace, View(metrics=("acc",), split=("lr",), by=()))
+    assert [len(panel.lines) for panel in found.panels] == [1, 0]
+
+
+@pytest.mark.parametrize("look", [DARK, LIGHT])
+def test_the_chart_follows_the_colours_of_the_page(sweep, look):
+    assert shown(sweep, look=look)[0]["layout"]["paper_bgcolor"] == look.background
+
+
+@pytest.mark.parametrize(
+    ("runs", "sentence"),
+    [
+        ([], "No runs here yet. They appear as soon as one starts."),
+        ([None], "No metric yet. Curves appear here as soon as a run logs its first value."),
+        ([[1.0]], "The only run so far: there is nothing to compare it with yet."),
+        ([[1.0], [2.0]], "The configs of these runs do not differ, so each line is one run."),
+    ],
+)
+def test_a_page_with_little_to_show_says_so_in_one_sentence(tmp_path, runs, sentence):
+    workspace = made(tmp_path, *[({"lr": 1}, values and {"acc": values}) for values in runs])
+    assert words(workspace) == sentence
+
+
+def test_a_selection_without_the_metric_or_without_a_number_says_so(tmp_path):
+    nan = float("nan")
+    workspace = made(
+        tmp_path,
+        ({"lr": 1}, {"acc": [1.0], "loss": [nan]}),
+        ({"lr": 2}, {"loss": [float("inf")]}),
+    )
+    assert words(workspace, View(metrics=("acc",), selected=("1",))) == (
+        "None of the selected runs has logged acc so far."
+    )
+    assert words(workspace, View(metrics=("loss",))) == (
+        "All values of loss are NaN or infinite in the runs shown: no line to draw."
+    )
+
+
+def test_a_group_without_a_number_does_not_count_in_the_caption(tmp_path):
+    rows = [(1, 0.5), (1, 0.6), (2, float("nan")), (2, float("nan"))]
+    runs = [({"lr": lr, "seed": job}, {"acc": [acc]}) for job, (lr, acc) in enumerate(rows)]
+    assert words(made(tmp_path, *runs), View(by=("lr",))).startswith(
+        "Each line is the mean of 2 runs with the same lr"
+    )
+
+
+def test_names_that_look_like_markup_are_escaped_in_the_figure(tmp_path):
+    runs = [({"<b>": f"<i>{n}"}, {"<u>x": [n], "<u>y": [n]}) for n in range(2)]
+    view = View(metrics=("<u>x", "<u>y"), by=(), split=("<b>",))
+    figure, *_ = shown(made(tmp_path, *runs), view)
+    titles = [note["text"] for note in figure["layout"]["annotations"]]
+    assert titles[0] == "<b>&lt;u&gt;x · &lt;b&gt;=&lt;i&gt;0</b>"
+
+
+def test_what_was_chosen_stays_chosen_and_what_was_open_is_chosen_when_it_can_be(tmp_path):
+    write_run(tmp_path / "0", {"lr": 1}, None, state=State.RUNNING)
+    workspace = Workspace(indexed(tmp_path))
+    early = settled(View(), workspace.facts())
+    assert (early.metrics, early.by) == ((), None)
+    write_run(tmp_path / "0", {"lr": 1}, csv_text({"a": [1.0]}))
+    write_run(tmp_path / "1", {"lr": 2}, csv_text({"test/acc": [1.0]}))
+    workspace.index.refresh()
+    late = settled(early, workspace.facts())
+    assert (late.metrics, late.by) == (("test/acc",), ("lr",))
+    chosen = View(metrics=("a",), by=(EACH_RUN,))
+    assert settled(chosen, workspace.facts()) == chosen
+
+
+def test_what_the_runs_do_not_have_is_left_out_of_the_view_and_said(sweep):
+    view = settled(View(metrics=("nothing",), by=("optim.rl",), split=("x",)), sweep.facts())
+    assert (view.metrics, view.by, view.split) == (("test/accuracy",), ("optim.lr",), ())
+    assert [note.partition(";")[0] for note in view.notes] == [
+        *("No run has logged nothing.", "No run has a key 'optim.rl'", "No run has a key 'x'"),
+    ]
+
+
+def test_an_answer_is_computed_once_a_version(sweep):
+    view = settled(View(), sweep.facts())
+    assert drawing(sweep, view) is drawing(sweep, View(**view.__dict__ | {"sort": ("run",)}))
+    before = drawing(sweep, view)
+    write_run(sweep.index.roots[0] / "new", {}, csv_text({"test/accuracy": [1.0]}))
+    sweep.index.refresh()
+    assert drawing(sweep, view) is not before

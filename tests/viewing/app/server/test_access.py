@@ -1,0 +1,166 @@
+"""Who may ask, and what a browser may do with the answers: the guard, without a browser."""
+
+import re
+
+import pytest
+
+from exptools.viewing.app import create_app
+from exptools.viewing.app.server.access import Access, host_name, is_local
+from tests.viewing.samples import indexed, write_sweep
+
+TOKEN = "a-token-of-this-test"
+HERE = "http://127.0.0.1:8050"
+OUTSIDE = "http://192.0.2.7:8050"
+PUBLIC = Access(host="0.0.0.0", token=TOKEN)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    return indexed(write_sweep(tmp_path_factory.mktemp("runs") / "outputs", steps=3))
+
+
+def client(index, access=None):
+    return create_app(index, *([access] if access else [])).server.test_client()
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.7", False),
+        ("box", False),
+        ("", False),
+    ],
+)
+def test_only_what_this_machine_alone_reaches_is_local(host, local):
+    assert is_local(host) is local
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Box.lan:8050", "box.lan"),
+        ("[::1]:80", "::1"),
+        ("[::1", None),
+        ("", None),
+        ("a@127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1#.evil.example", "127.0.0.1"),
+    ],
+)
+def test_a_host_header_is_read_as_a_name_or_as_nothing(header, name):
+    assert host_name(header) == name
+
+
+@pytest.mark.parametrize("name", ["192.0.2.7", "::1", "box", "proxy.lan", "localhost"])
+def test_off_loopback_addresses_and_the_names_that_were_given_are_ours(name):
+    assert Access(host="box", names=("proxy.lan",)).answers_to(name)
+
+
+@pytest.mark.parametrize(
+    ("access", "name"),
+    [
+        (Access(), "192.0.2.7"),
+        (Access(), "evil.example"),
+        (Access(host="box"), "evil.example"),
+        (PUBLIC, "evil.example"),
+        (PUBLIC, None),
+        (Access(names=("a.lan",)), "b.a.lan"),
+    ],
+)
+def test_a_name_that_may_have_been_pointed_at_us_is_not_ours(access, name):
+    assert not access.answers_to(name)
+
+
+@pytest.mark.parametrize("path", ["/", "/_dash-layout", "/file?run=0&path=output.log", "/assets/x"])
+def test_whoever_asks_by_another_name_gets_nothing(index, path):
+    answer = client(index).get(path, base_url="http://evil.example:8050")
+    assert (answer.status_code, "accuracy" in answer.text) == (403, False)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:9999", "http://127.0.0.1", "", "127.0.0.1"],
+)
+def test_a_page_of_another_site_can_send_nothing(index, origin):
+    answer = client(index).post(
+        "/_dash-update-component", json={}, base_url=HERE, headers={"Origin": origin}
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("access", "origin"),
+    [(Access(), HERE), (Access(names=("proxy.lan",)), "https://proxy.lan")],
+)
+def test_our_own_page_can_send_also_through_a_proxy(index, access, origin):
+    answer = client(index, access).post("/file", base_url=HERE, headers={"Origin": origin})
+    assert answer.status_code == 405  # let in, to where nothing can be sent
+
+
+@pytest.mark.parametrize("path", ["/", "/_dash-layout", "/file?run=0&path=progress.csv"])
+@pytest.mark.parametrize("query", ["", "token=", "token=wrong", f"token={TOKEN}x", "token=%C3%A9"])
+def test_without_the_token_there_is_nothing_but_a_sentence(index, path, query):
+    answer = client(index, PUBLIC).get(
+        f"{path}{'&' if '?' in path else '?'}{query}", base_url=OUTSIDE
+    )
+    assert answer.status_code == 401
+    assert answer.text.count("\n") == 1
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_token_becomes_a_cookie_and_leaves_the_address_with_the_view_in_it(index):
+    browser = client(index, PUBLIC)
+    answer = browser.get(f"/?by=lr&token={TOKEN}&by=seed", base_url=OUTSIDE)
+    assert (answer.status_code, answer.location) == (303, "/?by=lr&by=seed")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert browser.get("/_dash-layout", base_url=OUTSIDE).status_code == 200
+    again = browser.get("/?token=old&by=lr", base_url=OUTSIDE)
+    assert (again.status_code, again.location) == (303, "/?by=lr")
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "///evil.example"])
+def test_the_way_without_the_token_never_leads_to_another_server(index, path):
+    answer = client(index, PUBLIC).get(
+        f"/?token={TOKEN}", base_url=OUTSIDE, environ_overrides={"PATH_INFO": path}
+    )
+    assert re.match(r"/(evil|%5Cevil)", answer.location)
+
+
+def test_the_servers_of_two_ports_do_not_take_each_others_cookies(index):
+    answer = client(index, PUBLIC).get(f"/?token={TOKEN}", base_url=OUTSIDE)
+    other = client(index, PUBLIC).get(f"/?token={TOKEN}", base_url="http://192.0.2.7:8051")
+    names = {re.match("[^=]+", found.headers["Set-Cookie"])[0] for found in (answer, other)}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/_dash-layout", "/_dash-dependencies", "/nothing", "/file"])
+def test_every_answer_has_the_headers_and_is_kept_by_nobody(index, path):
+    headers = client(index).get(path, base_url=HERE).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_the_policy_lets_scripts_be_ours_only_and_never_evaluates(index):
+    policy = client(index).get("/", base_url=HERE).headers["Content-Security-Policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert set(re.sub("'sha256-[^']+'", "", rules["script-src"]).split()) == {"'self'"}
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", ["/_dash-layout", "/exptools/_dash-layout"])
+def test_behind_a_prefix_it_does_not_matter_who_takes_it_off(index, path):
+    browser = client(index, Access(prefix="/exptools/"))
+    assert "accuracy" in browser.get(path, base_url=HERE).text
+    page = browser.get("/exptools/", base_url=HERE).text
+    assert set(re.findall(r'src="(/[^/]+/)', page)) == {"/exptools/"}

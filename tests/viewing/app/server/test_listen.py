@@ -1,0 +1,163 @@
+"""The server as a process: who reaches it and how, proxies, its end, and what it leaves alone."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from exptools.viewing.cli.dash import main
+from tests.viewing.samples import write_run, write_sweep
+
+COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
+TOKEN = "a-token-of-this-test"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """exptools-dash on nine runs, and the address that it prints."""
+    started = []
+    root = write_sweep(tmp_path / "outputs")
+
+    def start(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(root), "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        started.append(process)
+        return process, re.search(r"http://\S+", process.stdout.readline())[0]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def fetch(address: str, **headers: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_off_loopback_a_new_token_is_in_the_address_and_without_it_nothing_is(start):
+    _, address = start("--host", "0.0.0.0")
+    host, token = re.fullmatch(r"http://([^/]+)/\?token=([\w-]{43})", address).groups()
+    here = f"http://127.0.0.1:{host.rpartition(':')[2]}/"
+    assert fetch(f"{here}_dash-layout")[0] == 401
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    answer = opener.open(f"{here}?token={token}")
+    assert answer.url == here
+    assert "Reading the runs" in answer.read().decode()
+    assert "accuracy" in opener.open(f"{here}_dash-layout").read().decode()
+
+
+def test_a_token_from_the_environment_is_asked_for_on_loopback_too(start):
+    _, address = start(EXPTOOLS_TOKEN=TOKEN)
+    assert address.endswith(f"/?token={TOKEN}")
+    assert fetch(address.partition("?")[0])[0] == 401
+
+
+def test_on_loopback_nobody_else_can_connect(start):
+    _, address = start()
+    port = int(re.search(r":(\d+)", address)[1])
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
+    for other in others - {"127.0.0.1", "127.0.1.1", "::1"}:
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((other, port), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--token", "short"], "a token has at least 16 characters, this one 5"),
+        (["--host", "192.0.2.7"], "192.0.2.7 is no address of this machine"),
+        (["--host", "no-such-host.invalid"], "there is no host 'no-such-host.invalid'"),
+        (["--open", "--token", TOKEN], "--open does not go with a token"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_sentence(tmp_path, capsys, arguments, sentence):
+    write_run(tmp_path / "0", {})
+    assert main([str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"exptools-dash: {sentence}")
+    assert error.count("\n") == 1
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Passes on what is asked for below /lab/, with the path as it is, or without the prefix."""
+
+    def do_GET(self) -> None:
+        self.pass_on("GET")
+
+    def do_POST(self) -> None:
+        self.pass_on("POST")
+
+    def pass_on(self, method: str) -> None:
+        target, strip = self.server.target
+        path = self.path.replace("/lab/", "/", 1) if strip else self.path
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream = http.client.HTTPConnection(target)
+        upstream.request(method, path, body, dict(self.headers) | {"Host": target})
+        answer = upstream.getresponse()
+        content = answer.read()
+        self.send_response(answer.status)
+        for name in ("Content-Type", "Location", "Set-Cookie"):
+            if answer.headers[name]:
+                self.send_header(name, answer.headers[name])
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_behind_a_proxy_page_scripts_and_token_find_their_way(start, proxy, strip):
+    _, address = start("--prefix", "lab", "--token", TOKEN)
+    target = re.search(r"//([^/]+)/lab/\?", address)[1]
+    proxy.target = target, strip
+    outside = f"http://127.0.0.1:{proxy.server_port}/lab/"
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    answer = opener.open(f"{outside}?by=seed&token={TOKEN}")
+    assert answer.url == f"{outside}?by=seed"
+    sources = re.findall(r'(?:src|href)="([^"]+)"', answer.read().decode())
+    assert len(sources) > 10
+    for source in sources:
+        assert source.startswith("/lab/")
+        assert opener.open(f"http://127.0.0.1:{proxy.server_port}{source}").status == 200
+    assert "accuracy" in opener.open(f"{outside}_dash-layout").read().decode()
+
+
+def test_ctrl_c_ends_it_at_once_though_a_browser_holds_on(start):
+    process, address = start()
+    host = re.search(r"//([^/]+)/", address)[1].rpartition(":")
+    with socket.create_connection((host[0], int(host[2]))) as waiting:
+        waiting.sendall(b"GET / HTTP/1.1\r\n")  # and the rest never comes
+        fetch(address)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=5)
+    assert (process.returncode, output, errors) == (0, "", "")

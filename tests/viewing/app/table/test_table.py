@@ -1,0 +1,181 @@
+"""The table's rows and columns, the user's marks in them, and what a page is sent of them."""
+
+import json
+import shutil
+
+import dash
+import pytest
+
+from exptools.rundir import PROGRESS_CSV, State
+from exptools.viewing.app.facts import settled
+from exptools.viewing.app.table import grid as table
+from exptools.viewing.app.table.callbacks import keep_notes, turn_star, update_table
+from exptools.viewing.app.table.columns import columns
+from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
+from exptools.viewing.app.user_marks import Mark, UserData
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return Workspace(indexed(write_sweep(tmp_path / "outputs")))
+
+
+def rows(workspace, **chosen) -> list[dict]:
+    return table_rows(workspace, settled(View(**chosen), workspace.facts()))
+
+
+def titles(workspace, marks=None, **chosen) -> list[str]:
+    view = settled(View(**chosen), workspace.facts())
+    found = columns(workspace.facts(), view, marks or {})
+    return [column["headerName"] for column in found if not column["hide"]]
+
+
+def test_the_table_has_what_differs_the_seed_last_and_the_last_value(sweep):
+    assert titles(sweep) == [
+        *("★", "Run", "State", "lr", "seed", "Last test/accuracy", "Last step")
+    ]
+    row = rows(sweep, metrics=("train/loss",))[1]
+    assert (row["id"], row["state"], row["config optim.lr"], row["config seed"]) == (
+        *("1", "finished", 0.001),
+        1,
+    )
+    assert row["step"] == 29
+    assert row["value last train/loss"] == pytest.approx(2 / 1.29 + 0.02)
+
+
+def test_each_chosen_summary_of_each_metric_is_a_column(sweep):
+    chosen = {"metrics": ("train/loss", "test/accuracy"), "summaries": ("min", "mean:10")}
+    assert titles(sweep, **chosen)[5:9] == [
+        *("Min train/loss", "Mean of last 10 train/loss"),
+        *("Min test/accuracy", "Mean of last 10 test/accuracy"),
+    ]
+    row = rows(sweep, **chosen)[0]
+    assert row["value min train/loss"] < row["value mean:10 train/loss"]
+
+
+def test_what_tells_the_jobs_apart_is_shown_and_what_does_not_is_hidden(tmp_path):
+    for job, host in enumerate(("a", "b")):
+        at = {"host": host, "started": 100.0, "ended": 165.0, "slot": job, "git": {"commit": "c0"}}
+        write_run(tmp_path / str(job), {"lr": job}, **at)
+    workspace = Workspace(indexed(tmp_path))
+    assert {"Host", "Started", "Duration"} <= {*titles(workspace)}
+    assert not {"Slot", "Commit", "Note"} & {*titles(workspace)}
+    assert "Commit" in titles(workspace, columns=("+commit",))
+    assert "Host" not in titles(workspace, columns=("-host",))
+    assert "Note" in titles(workspace, {"0": Mark(note="good")})
+    row = rows(workspace)[1]
+    assert (row["duration"], row["host"], row["slot"], row["commit"]) == (65, "b", 1, "c0")
+
+
+def test_groups_have_a_row_with_the_mean_and_the_deviation_of_their_runs(tmp_path):
+    for job, acc in enumerate((1.0, 3.0, 7.0)):
+        state = State.FAILED if job == 1 else State.COMPLETED
+        config = {"lr": 0.1 if job < 2 else 0.2, "seed": job}
+        write_run(tmp_path / str(job), config, csv_text({"acc": [acc]}), state)
+    first, second = rows(Workspace(indexed(tmp_path)), rows="groups", by=("lr",))
+    assert (first["id"], first["members"], first["runs"]) == ("0.1", ["0", "1"], 2)
+    assert first["states"] == "1 finished, 1 failed"
+    assert (first["value last acc"], first["spread value last acc"]) == (2, pytest.approx(2**0.5))
+    assert (second["value last acc"], second["spread value last acc"]) == (7, None)
+
+
+def test_cells_that_a_browser_would_get_wrong_are_texts(tmp_path):
+    values = [True, "0.5", 2**60, float("inf"), None, [1, 2], 3]
+    for job, value in enumerate(values):
+        write_run(tmp_path / str(job), {"x": value}, csv_text({"acc": [float("nan")]}))
+    write_run(tmp_path / "9", {})
+    found = rows(Workspace(indexed(tmp_path)), metrics=("acc",))
+    assert [row["config x"] for row in found] == [
+        *("true", '"0.5"', str(2**60), "inf", "null", "[1, 2]", 3, None)
+    ]
+    assert [row["value last acc"] for row in found] == ["nan"] * 7 + [None]
+
+
+def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp_path):
+    write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
+    write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
+    workspace = Workspace(indexed(tmp_path))
+    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
+    assert table.hint(0, 2, len(workspace.facts().keys)) == (
+        f"{table.HINT} Of 3001 keys that differ, the first 50 have a column."
+    )
+    assert len(json.dumps(rows(workspace))) < 10_000
+
+
+def test_the_filter_keeps_rows_and_one_that_cannot_be_read_keeps_all(sweep):
+    assert [row["id"] for row in rows(sweep, where="seed = 2")] == ["2", "5", "8"]
+    assert len(rows(sweep, where="seed =")) == 9
+
+
+def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
+    tables, userdata = Tables(), UserData(tmp_path / "marks")
+    view = settled(View(), sweep.facts()).to_data()
+
+    def update(had, column_defs=()):
+        return update_table(sweep, userdata, tables, 0, view, None, had, list(column_defs))
+
+    first, key, wanted, *_ = update(None)
+    assert first["base"] is None
+    assert len(first["columns"]["id"]) == 9
+    again = update(key, wanted)
+    assert again[0] is dash.no_update
+    assert again[2] is dash.no_update
+    root = sweep.index.roots[0]
+    with (root / "4" / PROGRESS_CSV).open("a") as file:
+        file.write("30,1.0,1.5,0.5\n")
+    shutil.rmtree(root / "8")
+    sweep.index.refresh()
+    changes, *_ = update(key)
+    assert (changes["base"], changes["columns"]["id"], changes["gone"]) == (key, ["4"], ["8"])
+    forgotten, *_ = update("a table that no server of today has sent")
+    assert forgotten["base"] is None
+
+
+def test_stars_and_notes_are_kept_with_the_user_and_stand_in_the_table(tmp_path, sweep):
+    userdata = UserData(tmp_path / "marks")
+    marks, _ = turn_star(sweep, userdata, {"run": "3"})
+    assert marks is not dash.no_update
+    keep_notes(sweep, userdata, [{"colId": "note", "rowId": "3", "value": " good \n"}])
+    view = settled(View(), sweep.facts()).to_data()
+    update, *_ = update_table(sweep, userdata, Tables(), 0, view, None, None, [])
+    assert [update["columns"][name][3] for name in ("star", "note")] == [True, "good"]
+    assert update["columns"]["star"].count(True) == 1
+    turn_star(sweep, userdata, {"run": "3"})
+    assert userdata.get(sweep.facts().runs[3]) == Mark(False, "good")
+    assert turn_star(sweep, userdata, {"run": "gone"}) == (dash.no_update, dash.no_update)
+
+
+def test_a_note_that_cannot_be_kept_is_said(tmp_path, sweep):
+    (tmp_path / "file").touch()
+    userdata = UserData(tmp_path / "file" / "marks")
+    marks, sentence = keep_notes(
+        sweep, userdata, [{"colId": "note", "rowId": "3", "value": "good"}]
+    )
+    assert marks is dash.no_update
+    assert "cannot be written" in sentence
+
+
+def test_a_table_that_nobody_sees_is_not_computed(sweep):
+    view = View(tab="run").to_data()
+    answers = update_table(sweep, UserData(), Tables(), 0, view, None, None, [])
+    assert set(answers) == {dash.no_update}
+
+
+def test_a_sweep_below_the_root_names_its_runs(tmp_path):
+    write_sweep(tmp_path / "day")
+    assert rows(Workspace(indexed(tmp_path)))[0]["id"] == "day/0"
+
+
+def test_keys_that_are_called_like_what_runs_have_themselves_are_told_apart_from_it(tmp_path):
+    for job in range(4):
+        config = {"name": f"model {job // 2}", "state": job % 2, "sweep": job}
+        write_run(tmp_path / "outputs" / str(job), config, csv_text({"acc": [job]}))
+    workspace = Workspace(indexed(tmp_path / "outputs"))
+    assert titles(workspace)[3:6] == ["name", "state", "sweep"]
+    assert [row["config config.name"] for row in rows(workspace)] == [
+        *("model 0", "model 0", "model 1", "model 1")
+    ]
+    assert workspace.facts().by[0].startswith("config.")

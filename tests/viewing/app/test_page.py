@@ -1,0 +1,129 @@
+"""The page as a whole, without a browser: its header, its answers to changes, its layout."""
+
+import json
+import socket
+
+import dash
+import pytest
+
+from exptools.rundir import PROGRESS_CSV, STATUS_FILE, State, Status, write_atomic
+from exptools.viewing.app import create_app
+from exptools.viewing.app.callbacks import look, update_header
+from exptools.viewing.app.compare.tab import click, draw
+from exptools.viewing.app.facts import settled
+from exptools.viewing.app.page import faults
+from exptools.viewing.app.states import counts, in_words, seconds_left
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from tests.viewing.samples import csv_text, indexed, run_with, write_run, write_sweep
+
+HOST = "http://127.0.0.1:8050"
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return Workspace(indexed(write_sweep(tmp_path / "outputs")))
+
+
+def job(state, started=None, ended=None):
+    status = Status(state=state, started=started, ended=ended)
+    return run_with().__class__(**run_with().__dict__ | {"status": status, "state": state})
+
+
+def test_states_are_counted_in_words(tmp_path):
+    states = (State.COMPLETED, State.FAILED, State.COMPLETED, State.TIMEOUT, None)
+    for number, state in enumerate(states):
+        write_run(tmp_path / str(number), {}, state=state)
+    assert counts(indexed(tmp_path).snapshot.runs) == [
+        *(("finished", 2), ("failed", 1), ("timed out", 1), ("no status", 1))
+    ]
+
+
+def test_the_time_left_is_that_of_the_queue_in_the_slots_that_are_in_use():
+    done = [job(State.COMPLETED, 0, 100)] * 3 + [job(State.FAILED, 0, 5)]
+    running = [job(State.RUNNING, 960), job(State.RUNNING, 920)]  # 60 and 20 s to go
+    queued = [job(State.QUEUED)]
+    assert seconds_left([*done, *running], now=1000) == 60
+    assert seconds_left([*done, *running, *queued], now=1000) == 120
+    assert seconds_left([*done, *running, *queued * 3], now=1000) == 220
+    assert seconds_left([*done, *queued], now=1000) is None  # nothing goes on
+    assert seconds_left(running, now=1000) is None  # nothing tells how long a job takes
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(20, "less than a minute"), (600, "about 10 min"), (7300, "about 2 h"), (4e5, "about 5 days")],
+)
+def test_a_length_of_time_is_said_as_one_says_it(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version(sweep):
+    version = sweep.index.snapshot.version
+    assert look(sweep, 1, version) is dash.no_update
+    (sweep.index.roots[0] / "0" / PROGRESS_CSV).write_text("step,x\n")
+    assert look(sweep, 2, version) is dash.no_update  # too early for another look
+    sweep.index.refresh()
+    assert look(sweep, 3, version) == version + 1
+
+
+def test_a_zoom_or_another_tab_computes_no_picture_that_the_page_has(sweep):
+    data = settled(View(), sweep.facts()).to_data()
+    _, key, *_ = draw(sweep, 0, data, "light", None)
+    assert set(draw(sweep, 0, data, "light", key)) == {dash.no_update}
+    assert set(draw(sweep, 0, data | {"tab": "run"}, "light", None)) == {dash.no_update}
+    assert draw(sweep, 0, data, "dark", key)[0] is not dash.no_update
+
+
+def test_faults_are_listed_with_file_and_line(tmp_path):
+    directory = write_run(tmp_path / "0", "a: [", "step,x\n0,oops\n")
+    workspace = Workspace(indexed(tmp_path))
+    workspace.index.columns(workspace.facts().runs, ["x"])
+    _, listed = update_header(workspace, 0, "")
+    assert "2 places" in str(listed)
+    assert f"{directory / PROGRESS_CSV}:2: " in str(listed)
+    assert faults([]) == []
+    assert "and 100 more" in str(faults([f"line {n}" for n in range(300)]))
+
+
+def test_a_click_on_a_curve_that_is_gone_does_nothing(sweep):
+    data = settled(View(), sweep.facts()).to_data()
+    assert click(sweep, None, data) is dash.no_update
+    assert click(sweep, {"curve": [7, 0]}, data) is dash.no_update
+    assert click(sweep, {"curve": [0, 7]}, data) is dash.no_update
+
+
+def test_a_click_selects_the_runs_of_a_curve_and_a_second_one_lets_them_go(sweep):
+    data = settled(View(), sweep.facts()).to_data()
+    selected = click(sweep, {"curve": [0, 1]}, data)
+    assert selected["selected"] == ["3", "4", "5"]
+    assert click(sweep, {"curve": [0, 0]}, selected)["selected"] == []
+
+
+def test_the_page_holds_all_it_needs_and_asks_no_other_server(sweep):
+    client = create_app(sweep.index).server.test_client()
+    html = client.get("/", base_url=HOST).text
+    assert "https://" not in html.replace("https://dash.plotly.com", "")
+    layout = client.get("/_dash-layout", base_url=HOST)
+    assert layout.status_code == 200
+    assert "accuracy" in layout.text
+
+
+def test_a_config_of_thousands_of_keys_leaves_the_page_light(tmp_path):
+    write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
+    write_run(tmp_path / "1", {}, csv_text({"acc": [1.0]}))
+    client = create_app(indexed(tmp_path)).server.test_client()
+    assert len(client.get("/_dash-layout", base_url=HOST).data) < 900_000
+
+
+@pytest.mark.parametrize("status", [{"pid": "12"}, {"error": ["a"]}, {"pid": 10**30}])
+def test_a_status_that_nobody_could_mean_leaves_the_page_alive(sweep, status):
+    record = {"state": "running", "host": socket.gethostname()} | status
+    place = sweep.index.roots[0] / "bad" / STATUS_FILE
+    write_atomic(place, json.dumps(record).encode())
+    sweep.index.refresh()
+    client = create_app(sweep.index).server.test_client()
+    assert client.get("/_dash-layout", base_url=HOST).status_code == 200
+    _, listed = update_header(sweep, 0, "")
+    assert f"{next(iter(status))} is" in str(listed)
+    assert len(sweep.facts().runs) == 10

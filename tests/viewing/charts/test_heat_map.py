@@ -1,0 +1,99 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from exptools.viewing.charts.heat_map import MOST_VALUES, heat_map
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.theme import DARK, LIGHT
+from tests.viewing.drawn import numbers, traces
+from tests.viewing.figures.test_figures import NO_GREEN, NO_RED, lab, linear
+from tests.viewing.samples import indexed, write_run
+
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """Learning rates 0.5, 2, 10 by depths 1, 2 with two seeds; no run for (10, 2)."""
+    root = tmp_path_factory.mktemp("outputs")
+    settings = itertools.product((2, 10, 0.5), (1, 2), (0, 1))
+    for job, (lr, depth, seed) in enumerate(s for s in settings if s[:2] != (10, 2)):
+        config = {"lr": lr, "depth": depth, "seed": seed}
+        diverged = lr == 0.5 and depth == 2
+        acc = NAN if diverged else lr * depth + seed
+        write_run(root / str(job), config, {"acc": [100.0, acc]})
+    return indexed(root)
+
+
+@pytest.fixture(scope="module")
+def picture(index):
+    return heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "depth")
+
+
+def heat(picture):
+    return traces(picture.figure, "heatmap")[0]
+
+
+def test_a_cell_is_the_centre_over_the_other_keys_and_values_come_as_numbers(picture):
+    layout = picture.figure["layout"]
+    assert layout["xaxis"]["ticktext"] == ["0.5", "2", "10"]
+    assert layout["yaxis"]["ticktext"] == ["1", "2"]
+    cells = numbers(heat(picture)["z"])
+    np.testing.assert_allclose(cells, [[1.0, 2.5, 10.5], [NAN, 4.5, NAN]])
+
+
+def test_the_hover_says_how_many_runs_a_cell_has(picture):
+    texts = heat(picture)["hovertext"]
+    assert texts[0][1] == "depth: 1<br>lr: 2<br>mean of last acc: 2.5<br>runs: 2"
+    assert texts[1][2] == "depth: 2<br>lr: 10<br>runs: none"
+    assert texts[1][0] == "depth: 2<br>lr: 0.5<br>runs: 2, none with such a value"
+
+
+def test_cells_without_a_run_are_empty_and_other_than_those_that_diverged(picture):
+    (signs,) = traces(picture.figure, "scatter")
+    assert list(zip(signs["x"], signs["y"], signs["text"], strict=True)) == [
+        (0, 1, "×"),
+        (2, 1, "–"),
+    ]
+    assert "2 of 6 cells have no such run. 2 runs without such a value" in picture.caption
+
+
+def test_few_cells_have_their_numbers_in_them(picture, tmp_path):
+    assert heat(picture)["texttemplate"]
+    for job, (a, b) in enumerate(itertools.product(range(13), range(12))):
+        write_run(tmp_path / str(job), {"a": a, "b": b}, {"acc": [1.0 * a + b]})
+    index = indexed(tmp_path)
+    many = heat_map(index, index.snapshot.runs, Measure("acc"), "a", "b")
+    assert not heat(many)["texttemplate"]
+
+
+def test_a_key_with_too_many_values_is_refused_with_what_to_do(tmp_path):
+    for job in range(MOST_VALUES + 1):
+        write_run(tmp_path / str(job), {"lr": job / 7, "b": job % 2}, {"acc": [1.0]})
+    index = indexed(tmp_path)
+    with pytest.raises(QueryError, match=r"lr has 41 values.*a scatter shows more"):
+        heat_map(index, index.snapshot.runs, Measure("acc"), "b", "lr")
+
+
+def test_one_key_twice_is_refused(index):
+    with pytest.raises(QueryError, match="two keys"):
+        heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "lr")
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+@pytest.mark.parametrize("scale", ["cells", "marks"])
+@pytest.mark.parametrize("eyes", [np.eye(3), NO_GREEN, NO_RED])
+def test_scales_go_one_way_from_light_to_dark_for_colour_blind_eyes_too(look, scale, eyes):
+    lightness = [lab(np.array(eyes) @ linear(color))[0] for color in getattr(look, scale)]
+    steps = np.diff(lightness)
+    assert (steps > 5).all() or (steps < -5).all()
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_every_dot_on_a_scale_stands_out_from_the_page(look):
+    page = linear(look.background) @ [0.2126, 0.7152, 0.0722]
+    for color in look.marks:
+        luminance = linear(color) @ [0.2126, 0.7152, 0.0722]
+        assert (max(page, luminance) + 0.05) / (min(page, luminance) + 0.05) >= 3

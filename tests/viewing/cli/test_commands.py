@@ -1,0 +1,322 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+import exptools.viewing as xv
+from exptools.rundir import State
+from exptools.viewing.cli.main import main
+from tests.viewing.samples import write_run, write_sweep
+
+COMMAND = "import sys; from exptools.viewing.cli.main import main; sys.exit(main())"
+
+
+@pytest.fixture
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return write_sweep(tmp_path / "outputs", steps=5)
+
+
+@pytest.fixture
+def run(outputs, capsys):
+    """The command in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def process(*arguments: str, code: str = COMMAND, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def words(line):
+    return line.split()
+
+
+def test_list_shows_people_the_keys_that_differ_and_the_telling_metric(run, outputs):
+    code, out, err = run("list", "outputs")
+    lines = [words(line) for line in out.splitlines() if line.strip()]
+    assert lines[0] == ["run", "state", "lr", "seed", "test/accuracy"]
+    assert lines[2][:4] == ["0", "completed", "0.001", "0"]
+    assert len(lines) == 2 + 9
+    assert (code, err) == (0, "")
+
+
+def test_list_gives_pipes_the_exact_table_of_python(run, outputs):
+    _, out, _ = run("list", "outputs", "--metric", "train/loss", "--summary", "min", "--csv")
+    assert pl.read_csv(out.encode(), schema_overrides={"name": pl.String}).equals(
+        xv.load(outputs).table("train/loss", summary="min")
+    )
+    _, out, _ = run("list", "outputs", "--by", "seed", "--where", "optim.lr > 0.05", "--json")
+    (first, *_) = found = json.loads(out)
+    assert [record["name"] for record in found] == ["6", "7", "8"]
+    assert list(first) == ["name", "sweep", "state", "seed", "test/accuracy"]
+
+
+def test_list_takes_the_best_for_the_lowest_or_highest_as_the_metric_says(run):
+    metrics = ("--metric", "train/loss", "--metric", "test/accuracy")
+    _, out, _ = run("list", "--summary", "best", *metrics, "--json")
+    record = json.loads(out)[0]
+    runs = xv.load("outputs")
+    assert record["train/loss"] == runs.table("train/loss", "min")["train/loss"][0]
+    assert record["test/accuracy"] == runs.table("test/accuracy", "max")["test/accuracy"][0]
+
+
+def test_json_has_texts_for_what_json_lacks_and_null_for_what_is_not_there(run, tmp_path):
+    text = "step,wall_time,loss,other\n0,1,NaN,1\n1,2,-inf,2\n2,3,,3\n"
+    write_run(tmp_path / "odd" / "a", {"x": 1}, text, state=State.FAILED)
+    _, out, _ = run("export", "odd", "--wide", "--json")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert [record["loss"] for record in found] == ["NaN", "-inf", None]
+
+
+def test_diff_of_two_runs_is_the_keys_that_differ(run):
+    _, out, _ = run("diff", "outputs/0", "outputs/4", "--csv")
+    assert out == "key,left,right\noptim.lr,0.001,0.01\nseed,0,1\n"
+    _, out, _ = run("diff", "outputs/0", "outputs/4")
+    assert ["optim.lr", "0.001", "0.01"] in map(words, out.splitlines())
+    assert out.splitlines()[-1] == "2 keys differ"
+
+
+def test_diff_of_two_sweeps_matches_their_runs_and_lists_those_without_a_partner(run, tmp_path):
+    write_sweep(tmp_path / "longer", steps=8)
+    (tmp_path / "longer" / "8").rename(tmp_path / "gone")
+    _, out, _ = run("diff", "outputs", "longer", "--json")
+    found = json.loads(out)
+    assert found["differences"] == [{"key": "epochs", "left": "5", "right": "8"}]
+    assert found["matched_by"] == ["optim.lr", "seed"]
+    assert [pair[0].endswith(f"/{at}") for at, pair in enumerate(found["matched"])] == [True] * 8
+    assert found["only_left"] == [str(tmp_path / "outputs" / "8")]
+    _, out, _ = run("diff", "outputs", "longer")
+    assert "8 runs of 9 and of 8 match by optim.lr, seed\nonly left: 8\n" in out
+
+
+def test_export_writes_all_rows_long_or_wide(run, outputs):
+    _, out, _ = run("export", "outputs")
+    rows = list(csv.reader(io.StringIO(out)))
+    assert rows[0] == ["name", "step", "wall_time", "metric", "value"]
+    assert len(rows) == 1 + 9 * 5 * 2
+    _, out, _ = run(
+        "export", "--wide", "--by", "seed", "--metric", "train/loss", "--where", "seed=2"
+    )
+    rows = list(csv.reader(io.StringIO(out)))
+    assert rows[0] == ["name", "seed", "step", "wall_time", "train/loss"]
+    assert {row[1] for row in rows[1:]} == {"2"}
+    assert len(rows) == 1 + 3 * 5
+
+
+def test_plot_writes_the_figure_and_says_its_caption(run, tmp_path):
+    for kind, magic in (("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")):
+        code, out, err = run("plot", "--by", "optim.lr", "--out", f"curves.{kind}")
+        assert (tmp_path / f"curves.{kind}").read_bytes().startswith(magic)
+        assert (code, err) == (0, "")
+        assert out == (
+            f"curves.{kind}: test/accuracy over step: mean of 3 runs, "
+            "band: one standard deviation.\n"
+        )
+
+
+def test_plot_is_the_figure_that_python_makes(run, outputs, tmp_path):
+    options = ("--metric", "train/loss", "--by", "seed", "--facet", "optim.lr", "--size", "page")
+    more = ("--center", "median", "--band", "minmax", "--smooth", "ema:0.5", "--x", "relative_time")
+    run("plot", *options, *more, "--out", "command.svg")
+    curves = xv.load(outputs).curves(
+        "train/loss", ["optim.lr", "seed"], "relative_time",
+        center="median", band="minmax", smooth="ema:0.5",
+    )  # fmt: skip
+    curves.paper(facet="optim.lr", size="page", out="python.svg")
+    assert (tmp_path / "command.svg").read_bytes() == (tmp_path / "python.svg").read_bytes()
+
+
+def test_plot_prints_the_numbers_of_its_figure(run, outputs):
+    metrics = ("--metric", "train/loss", "--metric", "test/accuracy")
+    _, out, _ = run("plot", *metrics, "--csv")
+    found = pl.read_csv(out.encode()).filter(metric="test/accuracy").drop("metric")
+    curves = xv.load(outputs).curves("test/accuracy", ["optim.lr"])
+    assert found.equals(curves.frame())
+
+
+def test_without_keys_only_seeds_are_averaged_and_an_empty_key_averages_all(run, tmp_path):
+    for at, (lr, env) in enumerate((lr, env) for lr in (1, 2) for env in "ab"):
+        for seed in range(2):
+            config = {"lr": lr, "env": env, "seed": seed}
+            write_run(tmp_path / "rl" / f"{at}-{seed}", config, {"return": [float(at)]})
+    _, out, _ = run("table", "rl", "--json")
+    assert [(cell["lr"], cell["env"], cell["n"]) for cell in json.loads(out)] == [
+        *((1, "a", 2), (1, "b", 2), (2, "a", 2), (2, "b", 2))
+    ]
+    _, out, _ = run("table", "rl", "--by", "", "--json")
+    assert [cell["n"] for cell in json.loads(out)] == [8]
+    _, out, _ = run("table", "outputs/0", "outputs/1", "--json")
+    assert [cell["n"] for cell in json.loads(out)] == [2]
+
+
+def test_table_is_for_people_papers_and_pipes(run, tmp_path):
+    table = ("table", "--by", "optim.lr", "--summary", "best")
+    _, out, _ = run(*table)
+    assert ["0.01", "0.355", "±", "0.020", "3"] in map(words, out.splitlines())
+    _, out, _ = run(*table, "--markdown")
+    assert "| 0.01 | **0.355 ± 0.020** | 3 |" in out
+    for file, start in (("t.tex", "% max of test/accuracy"), ("t.md", "| lr |"), ("t.json", "[")):
+        assert run(*table, "--out", file)[:2] == (0, "")
+        assert (tmp_path / file).read_text(encoding="utf-8").startswith(start)
+    run("table", "--by", "seed", "--facet", "optim.lr", "--out", "t.csv")
+    assert pl.read_csv(tmp_path / "t.csv").columns[:4] == ["seed", "optim.lr", "metric", "summary"]
+
+
+def test_a_metric_whose_name_does_not_tell_can_be_said_to_be_better_lower(run, tmp_path):
+    for lr in (1, 2):
+        write_run(tmp_path / "odd" / str(lr), {"lr": lr}, {"thing": [float(lr)]})
+    code, _, err = run("table", "odd", "--metric", "thing", "--markdown")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "Nothing is bold for thing" in err
+    _, out, err = run("table", "odd", "--metric", "thing", "--min", "thing", "--markdown")
+    assert "**1**" in out
+    assert err == ""
+
+
+def test_what_cannot_be_read_is_told_beside_the_answer(run, outputs):
+    write_run(outputs / "9", "lr: [", {"test/accuracy": [1.0]})
+    code, out, err = run("list", "outputs", "--csv")
+    assert code == 0
+    assert len(out.splitlines()) == 11
+    assert err.startswith(f"exptools list: {outputs}/9/.hydra/config.yaml:2: no valid YAML")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lst"], "exptools: there is no command 'lst'; did you mean 'list'?"),
+        (["outputs"], "exptools-dash outputs serves it, exptools list outputs lists its runs"),
+        (["list", "--metrik", "x"], "exptools list: there is no option '--metrik'; did you mean"),
+        (["list", "output"], "there is no directory output; did you mean outputs?"),
+        (["list", "--metric", "acuracy"], "no run has logged 'acuracy'; did you mean"),
+        (["list", "--where", "lr = 1"], "no run has a key 'lr'; did you mean 'optim.lr'?"),
+        (["list", "--where", "seed >"], "'seed >' cannot be read as a condition"),
+        (["list", "--summary", "lats"], "there is no summary 'lats'; did you mean 'last'?"),
+        (["list", "--csv", "--json"], "not allowed with"),
+        (["table", "--by", "sed"], "no run has a key 'sed'; did you mean 'seed'?"),
+        (["table", "--out", "x.texx"], "x.texx: its suffix does not say what to write; did you"),
+        (["table", "--band", "sdt"], "there is no band 'sdt'; did you mean 'std'?"),
+        (["plot"], "say where to, as in --out curves.pdf"),
+        (["plot", "--out", "x.pdf", "--x", "stp"], "did you mean 'step'?"),
+        (["plot", "--out", "x.pdf", "--size", "colum"], "did you mean 'column'?"),
+        (["plot", "--out", "no/x.pdf"], "no/x.pdf cannot be written: No such file or directory"),
+        (["export", "--out", "no/x.csv"], "no/x.csv cannot be written"),
+        (["diff", "outputs"], "required: RIGHT"),
+    ],
+)
+def test_a_wrong_argument_is_answered_in_one_sentence(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "empty"], "no runs in empty: a run is a directory that has .hydra/config.yaml"),
+        (["list", "--where", "seed > 7"], "there is no run such that seed > 7"),
+        (["table", "silent"], "the runs have logged nothing yet"),
+    ],
+)
+def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, arguments, message):
+    (tmp_path / "empty").mkdir()
+    write_run(tmp_path / "silent" / "0", {})
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_ends_the_command_quietly(outputs, unbuffered):
+    write_run(outputs / "long", {}, {"loss": [0.1] * 30_000})
+    command = [sys.executable, "-c", COMMAND, "export", "outputs"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as writer:
+        assert writer.stdout.readline() == b"name,step,wall_time,metric,value\n"
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 141
+
+
+def test_a_terminal_that_lacks_a_letter_and_a_pipe_that_takes_bytes(outputs):
+    (outputs / "8").rename(outputs / "ü")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = process("list", "outputs", env=environment)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "?" in shown.stdout
+    piped = process("list", "outputs", "--csv", env=environment, encoding="utf-8")
+    assert "\nü,outputs,completed,0.1,2," in piped.stdout
+
+
+def test_a_name_that_is_no_utf_8_or_speaks_to_the_terminal_keeps_no_run_from_being_shown(
+    run, outputs
+):
+    (outputs / "7").rename(outputs / os.fsdecode(b"a\xff"))
+    (outputs / "8").rename(outputs / "b\x1b[31m")
+    for arguments in (["list"], ["list", "--csv"], ["list", "--json"], ["export"], ["table"]):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        assert "\x1b" not in out or "--csv" in arguments or arguments == ["export"]
+    _, out, _ = run("export", "--by", "seed", "--metric", "train/loss")
+    assert r"a\udcff,1,0," in out
+
+
+def test_help_comes_without_the_extra_and_without_loading_it():
+    code = (
+        "import sys, builtins\n"
+        "from exptools.viewing.cli.main import main\n"
+        "try: main(['plot', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(*{'matplotlib', 'polars', 'numpy', 'rich', 'yaml'} & set(sys.modules))"
+    )
+    done = process(code=code)
+    assert "--facet KEY" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize(("command", "package"), [("plot", "matplotlib"), ("list", "polars")])
+def test_without_the_extra_one_sentence_says_how_to_install_it(outputs, command, package):
+    missing = f"import sys; sys.modules[{package!r}] = None; {COMMAND}"
+    done = process(command, "--out", "x.pdf" if command == "plot" else "x.csv", code=missing)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"exptools {command} needs {package}, which is not installed: "
+        "pip install 'hydra-exptools[dash]'\n"
+    )
+
+
+def test_a_command_alone_says_which_commands_there_are(run):
+    code, out, _ = run()
+    assert code == 2
+    assert all(f"\n  {name}" in out for name in ("list", "diff", "export", "table", "plot"))
+    assert run("--help")[0] == 0
+
+
+def test_without_keys_given_those_that_runs_have_of_that_name_themselves_are_no_trap(
+    tmp_path, capsys
+):
+    for job in range(4):
+        config = {"name": f"model {job // 2}", "seed": job % 2}
+        write_run(tmp_path / "runs" / str(job), config, {"return": [float(job)]})
+    assert main(["table", str(tmp_path / "runs"), "--csv"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.startswith("config.name,")
+    assert [row.split(",")[0] for row in rows] == ["model 0", "model 1"]

@@ -1,0 +1,124 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from exptools.viewing.curves.aggregation import aggregate, final_value, method
+
+NAN = float("nan")
+
+
+def series(*points: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    x, y = zip(*points, strict=True) if points else ((), ())
+    return np.array(x, float), np.array(y, float)
+
+
+def check(curve, x, mean, std, n) -> None:
+    """Compare a curve of means with a band of deviations; one run alone has no deviation."""
+    np.testing.assert_allclose(curve.x, x)
+    np.testing.assert_allclose(curve.center, mean)
+    deviation = np.where(np.array(n) > 1, std, np.nan)
+    np.testing.assert_allclose(curve.high - curve.center, deviation, atol=1e-12)
+    np.testing.assert_allclose(curve.center - curve.low, deviation, atol=1e-12)
+    np.testing.assert_array_equal(curve.n, n)
+
+
+def test_mean_and_sample_deviation_are_taken_over_the_runs():
+    runs = [series((0, 1), (1, 10)), series((0, 2), (1, 20)), series((0, 6), (1, 30))]
+    check(aggregate(runs), [0, 1], [3, 20], [np.sqrt(7), 10], [3, 3])
+
+
+def test_one_run_is_its_own_mean_without_a_deviation():
+    check(aggregate([series((0, 1), (5, 2))]), [0, 5], [1, 2], [0, 0], [1, 1])
+
+
+def test_runs_are_aligned_by_x_and_not_by_row():
+    runs = [series((0, 0), (10, 10)), series((0, 0), (5, 5), (10, 10))]
+    check(aggregate(runs), [0, 5, 10], [0, 5, 10], [0, 0, 0], [2, 2, 2])
+
+
+def test_the_largest_numbers_are_averaged_and_interpolated_without_overflow():
+    runs = [series((0, 1e308), (2, -1e308)), series((0, -1e308), (1, 1e308), (2, 1e308))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        curve = aggregate(runs)
+    check(curve, [0, 1, 2], [0, 5e307, 0], np.array([2, 0.5, 2]) ** 0.5 * 1e308, [2, 2, 2])
+
+
+def test_a_run_counts_up_to_its_end_and_not_beyond_it():
+    runs = [series((0, 0), (1, 0), (2, 0)), series((1, 4), (2, 4), (3, 4), (4, 4))]
+    check(
+        aggregate(runs), [0, 1, 2, 3, 4], [0, 2, 2, 4, 4], [0, 8**0.5, 8**0.5, 0, 0],
+        [1, 2, 2, 1, 1],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf"), float("-inf")])
+def test_a_value_that_is_no_finite_number_is_a_gap_of_its_run_alone(value):
+    gappy = series((0, 1), (1, value), (2, 1))
+    full = series((0, 3), (0.5, 3), (1, 3), (2, 3))
+    check(aggregate([gappy, full]), [0, 0.5, 1, 2], [2, 3, 3, 2], [2**0.5, 0, 0, 2**0.5],
+          [2, 1, 1, 2])  # fmt: skip
+    check(aggregate([gappy]), [0, 1, 2], [1, NAN, 1], [0, 0, 0], [1, 0, 1])
+
+
+def test_between_runs_that_do_not_meet_there_is_a_gap():
+    curve = aggregate([series((0, 1), (1, 1)), series((3, 5), (4, 5))])
+    check(curve, [0, 1, 2, 3, 4], [1, 1, NAN, 5, 5], [0] * 5, [1, 1, 0, 1, 1])
+
+
+def test_points_may_come_in_any_order_and_the_last_of_one_x_counts():
+    check(aggregate([series((2, 5), (0, 1), (2, 7), (NAN, 9))]), [0, 2], [1, 7], [0, 0], [1, 1])
+
+
+def test_runs_without_points_do_not_count():
+    check(aggregate([series(), series((0, 1))]), [0], [1], [0], [1])
+    assert len(aggregate([]).x) == len(aggregate([series()]).x) == 0
+
+
+def test_the_deviation_of_large_close_values_is_not_lost():
+    curve = aggregate([series((0, 1e9 + delta)) for delta in (0, 1, 2)])
+    assert curve.high[0] - curve.center[0] == pytest.approx(1)
+
+
+def test_the_final_value_is_the_last_that_is_a_number():
+    assert final_value(aggregate([series((0, 1), (1, 2), (2, NAN))])) == 2
+    assert np.isnan(final_value(aggregate([])))
+
+
+def test_in_bins_a_run_counts_with_its_mean_there_and_not_at_all_without_a_row():
+    runs = [series((0, 1), (1, 3), (11, 9)), series((2, 4), (12, 5), (35, 7)), series((38, NAN))]
+    curve = aggregate(runs, method(bin_width=10))
+    check(curve, [5, 15, 35], [3, 7, 7], [2**0.5, 8**0.5, 0], [2, 2, 1])
+
+
+def test_the_edges_of_bins_are_the_same_whichever_runs_there_are():
+    one, other = series((7, 1), (-3, 2)), series((3, 5), (12, 6))
+    widths = method(bin_width=10)
+    assert aggregate([one], widths).x.tolist() == [-5, 5]
+    assert aggregate([other], widths).x.tolist() == [5, 15]
+    assert aggregate([one, other], widths).x.tolist() == [-5, 5, 15]
+
+
+def test_what_is_no_finite_number_and_what_stands_still_or_goes_back_is_counted():
+    runs = [series((0, 1), (1, NAN), (2, float("inf"))), series((0, 1), (2, 2), (2, 3), (1, 4))]
+    curve = aggregate(runs)
+    assert (curve.not_finite, curve.backward) == (2, 2)
+    check(curve, [0, 1, 2], [1, 4, 3], [0, 0, 0], [2, 1, 1])
+
+
+def test_the_runs_of_a_group_are_not_changed():
+    x, y = series((2, 1e200), (1, NAN), (3, 1))
+    aggregate([(x, y)] * 2, method(smooth="ema:0.5", bin_width=2))
+    np.testing.assert_array_equal(x, [2, 1, 3])
+    np.testing.assert_array_equal(y, [1e200, NAN, 1])
+
+
+def test_runs_that_share_their_x_give_what_runs_that_do_not_give():
+    x, values = np.arange(50.0), np.random.default_rng(0).normal(size=(4, 50))
+    values[1, 10:20] = NAN
+    shared = aggregate([(x, y) for y in values])
+    apart = aggregate([(x, y) for y in values] + [series((0.5, NAN))])
+    at = np.isin(apart.x, x)
+    np.testing.assert_array_equal(apart.center[at], shared.center)
+    np.testing.assert_array_equal(apart.n[at], shared.n)

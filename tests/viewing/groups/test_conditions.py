@@ -1,0 +1,115 @@
+import pytest
+
+from exptools.rundir import State
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.conditions import select
+from exptools.viewing.run import Run
+from tests.viewing.samples import run_with
+
+RUNS = [
+    run_with("0", algo__lr=1e-3, env__name="Hopper", flag=True, layers=(64, 64)),
+    run_with("1", algo__lr=1e-5, env__name="Ant", flag=False),
+    run_with("2", algo__lr="auto", env__name="Hopper"),
+    run_with("3", algo__lr=None, env__name="Walker2d", flag=1),
+    run_with("4", env__name="50%"),
+]
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("algo.lr > 1e-4 and env.name = 'Hopper'", "0"),
+        ("algo.lr > 1e-4", "0"),
+        ("algo.lr >= 0.00001 AND algo.lr <= 1e-5", "1"),
+        ("algo.lr = 'auto'", "2"),
+        ("algo.lr != 1e-3", "12"),
+        ("algo.lr <> 'auto'", "01"),
+        ("algo.lr is null", "34"),
+        ("algo.lr is not null", "012"),
+        ("not algo.lr = 0.001", "12"),
+        ("algo.lr in (0.001, 'auto')", "02"),
+        ("algo.lr not in (0.001, 'auto')", "1"),
+        ("algo.lr between 1e-6 and 1e-4", "1"),
+        ("algo.lr < -1", ""),
+        ("env.name like 'H%' or env.name like '_nt'", "012"),
+        ("env.name like '50%'", "4"),
+        ("env.name ilike 'hopper'", "02"),
+        ("env.name not like '%o%'", "134"),
+        ("flag", "0"),
+        ("not flag", "1"),
+        ("flag = true", "0"),
+        ("flag = 1", "3"),
+        ("layers = '[64, 64]'", "0"),
+        ("(env.name = 'Ant' or algo.lr = 'auto') and not env.name = 'Ant'", "2"),
+        ('"algo.lr" > 1e-4', "0"),
+        ("name in ('1', '3')", "13"),
+        ("algo.lr = null", ""),
+    ],
+)
+def test_a_condition_selects_the_runs_for_which_it_is_true(condition, names):
+    assert "".join(run.name for run in select(RUNS, condition)) == names
+
+
+@pytest.mark.parametrize(
+    ("key", "condition"),
+    [
+        ("my-key", '"my-key" = 1'),
+        ("a b.c", '"a b".c = 1'),
+        (r"a\.b.c", r'"a\.b.c" = 1'),
+        ("a.b.c.d.e.f", "a.b.c.d.e.f = 1"),
+        ("model.order", "model.order = 1"),
+        *((key, f"{key} = 1") for key in ("x.select", "order", "date.end", "map", "list.0.is")),
+        *((key, f'"{key}" = 1') for key in ("and", "x.in", "null")),
+        ("größe", "größe = 1"),
+    ],
+)
+def test_every_key_can_be_named(key, condition):
+    runs = [Run(None, str(value), None, {key: value}, None, None) for value in (0, 1)]
+    assert [run.name for run in select(runs, condition)] == ["1"]
+
+
+def test_a_run_has_a_name_a_state_and_a_sweep():
+    runs = [
+        Run(None, "s/0", "s", {}, None, State.FAILED),
+        Run(None, "t/0", "t", {}, None, State.COMPLETED),
+        Run(None, "u", None, {}, None, None),
+    ]
+    assert select(runs, "state = 'failed'") == runs[:1]
+    assert select(runs, "sweep = 't' or name = 'u'") == runs[1:]
+    assert select(runs, "sweep is null and state is null") == runs[2:]
+
+
+def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
+    runs = [Run(None, str(job), None, {"name": x}, None, None) for job, x in enumerate("xy")]
+    assert select(runs, "config.name = 'y' and run.name = '1'") == runs[1:]
+    with pytest.raises(QueryError, match=r"say run\.name or config\.name"):
+        select(runs, "name = 'x'")
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("algo.lt > 1", r"no run has a key 'algo\.lt'; did you mean 'algo\.lr'\?"),
+        ("lr > 1", r"no run has a key 'lr'; did you mean 'algo\.lr'\?"),
+        ('env.name = "Hopper"', "a text stands in single quotes: 'Hopper'"),
+        ("algo.lr >", "cannot be read as a condition"),
+        ("'open", "cannot be read as a condition"),
+        ("", "cannot be read as a condition"),
+        ("algo.lr + 1 > 2", "is not understood in a condition"),
+        ("max(algo.lr) > 2", "is not understood in a condition"),
+        ("algo.lr 1", "."),
+        ("env.name in (select 1)", "is not understood in a condition"),
+        ("env.name in ()", "in takes values in brackets"),
+        ("env.name like 'x' escape '!'", "is not understood in a condition"),
+        ("f('x').y = 1", "is not understood in a condition"),
+        ("-env.name = 1", "only a number can be negative"),
+    ],
+)
+def test_a_condition_that_cannot_be_says_why(condition, sentence):
+    with pytest.raises(QueryError, match=sentence):
+        select(RUNS, condition)
+
+
+def test_a_condition_of_endless_depth_is_refused():
+    with pytest.raises(QueryError):
+        select(RUNS, "not (" * 5000 + "flag" + ")" * 5000)

@@ -1,0 +1,115 @@
+import pytest
+
+from exptools.rundir import State, Status
+from exptools.viewing.configs.values import MISSING
+from exptools.viewing.groups.differences import compare, diff
+from exptools.viewing.groups.variation import facets, seed_of, together, varying
+from exptools.viewing.run import Run
+from tests.viewing.samples import run_with
+
+
+def runs_with(**columns) -> list[Run]:
+    """Runs whose keys have the values of these columns; MISSING is none."""
+    rows = zip(*columns.values(), strict=True)
+    return [
+        run_with(str(job), **{k: v for k, v in zip(columns, row, strict=True) if v is not MISSING})
+        for job, row in enumerate(rows)
+    ]
+
+
+def test_keys_that_vary_only_together_have_one_that_speaks_for_them():
+    runs = runs_with(
+        algo=["ppo", "ppo", "sac", "sac"],
+        batch=[64, 64, 256, 256],
+        lr=[0.1, 0.2, 0.1, 0.2],
+        fixed=[1, 1, 1, 1],
+    )
+    assert together(runs) == {"algo": ("batch",), "lr": ()}
+
+
+def test_a_missing_key_varies_together_with_what_it_is_missing_for():
+    runs = runs_with(algo=["ppo", "ppo", "sac", "dqn"], clip=[0.1, 0.1, MISSING, 0.2])
+    assert together(runs) == {"algo": ("clip",)}
+    runs = runs_with(algo=["ppo", "sac", "sac"], clip=[0.1, MISSING, MISSING])
+    assert together(runs) == {"algo": ("clip",)}
+    runs = runs_with(algo=["ppo", "sac"], clip=[0.1, MISSING], tau=[MISSING, 0.1])
+    assert together(runs) == {"algo": ("clip", "tau")}
+
+
+def test_a_key_with_more_values_does_not_vary_together_with_one_that_has_fewer():
+    assert together(runs_with(a=[1, 1, 2], b=[1, 3, 2])) == {"a": (), "b": ()}
+
+
+def test_a_swept_key_speaks_for_those_that_follow_from_it_and_the_seed_for_the_others():
+    status = [Status(State.COMPLETED, overrides=(f"n={n}",)) for n in (1, 2)]
+    runs = [Run(None, str(n), None, {"m": n, "n": n}, status[n - 1], None) for n in (1, 2)]
+    assert together(runs) == {"n": ("m",)}
+    assert together(runs_with(path=["x", "y"], seed=[0, 1])) == {"seed": ("path",)}
+
+
+def test_facets_have_several_values_of_which_one_repeats_and_the_seed_is_none():
+    runs = runs_with(
+        run_dir=["a", "b", "c", "d"], seed=[0, 1, 0, 1], lr=[1, 1, 2, 2], alpha=[3, 3, 4, 4]
+    )
+    assert facets(runs) == ["lr"]
+    assert facets(runs[:1]) == []
+
+
+def test_a_seed_of_another_name_is_known_by_being_all_that_differs():
+    runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], noise=[11, 12, 13, 14], path=["a", "b", "c", "d"])
+    assert seed_of(runs).key == "noise"
+    assert "agree in all else" in seed_of(runs).reason
+    assert facets(runs) == ["lr"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"lr": [0.1, 0.1, 0.2, 0.2], "width": [32, 64, 32, 64]},  # a grid: either could be
+        {"width": [32, 64, 128]},  # a sweep over one key
+        {"lr": [0.1, 0.1, 0.2, 0.2], "noise": [0.1, 0.2, 0.3, 0.4]},  # no integers
+        {"lr": [0.1, 0.1, 0.2], "noise": [1, 2, 3]},  # nothing to compare the third with
+    ],
+)
+def test_where_it_is_not_sure_no_key_is_taken_for_the_seed(columns):
+    assert seed_of(runs_with(**columns)) is None
+
+
+def test_a_key_with_the_name_of_a_seed_says_so():
+    assert "because of its name" in seed_of(runs_with(seed=[0, 1])).reason
+
+
+def test_what_varies_does_not_depend_on_which_objects_hold_the_values():
+    big = 10**20
+    assert varying(runs_with(x=[big, int(str(big))], y=[(1, 2), (1, 2)])) == []
+
+
+def test_two_runs_differ_in_their_values_and_in_what_one_of_them_lacks():
+    one, other = run_with(a=1, b=0.001, c=None), run_with(a=1, b="0.001", d=[1])
+    found = {difference.key: difference.texts for difference in diff(one, other)}
+    assert found == {"b": ("0.001", '"0.001"'), "c": ("null", "—"), "d": ("—", "[1]")}
+
+
+def test_sweeps_are_matched_by_what_varies_inside_and_differ_in_the_rest():
+    left = runs_with(lr=[1, 1, 2, 2], seed=[0, 1, 0, 1], width=[64] * 4, path=list("abcd"))
+    right = runs_with(lr=[1, 2, 3], seed=[0, 0, 0], width=[128] * 3, path=list("efg"))
+    found = compare(left, right)
+    assert [d.key for d in found.differences] == ["width", "path"]
+    assert found.differences[0].texts == ("64", "128")
+    assert found.differences[1].texts == ("a, b, c, d", "e, f, g")
+    assert found.matched_by == ("lr", "seed")
+    assert [(a.name, b.name) for a, b in found.matched] == [("0", "0"), ("2", "1")]
+    assert [run.name for run in found.only_left] == ["1", "3"]
+    assert [run.name for run in found.only_right] == ["2"]
+
+
+def test_repeats_are_matched_one_to_one_in_their_order():
+    found = compare(runs_with(lr=[1, 1, 1]), runs_with(lr=[1, 1]))
+    assert [(a.name, b.name) for a, b in found.matched] == [("0", "0"), ("1", "1")]
+    assert [run.name for run in found.only_left] == ["2"]
+
+
+def test_the_number_of_a_repetition_in_the_seed_api_is_a_seed():
+    runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], run_ID=["0", "1", "0", "1"])
+    assert seed_of(runs).key == "run_ID"
+    assert facets(runs) == ["lr"]

@@ -1,0 +1,124 @@
+"""Event files of TensorBoard's, as different libraries write them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.util.tensor_util import make_tensor_proto
+
+from exptools.logging.run_logger import Logger
+from exptools.logging.writers.tensorboard import framed
+from exptools.viewing.metrics.event_reader import read_events
+from tests.viewing.samples import indexed, write_run
+
+VERSION = Event(wall_time=1, file_version="brain.Event:2")
+
+
+def scalar(tag: str, step: int, value: float) -> Event:
+    simple = Summary.Value(tag=tag, simple_value=value)
+    return Event(wall_time=100 + step, step=step, summary=Summary(value=[simple]))
+
+
+def tensor(tag: str, step: int, value: object, plugin: str | None = "scalars") -> Event:
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=plugin))
+    content = Summary.Value(tag=tag, tensor=make_tensor_proto(value))
+    if plugin:
+        content.metadata.CopyFrom(metadata)
+    return Event(wall_time=100 + step, step=step, summary=Summary(value=[content]))
+
+
+def write(directory: Path, *events: Event, number: int = 0) -> Path:
+    directory.mkdir(exist_ok=True)
+    path = directory / f"events.out.tfevents.170000000{number}.host.1"
+    path.write_bytes(b"".join(framed(e.SerializeToString()) for e in (VERSION, *events)))
+    return path
+
+
+def values(progress, tag: str) -> list[list[float]]:
+    return [part.tolist() for part in progress.series(tag)]
+
+
+def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
+    file = write(
+        tmp_path,
+        scalar("a", 0, 0.5),
+        scalar("a", 10, float("nan")),
+        tensor("b", 10, np.float32(2.5)),
+        tensor("b", 20, 3.5, plugin=None),  # only the first of a tag says what it is
+        tensor("image", 20, [1.0, 2.0], plugin="images"),
+    )
+    progress = read_events([file])
+    assert progress.frame["step"].to_list() == [0, 10, 20]
+    assert progress.frame["wall_time"].to_list() == [100, 110, 120]
+    assert progress.tags == ["a", "b"]
+    assert values(progress, "b") == [[10, 20], [2.5, 3.5]]
+    np.testing.assert_equal(values(progress, "a"), [[0, 10], [0.5, np.nan]])
+    assert progress.faults == ()
+
+
+def test_a_step_that_was_logged_twice_is_two_rows(tmp_path):
+    file = write(tmp_path, scalar("a", 1, 1), scalar("a", 1, 2), scalar("b", 1, 9))
+    progress = read_events([file])
+    assert values(progress, "a") == [[1, 1], [1, 2]]
+    assert values(progress, "b") == [[1], [9]]
+
+
+def test_a_restart_replaces_what_it_overlaps_as_in_tensorboard(tmp_path):
+    first = write(tmp_path, *(scalar("a", step, step) for step in range(6)))
+    mark = Event(step=3, session_log=SessionLog(status=SessionLog.START))
+    again = write(tmp_path, mark, *(scalar("a", step, -step) for step in range(3, 5)), number=1)
+    x, y = values(read_events([first, again]), "a")
+    assert (x, y) == ([0, 1, 2, 3, 4], [0, 1, 2, -3, -4])
+    theirs = EventAccumulator(str(tmp_path)).Reload().Scalars("a")
+    assert [(e.step, e.value) for e in theirs] == list(zip(x, y, strict=True))
+
+
+def test_later_files_continue_the_earlier_in_the_order_of_their_times(tmp_path):
+    write(tmp_path, scalar("a", 1, 1), number=2)
+    write(tmp_path, scalar("a", 0, 0), number=1)
+    index = indexed(tmp_path)
+    (run,) = index.snapshot.runs
+    assert run.format == "tensorboard"
+    assert [part.tolist() for part in index.series([run], "a")[run.name]] == [[0, 1], [0, 1]]
+
+
+def test_what_exptools_logs_is_read_back_as_32_bit_floats(tmp_path):
+    logger = Logger()
+    logger.open(tmp_path)
+    logger.log_scalar("loss", 0.1, 3)
+    logger.close()
+    (file,) = tmp_path.glob("events.*")
+    assert values(read_events([file]), "loss") == [[3], [float(np.float32(0.1))]]
+
+
+def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv(tmp_path):
+    write(write_run(tmp_path / "0", {"lr": 1}), scalar("a", 4, 2))
+    write(write_run(tmp_path / "1", {"lr": 2}, "step,a\n4,3\n"), scalar("a", 4, 2))
+    index = indexed(tmp_path)
+    found = index.series(index.snapshot.runs, "a")
+    assert {name: y.tolist() for name, (_, y) in found.items()} == {"0": [2], "1": [3]}
+    assert [run.source.kind for run in index.snapshot.runs] == ["events", "csv"]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 15, 30])
+def test_a_record_that_is_being_written_is_no_fault(tmp_path, cut):
+    file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2))
+    file.write_bytes(file.read_bytes()[:-cut])
+    progress = read_events([file])
+    assert (values(progress, "a"), progress.faults) == ([[0], [1]], ())
+
+
+@pytest.mark.parametrize("place", ["length", "message"])
+def test_a_broken_record_ends_the_file_and_is_named_with_its_place(tmp_path, place):
+    file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2), scalar("a", 2, 3))
+    content = bytearray(file.read_bytes())
+    last_but_one = len(content) - 2 * len(framed(scalar("a", 1, 2).SerializeToString()))
+    content[last_but_one + (1 if place == "length" else -8 + len(content) - last_but_one)] ^= 0x40
+    file.write_bytes(content)
+    progress = read_events([file])
+    assert values(progress, "a")[1] in ([1], [1, 2])
+    (fault,) = progress.faults
+    assert "at byte" in fault.reason

@@ -1,0 +1,293 @@
+import os
+import subprocess
+import sys
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+import exptools.viewing as xv
+from exptools.viewing.api import CurveSet
+from exptools.viewing.configs.values import MISSING
+from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.paper import compose as paper
+from exptools.viewing.paper.drawing import COLORS
+from tests.viewing.samples import write_run, write_sweep
+
+NAN = float("nan")
+ODD = ["_private", "a_b % c", "$x^2$ & 5$", "#1 {z} ~ ^", "back\\slash \\$", "$\\frac{$", "ü—é"]
+
+
+def line(y, low=None, high=None, n=3, x=None):
+    y = np.array(y, float)
+    edge = np.full(len(y), NAN)
+    return Curve(
+        np.arange(len(y), dtype=float) if x is None else np.array(x, float),
+        y,
+        edge if low is None else np.array(low, float),
+        edge if high is None else np.array(high, float),
+        np.broadcast_to(np.array(n, np.int64), len(y)),
+    )
+
+
+def curve_set(curves, metric="loss", by=("k",), band="std"):
+    """Curves by their values of the keys, as a tuple or as the one value."""
+    groups = []
+    for key, curve in curves.items():
+        values = key if isinstance(key, tuple) else (key,)
+        groups.append(GroupCurve(values, ", ".join(map(str, values)), (), curve))
+    return CurveSet(metric, "step", by, ", ".join(by), "mean", band, "none", tuple(groups))
+
+
+def drawn_lines(axes):
+    return [line for line in axes.lines if line.get_linestyle() != "None"]
+
+
+def legend_texts(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return xv.load(write_sweep(tmp_path / "outputs"))
+
+
+def test_the_lines_and_bands_are_the_very_numbers_of_the_curve_set(runs):
+    curves = runs.curves("test/accuracy", by="optim.lr", band="minmax")
+    (axes,) = curves.paper().axes
+    assert len(drawn_lines(axes)) == len(axes.collections) == 3
+    for group, drawn, band in zip(curves.groups, axes.lines, axes.collections, strict=True):
+        np.testing.assert_array_equal(drawn.get_xdata(), group.curve.x)
+        np.testing.assert_array_equal(drawn.get_ydata(), group.curve.center)
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
+        assert corners >= set(zip(group.curve.x, group.curve.low, strict=True))
+        assert corners >= set(zip(group.curve.x, group.curve.high, strict=True))
+
+
+def test_two_processes_write_the_same_bytes(tmp_path):
+    root = write_sweep(tmp_path / "outputs", steps=10)
+    code = (
+        "import sys, exptools.viewing as xv\n"
+        "curves = xv.load(sys.argv[1]).curves('test/accuracy', by='optim.lr', band='ci')\n"
+        "for kind in ('pdf', 'svg', 'png'): curves.paper(out=f'{sys.argv[2]}.{kind}')\n"
+    )
+    for number in range(2):
+        environment = {**os.environ, "PYTHONHASHSEED": str(number), "TZ": f"UTC{number}"}
+        command = [sys.executable, "-c", code, root, tmp_path / str(number)]
+        subprocess.run(command, check=True, env=environment)
+    for kind in ("pdf", "svg", "png"):
+        one, other = ((tmp_path / f"{number}.{kind}").read_bytes() for number in range(2))
+        assert one == other, kind
+        assert len(one) > 5000
+
+
+def test_a_pdf_has_truetype_fonts_and_no_date(tmp_path):
+    curve_set({"a": line([1, 2])}).paper(out=tmp_path / "x.pdf")
+    content = (tmp_path / "x.pdf").read_bytes()
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+    assert b"Date" not in content
+
+
+def test_the_users_settings_are_neither_touched_nor_used(tmp_path):
+    curves = curve_set({"a": line([1, 2])})
+    curves.paper(out=tmp_path / "plain.png")
+    with mpl.rc_context({"lines.linewidth": 9, "font.size": 30, "figure.facecolor": "red"}):
+        before = dict(mpl.rcParams)
+        curves.paper(out=tmp_path / "users.png")
+        assert dict(mpl.rcParams) == before
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "users.png").read_bytes()
+
+
+def test_drawing_needs_no_pyplot_and_so_no_display():
+    code = (
+        "import sys, exptools.viewing.paper.compose\n"
+        "sys.exit('matplotlib.pyplot' in sys.modules or 'tkinter' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_texts_are_drawn_as_they_are(tmp_path):
+    curves = curve_set({name: line([at, at]) for at, name in enumerate(ODD)}, metric="a_$x$ %")
+    figure = curves.paper(out=tmp_path / "odd.pdf")
+    assert sorted(legend_texts(figure)) == sorted(ODD)
+    shown = [figure.axes[0].yaxis.label, *figure.legends[0].get_texts()]
+    assert not any(text.get_parse_math() for text in shown)
+    assert figure.axes[0].get_ylabel() == "a_$x$ %"
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_no_font_can_show_is_replaced_and_a_long_text_is_broken():
+    texts = ["tab\tand\nline", "\ud800", "very/long_name." * 20]
+    figure = curve_set({text: line([0]) for text in texts}).paper()
+    shown = legend_texts(figure)
+    assert "tab and line" in shown
+    assert "\N{REPLACEMENT CHARACTER}" in shown
+    assert texts[2] in [text.replace("\n", "") for text in shown]
+    assert_inside(figure)
+
+
+def assert_inside(figure):
+    """All of the legend and of the axes' texts is in the figure, and neither covers the other."""
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= figure.bbox.x0
+    assert box.x1 <= figure.bbox.x1
+    assert box.y0 >= figure.bbox.y0
+    for axes in figure.axes:
+        tight = axes.get_tightbbox()
+        assert tight.y0 >= box.y1
+        assert tight.y1 <= figure.bbox.y1 + 1
+
+
+@pytest.mark.parametrize("number", [2, 7, 28])
+@pytest.mark.parametrize("size", ["column", "page"])
+def test_the_legend_covers_no_curve_however_many_there_are(number, size):
+    curves = curve_set({f"value {at}": line([at, at]) for at in range(number)})
+    figure = curves.paper(size=size)
+    assert_inside(figure)
+    (axes,) = figure.axes
+    assert axes.get_window_extent().height > 0.9 * figure.dpi  # nor squeezes it
+
+
+def test_the_legend_is_read_row_by_row_in_the_order_of_the_last_values():
+    ends = {"a": 1, "b": 5, "c": NAN, "d": 3, "e": 4}
+    figure = curve_set({name: line([0, end]) for name, end in ends.items()}).paper(size="page")
+    texts = figure.legends[0].get_texts()
+    place = {text.get_text(): text.get_window_extent() for text in texts}
+    assert sorted(place, key=lambda name: (-round(place[name].y1), place[name].x0)) == [
+        *("b", "e", "d", "a", "c")
+    ]
+
+
+def test_a_single_line_needs_no_legend():
+    assert curve_set({"a": line([1, 2])}).paper().legends == []
+
+
+def test_colours_come_before_dashes_and_what_cannot_be_told_apart_is_refused():
+    curves = {str(at): line([at, at]) for at in range(28)}
+    (axes,) = curve_set(curves).paper().axes
+    looks = [(to_hex(drawn.get_color()), drawn._dash_pattern) for drawn in axes.lines]
+    assert len({str(look) for look in looks}) == 28
+    assert [color.upper() for color, _ in looks[:7]] == list(COLORS)
+    with pytest.raises(xv.QueryError, match=r"29 lines .* group by fewer keys"):
+        curve_set({**curves, "28": line([1])}).paper()
+
+
+def test_a_facet_has_a_panel_a_value_on_shared_axes_and_one_colour_a_setting():
+    keys = ("env.name", "algo.lr")
+    values = {("A", 1): 0, ("A", 2): 9, ("B", 2): 50, (MISSING, 1): -50}
+    curves = curve_set({key: line([end, end]) for key, end in values.items()}, by=keys)
+    figure = curves.paper(facet="env.name", size="page")
+    first, second, third = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["name = A", "name = B", "name = —"]
+    assert first.get_ylim() == second.get_ylim() == third.get_ylim()
+    assert (first.get_ylabel(), second.get_ylabel()) == ("loss", "")
+    colors = [[drawn.get_color() for drawn in axes.lines] for axes in figure.axes]
+    assert colors == [list(COLORS[:2]), [COLORS[1]], [COLORS[0]]]
+    assert legend_texts(figure) == ["2", "1"]
+    assert figure.legends[0].get_title().get_text() == "lr"
+
+
+def test_metrics_have_panels_with_axes_of_their_own():
+    sets = [
+        curve_set({"a": line([end, 1]), "b": line([2, 2])}, metric=f"m{end}") for end in (9, 900)
+    ]
+    one, other = paper.figure(sets).axes
+    assert (one.get_ylabel(), other.get_ylabel()) == ("m9", "m900")
+    assert one.get_ylim() != other.get_ylim()
+    assert one.get_xlim() == other.get_xlim()
+
+
+def test_panels_that_do_not_fit_go_on_in_the_next_row_with_an_axis_under_each_column():
+    curves = curve_set({(env, 1): line([1, 2]) for env in "ABC"}, by=("env", "lr"))
+    figure = curves.paper(facet="env", size="column")
+    tops = [round(axes.get_position().y1, 3) for axes in figure.axes]
+    assert tops[0] == tops[1] > tops[2]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "step", "step"]
+
+
+def test_a_line_is_thin_where_not_all_runs_count():
+    (axes,) = curve_set({"a": line([1, 2, 3, 4], n=[3, 3, 3, 1])}).paper().axes
+    thin, thick = axes.lines
+    assert thin.get_linewidth() < thick.get_linewidth()
+    assert thin.get_ydata().tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(thick.get_ydata(), [1, 2, 3, NAN])
+
+
+def test_a_point_without_neighbours_is_a_dot_with_its_band():
+    (axes,) = curve_set({"a": line([1], low=[0], high=[3])}).paper().axes
+    dot = axes.lines[-1]
+    assert (dot.get_marker(), dot.get_ydata().tolist()) == ("o", [1])
+    assert axes.collections[-1].get_segments()[0].tolist() == [[0, 0], [0, 3]]
+
+
+def test_a_long_curve_is_thinned_to_points_of_its_own_with_its_spikes_and_gaps():
+    y = np.sin(np.arange(1_000_000) / 5e4)
+    y[123_456], y[777_777], y[500_000] = 50, -50, NAN
+    (axes,) = curve_set({"a": line(y)}).paper().axes
+    x, shown = axes.lines[0].get_data()
+    assert len(x) < 10_000
+    np.testing.assert_array_equal(shown, y[x.astype(int)])
+    assert (np.nanmax(shown), np.nanmin(shown)) == (50, -50)
+    assert np.isnan(shown).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "inches"), [("column", 3.25), ("text", 5.5), ("page", 6.75), (4, 4)]
+)
+def test_a_figure_is_as_wide_as_the_page_it_is_for(size, inches):
+    assert curve_set({"a": line([1, 2])}).paper(size=size).get_size_inches()[0] == inches
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": "colum"}, "no size 'colum'; did you mean 'column'"),
+        ({"size": 900}, "1.5 to 20 inches wide, not 900"),
+        ({"facet": "kk"}, "not grouped by 'kk'.*did you mean 'k'"),
+        ({"out": "x.pdff"}, "x.pdff: a figure is a file .pdf, .svg or .png; did you mean 'pdf'"),
+        ({"out": "x"}, "x: a figure is .* this name has no suffix"),
+    ],
+)
+def test_a_wrong_option_is_answered_with_the_right_ones(options, message):
+    with pytest.raises(xv.QueryError, match=message):
+        curve_set({"a": line([1, 2])}).paper(**options)
+
+
+def test_what_does_not_go_into_one_figure_is_refused():
+    one, other = curve_set({"a": line([1])}), curve_set({"a": line([1])}, by=("other",))
+    with pytest.raises(xv.QueryError, match="do not go into one figure"):
+        paper.figure([one, other])
+    for nothing in ([], curve_set({})):
+        with pytest.raises(xv.QueryError, match="no curve to draw"):
+            paper.figure(nothing)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_axes_cannot_hold_are_refused_and_gaps_are_not():
+    curve_set({"a": line([1e300, -1e300]), "b": line([NAN, NAN])}).paper()
+    with pytest.raises(xv.QueryError, match=r"b has numbers beyond ±1e\+300"):
+        curve_set({"a": line([1]), "b": line([-1.7e308])}).paper()
+
+
+def test_the_caption_says_what_line_and_band_are_of_how_many_runs(tmp_path):
+    for seed in range(3):
+        metrics = {"loss": [1.0] * (5 + seed)}
+        write_run(tmp_path / str(seed), {"lr": 1 if seed else 2, "seed": seed}, metrics)
+    curves = xv.load(tmp_path).curves("loss", "lr", center="iqm", band="ci:90", smooth="ema:0.5")
+    assert paper.caption(curves) == (
+        "loss over step: interquartile mean of 1 to 2 runs, thin where it is of fewer, "
+        "smoothed (ema:0.5), band: 90% bootstrap confidence interval."
+    )
+
+
+def test_a_letter_that_is_in_no_font_is_warned_of_and_drawn_as_a_box(tmp_path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        curve_set({"日": line([1]), "b": line([2])}).paper(out=tmp_path / "x.png")
+    assert "26085" in str(caught[0].message)

@@ -1,0 +1,182 @@
+"""What a run logged besides scalars: the logger writes, the viewer reads; and what others write."""
+
+import json
+
+import pytest
+
+from exptools.logging.media.histograms import encode_histogram
+from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import write_medium
+from exptools.rundir import MEDIA_INDEX
+from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
+from exptools.viewing.run_files import media
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
+
+
+def line(**changes):
+    record = {"tag": "a", "step": 1, "kind": "image", "path": "media/a/1.png", "wall_time": 1.5}
+    return json.dumps(record | changes).encode() + b"\n"
+
+
+def followed(path, known=None):
+    known = known or media.MediaIndex()
+    with path.open("rb") as file:
+        return known, known.follow(file)
+
+
+def test_the_index_of_the_logger_is_read_by_tag_and_step(tmp_path):
+    for step in (20, 3):
+        write_medium(tmp_path, "eval/frame", step, Medium("image", "png", PNG), 1.0)
+    write_medium(tmp_path, "eval/frame", 3, Medium("image", "png", PNG), 2.0)
+    write_medium(tmp_path, "note", 3, Medium("text", "txt", b"hello"), 1.0)
+    index, _ = followed(tmp_path / MEDIA_INDEX)
+    assert index.tags == [("image", "eval/frame"), ("text", "note")]
+    steps = index.steps("image", "eval/frame")
+    assert [(item.step, item.path) for item in steps] == [
+        (3, "media/eval/frame/3.1.png"),  # what was logged again counts
+        (20, "media/eval/frame/20.png"),
+    ]
+
+
+def test_an_index_is_followed_line_by_line_and_half_a_line_waits(tmp_path):
+    path = tmp_path / "index.jsonl"
+    path.write_bytes(line(step=1) + line(step=2)[:20])
+    index, new = followed(path)
+    assert new
+    assert len(index.steps("image", "a")) == 1
+    assert followed(path, index)[1] is False
+    path.write_bytes(line(step=1) + line(step=2))
+    assert followed(path, index)[1]
+    assert [item.step for item in index.steps("image", "a")] == [1, 2]
+    assert index.bad_lines == 0
+
+
+def test_the_index_of_a_later_attempt_is_read_from_its_start(tmp_path):
+    path = tmp_path / "index.jsonl"
+    path.write_bytes(line(step=1) + line(step=2))
+    index, _ = followed(path)
+    (tmp_path / "new").write_bytes(line(step=9) + line(step=10) + line(step=11))
+    (tmp_path / "new").replace(path)
+    followed(path, index)
+    assert [item.step for item in index.steps("image", "a")] == [9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"\xff\xfe\n",
+        b"[]\n",
+        b"[" * 100_000 + b"\n",
+        line(step="1"),
+        line(step=True),
+        line(step=2**60),
+        line(kind="script"),
+        line(path=7),
+        line(tag="\ud800"),
+        line(wall_time=float("nan")),
+        line(size="1"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_counted_and_the_others_stay(tmp_path, bad):
+    path = tmp_path / "index.jsonl"
+    path.write_bytes(bad + line())
+    index, _ = followed(path)
+    assert index.bad_lines == 1
+    assert len(index.steps("image", "a")) == 1
+
+
+def stored(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path.open("rb")
+
+
+def test_a_histogram_of_the_logger_is_drawn_with_its_own_bins(tmp_path):
+    values = [0.0, 1.0, 1.0, 2.0, float("nan"), float("inf")]
+    medium = encode_histogram("h", values, bins=2)
+    with stored(tmp_path, medium.content) as file:
+        histogram = media.read_histogram(file)
+    assert histogram == media.Histogram((0.0, 1.0, 2.0), (1.0, 3.0), "not shown: 1 nan, 1 inf")
+    (bars,) = histogram_figure(histogram)["data"]
+    assert bars["customdata"] == [[0.0, 1.0], [1.0, 2.0]]
+
+
+def test_a_histogram_of_one_value_and_one_of_none_can_be_shown(tmp_path):
+    with stored(tmp_path, encode_histogram("h", [3.0]).content) as file:
+        (bars,) = histogram_figure(media.read_histogram(file))["data"]
+    assert bars["customdata"] == [[3.0, 3.0]]
+    with stored(tmp_path, encode_histogram("h", [float("nan")]).content) as file:
+        assert media.read_histogram(file).note == "not shown: 1 nan"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"edges": [1], "counts": [1]},
+        {"edges": "abc", "counts": []},
+        {"edges": [0, 1], "counts": ["<b>"]},
+        {"edges": [0, 10**400], "counts": [1]},
+        {"edges": [0, float("inf")], "counts": [1]},
+        [1],
+        b"{" * 100_000,
+        b"\0",
+    ],
+)
+def test_what_is_no_histogram_is_said_to_be_none(tmp_path, record):
+    with stored(tmp_path, record) as file, pytest.raises(ValueError, match=r"should|one edge|JSON"):
+        media.read_histogram(file)
+
+
+def test_a_long_text_is_cut(tmp_path):
+    with stored(tmp_path, b"x" * (media.MAX_TEXT + 5)) as file:
+        text, cut = media.read_text(file)
+    assert (len(text), cut) == (media.MAX_TEXT, True)
+
+
+def test_the_size_of_a_picture_is_in_its_header(tmp_path):
+    for content, size in (
+        (PNG, (640, 480)),
+        (b"GIF89a" + (7).to_bytes(2, "little") * 2, (7, 7)),
+        (b"<svg onload=alert(1)>", None),
+        (b"", None),
+    ):
+        with stored(tmp_path, content) as file:
+            assert media.image_size(file) == size
+
+
+def test_of_an_untrusted_figure_only_data_and_layout_stay():
+    figure = untrusted_figure(
+        {
+            "data": [
+                {"type": "scatter", "y": [1, 2], "nonsense": "<script>"},
+                {"type": "image", "source": "http://elsewhere/x.png"},
+            ],
+            "layout": {
+                "title": {"text": "t"},
+                "width": 9,
+                "images": [{"source": "http://elsewhere/pixel.png"}],
+                "evil": 1,
+            },
+            "config": {"plotlyServerURL": "http://elsewhere"},
+            "frames": [{}],
+        }
+    )
+    assert set(figure) == {"data", "layout"}
+    assert [trace["type"] for trace in figure["data"]] == ["scatter"]
+    assert "elsewhere" not in json.dumps(figure)
+    assert "nonsense" not in json.dumps(figure)
+    assert "width" not in figure["layout"]
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        ({"data": {}}, "list 'data'"),
+        ({"data": [{"type": "scattergeo"}]}, "map from another server"),
+        ({"data": [{"type": "choroplethmapbox"}]}, "map from another server"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_sentence(record, why):
+    with pytest.raises(ValueError, match=why):
+        untrusted_figure(record)
