@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable
 from typing import Any, TypeVar
+
+from exptools.hints import did_you_mean
 
 _Self = TypeVar("_Self", bound="AttrDict")
 
@@ -74,13 +75,11 @@ class AttrDict(dict[Any, Any]):
         del self[name]
 
     def _absent(self, key: Hashable) -> str:
-        return f"there is no {key!r} here{nearest(key, list(self))}"
+        return f"there is no {key!r} here{other_keys(key, list(self))}"
 
 
-def nearest(key: Hashable, known: list[Any]) -> str:
-    """What to add to "there is no such key": the nearest one and, if they are few, all."""
-    names = [name for name in known if isinstance(name, str)]
-    close = difflib.get_close_matches(str(key), names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(map(repr, known[:10])) + (", …" if len(known) > 10 else "")
-    return f"{hint} ({f'there are {shown}' if known else 'it is empty'})"
+def other_keys(key: Hashable, existing: list[Any]) -> str:
+    """What to add to "there is no such key": the nearest one, and those that there are."""
+    hint = did_you_mean(str(key), [name for name in existing if isinstance(name, str)])
+    shown = ", ".join(map(repr, existing[:10])) + (", …" if len(existing) > 10 else "")
+    return f"{hint} ({f'there are {shown}' if existing else 'it is empty'})"

@@ -1,21 +1,41 @@
-"""``Did you mean …?``: the nearest of what there is."""
+"""What an error says of a wrong name: the nearest right one, or all there are."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
+MOST_LISTED = 12
 
-def suggestion(given: str, allowed: Iterable[str]) -> str:
-    """The end of an error's sentence: the nearest of what is allowed, or all of it if short."""
+
+def nearest(given: str, allowed: Iterable[str]) -> str | None:
+    """The name that was probably meant, None where none is close.
+
+    First a dotted name that ends in what was given (``lr`` of ``optim.lr``), then the most similar
+    one by difflib's ratio (0.5 or more), then one that contains it.
+    """
+    import difflib  # an error may take its time; what never fails should not pay for it
+
     names = list(allowed)
     ending = [name for name in names if re.split(r"[./]", name)[-1] == given]
     close = ending or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     close = close or [name for name in names if given and given in name]
+    return close[0] if close else None
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """What to add to the error: ``; did you mean 'lr'?``, or nothing where no name is close."""
+    close = nearest(given, allowed)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def suggestion(given: str, allowed: Iterable[str]) -> str:
+    """The end of an error's sentence: the nearest of what is allowed, or the first of all of it."""
+    names = list(allowed)
+    close = nearest(given, names)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {close!r}?"
     if not names:
         return "there is none to choose from"
-    shown = ", ".join(names[:12])
-    return f"there are {shown}{', …' if len(names) > 12 else ''}"
+    shown = ", ".join(names[:MOST_LISTED])
+    return f"there are {shown}{', …' if len(names) > MOST_LISTED else ''}"

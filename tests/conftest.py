@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORACLE = ROOT.parent / "shared" / "oracle"  # golden data, where there is some
+
+
+# Until these modules say `pytestmark = pytest.mark.hydra` themselves.
+RUN_HYDRA = re.compile(
+    r"launching/.*test_(affinity_sweep|any_sweeper|gpu_sweep|hydra_suites|resume|sweep|task_functions)"
+    r"|logging/.*test_(callback|one_writer|options|processes)"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if RUN_HYDRA.search(item.path.relative_to(ROOT).as_posix()):
+            item.add_marker("hydra")
 
 
 class App:

@@ -86,3 +86,7 @@ def _print_slots(slots: Sequence[Slot], request: Request) -> None:
 
 def _table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from exptools.collections import AttrDict, MissingKey, nearest
+from exptools.collections import AttrDict, MissingKey, other_keys
 from exptools.rundir import write_atomic
 
 VARIANT = "variant_config.json"
@@ -191,7 +191,7 @@ def _update(config: dict[Any, Any], variant: Mapping[Any, Any], path: tuple[Any,
         if key not in config:
             raise MissingKey(
                 f"the variant's key {_spoken(here)} is not in the default config"
-                f"{nearest(key, list(config))}"
+                f"{other_keys(key, list(config))}"
             )
         if isinstance(value, Mapping) != isinstance(config[key], dict):
             raise TypeError(

@@ -429,12 +429,18 @@ def no_other_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def preview(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "exptools.launching.machine.slots", *words],
+        [sys.executable, "-m", "exptools.launching", *words],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_the_older_path_of_the_preview_still_works() -> None:
+    code = [sys.executable, "-m", "exptools.launching.slots", "jobs=1"]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    assert done.stdout == preview("jobs=1").stdout
 
 
 def test_the_slots_can_be_looked_at_before_anything_runs(fake_nvml: str) -> None:
