@@ -103,9 +103,7 @@ OVER_LIMITS = {
         "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 200)),
         "100 deep",
     ),
-    "deep lists": ("a: " + "[" * 500, "100 deep"),
-    # Said by us (deep) or by libyaml (depth), which since 0.2.6 has a limit of its own.
-    "lists without end": ("a: " + "[" * 400_000, "dep"),
+    "deep lists": ("a: " + "[" * 400_000, "100 deep"),
     "deep mappings": ("{a: " * 500 + "1" + "}" * 500, "100 deep"),
     "a number of many digits": ("a: " + "9" * 5000, "5000 characters"),
     "a hexadecimal number that cannot be printed": ("a: 0x" + "f" * 5000, "5002 characters"),
