@@ -11,6 +11,8 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import ROOT, SWEEP, App
 
+pytestmark = pytest.mark.slow
+
 MakeApp = Callable[[str], App]
 
 
