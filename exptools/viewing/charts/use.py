@@ -12,7 +12,7 @@ from exptools.rundir import State
 from exptools.viewing.charts.jobs import Job, local_ms
 from exptools.viewing.figures.encoding import packed
 from exptools.viewing.figures.theme import Look, translucent
-from exptools.viewing.run_files.usage import Spell, Usage, read_usage, spell, together
+from exptools.viewing.run_files.usage import Spell, Usage, spell, together, usage_of
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def use_of(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], 
     unread = 0
     for job in jobs:
         try:
-            usage = read_usage(job.run.directory)
+            usage = usage_of(job.run.directory)
         except (OSError, ValueError):
             unread += 1
         else:

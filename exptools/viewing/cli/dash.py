@@ -113,11 +113,11 @@ def _access(options: argparse.Namespace) -> Access:
 def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) -> int:
     try:
         from exptools.viewing.index import Index
-        from exptools.viewing.readers.formats import MARKERS, claim
+        from exptools.viewing.readers.formats import MARKERS, detect_format
         from exptools.viewing.readers.walk import walk
 
         faults: list[Fault] = []
-        if next(walk(roots, claim, faults), None) is None:
+        if next(walk(roots, detect_format, faults), None) is None:
             for line in [*map(str, faults), no_runs(roots, MARKERS)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1

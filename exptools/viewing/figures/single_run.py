@@ -11,8 +11,8 @@ from exptools.viewing.curves.aggregation import Curve, Floats
 from exptools.viewing.figures.downsampling import reduced
 from exptools.viewing.figures.encoding import packed
 from exptools.viewing.figures.theme import FONT, LIGHT, Look
-from exptools.viewing.run_files.listing import Usage
 from exptools.viewing.run_files.media import Histogram
+from exptools.viewing.run_files.usage import Usage
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
 GIB = 2**30

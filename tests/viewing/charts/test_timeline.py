@@ -9,7 +9,7 @@ from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
 from exptools.viewing.charts.timeline import duration, timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.run_files.usage import Spell, read_usage, spell, together
+from exptools.viewing.run_files.usage import Spell, spell, together, usage_of
 from tests.viewing.drawn import numbers, traces
 from tests.viewing.samples import indexed, write_run
 
@@ -181,7 +181,7 @@ def test_usage_that_is_none_takes_nothing_else_along(tmp_path, content):
 
 def test_a_line_that_is_cut_off_and_cells_that_are_empty_are_gaps(tmp_path):
     write_atomic(tmp_path / USAGE_FILE, f"{HEADER}1.0,50.0,10,,\nx,1,1,,\n2.0,6".encode())
-    usage = read_usage(tmp_path)
+    usage = usage_of(tmp_path)
     assert usage.time.tolist() == [1.0, 2.0]
     assert np.isnan(usage.gpu_percent).all()
     assert np.isnan(usage.rss[1])

@@ -37,8 +37,9 @@ def write(directory: Path, *events: Event, number: int = 0) -> Path:
     return path
 
 
-def values(progress, tag: str) -> list[list[float]]:
-    return [part.tolist() for part in progress.series(tag)]
+def values(rows, tag: str) -> list[list[float]]:
+    logged = rows.frame.select("step", tag).drop_nulls()
+    return [part.to_list() for part in logged]
 
 
 def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
@@ -50,20 +51,20 @@ def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
         tensor("b", 20, 3.5, plugin=None),  # only the first of a tag says what it is
         tensor("image", 20, [1.0, 2.0], plugin="images"),
     )
-    progress = read_events([file])
-    assert progress.frame["step"].to_list() == [0, 10, 20]
-    assert progress.frame["wall_time"].to_list() == [100, 110, 120]
-    assert progress.tags == ["a", "b"]
-    assert values(progress, "b") == [[10, 20], [2.5, 3.5]]
-    np.testing.assert_equal(values(progress, "a"), [[0, 10], [0.5, np.nan]])
-    assert progress.faults == ()
+    rows = read_events([file])
+    assert rows.frame["step"].to_list() == [0, 10, 20]
+    assert rows.frame["wall_time"].to_list() == [100, 110, 120]
+    assert rows.frame.columns == ["step", "wall_time", "a", "b"]
+    assert values(rows, "b") == [[10, 20], [2.5, 3.5]]
+    np.testing.assert_equal(values(rows, "a"), [[0, 10], [0.5, np.nan]])
+    assert rows.faults == ()
 
 
 def test_a_step_that_was_logged_twice_is_two_rows(tmp_path):
     file = write(tmp_path, scalar("a", 1, 1), scalar("a", 1, 2), scalar("b", 1, 9))
-    progress = read_events([file])
-    assert values(progress, "a") == [[1, 1], [1, 2]]
-    assert values(progress, "b") == [[1], [9]]
+    rows = read_events([file])
+    assert values(rows, "a") == [[1, 1], [1, 2]]
+    assert values(rows, "b") == [[1], [9]]
 
 
 def test_a_restart_replaces_what_it_overlaps_as_in_tensorboard(tmp_path):
@@ -107,8 +108,8 @@ def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv
 def test_a_record_that_is_being_written_is_no_fault(tmp_path, cut):
     file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2))
     file.write_bytes(file.read_bytes()[:-cut])
-    progress = read_events([file])
-    assert (values(progress, "a"), progress.faults) == ([[0], [1]], ())
+    rows = read_events([file])
+    assert (values(rows, "a"), rows.faults) == ([[0], [1]], ())
 
 
 @pytest.mark.parametrize("place", ["length", "message"])
@@ -118,7 +119,7 @@ def test_a_broken_record_ends_the_file_and_is_named_with_its_place(tmp_path, pla
     last_but_one = len(content) - 2 * len(framed(scalar("a", 1, 2).SerializeToString()))
     content[last_but_one + (1 if place == "length" else -8 + len(content) - last_but_one)] ^= 0x40
     file.write_bytes(content)
-    progress = read_events([file])
-    assert values(progress, "a")[1] in ([1], [1, 2])
-    (fault,) = progress.faults
+    rows = read_events([file])
+    assert values(rows, "a")[1] in ([1], [1, 2])
+    (fault,) = rows.faults
     assert "at byte" in fault.reason

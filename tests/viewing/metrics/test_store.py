@@ -13,11 +13,10 @@ import pytest
 
 from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.index import Index, cache_directory
-from exptools.viewing.metrics import csv_bulk_reader as bulk
-from exptools.viewing.metrics import disk_cache as packs
+from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
-from exptools.viewing.metrics.csv_reader import parse_progress
+from exptools.viewing.metrics.csv_reader import parse_csv
 from tests.viewing.samples import csv_text, indexed, write_run
 
 NAN = float("nan")
@@ -106,7 +105,7 @@ def test_a_file_reads_in_bulk_as_alone_and_spoils_no_other(tmp_path, rows, names
     (odd / PROGRESS_CSV).write_bytes(content)
     index = indexed(tmp_path)
     found = index.columns(index.snapshot.runs, names)
-    alone = parse_progress(content, odd / PROGRESS_CSV)
+    alone = parse_csv(content, odd / PROGRESS_CSV)
     for name in names:
         expected = alone.frame[name]
         np.testing.assert_equal(found["odd"][name], expected.to_numpy())
@@ -125,15 +124,15 @@ def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     write_run(tmp_path / "tabs", {}, state=None)
     (tmp_path / "tabs" / "progress.txt").write_text("Epoch\ta\n0\t7\n1\t8\n")
     careful = []
-    monkeypatch.setattr(metric_store, "read_progress", careful.append)
+    monkeypatch.setattr(metric_store, "read_logged_rows", careful.append)
     assert set(map(tuple, read(indexed(tmp_path)).values())) == {(7.0, 8.0)}
     assert careful == []
 
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch, settled):
-    monkeypatch.setattr(bulk, "CHUNK", 200)
-    monkeypatch.setattr(bulk, "LARGE", 1000)
+    monkeypatch.setattr(csv_bulk_reader, "CHUNK", 200)
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
     expected = {}
     for job in range(24):
         rows = 60 if job % 5 == 0 else 1 + job % 7
@@ -153,8 +152,8 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch,
 def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
     settle(run)
-    monkeypatch.setattr(bulk, "LARGE", 1000)
-    real = bulk.parse
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    real = csv_bulk_reader.parse
 
     def parse(text, layout, names, path=None):
         if path:
@@ -162,7 +161,7 @@ def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path
                 file.write("100,1.5,2.0\n101,1.5,3")
         return real(text, layout, names, path)
 
-    monkeypatch.setattr(bulk, "parse", parse)
+    monkeypatch.setattr(csv_bulk_reader, "parse", parse)
     index = indexed(tmp_path)
     assert read(index) == {"0": [1.0] * 100 + [2.0]}
     with (run / PROGRESS_CSV).open("a") as file:
@@ -241,7 +240,7 @@ def test_a_file_that_is_rewritten_is_not_taken_for_one_that_grew(tmp_path, heade
     written.write_text(header + rows)
     os.replace(written, run / PROGRESS_CSV)
     found = index.columns(index.snapshot.runs, ["wall_time", "a"])["0"]
-    expected = parse_progress((header + rows).encode(), run).frame
+    expected = parse_csv((header + rows).encode(), run).frame
     assert found["a"].tolist() == expected["a"].to_list()
     assert found["wall_time"].tolist() == expected["wall_time"].to_list()
 
@@ -362,13 +361,13 @@ def test_configs_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("worth_it")
 def test_the_cache_keeps_within_its_bounds(tmp_path, monkeypatch):
-    monkeypatch.setattr(packs, "MAX_PACKS", 2)
+    monkeypatch.setattr(disk_cache, "MAX_PACKS", 2)
     write_runs(tmp_path)
     for metric in ("a", "b", "wall_time"):
         read(indexed(tmp_path), metric)
         time.sleep(0.01)  # packs are told apart by their times
     assert len(stored(tmp_path)) == 2
-    monkeypatch.setattr(packs, "MAX_BYTES", 0)
+    monkeypatch.setattr(disk_cache, "MAX_BYTES", 0)
     write_runs(tmp_path, number=4)
     assert len(read(indexed(tmp_path))) == 4
     assert stored(tmp_path) == []

@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.rundir import SNAPSHOTS_DIR
+from exptools.rundir import SNAPSHOTS_DIR, USAGE_FILE
 from exptools.viewing.app import served_files as served
 from exptools.viewing.app.run import media as run_media
 from exptools.viewing.app.run import parts as run_parts
@@ -19,7 +19,8 @@ from exptools.viewing.figures.single_run import usage_figures
 from exptools.viewing.figures.theme import Look
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
-from exptools.viewing.run_files.listing import USAGE_FILE, read_usage, snapshots
+from exptools.viewing.run_files.directory import snapshots
+from exptools.viewing.run_files.usage import read_usage
 
 
 def section() -> Component:

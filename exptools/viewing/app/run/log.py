@@ -15,7 +15,7 @@ from exptools.viewing.app.run.reading import Unreadable, find_run, read
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files import logs
-from exptools.viewing.run_files.listing import log_names
+from exptools.viewing.run_files.directory import log_names
 from exptools.viewing.wording import size
 
 MOST_SHOWN = 2_000_000  # bytes: when a page shows more, it begins again with the end

@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 
 from exptools.viewing.configs.tree import bounded
 from exptools.viewing.groups.differences import Difference, Peculiarity
-from exptools.viewing.run_files.listing import Snapshot
+from exptools.viewing.run_files.directory import SnapshotFile
 from exptools.viewing.run_files.media import Item
 from exptools.viewing.wording import clean, moment, size
 
@@ -67,7 +67,7 @@ def peculiarities(found: Sequence[Peculiarity], runs: int) -> Table:
     return _table(["Key", "This run", "The other runs"], rows)
 
 
-def snapshots(found: Sequence[Snapshot]) -> Table:
+def snapshots(found: Sequence[SnapshotFile]) -> Table:
     """What the run could go on from."""
     if not found:
         return saying("No snapshots.")
@@ -124,6 +124,6 @@ def _share(number: int, runs: int) -> Piece:
     return ["muted", f"{number:,} of {runs:,}"]
 
 
-def _replaced(one: Snapshot) -> list[Piece]:
+def _replaced(one: SnapshotFile) -> list[Piece]:
     by = one.replaced_by
     return [] if by is None else [["muted", f"replaced by attempt {by}"]]
