@@ -124,7 +124,7 @@ def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path, monkeypatch)
     before, rows = index.snapshot, values(index)
     assert index.refresh() is False
     assert index.snapshot is before
-    monkeypatch.setattr("exptools.viewing.metrics.store.read_many", None)
+    monkeypatch.setattr("exptools.viewing.metrics.store.read_many", lambda files, _: ())
     assert values(index) == rows == [1]
 
 

@@ -179,8 +179,9 @@ def test_usage_that_is_none_takes_nothing_else_along(tmp_path, content):
     assert bars(drawn(tmp_path)) == {"0": (0, 10, 20, "finished")}
 
 
-def test_a_line_that_is_cut_off_and_cells_that_are_empty_are_gaps(tmp_path):
-    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}1.0,50.0,10,,\nx,1,1,,\n2.0,6".encode())
+def test_cells_that_are_missing_are_gaps_and_a_last_line_that_is_cut_off_is_left_out(tmp_path):
+    rows = "1.0,50.0,10,,\nx,1,1,,\n2.0,6\n3.0,50.0,1000"
+    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}{rows}".encode())
     usage = usage_of(tmp_path)
     assert usage.time.tolist() == [1.0, 2.0]
     assert np.isnan(usage.gpu_percent).all()
