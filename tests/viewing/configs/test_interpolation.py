@@ -62,6 +62,11 @@ def test_circles_and_texts_that_double_themselves_come_to_an_end():
     assert config["a39"] == "${a38}${a38}"
 
 
+def test_what_would_make_too_many_values_stays_as_it_was_written():
+    config = parse_config(f"n: [{'1, ' * 20_000}]\n" + "".join(f"a{n}: ${{n}}\n" for n in range(9)))
+    assert [len(config[f"a{n}"]) for n in range(9)] == [20_000] * 2 + [len("${n}")] * 7
+
+
 def test_a_hydra_config_with_a_reference_that_is_missing_keeps_the_rest():
     text = "a: {b: '${c.d}', e: '${f}'}\nf: 2\n"
     with pytest.raises(OmegaConfBaseException):

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from exptools.viewing.metrics.csv_reader import MAX_FAULTS, parse_csv
+from exptools.viewing.metrics import csv_reader
+from exptools.viewing.metrics.csv_reader import MAX_FAULTS, parse_csv, split_header
 from tests.viewing.samples import csv_text, indexed, write_run
 
 FILE = Path("progress.csv")
@@ -78,9 +79,29 @@ def test_a_quote_that_nobody_closes_spoils_its_own_row_only():
 
 
 def test_an_open_quote_in_the_header_does_not_swallow_the_file():
-    rows = parse('step,"x\n' + "0,1\n" * 100_000)
-    assert rows.frame.height == 0
-    assert len(rows.faults) == MAX_FAULTS + 1
+    for closed, height in {"": 0, '0,"\n': 1}.items():  # by another stray quote, far below
+        rows = parse('step,"x\n' + "0,1\n" * 20_000 + closed)
+        assert rows.frame.height == height
+        assert len(rows.faults) == MAX_FAULTS + 1
+
+
+class Counted(bytes):
+    """Bytes that know how many of them were searched for quotes."""
+
+    searched = 0
+
+    def count(self, sub, start=0, end=None):
+        end = len(self) if end is None else end
+        Counted.searched += end - start
+        return super().count(sub, start, end)
+
+
+def test_no_byte_is_searched_twice_for_the_end_of_the_header(monkeypatch):
+    monkeypatch.setattr(csv_reader, "MAX_NAME", 10**6)
+    content = Counted(b'step,"x\n' + b"0,1\n" * 1000)
+    names, _, line = split_header(content)
+    assert (names, line) == (['step,"x'], 2)
+    assert Counted.searched == len(content)
 
 
 def test_a_blank_first_line_or_a_huge_cell_is_survived():

@@ -7,10 +7,13 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from exptools.logging.run_logger import Logger
 from exptools.logging.writers.tensorboard import framed
+from exptools.viewing.metrics import points
+from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.event_reader import read_events
 from tests.viewing.samples import indexed, write_run
 
@@ -123,3 +126,37 @@ def test_a_broken_record_ends_the_file_and_is_named_with_its_place(tmp_path, pla
     assert values(rows, "a")[1] in ([1], [1, 2])
     (fault,) = rows.faults
     assert "at byte" in fault.reason
+
+
+def test_a_record_of_any_length_is_checked(tmp_path):
+    rng = np.random.default_rng(0)
+    lengths = np.array([*range(70), *range(1015, 1035), 2047, 2048, 3000, 100_000])
+    data = rng.integers(0, 256, 200_000, np.uint8)
+    begins = rng.integers(0, 100_000, len(lengths))
+    parts = [data[at : at + n].tobytes() for at, n in zip(begins, lengths, strict=True)]
+    theirs = [masked_crc32c(part) for part in parts]
+    assert masked_checksums(data, begins, lengths).tolist() == theirs
+    picture = Summary.Value(tag="x", image=Summary.Image(encoded_image_string=parts[-1]))
+    event = Event(summary=Summary(value=[picture]))
+    rows = read_events([write(tmp_path, scalar("a", 0, 1), event, scalar("a", 1, 2))])
+    assert (values(rows, "a"), rows.faults) == ([[0, 1], [1, 2]], ())
+
+
+def test_each_restart_replaces_what_came_before_it_and_no_more(tmp_path):
+    marks = [Event(step=step, session_log=SessionLog(status=1)) for step in (8, 2, 5)]
+    logged = [[scalar("a", step, number) for step in range(9)] for number in range(3)]
+    events = [event for pair in zip(logged, marks, strict=True) for event in (*pair[0], pair[1])]
+    rows = read_events([write(tmp_path, *events)])
+    assert values(rows, "a") == [[0, 0, 0, 1, 1, 1, 2, 3, 4], [0, 1, 2, 0, 1, 2, 2, 2, 2]]
+
+
+def test_a_few_bytes_cannot_ask_for_all_the_memory(tmp_path, monkeypatch):
+    huge = tensor("a", 0, np.float64(1))
+    huge.summary.value[0].tensor.tensor_shape.dim.add(size=10**15)
+    write(tmp_path / "0", huge, scalar("b", 1, 2))
+    write(tmp_path / "1", *(scalar(f"tag{step}", step, 1) for step in range(20)))
+    monkeypatch.setattr(points, "MAX_CELLS", 100)
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == ["b"]
+    ((fault,),) = [index.faults(run) for run in index.snapshot.runs[1:]]
+    assert fault.reason == "cannot be read: 20 metrics at 20 steps are not read"

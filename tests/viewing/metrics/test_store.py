@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -443,3 +444,47 @@ def test_threads_may_ask_for_columns_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert (errors, lengths) == ([], [4] * (20 * 10 * 4))
+
+
+def test_who_asks_for_a_good_run_does_not_wait_for_a_bad_one(tmp_path, monkeypatch):
+    write_runs(tmp_path, number=2)
+    write_run(tmp_path / "bad", {}, 'step,"a\n0,1\n')
+    index = indexed(tmp_path)
+    is_read, go_on, real = threading.Event(), threading.Event(), metric_store.read_logged_rows
+
+    def slow(source):
+        is_read.set()
+        assert go_on.wait(60)
+        return real(source)
+
+    monkeypatch.setattr(metric_store, "read_logged_rows", slow)
+    *good, bad = index.snapshot.runs
+    with ThreadPoolExecutor(2) as threads:
+        everything = threads.submit(read, index)
+        assert is_read.wait(60)
+        again = threads.submit(index.columns, [bad], ["a"])
+        assert [y.tolist()[:1] for _, y in index.series(good, "a").values()] == [[0], [1]]
+        assert index.tags(good) == ["a", "b"]
+        assert not everything.done()
+        assert not again.done()
+        go_on.set()
+        assert (everything.result()["bad"], again.result()["bad"].rows) == ([], 0)
+
+
+def test_a_run_whose_reading_fails_can_be_asked_for_again(tmp_path, monkeypatch):
+    write_runs(tmp_path, number=1)
+    index = indexed(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(metric_store, "read_many", None)
+        with pytest.raises(TypeError):
+            read(index)
+    assert len(read(index)["0"]) == 4
+
+
+def test_a_header_may_be_longer_than_what_is_read_of_it_at_first(tmp_path):
+    tags = [f"tag{number}" for number in range(20_000)]
+    write_run(tmp_path / "0", {}, ",".join(["step", *tags]) + "\n")
+    write_run(tmp_path / "1", {}, "step," + "x" * 200_000 + "\n1,2\n")
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == [*tags, "x" * 200_000]
+    assert index.columns(index.snapshot.runs, ["x" * 200_000])["1"].rows == 1

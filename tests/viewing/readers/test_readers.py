@@ -108,6 +108,14 @@ OVER_LIMITS = {
     "a hexadecimal number that cannot be printed": ("a: 0x" + "f" * 5000, "5002 characters"),
     "a number to the base of sixty": ("a: 1" + ":59" * 100_000, "characters"),
     "very many keys": ("".join(f"k{n}: 1\n" for n in range(MAX_KEYS + 1)), f"{MAX_KEYS} keys"),
+    "keys that are long together": (
+        "? " + "k" * 300_000 + "\n:\n" + "".join(f"  a{n}: 1\n" for n in range(10)),
+        "characters together",
+    ),
+    "tags that are declared": (
+        "".join(f"%TAG !a{n}! b\n" for n in range(5000)) + "---\na: 1\n",
+        "%TAG directives",
+    ),
     "a huge file": ("a: b\n" + "#" * MAX_TEXT, f"more than {MAX_TEXT} bytes"),
     "a value that is not of its type": ("a: !!int ''\n", "no valid YAML"),
 }
