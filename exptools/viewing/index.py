@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
-from exptools.viewing.configs.parsing import ConfigParser
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.store import MetricStore
@@ -58,7 +58,7 @@ class Index:
         place = cache_directory(self.roots) if cache else None
         self._texts = TextCache(place and place / "texts.json")
         self._metrics = MetricStore(DiskCache(place) if place else None)
-        self._configs = ConfigParser()
+        self._configs = YamlParser()
         self._lock = threading.Lock()  # one looks at a time
         self._styles_lock = threading.Lock()
 

@@ -16,7 +16,7 @@ from exptools.rundir import (
     write_atomic,
     write_status,
 )
-from exptools.viewing.configs.parsing import ConfigParser
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -88,7 +88,7 @@ def only_run(*roots: Path) -> Run:
 
 def parse_config(text: str) -> Mapping[str, Any]:
     """The config that a YAML text holds."""
-    parser = ConfigParser()
+    parser = YamlParser()
     return parser.parse(parser.cut(text))
 
 

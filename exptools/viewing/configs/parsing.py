@@ -42,7 +42,7 @@ class _Section:
     interpolated: tuple[str, ...]  # keys
 
 
-class ConfigParser:
+class YamlParser:
     """Parses configs, and remembers the sections that it has seen."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class ConfigParser:
 
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
-    """As ``ConfigParser.parse``, of JSON, less some top-level keys.
+    """As ``YamlParser.parse``, of JSON, less some top-level keys.
 
     Raises:
         ValueError: the text is no JSON, no object, or beyond our limits; the message says why.

@@ -61,7 +61,6 @@ class CsvPart:
     end: int  # bytes, up to the end of the last whole row
     guard: bytes  # the last of them
     torn: bool  # whether an unfinished row follows
-    lines: int  # whole lines, the header's included
 
 
 def read_many(
@@ -118,7 +117,7 @@ def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | Non
     if columns is None:
         return None
     rows = len(next(iter(columns.values())))
-    return CsvPart(layout, columns, rows, end, guard, torn=False, lines=rows + 1)
+    return CsvPart(layout, columns, rows, end, guard, torn=False)
 
 
 def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart | None:
@@ -127,7 +126,7 @@ def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart
     if columns is None:
         return None
     rows, guard = len(next(iter(columns.values()))), content[max(0, end - GUARD) : end]
-    return CsvPart(layout, columns, rows, end, guard, torn=end < len(content), lines=rows + 1)
+    return CsvPart(layout, columns, rows, end, guard, end < len(content))
 
 
 def read_tail(read: CsvPart, path: str) -> CsvPart | None:
@@ -154,9 +153,8 @@ def read_tail(read: CsvPart, path: str) -> CsvPart | None:
         for name, old in read.columns.items()
     }
     rows = len(next(iter(columns.values())))
-    lines = read.lines + body.count(b"\n")
     end, guard, torn = start + cut, new[:cut][-GUARD:], cut < len(new)
-    return CsvPart(read.layout, columns, rows, end, guard, torn, lines)
+    return CsvPart(read.layout, columns, rows, end, guard, torn)
 
 
 def parse(
@@ -266,7 +264,7 @@ class _Block:
 
     def _read(self, file: _File, numbers: Numbers, start: int, rows: int) -> CsvPart:
         columns = {name: column[start : start + rows] for name, column in numbers.items()}
-        return CsvPart(self.layout, columns, rows, file.end, file.guard, file.torn, rows + 1)
+        return CsvPart(self.layout, columns, rows, file.end, file.guard, file.torn)
 
 
 def _heights(text: bytes, sizes: list[int]) -> list[int]:

@@ -20,7 +20,7 @@ from exptools.rundir import STEP
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.run import Fault
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 MAX_FAULTS = 20  # a file: more would only bury the first ones
 
@@ -36,7 +36,7 @@ def parse_csv(content: bytes, path: Path, separator: str = ",") -> LoggedRows:
     """All that stands in the content of a CSV; ``path`` is named in the faults."""
     if separator != ",":  # the few files with tabs have no commas, except in quotes
         content = content.replace(b",", b";").replace(separator.encode(), b",")
-    content = content.removeprefix(_BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
+    content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
     whole, _, torn = content.rpartition(b"\n")
     last_line = whole.count(b"\n") + bool(whole) + 1
     torn_fault = [Fault(path, last_line, UNFINISHED)] if torn else []
@@ -51,22 +51,6 @@ def parse_csv(content: bytes, path: Path, separator: str = ",") -> LoggedRows:
     elif step_from != STEP:
         frame = frame.insert_column(0, frame[step_from].alias(STEP))
     return LoggedRows(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
-
-
-def number(cell: str) -> float | None:
-    """The number that a cell is; None for an empty one and for what is none."""
-    try:
-        return None if "_" in cell else float(cell)  # Python also reads 1_000
-    except ValueError:
-        return None
-
-
-def header_names(content: bytes, separator: str) -> tuple[str, ...]:
-    """The names of the columns by the beginning of a file; none where not even a line is whole."""
-    content = content.removeprefix(_BYTE_ORDER_MARK)
-    line = content[: content.find(b"\n") + 1].replace(b"\r\n", b"\n")
-    header = content if b'"' in line else line  # in quotes it may go on in the next line
-    return tuple(split_header(header, separator)[0]) if line else ()
 
 
 def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:

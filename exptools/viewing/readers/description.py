@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, Status
-from exptools.viewing.configs.parsing import NO_CONFIG, ConfigParser, parse_json
+from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
 from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
@@ -51,7 +51,7 @@ class RunTexts:
     directory: str
     signatures: Mapping[str, Signature]  # by name, relative to the directory
     cache: TextCache
-    configs: ConfigParser
+    configs: YamlParser
 
     def path(self, name: str) -> Path:
         """Where a file of the run stands."""

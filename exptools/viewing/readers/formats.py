@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
-from exptools.viewing.configs.parsing import NO_CONFIG, ConfigParser
+from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, sacred, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts, source_of
 from exptools.viewing.readers.text_cache import TextCache
@@ -58,7 +58,7 @@ def detect_format(listing: Listing) -> DetectedRun | None:
 
 
 def read_run(
-    detected: DetectedRun, root: Path, sweeps: Sweeps, cache: TextCache, configs: ConfigParser
+    detected: DetectedRun, root: Path, sweeps: Sweeps, cache: TextCache, configs: YamlParser
 ) -> Run:
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)

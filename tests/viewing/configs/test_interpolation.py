@@ -2,7 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from exptools.viewing.configs.parsing import ConfigParser
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.configs.values import flatten
 from tests.viewing.samples import parse_config
 
@@ -93,7 +93,7 @@ CUT = {
 
 @pytest.mark.parametrize("text", CUT.values(), ids=CUT.keys())
 def test_a_text_in_sections_is_what_it_is_as_a_whole(text):
-    texts = ConfigParser()
+    texts = YamlParser()
     assert texts.parse(texts.cut(text)) == texts.parse([text])
 
 
@@ -102,7 +102,7 @@ def test_a_section_that_many_configs_share_is_parsed_once_and_cannot_be_changed(
     load = "exptools.viewing.configs.parsing._parse_yaml"
     original = __import__("exptools.viewing.configs.parsing", fromlist=["x"])._parse_yaml
     monkeypatch.setattr(load, lambda text: parsed.append(text) or original(text))
-    texts = ConfigParser()
+    texts = YamlParser()
     shared = "model:\n  sizes: [1, {a: [2]}]\n"
     one, two = (texts.parse(texts.cut(f"{shared}seed: {seed}\n")) for seed in range(2))
     assert len(parsed) == 3
