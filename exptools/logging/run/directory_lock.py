@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from exptools.logging.errors import LoggingError, naming
+from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.rundir import LOG_LOCK
 
 _LONGEST = 200  # bytes of the file that are shown
@@ -34,13 +34,13 @@ class RunLock:
 
     def __init__(self, directory: Path) -> None:
         path = directory / LOG_LOCK
-        with naming(path):
+        with as_logging_error(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         _held[self._descriptor] = directory
         try:
             self._lock(directory)
-            with naming(path):
+            with as_logging_error(path):
                 self._say_who()
         except BaseException:
             self._close()

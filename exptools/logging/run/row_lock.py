@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.logging.errors import naming
+from exptools.logging.errors import as_logging_error
 
 if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_UN, flock
@@ -40,7 +40,7 @@ class RowLock:
     """
 
     def __init__(self, path: Path) -> None:
-        with naming(path):
+        with as_logging_error(path):
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self.path = path
         self._has_locks = sys.platform != "win32"
@@ -61,7 +61,7 @@ class RowLock:
     @property
     def attempt(self) -> Attempt:
         """The attempt that is going on."""
-        with naming(self.path):
+        with as_logging_error(self.path):
             os.lseek(self._fd, 0, os.SEEK_SET)
             content = os.read(self._fd, _LONGEST)
         try:
@@ -72,7 +72,7 @@ class RowLock:
     @attempt.setter
     def attempt(self, attempt: Attempt) -> None:
         content = json.dumps(attempt._asdict()).encode()
-        with naming(self.path):
+        with as_logging_error(self.path):
             os.lseek(self._fd, 0, os.SEEK_SET)
             os.write(self._fd, content)
             os.ftruncate(self._fd, len(content))  # now, for a full disk takes nothing new

@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from exptools.logging.rows.rows import Row
+from exptools.logging.rows.row import Row
 from exptools.logging.run.attempts import set_aside
 from exptools.logging.writers.csv import CsvWriter
 
@@ -101,7 +101,7 @@ GROWING = """
 import sys
 from pathlib import Path
 from exptools.logging.writers.csv import CsvWriter
-from exptools.logging.rows.rows import Row
+from exptools.logging.rows.row import Row
 
 writer = CsvWriter(Path(sys.argv[1]))
 print("open", flush=True)
