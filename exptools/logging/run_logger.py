@@ -139,14 +139,12 @@ class Logger:
         # Spelt out, without Tags.admit and CurrentRun.use, for it is called a million times.
         current, tags = self._current, self._tags
         with current.lock:
-            run = current.run if current.hydra_run is None else None
+            run = current.ready
             if run is None and (run := current.find()) is None:
                 return
             if prefix := current_prefix.get():
                 tag = prefix + tag
-            if type(tag) is not str or tag not in tags.valid:
-                tags.validate(tag)
-            if tags.throttles and not tags.keeps(tag):
+            if (type(tag) is not str or tag not in tags.unthrottled) and not tags.keeps(tag):
                 return
             number = value if type(value) is float else as_number(tag, value)
             if step is None or (type(step) is int and step == run.rows.named_step):
@@ -192,7 +190,16 @@ class Logger:
         Args:
             step: the row's step, if no value in it was logged with one; None counts on.
         """
-        self._current.use(lambda run: run.end_row(None if step is None else as_step(step)))
+        current = self._current
+        with current.lock:
+            run = current.ready
+            if run is None and (run := current.find()) is None:
+                return
+            at = None if step is None else as_step(step)
+            try:
+                run.end_row(at)
+            except LoggingError as error:
+                current.complain(error)
 
     def prefix(self, text: str) -> Prefix:
         """Put a text before all tags inside a ``with`` block, or in a function that it decorates.

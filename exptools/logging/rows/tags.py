@@ -26,8 +26,8 @@ class Tags:
     """
 
     def __init__(self) -> None:
-        self.valid: set[str] = set()  # with their prefixes
-        self.throttles: dict[str, list[int]] = {}  # tag → [every, calls so far]
+        self.unthrottled: set[str] = set()  # with their prefixes; checked, so always kept
+        self._throttles: dict[str, list[int]] = {}  # tag → [every, calls so far]
 
     def admit(self, tag: str) -> str | None:
         """The tag with its prefix; None if its throttle drops this call.
@@ -37,13 +37,23 @@ class Tags:
         """
         prefix = current_prefix.get()
         full = prefix + tag if prefix and isinstance(tag, str) else tag
-        if type(full) is not str or full not in self.valid:
-            self.validate(full)
         return full if self.keeps(full) else None
 
-    def validate(self, tag: object) -> None:
-        """Remember that a full tag can name a scalar; raises as :func:`check_tag`."""
-        self.valid.add(check_tag(tag))
+    def keeps(self, full: str) -> bool:
+        """Count a call under a tag with its prefix, and say whether its throttle lets it through.
+
+        Raises:
+            TypeError, ValueError: as :func:`check_tag`.
+        """
+        if type(full) is str and full in self.unthrottled:
+            return True
+        throttle = self._throttles.get(check_tag(full))
+        if throttle is None:
+            self.unthrottled.add(full)
+            return True
+        every, calls = throttle
+        throttle[1] += 1
+        return calls % every == 0
 
     def throttle(self, tag: str, every: int) -> None:
         """See :meth:`Logger.throttle`."""
@@ -55,16 +65,8 @@ class Tags:
             ) from error
         if number < 1:
             raise ValueError(f"every should be an integer from 1 on, not {number}")
-        self.throttles[tag] = [number, 0]
-
-    def keeps(self, tag: str) -> bool:
-        """Count a call under a full tag, and say whether the tag's throttle lets it through."""
-        throttle = self.throttles.get(tag)
-        if throttle is None:
-            return True
-        every, calls = throttle
-        throttle[1] += 1
-        return calls % every == 0
+        self._throttles[tag] = [number, 0]
+        self.unthrottled.discard(tag)
 
 
 def check_tag(tag: object) -> str:

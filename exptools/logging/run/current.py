@@ -45,8 +45,9 @@ class CurrentRun:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.run: OpenRun | None = None
-        self.hydra_run: HydraRun | None = None  # the job in whose directory we opened by ourselves
+        self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
+        self._run: OpenRun | None = None
+        self._hydra_run: HydraRun | None = None  # the job whose directory we opened by ourselves
         self._options = DEFAULTS
         self._closed_config: object = None  # of the Hydra job during which close() was called
         self._failure: Exception | None = None  # why there is no run although there should be
@@ -63,14 +64,14 @@ class CurrentRun:
     def is_open(self) -> bool:
         """See :attr:`Logger.is_open`."""
         with self.lock:
-            return self.run is not None and not self._job_is_over()
+            return self._run is not None and not self._job_is_over()
 
     @property
     def directory(self) -> Path | None:
         """See :attr:`Logger.directory`."""
         with self.lock:
-            if self.run is not None and not self._job_is_over():
-                return self.run.directory
+            if self._run is not None and not self._job_is_over():
+                return self._run.directory
             job = self._job_to_open()
             return job.directory if job else None
 
@@ -104,9 +105,11 @@ class CurrentRun:
         """
         if self._job_is_over():
             self._leave_job()
-        if self.run is None:
+        if self._run is None:
             self._open_by_ourselves()
-        return self.run
+        if self._hydra_run is None:
+            self.ready = self._run
+        return self._run
 
     def use(self, log: Callable[[OpenRun], _Result]) -> _Result | None:
         """Give the run to a function that logs to it, and what that returns; None without a run.
@@ -115,7 +118,7 @@ class CurrentRun:
             LoggingError: as :meth:`complain`. What else the function raises passes through.
         """
         with self.lock:
-            run = self.find()
+            run = self.ready or self.find()
             if run is None:
                 return None
             try:
@@ -134,7 +137,7 @@ class CurrentRun:
 
     def _job_is_over(self) -> bool:
         # Hydra's basic launcher runs one job after the other in this process.
-        return self.hydra_run is not None and not self.hydra_run.is_current()
+        return self._hydra_run is not None and not self._hydra_run.is_current()
 
     def _job_to_open(self) -> HydraRun | None:
         if self._failure is not None and not self._job_is_over():
@@ -160,7 +163,7 @@ class CurrentRun:
             try:
                 self._start(directory, DEFAULTS, may_join=True)
             finally:
-                self.hydra_run = job  # of a failure, too: the next job has a directory of its own
+                self._hydra_run = job  # of a failure, too: the next job has a directory of its own
         elif not self._has_warned:
             self._has_warned = True
             warn_user(_NO_RUN)
@@ -173,15 +176,15 @@ class CurrentRun:
     def _start(self, directory: Path, options: LogOptions, *, may_join: bool) -> None:
         self._options, self._has_warned = options, False
         try:
-            self.run = _open_or_join(directory, may_join=may_join)
+            self._run = _open_or_join(directory, may_join=may_join)
         except Exception as error:  # noqa: BLE001 (it is raised, by each call from now on)
             self._failure = error
             self._complain_of_no_run(error)
             return
-        self.run.choose_snapshots(options.snapshots)
+        self._run.choose_snapshots(options.snapshots)
         self._close_at_exit()
-        if not self.run.is_member:
-            self.run.console = Console(options.console)
+        if not self._run.is_member:
+            self._run.console = Console(options.console)
             os.environ[RUN_DIR] = str(directory)
             self._write_provenance(directory)
 
@@ -193,8 +196,8 @@ class CurrentRun:
             self.complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
     def _end_run(self, *, succeeded: bool) -> None:
-        run, self.run = self.run, None
-        self.hydra_run = self._failure = None
+        run, self._run = self._run, None
+        self.ready = self._hydra_run = self._failure = None
         atexit.unregister(self._at_exit)
         if run is None:
             return
@@ -227,12 +230,13 @@ class CurrentRun:
 
     def _after_fork_in_child(self) -> None:
         self.lock = threading.RLock()
-        if self.run is None:
+        if self._run is None:
             return
         try:
-            self.run.after_fork()
+            self._run.after_fork()
         except LoggingError as error:  # which would be printed here, and ignored
-            self.run, self._failure = None, error
+            self._run = self.ready = None
+            self._failure = error
         if util := sys.modules.get("multiprocessing.util"):
             # What is registered for its end now would be forgotten when its work begins.
             util.register_after_fork(self, CurrentRun._close_at_exit)

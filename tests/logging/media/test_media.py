@@ -293,7 +293,7 @@ def test_what_are_no_hyperparameters_is_refused(config, error, message):
 
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     code = (
-        "import sys, exptools.logging.media.medium, exptools.logging.media.store, "
+        "import sys, exptools.logging.media.texts, exptools.logging.media.store, "
         "exptools.logging.media.artifacts, exptools.logging.snapshots.policy; "
         "print({'numpy', 'torch', 'PIL', 'matplotlib', 'plotly', 'tensorboard', 'cloudpickle'}"
         " & set(sys.modules))"
