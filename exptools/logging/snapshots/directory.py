@@ -23,13 +23,13 @@ from typing import Any, SupportsIndex
 
 from exptools.logging.errors import as_logging_error, warn_user
 from exptools.logging.snapshots.file import (
-    Damaged,
+    DamagedSnapshot,
     SnapshotError,
-    copy,
+    copy_snapshot,
     holds_tensors,
-    read,
+    read_snapshot,
     sync_directory,
-    write,
+    write_snapshot,
 )
 from exptools.logging.snapshots.policy import LAST_NAME, SnapshotPolicy
 
@@ -144,9 +144,9 @@ class SnapshotDirectory:
                 leftover.unlink()
         asides = [directory / f".{name}{_ASIDE}" for name in names]
         try:
-            write(asides[0], content, with_torch=with_torch)
+            write_snapshot(asides[0], content, with_torch=with_torch)
             for other in asides[1:]:
-                copy(asides[0], other)
+                copy_snapshot(asides[0], other)
             with as_logging_error(directory):
                 self._set_aside_others(itr)
                 # The last one first: after a kill in between, it still is the newest.
@@ -201,11 +201,11 @@ class SnapshotDirectory:
         paths = [steps[step] for step in sorted(steps, reverse=True)]
         if last.exists():
             paths.insert(0, last)
-        damages: list[Damaged] = []
+        damages: list[DamagedSnapshot] = []
         for path in paths:
             try:
-                snapshot = _read_snapshot(path, map_location)
-            except Damaged as error:
+                snapshot = _load(path, map_location)
+            except DamagedSnapshot as error:
                 damages.append(error)
                 continue
             for damage in damages:
@@ -218,10 +218,10 @@ class SnapshotDirectory:
     def _load_step(self, itr: int, map_location: Any) -> StoredSnapshot:
         steps, last = self._steps(), self._directory / LAST_NAME
         if itr in steps:
-            return _read_snapshot(steps[itr], map_location)
+            return _load(steps[itr], map_location)
         stored = sorted(steps)
         if last.exists():
-            snapshot = _read_snapshot(last, map_location)
+            snapshot = _load(last, map_location)
             if snapshot.itr == itr:
                 return snapshot
             stored += [] if snapshot.itr is None else [snapshot.itr]
@@ -234,8 +234,8 @@ class SnapshotDirectory:
         )
 
 
-def _read_snapshot(path: Path, map_location: Any) -> StoredSnapshot:
-    content = read(path, map_location)
+def _load(path: Path, map_location: Any) -> StoredSnapshot:
+    content = read_snapshot(path, map_location)
     if isinstance(content, dict) and content.keys() == {"itr", "row", "state"}:
         return StoredSnapshot(content["itr"], content["state"], path, content["row"])
     if match := _NAME.fullmatch(path.name):

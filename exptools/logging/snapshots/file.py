@@ -23,11 +23,11 @@ class SnapshotError(ValueError):
     """A state that cannot be saved, or a snapshot that is not there or cannot be loaded."""
 
 
-class Damaged(SnapshotError):
+class DamagedSnapshot(SnapshotError):
     """A snapshot file that is not whole."""
 
 
-def write(path: Path, content: object, *, with_torch: bool) -> None:
+def write_snapshot(path: Path, content: object, *, with_torch: bool) -> None:
     """Write a snapshot; when this returns, the disk has it. What fails may leave a part.
 
     Raises:
@@ -35,12 +35,12 @@ def write(path: Path, content: object, *, with_torch: bool) -> None:
         LoggingError: the disk is full, or the file cannot be made.
     """
     with as_logging_error(path), open(path, "wb") as file:
-        _dump(content, _Target(file), with_torch=with_torch)
+        _dump(content, _PickleTarget(file), with_torch=with_torch)
         file.flush()
         os.fsync(file.fileno())
 
 
-def copy(path: Path, other: Path) -> None:
+def copy_snapshot(path: Path, other: Path) -> None:
     """Copy a snapshot; a second name for one file would share its damages.
 
     Raises:
@@ -66,7 +66,7 @@ def sync_directory(directory: Path) -> None:
             os.close(descriptor)
 
 
-def read(path: Path, map_location: Any = None) -> Any:
+def read_snapshot(path: Path, map_location: Any = None) -> Any:
     """What a snapshot file holds, after a look at its checksums.
 
     Args:
@@ -74,7 +74,7 @@ def read(path: Path, map_location: Any = None) -> Any:
         map_location: where tensors go, as ``torch.load`` takes it.
 
     Raises:
-        Damaged: the file is not whole.
+        DamagedSnapshot: the file is not whole.
         SnapshotError: it is whole, but cannot be unpickled here.
         LoggingError: it cannot be read.
     """
@@ -91,9 +91,9 @@ def read(path: Path, map_location: Any = None) -> Any:
                 raise
             except Exception as error:  # a pickle can raise anything
                 # Only where no checksum vouches for the file may this be the file's fault.
-                kind = SnapshotError if is_checked else Damaged
+                kind = SnapshotError if is_checked else DamagedSnapshot
                 raise kind(f"{path} cannot be loaded: {_reason(error)}") from error
-    raise Damaged(f"{path} is damaged: {damage}")
+    raise DamagedSnapshot(f"{path} is damaged: {damage}")
 
 
 def holds_tensors(state: object) -> bool:
@@ -118,7 +118,7 @@ def holds_tensors(state: object) -> bool:
     return False
 
 
-class _Target:
+class _PickleTarget:
     """The file that a pickler writes to; keeps what torch hides behind an error of its own."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -139,7 +139,7 @@ class _Target:
         self._file.flush()
 
 
-def _dump(content: object, target: _Target, *, with_torch: bool) -> None:
+def _dump(content: object, target: _PickleTarget, *, with_torch: bool) -> None:
     import cloudpickle
 
     try:

@@ -125,6 +125,18 @@ def test_threads_that_log_the_same_tag_and_step_lose_nothing(tmp_path, read_inde
         assert hashlib.sha256(content).hexdigest() == record.sha256
 
 
+def test_the_thousandth_medium_of_a_step_is_not_a_thousand_looks(tmp_path, monkeypatch):
+    for number in range(1, 1000):
+        (tmp_path / "media" / "t").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "media" / "t" / f"1.{number}.txt").touch()
+    (tmp_path / "media" / "t" / "1.txt").touch()
+    looks = []
+    lexists = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: looks.append(path) or lexists(path))
+    assert write_medium(tmp_path, "t", 1, TEXT, 0.0).path == "media/t/1.1000.txt"
+    assert len(looks) < 30
+
+
 def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
     write_medium(tmp_path, "a", 1, TEXT, 0.0)
     index = tmp_path / "media" / "index.jsonl"
