@@ -136,7 +136,7 @@ class Logger:
             LoggingError: a later step ended a row that cannot be written; this value is kept all
                 the same.
         """
-        # Spelt out, without Tags.admit and CurrentRun.use, for it is called a million times.
+        # Spelled out, without Tags.admit and CurrentRun.use, because it is called so often.
         current, tags = self._current, self._tags
         with current.lock:
             run = current.ready
@@ -172,7 +172,7 @@ class Logger:
         Numbers that are NaN do not count. The deviation is the population's, as NumPy's.
 
         Args:
-            tag: what the array is called.
+            tag: the first part of the columns' names.
             array: real numbers of any shape: an array, a tensor, or a sequence.
             step: as in :meth:`log_scalar`.
         """
@@ -209,9 +209,9 @@ class Logger:
         return Prefix(text)
 
     def throttle(self, tag: str, every: int) -> None:
-        """Keep of what is logged under a tag the first and then every so many-th; 1 keeps all.
+        """Keep the first and then every so many-th value of a tag, so that a hot loop may log each.
 
-        So a hot loop may log each step. The tag is meant with its prefix.
+        The tag is meant with its prefix. With ``every=1`` all are kept again.
         """
         with self._current.lock:
             self._tags.throttle(tag, every)
@@ -223,7 +223,7 @@ class Logger:
 
         Args:
             tag: what it is called; slashes make directories below ``media/``.
-            text: the text.
+            text: any, also what is no Markdown.
             step: the row that it belongs to; None means the current one. It does not end a row.
         """
         from exptools.logging.media.texts import encode_text
@@ -236,9 +236,8 @@ class Logger:
         """Log how numbers are distributed; those that are not finite are counted apart.
 
         Args:
-            tag: what they are called.
+            tag, step: as in :meth:`log_text`.
             values: real numbers of any shape: an array, a tensor, or a sequence.
-            step: as in :meth:`log_text`.
             bins: how many of equal width.
         """
         from exptools.logging.media.histograms import encode_histogram
@@ -251,10 +250,9 @@ class Logger:
         """Log an image, or a batch of images as a grid, as PNG.
 
         Args:
-            tag: what it is called.
+            tag, step: as in :meth:`log_text`.
             image: an array, tensor or Pillow image; bytes from 0 to 255, or floats from 0 to 1;
                 grey, RGB or RGBA.
-            step: as in :meth:`log_text`.
             layout: which axis is what, such as "HWC", "CHW" or "NCHW", where the shape leaves it
                 open; see ``encode_image`` for how it is guessed.
         """
@@ -303,9 +301,8 @@ class Logger:
         """Keep a file with the run, under its hash: each content is stored once.
 
         Args:
-            tag: what it is called.
+            tag, step: as in :meth:`log_text`.
             path: the file.
-            step: as in :meth:`log_text`.
             link: make a link to it and no copy; later writing to the file changes both.
 
         Raises:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, SupportsIndex
 
 from exptools.hints import did_you_mean
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
-from exptools.logging.compat.prefixes import KindPrefixes, without_prefix
-from exptools.logging.rows.tags import Prefix
+from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
@@ -32,7 +32,8 @@ class CompatLogger:
 
     def __init__(self, engine: Logger) -> None:
         self._engine = engine
-        self._prefixes = KindPrefixes()
+        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, outer ones first
+        self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._iteration: int | None = None
         self._texts = TextFiles()
         self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
@@ -64,7 +65,7 @@ class CompatLogger:
         **_: object,
     ) -> None:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
-        name = self._prefixes.full_tag("scalar", tag) if with_prefix else tag
+        name = self._full("scalar", tag) if with_prefix else tag
         with without_prefix():
             if filename is None:
                 self._engine.log_scalar(name, data, self._at(step))
@@ -117,13 +118,11 @@ class CompatLogger:
         else:
             self._scalar_file(filename).dump()
 
-    def dump_data(self) -> None:
-        """End the row of ``progress.csv``."""
-        self.dump_scalar()
-
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
         self.dump_scalar()
+
+    dump_data = dump_tabular
 
     def add_scalar_output(self, filename: str) -> None:
         """Begin another table in the run directory, for ``filename=`` of the verbs."""
@@ -161,7 +160,7 @@ class CompatLogger:
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
-        line = self._prefixes.full_tag("text", str(data)) if with_prefix else str(data)
+        line = self._full("text", str(data)) if with_prefix else str(data)
         line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
         with without_prefix():
             self._engine.log_text("text", line, self._at(step))
@@ -197,7 +196,7 @@ class CompatLogger:
         self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
     ) -> None:
         """As :meth:`Logger.log_histogram`."""
-        name = self._prefixes.full_tag("scalar", tag)
+        name = self._full("scalar", tag)
         with without_prefix():
             self._engine.log_histogram(name, data, self._at(step))
 
@@ -210,7 +209,7 @@ class CompatLogger:
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_image`; the original's images are CHW."""
-        name = self._prefixes.full_tag("image", tag)
+        name = self._full("image", tag)
         with without_prefix():
             self._engine.log_image(name, data, self._at(step), layout)
 
@@ -225,7 +224,7 @@ class CompatLogger:
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
-        name, rate = self._prefixes.full_tag("gif", tag), 1 / duration if fps is None else fps
+        name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
@@ -264,17 +263,18 @@ class CompatLogger:
 
     def push_prefix(self, prefix: str) -> None:
         """Put a text before all tags and lines until :meth:`pop_prefix`."""
-        self._prefixes.push(prefix)
+        self._prefixes_before.append(current_prefix.get())
+        current_prefix.set(self._prefixes_before[-1] + prefix)
 
     def pop_prefix(self) -> None:
         """Take the last pushed prefix of all kinds away."""
-        self._prefixes.pop()
+        current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
-        self._prefixes.push_kind(kind, prefix)
+        self._kind_prefixes[kind].append(prefix)
 
     def _pop(self, kind: str) -> None:
-        self._prefixes.pop_kind(kind)
+        self._kind_prefixes[kind].pop()
 
     @contextlib.contextmanager
     def _inside(self, kind: str, prefix: str) -> Iterator[None]:
@@ -342,6 +342,10 @@ class CompatLogger:
 
     def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
         return self._iteration if step is None else step
+
+    def _full(self, kind: str, tag: str) -> str:
+        """A tag, or a line of text, with all its prefixes."""
+        return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
 
     def _path(self, filename: str) -> Path:
         directory = self._engine.directory

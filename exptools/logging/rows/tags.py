@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -133,3 +134,13 @@ class Prefix:
                 return function(*args, **kwargs)
 
         return cast("_Function", run)
+
+
+@contextlib.contextmanager
+def without_prefix() -> Iterator[None]:
+    """In the block tags are as they are: all prefixes are in them already."""
+    token = current_prefix.set("")
+    try:
+        yield
+    finally:
+        current_prefix.reset(token)

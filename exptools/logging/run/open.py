@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from exptools.logging.media.store import EncodedMedium
 
-_MOST_WAITING = 100  # media
+_MOST_WAITING = 100  # media, before they are written without a row
 
 
 class OpenRun:
@@ -61,11 +61,13 @@ class OpenRun:
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
         self._has_hparams = False
-        self._last: Row | None = None  # of the rows that have ended
-        self._ended: list[Row] = []  # those that are not written yet
+        self._last_row: Row | None = None  # of those that have ended
+        self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
         self._has_resumed = False  # by this process's word
-        self._waiting: list[tuple[Sequence[Summary.Value], int, float]] = []  # for the event file
+        self._waiting_media: list[
+            tuple[Sequence[Summary.Value], int, float]
+        ] = []  # for the event file
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
         if not member:
@@ -116,23 +118,23 @@ class OpenRun:
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        self._ended += self.rows.end(step, time.time())
+        self._ended_rows += self.rows.end(step, time.time())
         if self.is_member and is_silent():
-            self._ended.clear()
-        if not self._ended or (self._is_writing and _is_called_by_itself()):
+            self._ended_rows.clear()
+        if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
         unwritten: UnwrittenRows = {}
         try:
             self._is_writing = True
             with self._turn:
-                while self._ended:
-                    rows, self._ended = self._ended, []
+                while self._ended_rows:
+                    rows, self._ended_rows = self._ended_rows, []
                     self._write(rows, unwritten)
-                    self._last = rows[-1]
+                    self._last_row = rows[-1]
         finally:
             self._is_writing = False
-        if self._last is not None and self._last.wall_time >= self.console.due:
-            self.console.show(self._last)
+        if self._last_row is not None and self._last_row.wall_time >= self.console.due:
+            self.console.show(self._last_row)
         if unwritten:
             files = [writer.path for writer in self._writers or ()]
             raise unwritten_rows_error(unwritten, files)
@@ -155,10 +157,10 @@ class OpenRun:
         write_medium(self.directory, tag, at, medium, wall_time)
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
         self._has_hparams |= medium.kind == "hparams"
-        self._waiting.append((medium.summaries, at, wall_time))
+        self._waiting_media.append((medium.summaries, at, wall_time))
         with self._turn:
             has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting) > _MOST_WAITING:
+            if has_begun or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
@@ -202,7 +204,7 @@ class OpenRun:
         self._turn = RowLock(self._turn.path)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
-        self._ended, self._waiting = [], []
+        self._ended_rows, self._waiting_media = [], []
         self._is_writing = self._has_resumed = self._has_hparams = False
         self.console = Console(None)
 
@@ -214,7 +216,7 @@ class OpenRun:
         """
         try:
             self.end_row()
-            if self._waiting and not self.is_member:
+            if self._waiting_media and not self.is_member:
                 with self._turn:
                     self._show_waiting()
             if self._has_hparams and self._writers is not None:
@@ -224,8 +226,8 @@ class OpenRun:
                 self._writers[1].write_summary([end], self.step, time.time())
         finally:
             self._release()
-            if self._last is not None:  # lest anybody take an earlier one for it
-                self.console.show(self._last)
+            if self._last_row is not None:  # lest anybody take an earlier one for it
+                self.console.show(self._last_row)
 
     def _release(self) -> None:
         for writer in self._writers or ():
@@ -237,8 +239,8 @@ class OpenRun:
 
     def _show_waiting(self) -> None:
         events = (self._writers or self._begin(self.step))[1]
-        while self._waiting:
-            summaries, step, wall_time = self._waiting.pop(0)
+        while self._waiting_media:
+            summaries, step, wall_time = self._waiting_media.pop(0)
             if summaries:  # TensorBoard does not show all kinds
                 events.write_summary(summaries, step, wall_time)
 
