@@ -223,7 +223,6 @@ class Logger:
 
         Args:
             tag: what it is called; slashes make directories below ``media/``.
-            text: any, also what is no Markdown.
             step: the row that it belongs to; None means the current one. It does not end a row.
         """
         from exptools.logging.media.texts import encode_text
@@ -381,7 +380,6 @@ class Logger:
         return None if loaded is None else Snapshot(loaded.state, loaded.itr)
 
     def _numbers(self, scalars: Mapping[str, object]) -> dict[str, Number]:
-        """The numbers under their full tags, less what is throttled."""
         admitted = [(self._tags.admit(tag), value) for tag, value in scalars.items()]
         return {tag: as_number(tag, value) for tag, value in admitted if tag is not None}
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from exptools.logging.errors import (
     LoggingError,
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from exptools.logging.media.store import EncodedMedium
 
 _MOST_WAITING = 100  # media, before they are written without a row
+
+
+class _WaitingMedium(NamedTuple):
+    """What TensorBoard gets of a medium as soon as there is an event file."""
+
+    summaries: Sequence[Summary.Value]
+    step: int
+    wall_time: float  # Unix seconds
 
 
 class OpenRun:
@@ -65,9 +73,7 @@ class OpenRun:
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
         self._has_resumed = False  # by this process's word
-        self._waiting_media: list[
-            tuple[Sequence[Summary.Value], int, float]
-        ] = []  # for the event file
+        self._waiting_media: list[_WaitingMedium] = []
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
         if not member:
@@ -157,7 +163,7 @@ class OpenRun:
         write_medium(self.directory, tag, at, medium, wall_time)
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
         self._has_hparams |= medium.kind == "hparams"
-        self._waiting_media.append((medium.summaries, at, wall_time))
+        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
         with self._turn:
             has_begun = self._writers or self._turn.attempt.event_file
             if has_begun or len(self._waiting_media) > _MOST_WAITING:
@@ -240,9 +246,9 @@ class OpenRun:
     def _show_waiting(self) -> None:
         events = (self._writers or self._begin(self.step))[1]
         while self._waiting_media:
-            summaries, step, wall_time = self._waiting_media.pop(0)
-            if summaries:  # TensorBoard does not show all kinds
-                events.write_summary(summaries, step, wall_time)
+            medium = self._waiting_media.pop(0)
+            if medium.summaries:  # TensorBoard does not show all kinds
+                events.write_summary(*medium)
 
     def _write(self, rows: Sequence[Row], unwritten: UnwrittenRows) -> None:
         try:
