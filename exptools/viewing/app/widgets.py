@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from exptools.viewing.curves.words import band_label
+
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 
 
@@ -14,17 +16,9 @@ X = {
 }
 
 
-CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
-
-
 BANDS = {
-    "std": "± standard deviation",
-    "sem": "± standard error",
-    "ci:95": "95 % confidence interval",
-    "minmax": "lowest to highest",
-    "percentiles:25,75": "25th to 75th percentile",
-    "percentiles:5,95": "5th to 95th percentile",
-    "none": "no band",
+    band: band_label(band)
+    for band in ("std", "sem", "ci:95", "minmax", "percentiles:25,75", "percentiles:5,95", "none")
 }
 
 

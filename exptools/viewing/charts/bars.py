@@ -10,23 +10,21 @@ from typing import Any
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.charts.picture import (
-    Picture,
+from exptools.viewing.charts.chart import (
+    Chart,
     axis,
-    center_words,
     count,
     each,
     hover,
-    interval_words,
     layout,
     named,
     number,
 )
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.cells import Cell, cell_of
-from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.summaries import Cell, cell_of
+from exptools.viewing.curves.words import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
@@ -59,7 +57,7 @@ def bars(
     *,
     filled: bool = False,
     theme: Theme = LIGHT,
-) -> Picture:
+) -> Chart:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
     Args:
@@ -75,31 +73,31 @@ def bars(
     """
     values = measure.of_runs(index, runs)
     keys = find_keys(runs, by)
-    found = groups(runs, keys)
-    how = method(measure.center, measure.interval)
-    cells = [(group, cell_of(group.runs, values, how)) for group in found]
-    styles = index.styles("\0".join(by), [group.comparison_key for group in found])
-    known = [
-        _Row(group, cell, _color(style, len(found), theme))
+    settings = groups(runs, keys)
+    method = parse_method(measure.center, measure.interval)
+    cells = [(group, cell_of(group.runs, values, method)) for group in settings]
+    styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
+    valued = [
+        _Row(group, cell, _color(style, len(settings), theme))
         for (group, cell), style in zip(cells, styles, strict=True)
         if cell and cell.n
     ]
-    if not known:
+    if not valued:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     least = better(measure.metric) == "min"
-    ordered = sorted(known, key=lambda row: row.cell.center if least else -row.cell.center)
+    ordered = sorted(valued, key=lambda row: row.cell.center if least else -row.cell.center)
     rows = ordered[:MOST_GROUPS]
     names = short_names([key.name for key in keys])
     legend = ", ".join(names[key.name] for key in keys)
     figure: dict[str, Any] = {
-        "data": _data(rows, values, measure, filled, theme),
-        "layout": _layout(rows, measure, legend, filled, theme),
+        "data": _data(rows, values, measure, theme, filled=filled),
+        "layout": _layout(rows, measure, legend, theme, filled=filled),
     }
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
-    caption = _caption(rows, len(known), values, measure, legend, least)
-    return Picture(figure, caption, AROUND + row * len(rows), fills=False)
+    caption = _caption(rows, len(ordered), values, measure, legend, least=least)
+    return Chart(figure, caption, AROUND + row * len(rows), fills=False)
 
 
 def _color(style: int, number_of_groups: int, theme: Theme) -> str:
@@ -108,7 +106,12 @@ def _color(style: int, number_of_groups: int, theme: Theme) -> str:
 
 
 def _data(
-    rows: Sequence[_Row], values: Mapping[str, float], measure: Measure, filled: bool, theme: Theme
+    rows: Sequence[_Row],
+    values: Mapping[str, float],
+    measure: Measure,
+    theme: Theme,
+    *,
+    filled: bool,
 ) -> list[dict[str, Any]]:
     dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     return [
@@ -186,16 +189,16 @@ def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, 
 
 def _hover(row: _Row, measure: Measure) -> str:
     cell = row.cell
-    lines = {center_words(measure.center): number(cell.center)}
+    lines = {CENTERS[measure.center]: number(cell.center)}
     if math.isfinite(cell.low):
-        band = interval_words(parse_band(measure.interval))
+        band = band_words(measure.interval)
         lines[band] = f"{number(cell.low)} to {number(cell.high)}"
     lines["runs"] = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
     return hover(lines, row.group.label)
 
 
 def _layout(
-    rows: Sequence[_Row], measure: Measure, legend: str, filled: bool, theme: Theme
+    rows: Sequence[_Row], measure: Measure, legend: str, theme: Theme, *, filled: bool
 ) -> dict[str, Any]:
     labels = named([row.group.label for row in rows])
     edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
@@ -206,7 +209,7 @@ def _layout(
         yaxis=axis(theme) | labels | edges | names,
         margin={"l": 8, "r": 116, "t": 36, "b": 8},
         annotations=[
-            _beside(f"{center_words(measure.center)} (n)", -0.5, theme.muted) | {"yshift": 12},
+            _beside(f"{CENTERS[measure.center]} (n)", -0.5, theme.muted) | {"yshift": 12},
             _beside(legend, -0.5, theme.muted)
             | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
             *(
@@ -245,24 +248,25 @@ def _beside(text: str, y: float, color: str) -> dict[str, Any]:
 
 def _caption(
     rows: Sequence[_Row],
-    known: int,
+    number: int,
     values: Mapping[str, float],
     measure: Measure,
     legend: str,
+    *,
     least: bool,
 ) -> str:
     drawn = [row.cell.n for row in rows]
     same = legend.replace(", ", " and ")
     groups_ = f"the runs with the same {same}" if legend else "all runs"
-    band = interval_words(parse_band(measure.interval))
+    band = band_words(measure.interval)
     line = f"; the line is {band}" if band and max(drawn) > 1 else ""
-    order = f", {'lowest' if least else 'highest'} first" if known > 1 else ""
+    order = f", {'lowest' if least else 'highest'} first" if number > 1 else ""
     parts = [
         f"A dot is the {measure.words} of a run, a diamond the "
-        f"{center_words(measure.center)} of {groups_} ({each(drawn)}{order}){line}."
+        f"{CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}."
     ]
-    if known > len(rows):
-        parts.append(f"The first {len(rows)} of {known} groups are shown.")
+    if number > len(rows):
+        parts.append(f"The first {len(rows)} of {number} groups are shown.")
     missing = sum(map(math.isnan, values.values()))
     if missing:
         parts.append(f"{count(missing)} without such a value: not in the numbers.")

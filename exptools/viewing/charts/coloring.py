@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.charts.picture import colorbar, colorscale, number
-from exptools.viewing.charts.quantities import Floats, Quantity
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import colorbar, colorscale, number
+from exptools.viewing.charts.quantities import Quantity
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme
 
@@ -25,7 +26,7 @@ def scale_marker(values: Quantity, theme: Theme) -> dict[str, Any]:
     """The part of Plotly's marker that colours each number by its place on a scale."""
     numbers = scaled(values.places, log=values.log)
     bar = colorbar(theme, values.title)
-    different = np.unique(values.places[values.known])
+    different = np.unique(values.places[values.has_value])
     if len(different) <= FEW or values.log:
         ticks = different if len(different) <= FEW else decades(different)
         bar |= {

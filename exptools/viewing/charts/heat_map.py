@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.charts.picture import (
+from exptools.viewing.charts.chart import (
     HEIGHT,
-    Picture,
+    Chart,
     axis,
-    center_words,
     colorbar,
     colorscale,
     count,
@@ -24,8 +23,9 @@ from exptools.viewing.charts.picture import (
     number,
 )
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.cells import Cell, cell_of
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.summaries import Cell, cell_of
+from exptools.viewing.curves.words import CENTERS
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme
@@ -48,7 +48,7 @@ def heat_map(
     down: str,
     *,
     theme: Theme = LIGHT,
-) -> Picture:
+) -> Chart:
     """The centre of a metric's summary for each pair of values of two keys.
 
     Args:
@@ -78,7 +78,7 @@ def heat_map(
         "layout": _layout(columns, rows, keys, theme),
     }
     caption = _caption(filled, len(columns) * len(rows), numbers, measure)
-    return Picture(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
+    return Chart(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
 
 
 def _check_number(key: Key, values: int) -> None:
@@ -96,14 +96,14 @@ def _cells(
     measure: Measure,
 ) -> _Cells:
     """[rows][columns]; None where no run has both values."""
-    how = method(measure.center, "none")
+    method = parse_method(measure.center, "none")
     place = {run.name: at for at, column in enumerate(columns) for run in column.runs}
     cells: _Cells = []
     for row in rows:
         members: list[list[Run]] = [[] for _ in columns]
         for run in row.runs:
             members[place[run.name]].append(run)
-        cells.append([cell_of(runs, numbers, how) for runs in members])
+        cells.append([cell_of(runs, numbers, method) for runs in members])
     return cells
 
 
@@ -145,7 +145,7 @@ def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
     runs = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
     if not cell.n:
         return {"runs": f"{cell.runs}, none with such a value"}
-    return {f"{center_words(measure.center)} of {measure.words}": number(cell.center), "runs": runs}
+    return {f"{CENTERS[measure.center]} of {measure.words}": number(cell.center), "runs": runs}
 
 
 def _empty(cells: _Cells, theme: Theme) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _caption(
 ) -> str:
     runs = [cell.n for cell in filled]
     one = f"the {measure.words} of its run"
-    over = one if max(runs) == 1 else f"the {center_words(measure.center)} of {one}s"
+    over = one if max(runs) == 1 else f"the {CENTERS[measure.center]} of {one}s"
     parts = [f"Each cell is {over} ({each(runs)})."]
     empty = cells - len(filled)
     if empty:

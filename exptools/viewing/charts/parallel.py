@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import better
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, number
 from exptools.viewing.charts.coloring import between, decades, scaled
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, number
-from exptools.viewing.charts.quantities import Floats, Measure, Quantity, of_key, of_numbers
+from exptools.viewing.charts.quantities import Measure, Quantity, of_key, of_numbers
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
@@ -51,7 +52,7 @@ def parallel(
     keys: Sequence[str],
     *,
     theme: Theme = LIGHT,
-) -> Picture:
+) -> Chart:
     """A line a run through its values of the keys to its metric, which gives the colour.
 
     Keys that do not vary are left out. So are runs without the metric's value.
@@ -72,20 +73,20 @@ def parallel(
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     drawn = _evenly(sorted(valued, key=lambda run: numbers[run.name]))
     quantities = [of_key(drawn, key) for key in keys]
-    fitting = [found for found in quantities if _varies(found) and _fits(found)][:MOST_AXES]
+    fitting = [values for values in quantities if _varies(values) and _fits(values)][:MOST_AXES]
     if not fitting:
         raise QueryError("Parallel coordinates need a key that varies between these runs")
     result = of_numbers(measure.words, [numbers[run.name] for run in drawn])
-    names = short_names([found.title for found in fitting])
-    axes = [_as_axis(found, names[found.title]) for found in fitting]
+    names = short_names([values.title for values in fitting])
+    axes = [_as_axis(values, names[values.title]) for values in fitting]
     axes.append(_as_axis(result, measure.words))
     figure = {
         "data": _lines(axes, drawn, worst_first=better(measure.metric) != "min", theme=theme),
         "layout": _layout(axes, theme),
     }
-    varying = [found for found in quantities if _varies(found)]
+    varying = [values for values in quantities if _varies(values)]
     caption = _caption(measure, len(drawn), len(valued), len(runs), len(varying) - len(fitting))
-    return Picture(figure, caption)
+    return Chart(figure, caption)
 
 
 def _evenly(runs: Sequence[Run]) -> list[Run]:
@@ -104,21 +105,21 @@ def _fits(values: Quantity) -> bool:
 
 def _as_axis(values: Quantity, name: str) -> _Axis:
     places = scaled(values.places, log=values.log)
-    known = places[values.known]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    placed = places[values.has_value]
+    low, high = (float(placed.min()), float(placed.max())) if len(placed) else (0.0, 0.0)
     width = high - low or 1.0
 
     def height(place: Floats) -> Floats:
         return (place - low) / width if high > low else np.full_like(place, 0.5)
 
-    heights = np.where(values.known, height(places), NOWHERE)
+    heights = np.where(values.has_value, height(places), NOWHERE)
     different, which = np.unique(heights, return_inverse=True)
     if len(different) <= FEW:
         heights = heights + _apart(which, len(different))
     marks = _marks(values)
     at = height(scaled(np.array([place for place, _ in marks]), log=values.log))
     ticks = [(float(h), text) for h, (_, text) in zip(at, marks, strict=True)]
-    missing = [] if values.known.all() else [(NOWHERE, "—")]
+    missing = [] if values.has_value.all() else [(NOWHERE, "—")]
     return _Axis(name, values, heights, (*ticks, *missing))
 
 
@@ -137,7 +138,7 @@ def _marks(values: Quantity) -> list[tuple[float, str]]:
     if values.levels:
         step = -(-len(values.levels) // MOST_TICKS)
         return [(float(at), values.levels[at]) for at in range(0, len(values.levels), step)]
-    different = np.unique(values.places[values.known])
+    different = np.unique(values.places[values.has_value])
     if len(different) > MOST_TICKS:
         ends = (float(different[0]), float(different[-1]))
         different = decades(different) if values.log else np.linspace(*ends, 5)

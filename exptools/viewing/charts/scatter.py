@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.coloring import level_style, scale_marker
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.charts.quantities import Quantity, quantity
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
@@ -31,7 +32,7 @@ def scatter(
     *,
     summary: str = "last",
     theme: Theme = LIGHT,
-) -> Picture:
+) -> Chart:
     """Runs as dots.
 
     Args:
@@ -47,7 +48,7 @@ def scatter(
         QueryError: there is nothing to show, or something of this is not there.
     """
     whole = [quantity(index, runs, name, summary) for name in (x, y)]
-    rows = np.flatnonzero(whole[0].known & whole[1].known)
+    rows = np.flatnonzero(whole[0].has_value & whole[1].has_value)
     if not len(rows):
         raise QueryError(f"No run has both {whole[0].title} and {whole[1].title}")
     shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(np.int64)]
@@ -60,7 +61,7 @@ def scatter(
     ]
     legend = tint is not None and bool(tint.levels)
     figure = {"data": traces, "layout": _layout(across, up, tint if legend else None, theme)}
-    return Picture(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
+    return Chart(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
 
 
 def _parts(
@@ -73,11 +74,11 @@ def _parts(
         yield everything, {"marker": common | {"color": theme.lines[0]}}
         return
     if not tint.levels:
-        for part in (everything[~tint.known], everything[tint.known]):
-            known = bool(len(part)) and bool(tint.known[part[0]])
-            how = scale_marker(tint.at(part), theme) if known else {"color": theme.muted}
+        for part in (everything[~tint.has_value], everything[tint.has_value]):
             if len(part):
-                yield part, {"marker": common | how}
+                on_scale = tint.has_value[part[0]]
+                color = scale_marker(tint.at(part), theme) if on_scale else {"color": theme.muted}
+                yield part, {"marker": common | color}
         return
     styled = [(level, level_style(level, theme)) for level in range(len(tint.levels))]
     for level, style in styled:
@@ -109,7 +110,7 @@ def _dots(
     }
 
 
-def _spread(values: Quantity) -> NDArray[np.float64]:
+def _spread(values: Quantity) -> Floats:
     """Places on the axis; those of one level a little apart."""
     if not values.levels:
         return values.places

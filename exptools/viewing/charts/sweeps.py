@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.api import Runs
-from exptools.viewing.charts.picture import Picture, center_words, count, interval_words, number
+from exptools.viewing.charts.chart import Chart, count, number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
-from exptools.viewing.curves.aggregation import aggregate, method
+from exptools.viewing.curves.aggregation import aggregate, parse_method
 from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.query import curve_set
-from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.curves.query import CurveQuery, curve_set
+from exptools.viewing.curves.words import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (
@@ -31,7 +30,7 @@ from exptools.viewing.figures.lines import (
     y_axis,
 )
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text
-from exptools.viewing.groups.differences import Difference, SweepComparison
+from exptools.viewing.groups.differences import Difference, SweepComparison, compare_sweeps
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -60,7 +59,7 @@ class Match:
 class SideBySide:
     """Two sweeps, drawn and told."""
 
-    picture: Picture
+    chart: Chart
     differences: tuple[Difference, ...]  # what all runs of one and of the other differ in
     matches: tuple[Match, ...]
     only_left: tuple[Run, ...]  # runs without a partner
@@ -102,14 +101,16 @@ def side_by_side(
     """
     if sweeps[0] == sweeps[1]:
         raise QueryError(f"The sweep {sweeps[0]} cannot be compared with itself: choose another")
-    found = Runs(index, tuple(runs)).compare(*sweeps)
+    comparison = compare_sweeps(runs, *sweeps)
     of_sweeps = [run for run in runs if run.sweep in sweeps]
     numbers = measure.of_runs(index, of_sweeps)
     panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
-    matches = _matches(found, numbers)
+    matches = _matches(comparison, numbers)
     figure = _figure(index, panels, measure.metric, by, theme)
-    picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT, fills=False)
-    return SideBySide(picture, found.differences, matches, found.only_left, found.only_right)
+    caption = _caption(matches, comparison, measure, panels, band)
+    chart = Chart(figure, caption, HEIGHT, fills=False)
+    only_left, only_right = comparison.only_left, comparison.only_right
+    return SideBySide(chart, comparison.differences, matches, only_left, only_right)
 
 
 def _panel(
@@ -118,21 +119,21 @@ def _panel(
     own = tuple(run for run in runs if run.sweep == sweep)
     if measure.metric not in index.tags(own):
         return _Panel(sweep, own, ())
-    how = method(measure.center, band)
     # A key that only the other sweep has groups nothing here.
-    known = [key for key in by if key in ("sweep", "state") or any(key in r.config for r in own)]
-    groups = curve_set(index, own, measure.metric, known, STEP, how, None, None).groups
-    return _Panel(sweep, own, groups)
+    keys = (key for key in by if key in ("sweep", "state") or any(key in r.config for r in own))
+    method = parse_method(measure.center, band)
+    query = CurveQuery(measure.metric, tuple(keys), method=method)
+    return _Panel(sweep, own, curve_set(index, own, query).groups)
 
 
-def _matches(found: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
-    names = short_names(found.matched_by)
+def _matches(comparison: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
+    names = short_names(comparison.matched_by)
 
     def match(left: Run, right: Run) -> Match:
-        values = {names[key]: display(left.config.get(key, MISSING)) for key in found.matched_by}
+        values = {name: display(left.config.get(key, MISSING)) for key, name in names.items()}
         return Match(values, left, right, numbers[left.name], numbers[right.name])
 
-    return tuple(match(left, right) for left, right in found.matched)
+    return tuple(match(left, right) for left, right in comparison.matched)
 
 
 def _figure(
@@ -198,34 +199,34 @@ def _title(panel: _Panel, at: int, theme: Theme) -> dict[str, Any]:
 
 def _caption(
     matches: Sequence[Match],
-    found: SweepComparison,
+    comparison: SweepComparison,
     measure: Measure,
     panels: Sequence[_Panel],
     band: str,
 ) -> str:
     groups = [len(group.runs) for panel in panels for group in panel.groups]
-    words = interval_words(parse_band(band))
+    words = band_words(band)
     shade = f", the band {words}" if words and max(groups, default=0) > 1 else ""
-    parts = [f"Lines are the {center_words(measure.center)} of the runs of a group{shade}."]
-    known = [m.difference for m in matches if math.isfinite(m.difference)]
-    if known:
-        parts.append(_difference(known, measure))
+    parts = [f"Lines are the {CENTERS[measure.center]} of the runs of a group{shade}."]
+    differences = [m.difference for m in matches if math.isfinite(m.difference)]
+    if differences:
+        parts.append(_difference(differences, measure))
     else:
         parts.append("No run of one sweep matches one of the other with a value of both.")
-    alone = len(found.only_left) + len(found.only_right)
+    alone = len(comparison.only_left) + len(comparison.only_right)
     if alone:
         parts.append(f"{count(alone)} without a partner.")
     return " ".join(parts)
 
 
-def _difference(known: Sequence[float], measure: Measure) -> str:
+def _difference(differences: Sequence[float], measure: Measure) -> str:
     """What matched runs differ by: centre and interval are of the differences, pair by pair."""
-    points = [(np.zeros(1), np.array([value])) for value in known]
-    curve = aggregate(points, method(measure.center, CERTAINTY))
+    points = [(np.zeros(1), np.array([value])) for value in differences]
+    curve = aggregate(points, parse_method(measure.center, CERTAINTY))
     center, low, high = (float(values[0]) for values in (curve.center, curve.low, curve.high))
-    words = interval_words(parse_band(CERTAINTY))
+    words = band_words(CERTAINTY)
     span = f" ({words}: {number(low)} to {number(high)})" if math.isfinite(low) else ""
     return (
         f"Right less left, {measure.words} of matched runs: {number(center)} in the "
-        f"{center_words(measure.center)} of {count(len(known), 'pair')}{span}."
+        f"{CENTERS[measure.center]} of {count(len(differences), 'pair')}{span}."
     )

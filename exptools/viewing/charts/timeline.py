@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from exptools.rundir import State
+from exptools.units import format_duration
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.jobs import Job, Lane, jobs_of, lanes_of, local_ms
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.charts.use import use_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
@@ -41,7 +42,7 @@ _STYLES = {
 }
 
 
-def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Picture:
+def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Chart:
     """The jobs of some runs over time, a lane a slot.
 
     Of a job that was started again only the last attempt is known.
@@ -65,7 +66,7 @@ def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Pictur
         "layout": _layout(lanes, [title for _, title in use], theme),
     }
     caption = _caption(runs, jobs, len(started), unread)
-    return Picture(
+    return Chart(
         figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use), fills=False
     )
 
@@ -164,9 +165,9 @@ def _number(job: Job) -> str:
 def _hover(job: Job, style: _Style) -> str:
     status = job.run.status
     lines = {"state": style.word, "started": _clock(job.started)}
-    lines |= {"took" if job.state.ended else "for": duration(job.ended - job.started)}
+    lines |= {"took" if job.state.ended else "for": format_duration(job.ended - job.started)}
     if job.queued is not None:
-        lines["waited"] = duration(job.started - job.queued)
+        lines["waited"] = format_duration(job.started - job.queued)
     if job.attempt > 1:
         lines["attempt"] = str(job.attempt)
     if status is not None and status.cpus:
@@ -180,18 +181,6 @@ def _hover(job: Job, style: _Style) -> str:
 
 def _clock(time: float) -> str:
     return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def duration(seconds: float) -> str:
-    """A time as a person reads it: "3.2 s", "4 min 10 s", "2 h 5 min", "3 d 4 h"."""
-    if seconds < 60:
-        return f"{max(seconds, 0):.2g} s"
-    whole = round(seconds)
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    at = next(at for at, (_, size) in enumerate(units) if whole >= size)
-    (large, size), (small, part) = units[at], units[at + 1]
-    rest = whole % size // part
-    return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
 
 
 def _layout(lanes: Sequence[Lane], panels: Sequence[str], theme: Theme) -> dict[str, Any]:
@@ -228,8 +217,8 @@ def _caption(runs: Sequence[Run], jobs: Sequence[Job], started: int, unread: int
     spans = [job.ended - job.started for job in jobs]
     whole = max(job.ended for job in jobs) - jobs[0].started
     parts = [
-        f"A bar is a job in its slot (n = {len(jobs):,}): {duration(sum(spans))} of work in "
-        f"{duration(whole)}, local time."
+        f"A bar is a job in its slot (n = {len(jobs):,}): {format_duration(sum(spans))} of work in "
+        f"{format_duration(whole)}, local time."
     ]
     if len(jobs) < started:
         parts.append(f"The last {len(jobs):,} of {started:,} that have started are shown.")

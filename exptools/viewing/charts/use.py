@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exptools.rundir import State
+from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.jobs import Job, local_ms
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme, translucent
 from exptools.viewing.run_files.usage import Spell, Usage, read_usage, spell, together
-
-Floats = NDArray[np.float64]
 
 BINS = 300
 
@@ -35,26 +33,26 @@ def use_of(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any]
         return [], unread
     cpus = _spells(samples, "cpu_percent")
     gpus = _spells(samples, "gpu_percent")
-    found = []
+    panels = []
     if cpus:
-        found.append((_area(edges, together(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
+        panels.append((_area(edges, together(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
     if gpus:
         percent, running = together(gpus, edges)
         mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
-        found.append((_area(edges, mean, theme, f"y{len(found) + 2}"), "GPU %"))
-    return found, unread
+        panels.append((_area(edges, mean, theme, f"y{len(panels) + 2}"), "GPU %"))
+    return panels, unread
 
 
 def _spells(samples: Sequence[tuple[Job, Usage]], name: str) -> list[Spell]:
-    found = (
+    spells = (
         # Of one that runs nobody knows what it has used since its last sample.
-        spell(usage.time, getattr(usage, name), job.started, _known_until(job, usage))
+        spell(usage.time, getattr(usage, name), job.started, _sampled_until(job, usage))
         for job, usage in samples
     )
-    return [one for one in found if one is not None]
+    return [one for one in spells if one is not None]
 
 
-def _known_until(job: Job, usage: Usage) -> float:
+def _sampled_until(job: Job, usage: Usage) -> float:
     return float(usage.time[-1]) if job.state is State.RUNNING else job.ended
 
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: served until it was stopped. 1: nothing to show, or no way to. 2: a wrong argument.
     """
-    options = _parser().parse_args(arguments)
+    given = _parser().parse_args(arguments)
     try:
-        return _view(chosen_roots(options.roots), _access(options), options)
+        return _serve(_options(given))
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -94,23 +95,38 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _access(options: argparse.Namespace) -> Access:
-    token = options.token
-    if token is not None and len(token) < SHORTEST_TOKEN:
-        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
-    if token is None and not is_local(options.host):
-        token = secrets.token_urlsafe(32)
-    if options.open and token is not None:
+@dataclass(frozen=True)
+class _Options:
+    """What is served, where and to whom."""
+
+    roots: tuple[Path, ...]
+    access: Access
+    port: int  # 0: any
+    open: bool | None  # a browser; None: where there is a screen, a terminal and no token
+
+
+def _options(given: argparse.Namespace) -> _Options:
+    token = _token(given.host, given.token)
+    if given.open and token is not None:
         raise UsageError(
             "--open does not go with a token, which others could read in the browser's command "
             "line: open the address that is printed"
         )
-    names = tuple(name.lower() for name in options.allow_host)
-    prefix = f"/{options.prefix.strip('/')}/".replace("//", "/")
-    return Access(options.host, names, token, prefix)
+    names = tuple(name.lower() for name in given.allow_host)
+    prefix = f"/{given.prefix.strip('/')}/".replace("//", "/")
+    access = Access(given.host, names, token, prefix)
+    return _Options(tuple(chosen_roots(given.roots)), access, given.port, given.open)
 
 
-def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) -> int:
+def _token(host: str, token: str | None) -> str | None:
+    """The token to ask for: as given, or a new one where others can reach the host."""
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
+    return secrets.token_urlsafe(32) if token is None and not is_local(host) else token
+
+
+def _serve(options: _Options) -> int:
+    roots, access = options.roots, options.access
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import MARKERS, claim
@@ -122,7 +138,7 @@ def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) ->
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1
         index = Index(roots)
-        looked = _start_looking(index)  # while Dash is imported
+        looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server.listen import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
@@ -133,17 +149,17 @@ def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) ->
     return 0
 
 
-def _start_looking(index: Index) -> threading.Event:
-    """Have the index look in the background; the event is set when it has."""
+def _search(index: Index) -> threading.Event:
+    """Have the index search its roots in the background; the event is set when it has."""
     looked = threading.Event()
 
-    def look() -> None:
+    def search() -> None:
         try:
             index.refresh()
         finally:
             looked.set()  # pages that wait say what is wrong
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=search, daemon=True).start()
     return looked
 
 

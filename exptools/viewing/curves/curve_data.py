@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,3 +59,9 @@ class CurveData:
             title = self.x if name == "x" else name
             parts.append(("curve", title, pl.Series(points).cast(dtype)))
         return frame_of(parts)
+
+
+def points(curves: Iterable[CurveData]) -> pl.DataFrame:
+    """Every point of the curves of several metrics, the metric before it."""
+    frames = (part.frame().select(pl.lit(part.metric).alias("metric"), pl.all()) for part in curves)
+    return pl.concat(frames, how="vertical_relaxed")

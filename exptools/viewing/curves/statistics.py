@@ -10,14 +10,12 @@ import math
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats, Ints
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.errors import QueryError
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Number = TypeVar("Number", int, Counts)
+Number = TypeVar("Number", int, Ints)
 
 CENTERS = {"mean": Choice(), "median": Choice(), "iqm": Choice()}
 BANDS = {
@@ -43,12 +41,12 @@ def parse_band(text: str) -> Option:
     return band
 
 
-def count(values: Floats) -> Counts:
+def count(values: Floats) -> Ints:
     """How many runs have a value."""
     has = np.isfinite(values)
     if has.all():
         return np.full(values.shape[1], len(values))
-    n: Counts = has.sum(axis=0, dtype=np.int64)
+    n: Ints = has.sum(axis=0, dtype=np.int64)
     return n
 
 
@@ -59,7 +57,7 @@ def cut_of(n: Number, kind: str) -> Number:
     return n // 4 if kind == "iqm" else (n - (n > 0)) // 2
 
 
-def center(values: Floats, n: Counts, kind: str) -> Floats:
+def center(values: Floats, n: Ints, kind: str) -> Floats:
     """Mean, median, or interquartile mean over the runs that have a value; NaN where none has.
 
     The interquartile mean leaves out the lowest and the highest quarter, each rounded down to
@@ -75,7 +73,7 @@ def center(values: Floats, n: Counts, kind: str) -> Floats:
 
 
 def spread(
-    values: Floats, n: Counts, middle: Floats, mean: Floats | None, band: Option
+    values: Floats, n: Ints, middle: Floats, mean: Floats | None, band: Option
 ) -> tuple[Floats, Floats]:
     """The edges of a band that is made of the values themselves; NaN where fewer than two runs are.
 
@@ -103,11 +101,11 @@ def scale_of(largest: float) -> float:
     return 2.0 ** (math.frexp(largest)[1] - 1) if largest > LARGE else 1.0
 
 
-def _complete(values: Floats, n: Counts) -> bool:
+def _complete(values: Floats, n: Ints) -> bool:
     return bool((n == len(values)).all())
 
 
-def _mean(values: Floats, n: Counts) -> Floats:
+def _mean(values: Floats, n: Ints) -> Floats:
     if _complete(values, n):
         mean: Floats = values.sum(axis=0) / len(values)
         return mean
@@ -115,7 +113,7 @@ def _mean(values: Floats, n: Counts) -> Floats:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
+def _deviation(values: Floats, n: Ints, mean: Floats) -> Floats:
     # Around the mean, in two passes: what is common to large values must not eat the digits.
     off = values - mean
     if not _complete(values, n):
@@ -125,7 +123,7 @@ def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
     return deviation
 
 
-def _percentile(ordered: Floats, n: Counts, percentage: float) -> Floats:
+def _percentile(ordered: Floats, n: Ints, percentage: float) -> Floats:
     rank = np.maximum(n - 1, 0) * (percentage / 100)
     below = np.floor(rank).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(n - 1, 0))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from exptools.viewing.curves.aggregation import Curve, Floats, final_value
+from exptools.viewing.arrays import Bools, Floats
+from exptools.viewing.curves.aggregation import Curve, final_value
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import banded, hover, typed_array
 from exptools.viewing.figures.theme import (
@@ -70,7 +70,7 @@ def from_the_top(line: Line) -> tuple[bool, float]:
 def center_trace(line: Line, theme: Theme) -> dict[str, Any]:
     """The line, as it stands in the legend."""
     curve = line.curve
-    alone = _isolated(curve.center)
+    alone = isolated(curve.center)
     color, dash = style_of(line, theme)
     trace = {
         "type": "scatter",
@@ -116,8 +116,8 @@ def band_trace(line: Line, theme: Theme) -> dict[str, Any] | None:
 
 def _outline(curve: Curve) -> tuple[Floats, Floats]:
     """The corners of the band where there is one: a polygon for each stretch of it."""
-    known = np.flatnonzero(banded(curve))
-    stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    rows_with_band = np.flatnonzero(banded(curve))
+    stretches = np.split(rows_with_band, np.flatnonzero(np.diff(rows_with_band) > 1) + 1)
     gap = np.array([np.nan])
     xs, ys = [], []
     for rows in stretches:
@@ -126,10 +126,10 @@ def _outline(curve: Curve) -> tuple[Floats, Floats]:
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
-def _isolated(center: Floats) -> NDArray[np.bool_]:
+def isolated(center: Floats) -> Bools:
     """Points without a neighbour: no line passes through them, so they need a marker."""
-    known = np.concatenate([[False], np.isfinite(center), [False]])
-    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    finite = np.concatenate([[False], np.isfinite(center), [False]])
+    alone: Bools = finite[1:-1] & ~finite[:-2] & ~finite[2:]
     return alone
 
 

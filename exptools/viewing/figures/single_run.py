@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from exptools.viewing.curves.aggregation import Curve, Floats
+from exptools.units import format_bytes
+from exptools.viewing.arrays import Floats
+from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, base_axis, base_layout, translucent
@@ -15,7 +17,7 @@ from exptools.viewing.run_files.listing import Usage
 from exptools.viewing.run_files.media import Histogram
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
-GIB = 2**30
+GIB = 2**30  # bytes
 # They ask a server for maps, and nothing on the page asks another server than ours.
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 
@@ -38,28 +40,27 @@ def histogram_figure(histogram: Histogram, theme: Theme = LIGHT) -> dict[str, An
 
 
 def usage_figures(usage: Usage, theme: Theme = LIGHT) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """What of the usage is known: its name, the latest and highest value, and a small chart."""
+    """What has been sampled: its name, the latest and highest value, and a small chart."""
     since = usage.time - usage.time[0] if len(usage.time) else usage.time
     scale, unit = _time_unit(float(since[-1]) if len(since) else 0.0)
-    series = (
-        ("CPU", "% of a core", usage.cpu_percent, 1),
-        ("Memory", "GiB", usage.rss, GIB),
-        ("GPU", "%", usage.gpu_percent, 1),
-        ("GPU memory", "GiB", usage.gpu_memory, GIB),
+    series: tuple[tuple[str, Floats, float, Callable[[float], str]], ...] = (
+        ("CPU", usage.cpu_percent, 1, lambda percent: f"{percent:,.3g} % of a core"),
+        ("Memory", usage.rss, GIB, format_bytes),
+        ("GPU", usage.gpu_percent, 1, lambda percent: f"{percent:,.3g} %"),
+        ("GPU memory", usage.gpu_memory, GIB, format_bytes),
     )
-    for style, (name, of, values, divisor) in enumerate(series):
-        known = np.isfinite(values)
-        if known.any():
-            scaled = values / divisor
-            said = f"{scaled[known][-1]:,.3g} {of}, at most {scaled[known].max():,.3g}"
-            yield name, said, _sparkline(since / scale, scaled, unit, theme, style)
+    for style, (name, values, divisor, in_words) in enumerate(series):
+        sampled = values[np.isfinite(values)]
+        if len(sampled):
+            text = f"{in_words(sampled[-1])}, at most {in_words(sampled.max())}"
+            yield name, text, _sparkline(since / scale, values / divisor, unit, theme, style)
 
 
 def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     """A figure that a run has logged as Plotly's JSON: its data and layout, nothing else of it.
 
     Plotly's own classes check each property; what they do not know is left out, and so are
-    pictures that are not in the file itself.
+    images that are not in the file itself.
 
     Raises:
         ValueError: it is no figure, or needs maps from another server.
@@ -90,8 +91,8 @@ def _is_own(source: Any) -> bool:
 
 
 def _sparkline(x: Floats, y: Floats, unit: str, theme: Theme, style: int) -> dict[str, Any]:
-    unknown = np.full(len(x), np.nan)
-    curve = Curve(x, y, unknown, unknown, np.ones(len(x), np.int64))
+    no_band = np.full(len(x), np.nan)
+    curve = Curve(x, y, no_band, no_band, np.ones(len(x), np.int64))
     curve = downsample(curve, USAGE_POINTS)
     x, y = curve.x, curve.center
     color = theme.lines[style]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exptools.hints import suggestion
 from exptools.viewing.configs.values import MISSING, comparison_key, display
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.variation import varying
 from exptools.viewing.run import Run
 
@@ -58,6 +60,19 @@ def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
         if key not in common
     )
     return SweepComparison(differences, tuple(common), *_match(left, right, common))
+
+
+def compare_sweeps(runs: Sequence[Run], left: str, right: str) -> SweepComparison:
+    """The same for two sweeps of some runs, by their names.
+
+    Raises:
+        QueryError: none of the runs belongs to such a sweep.
+    """
+    sweeps = dict.fromkeys(run.sweep for run in runs if run.sweep is not None)
+    for sweep in (left, right):
+        if sweep not in sweeps:
+            raise QueryError(f"there is no sweep {sweep!r}; {suggestion(sweep, sweeps)}")
+    return compare(*([run for run in runs if run.sweep == sweep] for sweep in (left, right)))
 
 
 def _values(runs: Sequence[Run], key: str) -> dict[tuple[Any, ...], Any]:

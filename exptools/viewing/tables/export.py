@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from exptools.viewing.api import Runs
-from exptools.viewing.curves.cells import Cell
-from exptools.viewing.frames import column, frame_of
+from exptools.rundir import STEP, WALL_TIME
+from exptools.viewing.curves.series import metric_names
+from exptools.viewing.curves.summaries import Cell
+from exptools.viewing.frames import column, frame_of, logged_rows, text_column
 from exptools.viewing.groups.grouping import find_keys
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
 from exptools.viewing.tables.results import Results, headings
 from exptools.viewing.tables.rounding import Rounded, rounded
 
@@ -80,19 +83,30 @@ def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
 
 
 def logged(
-    runs: Runs,
+    index: Index,
+    runs: Sequence[Run],
     metrics: str | Sequence[str] | None = None,
     by: Sequence[str] = (),
     *,
     long: bool = True,
 ) -> pl.DataFrame:
-    """``Runs.rows`` with a column for each of some keys behind the run's name.
+    """Every logged row of some metrics (None: of all), with a column for each of some keys.
+
+    Args:
+        index: where the metrics are read.
+        runs: the runs.
+        metrics: which.
+        by: the keys, behind the run's name.
+        long: a row a value, else a column a metric: as for ``Runs.rows``.
 
     Raises:
         QueryError: no run has such a key, or has logged such a metric.
     """
-    rows = runs.rows(metrics, long=long)
-    places = {name: place for place, name in enumerate(runs.table([])["name"])}
+    names = metric_names(index, runs, metrics)
+    columns = index.columns(runs, [STEP, WALL_TIME, *names])
+    rows = logged_rows(runs, columns, names, long=long)
+    run_names = text_column("name", [run.name for run in runs])
+    places = {name: place for place, name in enumerate(run_names)}
     at = rows["name"].replace_strict(places, return_dtype=pl.Int64)
     keys = [
         ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))

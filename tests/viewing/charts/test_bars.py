@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from exptools.viewing.charts.bars import MOST_GROUPS, bars
-from exptools.viewing.charts.picture import number
+from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves import bootstrap
 from exptools.viewing.errors import QueryError

@@ -7,7 +7,7 @@ import pytest
 
 from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
-from exptools.viewing.charts.timeline import duration, timeline
+from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
 from exptools.viewing.run_files.usage import Spell, read_usage, spell, together
 from tests.viewing.drawn import numbers, traces
@@ -185,14 +185,6 @@ def test_a_line_that_is_cut_off_and_cells_that_are_empty_are_gaps(tmp_path):
     assert usage.time.tolist() == [1.0, 2.0]
     assert np.isnan(usage.gpu_percent).all()
     assert np.isnan(usage.rss[1])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.25, "0.25 s"), (59.9, "60 s"), (250, "4 min 10 s"), (7500, "2 h 5 min"), (86_400, "1 d")],
-)
-def test_times_read_as_people_say_them(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_of_too_many_jobs_the_last_are_shown_and_that_is_said(tmp_path, monkeypatch):

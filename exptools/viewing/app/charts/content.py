@@ -17,9 +17,9 @@ from exptools.viewing.app.charts.controls import (
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.charts.bars import bars
+from exptools.viewing.charts.chart import Chart
 from exptools.viewing.charts.heat_map import heat_map
 from exptools.viewing.charts.parallel import parallel
-from exptools.viewing.charts.picture import Picture
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
@@ -34,7 +34,7 @@ from exptools.viewing.run import Run
 class Shown:
     """A picture, or why there is none."""
 
-    picture: Picture | None = None
+    picture: Chart | None = None
     empty: str = ""
     sweeps: SideBySide | None = None  # what stands below the picture of two sweeps
 
@@ -95,6 +95,6 @@ def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: T
     if picture == "sweeps":
         sides = (one("left"), one("right"))
         both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
-        return Shown(both.picture, sweeps=both)
+        return Shown(both.chart, sweeps=both)
     filled = one("style") == "bars"
     return Shown(bars(index, runs, measure, many("by"), filled=filled, theme=theme))

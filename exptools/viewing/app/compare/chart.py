@@ -11,8 +11,8 @@ import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
 from exptools.viewing.app.view import Range, View
-from exptools.viewing.curves.aggregation import Curve, Floats
-from exptools.viewing.curves.query import Series
+from exptools.viewing.arrays import Floats, Series
+from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.lines import (

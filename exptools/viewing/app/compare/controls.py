@@ -12,12 +12,12 @@ from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     BANDS,
-    CENTERS,
     MAX_OPTIONS,
     SMOOTHINGS,
     X,
     options,
 )
+from exptools.viewing.curves.words import CENTERS
 
 # The controls in the order in which page.js has them, and the property that holds the choice.
 CONTROLS = {

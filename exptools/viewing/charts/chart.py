@@ -1,4 +1,4 @@
-"""What every picture is made of: its figure, its sentence, and the look that all have in common."""
+"""What every chart is made of: its figure, its sentence, and the style that all have in common."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from exptools.viewing.curves.options import Option
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
-HEIGHT = 360  # px, where nothing makes a picture higher
+HEIGHT = 360  # px, where nothing makes a chart higher
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """A figure as it is drawn, and what it shows."""
 
     figure: dict[str, Any]  # Plotly's; in customdata the names of the runs that marks stand for
@@ -25,7 +25,7 @@ class Picture:
 
 
 def layout(theme: Theme, **parts: Any) -> dict[str, Any]:
-    """Plotly's layout in the house's theme, with the parts that make it this picture."""
+    """Plotly's layout in the house's style, with the parts that make it this chart."""
     legend = {
         "font": {"color": theme.text, "size": 12},
         "bgcolor": CLEAR,
@@ -64,7 +64,7 @@ def colorscale(colors: Sequence[str]) -> list[list[Any]]:
 
 
 def colorbar(theme: Theme, title: str) -> dict[str, Any]:
-    """The scale of colours beside a picture."""
+    """The scale of colours beside a chart."""
     return {
         "title": {
             "text": short_text(title, 40),
@@ -124,21 +124,3 @@ def summary_words(summary: Option) -> str:
         "auc": "area under the curve of",
     }
     return words[summary.name]
-
-
-def interval_words(band: Option) -> str:
-    """What an interval around a centre is; "" where there is none."""
-    low, high = (*band.numbers, 0, 0)[:2]
-    return {
-        "none": "",
-        "std": "± one standard deviation",
-        "sem": "± one standard error",
-        "minmax": "from the lowest to the highest run",
-        "percentiles": f"from the {low:g}th to the {high:g}th percentile",
-        "ci": f"the {low:g} % confidence interval (bootstrap)",
-    }[band.name]
-
-
-def center_words(center: str) -> str:
-    """What a centre is called in a sentence."""
-    return {"iqm": "interquartile mean"}.get(center, center)
