@@ -12,7 +12,13 @@ from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.jobs import Job, local_ms
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme, translucent
-from exptools.viewing.run_files.usage import Spell, Usage, read_usage, spell, together
+from exptools.viewing.run_files.usage import (
+    StepFunction,
+    Usage,
+    read_usage,
+    sum_in_bins,
+    use_of_run,
+)
 
 BINS = 300
 
@@ -31,25 +37,25 @@ def use_of(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any]
     edges = np.linspace(jobs[0].started, max(job.ended for job in jobs), BINS + 1)
     if edges[-1] <= edges[0]:
         return [], unread
-    cpus = _spells(samples, "cpu_percent")
-    gpus = _spells(samples, "gpu_percent")
+    cpus = _uses(samples, "cpu_percent")
+    gpus = _uses(samples, "gpu_percent")
     panels = []
     if cpus:
-        panels.append((_area(edges, together(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
+        panels.append((_area(edges, sum_in_bins(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
     if gpus:
-        percent, running = together(gpus, edges)
+        percent, running = sum_in_bins(gpus, edges)
         mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
         panels.append((_area(edges, mean, theme, f"y{len(panels) + 2}"), "GPU %"))
     return panels, unread
 
 
-def _spells(samples: Sequence[tuple[Job, Usage]], name: str) -> list[Spell]:
-    spells = (
+def _uses(samples: Sequence[tuple[Job, Usage]], name: str) -> list[StepFunction]:
+    uses = (
         # Of one that runs nobody knows what it has used since its last sample.
-        spell(usage.time, getattr(usage, name), job.started, _sampled_until(job, usage))
+        use_of_run(usage.time, getattr(usage, name), job.started, _sampled_until(job, usage))
         for job, usage in samples
     )
-    return [one for one in spells if one is not None]
+    return [one for one in uses if one is not None]
 
 
 def _sampled_until(job: Job, usage: Usage) -> float:

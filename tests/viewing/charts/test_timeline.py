@@ -9,7 +9,7 @@ from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.run_files.usage import Spell, read_usage, spell, together
+from exptools.viewing.run_files.usage import StepFunction, read_usage, sum_in_bins, use_of_run
 from tests.viewing.drawn import numbers, traces
 from tests.viewing.samples import indexed, write_run
 
@@ -153,21 +153,21 @@ def test_without_samples_of_a_gpu_there_is_no_panel_for_it(tmp_path):
 
 def test_a_bin_has_the_mean_over_its_time_whatever_the_samples_times_are():
     random = np.random.default_rng(1)
-    spells = []
+    uses = []
     for _ in range(5):
         times = np.sort(random.uniform(0, 100, 40))
-        spells.append(Spell(np.concatenate([[0], times]), random.uniform(0, 400, 40)))
-    total, running = together(spells, np.linspace(0, 100, 11))
-    fine, _ = together(spells, np.linspace(0, 100, 1001))
+        uses.append(StepFunction(np.concatenate([[0], times]), random.uniform(0, 400, 40)))
+    total, running = sum_in_bins(uses, np.linspace(0, 100, 11))
+    fine, _ = sum_in_bins(uses, np.linspace(0, 100, 1001))
     np.testing.assert_allclose(total, fine.reshape(10, 100).mean(axis=1))
-    used = sum(float((s.levels * np.diff(s.edges)).sum()) for s in spells)
+    used = sum(float((s.levels * np.diff(s.edges)).sum()) for s in uses)
     assert total.sum() * 10 == pytest.approx(used)
     assert (running <= 5 + 1e-12).all()
 
 
 def test_samples_of_an_earlier_attempt_do_not_count():
     times, values = np.array([1.0, 2.0, 11.0, 13.0]), np.array([400.0, 400.0, 100.0, 50.0])
-    found = spell(times, values, started=10.0, ended=15.0)
+    found = use_of_run(times, values, started=10.0, ended=15.0)
     assert found.edges.tolist() == [10, 11, 13, 15]
     assert found.levels.tolist() == [100, 50, 50]
 
