@@ -27,11 +27,11 @@ def drawn(root):
     return timeline(indexed(root).snapshot.runs, NOW)
 
 
-def bars(picture):
+def bars(chart):
     """By run: lane, start and end in seconds after T0, state."""
     shift = datetime.fromtimestamp(T0).astimezone().utcoffset().total_seconds()
     found = {}
-    for trace in traces(picture.figure, "bar"):
+    for trace in traces(chart.figure, "bar"):
         starts, spans = numbers(trace["base"]), numbers(trace["x"])
         for name, lane, start, span in zip(
             trace["customdata"], trace["y"], starts, spans, strict=True
@@ -46,22 +46,22 @@ def bars(picture):
     return found
 
 
-def lanes(picture):
-    return picture.figure["layout"]["yaxis"]["ticktext"]
+def lanes(chart):
+    return chart.figure["layout"]["yaxis"]["ticktext"]
 
 
 def test_a_job_is_a_bar_from_its_start_to_its_end_in_the_lane_of_its_slot(tmp_path):
     run(tmp_path, 0, 10, 40, slot=0)
     run(tmp_path, 1, 10, 90, slot=1)
     run(tmp_path, 2, 41, 80, slot=0)
-    picture = drawn(tmp_path)
-    assert lanes(picture) == ["slot 0", "slot 1"]
-    assert bars(picture) == {
+    chart = drawn(tmp_path)
+    assert lanes(chart) == ["slot 0", "slot 1"]
+    assert bars(chart) == {
         "0": (0, 10, 40, "finished"),
         "1": (1, 10, 90, "finished"),
         "2": (0, 41, 80, "finished"),
     }
-    assert "2 min 29 s of work in 1 min 20 s" in picture.caption
+    assert "2 min 29 s of work in 1 min 20 s" in chart.caption
 
 
 def test_jobs_of_one_slot_that_ran_at_once_get_lanes_of_their_own(tmp_path):
@@ -69,9 +69,9 @@ def test_jobs_of_one_slot_that_ran_at_once_get_lanes_of_their_own(tmp_path):
     run(tmp_path, 1, 20, 50, slot=0)
     run(tmp_path, 2, 45, 60, slot=0)
     run(tmp_path, 3, 10, 20, host="other")
-    picture = drawn(tmp_path)
-    assert lanes(picture) == ["h, slot 0", "", "other, no slot"]
-    assert [bars(picture)[str(job)][0] for job in range(4)] == [0, 1, 0, 2]
+    chart = drawn(tmp_path)
+    assert lanes(chart) == ["h, slot 0", "", "other, no slot"]
+    assert [bars(chart)[str(job)][0] for job in range(4)] == [0, 1, 0, 2]
 
 
 def test_a_running_job_ends_now_and_one_whose_process_vanished_when_it_last_logged(tmp_path):
@@ -93,10 +93,10 @@ def test_states_differ_in_pattern_and_mark_as_well_as_in_colour(tmp_path):
     bad = (State.FAILED, State.KILLED, State.TIMEOUT, State.INTERRUPTED)
     for job, state in enumerate((State.COMPLETED, *bad)):
         run(tmp_path, job, 10, 20, state, slot=job)
-    picture = drawn(tmp_path)
-    patterns = [trace["marker"]["pattern"]["shape"] for trace in traces(picture.figure, "bar")]
+    chart = drawn(tmp_path)
+    patterns = [trace["marker"]["pattern"]["shape"] for trace in traces(chart.figure, "bar")]
     assert len(set(patterns)) == 5
-    marks = traces(picture.figure, "scatter")[0]
+    marks = traces(chart.figure, "scatter")[0]
     assert sorted(marks["y"]) == [1, 2, 3, 4]
     assert len(set(marks["marker"]["symbol"])) == 4
 
@@ -104,9 +104,9 @@ def test_states_differ_in_pattern_and_mark_as_well_as_in_colour(tmp_path):
 def test_queued_jobs_are_counted_and_another_attempt_is_told(tmp_path):
     run(tmp_path, 0, 10, 20, attempt=2, slot=0)
     run(tmp_path, 1, state=State.QUEUED)
-    picture = drawn(tmp_path)
-    assert "1 is queued." in picture.caption
-    (bar,) = traces(picture.figure, "bar")
+    chart = drawn(tmp_path)
+    assert "1 is queued." in chart.caption
+    (bar,) = traces(chart.figure, "bar")
     assert bar["text"] == ["0 (attempt 2)"]
     assert "waited: 10 s" in bar["hovertext"][0]
 
@@ -121,9 +121,9 @@ def test_times_that_cannot_be_a_jobs_are_not_drawn(tmp_path):
     run(tmp_path, 0, 10, 20, slot=0)
     run(tmp_path, 1, slot=0, started=2.0**52)
     run(tmp_path, 2, 10, slot=1, ended=2.0**52, queued=-(2.0**52))
-    picture = drawn(tmp_path)
-    assert sorted(bars(picture)) == ["0", "2"]
-    assert "1 run without a time of start" in picture.caption
+    chart = drawn(tmp_path)
+    assert sorted(bars(chart)) == ["0", "2"]
+    assert "1 run without a time of start" in chart.caption
 
 
 def test_without_a_start_in_any_status_a_sentence_says_so(tmp_path):
@@ -191,6 +191,6 @@ def test_of_too_many_jobs_the_last_are_shown_and_that_is_said(tmp_path, monkeypa
     monkeypatch.setattr(module, "MOST_JOBS", 2)
     for job in range(3):
         run(tmp_path, job, 10 * job + 1, 10 * job + 5, slot=0)
-    picture = drawn(tmp_path)
-    assert sorted(bars(picture)) == ["1", "2"]
-    assert "The last 2 of 3" in picture.caption
+    chart = drawn(tmp_path)
+    assert sorted(bars(chart)) == ["1", "2"]
+    assert "The last 2 of 3" in chart.caption
