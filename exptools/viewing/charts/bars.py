@@ -13,14 +13,14 @@ from exptools.metrics import better
 from exptools.viewing.charts.chart import (
     Chart,
     axis,
-    count,
     each,
     hover,
     layout,
     named,
     number,
+    runs_of,
 )
-from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.summaries import Cell, cell_of
@@ -72,23 +72,11 @@ def bars(
         QueryError: there is nothing to show, or something of this is not there.
     """
     values = measure.of_runs(index, runs)
-    keys = find_keys(runs, by)
-    settings = groups(runs, keys)
-    method = parse_method(measure.center, measure.interval)
-    cells = [(group, cell_of(group.runs, values, method)) for group in settings]
-    styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
-    valued = [
-        _Row(group, cell, _color(style, len(settings), theme))
-        for (group, cell), style in zip(cells, styles, strict=True)
-        if cell and cell.n
-    ]
-    if not valued:
+    ordered = _rows(index, runs, values, measure, by, theme)
+    if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
-    least = better(measure.metric) == "min"
-    ordered = sorted(valued, key=lambda row: row.cell.center if least else -row.cell.center)
     rows = ordered[:MOST_GROUPS]
-    names = short_names([key.name for key in keys])
-    legend = ", ".join(names[key.name] for key in keys)
+    legend = ", ".join(short_names(by).values())
     figure: dict[str, Any] = {
         "data": _data(rows, values, measure, theme, filled=filled),
         "layout": _layout(rows, measure, legend, theme, filled=filled),
@@ -96,8 +84,30 @@ def bars(
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
-    caption = _caption(rows, len(ordered), values, measure, legend, least=least)
+    caption = _caption(rows, len(ordered), values, measure, legend)
     return Chart(figure, caption, AROUND + row * len(rows), fills=False)
+
+
+def _rows(
+    index: Index,
+    runs: Sequence[Run],
+    values: Mapping[str, float],
+    measure: Measure,
+    by: Sequence[str],
+    theme: Theme,
+) -> list[_Row]:
+    """The groups that have a value, the best first."""
+    settings = groups(runs, find_keys(runs, by))
+    method = parse_method(measure.center, measure.interval)
+    cells = [(group, cell_of(group.runs, values, method)) for group in settings]
+    styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
+    rows = [
+        _Row(group, cell, _color(style, len(settings), theme))
+        for (group, cell), style in zip(cells, styles, strict=True)
+        if cell and cell.n
+    ]
+    lowest_first = better(measure.metric) == "min"
+    return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
 
 
 def _color(style: int, number_of_groups: int, theme: Theme) -> str:
@@ -193,7 +203,7 @@ def _hover(row: _Row, measure: Measure) -> str:
     if math.isfinite(cell.low):
         band = band_words(measure.interval)
         lines[band] = f"{number(cell.low)} to {number(cell.high)}"
-    lines["runs"] = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    lines["runs"] = runs_of(cell)
     return hover(lines, row.group.label)
 
 
@@ -252,22 +262,18 @@ def _caption(
     values: Mapping[str, float],
     measure: Measure,
     legend: str,
-    *,
-    least: bool,
 ) -> str:
     drawn = [row.cell.n for row in rows]
     same = legend.replace(", ", " and ")
     groups_ = f"the runs with the same {same}" if legend else "all runs"
     band = band_words(measure.interval)
     line = f"; the line is {band}" if band and max(drawn) > 1 else ""
-    order = f", {'lowest' if least else 'highest'} first" if number > 1 else ""
+    best = "lowest" if better(measure.metric) == "min" else "highest"
+    order = f", {best} first" if number > 1 else ""
     parts = [
         f"A dot is the {measure.words} of a run, a diamond the "
         f"{CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}."
     ]
     if number > len(rows):
         parts.append(f"The first {len(rows)} of {number} groups are shown.")
-    missing = sum(map(math.isnan, values.values()))
-    if missing:
-        parts.append(f"{count(missing)} without such a value: not in the numbers.")
-    return " ".join(parts)
+    return " ".join([*parts, *without_value(values)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.summaries import Cell
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
@@ -99,6 +100,11 @@ def each(numbers: Collection[int]) -> str:
     """How many runs some things have: "3 each", "2 to 5 each"."""
     low, high = min(numbers), max(numbers)
     return f"n = {low}" if low == high else f"n = {low} to {high}"
+
+
+def runs_of(cell: Cell) -> str:
+    """How many runs a cell's numbers are of: "3", or "2 of 3" where one has no value."""
+    return str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
 
 
 def hover(lines: Mapping[str, str], head: str = "") -> str:

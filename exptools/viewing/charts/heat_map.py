@@ -21,6 +21,7 @@ from exptools.viewing.charts.chart import (
     layout,
     named,
     number,
+    runs_of,
 )
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.aggregation import parse_method
@@ -142,10 +143,12 @@ def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
     """What the hover says of a cell."""
     if cell is None:
         return {"runs": "none"}
-    runs = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
     if not cell.n:
         return {"runs": f"{cell.runs}, none with such a value"}
-    return {f"{CENTERS[measure.center]} of {measure.words}": number(cell.center), "runs": runs}
+    return {
+        f"{CENTERS[measure.center]} of {measure.words}": number(cell.center),
+        "runs": runs_of(cell),
+    }
 
 
 def _empty(cells: _Cells, theme: Theme) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.arrays import Bools, Floats
-from exptools.viewing.charts.chart import number, summary_words
+from exptools.viewing.charts.chart import count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.curves.options import Option, parse
 from exptools.viewing.curves.statistics import CENTERS, parse_band
@@ -136,6 +136,7 @@ def _is_wide(values: Floats) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() >= WIDE * values.min())
 
 
-def without(values: Mapping[str, float]) -> int:
-    """How many runs have no number."""
-    return sum(math.isnan(value) for value in values.values())
+def without_value(values: Mapping[str, float]) -> list[str]:
+    """The sentence that says how many runs have no number; none where all have."""
+    missing = sum(map(math.isnan, values.values()))
+    return [f"{count(missing)} without such a value: not in the numbers."] if missing else []

@@ -50,16 +50,13 @@ def use_of(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any]
 
 
 def _uses(samples: Sequence[tuple[Job, Usage]], name: str) -> list[StepFunction]:
-    uses = (
+    uses = []
+    for job, usage in samples:
         # Of one that runs nobody knows what it has used since its last sample.
-        use_of_run(usage.time, getattr(usage, name), job.started, _sampled_until(job, usage))
-        for job, usage in samples
-    )
-    return [one for one in uses if one is not None]
-
-
-def _sampled_until(job: Job, usage: Usage) -> float:
-    return float(usage.time[-1]) if job.state is State.RUNNING else job.ended
+        end = float(usage.time[-1]) if job.state is State.RUNNING else job.ended
+        use = use_of_run(usage.time, getattr(usage, name), job.started, end)
+        uses += [use] if use is not None else []
+    return uses
 
 
 def _area(edges: Floats, values: Floats, theme: Theme, yaxis: str) -> dict[str, Any]:

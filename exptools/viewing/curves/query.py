@@ -34,7 +34,7 @@ class Best:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys as a tuple, where one was given too."""
+        """The keys, a tuple also where one was given as a text."""
         return (self.over,) if isinstance(self.over, str) else tuple(self.over)
 
 
