@@ -23,7 +23,7 @@ from exptools.viewing.charts.chart import (
     number,
     runs_of,
 )
-from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.summaries import Cell, cell_of
 from exptools.viewing.curves.words import CENTERS
@@ -145,10 +145,8 @@ def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
         return {"runs": "none"}
     if not cell.n:
         return {"runs": f"{cell.runs}, none with such a value"}
-    return {
-        f"{CENTERS[measure.center]} of {measure.words}": number(cell.center),
-        "runs": runs_of(cell),
-    }
+    name = f"{CENTERS[measure.center]} of {measure.words}"
+    return {name: number(cell.center), "runs": runs_of(cell)}
 
 
 def _empty(cells: _Cells, theme: Theme) -> dict[str, Any]:
@@ -194,7 +192,4 @@ def _caption(
     empty = cells - len(filled)
     if empty:
         parts.append(f"{empty} of {count(cells, 'cell')} have no such run.")
-    missing = sum(map(math.isnan, numbers.values()))
-    if missing:
-        parts.append(f"{count(missing)} without such a value: not in the numbers.")
-    return " ".join(parts)
+    return " ".join([*parts, *without_value(numbers)])
