@@ -61,15 +61,9 @@ def bars(
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
     Args:
-        index: where the metric is read.
-        runs: what to show.
         measure: the number of a run, and how a group's are put together.
         by: the keys to group by; none: all runs together.
         filled: whether a bar from zero stands behind each centre.
-        theme: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     values = measure.of_runs(index, runs)
     ordered = _rows(index, runs, values, measure, by, theme)

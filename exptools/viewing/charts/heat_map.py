@@ -53,15 +53,10 @@ def heat_map(
     """The centre of a metric's summary for each pair of values of two keys.
 
     Args:
-        index: where the metric is read.
         runs: what to show; a cell is over all that have its two values, whatever else they have.
         measure: the number of a run, and how a cell's are put together.
         across: the key whose values are the columns.
         down: the key whose values are the rows, the first at the bottom.
-        theme: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     if across == down:
         raise QueryError(f"A heat map needs two keys, and {across} was given twice")

@@ -58,14 +58,8 @@ def parallel(
     Keys that do not vary are left out. So are runs without the metric's value.
 
     Args:
-        index: where the metric is read.
-        runs: what to show.
         measure: the number of a run; nothing is averaged.
         keys: the axes, from the left to the right.
-        theme: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     numbers = measure.of_runs(index, runs)
     valued = [run for run in runs if np.isfinite(numbers[run.name])]

@@ -36,16 +36,10 @@ def scatter(
     """Runs as dots.
 
     Args:
-        index: where metrics are read.
-        runs: what to show.
         x: ``key:…`` or ``metric:…``.
         y: likewise.
         color: likewise; None: all alike.
         summary: of the metrics, as for ``Runs.table``.
-        theme: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     whole = [quantity(index, runs, name, summary) for name in (x, y)]
     rows = np.flatnonzero(whole[0].has_value & whole[1].has_value)

@@ -88,16 +88,11 @@ def side_by_side(
     """Compare two sweeps.
 
     Args:
-        index: where the metric is read.
         runs: all runs, of other sweeps, too.
         sweeps: the left one and the right one.
         measure: the number of a run, which matched runs are compared by.
         by: the keys to group curves by.
         band: of the curves, as for ``Runs.curves``; their centre is the measure's.
-        theme: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     if sweeps[0] == sweeps[1]:
         raise QueryError(f"The sweep {sweeps[0]} cannot be compared with itself: choose another")

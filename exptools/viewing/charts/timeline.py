@@ -50,10 +50,6 @@ def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Chart:
     Args:
         runs: what to show; those that have not started are counted.
         now: Unix seconds: where the bars of running jobs end.
-        theme: the colours.
-
-    Raises:
-        QueryError: no run has started, as far as their statuses say.
     """
     started = jobs_of(runs, now)
     if not started:

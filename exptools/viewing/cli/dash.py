@@ -8,7 +8,6 @@ import secrets
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        return _serve(_options(given))
+        roots, access = chosen_roots(given.roots), _access(given)
+        return _serve(roots, access, given.port, open_browser=given.open)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -95,18 +95,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """What is served, where and to whom."""
-
-    roots: tuple[Path, ...]
-    access: Access
-    port: int  # 0: any
-    open: bool | None  # a browser; None: where there is a screen, a terminal and no token
-
-
-def _options(given: argparse.Namespace) -> _Options:
-    token = _token(given.host, given.token)
+def _access(given: argparse.Namespace) -> Access:
+    token = given.token
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
+    if token is None and not is_local(given.host):
+        token = secrets.token_urlsafe(32)
     if given.open and token is not None:
         raise UsageError(
             "--open does not go with a token, which others could read in the browser's command "
@@ -114,19 +108,10 @@ def _options(given: argparse.Namespace) -> _Options:
         )
     names = tuple(name.lower() for name in given.allow_host)
     prefix = f"/{given.prefix.strip('/')}/".replace("//", "/")
-    access = Access(given.host, names, token, prefix)
-    return _Options(tuple(chosen_roots(given.roots)), access, given.port, given.open)
+    return Access(given.host, names, token, prefix)
 
 
-def _token(host: str, token: str | None) -> str | None:
-    """The token to ask for: as given, or a new one where others can reach the host."""
-    if token is not None and len(token) < SHORTEST_TOKEN:
-        raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
-    return secrets.token_urlsafe(32) if token is None and not is_local(host) else token
-
-
-def _serve(options: _Options) -> int:
-    roots, access = options.roots, options.access
+def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import MARKERS, claim
@@ -143,9 +128,9 @@ def _serve(options: _Options) -> int:
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
-    listener = listen(access.host, options.port)
+    listener = listen(access.host, port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, listener, options.open)
+    serve(index, looked, access, listener, browse=open_browser)
     return 0
 
 

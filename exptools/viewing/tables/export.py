@@ -142,36 +142,26 @@ def markdown_text(text: str) -> str:
 def plain(cell: Cell | None) -> str:
     """A cell rounded for people: centre ± spread, or centre [low, high]."""
     number = rounded(cell.center, cell.low, cell.high) if cell else None
-    if number is None:
-        return NOTHING
-    text = number.center
-    if number.spread:
-        text = f"{number.center} ± {number.spread}"
-    elif number.low:
-        text = f"{number.center} [{number.low}, {number.high}]"
-    if not number.exponent:
-        return text
-    return f"({text})e{number.exponent}" if text != number.center else f"{text}e{number.exponent}"
+    return _number(number, " ± ", " ", "e{}") if number else NOTHING
 
 
 def _latex_cell(cell: Cell | None) -> str:
     number = rounded(cell.center, cell.low, cell.high) if cell else None
     if number is None or cell is None:
         return _LATEX[NOTHING]
-    body = _latex_number(number)
+    body = _number(number, r" \pm ", r"\ ", r" \times 10^{{{}}}")
     return f"$\\mathbf{{{body}}}$" if cell.best else f"${body}$"
 
 
-def _latex_number(number: Rounded) -> str:
+def _number(number: Rounded, plus_minus: str, space: str, power: str) -> str:
     text = number.center
     if number.spread:
-        text = rf"{number.center} \pm {number.spread}"
+        text = f"{number.center}{plus_minus}{number.spread}"
     elif number.low:
-        text = rf"{number.center}\ [{number.low}, {number.high}]"
+        text = f"{number.center}{space}[{number.low}, {number.high}]"
     if not number.exponent:
         return text
-    inside = f"({text})" if text != number.center else text
-    return rf"{inside} \times 10^{{{number.exponent}}}"
+    return (text if text == number.center else f"({text})") + power.format(number.exponent)
 
 
 def _counts(cells: Sequence[Cell | None]) -> str:
