@@ -14,8 +14,7 @@ import polars as pl
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.curve_data import CurveData
-from exptools.viewing.curves.query import Best, CurveQuery, curve_set
+from exptools.viewing.curves.query import Best, CurveData, CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exptools.viewing.curves.words import band_label
+from exptools.viewing.curves.statistics import band_label
 
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 

@@ -23,8 +23,8 @@ from exptools.viewing.charts.chart import (
 from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.curves.summaries import Cell, cell_of
-from exptools.viewing.curves.words import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.charts.chart import count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
-from exptools.viewing.curves.options import Option, parse
-from exptools.viewing.curves.statistics import CENTERS, parse_band
+from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics import parse_band, parse_center
 from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import find_keys, groups
@@ -36,7 +36,7 @@ class Measure:
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
-        parse("center", self.center, CENTERS)
+        parse_center(self.center)
         parse_band(self.interval)
 
     @property

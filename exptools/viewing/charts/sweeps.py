@@ -14,9 +14,8 @@ from exptools.viewing.charts.chart import Chart, count, number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.curves.aggregation import aggregate, parse_method
-from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.query import CurveQuery, curve_set
-from exptools.viewing.curves.words import CENTERS, band_words
+from exptools.viewing.curves.query import CurveQuery, GroupCurve, curve_set
+from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (

@@ -11,8 +11,7 @@ from exptools.viewing.cli.actions import find_runs, keys_of, metrics_of, tell_fa
 from exptools.viewing.cli.commands import FIGURE, PlotCommand
 from exptools.viewing.cli.output import say, write_frame, writing
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.curve_data import CurveData, points
-from exptools.viewing.curves.query import CurveQuery, curve_set
+from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
 from exptools.viewing.errors import UsageError
 
 

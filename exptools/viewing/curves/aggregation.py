@@ -55,7 +55,7 @@ def parse_method(
     if bin_width is not None and not 0 < bin_width < np.inf:
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
     return Method(
-        parse("center", center, statistics.CENTERS).name,
+        statistics.parse_center(center),
         statistics.parse_band(band),
         parse("smoothing", smooth or "none", SMOOTHINGS),
         when.name == "after",

@@ -1,4 +1,4 @@
-"""Centre and band of several runs' values, at each of some points by itself.
+"""Centre and band of several runs' values, at each of some points by itself; and their names.
 
 ``values`` has the shape [runs, points] throughout, NaN where a run has no value; ``n`` is how
 many runs have one, [points].
@@ -17,7 +17,7 @@ from exptools.viewing.errors import QueryError
 
 Number = TypeVar("Number", int, Ints)
 
-CENTERS = {"mean": Choice(), "median": Choice(), "iqm": Choice()}
+CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}  # in words
 BANDS = {
     "none": Choice(),
     "std": Choice(),
@@ -26,7 +26,24 @@ BANDS = {
     "percentiles": Choice((25.0, 75.0), 0, 100, "two percentages, as in percentiles:10,90,"),
     "ci": Choice((95.0,), 1, 99.9, "its level in percent, as in ci:95,"),
 }
+_BAND_WORDS = {  # as a label, and as a sentence has it
+    "none": ("no band", ""),
+    "std": ("± standard deviation", "± one standard deviation"),
+    "sem": ("± standard error", "± one standard error"),
+    "minmax": ("lowest to highest", "from the lowest to the highest run"),
+    "percentiles": ("{:g}th to {:g}th percentile", "from the {:g}th to the {:g}th percentile"),
+    "ci": ("{:g} % confidence interval", "the {:g} % confidence interval (bootstrap)"),
+}
 LARGE = 1e150  # squares of larger numbers overflow
+
+
+def parse_center(text: str) -> str:
+    """Check a centre's name: ``mean``, ``median``, ``iqm``.
+
+    Raises:
+        QueryError: there is no such centre.
+    """
+    return parse("center", text, dict.fromkeys(CENTERS, Choice())).name
 
 
 def parse_band(text: str) -> Option:
@@ -39,6 +56,18 @@ def parse_band(text: str) -> Option:
     if len(set(band.numbers)) < len(band.numbers):
         raise QueryError(f"band {text!r}: the two percentages should differ")
     return band
+
+
+def band_label(text: str) -> str:
+    """What to call a band where it can be chosen: ``ci:95`` is "95 % confidence interval"."""
+    band = parse_band(text)
+    return _BAND_WORDS[band.name][0].format(*band.numbers)
+
+
+def band_words(text: str) -> str:
+    """What a band is, in a sentence: "the band is …"; "" where there is none."""
+    band = parse_band(text)
+    return _BAND_WORDS[band.name][1].format(*band.numbers)
 
 
 def count(values: Floats) -> Ints:

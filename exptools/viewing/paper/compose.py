@@ -20,8 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
-from exptools.viewing.curves.words import CENTERS, band_words
+from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.paper.drawing import RESOLUTION, STYLES, draw
 from exptools.viewing.paper.panels import Sheet, arrange

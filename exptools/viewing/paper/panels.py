@@ -8,7 +8,7 @@ from typing import Any
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import comparison_key, display, short_names
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
+from exptools.viewing.curves.query import CurveData, GroupCurve
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line, from_the_top
 

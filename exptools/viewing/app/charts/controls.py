@@ -9,7 +9,7 @@ from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.quantities import KEY, METRIC, of_key
-from exptools.viewing.curves.words import CENTERS
+from exptools.viewing.curves.statistics import CENTERS
 
 PICTURES = {
     "bars": "Final values",

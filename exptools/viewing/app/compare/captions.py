@@ -9,10 +9,10 @@ from exptools.viewing.app.compare.content import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.curves.options import parse
+from exptools.viewing.curves.query import GroupCurve
 from exptools.viewing.curves.smoothing import SMOOTHINGS
-from exptools.viewing.curves.words import CENTERS, band_words
+from exptools.viewing.curves.statistics import CENTERS, band_words
 
 LONGEST = 40  # characters of a key in a sentence
 SMOOTHED = {

@@ -14,8 +14,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
-from exptools.viewing.curves.query import Best, CurveQuery, curve_set
+from exptools.viewing.curves.query import Best, CurveData, CurveQuery, GroupCurve, curve_set
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError

@@ -17,7 +17,7 @@ from exptools.viewing.app.widgets import (
     X,
     options,
 )
-from exptools.viewing.curves.words import CENTERS
+from exptools.viewing.curves.statistics import CENTERS
 
 # The controls in the order in which page.js has them, and the property that holds the choice.
 CONTROLS = {

@@ -25,8 +25,7 @@ from exptools.viewing.app.facts import settled, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.curve_data import CurveData, points
-from exptools.viewing.curves.query import curve_set
+from exptools.viewing.curves.query import CurveData, curve_set, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
