@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
-from exptools.viewing.configs.values import identity, short_names
+from exptools.viewing.configs.values import comparison_key, short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import (
@@ -147,7 +147,9 @@ def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str,
 
 def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:
     classes: dict[Hashable, int] = {}
-    codes = np.array([classes.setdefault(identity(key.value(run)), len(classes)) for run in runs])
+    codes = np.array(
+        [classes.setdefault(comparison_key(key.value(run)), len(classes)) for run in runs]
+    )
     scaled = values / max(float(np.max(np.abs(values))), 1e-300)
     total = float(np.sum((scaled - scaled.mean()) ** 2))
     freedom = len(scaled) - len(classes)

@@ -28,8 +28,8 @@ from exptools.viewing.curves.aggregation import method
 from exptools.viewing.curves.cells import Cell, cell_of
 from exptools.viewing.curves.statistics import parse_band
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, short_text, translucent
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
 from exptools.viewing.groups.grouping import Group, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -58,7 +58,7 @@ def bars(
     by: Sequence[str],
     *,
     filled: bool = False,
-    look: Look = LIGHT,
+    theme: Theme = LIGHT,
 ) -> Picture:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
@@ -68,7 +68,7 @@ def bars(
         measure: the number of a run, and how a group's are put together.
         by: the keys to group by; none: all runs together.
         filled: whether a bar from zero stands behind each centre.
-        look: the colours.
+        theme: the colours.
 
     Raises:
         QueryError: there is nothing to show, or something of this is not there.
@@ -78,9 +78,9 @@ def bars(
     found = groups(runs, keys)
     how = method(measure.center, measure.interval)
     cells = [(group, cell_of(group.runs, values, how)) for group in found]
-    styles = index.styles("\0".join(by), [group.identity for group in found])
+    styles = index.styles("\0".join(by), [group.comparison_key for group in found])
     known = [
-        _Row(group, cell, _color(style, len(found), look))
+        _Row(group, cell, _color(style, len(found), theme))
         for (group, cell), style in zip(cells, styles, strict=True)
         if cell and cell.n
     ]
@@ -92,8 +92,8 @@ def bars(
     names = short_names([key.name for key in keys])
     legend = ", ".join(names[key.name] for key in keys)
     figure: dict[str, Any] = {
-        "data": _data(rows, values, measure, filled, look),
-        "layout": _layout(rows, measure, legend, filled, look),
+        "data": _data(rows, values, measure, filled, theme),
+        "layout": _layout(rows, measure, legend, filled, theme),
     }
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
@@ -102,19 +102,19 @@ def bars(
     return Picture(figure, caption, AROUND + row * len(rows), fills=False)
 
 
-def _color(style: int, number_of_groups: int, look: Look) -> str:
+def _color(style: int, number_of_groups: int, theme: Theme) -> str:
     # As in the curves; but where colours would come again, one is enough: the rows have names.
-    return look.lines[style if style < len(look.lines) >= number_of_groups else 0]
+    return theme.lines[style if style < len(theme.lines) >= number_of_groups else 0]
 
 
 def _data(
-    rows: Sequence[_Row], values: Mapping[str, float], measure: Measure, filled: bool, look: Look
+    rows: Sequence[_Row], values: Mapping[str, float], measure: Measure, filled: bool, theme: Theme
 ) -> list[dict[str, Any]]:
     dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     return [
         *([_bars(rows)] if filled else []),
-        *([_dots(rows, values, look)] if dots else []),
-        _centers(rows, measure, look),
+        *([_dots(rows, values, theme)] if dots else []),
+        _centers(rows, measure, theme),
     ]
 
 
@@ -122,7 +122,7 @@ def _bars(rows: Sequence[_Row]) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
-        "x": packed(np.array([row.cell.center for row in rows])),
+        "x": typed_array(np.array([row.cell.center for row in rows])),
         "y": list(range(len(rows))),
         "width": 0.62,
         "marker": {"color": [translucent(row.color, 0.3) for row in rows], "line": {"width": 0}},
@@ -130,7 +130,7 @@ def _bars(rows: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _dots(rows: Sequence[_Row], values: Mapping[str, float], look: Look) -> dict[str, Any]:
+def _dots(rows: Sequence[_Row], values: Mapping[str, float], theme: Theme) -> dict[str, Any]:
     """A dot a run, above and below the middle of its group's row by its place in the group."""
     dots = [
         (at + JITTER * (place * GOLDEN % 1 - 0.5) * (row.cell.n > 1), run, row.color)
@@ -141,20 +141,20 @@ def _dots(rows: Sequence[_Row], values: Mapping[str, float], look: Look) -> dict
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(np.array([values[run.name] for _, run, _ in dots])),
-        "y": packed(np.array([y for y, _, _ in dots])),
+        "x": typed_array(np.array([values[run.name] for _, run, _ in dots])),
+        "y": typed_array(np.array([y for y, _, _ in dots])),
         "customdata": [run.name for _, run, _ in dots],
         "hovertext": [hover({"value": number(values[run.name])}, run.name) for _, run, _ in dots],
         "hoverinfo": "text",
         "marker": {
             "size": 7,
             "color": [translucent(color, 0.55) for _, _, color in dots],
-            "line": {"width": 1, "color": look.background},
+            "line": {"width": 1, "color": theme.background},
         },
     }
 
 
-def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, Any]:
+def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, Any]:
     cells = [row.cell for row in rows]
     center = np.array([cell.center for cell in cells])
     high = np.array([cell.high for cell in cells]) - center
@@ -162,7 +162,7 @@ def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, An
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(center),
+        "x": typed_array(center),
         "y": list(range(len(rows))),
         "hovertext": [_hover(row, measure) for row in rows],
         "hoverinfo": "text",
@@ -170,14 +170,14 @@ def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, An
             "symbol": "diamond",
             "size": 11,
             "color": [row.color for row in rows],
-            "line": {"width": 1.5, "color": look.background},
+            "line": {"width": 1.5, "color": theme.background},
         },
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": packed(np.nan_to_num(high)),
-            "arrayminus": packed(np.nan_to_num(low)),
-            "color": look.text,
+            "array": typed_array(np.nan_to_num(high)),
+            "arrayminus": typed_array(np.nan_to_num(low)),
+            "color": theme.text,
             "thickness": 1.6,
             "width": 5,
         },
@@ -195,22 +195,22 @@ def _hover(row: _Row, measure: Measure) -> str:
 
 
 def _layout(
-    rows: Sequence[_Row], measure: Measure, legend: str, filled: bool, look: Look
+    rows: Sequence[_Row], measure: Measure, legend: str, filled: bool, theme: Theme
 ) -> dict[str, Any]:
     labels = named([row.group.label for row in rows])
     edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
-    names = {"tickfont": {"color": look.text, "size": 13}}
+    names = {"tickfont": {"color": theme.text, "size": 13}}
     return layout(
-        look,
-        xaxis=axis(look, measure.words, nticks=8, zeroline=filled, zerolinecolor=look.muted),
-        yaxis=axis(look) | labels | edges | names,
+        theme,
+        xaxis=axis(theme, measure.words, nticks=8, zeroline=filled, zerolinecolor=theme.muted),
+        yaxis=axis(theme) | labels | edges | names,
         margin={"l": 8, "r": 116, "t": 36, "b": 8},
         annotations=[
-            _beside(f"{center_words(measure.center)} (n)", -0.5, look.muted) | {"yshift": 12},
-            _beside(legend, -0.5, look.muted)
+            _beside(f"{center_words(measure.center)} (n)", -0.5, theme.muted) | {"yshift": 12},
+            _beside(legend, -0.5, theme.muted)
             | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
             *(
-                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, look.text)
+                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, theme.text)
                 for at, row in enumerate(rows)
             ),
         ],

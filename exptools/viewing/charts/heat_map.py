@@ -27,8 +27,8 @@ from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.aggregation import method
 from exptools.viewing.curves.cells import Cell, cell_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -47,7 +47,7 @@ def heat_map(
     across: str,
     down: str,
     *,
-    look: Look = LIGHT,
+    theme: Theme = LIGHT,
 ) -> Picture:
     """The centre of a metric's summary for each pair of values of two keys.
 
@@ -57,7 +57,7 @@ def heat_map(
         measure: the number of a run, and how a cell's are put together.
         across: the key whose values are the columns.
         down: the key whose values are the rows, the first at the bottom.
-        look: the colours.
+        theme: the colours.
 
     Raises:
         QueryError: there is nothing to show, or something of this is not there.
@@ -74,8 +74,8 @@ def heat_map(
     if not filled:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     figure = {
-        "data": [_heat(cells, columns, rows, keys, measure, look), _empty(cells, look)],
-        "layout": _layout(columns, rows, keys, look),
+        "data": [_heat(cells, columns, rows, keys, measure, theme), _empty(cells, theme)],
+        "layout": _layout(columns, rows, keys, theme),
     }
     caption = _caption(filled, len(columns) * len(rows), numbers, measure)
     return Picture(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
@@ -113,7 +113,7 @@ def _heat(
     rows: Sequence[Group],
     keys: Sequence[Key],
     measure: Measure,
-    look: Look,
+    theme: Theme,
 ) -> dict[str, Any]:
     centers = np.array([[cell.center if cell else math.nan for cell in row] for row in cells])
     texts = [
@@ -125,12 +125,12 @@ def _heat(
     ]
     return {
         "type": "heatmap",
-        "z": packed(centers) | {"shape": f"{len(rows)}, {len(columns)}"},
+        "z": typed_array(centers) | {"shape": f"{len(rows)}, {len(columns)}"},
         "hovertext": texts,
         "hoverinfo": "text",
         "hoverongaps": True,
-        "colorscale": colorscale(look.cells),
-        "colorbar": colorbar(look, measure.words),
+        "colorscale": colorscale(theme.cells),
+        "colorbar": colorbar(theme, measure.words),
         "xgap": 2,
         "ygap": 2,
         "texttemplate": "%{z:.3~g}" if centers.size <= MOST_TEXTS else "",
@@ -148,7 +148,7 @@ def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
     return {f"{center_words(measure.center)} of {measure.words}": number(cell.center), "runs": runs}
 
 
-def _empty(cells: _Cells, look: Look) -> dict[str, Any]:
+def _empty(cells: _Cells, theme: Theme) -> dict[str, Any]:
     """A dash where no run is, a cross where those that are have no such value."""
     places = [
         (x, y, "–" if cell is None else "×")
@@ -162,21 +162,21 @@ def _empty(cells: _Cells, look: Look) -> dict[str, Any]:
         "x": [x for x, _, _ in places],
         "y": [y for _, y, _ in places],
         "text": [sign for _, _, sign in places],
-        "textfont": {"color": look.muted, "size": 13},
+        "textfont": {"color": theme.muted, "size": 13},
         "hoverinfo": "skip",
     }
 
 
 def _layout(
-    columns: Sequence[Group], rows: Sequence[Group], keys: Sequence[Key], look: Look
+    columns: Sequence[Group], rows: Sequence[Group], keys: Sequence[Key], theme: Theme
 ) -> dict[str, Any]:
-    labels = {"showgrid": False, "fixedrange": True, "tickfont": {"color": look.text, "size": 12}}
+    labels = {"showgrid": False, "fixedrange": True, "tickfont": {"color": theme.text, "size": 12}}
     across = named([group.label for group in columns], range=[-0.5, len(columns) - 0.5])
     down = named([group.label for group in rows], range=[-0.5, len(rows) - 0.5])
     return layout(
-        look,
-        xaxis=axis(look, keys[0].name) | labels | across,
-        yaxis=axis(look, keys[1].name) | labels | down,
+        theme,
+        xaxis=axis(theme, keys[0].name) | labels | across,
+        yaxis=axis(theme, keys[1].name) | labels | down,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
     )
 

@@ -19,8 +19,8 @@ from exptools.viewing.charts.picture import Picture, axis, count, hover, layout,
 from exptools.viewing.charts.quantities import Floats, Measure, Quantity, of_key, of_numbers
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -50,7 +50,7 @@ def parallel(
     measure: Measure,
     keys: Sequence[str],
     *,
-    look: Look = LIGHT,
+    theme: Theme = LIGHT,
 ) -> Picture:
     """A line a run through its values of the keys to its metric, which gives the colour.
 
@@ -61,7 +61,7 @@ def parallel(
         runs: what to show.
         measure: the number of a run; nothing is averaged.
         keys: the axes, from the left to the right.
-        look: the colours.
+        theme: the colours.
 
     Raises:
         QueryError: there is nothing to show, or something of this is not there.
@@ -80,8 +80,8 @@ def parallel(
     axes = [_as_axis(found, names[found.title]) for found in fitting]
     axes.append(_as_axis(result, measure.words))
     figure = {
-        "data": _lines(axes, drawn, worst_first=better(measure.metric) != "min", look=look),
-        "layout": _layout(axes, look),
+        "data": _lines(axes, drawn, worst_first=better(measure.metric) != "min", theme=theme),
+        "layout": _layout(axes, theme),
     }
     varying = [found for found in quantities if _varies(found)]
     caption = _caption(measure, len(drawn), len(valued), len(runs), len(varying) - len(fitting))
@@ -146,7 +146,7 @@ def _marks(values: Quantity) -> list[tuple[float, str]]:
 
 
 def _lines(
-    axes: Sequence[_Axis], runs: Sequence[Run], *, worst_first: bool, look: Look
+    axes: Sequence[_Axis], runs: Sequence[Run], *, worst_first: bool, theme: Theme
 ) -> list[dict[str, Any]]:
     """A trace for each colour, the best on top."""
     result = axes[-1].values
@@ -156,7 +156,7 @@ def _lines(
     heights = np.stack([one.heights for one in axes], axis=1)
     order = range(COLORS) if worst_first else range(COLORS - 1, -1, -1)
     members = [(shade, np.flatnonzero(shades == shade)) for shade in order]
-    return [_trace(axes, runs, heights, shade, rows, look) for shade, rows in members if len(rows)]
+    return [_trace(axes, runs, heights, shade, rows, theme) for shade, rows in members if len(rows)]
 
 
 def _trace(
@@ -165,7 +165,7 @@ def _trace(
     heights: Floats,
     shade: int,
     rows: NDArray[np.intp],
-    look: Look,
+    theme: Theme,
 ) -> dict[str, Any]:
     gap = np.full((len(rows), 1), np.nan)
     x = np.tile([*range(len(axes)), np.nan], len(rows))
@@ -176,35 +176,35 @@ def _trace(
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "x": packed(x),
-        "y": packed(np.concatenate([heights[rows], gap], axis=1).ravel()),
+        "x": typed_array(x),
+        "y": typed_array(np.concatenate([heights[rows], gap], axis=1).ravel()),
         "customdata": [name for row in rows for name in [runs[row].name] * width],
         "hovertext": [text for text in texts for text in [text] * width],
         "hoverinfo": "text",
         "opacity": 0.9 if len(runs) <= 50 else 0.55 if len(runs) <= 200 else 0.35,
-        "line": {"color": between(look.marks, shade / (COLORS - 1)), "width": 1.6},
-        "marker": {"size": 4, "color": between(look.marks, shade / (COLORS - 1))},
+        "line": {"color": between(theme.marks, shade / (COLORS - 1)), "width": 1.6},
+        "marker": {"size": 4, "color": between(theme.marks, shade / (COLORS - 1))},
     }
 
 
-def _layout(axes: Sequence[_Axis], look: Look) -> dict[str, Any]:
+def _layout(axes: Sequence[_Axis], theme: Theme) -> dict[str, Any]:
     hidden = {"showgrid": False, "showticklabels": False, "fixedrange": True, "title": None}
     lowest = min(float(one.heights.min()) for one in axes)
     return layout(
-        look,
-        xaxis=axis(look) | hidden | {"range": [-0.25, len(axes) - 0.75]},
-        yaxis=axis(look) | hidden | {"range": [min(-0.06, lowest - 0.06), 1.06]},
+        theme,
+        xaxis=axis(theme) | hidden | {"range": [-0.25, len(axes) - 0.75]},
+        yaxis=axis(theme) | hidden | {"range": [min(-0.06, lowest - 0.06), 1.06]},
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
-        shapes=[_upright(at, lowest, look) for at in range(len(axes))],
+        shapes=[_upright(at, lowest, theme) for at in range(len(axes))],
         annotations=[
             text
             for at, one in enumerate(axes)
-            for text in _labels(at, one, look, last=one is axes[-1])
+            for text in _labels(at, one, theme, last=one is axes[-1])
         ],
     )
 
 
-def _upright(at: int, lowest: float, look: Look) -> dict[str, Any]:
+def _upright(at: int, lowest: float, theme: Theme) -> dict[str, Any]:
     return {
         "type": "line",
         "layer": "below",
@@ -212,11 +212,11 @@ def _upright(at: int, lowest: float, look: Look) -> dict[str, Any]:
         "x1": at,
         "y0": min(0.0, lowest),
         "y1": 1,
-        "line": {"color": look.muted, "width": 1},
+        "line": {"color": theme.muted, "width": 1},
     }
 
 
-def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, Any]]:
+def _labels(at: int, one: _Axis, theme: Theme, *, last: bool) -> list[dict[str, Any]]:
     log = " (log)" if one.values.log else ""
     title = {
         "text": short_text(one.name, 24) + log,
@@ -225,7 +225,7 @@ def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, An
         "yref": "paper",
         "yshift": 22,
         "showarrow": False,
-        "font": {"size": 13, "color": look.text},
+        "font": {"size": 13, "color": theme.text},
     }
     ticks = [
         {
@@ -235,8 +235,8 @@ def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, An
             "xshift": 6 if last else -6,
             "y": height,
             "showarrow": False,
-            "font": {"size": 11, "color": look.muted},
-            "bgcolor": look.background,
+            "font": {"size": 11, "color": theme.muted},
+            "bgcolor": theme.background,
             "borderpad": 1,
             "opacity": 0.9,
         }

@@ -13,24 +13,24 @@ from exptools.rundir import STEP
 from exptools.viewing.api import Runs
 from exptools.viewing.charts.picture import Picture, center_words, count, interval_words, number
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.curves.aggregation import aggregate, method
 from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.curves.query import curve_set
 from exptools.viewing.curves.statistics import parse_band
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (
     MAX_POINTS,
     Line,
     band_trace,
     center_trace,
-    frame,
+    curve_layout,
     from_the_top,
     x_axis,
     y_axis,
 )
-from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.groups.differences import Difference, SweepComparison
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -84,7 +84,7 @@ def side_by_side(
     by: Sequence[str],
     *,
     band: str = "std",
-    look: Look = LIGHT,
+    theme: Theme = LIGHT,
 ) -> SideBySide:
     """Compare two sweeps.
 
@@ -95,7 +95,7 @@ def side_by_side(
         measure: the number of a run, which matched runs are compared by.
         by: the keys to group curves by.
         band: of the curves, as for ``Runs.curves``; their centre is the measure's.
-        look: the colours.
+        theme: the colours.
 
     Raises:
         QueryError: there is nothing to show, or something of this is not there.
@@ -107,7 +107,7 @@ def side_by_side(
     numbers = measure.of_runs(index, of_sweeps)
     panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
     matches = _matches(found, numbers)
-    figure = _figure(index, panels, measure.metric, by, look)
+    figure = _figure(index, panels, measure.metric, by, theme)
     picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT, fills=False)
     return SideBySide(picture, found.differences, matches, found.only_left, found.only_right)
 
@@ -136,49 +136,51 @@ def _matches(found: SweepComparison, numbers: Mapping[str, float]) -> tuple[Matc
 
 
 def _figure(
-    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], look: Look
+    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], theme: Theme
 ) -> dict[str, Any]:
-    identities = [tuple(map(identity, group.values)) for panel in panels for group in panel.groups]
+    identities = [
+        tuple(map(comparison_key, group.values)) for panel in panels for group in panel.groups
+    ]
     styles = iter(index.styles("\0".join(by), identities))
     names = short_names(by)
     legend = ", ".join(names[key] for key in by)
     traces: list[dict[str, Any]] = []
     for at, panel in enumerate(panels, start=1):
         lines = [
-            Line(group.label, reduced(group.curve, MAX_POINTS), next(styles))
+            Line(group.label, downsample(group.curve, MAX_POINTS), next(styles))
             for group in panel.groups
         ]
-        traces += _traces(sorted(lines, key=from_the_top), at, look)
+        traces += _traces(sorted(lines, key=from_the_top), at, theme)
     shown: set[str] = set()
     for trace in traces:  # a group that both sweeps have stands in the legend once
         if trace["showlegend"]:
             trace["showlegend"] = trace["legendgroup"] not in shown
             shown.add(trace["legendgroup"])
-    layout = frame(legend, look) | _axes(metric, look)
-    titles = [_title(panel, at, look) for at, panel in enumerate(panels)]
+    layout = curve_layout(legend, theme) | _axes(metric, theme)
+    titles = [_title(panel, at, theme) for at, panel in enumerate(panels)]
     layout |= {"annotations": titles, "showlegend": len(shown) > 1}
     return {"data": traces, "layout": layout}
 
 
-def _traces(lines: Sequence[Line], panel: int, look: Look) -> list[dict[str, Any]]:
-    bands = [trace for line in lines if (trace := band_trace(line, look))]
-    traces = [*bands, *(center_trace(line, look) for line in lines)]
+def _traces(lines: Sequence[Line], panel: int, theme: Theme) -> list[dict[str, Any]]:
+    bands = [trace for line in lines if (trace := band_trace(line, theme))]
+    traces = [*bands, *(center_trace(line, theme) for line in lines)]
     own = {"xaxis": "x" if panel == 1 else f"x{panel}"}
     return [trace | own | {"uid": f"{panel}{trace['uid']}"} for trace in traces]
 
 
-def _axes(metric: str, look: Look) -> dict[str, Any]:
+def _axes(metric: str, theme: Theme) -> dict[str, Any]:
     """Two panels that share both axes: to zoom into one is to zoom into the other."""
     first, second = ([0, 0.5 - GUTTER / 2], [0.5 + GUTTER / 2, 1])
     return {
-        "xaxis": x_axis(STEP, look) | {"domain": first},
-        "xaxis2": x_axis(STEP, look) | {"domain": second, "matches": "x", "anchor": "y"},
-        "yaxis": y_axis(metric, look),
+        "xaxis": x_axis(STEP, theme) | {"domain": first},
+        "xaxis2": x_axis(STEP, theme) | {"domain": second, "matches": "x", "anchor": "y"},
+        "yaxis": y_axis(metric, theme),
         "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
     }
 
 
-def _title(panel: _Panel, at: int, look: Look) -> dict[str, Any]:
+def _title(panel: _Panel, at: int, theme: Theme) -> dict[str, Any]:
     return {
         "text": f"<b>{short_text(panel.sweep, 44)}</b>  {count(len(panel.runs))}"
         + ("" if panel.groups else ", none has logged it"),
@@ -190,7 +192,7 @@ def _title(panel: _Panel, at: int, look: Look) -> dict[str, Any]:
         "yanchor": "bottom",
         "yshift": 8,
         "showarrow": False,
-        "font": {"size": 13, "color": look.text},
+        "font": {"size": 13, "color": theme.text},
     }
 
 

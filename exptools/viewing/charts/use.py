@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from exptools.rundir import State
 from exptools.viewing.charts.jobs import Job, local_ms
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import Look, translucent
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import Theme, translucent
 from exptools.viewing.run_files.usage import Spell, Usage, read_usage, spell, together
 
 Floats = NDArray[np.float64]
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 BINS = 300
 
 
-def use_of(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], str]], int]:
+def use_of(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any], str]], int]:
     """A trace and its title for the CPUs and for the GPUs, where anything was sampled."""
     samples: list[tuple[Job, Usage]] = []
     unread = 0
@@ -37,11 +37,11 @@ def use_of(jobs: Sequence[Job], look: Look) -> tuple[list[tuple[dict[str, Any], 
     gpus = _spells(samples, "gpu_percent")
     found = []
     if cpus:
-        found.append((_area(edges, together(cpus, edges)[0] / 100, look, "y2"), "CPU cores"))
+        found.append((_area(edges, together(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
     if gpus:
         percent, running = together(gpus, edges)
         mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
-        found.append((_area(edges, mean, look, f"y{len(found) + 2}"), "GPU %"))
+        found.append((_area(edges, mean, theme, f"y{len(found) + 2}"), "GPU %"))
     return found, unread
 
 
@@ -58,16 +58,16 @@ def _known_until(job: Job, usage: Usage) -> float:
     return float(usage.time[-1]) if job.state is State.RUNNING else job.ended
 
 
-def _area(edges: Floats, values: Floats, look: Look, yaxis: str) -> dict[str, Any]:
+def _area(edges: Floats, values: Floats, theme: Theme, yaxis: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": packed(local_ms(edges)),
-        "y": packed(np.append(values, values[-1])),
+        "x": typed_array(local_ms(edges)),
+        "y": typed_array(np.append(values, values[-1])),
         "yaxis": yaxis,
         "showlegend": False,
-        "line": {"color": look.lines[2], "width": 1.5, "shape": "hv"},
+        "line": {"color": theme.lines[2], "width": 1.5, "shape": "hv"},
         "fill": "tozeroy",
-        "fillcolor": translucent(look.lines[2], 0.16),
+        "fillcolor": translucent(theme.lines[2], 0.16),
         "hovertemplate": "%{x|%H:%M:%S}: %{y:.3~g}<extra></extra>",
     }

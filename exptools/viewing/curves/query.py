@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
-from exptools.viewing.configs.values import identity, short_names
+from exptools.viewing.configs.values import comparison_key, short_names
 from exptools.viewing.curves.aggregation import Method, aggregate
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.options import Choice, parse
@@ -120,7 +120,7 @@ def _group_curve(
     setting = _best_setting(group, series, over, best) if best else None
     runs = setting.runs if setting else group.runs
     label = f"{group.label} ({setting.label})" if setting else group.label
-    strata = [identity(stratum.value(run)) for run in runs] if stratum else None
+    strata = [comparison_key(stratum.value(run)) for run in runs] if stratum else None
     curve = aggregate([series[run.name] for run in runs], how, strata)
     return GroupCurve(group.values, label, runs, curve, setting.values if setting else ())
 

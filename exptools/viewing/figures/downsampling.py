@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
-def reduced(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:
+def downsample(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:
     """The points of a curve that decide how it looks: about so many at most, never other values.
 
     x is cut into equal bins; of each stay the lowest and the highest point of the centre and of

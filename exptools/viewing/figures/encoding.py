@@ -35,7 +35,7 @@ def hover(curve: Curve) -> dict[str, Any]:
         table = np.column_stack([curve.low, curve.high, curve.n])
         template = "%{y:.5~g} [%{customdata[0]:.5~g}, %{customdata[1]:.5~g}] (n = %{customdata[2]})"
     shape = {"shape": f"{table.shape[0]}, {table.shape[1]}"}
-    return {"customdata": packed(table) | shape, "hovertemplate": template}
+    return {"customdata": typed_array(table) | shape, "hovertemplate": template}
 
 
 def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -> str:
@@ -46,7 +46,7 @@ def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -
     return f" [{low:.5g}, {high:.5g}] (n = {n})"
 
 
-def packed(values: Floats, *, exact: bool = False) -> dict[str, str]:
+def typed_array(values: Floats, *, exact: bool = False) -> dict[str, str]:
     """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap.
 
     In half the bytes where nothing is lost by it or, unless ``exact``, no eye could see what is.

@@ -15,7 +15,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.paper.panels import Block, Panel, Sheet
 
@@ -102,7 +102,7 @@ def _finish_columns(
 def _draw_panel(axes: Axes, panel: Panel, width: float) -> None:
     for line in panel.lines:
         # An inch's lowest and highest point, of the centre and of both edges of its band.
-        curve = reduced(line.curve, int(width * RESOLUTION * 2 * 3))
+        curve = downsample(line.curve, int(width * RESOLUTION * 2 * 3))
         _draw_line(axes, Line(line.label, curve, line.style))
 
 

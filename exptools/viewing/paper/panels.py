@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import display, identity, short_names
+from exptools.viewing.configs.values import comparison_key, display, short_names
 from exptools.viewing.curves.aggregation import final_value
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.errors import QueryError
@@ -97,7 +97,7 @@ def _block(
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
-        value = identity(group.values[at])
+        value = comparison_key(group.values[at])
         titles[value] = f"{names[facet]} = {display(group.values[at])}"
         label = _label([(names[curves.by[at]], group.values[at]) for at in rest])
         line = Line(label, group.curve, styles[_same(group, rest)])
@@ -107,7 +107,7 @@ def _block(
 
 
 def _same(group: GroupCurve, keys: Sequence[int]) -> tuple[Any, ...]:
-    return tuple(identity(group.values[at]) for at in keys)
+    return tuple(comparison_key(group.values[at]) for at in keys)
 
 
 def _label(values: Sequence[tuple[str, Any]]) -> str:

@@ -25,7 +25,7 @@ from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.theme import Look
+from exptools.viewing.figures.theme import Theme
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -39,12 +39,12 @@ class Shown:
     sweeps: SideBySide | None = None  # what stands below the picture of two sweeps
 
 
-def shown(index: Index, facts: Facts, view: View, look: Look) -> Shown:
+def shown(index: Index, facts: Facts, view: View, theme: Theme) -> Shown:
     """What the tab shows."""
     try:
         runs = shown_runs(facts, view)
         need = next(_needs(facts, view, runs), None)
-        return Shown(empty=need) if need else _drawn(index, facts, view, runs, look)
+        return Shown(empty=need) if need else _drawn(index, facts, view, runs, theme)
     except QueryError as error:
         text = str(error)
         return Shown(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
@@ -71,7 +71,7 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
 
 
-def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], look: Look) -> Shown:
+def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme) -> Shown:
     picture = picture_of(view)
     values = chosen(controls(facts, view))
 
@@ -82,19 +82,19 @@ def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], look: Lo
         return tuple(values[name])
 
     if picture == "timeline":
-        return Shown(timeline(runs, time.time(), look=look))
+        return Shown(timeline(runs, time.time(), theme=theme))
     summary = summary_of(values)
     if picture == "scatter":
         color = None if one("color") == NOTHING else one("color")
-        return Shown(scatter(index, runs, one("x"), one("y"), color, summary=summary, look=look))
+        return Shown(scatter(index, runs, one("x"), one("y"), color, summary=summary, theme=theme))
     measure = Measure(one("metric"), summary, view.center, view.band)
     if picture == "heat-map":
-        return Shown(heat_map(index, runs, measure, one("columns"), one("rows"), look=look))
+        return Shown(heat_map(index, runs, measure, one("columns"), one("rows"), theme=theme))
     if picture == "parallel":
-        return Shown(parallel(index, runs, measure, many("axes"), look=look))
+        return Shown(parallel(index, runs, measure, many("axes"), theme=theme))
     if picture == "sweeps":
         sides = (one("left"), one("right"))
-        both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, look=look)
+        both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
         return Shown(both.picture, sweeps=both)
     filled = one("style") == "bars"
-    return Shown(bars(index, runs, measure, many("by"), filled=filled, look=look))
+    return Shown(bars(index, runs, measure, many("by"), filled=filled, theme=theme))

@@ -122,8 +122,8 @@ def draw_picture(
         return (no_update,) * 5
     facts = workspace.facts()
     now = settled(view, facts)
-    look = DARK if colors == "dark" else LIGHT
-    found = shown(workspace.index, facts, now, look)
+    theme = DARK if colors == "dark" else LIGHT
+    found = shown(workspace.index, facts, now, theme)
     picture = found.picture
     if picture is None:
         return None, HIDDEN, "", found.empty, []

@@ -8,7 +8,7 @@ from exptools.metrics import better
 from exptools.viewing.app.compare.content import Drawing
 from exptools.viewing.app.facts import Facts, each_run
 from exptools.viewing.app.view import View
-from exptools.viewing.configs.values import identity
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.curves.options import Option, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
@@ -80,7 +80,7 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     found = []
     for key in keys[:8]:
         (wanted,) = facts.find([key])
-        values = max(len({identity(wanted.value(run)) for run in g.runs}) for g in shown)
+        values = max(len({comparison_key(wanted.value(run)) for run in g.runs}) for g in shown)
         if key == facts.seed and values > 1:
             found.append(f"{values} seeds")
         elif 1 < values < max(len(group.runs) for group in shown):

@@ -11,7 +11,7 @@ from exptools.metrics import better
 from exptools.viewing.app.facts import Facts, each_run, settled, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.configs.values import identity
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import method
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.query import Best, Series, curve_set, read_series
@@ -156,7 +156,7 @@ def _logged_by_others(workspace: Workspace, metric: str, x: str) -> bool:
 
 def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> Panel:
     key = "\0".join(curves.by)
-    identities = [tuple(map(identity, group.values)) for group in curves.groups]
+    identities = [tuple(map(comparison_key, group.values)) for group in curves.groups]
     styles = workspace.index.styles(key, identities)
     lines = [
         Line(group.label, group.curve, style)

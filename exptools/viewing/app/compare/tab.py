@@ -184,12 +184,12 @@ def draw(
     found = drawing(workspace, view)
     if found.panels:
         workspace.read_ahead(view.metrics[0])
-    look = DARK if colors == "dark" else LIGHT
+    theme = DARK if colors == "dark" else LIGHT
     tall = height(found, view)
     notes = [html.Li(note) for note in (*view.notes, *found.notes)]
     more = pager(found, view)
     return (
-        chart(found, view, look),
+        chart(found, view, theme),
         key,
         "empty" if found.empty else "",
         {"height": f"{tall}px"} if tall else {},

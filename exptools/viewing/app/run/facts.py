@@ -16,7 +16,7 @@ from exptools.viewing.app.run import parts as run_parts
 from exptools.viewing.app.run import tables as run_tables
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, find_run, read
 from exptools.viewing.figures.single_run import usage_figures
-from exptools.viewing.figures.theme import Look
+from exptools.viewing.figures.theme import Theme
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.listing import USAGE_FILE, read_usage, snapshots
@@ -78,9 +78,9 @@ def register(app: Dash, index: Index, cache: MediaCache) -> None:
         stamps = [run.name, _stamp(run, USAGE_FILE), _stamp(run, SNAPSHOTS_DIR), _media(cache, run)]
         if str(ctx.triggered_id).startswith("run-clock") and stamps == before:
             return (no_update,) * 4
-        look = run_media.look_of(colors)
+        theme = run_media.theme_of(colors)
         files = _files(cache, run, lambda path: served.file_url(app, run.name, path, download=True))
-        return _usage(index, run, look), _snapshots(run), files, stamps
+        return _usage(index, run, theme), _snapshots(run), files, stamps
 
 
 def _stamp(run: Run, name: str) -> list[int] | None:
@@ -99,14 +99,14 @@ def _media(cache: MediaCache, run: Run) -> int:
         return 0
 
 
-def _usage(index: Index, run: Run, look: Look) -> Any:
+def _usage(index: Index, run: Run, theme: Theme) -> Any:
     try:
         usage = read(index, run, USAGE_FILE, read_usage)
     except Unreadable as said:
         return run_parts.sentence(str(said))
     if usage is None or not len(usage.time):
         return run_parts.sentence("Nobody has sampled what it uses.")
-    return run_parts.usage_charts(list(usage_figures(usage, look)))
+    return run_parts.usage_charts(list(usage_figures(usage, theme)))
 
 
 def _snapshots(run: Run) -> run_tables.Table:

@@ -16,7 +16,7 @@ from exptools.viewing.app import served_files as served
 from exptools.viewing.app.run.parts import sentence
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, find_run, read
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
-from exptools.viewing.figures.theme import DARK, LIGHT, Look
+from exptools.viewing.figures.theme import DARK, LIGHT, Theme
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import (
@@ -101,7 +101,7 @@ def register(app: Dash, index: Index, cache: MediaCache) -> None:
         places = positions(*before[1:]) if same_run else {}
         tags = matching(media, wanted or "")
         cards = [
-            card(index, run, media, key, places, url, look_of(colors)) for key in tags[:MAX_CARDS]
+            card(index, run, media, key, places, url, theme_of(colors)) for key in tags[:MAX_CARDS]
         ]
         nothing = not media.items and not media.bad_lines
         return cards, note(media, tags), "card run-empty" if nothing else "card", stamp
@@ -130,7 +130,7 @@ def register(app: Dash, index: Index, cache: MediaCache) -> None:
         if not steps:
             return sentence("It is gone."), ""
         item = steps[max(0, min(int(place), len(steps) - 1))]
-        return medium(index, run, item, url, look_of(colors)), step_text(item, steps)
+        return medium(index, run, item, url, theme_of(colors)), step_text(item, steps)
 
 
 def positions(
@@ -166,7 +166,7 @@ def card(
     key: Key,
     places: Mapping[str, int],
     url: Url,
-    look: Look,
+    theme: Theme,
 ) -> Component:
     """One tag: what was logged at the step that its slider stands at, the newest at first."""
     steps, name = media.steps(*key), digest(key)
@@ -197,7 +197,7 @@ def card(
                 ]
             ),
             html.Div(
-                medium(index, run, item, url, look),
+                medium(index, run, item, url, theme),
                 id={"type": "run-medium", "tag": name},
                 className="run-medium",
             ),
@@ -214,18 +214,18 @@ def step_text(item: Item, steps: Sequence[Item]) -> str:
     return f"step {item.step:,}{of} · {moment(item.wall_time).rpartition(' ')[2]}"
 
 
-def medium(index: Index, run: Run, item: Item, url: Url, look: Look) -> Component:
+def medium(index: Index, run: Run, item: Item, url: Url, theme: Theme) -> Component:
     """One thing that was logged; a sentence where it cannot be shown."""
     if not item.path.startswith("media/"):
         return sentence("Its path leads out of media/.")
     try:
-        shown = _medium(index, run, item, url, look)
+        shown = _medium(index, run, item, url, theme)
     except Unreadable as said:
         return sentence(str(said))
     return sentence(f"{item.path} is gone.") if shown is None else shown
 
 
-def look_of(colors: str | None) -> Look:
+def theme_of(colors: str | None) -> Theme:
     """The colours that the page has."""
     return DARK if colors == "dark" else LIGHT
 
@@ -235,13 +235,13 @@ def digest(key: Key) -> str:
     return hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
 
 
-def _medium(index: Index, run: Run, item: Item, url: Url, look: Look) -> Component | None:
+def _medium(index: Index, run: Run, item: Item, url: Url, theme: Theme) -> Component | None:
     if item.kind == "histogram":
         histogram = read(index, run, item.path, read_histogram)
         if histogram is None:
             return None
         said = [sentence(histogram.note)] if histogram.note else []
-        drawn = [_graph(histogram_figure(histogram, look), 200)] if histogram.counts else []
+        drawn = [_graph(histogram_figure(histogram, theme), 200)] if histogram.counts else []
         return html.Div([*drawn, *said])
     if item.kind == "figure" and item.path.endswith(".json"):
         figure = read(index, run, item.path, lambda file: untrusted_figure(read_object(file)))
