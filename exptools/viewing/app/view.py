@@ -102,8 +102,8 @@ class View:
     x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
     best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
     best_mode: str = _is(_TEXT, "max", _one_of("best_mode", "max", "min"))
-    clip: bool = _is(_FLAG, False)  # the y axis leaves outliers out
-    show_runs: bool = _is(_FLAG, False)  # a thin line for each run
+    clip: bool = _is(_FLAG, default=False)  # the y axis leaves outliers out
+    show_runs: bool = _is(_FLAG, default=False)  # a thin line for each run
     where: str = _is(_TEXT, "")  # a condition
     selected: tuple[str, ...] = _is(_TEXTS, ())  # names of runs; none: all
     page: int = _is(_COUNT, 0)  # of the groups, where there are too many for one chart
@@ -161,8 +161,8 @@ class View:
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | None) -> View:
         """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
-        known = {f.name for f in fields(cls)}
-        values = {name: _tupled(value) for name, value in (data or {}).items() if name in known}
+        names = {f.name for f in fields(cls)}
+        values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
         ranges = {metric: _tupled(span) for metric, span in values.pop("y_ranges", {}).items()}
         return cls(**values, y_ranges=ranges)
 

@@ -129,7 +129,7 @@ def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) ->
         return 1
     listener = listen(access.host, options.port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, listener, options.open)
+    serve(index, looked, access, listener, browse=options.open)
     return 0
 
 
