@@ -275,7 +275,7 @@ def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
     expect(page.locator("#run-commands")).to_contain_text("<script>window.hacked")
     expect(page.locator("#run-snapshots")).to_have_text("No snapshots.")
     expect(page.locator("#run-usage")).to_contain_text("usage.csv cannot be read: its first line")
-    expect(page.locator("#run-media-note")).to_contain_text("1 lines of the index make no sense")
+    expect(page.locator("#run-media-note")).to_contain_text("1 line of the index cannot be read")
     cards = page.locator(".run-card")
     expect(cards).to_have_count(7)
     said = page.locator(".run-card .run-nothing")

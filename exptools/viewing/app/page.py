@@ -28,20 +28,20 @@ ACCENT = [
     *("#5883ef", "#4b79ee", "#3c67d4", "#2b62d1", "#1f4fae"),
 ]
 KEYS = {
-    "/": "to the filter",
-    "↑ ↓": "from run to run in the table",
-    "Space": "tick the run: only what is ticked is drawn",
+    "/": "go to the filter",
+    "↑ ↓": "go from run to run in the table",
+    "Space": "tick the run: only ticked runs are drawn",
     "s": "star the run",
     "Enter": "open the run",
-    "Esc": "out of the filter, or close this",
+    "Esc": "leave the filter, or close this",
     "?": "this help",
 }
 HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
     "Click a name in the legend to hide its curve, double-click to see it alone.",
-    "Drag the head of a column to move it, and to the table's edge to pin it.",
-    "The address holds all that is chosen: copy it to share what you see.",
+    "Drag a column's head to move it, and to the table's edge to pin it.",
+    "The URL holds all that you choose: copy it to share what you see.",
 )
 
 

@@ -1,8 +1,8 @@
 """Everything that is chosen on the page, as one value that an address can hold.
 
 A ``View`` is in the page's store ``view`` as a dict (``to_data``, ``from_data``) and in its address
-as a query (``to_query``, ``from_query``). What a query has that nobody can mean is left out and
-said in ``notes``; it never stops the page.
+as a query (``to_query``, ``from_query``). Unknown parts of a query are ignored, and ``notes`` tell
+which; they never stop the page.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class View:
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
     options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
-    notes: tuple[str, ...] = field(default=(), compare=False)  # what a query had that is left out
+    notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
 
     @classmethod
     def from_query(cls, query: str) -> View:
@@ -124,7 +124,7 @@ class View:
         try:
             pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=20_000)
         except ValueError:
-            return cls(notes=("The address is too long to be read.",))
+            return cls(notes=("The URL is too long to be read and is ignored.",))
         for name, text in pairs:
             given.setdefault(name, []).append(text)
         values: dict[str, Any] = {"y_ranges": {}, "options": {}}
@@ -135,9 +135,11 @@ class View:
             try:
                 _take(values, name, texts)
             except QueryError as error:
-                notes.append(f"The address has {name}={texts[-1]}: {error}.".replace("?.", "?"))
+                notes.append(
+                    f"{name}={texts[-1]} in the URL is ignored: {error}.".replace("?.", "?")
+                )
             except ValueError:
-                notes.append(f"The address has {name}={texts[-1]}, which makes no sense there.")
+                notes.append(f"{name}={texts[-1]} in the URL is ignored: it has no such value.")
         return cls(**values, notes=tuple(notes))
 
     def to_query(self) -> str:
@@ -186,7 +188,7 @@ def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
     elif name.startswith("option."):
         values["options"][name.partition(".")[2]] = texts[-1]
     else:
-        raise QueryError(f"there is no such part; {suggestion(name, _KINDS)}")
+        raise QueryError(f"it is unknown; {suggestion(name, _KINDS)}")
 
 
 def _encoded(pairs: list[tuple[str, str]]) -> str:

@@ -101,7 +101,7 @@ def layout() -> Component:
             dcc.Store(id="run-log-new"),
             dcc.Store(id="run-log-shown"),
         ],
-        className="card run-output",
+        className="card",
     )
 
 

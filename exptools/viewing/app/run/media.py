@@ -182,7 +182,8 @@ def note(media: MediaIndex, tags: Sequence[Key]) -> str:
     if len(tags) > MAX_CARDS:
         parts.append(f"{MAX_CARDS} of {len(tags):,} tags: filter to see others.")
     if media.bad_lines:
-        parts.append(f"{media.bad_lines:,} lines of the index make no sense and are left out.")
+        lines = "1 line" if media.bad_lines == 1 else f"{media.bad_lines:,} lines"
+        parts.append(f"{lines} of the index cannot be read.")
     if media.cut:
         parts.append("The index is too long to be read to its end.")
     return " ".join(parts)

@@ -196,9 +196,7 @@ def test_media_are_found_by_a_part_of_their_tag(workspace):
     logged = MediaCache(workspace).get(run)
     assert len(media.matching(logged, "EVAL/1")) == 11
     note = media.note(logged, media.matching(logged, ""))
-    assert note == (
-        "24 of 30 tags: filter to see others. 1 lines of the index make no sense and are left out."
-    )
+    assert note == ("24 of 30 tags: filter to see others. 1 line of the index cannot be read.")
 
 
 def muted(text):
