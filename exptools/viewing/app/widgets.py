@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import ClientsideFunction, Dash
+
 from exptools.viewing.curves.statistics import band_label
+from exptools.viewing.figures.theme import DARK, LIGHT, Theme
 
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 
@@ -36,9 +39,24 @@ SUMMARIES = {
 
 def options(names: dict[str, str], chosen: str | None = None) -> list[dict[str, str]]:
     """Options of fixed names; what an address has chosen beside them is one, too."""
-    others = [chosen] if chosen and chosen not in names else []
-    found = [{"value": name, "label": label} for name, label in names.items()]
-    return found + [{"value": name, "label": name} for name in others]
+    others = {chosen: chosen} if chosen and chosen not in names else {}
+    return [{"value": name, "label": label} for name, label in (names | others).items()]
+
+
+def theme_of(colors: str | None) -> Theme:
+    """The theme of figures for the page's colours, as the browser says them."""
+    return DARK if colors == "dark" else LIGHT
+
+
+def labelled(name: str) -> Any:
+    """What a screen reader calls a component."""
+    return {"aria-label": name}
+
+
+def in_browser(app: Dash, function: str, *parts: Any, initially: bool = False) -> None:
+    """Tie a callback to the page that needs no server: ``exptools.zoom`` of a script in assets."""
+    script = ClientsideFunction(*function.split("."))
+    app.clientside_callback(script, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
 
 
 BUTTONS_TO_REMOVE = [

@@ -31,7 +31,7 @@ from exptools.viewing.run import Run
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureContent:
     """A picture, or why there is none."""
 
     picture: Chart | None = None
@@ -39,15 +39,17 @@ class Shown:
     sweeps: SideBySide | None = None  # what stands below the picture of two sweeps
 
 
-def shown(index: Index, facts: Facts, view: View, theme: Theme) -> Shown:
+def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
         runs = shown_runs(facts, view)
         need = next(_needs(facts, view, runs), None)
-        return Shown(empty=need) if need else _drawn(index, facts, view, runs, theme)
+        return PictureContent(empty=need) if need else _drawn(index, facts, view, runs, theme)
     except QueryError as error:
         text = str(error)
-        return Shown(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
+        return PictureContent(
+            empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
+        )
 
 
 def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
@@ -71,7 +73,9 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
 
 
-def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme) -> Shown:
+def _drawn(
+    index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
+) -> PictureContent:
     picture = picture_of(view)
     values = chosen(controls(facts, view))
 
@@ -82,19 +86,23 @@ def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: T
         return tuple(values[name])
 
     if picture == "timeline":
-        return Shown(timeline(runs, time.time(), theme=theme))
+        return PictureContent(timeline(runs, time.time(), theme=theme))
     summary = summary_of(values)
     if picture == "scatter":
         color = None if one("color") == NOTHING else one("color")
-        return Shown(scatter(index, runs, one("x"), one("y"), color, summary=summary, theme=theme))
+        return PictureContent(
+            scatter(index, runs, one("x"), one("y"), color, summary=summary, theme=theme)
+        )
     measure = Measure(one("metric"), summary, view.center, view.band)
     if picture == "heat-map":
-        return Shown(heat_map(index, runs, measure, one("columns"), one("rows"), theme=theme))
+        return PictureContent(
+            heat_map(index, runs, measure, one("columns"), one("rows"), theme=theme)
+        )
     if picture == "parallel":
-        return Shown(parallel(index, runs, measure, many("axes"), theme=theme))
+        return PictureContent(parallel(index, runs, measure, many("axes"), theme=theme))
     if picture == "sweeps":
         sides = (one("left"), one("right"))
         both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
-        return Shown(both.chart, sweeps=both)
+        return PictureContent(both.chart, sweeps=both)
     filled = one("style") == "bars"
-    return Shown(bars(index, runs, measure, many("by"), filled=filled, theme=theme))
+    return PictureContent(bars(index, runs, measure, many("by"), filled=filled, theme=theme))

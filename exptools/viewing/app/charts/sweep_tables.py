@@ -23,27 +23,27 @@ _NUMBER = "params.value == null ? '—' : d3.format('.5~g')(params.value)"
 _SIGNED = "params.value == null ? '—' : d3.format('+.4~g')(params.value)"
 
 
-def below(found: SideBySide | None) -> list[Component]:
+def below(sides: SideBySide | None) -> list[Component]:
     """Differences, matched runs, and runs without a partner; nothing below other pictures."""
-    if found is None:
+    if sides is None:
         return []
-    alone = [("the left", found.only_left), ("the right", found.only_right)]
+    alone = [("the left", sides.only_left), ("the right", sides.only_right)]
     return [
         html.H2("What they differ in"),
-        _differences(found),
-        *([html.H2("Matched runs"), _pairs(found.matches)] if found.matches else []),
+        _differences(sides),
+        *([html.H2("Matched runs"), _pairs(sides.matches)] if sides.matches else []),
         *(_alone(side, runs) for side, runs in alone if runs),
     ]
 
 
-def _differences(found: SideBySide) -> Component:
-    if not found.differences:
+def _differences(sides: SideBySide) -> Component:
+    if not sides.differences:
         return html.P("Nothing: every key has values in common.", className="picture-caption")
     rows = [
         html.Tr([html.Td(_cut(text)) for text in (difference.key, *difference.texts)])
-        for difference in found.differences[:MOST_DIFFERENCES]
+        for difference in sides.differences[:MOST_DIFFERENCES]
     ]
-    more = len(found.differences) - MOST_DIFFERENCES
+    more = len(sides.differences) - MOST_DIFFERENCES
     if more > 0:
         rows.append(html.Tr([html.Td(f"and {more} more keys")]))
     head = html.Tr([html.Th(name) for name in ("key", "left", "right")])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exptools.metrics import better
 from exptools.viewing.app.compare.content import Drawing
-from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.options import parse
@@ -43,7 +43,7 @@ def _lines(
 ) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
-    if view.by == (each_run(facts),):
+    if view.by == (facts.each_run,):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
         return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
@@ -89,7 +89,7 @@ def reason(facts: Facts, view: View) -> str:
     if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
         return ""
     chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
-    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
+    if not facts.by or len(facts.keys) < 2 or facts.by == (facts.each_run,):
         return f"{chosen}."
     most = ", which matters most" if facts.depends else ""
     return f"{chosen} by {_short(facts, facts.by[0])}{most}."

@@ -204,13 +204,13 @@ def _x_title(x: str) -> str:
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
     """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
     log = axis in view.log and not (axis == "x" and view.x == "wall_time")
-    found: dict[str, Any] = {"type": "log" if log else "linear"}
+    scale: dict[str, Any] = {"type": "log" if log else "linear"}
     if span is None or (log and span[1] <= 0):
-        return found | {"autorange": True}
+        return scale | {"autorange": True}
     low, high = span if axis == "y" else (on_axis(value, view.x) for value in span)
     if log:
         low, high = math.log10(low if low > 0 else high / 1e6), math.log10(high)
-    return found | {"range": [low, high], "autorange": False}
+    return scale | {"range": [low, high], "autorange": False}
 
 
 def _without_outliers(panels: Sequence[Panel]) -> Range | None:

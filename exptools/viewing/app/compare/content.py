@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, each_run, settled, shown_runs
+from exptools.viewing.app.facts import Facts, resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
@@ -80,7 +80,7 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
 
 def prepare(workspace: Workspace) -> None:
     """Compute what a page shows first, while the browser is still loading it."""
-    drawing(workspace, settled(View(), workspace.facts()))
+    drawing(workspace, resolve(View(), workspace.facts()))
 
 
 def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
@@ -115,7 +115,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     legend = ""
     for query, part in wanted[:MOST_PANELS]:
         curves = _curves(workspace, query, part.runs)
-        legend = "run" if by == (each_run(facts),) else curves.legend
+        legend = "run" if by == (facts.each_run,) else curves.legend
         notes |= dict.fromkeys(curves.notes)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))

@@ -8,7 +8,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     BANDS,
@@ -19,7 +19,7 @@ from exptools.viewing.app.widgets import (
 )
 from exptools.viewing.curves.statistics import CENTERS
 
-# The controls in the order in which page.js has them, and the property that holds the choice.
+# The controls by which page.js sets the view, and the property of each that holds the choice.
 CONTROLS = {
     "metrics": "value",
     "by": "value",
@@ -55,7 +55,7 @@ def bar(facts: Facts, view: View) -> Any:
                 placeholder="lr > 1e-4 and env = 'Hopper'",
                 debounce=350,
                 rightSection=dmc.Kbd("/", size="xs"),
-                className="control wide",
+                className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},
             ),
             _more(facts, view),
@@ -64,17 +64,15 @@ def bar(facts: Facts, view: View) -> Any:
     )
 
 
-def keys(facts: Facts, each: bool = False) -> list[dict[str, str]]:
+def keys(facts: Facts, *, each: bool = False) -> list[dict[str, str]]:
     """The keys by which runs can be told apart."""
-    options = [{"value": key, "label": facts.names[key]} for key in facts.keys]
-    own = [{"value": each_run(facts), "label": "run: each by itself"}] if each else []
-    return options + own
+    names = {key: facts.names[key] for key in facts.keys}
+    return options(names | ({facts.each_run: "run: each by itself"} if each else {}))
 
 
 def x_options(facts: Facts) -> list[dict[str, str]]:
     """What the horizontal axis can be."""
-    found = [{"value": name, "label": label} for name, label in X.items()]
-    return found + [{"value": name, "label": name} for name in facts.metrics if name not in X]
+    return options(X | {metric: metric for metric in facts.metrics if metric not in X})
 
 
 def _more(facts: Facts, view: View) -> Any:
@@ -195,5 +193,4 @@ def _one(id_: str, label: str, data: Sequence[Any], value: str) -> Any:
 
 
 def _either(id_: str, names: dict[str, str], value: str) -> Any:
-    data = [{"value": name, "label": label} for name, label in names.items()]
-    return dmc.SegmentedControl(id=id_, data=data, value=value, size="xs", fullWidth=True)
+    return dmc.SegmentedControl(id=id_, data=options(names), value=value, size="xs", fullWidth=True)

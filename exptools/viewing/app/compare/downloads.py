@@ -21,7 +21,7 @@ from dash.development.base_component import Component
 
 from exptools.viewing.app.compare.as_python import python_lines
 from exptools.viewing.app.compare.content import curve_queries
-from exptools.viewing.app.facts import settled, shown_runs
+from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
@@ -55,7 +55,7 @@ def content_of(workspace: Workspace, view: View) -> Content:
         QueryError: nothing has been logged yet, or the view's condition cannot be read.
     """
     facts = workspace.facts()
-    chosen = settled(view, facts)
+    chosen = resolve(view, facts)
     if not chosen.metrics:
         raise QueryError("there is nothing to take away: no run has logged a metric yet")
     runs = tuple(shown_runs(facts, chosen))
