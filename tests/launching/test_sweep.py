@@ -251,7 +251,7 @@ def test_one_run_directory_that_cannot_be_made_fails_that_job_alone(make_app: Ma
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean jobs?"),
+        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.job=2", "job.* not in"),
         ("hydra.launcher.jobs=0", "jobs is 0; it should be 1 or more"),
         ("hydra.launcher.jobs=many", "'many'.*could not be converted to Integer"),

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 
-from exptools.launching.affinity.codes import AffinityError
-from exptools.launching.affinity.settings import Settings
+from exptools.launching.affinity.codes import AffinityError, Settings
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from exptools.launching.jobs.fresh import (
     kill_processes,
     signal_group,
 )
-from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, record
-from exptools.launching.jobs.worker import Order
+from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, save_status
+from exptools.launching.jobs.worker import JobSpec
 from exptools.launching.machine.slots import Slot
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
@@ -45,7 +45,7 @@ class Policy:
 
     grace: float = 5.0  # seconds that a job has to end by itself when it is asked to
     timeout: float | None = None  # seconds that a job may run
-    max_retries: int = 0  # how often a job that failed is started again
+    max_retries: int = 0  # how many times a failed job is retried
     fail_fast: bool = False  # whether a job that failed for good stops the sweep
 
     def __post_init__(self) -> None:
@@ -72,14 +72,14 @@ class Interrupted(Exception):
 class Observer(Protocol):
     """Whoever shows the sweep to people."""
 
-    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
+    def started(self, job: Job, slot: Slot, pid: int) -> None:
         """A job runs now."""
 
     def waiting(self, slot: Slot, reason: str) -> None:
         """A slot cannot be used yet."""
 
-    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int | None = None) -> None:
-        """A job has failed and will be started again, as one of so many attempts."""
+    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int) -> None:
+        """A job went wrong and will be started again, as attempt ``attempt`` of ``of``."""
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
         """The running jobs were asked to end."""
@@ -144,7 +144,7 @@ class Scheduler:
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._stopped_by: signal.Signals | None = None
         self._stopping = False
-        self._shown = True  # whether the observer still works
+        self._is_observed = True  # whether the observer still works
         self._common = Status(
             State.QUEUED,
             pid=os.getpid(),
@@ -188,7 +188,7 @@ class Scheduler:
             if not self._queue:
                 self._free.append(slot)
             elif (reason := self._gate.try_enter(slot)) is not None:
-                self._tell(self._observer.waiting, slot, reason)
+                self._notify(self._observer.waiting, slot, reason)
                 self._free.append(slot)
             else:
                 self._start(self._queue.popleft(), slot)
@@ -197,9 +197,9 @@ class Scheduler:
         started, kills = time.time(), oom_kills()
         ports = {r.port for r in self._running.values()}
         environment = job_environment(slot, job.directory, ports)
-        order = Order(str(job.directory), slot.cpus, environment, job.argument, job.words)
+        spec = JobSpec(str(job.directory), slot.cpus, environment, job.argument, job.ps_arguments)
         try:
-            process = self._starter.start(order)
+            process = self._starter.start(spec)
         except OSError as error:
             self._give_back(slot)
             self._failed_early(job, error)
@@ -217,8 +217,8 @@ class Scheduler:
         deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
         running = _Running(job, slot, process, status, deadline, kills, port)
         self._running[job.number] = running
-        record(job, status)
-        self._tell(self._observer.started, job, slot, process.pid)
+        save_status(job, status)
+        self._notify(self._observer.started, job, slot, process.pid)
         try:
             threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
         except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
@@ -232,13 +232,13 @@ class Scheduler:
             exit_ = Exit(None, None)
         self._events.put(_Ended(running, exit_))
 
-    def _tell(self, report: Callable[..., None], *what: Any) -> None:
+    def _notify(self, report: Callable[..., None], *what: Any) -> None:
         """Tell the observer; that nobody can see the sweep any more does not stop it."""
-        if self._shown:
+        if self._is_observed:
             try:
                 report(*what)
             except (OSError, UnicodeError):  # a closed pipe, a full disk, a terminal that is gone
-                self._shown = False
+                self._is_observed = False
 
     def _next_event(self) -> _Event | None:
         deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
@@ -292,20 +292,20 @@ class Scheduler:
     def _stop(self, reason: str) -> None:
         """Ask the running jobs to end; those that wait are never started."""
         self._stopping = True
-        self._tell(self._observer.stopping, reason, len(self._running), self._policy.grace)
+        self._notify(self._observer.stopping, reason, len(self._running), self._policy.grace)
         for running in self._running.values():
             if running.asked is None:
                 self._ask_to_end(running, State.INTERRUPTED)
         while self._queue:
             job = self._queue.popleft()
             never = replace(self._status(job), state=State.INTERRUPTED, ended=time.time())
-            self._finish(Outcome(job, record(job, replace(never, error="never started"))))
+            self._finish(Outcome(job, save_status(job, replace(never, error="never started"))))
 
     def _end(self, running: _Running, exit_: Exit) -> None:
         job = running.job
         kill_processes(running.family)
         oom = oom_kills() > running.oom_kills
-        verdict = judge(job.directory, exit_, running.asked, oom)
+        verdict = judge(job.directory, exit_, running.asked, oom=oom)
         status = replace(
             running.status,
             ended=time.time(),
@@ -318,7 +318,7 @@ class Scheduler:
         )
         del self._running[job.number]
         self._give_back(running.slot)
-        self._settle(Outcome(job, record(job, status), verdict.result))
+        self._settle(Outcome(job, save_status(job, status), verdict.result))
 
     def _settle(self, outcome: Outcome) -> None:
         """Start a job again that may be, or take its end as final."""
@@ -326,7 +326,7 @@ class Scheduler:
         may_act = went_wrong and not self._stopping
         if may_act and self._attempts[job.number] <= self._policy.max_retries:
             attempt, most = self._attempts[job.number] + 1, self._policy.max_retries + 1
-            self._tell(self._observer.retrying, job, attempt, outcome, most)
+            self._notify(self._observer.retrying, job, attempt, outcome, most)
             if self._enqueue(job):
                 self._queue.appendleft(job)
             return
@@ -341,11 +341,11 @@ class Scheduler:
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"
         status = replace(self._status(job), state=State.FAILED, ended=time.time(), error=problem)
-        self._settle(Outcome(job, record(job, status)))
+        self._settle(Outcome(job, save_status(job, status)))
 
     def _finish(self, outcome: Outcome) -> None:
         self._outcomes[outcome.job.number] = outcome
-        self._tell(self._observer.ended, outcome)
+        self._notify(self._observer.ended, outcome)
 
     def _status(self, job: Job) -> Status:
         attempt = self._attempts[job.number]

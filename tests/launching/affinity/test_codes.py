@@ -121,7 +121,7 @@ def test_workers_have_their_cores_and_alternating_ones_a_thread_each() -> None:
     ("code", "message"),
     [
         ("0slt_", "is no affinity code: '' is no number with an abbreviation"),
-        ("0slt_4cpu_1gup", "no 'gup'; did you mean gpu"),
+        ("0slt_4cpu_1gup", "no 'gup'; did you mean 'gpu'"),
         ("0slt_4cpu_2cpu_0gpu_1cpr", "has 'cpu' twice"),
         ("0slt_0slt_4cpu_0gpu_1cpr", "has a run slot where none belongs"),
         ("4cpu_0gpu_1cpr", "does not begin with a run slot"),
