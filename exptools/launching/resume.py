@@ -6,14 +6,13 @@ import difflib
 import json
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
 from exptools.launching.jobs.worker import Result
+from exptools.locks import FileLock
 from exptools.provenance import command_line
 from exptools.rundir import EXPTOOLS_DIR, HYDRA_DIR, State, Status, StatusError, read_status
 
@@ -34,34 +33,26 @@ class SweepLock:
         OSError: the directory cannot be written.
     """
 
-    _file: TextIO | None = None
+    _lock: FileLock | None = None
 
     def __init__(self, sweep_dir: Path) -> None:
         path = sweep_dir / LOCK_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (open as long as it locks)
-        if sys.platform == "win32":
-            return  # no flock: two sweeps in one directory go unnoticed there
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SweepBusy(f"{sweep_dir} is in use by {_holder(file)}") from None
-        file.truncate(0)
+        self._lock = FileLock(path)
+        if not self._lock.try_acquire():
+            raise SweepBusy(f"{sweep_dir} is in use by {_holder(path)}")
         us = {"host": socket.gethostname(), "pid": os.getpid(), "command": command_line()}
-        json.dump(us, file)
-        file.flush()
+        os.ftruncate(self._lock.descriptor, 0)
+        os.write(self._lock.descriptor, json.dumps(us).encode())
 
     def __del__(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._lock is not None:
+            self._lock.close()
 
 
-def _holder(file: TextIO) -> str:
-    file.seek(0)
+def _holder(path: Path) -> str:
     try:
-        holder = json.load(file)
+        holder = json.loads(path.read_bytes())
         command = " ".join(holder["command"])
         return f"process {holder['pid']} on {holder['host']} ({command})"
     except (ValueError, KeyError, TypeError):  # it has locked, but not yet written

@@ -8,17 +8,22 @@ followed, nothing but a plain file is opened, and what it says is good for a mes
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import stat
 import sys
 from dataclasses import asdict, dataclass
 
-DIRECTORY = "EXPTOOLS_LEASES"  # the environment's name for another directory
-# Neither the user's runtime directory nor TMPDIR: it must be the same for all users.
-_DEFAULT = "/tmp/exptools-leases"
-_SHARED = 0o1777  # anybody may add a file; only its owner may remove it
-_EVERYBODY = 0o666  # who holds a lease writes into a file that another user may have made
+from exptools.locks import (
+    DEFAULT_HOST_DIRECTORY,
+    HAS_LOCKS,
+    HOST_DIRECTORY,
+    lock,
+    open_host_directory,
+    open_plain_file,
+    unlock,
+)
+
 _LONGEST = 2000  # bytes of a file that are read
 _SHOWN = 100  # characters of a command
 
@@ -48,16 +53,20 @@ class LeaseFiles:
     def __init__(self) -> None:
         self.note: str | None = None
         self._directory: int | None = None
-        path = os.environ.get(DIRECTORY) or _DEFAULT
-        try:
-            self._directory = _open_directory(path)
-        except ImportError:
+        if not HAS_LOCKS:
             self.note = "this system has no file locks: two sweeps at once may take the same cores"
+            return
+        named = os.environ.get(HOST_DIRECTORY) or DEFAULT_HOST_DIRECTORY
+        try:
+            path, self._directory = open_host_directory()
         except OSError as error:
             self.note = (
-                f"{path} cannot hold the sweeps' leases ({error.strerror}): two sweeps at once may "
-                f"take the same cores and GPUs; name another directory in {DIRECTORY}"
+                f"{named} cannot hold the sweeps' leases ({error.strerror}): two sweeps at once "
+                f"may take the same cores and GPUs; name another directory in {HOST_DIRECTORY}"
             )
+            return
+        if path != named:
+            self.note = f"{named} has no file locks: the sweeps' leases lie in {path} instead"
 
     @property
     def works(self) -> bool:
@@ -74,7 +83,7 @@ class LeaseFiles:
         while True:
             descriptor = self._open(name)
             try:
-                if not _lock(descriptor):
+                if not lock(descriptor):
                     raise Held(_read_holder(descriptor))
                 if os.fstat(descriptor).st_nlink == 1:
                     _write_holder(descriptor)
@@ -95,7 +104,7 @@ class LeaseFiles:
             # Who gives a lease back empties its file, so that few have to be tried.
             holder = _read_holder(descriptor)
             mine = holder is not None and holder.pid == os.getpid()
-            if os.fstat(descriptor).st_size and not mine and not _lock(descriptor, shared=True):
+            if os.fstat(descriptor).st_size and not mine and not lock(descriptor, shared=True):
                 found[name] = holder
             os.close(descriptor)
         return found
@@ -107,66 +116,18 @@ class LeaseFiles:
             self._directory = None
 
     def _open(self, name: str, *, create: bool = True) -> int:
-        # O_CREAT only for new files: with it Linux refuses other users' files in such directories.
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-        while True:
-            try:
-                return _checked(os.open(name, flags, dir_fd=self._directory))
-            except FileNotFoundError:
-                if not create:
-                    raise
-            with contextlib.suppress(FileExistsError):  # another process was faster: open that
-                new = flags | os.O_CREAT | os.O_EXCL
-                descriptor = os.open(name, new, _EVERYBODY, dir_fd=self._directory)
-                os.fchmod(descriptor, _EVERYBODY)  # whatever the umask is
-                return descriptor
+        if self._directory is None:
+            raise OSError(errno.ENOENT, "there is no directory for leases")
+        return open_plain_file(self._directory, name, create=create)
 
 
 def release(descriptor: int) -> None:
     """Give a lease back."""
-    import fcntl
-
     with contextlib.suppress(OSError):  # the holder's name is not worth a failure
         os.ftruncate(descriptor, 0)
     # Closing is not enough while a process that is being started has a copy of the descriptor.
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    unlock(descriptor)
     os.close(descriptor)
-
-
-def _open_directory(path: str) -> int:
-    import fcntl  # noqa: F401 (to see whether there is one)
-
-    try:
-        os.mkdir(path, _SHARED)
-        made = True
-    except FileExistsError:
-        made = False
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if made:
-        os.fchmod(descriptor, _SHARED)  # whatever the umask is
-    if not os.access(path, os.W_OK | os.X_OK):
-        os.close(descriptor)
-        raise PermissionError(0, "no permission to write")
-    return descriptor
-
-
-def _checked(descriptor: int) -> int:
-    """The descriptor of a plain file with one name; what is another's file by a link is refused."""
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
-        return descriptor
-    os.close(descriptor)
-    raise OSError(0, "it is not a plain file")
-
-
-def _lock(descriptor: int, *, shared: bool = False) -> bool:
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_holder(descriptor: int) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 
+from exptools.locks import FileLock
 from exptools.logging.errors import LoggingError, naming
 from exptools.rundir import LOG_LOCK
 
 _LONGEST = 200  # bytes of the file that are shown
 _LOOKS, _PAUSE = 20, 0.01  # seconds, for a holder that has not said yet who it is
-_held: dict[int, Path] = {}  # descriptors of this process, and for which directory
+_held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
 
 
 class DirectoryInUse(LoggingError):
@@ -36,11 +37,12 @@ class RunLock:
         path = directory / LOG_LOCK
         with naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        _held[self._descriptor] = directory
+            self._lock = FileLock(path)
+        _held[self._lock] = directory
         try:
-            self._lock(directory)
             with naming(path):
+                if not self._lock.try_acquire():
+                    raise self._in_use(directory)
                 self._say_who()
         except BaseException:
             self._close()
@@ -49,37 +51,28 @@ class RunLock:
     def release(self) -> None:
         """Let others log here."""
         with contextlib.suppress(OSError):  # nobody needs what it says any more
-            os.ftruncate(self._descriptor, 0)
+            os.ftruncate(self._lock.descriptor, 0)
         self._close()
 
     def _close(self) -> None:
-        _held.pop(self._descriptor, None)
-        os.close(self._descriptor)
+        _held.pop(self._lock, None)
+        self._lock.close()
 
     def _say_who(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"process {os.getpid()} on host {socket.gethostname()}".encode())
+        who = f"process {os.getpid()} on host {socket.gethostname()}"
+        os.ftruncate(self._lock.descriptor, 0)
+        os.write(self._lock.descriptor, who.encode())
 
-    def _lock(self, directory: Path) -> None:
-        if sys.platform == "win32":
-            return  # no flock: two writers go unnoticed there
-        import fcntl
-
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = (
-                f"this directory is being logged by {self._holder()}; "
-                "give each process a directory of its own"
-            )
-            raise DirectoryInUse(error.errno, message, str(directory)) from error
-        except OSError:
-            # The file system has no locks. That is no reason not to log.
-            return
+    def _in_use(self, directory: Path) -> DirectoryInUse:
+        message = (
+            f"this directory is being logged by {self._holder()}; "
+            "give each process a directory of its own"
+        )
+        return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
     def _holder(self) -> str:
         for _ in range(_LOOKS):
-            if text := os.pread(self._descriptor, _LONGEST, 0):
+            if text := os.pread(self._lock.descriptor, _LONGEST, 0):
                 return text.decode(errors="replace")
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return "another process"
@@ -92,9 +85,9 @@ def is_held_here(directory: Path) -> bool:
 
 def _drop_in_child() -> None:
     """Close the parent's locks: the kernel keeps a lock for as long as any process has it open."""
-    for descriptor in _held:
+    for lock in _held:
         with contextlib.suppress(OSError):
-            os.close(descriptor)
+            lock.drop()
     _held.clear()
 
 

@@ -188,7 +188,7 @@ class OpenRun:
             LoggingError: the directory is gone.
         """
         self.is_member, self._lock = True, None
-        self._turn.close()  # the parent's: its lock counts for both
+        self._turn.drop()  # the parent's: its lock counts for both
         self._turn = RowLock(self._turn.path)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from exptools.locks import FileLock
 from exptools.logging.errors import naming
-
-if sys.platform != "win32":
-    from fcntl import LOCK_EX, LOCK_UN, flock
 
 _LONGEST = 4096  # bytes
 
@@ -41,29 +38,23 @@ class RowLock:
 
     def __init__(self, path: Path) -> None:
         with naming(path):
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._lock = FileLock(path)
         self.path = path
-        self._has_locks = sys.platform != "win32"
 
     def __enter__(self) -> None:
         """Wait for our turn."""
-        if self._has_locks:
-            try:
-                flock(self._fd, LOCK_EX)
-            except OSError:  # the file system has none: no reason not to log
-                self._has_locks = False
+        self._lock.acquire()
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""
-        if self._has_locks:
-            flock(self._fd, LOCK_UN)
+        self._lock.release()
 
     @property
     def attempt(self) -> Attempt:
         """The attempt that is going on."""
         with naming(self.path):
-            os.lseek(self._fd, 0, os.SEEK_SET)
-            content = os.read(self._fd, _LONGEST)
+            os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
+            content = os.read(self._lock.descriptor, _LONGEST)
         try:
             return Attempt(**json.loads(content))
         except (ValueError, TypeError):  # empty, or half-written when the machine went down
@@ -73,9 +64,10 @@ class RowLock:
     def attempt(self, attempt: Attempt) -> None:
         content = json.dumps(attempt._asdict()).encode()
         with naming(self.path):
-            os.lseek(self._fd, 0, os.SEEK_SET)
-            os.write(self._fd, content)
-            os.ftruncate(self._fd, len(content))  # now, for a full disk takes nothing new
+            os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
+            os.write(self._lock.descriptor, content)
+            # At once, for a full disk takes nothing new.
+            os.ftruncate(self._lock.descriptor, len(content))
 
     def begin(self, attempt: Attempt) -> None:
         """Forget the attempt before, unless this is the one of that name still."""
@@ -84,4 +76,8 @@ class RowLock:
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""
-        os.close(self._fd)
+        self._lock.close()
+
+    def drop(self) -> None:
+        """Close what a forked child has inherited; the parent's lock stays."""
+        self._lock.drop()

@@ -1,0 +1,232 @@
+"""File locks that the kernel frees when their holder dies, however it dies.
+
+Some file systems have none (Lustre without ``-o flock``, some FUSE). There a stand-in is locked, a
+file in a directory of this host: processes of this host still keep each other off, and a warning
+says once that those of other hosts do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+HOST_DIRECTORY = "EXPTOOLS_LEASES"  # the environment's name for another directory
+# Neither the user's runtime directory nor TMPDIR: it must be the same for all users.
+DEFAULT_HOST_DIRECTORY = "/tmp/exptools-leases"
+HAS_LOCKS = sys.platform != "win32"  # elsewhere two writers go unnoticed
+_NOT_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_SHARED = 0o1777  # anybody may add a file; only its owner may remove it
+_EVERYBODY = 0o666  # who holds a lock writes into a file that another user may have made
+
+
+class NoLocks(OSError):
+    """The file system has no locks."""
+
+
+class FileLock:
+    """An exclusive lock on a file, which is made if it is not there. It is not held at first.
+
+    A forked child shares its parent's lock: it should :meth:`drop` what it inherits.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._stand_in: int | None = None
+        self._works = HAS_LOCKS
+
+    def try_acquire(self) -> bool:
+        """Take it now; False if another holder has it."""
+        return self._lock(wait=False)
+
+    def acquire(self) -> None:
+        """Take it, however long it takes."""
+        self._lock(wait=True)
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._works:
+            unlock(self.descriptor if self._stand_in is None else self._stand_in)
+
+    def close(self) -> None:
+        """Give the lock and the file back to the system; the file stays behind."""
+        if self._stand_in is not None and lock(self._stand_in):
+            with contextlib.suppress(OSError):  # of another user, who will remove it
+                self._remove_stand_in()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close our copy, in a forked child: the parent's lock stays."""
+        os.close(self.descriptor)
+        if self._stand_in is not None:
+            os.close(self._stand_in)
+
+    def _lock(self, *, wait: bool) -> bool:
+        if not self._works:
+            return True
+        try:
+            if self._stand_in is None:
+                return lock(self.descriptor, wait=wait)
+            return self._lock_stand_in(wait=wait)
+        except NoLocks as error:
+            return self._fall_back(error, wait=wait)
+
+    def _fall_back(self, error: NoLocks, *, wait: bool) -> bool:
+        try:
+            held = self._lock_stand_in(wait=wait)
+            others = "keep off only each other's: write there from one host at a time"
+        except OSError:
+            self._works, held = False, True
+            others = "do not keep each other off: let only one process write there"
+        _warn_once(
+            f"{_mount_of(self.path)}: this file system has no file locks ({error.strerror}); "
+            f"the processes of a host {others}"
+        )
+        return held
+
+    def _lock_stand_in(self, *, wait: bool) -> bool:
+        while True:
+            if self._stand_in is None:
+                self._stand_in = self._open_stand_in()
+            if not lock(self._stand_in, wait=wait):
+                return False
+            if os.fstat(self._stand_in).st_nlink:
+                return True
+            os.close(self._stand_in)  # its holder has removed it meanwhile
+            self._stand_in = None
+
+    def _open_stand_in(self) -> int:
+        _, directory = open_host_directory()
+        try:
+            return open_plain_file(directory, self._stand_in_name())
+        finally:
+            os.close(directory)
+
+    def _remove_stand_in(self) -> None:
+        _, directory = open_host_directory()
+        try:
+            os.unlink(self._stand_in_name(), dir_fd=directory)
+        finally:
+            os.close(directory)
+
+    def _stand_in_name(self) -> str:
+        """Told by the file and not by its path, of which there may be several."""
+        status = os.fstat(self.descriptor)
+        return f"file-{status.st_dev}-{status.st_ino}"
+
+
+def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
+    """Lock an open file; False if another holder has it. One that waits never answers so.
+
+    Raises:
+        NoLocks: the file system has no locks.
+        OSError: it cannot be locked for another reason.
+    """
+    how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            raise NoLocks(error.errno, error.strerror) from error
+        raise
+    return True
+
+
+def unlock(descriptor: int) -> None:
+    """Let others lock an open file."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def open_host_directory() -> tuple[str, int]:
+    """The directory of this host in which files stand for what its processes share.
+
+    It is the one that the environment names in ``EXPTOOLS_LEASES``, unless files in it cannot be
+    locked; else ``/tmp/exptools-leases``. It is made for all users if it is not there.
+
+    Returns:
+        Its path and its descriptor.
+
+    Raises:
+        NoLocks: files in it cannot be locked.
+        OSError: it cannot be used.
+    """
+    named = os.environ.get(HOST_DIRECTORY)
+    if named and named != DEFAULT_HOST_DIRECTORY:
+        with contextlib.suppress(NoLocks):
+            return named, _open_shared(named)
+    return DEFAULT_HOST_DIRECTORY, _open_shared(DEFAULT_HOST_DIRECTORY)
+
+
+def _open_shared(path: str) -> int:
+    try:
+        os.mkdir(path, _SHARED)
+        made = True
+    except FileExistsError:
+        made = False
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if made:
+            os.fchmod(descriptor, _SHARED)  # whatever the umask is
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no permission to write")
+        lock(descriptor, shared=True)
+        unlock(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_plain_file(directory: int, name: str, *, create: bool = True) -> int:
+    """The descriptor of a file in an open directory into which anybody may have put anything.
+
+    No link is followed, and what has several names or is no plain file is refused.
+
+    Raises:
+        OSError: it cannot be opened, or is refused.
+    """
+    # O_CREAT only for new files: with it Linux refuses other users' files in such directories.
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        try:
+            return _plain(os.open(name, flags, dir_fd=directory))
+        except FileNotFoundError:
+            if not create:
+                raise
+        with contextlib.suppress(FileExistsError):  # another process was faster: open that
+            descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, _EVERYBODY, dir_fd=directory)
+            os.fchmod(descriptor, _EVERYBODY)  # whatever the umask is
+            return descriptor
+
+
+def _plain(descriptor: int) -> int:
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EPERM, "it is not a plain file")
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """Python's own "once" starts anew whenever somebody touches the filters."""
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+def _mount_of(path: Path) -> Path:
+    path = Path(os.path.realpath(path))
+    return next(folder for folder in (path, *path.parents) if os.path.ismount(folder))

@@ -1,0 +1,134 @@
+"""Locks, also on a file system that has none: there ``flock`` fails with ENOLCK, as on Lustre."""
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from exptools.locks import FileLock, NoLocks, _warn_once, open_host_directory
+from tests.conftest import ROOT
+
+# In a child: flock is refused for what lies below "lustre", as the kernel would.
+REFUSING = """
+import errno, fcntl, os, sys
+flock = fcntl.flock
+def refusing(fd, how):
+    fd = fd if isinstance(fd, int) else fd.fileno()
+    if "/lustre" in os.readlink(f"/proc/self/fd/{fd}"):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    return flock(fd, how)
+fcntl.flock = refusing
+from pathlib import Path
+from exptools.locks import FileLock
+lock = FileLock(Path(sys.argv[1]))
+print(lock.try_acquire(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def lustre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file on a file system without locks."""
+    flock = fcntl.flock
+
+    def refusing(descriptor: int, how: int) -> None:
+        if "/lustre" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", refusing)
+    monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path / "leases"))
+    _warn_once.cache_clear()
+    (tmp_path / "lustre").mkdir()
+    return tmp_path / "lustre" / "lock"
+
+
+def other_process(path: Path, code: str = REFUSING) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_a_lock_is_held_by_one_and_then_by_the_next(tmp_path: Path) -> None:
+    one, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert [one.try_acquire(), other.try_acquire()] == [True, False]
+    one.release()
+    assert other.try_acquire()
+    one.close()
+    other.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*no file locks")
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_without_locks_processes_of_a_host_keep_each_other_off(lustre: Path, end: str) -> None:
+    with other_process(lustre) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "True\n"
+        lock = FileLock(lustre)
+        assert not lock.try_acquire()
+        if end == "kill":
+            holder.kill()
+        holder.communicate("")
+    assert lock.try_acquire()
+    lock.close()
+
+
+def test_it_is_said_once_that_a_file_system_has_no_locks(lustre: Path) -> None:
+    lock = FileLock(lustre)
+    with pytest.warns(RuntimeWarning, match="no file locks.*from one host at a time"):
+        assert lock.try_acquire()
+    lock.release()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lock.try_acquire()
+    lock.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*no file locks")
+def test_what_stood_in_for_a_lock_is_removed_and_who_waited_for_it_locks_the_next(
+    lustre: Path, tmp_path: Path
+) -> None:
+    first, second, third = (FileLock(lustre) for _ in range(3))
+    assert [first.try_acquire(), second.try_acquire()] == [True, False]
+    first.close()
+    assert not list((tmp_path / "leases").iterdir())
+    assert [second.try_acquire(), third.try_acquire()] == [True, False]
+    second.close()
+    third.close()
+
+
+def test_where_nothing_can_be_locked_it_is_said_and_work_goes_on(
+    lustre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exptools.locks.DEFAULT_HOST_DIRECTORY", str(lustre.parent))
+    monkeypatch.setenv("EXPTOOLS_LEASES", str(lustre.parent))
+    with pytest.warns(RuntimeWarning, match="let only one process write there"):
+        assert FileLock(lustre).try_acquire()
+
+
+def test_a_named_directory_without_locks_gives_way_to_the_default_one(
+    lustre: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPTOOLS_LEASES", str(lustre.parent))
+    monkeypatch.setattr("exptools.locks.DEFAULT_HOST_DIRECTORY", str(tmp_path / "default"))
+    path, descriptor = open_host_directory()
+    os.close(descriptor)
+    assert path == str(tmp_path / "default")
+
+
+def test_a_directory_that_cannot_be_locked_at_all_is_refused(
+    lustre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exptools.locks.DEFAULT_HOST_DIRECTORY", str(lustre.parent))
+    monkeypatch.delenv("EXPTOOLS_LEASES")
+    with pytest.raises(NoLocks):
+        open_host_directory()
