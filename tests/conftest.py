@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,20 @@ SWEEP = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=out")
 @pytest.fixture
 def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)
+
+
+@pytest.fixture(params=["warm", "fresh"])
+def start(request: pytest.FixtureRequest) -> str:
+    """Each way to start a job, as an override."""
+    return f"hydra.launcher.start={request.param}"
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what another process or thread will do."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import pickle
 import random
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from rich.console import Console
 
 from exptools.launching.affinity.slots import slots_of_code
 from exptools.launching.compat.experiments import (
@@ -31,7 +30,6 @@ from exptools.launching.compat.experiments import (
     write_settings,
 )
 from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
-from exptools.launching.display.labels import SteadyConsole
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.environment import threads_set_by_user
 from exptools.launching.jobs.outcomes import Job, Outcome, save_status
@@ -41,7 +39,7 @@ from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
-from exptools.launching.sweep import fresh_starter, run_jobs, say
+from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, process_start
 
@@ -118,7 +116,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         jobs = [random.choice(jobs)]
     run = _run_in_slots if debug_mode == 0 else _run_here
     if outcomes:
-        say(SteadyConsole(), f"{len(outcomes)} runs were completed before")
+        print_note(open_console(), f"{len(outcomes)} runs were completed before")
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
 
@@ -130,11 +128,9 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
     code = experiments.affinity_code
     slots, notes = slots_of_code(machine, code, len(jobs), INHERITED)
     write_settings(experiments, jobs)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
-    console = SteadyConsole()
+    console = open_console()
     for note in (*machine.notes, *threads_set_by_user(), *notes, *filter(None, [gate.note])):
-        say(console, note)
+        print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
     return run_jobs(jobs, slots, starter, gate, display, policy, console)
@@ -144,7 +140,7 @@ class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
 
     def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: SteadyConsole
+        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
     ) -> None:
         super().__init__(jobs, slots, directory, console)
         self._path = directory / LAUNCHED

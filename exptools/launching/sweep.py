@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
+from contextlib import closing, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,21 @@ from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot
+
+
+class SteadyConsole(Console):
+    """A console that falls silent when nobody reads it any more, where rich ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """See rich's `Console`."""
+        self.quiet = True
+
+
+def open_console() -> Console:
+    """Where the sweep is shown: standard output, on which our signs cannot fail any more."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
+    return SteadyConsole()
 
 
 def run_jobs(
@@ -35,13 +51,11 @@ def run_jobs(
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with gate, display:
+        with closing(starter), closing(gate), display:
             outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
         _print_summary(interruption.outcomes, console)
         sys.exit(128 + interruption.signum)
-    finally:
-        starter.close()
     _print_summary(outcomes, console)
     return outcomes
 
@@ -54,11 +68,11 @@ def fresh_starter(task: bytes, slot: Slot) -> Starter:
         return FreshStarter(task)
 
 
-def say(console: Console, text: str) -> None:
+def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
     console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
-    with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
+    with suppress(OSError):  # nobody reads any more: the status files tell
         print_summary(outcomes, console)

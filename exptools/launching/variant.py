@@ -203,7 +203,7 @@ def _update(config: dict[Any, Any], variant: Mapping[Any, Any], path: tuple[Any,
 
 
 def _jsonable(value: Any, path: tuple[Any, ...]) -> Any:
-    """The value in types that JSON has."""
+    """The value in types that JSON has: tuples become lists, NumPy's numbers Python's."""
     if isinstance(value, Mapping):
         return {_json_key(key, value, path): _jsonable(v, (*path, key)) for key, v in value.items()}
     if isinstance(value, list | tuple):

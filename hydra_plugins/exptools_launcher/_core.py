@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -15,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.slots import slots_of_code
 from exptools.launching.display.compose_bar import ComposeBar
-from exptools.launching.display.labels import SteadyConsole
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.environment import job_environment, threads_set_by_user
 from exptools.launching.jobs.fresh import Starter
@@ -25,7 +22,7 @@ from exptools.launching.machine.leases import Gate, find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
 from exptools.launching.machine.topology import read_machine
-from exptools.launching.sweep import fresh_starter, run_jobs, say
+from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
 from ._options import LauncherOptions, LaunchError
@@ -70,9 +67,7 @@ class Sweep:
         share_provenance(self._sweep_dir)
         self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
         self._batches_mentioned = False
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
-        self._console = SteadyConsole()
+        self._console = open_console()
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
 
@@ -169,7 +164,7 @@ class Sweep:
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
 
     def _note(self, text: str) -> None:
-        say(self._console, text)
+        print_note(self._console, text)
 
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()

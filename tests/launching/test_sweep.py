@@ -21,12 +21,6 @@ from tests.conftest import SWEEP, App
 MakeApp = Callable[[str], App]
 
 
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
-
-
 REPORT = """
 from threadpoolctl import threadpool_info
 import numpy

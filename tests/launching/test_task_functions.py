@@ -14,12 +14,6 @@ from tests.conftest import ROOT, SWEEP, App
 MakeApp = Callable[[str], App]
 
 
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
-
-
 @pytest.fixture
 def app(make_app: MakeApp) -> App:
     return make_app("pass")

@@ -27,7 +27,7 @@ CASES = ORACLE / "variants.json"
 
 pytestmark = pytest.mark.skipif(not CASES.is_file(), reason="the recorded answers are not here")
 
-# What docs/seed-api.md lists, by the case's number. Ours raises a ValueError with a sentence.
+# What docs/compat.md lists, by the case's number. Ours raises a ValueError with a sentence.
 REFUSED = {
     *(12, 13, 18),  # a value was overwritten in silence
     *(14, 15, 16, 17),  # a value stood where a branch should be

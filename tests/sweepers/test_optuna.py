@@ -14,12 +14,6 @@ MakeApp = Callable[[str], App]
 OPTUNA = ("hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=1")
 
 
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
-
-
 def statuses(app: App, jobs: int) -> list[Status | None]:
     return [read_status(app.out / str(job)) for job in range(jobs)]
 

@@ -16,14 +16,14 @@ from exptools.launching.affinity.codes import (
     remove_run_slot,
 )
 from exptools.launching.affinity.devices import combine_affinity, set_gpu_from_visibles
-from exptools.launching.affinity.rendering import CLUSTER, Affinity, affinity_of_slot
-from exptools.launching.affinity.this_machine import (
+from exptools.launching.affinity.machine_codes import (
     can_be_divided,
     hyperthread_offset,
     quick_code,
     socket_count,
     whole_machine,
 )
+from exptools.launching.affinity.rendering import CLUSTER, Affinity, affinity_of_slot
 from exptools.launching.machine.topology import read_machine
 
 __all__ = [
@@ -162,7 +162,7 @@ def full_resource_affinity(set_affinity: bool = True) -> Affinity:
     Raises:
         AffinityError: there are fewer cores than GPUs.
     """
-    return whole_machine(set_affinity=set_affinity)
+    return whole_machine(read_machine(), set_affinity=set_affinity)
 
 
 def get_n_run_slots(affinity_code: str) -> int:

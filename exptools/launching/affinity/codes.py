@@ -135,7 +135,7 @@ class Settings:
 
     @property
     def gpus_each(self) -> int:
-        """The GPUs of a run."""
+        """How many GPUs a run has, for sampling and optimizing together."""
         return self.gpr + self.sampler_gpus * (not self.oss)
 
     @property
@@ -152,7 +152,7 @@ class Settings:
 
     @property
     def cores_each(self) -> int:
-        """The cores of a run."""
+        """How many cores a run has, where they are divided evenly."""
         return self.cpu // self.runs
 
     @property
@@ -172,7 +172,7 @@ class Settings:
 
     @property
     def block(self) -> int:
-        """The cores of a socket."""
+        """How many cores a socket has; core ``n`` is on socket ``n // block``."""
         return self.numbered_cores // self.skt
 
 

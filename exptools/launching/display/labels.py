@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from exptools.rundir import State
@@ -21,14 +20,6 @@ STATE_LABELS = {
     State.TIMEOUT: ("✗", "bold red"),
     State.INTERRUPTED: ("■", "yellow"),
 }
-
-
-class SteadyConsole(Console):
-    """A console that falls silent when nobody reads it any more, where rich ends the program."""
-
-    def on_broken_pipe(self) -> None:
-        """See rich's `Console`."""
-        self.quiet = True
 
 
 def state_label(state: State) -> Text:

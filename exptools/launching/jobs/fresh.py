@@ -56,7 +56,7 @@ class JobProcess(Protocol):
 
 
 class Starter(Protocol):
-    """A way to start jobs."""
+    """Starts jobs, each in a process of its own, until it is closed."""
 
     def start(self, spec: JobSpec) -> JobProcess:
         """Start a job.

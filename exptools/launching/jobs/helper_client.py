@@ -35,7 +35,7 @@ class CannotFork(Exception):
 
 @dataclass(frozen=True)
 class Hello:
-    """The first message to the helper."""
+    """The first message to the helper: what all its jobs have in common."""
 
     parent: int  # pid
     task: bytes  # a cloudpickled Task
@@ -69,7 +69,7 @@ class Forked:
 
 @dataclass(frozen=True)
 class Ended:
-    """The job's process has ended."""
+    """The job's process has ended, and how."""
 
     key: int
     exit: Exit

@@ -11,31 +11,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from exptools.launching.jobs.environment import job_environment
-from exptools.launching.jobs.fresh import (
-    Exit,
-    JobProcess,
-    Starter,
-    descendants,
-    kill_processes,
-    signal_group,
-)
-from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, save_status
+from exptools.launching.jobs.fresh import Exit, Starter
+from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, save_status
+from exptools.launching.jobs.running import RunningJob
 from exptools.launching.jobs.worker import JobSpec
+from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
 
-if TYPE_CHECKING:
-    import psutil
-
-_LAST_WAIT = 10.0  # seconds in which a killed job's end should be reported
 _GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
 
 
@@ -70,51 +61,27 @@ class Interrupted(Exception):
 
 
 class Observer(Protocol):
-    """Whoever shows the sweep to people."""
+    """Who is told what happens: the scheduler knows nothing of terminals."""
 
     def started(self, job: Job, slot: Slot, pid: int) -> None:
-        """A job runs now."""
+        """A job's process has started in a slot."""
 
     def waiting(self, slot: Slot, reason: str) -> None:
-        """A slot cannot be used yet."""
+        """A free slot cannot take a job yet; the reason says what it waits for."""
 
     def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int) -> None:
         """A job went wrong and will be started again, as attempt ``attempt`` of ``of``."""
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
-        """The running jobs were asked to end."""
+        """So many running jobs were asked to end, and have ``grace`` seconds for it."""
 
     def ended(self, outcome: Outcome) -> None:
-        """A job has ended for good."""
-
-
-class Gate(Protocol):
-    """Keeps a job out of a slot while somebody else uses what the slot is made of."""
-
-    def try_enter(self, slot: Slot) -> str | None:
-        """Take the slot's resources; if that is impossible now, say for whom it waits."""
-
-    def leave(self, slot: Slot) -> None:
-        """Give them back."""
-
-
-@dataclass
-class _Running:
-    job: Job
-    slot: Slot
-    process: JobProcess
-    status: Status
-    deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
-    oom_kills: int
-    port: str  # its MASTER_PORT
-    asked: State | None = None  # why it was asked to end
-    killed: bool = False
-    family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
+        """A job has ended and will not be retried."""
 
 
 @dataclass(frozen=True)
 class _Ended:
-    running: _Running
+    running: RunningJob
     exit: Exit
 
 
@@ -138,7 +105,7 @@ class Scheduler:
         self._observer = observer
         self._policy = policy
         self._queue: deque[Job] = deque()
-        self._running: dict[int, _Running] = {}  # by job number
+        self._running: dict[int, RunningJob] = {}  # by job number
         self._outcomes: dict[int, Outcome] = {}  # by job number
         self._attempts: dict[int, int] = {}  # by job number
         self._events: SimpleQueue[_Event] = SimpleQueue()
@@ -214,23 +181,19 @@ class Scheduler:
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
             started=started,
         )
-        deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
-        running = _Running(job, slot, process, status, deadline, kills, port)
+        timeout, port = self._policy.timeout, environment["MASTER_PORT"]
+        running = RunningJob(job, slot, process, status, timeout, kills, port)
         self._running[job.number] = running
         save_status(job, status)
         self._notify(self._observer.started, job, slot, process.pid)
         try:
             threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
         except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
-            signal_group(process.pid, _SIGKILL)
+            running.kill()
             self._wait_for(running)
 
-    def _wait_for(self, running: _Running) -> None:
-        try:
-            exit_ = running.process.wait()
-        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
-            exit_ = Exit(None, None)
-        self._events.put(_Ended(running, exit_))
+    def _wait_for(self, running: RunningJob) -> None:
+        self._events.put(_Ended(running, running.wait()))
 
     def _notify(self, report: Callable[..., None], *what: Any) -> None:
         """Tell the observer; that nobody can see the sweep any more does not stop it."""
@@ -269,25 +232,12 @@ class Scheduler:
             if running.deadline is None or running.deadline > now:
                 continue
             if running.asked is None:
-                self._ask_to_end(running, State.TIMEOUT)
-            else:
-                self._kill(running)
-
-    def _kill(self, running: _Running) -> None:
-        if running.killed:  # and its end was not reported: the helper hangs
-            self._events.put(_Ended(running, Exit(None, "SIGKILL")))
-            running.deadline = None
-            return
-        running.family += descendants(running.process.pid)
-        signal_group(running.process.pid, _SIGKILL)
-        kill_processes(running.family)
-        running.killed, running.deadline = True, _after(_LAST_WAIT)
-
-    def _ask_to_end(self, running: _Running, why: State) -> None:
-        running.asked = why
-        running.family = descendants(running.process.pid)
-        running.deadline = _after(self._policy.grace)
-        signal_group(running.process.pid, signal.SIGINT)
+                running.ask_to_end(State.TIMEOUT, self._policy.grace)
+            elif not running.killed:
+                running.kill()
+            else:  # its end was not reported: the helper hangs
+                self._events.put(_Ended(running, Exit(None, "SIGKILL")))
+                running.deadline = None
 
     def _stop(self, reason: str) -> None:
         """Ask the running jobs to end; those that wait are never started."""
@@ -295,30 +245,17 @@ class Scheduler:
         self._notify(self._observer.stopping, reason, len(self._running), self._policy.grace)
         for running in self._running.values():
             if running.asked is None:
-                self._ask_to_end(running, State.INTERRUPTED)
+                running.ask_to_end(State.INTERRUPTED, self._policy.grace)
         while self._queue:
             job = self._queue.popleft()
             never = replace(self._status(job), state=State.INTERRUPTED, ended=time.time())
             self._finish(Outcome(job, save_status(job, replace(never, error="never started"))))
 
-    def _end(self, running: _Running, exit_: Exit) -> None:
-        job = running.job
-        kill_processes(running.family)
-        oom = oom_kills() > running.oom_kills
-        verdict = judge(job.directory, exit_, running.asked, oom=oom)
-        status = replace(
-            running.status,
-            ended=time.time(),
-            exit_code=exit_.code,
-            signal=exit_.signal,
-            max_rss=exit_.max_rss,
-            cpu_seconds=exit_.cpu_seconds,
-            error=_with_reason(verdict.error, verdict.state, self._policy),
-            state=verdict.state,
-        )
-        del self._running[job.number]
+    def _end(self, running: RunningJob, exit_: Exit) -> None:
+        outcome = running.end(exit_)
+        del self._running[running.job.number]
         self._give_back(running.slot)
-        self._settle(Outcome(job, save_status(job, status), verdict.result))
+        self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
         """Start a job again that may be, or take its end as final."""
@@ -350,19 +287,6 @@ class Scheduler:
     def _status(self, job: Job) -> Status:
         attempt = self._attempts[job.number]
         return replace(self._common, job=job.number, overrides=job.overrides, attempt=attempt)
-
-
-_SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
-
-
-def _after(seconds: float | None) -> float | None:
-    return None if seconds is None else time.monotonic() + seconds
-
-
-def _with_reason(error: str | None, state: State, policy: Policy) -> str | None:
-    if state is State.TIMEOUT:
-        return f"ran longer than timeout={policy.timeout:g} s; {error}"
-    return error
 
 
 @contextlib.contextmanager

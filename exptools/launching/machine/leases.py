@@ -10,7 +10,6 @@ import os
 import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 from exptools.launching.machine.gpus import Gpu, GpuProcess, free_memory, nvml
@@ -81,17 +80,6 @@ class Gate:
             os.close(descriptor)
         self._open.clear()
         self._files.close()
-
-    def __enter__(self) -> Gate:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self, lease: str) -> str | None:
         if self._files.works and lease not in self._open and lease not in self._inherited:

@@ -27,7 +27,7 @@ _SAME_FREQUENCY = 1.1
 
 @dataclass(frozen=True)
 class Core:
-    """A physical core."""
+    """A physical core: the CPUs, as the kernel counts them, that share its execution units."""
 
     number: int  # its lowest online CPU, whether or not we may use that one: a name for all
     cpus: tuple[int, ...]  # its CPUs (SMT siblings) that we may use, rising
@@ -38,7 +38,7 @@ class Core:
 
 @dataclass(frozen=True)
 class Node:
-    """A NUMA node."""
+    """A NUMA node: memory, and the CPUs that are near to it."""
 
     number: int  # the kernel's; numbers may have holes
     cpus: tuple[int, ...]  # online; memory alone has none

@@ -1,4 +1,4 @@
-"""Files of the seed API beside ``progress.csv``: lines of text, and other tables."""
+"""Files of the rlpyt-compatible API beside ``progress.csv``: lines of text, and other tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prefixes of the seed API: of all kinds, or of texts, scalars, images or GIFs alone."""
+"""Prefixes of the rlpyt-compatible logger: of all, or of texts, scalars, images or GIFs alone."""
 
 from __future__ import annotations
 

@@ -47,10 +47,9 @@ def smt(cores: int, gpus: int = 0, packages: str = "") -> Machine:
 def on(monkeypatch: pytest.MonkeyPatch) -> SetMachine:
     """Have the functions find themselves on a machine."""
 
-    def stand(found: Machine) -> Machine:
-        for place in (affinity, affinity.machine):
-            monkeypatch.setattr(place, "read_machine", lambda: found)
-        return found
+    def stand(machine: Machine) -> Machine:
+        monkeypatch.setattr(affinity, "read_machine", lambda: machine)
+        return machine
 
     return stand
 

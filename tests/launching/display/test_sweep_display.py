@@ -2,7 +2,6 @@ import io
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from exptools.launching.machine.slots import Slot
 from exptools.launching.machine.topology import Gpu
 from exptools.launching.usage.meter import UsageSample
 from exptools.rundir import State, Status
+from tests.conftest import until
 
 GONE = 2**30  # the id of no process
 GPU = Gpu(index=0, uuid="GPU-0", name="GPU", memory=2**34)
@@ -38,13 +38,6 @@ def console(terminal: bool, height: int = 40, width: int = 100) -> Console:
     return Console(
         file=io.StringIO(), force_terminal=terminal, width=width, height=height, color_system=None
     )
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def printed(screen: Console) -> str:

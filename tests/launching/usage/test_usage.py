@@ -15,6 +15,7 @@ import pytest
 from exptools.launching.usage import meter
 from exptools.launching.usage.sampler import UsageSampler
 from exptools.rundir import USAGE_FILE
+from tests.conftest import until
 
 SPIN = "while True: pass"
 SLEEP = "import time; time.sleep(600)"
@@ -52,13 +53,6 @@ def run_dir(root: Path, name: str = "0") -> Path:
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / USAGE_FILE).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def has_rows(run: Path, count: int) -> Callable[[], bool]:

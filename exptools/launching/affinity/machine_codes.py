@@ -1,4 +1,4 @@
-"""Affinity codes of this machine, as `topology` reads it, within what this process may use."""
+"""What affinity codes say of a machine: within what this process may use of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exptools.launching.affinity.layout import make_runs
 from exptools.launching.affinity.rendering import Affinity
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.placing import choose_cores
-from exptools.launching.machine.topology import Core, Machine, read_machine
+from exptools.launching.machine.topology import Core, Machine
 
 
 def hyperthread_offset(machine: Machine) -> int:
@@ -80,9 +80,8 @@ def can_be_divided(code: str) -> bool:
     return True
 
 
-def whole_machine(*, set_affinity: bool) -> Affinity:
+def whole_machine(machine: Machine, *, set_affinity: bool) -> Affinity:
     """All that this process may use, for one run; with several GPUs a list of a share for each."""
-    machine = read_machine()
     gpus: list[tuple[Gpu, ...]] = [(gpu,) for gpu in machine.gpus] or [()]
     each = len(machine.cores) // len(gpus)
     if each == 0:
