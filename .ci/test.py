@@ -1,50 +1,111 @@
-"""Install all that the tests need, then run every check: ruff, mypy, pytest on both Hydras.
+"""Install all that the tests need, then run every check, on both Hydras.
 
     python3 .ci/test.py                   everything, as CI does
     python3 .ci/test.py -k scheduler      only these tests (arguments are pytest's)
+    python3 .ci/test.py --newest          everything with the newest of all packages
+    python3 .ci/test.py --pin             write the newest versions into the constraints
 
-Needs only Python 3.10+ with pip. Chromium and a C compiler (for the stand-in GPU driver) are
-installed with apt-get where they are missing and we may.
+The first two install the versions in the constraints beside this file, so that what is green stays
+green, whatever others release. Needs only Python 3.10+ with pip. Chromium and a C compiler (for the
+stand-in GPU driver) are installed with apt-get where they are missing and we may.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What differs between Hydra's versions is the launcher's and the callback's work.
-NEXT_HYDRA = "hydra-core>=1.4.0rc1,<1.5"
-NEXT_HYDRA_TESTS = (
-    "tests/launching",
-    *(
-        f"tests/logging/test_{part}.py"
-        for part in ("callback", "one_writer", "options", "processes")
-    ),
-)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+TESTED_PYTHONS = range(10, 14)  # of Python 3
+PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
+EAGER = ("--upgrade-strategy", "eager")
+# What torch needs of CUDA it pins itself, and a build for CPUs needs none.
+OF_TORCH = re.compile(r"nvidia-(?!ml-py)|cuda-|triton")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A Hydra to test with, and where its virtual environment and its constraints are."""
+
+    hydra: str
+    environment: str
+    constraints: str
+
+
+CURRENT = Setting("hydra-core>=1.3,<1.4", ".venv", ".ci/constraints.txt")
+NEXT = Setting("hydra-core>=1.4.0rc1,<1.5", ".venv-next", ".ci/constraints-next.txt")
 
 
 def main() -> None:
-    """Run all checks and end with 1 if any of them failed."""
+    """Run what the command line asks for and end with 1 if anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--newest", action="store_true", help="use no constraints")
+    parser.add_argument("--pin", action="store_true", help="write the constraints, run nothing")
+    options, chosen = parser.parse_known_args()
     os.chdir(ROOT)
-    install_programs()
-    python = environment(".venv", "-e", ".[test]")
-    chosen = sys.argv[1:]
-    checks = [
-        check(python, "ruff", "format", "--check"),
-        check(python, "ruff", "check"),
-        check(python, "mypy"),
-        check(python, "pytest", "-q", *chosen),
+    if options.pin:
+        pin(CURRENT)
+        pin(NEXT)
+    else:
+        install_programs()
+        sys.exit(0 if all(run_checks(options.newest, chosen)) else 1)
+
+
+def run_checks(newest: bool, chosen: list[str]) -> list[bool]:
+    """Whether each check was content: all of them, or only pytest's where tests are chosen."""
+    python = install(CURRENT, newest)
+    if chosen:
+        return [check(python, "-m", "pytest", "-q", *PARALLEL, *chosen)]
+    results = [
+        check(python, "-m", "ruff", "format", "--check"),
+        check(python, "-m", "ruff", "check"),
+        check(python, "-m", "mypy"),
+        check(python.with_name("lint-imports"), "--no-logo"),
+        check(python, "-m", "pytest", "-q", *PARALLEL),
     ]
-    if not chosen:
-        python = environment(".venv-next", "-e", ".[test]", NEXT_HYDRA)
-        checks.append(check(python, "pytest", "-q", *NEXT_HYDRA_TESTS))
-    sys.exit(0 if all(checks) else 1)
+    next_python = install(NEXT, newest)
+    results.append(check(next_python, "-m", "pytest", "-q", *PARALLEL, "-m", "hydra"))
+    results += [smoke(*found, newest) for found in oldest_and_newest()]
+    if newest:
+        check(python, ".ci/newer.py", CURRENT.constraints)
+        check(next_python, ".ci/newer.py", NEXT.constraints)
+    return results
+
+
+def smoke(version: str, interpreter: str, newest: bool) -> bool:
+    """Whether a small sweep works on another Python, with what a user would install."""
+    name = f".venv-{version}{'-newest' if newest else ''}"
+    constraints = None if newest else CURRENT.constraints
+    python = environment(name, interpreter, constraints, "-e", ".[dash]")
+    good = check(python, ".ci/smoke.py")
+    print(f"smoke on Python {version}: {'ok' if good else 'FAILED'}", flush=True)
+    return good
+
+
+def oldest_and_newest() -> list[tuple[str, str]]:
+    """Version and path of the oldest and the newest tested Python here; they may be the same."""
+    candidates = [sys.executable]
+    for minor in TESTED_PYTHONS:
+        candidates += map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3"))
+        candidates += filter(None, [shutil.which(f"python3.{minor}")])
+    found: dict[str, str] = {}
+    for candidate in candidates:
+        # pyenv puts names on the PATH behind which there is nothing.
+        ask = [candidate, "-c", "import platform, venv; print(platform.python_version())"]
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            found.setdefault(answer.stdout.strip(), candidate)
+    ordered = sorted(found.items(), key=lambda item: [*map(int, re.findall(r"\d+", item[0]))])
+    return [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
 
 
 def install_programs() -> None:
@@ -65,21 +126,53 @@ def install_programs() -> None:
         sys.exit(f"the tests need {' and '.join(packages)}: install them, then try again")
 
 
-def environment(name: str, *requirements: str) -> Path:
-    """The interpreter of a virtual environment with some requirements installed."""
+def install(setting: Setting, newest: bool) -> Path:
+    """The interpreter of an environment that has what the tests need."""
+    name = f"{setting.environment}{'-newest' if newest else ''}"
+    constraints = None if newest else setting.constraints
+    return environment(name, sys.executable, constraints, "-e", ".[test]", setting.hydra)
+
+
+def environment(name: str, interpreter: str, constraints: str | None, *needed: str) -> Path:
+    """The interpreter of a virtual environment that has what is needed, as pinned or newest."""
     python = ROOT / name / "bin" / "python"
+    versions = ["--constraint", constraints] if constraints else ["--upgrade", *EAGER]
     if not python.exists():
         # Debian splits ensurepip from Python: our own pip brings the environment's.
-        run(sys.executable, "-m", "venv", "--without-pip", name)
+        run(interpreter, "-m", "venv", "--without-pip", name)
         (site,) = (ROOT / name / "lib").glob("python3*/site-packages")
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "pip")
-    run(str(python), "-m", "pip", "install", "--quiet", *requirements)
+        pip_into = ("pip", "install", "--quiet", "--target", str(site))
+        run(sys.executable, "-m", *pip_into, *versions, "pip")
+    if constraints:
+        versions += ["--build-constraint", constraints]  # of setuptools, which only builds see
+    run(str(python), "-m", "pip", "install", "--quiet", *versions, *needed)
     return python
 
 
-def check(python: Path, module: str, *arguments: str) -> bool:
-    """Run one tool and say whether it was content."""
-    return subprocess.run([python, "-m", module, *arguments], check=False).returncode == 0
+def pin(setting: Setting) -> None:
+    """Write the constraints: the newest versions that go together, for every Python from 3.10."""
+    uv = environment(".venv-pin", sys.executable, None, "uv").with_name("uv")
+    resolve = ("pip", "compile", "--quiet", "--universal", "--python-version", "3.10")
+    wanted = ("--no-header", "--no-annotate", "--extra", "test", "setup.py", "-")
+    pinned = subprocess.run(
+        [uv, *resolve, *wanted],
+        input=f"pip\n{setting.hydra}\n",
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    lines = ["# Written by: python3 .ci/test.py --pin"]
+    lines += [line for line in pinned.splitlines() if not OF_TORCH.match(line)]
+    (ROOT / setting.constraints).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def check(program: Path, *arguments: str) -> bool:
+    """Run one tool, saying how long it took; returns whether it was content."""
+    print("+", os.path.relpath(program), *arguments, flush=True)
+    start = time.monotonic()
+    good = subprocess.run([program, *arguments], check=False).returncode == 0
+    print(f"  {time.monotonic() - start:.0f} s", flush=True)
+    return good
 
 
 def run(*command: str) -> None:

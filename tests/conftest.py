@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 ORACLE = ROOT.parent / "shared" / "oracle"  # golden data, where there is some
+
+
+# Until these modules say `pytestmark = pytest.mark.hydra` themselves.
+RUN_HYDRA = re.compile(
+    r"launching/.*test_(affinity_sweep|any_sweeper|gpu_sweep|hydra_suites|resume|sweep|task_functions)"
+    r"|logging/.*test_(callback|one_writer|options|processes)"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if RUN_HYDRA.search(item.path.relative_to(ROOT).as_posix()):
+            item.add_marker("hydra")
 
 
 class App:
@@ -85,17 +100,35 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture(autouse=True)
-def own_leases(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+# One of each for all tests, as directories without end take their time: sweeps that have ended
+# leave no lease, and what the viewer remembers stands under the names of the runs' directories.
+@pytest.fixture(scope="session", autouse=True)
+def own_leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests' sweeps from waiting for those of whoever else uses this machine."""
-    monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path_factory.mktemp("leases")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPTOOLS_LEASES", str(tmp_path_factory.mktemp("leases")))
+        yield
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what the viewer remembers of the tests' runs out of the user's own directories."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_signals() -> None:
+    """Let signals reach the tests' processes, though ours is run with nohup or behind a shell's &.
+
+    What is ignored here is ignored in all processes that the tests start.
+    """
+    defaults = {signal.SIGINT: signal.default_int_handler}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, defaults.get(number, signal.SIG_DFL))
 
 
 @pytest.fixture(scope="session")

@@ -199,3 +199,12 @@ def test_the_compatibility_pages_logging_example_runs(tmp_path: Path) -> None:
         "itr_19.pkl",
         "itr_9.pkl",
     ]
+
+
+@pytest.mark.parametrize("wing", ["", "launching", "logging", "viewing"])
+def test_the_design_page_names_every_room(wing: str) -> None:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    folder = ROOT / "exptools" / wing
+    names = [f"{init.parent.name}/" for init in folder.glob("*/__init__.py")]
+    names += [module.name for module in folder.glob("*.py") if module.name != "__init__.py"]
+    assert [name for name in names if name not in page] == []

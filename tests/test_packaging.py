@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.hydra  # which finds plugins in another way from 1.4 on
 ROOT = Path(__file__).parent.parent
 ASK_HYDRA = """
 from hydra.core.config_store import ConfigStore

@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
 from hydra.errors import CompactHydraException
@@ -18,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
 from exptools.gc_pause import collector_paused
-from exptools.launching.jobs.main_module import MainModule, read_main_module
+from exptools.launching.jobs.main_module import MainModule, dumps, read_main_module
 from exptools.launching.jobs.outcomes import Outcome
 from exptools.launching.jobs.worker import Result
 from exptools.rundir import State
@@ -97,9 +96,9 @@ def pickle_task(context: HydraContext, task_function: TaskFunction) -> bytes:
     main_module = read_main_module()
     task = HydraTask(context, task_function, Singleton.get_state(), main_module)
     try:
-        content: bytes = cloudpickle.dumps(task)
+        content = dumps(task)
     except Exception:  # noqa: BLE001 (it may be in a part of __main__ that no job needs)
-        content = cloudpickle.dumps(replace(task, main_module=main_module.picklable()))
+        content = dumps(replace(task, main_module=main_module.picklable()))
     return content
 
 

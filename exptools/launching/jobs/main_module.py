@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -52,6 +53,32 @@ def read_main_module() -> MainModule:
     }
     spec = module.__spec__
     return MainModule(members, getattr(module, "__file__", None), spec.name if spec else None)
+
+
+def dumps(task: object) -> bytes:
+    """Pickle a task, with the functions of ``__main__`` that it needs, for another process."""
+    content = io.BytesIO()
+    _Pickler(content).dump(task)
+    return content.getvalue()
+
+
+def _reduce_code(code: CodeType) -> tuple[Any, ...]:
+    _, arguments = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return _make_code, (code.co_filename, *arguments)
+
+
+def _make_code(file: str, *arguments: Any) -> CodeType:
+    return CodeType(*arguments).replace(co_filename=file)
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Cloudpickle's, with functions that know their file.
+
+    Since 3.1.3 it takes the file's name out of what it pickles by value, and a traceback would show
+    no line of the user's program.
+    """
+
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({CodeType: _reduce_code})
 
 
 def _is_picklable(member: object) -> bool:

@@ -10,6 +10,7 @@ import yaml
 MAX_DEPTH = 100  # values inside values
 MAX_VALUES = 50_000  # each counted as often as aliases repeat it
 MAX_NUMBER = 1000  # characters
+_TOO_DEEP = f"values nested more than {MAX_DEPTH} deep are not read"
 
 # A float as the config's author meant it. YAML 1.1, which PyYAML follows, reads 1e-3 and 1e3 as
 # texts because they have no dot or no sign; to Hydra, which wrote the file, they are numbers.
@@ -51,12 +52,24 @@ def load(text: str) -> tuple[Any, int]:
     """
     if _is_small(text):
         return yaml.load(text, _Loader), 0
+    values = _count_values(text)
+    return yaml.load(text, _Loader), values
+
+
+def _count_values(text: str) -> int:
+    """How many values the text stands for; raises TooLarge where they are too many or too deep."""
     size = _Size()
-    # One event at a time: a deep text would break libyaml's own loader, and a short one with
-    # aliases of aliases may stand for more than any memory holds.
-    for event in yaml.parse(text, _Loader):
-        size.see(event)
-    return yaml.load(text, _Loader), size.values
+    try:
+        # One event at a time: a deep text would break libyaml's own loader, and a short one with
+        # aliases of aliases may stand for more than any memory holds.
+        for event in yaml.parse(text, _Loader):
+            size.see(event)
+    except yaml.MarkedYAMLError as error:
+        # libyaml reads ahead of its events, and newer ones (PyYAML 6.0.4) have a limit themselves.
+        if "nesting depth" in (error.problem or ""):
+            raise TooLarge(_TOO_DEEP, error.problem_mark) from error
+        raise
+    return size.values
 
 
 def _is_small(text: str) -> bool:
@@ -102,8 +115,7 @@ class _Size:
     def _check(self, event: yaml.Event, depth: int) -> None:
         values = self._within[-1][1]
         if depth > MAX_DEPTH:
-            problem = f"values nested more than {MAX_DEPTH} deep are not read"
-            raise TooLarge(problem, event.start_mark)
+            raise TooLarge(_TOO_DEEP, event.start_mark)
         if values > MAX_VALUES:
             problem = f"more than {MAX_VALUES} values, aliases expanded, are not read"
             raise TooLarge(problem, event.start_mark)

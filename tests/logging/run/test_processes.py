@@ -11,14 +11,17 @@ import pytest
 from exptools.logging.run.ranks import is_silent
 from exptools.rundir import State, read_status
 
-# Two ranks of torch's own, in processes that the job spawns.
+# Two ranks of torch's own, in processes that the job spawns; they alone load it, as it takes long.
 DISTRIBUTED = """
-import hydra, torch, torch.distributed, torch.multiprocessing
+import multiprocessing, os
+from concurrent.futures import ProcessPoolExecutor
+import hydra
 from exptools import logger
 
-def train(rank, port):
+def train(rank, meeting_point):
+    import torch.distributed
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+        "gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=2
     )
     for step in range(20):
         value = torch.tensor(float(rank + 1))
@@ -31,9 +34,9 @@ def train(rank, port):
 
 @hydra.main(version_base="1.3", config_path=None)
 def main(cfg):
-    import os
-    port = os.environ.get("MASTER_PORT", "29511")
-    torch.multiprocessing.spawn(train, (port,), nprocs=2)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawned) as ranks:
+        list(ranks.map(train, range(2), [os.path.abspath("meeting point")] * 2))
     logger.log_scalar("after", 1, 20)
 
 if __name__ == "__main__":

@@ -152,8 +152,9 @@ def test_the_log_says_where_the_run_goes_on(tmp_path, caplog):
     assert f"rows of the attempt before that are replaced: {tmp_path}/progress.1.csv" in caplog.text
 
 
+# Runs on while it is being killed, but not beyond the step that it is told.
 KILLED = """
-import sys
+import signal, sys
 from exptools import logger
 
 logger.open(sys.argv[1], console=None)
@@ -165,6 +166,8 @@ for step in range(state["next"], 150):
     if step % 10 == 0:
         logger.save_snapshot({"next": step + 1}, step)
     print(step, flush=True)
+    if step == int(sys.argv[2]):
+        signal.pause()
 """
 
 
@@ -172,8 +175,8 @@ for step in range(state["next"], 150):
 def killed_run(tmp_path_factory):
     """A run of 150 steps that was killed three times, and did up to nine steps again each time."""
     run = tmp_path_factory.mktemp("killed")
-    for last in (25, 77, 78, 149):
-        command = [sys.executable, "-c", KILLED, str(run)]
+    for last, end in ((25, 29), (77, 79), (78, 79), (149, 150)):
+        command = [sys.executable, "-c", KILLED, str(run), str(end)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
                 if int(line) == last and last != 149:
@@ -206,6 +209,9 @@ def test_after_kills_every_step_stands_once_in_the_page_that_tensorboard_shows(k
             points = shown_by(page)
         finally:
             server.terminate()
+            # While a pipe is there for its last words: without one they are an error to it, which
+            # it survives if it is about to serve somebody.
+            server.communicate(timeout=60)
     assert [step for _, step, _ in points] == list(range(150))
     assert [value for _, _, value in points] == list(range(150))
 

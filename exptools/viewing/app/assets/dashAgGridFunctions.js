@@ -35,11 +35,12 @@
   functions.swatch = (row) => window.exptools.swatch(row);
 
   // A click on a run's name opens it, and so does Enter in its row; a click on its star or the
-  // key s turns the star.
+  // key s turns the star. The grid tells of a key a moment later, when the field that it was
+  // written into may have left its cell.
   functions.pressed = ({ colDef, data, event }) => {
     const key = event.type === "keydown" ? event.key : { run: "Enter", star: "s" }[colDef.colId];
     const store = { Enter: "opened", s: "starred" }[key];
-    const writing = event.target.closest?.(".ag-cell-inline-editing, .ag-cell-popup-editing");
+    const writing = event.target.matches?.("input:not([type=checkbox]), textarea");
     if (store && !data.members && !writing) {
       window.dash_clientside.set_props(store, { data: { run: data.id, at: Date.now() } });
     }

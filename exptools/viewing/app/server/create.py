@@ -52,7 +52,7 @@ def create_app(
     """
     title = sound(", ".join(root.name for root in index.roots))
     app = _Viewer(
-        __name__,
+        "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",
         update_title="",
         index_string=INDEX.replace("{%scripts%}", "{%scripts%}" + PLOTLY.format(access.prefix)),

@@ -1,0 +1,63 @@
+"""Launch a sweep of two jobs that log, and list its runs, as a user would.
+
+Run by the interpreter of an environment where exptools is installed; ends with 1 if anything is
+not as it should be.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TASK = """
+import hydra
+from exptools import logger
+
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    for step in range(3):
+        logger.log_scalar("loss", cfg.lr / (step + 1), step)
+
+
+if __name__ == "__main__":
+    main()
+"""
+SWEEP = ("-m", "+lr=1,2", "hydra/launcher=exptools", "hydra.sweep.dir=outputs")
+
+
+def main() -> None:
+    """Do it in a directory that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "train.py").write_text(TASK, encoding="utf-8")
+        call(directory, sys.executable, "train.py", *SWEEP)
+        exptools = Path(sys.executable).with_name("exptools")
+        listed = call(directory, exptools, "list", "outputs", "--metric", "loss", "--csv")
+        rows = list(csv.DictReader(listed.splitlines()))
+        values = sorted((row["state"], float(row["loss"])) for row in rows)
+        expected = [("completed", 1 / 3), ("completed", 2 / 3)]
+        if values != expected:
+            sys.exit(f"`exptools list` should show {expected}; it shows\n{listed}")
+
+
+def call(directory: Path, *command: str | Path) -> str:
+    """What a command prints; where it fails, everything ends with its words."""
+    # Other sweeps on this machine are not waited for, and nobody's cache is read or written.
+    own = {name: str(directory / name) for name in ("EXPTOOLS_LEASES", "XDG_CACHE_HOME")}
+    done = subprocess.run(
+        command, cwd=directory, env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = f"ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        sys.exit(f"`{shlex.join(map(str, command))}` {said}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
