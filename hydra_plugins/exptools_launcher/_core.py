@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -75,7 +76,7 @@ class Sweep:
         """Run a batch of jobs; their numbers begin at ``first``."""
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
-        with self._bar:
+        with closing(self._bar):
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
         outcomes = self._completed_before(jobs)
         to_run = [job for job in jobs if job.number not in outcomes]

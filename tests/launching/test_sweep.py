@@ -48,9 +48,9 @@ if cfg.end == "unpicklable":
 
 
 def status(app: App, job: int) -> Status:
-    found = read_status(app.out / str(job))
-    assert found is not None
-    return found
+    run_status = read_status(app.out / str(job))
+    assert run_status is not None
+    return run_status
 
 
 def reports(app: App, jobs: int) -> list[dict[str, Any]]:
@@ -145,9 +145,9 @@ def test_a_slot_is_free_again_when_its_job_ends(make_app: MakeApp) -> None:
     app = make_app("pass")
     code, output = app.sweep("+x=range(5)", "hydra.launcher.jobs=1")
     assert code == 0, output
-    found = [status(app, job) for job in range(5)]
-    assert {one.slot for one in found} == {0}
-    for earlier, later in itertools.pairwise(found):
+    statuses = [status(app, job) for job in range(5)]
+    assert {one.slot for one in statuses} == {0}
+    for earlier, later in itertools.pairwise(statuses):
         assert earlier.ended is not None
         assert later.started is not None
         assert earlier.ended <= later.started

@@ -2,6 +2,7 @@ import io
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,7 +262,7 @@ def test_composing_that_is_quick_is_not_mentioned(
     terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen, clock = console(terminal), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         for done in range(101):
             clock.now = 100 + done * 0.019
             bar.update(done)
@@ -270,7 +271,7 @@ def test_composing_that_is_quick_is_not_mentioned(
 
 def test_composing_says_a_plain_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, clock = console(terminal=False), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         for done in range(101):
             clock.now = 100 + done / 4
             bar.update(done)
@@ -282,7 +283,7 @@ def test_composing_says_a_plain_line_every_ten_seconds(monkeypatch: pytest.Monke
 
 def test_composing_shows_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, clock = console(terminal=True), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         clock.now = 103
         bar.update(40)
         until(lambda: "40" in printed(screen))

@@ -128,7 +128,7 @@ def test_cpu_time_of_children_that_ended_between_two_looks_counts(
 def test_cpu_percent_is_of_the_time_since_the_sample_before(
     tmp_path: Path, start: Start, sampler: UsageSampler
 ) -> None:
-    code = "import time\nend = time.time() + 0.5\nwhile time.time() < end: pass\ntime.sleep(600)"
+    code = "import time\nwhile time.process_time() < 0.5: pass\ntime.sleep(600)"
     sampler.watch(0, start(code), run_dir(tmp_path), ())
 
     def percents() -> list[float]:
@@ -137,7 +137,7 @@ def test_cpu_percent_is_of_the_time_since_the_sample_before(
         except FileNotFoundError:
             return []
 
-    until(lambda: max(percents(), default=0) > 15 and percents()[-1] == 0.0)
+    until(lambda: max(percents(), default=0) > 3 and percents()[-1] == 0.0)
 
 
 def test_a_job_that_ends_leaves_the_others_and_no_problem(
