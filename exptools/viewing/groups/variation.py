@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.configs.values import identity, segments
+from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
@@ -60,11 +60,16 @@ class Overview:
     varying: tuple[str, ...]
     facets: tuple[str, ...]
     seed: Seed | None
-    group_key: str | None  # as ``default_group_key``
+    group_key: str | None  # by which to group at best; None where nothing differs
 
 
 def overview(runs: Sequence[Run]) -> Overview:
-    """What differs between runs, for who wants to know all of it."""
+    """What differs between runs, for who wants to know all of it.
+
+    A key that was swept, that all runs have, and that several runs share a value of makes the
+    better groups; among equals the config's order decides. The seed is only taken when nothing
+    else differs.
+    """
     found = variations(runs)
     seed = _seed_among(found, runs)
     best = next(iter(_by_use(found, runs, found, seed)), None)
@@ -83,7 +88,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     for position, run in enumerate(runs):
         for key, value in run.config.items():
             if key in members:
-                members[key].setdefault(identity(value), []).append(position)
+                members[key].setdefault(comparison_key(value), []).append(position)
                 if type(value) is not int:
                     textual.add(key)
     return {
@@ -121,16 +126,6 @@ def _facets(found: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | No
     telling = [key for key in _together(found, runs) if found[key].values < len(runs)]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
     return _by_use(keys, runs, found, seed)
-
-
-def default_group_key(runs: Sequence[Run]) -> str | None:
-    """The differing key by which runs are best grouped, None where nothing differs.
-
-    A key that was swept, that all runs have, and that several runs share a value of makes the
-    better groups; among equals the config's order decides. The seed is only taken when nothing
-    else differs.
-    """
-    return overview(runs).group_key
 
 
 def is_seed(key: str) -> bool:
@@ -172,8 +167,8 @@ def _differing(runs: Sequence[Run]) -> set[str]:
 
 def _same(one: Any, other: Any) -> bool:
     if type(one) is type(other) and type(one) in _SCALARS and one == other:
-        return True  # what nearly always holds, without the cost of an identity
-    return identity(one) == identity(other)
+        return True  # what nearly always holds, without the cost of a comparison key
+    return comparison_key(one) == comparison_key(other)
 
 
 def _together(found: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
