@@ -15,7 +15,7 @@ from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state", "run_id")  # run_id numbers repetitions in the seed API
+SEED_NAMES = ("seed", "random_state", "run_id")  # run_experiments counts repetitions by run_id
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
