@@ -15,6 +15,8 @@ from exptools.launching.jobs.environment import job_environment
 from exptools.launching.machine.slots import Slot
 from tests.conftest import SWEEP, App
 
+pytestmark = pytest.mark.slow
+
 MakeApp = Callable[[str], App]
 Record = dict[str, Any]
 OTHER = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=other")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App
+
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -336,7 +339,7 @@ def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, star
     )
     process = app.start(*SWEEP, start)
     while not (log := app.out / "0" / "output.log").exists() or "ready" not in log.read_text():
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert (app.directory / "saved").exists()

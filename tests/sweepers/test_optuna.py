@@ -10,6 +10,8 @@ import yaml
 from exptools.rundir import State, Status, read_status
 from tests.conftest import App
 
+pytestmark = pytest.mark.slow
+
 MakeApp = Callable[[str], App]
 OPTUNA = ("hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=1")
 

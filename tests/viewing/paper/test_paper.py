@@ -67,6 +67,7 @@ def test_the_lines_and_bands_are_the_very_numbers_of_the_curve_set(runs):
         assert corners >= set(zip(group.curve.x, group.curve.high, strict=True))
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path):
     root = write_sweep(tmp_path / "outputs", steps=10)
     code = (

@@ -10,7 +10,7 @@ import dash_ag_grid as dag
 from dash import html
 from dash.development.base_component import Component
 
-from exptools.viewing.app.widgets import HEADER, ROW, THEME
+from exptools.viewing.app.widgets import COLUMN, GRID, grid_height
 from exptools.viewing.charts.sweeps import Match, SideBySide
 from exptools.viewing.run import Run
 
@@ -65,18 +65,9 @@ def _pairs(matches: Sequence[Match]) -> Any:
         id="picture-pairs",
         rowData=rows,
         columnDefs=columns,
-        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "minWidth": 100}
-        | {"cellDataType": False, "suppressHeaderMenuButton": True},
-        dashGridOptions={
-            "theme": {"function": THEME},
-            "rowHeight": ROW,
-            "headerHeight": HEADER,
-            "suppressFieldDotNotation": True,  # keys have dots in them
-            "suppressCellFocus": True,
-            "enableBrowserTooltips": True,
-            "animateRows": False,
-        },
-        style={"height": f"{HEADER + ROW * min(len(rows), MOST_ROWS) + 4}px"},
+        defaultColDef=COLUMN | {"minWidth": 100, "suppressHeaderMenuButton": True},
+        dashGridOptions=GRID | {"suppressCellFocus": True},
+        style=grid_height(len(rows), MOST_ROWS, 4),
     )
 
 

@@ -14,7 +14,7 @@ from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, cont
 from exptools.viewing.app.charts.sweep_tables import below
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import GRAPH, MAX_OPTIONS, in_browser, theme_of
+from exptools.viewing.app.widgets import GRAPH, SELECT, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 
 PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a picture
@@ -168,11 +168,8 @@ def _component(control: Control) -> Any:
         value=list(control.value) if several else control.value or None,
         placeholder="" if control.value else "all runs together" if several else "none yet",
         searchable=len(data) > 8 or several,
-        limit=MAX_OPTIONS,
-        nothingFoundMessage="nothing like that",
-        maxDropdownHeight=360,
         className=f"control {control.name}{' several' if several else ''}",
-        **({} if several else {"allowDeselect": False}),
+        **SELECT | ({} if several else {"allowDeselect": False}),
     )
 
 

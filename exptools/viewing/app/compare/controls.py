@@ -13,9 +13,11 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     BANDS,
     MAX_OPTIONS,
+    SELECT,
     SMOOTHINGS,
     X,
     options,
+    popover,
 )
 from exptools.viewing.curves.statistics import CENTERS
 
@@ -132,25 +134,9 @@ def _more(facts: Facts, view: View) -> Any:
             _either("mode", {"max": "highest", "min": "lowest"}, view.best_mode),
         ),
     ]
-    return dmc.Popover(
-        [
-            dmc.PopoverTarget(
-                dmc.Button(
-                    "Options",
-                    id="options",
-                    variant="default",
-                    rightSection=html.Span(className="glyph chevron"),
-                )
-            ),
-            dmc.PopoverDropdown(html.Div(parts, className="options")),
-        ],
-        position="bottom-end",
-        shadow="md",
-        withinPortal=True,
-        trapFocus=True,
-        keepMounted=True,
-        withRoles=False,  # they would stand on a box around the button
-    )
+    chevron = html.Span(className="glyph chevron")
+    button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
+    return popover(button, html.Div(parts, className="options"))
 
 
 def _amount(smooth: str) -> float:
@@ -171,10 +157,8 @@ def _many(id_: str, label: str, data: Sequence[Any], value: Sequence[str], place
         placeholder=placeholder if not value else "",
         searchable=True,
         clearSearchOnChange=True,
-        limit=MAX_OPTIONS,
-        nothingFoundMessage="nothing like that",
-        maxDropdownHeight=360,
         className="control",
+        **SELECT,
     )
 
 

@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
-from exptools.viewing.app.widgets import MAX_OPTIONS, in_browser, labelled
+from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
@@ -33,69 +33,41 @@ def layout() -> list[Component]:
     return [_differences_card(), _config_card(), _commands_card()]
 
 
-def _config_card() -> Component:
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Config"),
-                    html.Span(id="run-config-count", className="run-muted"),
-                    dmc.TextInput(
-                        id="run-config-filter",
-                        size="xs",
-                        placeholder="Filter keys and values",
-                        **labelled("Filter keys and values"),
-                    ),
-                ],
-                className="run-heading",
-            ),
-            html.Div(id="run-config-tree"),
-            dcc.Store(id="run-config"),
-        ],
-        className="card",
-    )
-
-
 def _differences_card() -> Component:
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Differences"),
-                    dmc.Select(
-                        id="run-compare",
-                        value=GROUP,
-                        size="xs",
-                        searchable=True,
-                        allowDeselect=False,
-                        limit=MAX_OPTIONS,
-                        **labelled("Compare the config with"),
-                    ),
-                ],
-                className="run-heading",
-            ),
-            *tables.place("run-differences"),
-        ],
-        className="card",
+    select = dmc.Select(
+        id="run-compare",
+        value=GROUP,
+        size="xs",
+        searchable=True,
+        allowDeselect=False,
+        limit=MAX_OPTIONS,
+        **labelled("Compare the config with"),
     )
+    return card("Differences", [select], *tables.place("run-differences"))
+
+
+def _config_card() -> Component:
+    search = dmc.TextInput(
+        id="run-config-filter",
+        size="xs",
+        placeholder="Filter keys and values",
+        **labelled("Filter keys and values"),
+    )
+    count = html.Span(id="run-config-count", className="run-muted")
+    tree = html.Div(id="run-config-tree")
+    return card("Config", [count, search], tree, dcc.Store(id="run-config"))
 
 
 def _commands_card() -> Component:
-    return html.Section(
-        [
-            html.Div([html.H2("Commands")], className="run-heading"),
-            html.Div(id="run-commands"),
-            dmc.Button(
-                "Show the changes in the code",
-                id="run-patch-open",
-                variant="default",
-                size="compact-xs",
-                style=HIDDEN,
-            ),
-            html.Pre(id="run-patch", tabIndex=0, **labelled("Changes in the code")),
-        ],
-        className="card",
+    button = dmc.Button(
+        "Show the changes in the code",
+        id="run-patch-open",
+        variant="default",
+        size="compact-xs",
+        style=HIDDEN,
     )
+    patch = html.Pre(id="run-patch", tabIndex=0, **labelled("Changes in the code"))
+    return card("Commands", [], html.Div(id="run-commands"), button, patch)
 
 
 def register(app: Dash, workspace: Workspace) -> None:

@@ -19,7 +19,7 @@ from exptools.units import format_bytes, format_duration
 from exptools.viewing.app.run.reading import shown_run
 from exptools.viewing.app.states import STATE_WORDS, duration, state_class
 from exptools.viewing.app.user_marks import Mark, UserMarks
-from exptools.viewing.app.widgets import MAX_OPTIONS, labelled
+from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.wording import clean, moment
@@ -35,10 +35,8 @@ def layout() -> Component:
         label="Run",
         searchable=True,
         allowDeselect=False,
-        limit=MAX_OPTIONS,
-        nothingFoundMessage="nothing like that",
-        maxDropdownHeight=360,
         className="control",
+        **SELECT,
     )
     star = html.Button(
         STARS[False],

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 
 from exptools.units import format_bytes
 from exptools.viewing.app.run.reading import Unreadable, read, shown_run
-from exptools.viewing.app.widgets import in_browser, labelled
+from exptools.viewing.app.widgets import card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files import logs
@@ -70,39 +70,28 @@ class Update:
 
 def layout() -> Component:
     """The log's card."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Output"),
-                    dmc.Select(
-                        id="run-log-name",
-                        size="xs",
-                        allowDeselect=False,
-                        checkIconPosition="right",
-                        **labelled("Which log"),
-                    ),
-                    html.Span(id="run-log-note", className="run-muted"),
-                    *(
-                        dmc.Button(name, id=id_, variant="default", size="compact-xs")
-                        for id_, name in BUTTONS.items()
-                    ),
-                ],
-                className="run-heading",
-            ),
-            html.Pre(
-                # Filled by the page's script: a log of a long day is too much for components.
-                [html.Span(id="run-log-text"), html.Span(id="run-log-rest")],
-                id="run-log",
-                tabIndex=0,
-                role="log",
-                **labelled("The log"),
-            ),
-            dcc.Store(id="run-log-new"),
-            dcc.Store(id="run-log-shown"),
-        ],
-        className="card",
+    select = dmc.Select(
+        id="run-log-name",
+        size="xs",
+        allowDeselect=False,
+        checkIconPosition="right",
+        **labelled("Which log"),
     )
+    note = html.Span(id="run-log-note", className="run-muted")
+    buttons = [
+        dmc.Button(name, id=id_, variant="default", size="compact-xs")
+        for id_, name in BUTTONS.items()
+    ]
+    text = html.Pre(
+        # Filled by the page's script: a log of a long day is too much for components.
+        [html.Span(id="run-log-text"), html.Span(id="run-log-rest")],
+        id="run-log",
+        tabIndex=0,
+        role="log",
+        **labelled("The log"),
+    )
+    stores = [dcc.Store(id="run-log-new"), dcc.Store(id="run-log-shown")]
+    return card("Output", [select, note, *buttons], text, *stores)
 
 
 def register(app: Dash, workspace: Workspace) -> None:

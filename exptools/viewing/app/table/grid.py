@@ -20,10 +20,20 @@ from exptools.viewing.app.table.rows import (
 )
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import HEADER, MOST_ROWS, ROW, SUMMARIES, THEME, labelled, options
+from exptools.viewing.app.widgets import (
+    COLUMN,
+    GRID,
+    SUMMARIES,
+    grid_height,
+    labelled,
+    options,
+    popover,
+)
 from exptools.viewing.app.workspace import Workspace
 
 HINT = "Tick runs to draw only those."
+MOST_ROWS = 14  # before the table scrolls
+ROOM = 18  # px, below the rows
 
 
 def layout() -> Any:
@@ -32,14 +42,11 @@ def layout() -> Any:
         id="runs",
         rowData=[],
         columnDefs=[],
-        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "minWidth": 96}
-        | {"filter": True, "cellDataType": False},
+        defaultColDef=COLUMN | {"minWidth": 96, "filter": True},
         getRowId="params.data.id",
         selectedRows=[],
-        dashGridOptions={
-            "theme": {"function": THEME},
-            "rowHeight": ROW,
-            "headerHeight": HEADER,
+        dashGridOptions=GRID
+        | {
             "rowSelection": {
                 "mode": "multiRow",
                 "enableClickSelection": False,
@@ -47,12 +54,9 @@ def layout() -> Any:
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
             "maintainColumnOrder": True,
-            "suppressFieldDotNotation": True,  # a config's keys have dots in them
-            "enableBrowserTooltips": True,
-            "animateRows": False,
             "suppressColumnMoveAnimation": True,
         },
-        style=height(0),
+        style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={
             "sortChanged": ["sorted(params.api)"],
             "cellClicked": ["pressed(params)"],
@@ -96,14 +100,7 @@ def _popover(title: str, id_: str, group: Any, children: Sequence[Any]) -> Any:
         size="xs",
         rightSection=html.Span(className="glyph chevron"),
     )
-    return dmc.Popover(
-        [dmc.PopoverTarget(button), dmc.PopoverDropdown(html.Div(inner, className="list"))],
-        position="bottom-end",
-        shadow="md",
-        trapFocus=True,
-        keepMounted=True,
-        withRoles=False,  # they would stand on a box around the button
-    )
+    return popover(button, html.Div(inner, className="list"))
 
 
 def _chips() -> list[Any]:
@@ -177,7 +174,7 @@ def update_table(
     answer = {
         "rows": no_update if key == had else tables.update(key, rows, had),
         "key": key,
-        "style": height(len(rows)),
+        "style": grid_height(len(rows), MOST_ROWS, ROOM),
         "hint": hint(selected, len(facts.runs), len(facts.keys)),
         "all_drawn": not selected,
     }
@@ -215,11 +212,6 @@ def keep_notes(
         if run is not None and change["colId"] == "note" and not problem:
             stamp, problem = marks.keep(run, note=(change["value"] or "").strip())
     return stamp or no_update, problem or no_update
-
-
-def height(rows: int) -> dict[str, str]:
-    """As high as the rows, up to where the table scrolls."""
-    return {"height": f"{HEADER + ROW * max(1, min(rows, MOST_ROWS)) + 18}px"}
 
 
 def hint(selected: int, runs: int, keys: int) -> str:

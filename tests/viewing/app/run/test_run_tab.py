@@ -7,7 +7,7 @@ import pytest
 from dash import no_update
 
 from exptools.rundir import OUTPUT_LOG, State
-from exptools.viewing.app.run import config, log, media
+from exptools.viewing.app.run import config, log, media, medium
 from exptools.viewing.app.run.log import ShownLog
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read
 from exptools.viewing.app.run.tab import show_run
@@ -141,10 +141,10 @@ def test_of_a_run_without_a_log_one_sentence_says_so(workspace):
     assert answer["note"] == "It left no log."
 
 
-def medium(workspace, path, kind="image"):
+def shown_medium(workspace, path, kind="image"):
     run = workspace.run("sweep/0")
     item = Item("tag", 1, kind, path, 0.0, 1, "00")
-    return media.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
+    return medium.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
 
 
 @pytest.mark.parametrize("kind", ["image", "gif", "text", "histogram", "figure", "hparams"])
@@ -164,7 +164,7 @@ def test_a_medium_outside_of_the_run_or_gone_is_a_sentence(workspace, kind, tmp_
         "media",
         "media/\0",
     ):
-        shown = medium(workspace, path, kind)
+        shown = shown_medium(workspace, path, kind)
         assert shown.className == "run-nothing"
         assert "secret" not in text_of(shown)
 
@@ -174,10 +174,10 @@ def test_a_picture_is_sent_by_its_address_and_a_text_as_text(workspace):
     directory.mkdir()
     (directory / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + b"\0\0\0\x08" * 2)
     (directory / "1.txt").write_text("<script>alert(1)</script>")
-    link = medium(workspace, "media/1.png")
+    link = shown_medium(workspace, "media/1.png")
     assert link.href == "/file?sweep/0&media/1.png&v=00"
     assert (link.children.width, link.children.className) == (8, "run-pixels")
-    assert medium(workspace, "media/1.txt", "text").children == "<script>alert(1)</script>"
+    assert shown_medium(workspace, "media/1.txt", "text").children == "<script>alert(1)</script>"
 
 
 def test_a_slider_that_stood_at_the_newest_follows_and_another_stays():
