@@ -27,6 +27,13 @@ OpenViewer = Callable[[Path], Page]
 expect.set_options(timeout=15_000)  # a busy machine takes its time; what is there is seen at once
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser takes its time: all tests of this room are slow."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)

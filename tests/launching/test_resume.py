@@ -4,8 +4,10 @@ import json
 import pickle
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
 from tests.conftest import SWEEP, App
+
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
 RESUME = "hydra.launcher.resume=true"
@@ -47,12 +51,12 @@ def ran(app: App) -> list[int]:
 
 def overrides(app: App) -> dict[str, tuple[str, ...]]:
     """What each run directory holds."""
-    found = {}
+    by_directory = {}
     for path in app.out.glob(f"*/{STATUS_FILE}"):
         status = read_status(path.parent.parent)
         assert status is not None
-        found[path.parent.parent.name] = status.overrides
-    return found
+        by_directory[path.parent.parent.name] = status.overrides
+    return by_directory
 
 
 def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App) -> None:
@@ -128,7 +132,7 @@ def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
     app = make_app("time.sleep(600)")
     first = app.start(*SWEEP, "+x=1")
     while not (app.out / "0" / ".hydra").exists():
-        pass
+        time.sleep(0.01)
     before = (app.out / "multirun.yaml").read_bytes()
     code, output = app.sweep("+y=2")
     assert code == 1
@@ -196,9 +200,8 @@ def test_after_kills_at_any_instant_each_job_completes_exactly_once(app: App) ->
     before: dict[int, int] = {}
     for _ in range(20):
         process = app.start(*SWEEP, f"+x={jobs}", RESUME)
-        deadline = time.monotonic() + chance.uniform(0.3, 2.0)
-        while process.poll() is None and time.monotonic() < deadline:
-            pass
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0.3, 2.0))
         process.kill()
         process.communicate()
         now = completions(app)
@@ -215,10 +218,10 @@ def test_after_kills_at_any_instant_each_job_completes_exactly_once(app: App) ->
 
 def completions(app: App) -> dict[int, int]:
     """When each completed job's result was written, by the job's number."""
-    found = {}
+    times = {}
     for path in app.out.glob(f"*/{RETURN_FILE}"):
         run_dir = path.parent.parent
         result = read_result(run_dir)
         if result is not None and result.error is None:
-            found[int(run_dir.name)] = path.stat().st_mtime_ns
-    return found
+            times[int(run_dir.name)] = path.stat().st_mtime_ns
+    return times

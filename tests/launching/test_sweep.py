@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,9 @@ from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App
 
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+
 MakeApp = Callable[[str], App]
-
-
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
 
 
 REPORT = """
@@ -54,9 +51,9 @@ if cfg.end == "unpicklable":
 
 
 def status(app: App, job: int) -> Status:
-    found = read_status(app.out / str(job))
-    assert found is not None
-    return found
+    run_status = read_status(app.out / str(job))
+    assert run_status is not None
+    return run_status
 
 
 def reports(app: App, jobs: int) -> list[dict[str, Any]]:
@@ -151,9 +148,9 @@ def test_a_slot_is_free_again_when_its_job_ends(make_app: MakeApp) -> None:
     app = make_app("pass")
     code, output = app.sweep("+x=range(5)", "hydra.launcher.jobs=1")
     assert code == 0, output
-    found = [status(app, job) for job in range(5)]
-    assert {one.slot for one in found} == {0}
-    for earlier, later in itertools.pairwise(found):
+    statuses = [status(app, job) for job in range(5)]
+    assert {one.slot for one in statuses} == {0}
+    for earlier, later in itertools.pairwise(statuses):
         assert earlier.ended is not None
         assert later.started is not None
         assert earlier.ended <= later.started
@@ -251,7 +248,7 @@ def test_one_run_directory_that_cannot_be_made_fails_that_job_alone(make_app: Ma
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean jobs?"),
+        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.job=2", "job.* not in"),
         ("hydra.launcher.jobs=0", "jobs is 0; it should be 1 or more"),
         ("hydra.launcher.jobs=many", "'many'.*could not be converted to Integer"),
@@ -336,7 +333,7 @@ def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, star
     )
     process = app.start(*SWEEP, start)
     while not (log := app.out / "0" / "output.log").exists() or "ready" not in log.read_text():
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert (app.directory / "saved").exists()

@@ -34,7 +34,7 @@ def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield name, value
 
 
-def identity(value: Any) -> tuple[Any, ...]:
+def comparison_key(value: Any) -> tuple[Any, ...]:
     """A hashable stand-in that is equal for equal values and keeps types apart.
 
     1 and 1.0 are one number; True, 1 and "1" are three values; NaN equals itself.
@@ -42,9 +42,9 @@ def identity(value: Any) -> tuple[Any, ...]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return ("number", "nan" if _is_nan(value) else value)
     if isinstance(value, (list, tuple)):
-        return ("list", *map(identity, value))
+        return ("list", *map(comparison_key, value))
     if isinstance(value, Mapping):
-        items = ((str(key), identity(item)) for key, item in value.items())
+        items = ((str(key), comparison_key(item)) for key, item in value.items())
         return ("mapping", *sorted(items, key=lambda item: item[0]))
     return (type(value).__name__, repr(value))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.run import Run, natural_key
 
@@ -36,7 +36,7 @@ class Group:
     values: tuple[Any, ...]  # one for each key
     label: str
     runs: tuple[Run, ...]
-    identity: Hashable  # of the values; the label may be another's, too
+    comparison_key: Hashable  # of the values; the label may be another's, too
 
 
 def config_key(name: str) -> Key:
@@ -99,7 +99,7 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
     values: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for run in runs:
         of_run = tuple(key.value(run) for key in keys)
-        same = tuple(map(identity, of_run))
+        same = tuple(map(comparison_key, of_run))
         members.setdefault(same, []).append(run)
         values.setdefault(same, of_run)
     names = short_names([key.name for key in keys])
@@ -118,7 +118,7 @@ def _label(keys: Sequence[Key], names: dict[str, str], values: tuple[Any, ...]) 
 
 
 def _order(key: Key, value: Any) -> tuple[Any, ...]:
-    kind, *rest = identity(value)
+    kind, *rest = comparison_key(value)
     if kind == "number" and rest != ["nan"]:
         return (0, value)
     return (2,) if value is MISSING else (1, natural_key(key.show(value)))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.configs.values import identity, segments
+from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state", "run_id")  # run_id numbers repetitions in the seed API
+SEED_NAMES = ("seed", "random_state", "run_id")  # run_experiments counts repetitions by run_id
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -86,7 +86,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     for position, run in enumerate(runs):
         for key, value in run.config.items():
             if key in members:
-                members[key].setdefault(identity(value), []).append(position)
+                members[key].setdefault(comparison_key(value), []).append(position)
                 if type(value) is not int:
                     textual.add(key)
     return {
@@ -165,8 +165,8 @@ def _differing(runs: Sequence[Run]) -> set[str]:
 
 def _same(one: Any, other: Any) -> bool:
     if type(one) is type(other) and type(one) in _SCALARS and one == other:
-        return True  # what nearly always holds, without the cost of an identity
-    return identity(one) == identity(other)
+        return True  # what nearly always holds, without the cost of a comparison key
+    return comparison_key(one) == comparison_key(other)
 
 
 def _together(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:

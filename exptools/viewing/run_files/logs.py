@@ -13,7 +13,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import BinaryIO
 
-WINDOW = 200_000  # bytes
+WINDOW = 200 * 2**10  # bytes
 CONTEXT = 20_000  # bytes before an error
 MAX_SEARCH = 64 * 2**20  # bytes from the end in which an error is looked for
 _NEAR_END = 8 * 2**20  # bytes from the end in which a line that complains is: a slow search

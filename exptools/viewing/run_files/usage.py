@@ -10,12 +10,10 @@ from typing import BinaryIO
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from exptools.rundir import USAGE_FILE, read_regular
+from exptools.viewing.arrays import Floats
 from exptools.viewing.run_files.directory import read_limited
-
-Floats = NDArray[np.float64]
 
 MAX_USAGE = 64 * 2**20  # bytes: a month of samples
 
@@ -79,14 +77,14 @@ def read_usage(file: BinaryIO) -> Usage | None:
 
 
 @dataclass(frozen=True)
-class Spell:
+class StepFunction:
     """A level that was held over some time, in stretches that follow each other."""
 
     edges: Floats  # [stretches + 1], ascending, Unix seconds
     levels: Floats  # [stretches]
 
 
-def spell(time: Floats, values: Floats, started: float, ended: float) -> Spell | None:
+def as_steps(time: Floats, values: Floats, started: float, ended: float) -> StepFunction | None:
     """What a run used from its start to its end; None where it was never sampled in between.
 
     A sample tells of the time since the one before; the last one stands until the end.
@@ -95,21 +93,21 @@ def spell(time: Floats, values: Floats, started: float, ended: float) -> Spell |
     if not inside.any():
         return None
     time, values = time[inside], values[inside]
-    return Spell(np.concatenate([[started], time, [ended]]), np.append(values, values[-1]))
+    return StepFunction(np.concatenate([[started], time, [ended]]), np.append(values, values[-1]))
 
 
-def together(spells: Iterable[Spell], edges: Floats) -> tuple[Floats, Floats]:
-    """The mean over each bin of the sum of some spells, and of how many were under way.
+def sum_in_bins(uses: Iterable[StepFunction], edges: Floats) -> tuple[Floats, Floats]:
+    """The mean over each bin of the sum of some uses, and of how many were under way.
 
     Means over time, not of samples: a bin has what was really used in it.
 
     Args:
-        spells: one a run.
+        uses: one a run.
         edges: of the bins, ascending.
     """
     total, running = np.zeros((2, len(edges) - 1))
     width = np.diff(edges)
-    for one in spells:
+    for one in uses:
         used = np.concatenate([[0.0], np.cumsum(one.levels * np.diff(one.edges))])
         total += np.diff(np.interp(edges, one.edges, used)) / width
         inside = np.clip(edges, one.edges[0], one.edges[-1])

@@ -9,6 +9,8 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from exptools import logger
 
+pytestmark = pytest.mark.slow
+
 TEXT = (Path(__file__).parents[3] / "docs" / "logging.md").read_text(encoding="utf-8")
 SECTION = TEXT.partition("## Other people's loggers")[2]
 EXAMPLES = dict(re.findall(r"### (\S+)\n+```python\n(.*?)```", SECTION, re.DOTALL))

@@ -11,6 +11,8 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from exptools.logging.adapters.lightning import ExptoolsLogger
 
+pytestmark = pytest.mark.slow
+
 
 class Model(BoringModel):
     def __init__(self, lr=0.1):

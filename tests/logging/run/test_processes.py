@@ -8,8 +8,10 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools.logging.run.ranks import is_silent
+from exptools.logging.run.environment import is_silent
 from exptools.rundir import State, read_status
+
+pytestmark = pytest.mark.hydra
 
 # Two ranks of torch's own, in processes that the job spawns; they alone load it, as it takes long.
 DISTRIBUTED = """
@@ -44,6 +46,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
 def test_of_two_ranks_under_the_launcher_the_first_logs_and_none_is_refused(run_python, callback):
     done = run_python(

@@ -1,7 +1,7 @@
 import pytest
 
 from exptools.rundir import State, Status
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.groups.grouping import config_key, groups, run_key
 from exptools.viewing.groups.variation import overview, seed_of, varying
 from exptools.viewing.run import Run
@@ -38,7 +38,7 @@ def test_values_of_other_types_differ(one, other):
 
 def test_a_missing_key_is_a_value_of_its_own():
     assert varying([run_with(x=None), run_with()]) == ["x"]
-    assert identity(MISSING) != identity("MISSING")
+    assert comparison_key(MISSING) != comparison_key("MISSING")
 
 
 def test_the_seed_is_known_by_the_last_part_of_its_name():

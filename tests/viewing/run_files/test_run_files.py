@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from exptools.launching.usage.sampler import HEADER
-from exptools.viewing.app.user_marks import MAX_NOTE, Mark, UserData
+from exptools.viewing.app.user_marks import MAX_NOTE, Mark, UserMarks
 from exptools.viewing.configs.tree import MAX_VALUE, Leaf, bounded, leaves
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.figures.single_run import usage_figures
@@ -71,8 +71,8 @@ def test_usage_is_drawn_for_what_was_measured(tmp_path):
     assert np.isnan(usage.gpu_percent).all()
     charts = list(usage_figures(usage))
     assert [(name, said) for name, said, _ in charts] == [
-        ("CPU", "2e+03 % of a core, at most 2e+03"),
-        ("Memory", "2e+03 GiB, at most 2e+03"),
+        ("CPU", "1,999 % of a core, at most 1,999 %"),
+        ("Memory", "2 TiB, at most 2 TiB"),
     ]
     assert len(json.dumps(charts)) < 40_000
 
@@ -187,11 +187,11 @@ def index(tmp_path):
 def test_a_mark_is_kept_for_the_next_server_and_not_in_the_run(index, tmp_path):
     run, other = index.snapshot.runs
     before = sorted(path for path in run.directory.rglob("*"))
-    marks = UserData(tmp_path / "data")
+    marks = UserMarks(tmp_path / "data")
     assert marks.get(run) == Mark()
     marks.set(run, note="collapsed at 3k — why? 🤔")
     assert marks.set(run, star=True) == Mark(True, "collapsed at 3k — why? 🤔")
-    again = UserData(tmp_path / "data")
+    again = UserMarks(tmp_path / "data")
     assert again.get(run) == Mark(True, "collapsed at 3k — why? 🤔")
     assert again.get(other) == Mark()
     assert again.of(index.snapshot.runs) == {run.name: again.get(run)}
@@ -201,7 +201,7 @@ def test_a_mark_is_kept_for_the_next_server_and_not_in_the_run(index, tmp_path):
 def test_a_run_that_is_reached_by_a_link_has_the_same_mark(index, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "runs")
     (tmp_path / "one").symlink_to(tmp_path / "runs" / "1")
-    marks = UserData(tmp_path / "data")
+    marks = UserMarks(tmp_path / "data")
     marks.set(index.snapshot.runs[1], star=True)
     for root in ("link", "one"):
         assert [m.star for m in marks.of(indexed(tmp_path / root).snapshot.runs).values()] == [True]
@@ -211,7 +211,7 @@ def test_marks_of_two_servers_do_not_undo_each_other(tmp_path):
     runs = [run_with(str(number)) for number in range(20)]
 
     def mark_all(note: str) -> None:
-        marks = UserData(tmp_path / "data")
+        marks = UserMarks(tmp_path / "data")
         for run in runs[0 if note == "a" else 10 :][:10]:
             marks.set(run, note=note)
 
@@ -220,18 +220,18 @@ def test_marks_of_two_servers_do_not_undo_each_other(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    notes = [UserData(tmp_path / "data").get(run).note for run in runs]
+    notes = [UserMarks(tmp_path / "data").get(run).note for run in runs]
     assert notes == ["a"] * 10 + ["b"] * 10
 
 
 def test_a_mark_taken_back_leaves_nothing_and_a_broken_one_is_none(index, tmp_path):
     run = index.snapshot.runs[0]
-    marks = UserData(tmp_path / "data")
+    marks = UserMarks(tmp_path / "data")
     marks.set(run, star=True)
     (file,) = marks.path.iterdir()
     file.write_bytes(b"\xff{")
     assert marks.get(run) == Mark()
-    assert marks.all() == {}
+    assert marks.of([run]) == {}
     marks.set(run, note="x")
     marks.set(run, note="")
     assert list(marks.path.iterdir()) == []

@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash, html
 from flask import Flask, has_request_context, request
 
-from exptools.viewing.app import served_files as served
+from exptools.viewing.app import served_files
 from exptools.viewing.app.callbacks import register
 from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.content import prepare
@@ -65,7 +65,7 @@ def create_app(
     # Dash asks for the layout without showing it, too, which would be in vain and before its time.
     app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
     register(app, workspace)
-    served.register(app, index)
+    served_files.register(app, index)
     downloads.register(app, workspace)
     guard(app.server, access, app.csp_hashes())
     if looked is not None:

@@ -21,25 +21,27 @@ COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main
 TOKEN = "a-token-of-this-test"
 
 
-@pytest.fixture
-def start(tmp_path):
-    """exptools-dash on nine runs, and the address that it prints."""
-    started = []
-    root = write_sweep(tmp_path / "outputs")
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """exptools-dash on nine runs, and the address that it prints; once for the same arguments."""
+    started = {}
+    root = write_sweep(tmp_path_factory.mktemp("runs") / "outputs")
 
     def start(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(root), "--port", "0", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | environment,
-        )
-        started.append(process)
-        return process, re.search(r"http://\S+", process.stdout.readline())[0]
+        way = (arguments, *environment.items())
+        if way not in started or started[way][0].poll() is not None:
+            process = subprocess.Popen(
+                [sys.executable, "-c", COMMAND, str(root), "--port", "0", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=os.environ | environment,
+            )
+            started[way] = process, re.search(r"http://\S+", process.stdout.readline())[0]
+        return started[way]
 
     yield start
-    for process in started:
+    for process, _ in started.values():
         process.kill()
         process.communicate()
 
