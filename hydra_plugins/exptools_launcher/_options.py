@@ -17,7 +17,7 @@ from exptools.launching.affinity.settings import read_settings
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.slots import Request
 from exptools.launching.resume import SweepBusy, SweepLock
-from exptools.provenance import record
+from exptools.provenance import write_provenance
 from exptools.rundir import PROVENANCE
 
 from .config import LauncherConf
@@ -127,7 +127,7 @@ def share_provenance(sweep_dir: Path) -> None:
     if os.environ.get(PROVENANCE) == str(sweep_dir.absolute()):
         return  # the callback has
     try:
-        record(sweep_dir.absolute(), Path.cwd())
+        write_provenance(sweep_dir.absolute(), Path.cwd())
     except OSError as error:
         raise LaunchError(f"{error.filename} cannot be written: {error.strerror}") from error
     os.environ[PROVENANCE] = str(sweep_dir.absolute())

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools.logging.run.ranks import is_silent
+from exptools.logging.run.environment import is_silent
 from exptools.rundir import State, read_status
 
 # Two ranks of torch's own, in processes that the job spawns; they alone load it, as it takes long.

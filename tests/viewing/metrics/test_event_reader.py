@@ -10,7 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from exptools.logging.run_logger import Logger
-from exptools.logging.writers.tensorboard import framed
+from exptools.logging.writers.tensorboard import as_record
 from exptools.viewing.metrics.event_reader import read_events
 from tests.viewing.samples import indexed, write_run
 
@@ -33,7 +33,7 @@ def tensor(tag: str, step: int, value: object, plugin: str | None = "scalars") -
 def write(directory: Path, *events: Event, number: int = 0) -> Path:
     directory.mkdir(exist_ok=True)
     path = directory / f"events.out.tfevents.170000000{number}.host.1"
-    path.write_bytes(b"".join(framed(e.SerializeToString()) for e in (VERSION, *events)))
+    path.write_bytes(b"".join(as_record(e.SerializeToString()) for e in (VERSION, *events)))
     return path
 
 
@@ -115,7 +115,7 @@ def test_a_record_that_is_being_written_is_no_fault(tmp_path, cut):
 def test_a_broken_record_ends_the_file_and_is_named_with_its_place(tmp_path, place):
     file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2), scalar("a", 2, 3))
     content = bytearray(file.read_bytes())
-    last_but_one = len(content) - 2 * len(framed(scalar("a", 1, 2).SerializeToString()))
+    last_but_one = len(content) - 2 * len(as_record(scalar("a", 1, 2).SerializeToString()))
     content[last_but_one + (1 if place == "length" else -8 + len(content) - last_but_one)] ^= 0x40
     file.write_bytes(content)
     progress = read_events([file])
