@@ -20,7 +20,7 @@ Registers = NDArray[np.uint32]
 
 ROW = 1024  # bytes; longer messages are cut into so many
 BATCH = 2**22  # bytes that are looked at at once
-_PAD = 16  # bytes: messages are padded to a multiple, so that there are few different lengths
+_PAD = 4  # bytes: messages are padded to a multiple, so that there are few different lengths
 # Fed to a register of zeros it becomes all ones, with which CRC-32C starts.
 _START = np.frombuffer(b"Td\x1fd", np.uint8)
 
@@ -54,7 +54,8 @@ def _padded(
     """Messages as rows of one width: zeros, the start, the message."""
     rows: NDArray[np.uint8] = data[np.maximum(ends[:, None] - width + np.arange(width), 0)]
     starts = width - lengths - len(_START)
-    rows[np.arange(width) < starts[:, None]] = 0  # what stands before the message is not its own
+    if starts.any():
+        rows[np.arange(width) < starts[:, None]] = 0  # what stands before is not the message's own
     rows[np.arange(len(rows))[:, None], starts[:, None] + np.arange(len(_START))] = _START
     return rows
 
