@@ -193,7 +193,7 @@ def test_everything_of_a_run_is_there_to_be_seen(crashed):
     expect(page.locator(".run-command").first).to_have_text(again)
     expect(page.locator(".run-command").last).to_contain_text("tensorboard --host localhost")
     expect(page.locator("#run-usage figcaption")).to_have_text(
-        ["CPU 99 % of a core, at most 99", "Memory 1 GiB, at most 1"]
+        ["CPU 99 % of a core, at most 99 %", "Memory 1 GiB, at most 1 GiB"]
     )
     expect(page.locator("#run-usage .js-plotly-plot")).to_have_count(2)
     expect(page.locator("#run-snapshots")).to_contain_text("itr_40.pkl402 KiB")
