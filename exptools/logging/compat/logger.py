@@ -1,7 +1,7 @@
 """``from exptools.logging import logger``: the verbs of the original exptools and of rlpyt.
 
 The same run as ``from exptools import logger`` reaches, by another door: what this object does not
-say itself, that one does. ``docs/seed-api.md`` lists what differs from the originals.
+say itself, that one does. ``docs/compat.md`` lists what differs from the originals.
 """
 
 from __future__ import annotations

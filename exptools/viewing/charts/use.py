@@ -15,9 +15,9 @@ from exptools.viewing.figures.theme import Theme, translucent
 from exptools.viewing.run_files.usage import (
     StepFunction,
     Usage,
-    read_usage,
+    as_steps,
     sum_in_bins,
-    use_of_run,
+    usage_of,
 )
 
 BINS = 300
@@ -29,7 +29,7 @@ def use_of(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any]
     unread = 0
     for job in jobs:
         try:
-            usage = read_usage(job.run.directory)
+            usage = usage_of(job.run.directory)
         except (OSError, ValueError):
             unread += 1
         else:
@@ -54,7 +54,7 @@ def _uses(samples: Sequence[tuple[Job, Usage]], name: str) -> list[StepFunction]
     for job, usage in samples:
         # Of one that runs nobody knows what it has used since its last sample.
         end = float(usage.time[-1]) if job.state is State.RUNNING else job.ended
-        use = use_of_run(usage.time, getattr(usage, name), job.started, end)
+        use = as_steps(usage.time, getattr(usage, name), job.started, end)
         uses += [use] if use is not None else []
     return uses
 

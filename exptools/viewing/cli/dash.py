@@ -114,11 +114,11 @@ def _access(given: argparse.Namespace) -> Access:
 def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
     try:
         from exptools.viewing.index import Index
-        from exptools.viewing.readers.formats import MARKERS, claim
+        from exptools.viewing.readers.formats import MARKERS, detect_format
         from exptools.viewing.readers.walk import walk
 
         faults: list[Fault] = []
-        if next(walk(roots, claim, faults), None) is None:
+        if next(walk(roots, detect_format, faults), None) is None:
             for line in [*map(str, faults), no_runs(roots, MARKERS)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1

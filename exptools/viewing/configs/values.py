@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 
@@ -67,11 +68,11 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     """For each key its shortest ending that no other of the keys has."""
     endings = {key: _endings(key) for key in keys}
     owners: dict[str, int] = {}
-    for ending in (ending for found in endings.values() for ending in found):
+    for ending in chain.from_iterable(endings.values()):
         owners[ending] = owners.get(ending, 0) + 1
     return {
-        key: next((ending for ending in found if owners[ending] == 1), key)
-        for key, found in endings.items()
+        key: next((ending for ending in of_key if owners[ending] == 1), key)
+        for key, of_key in endings.items()
     }
 
 

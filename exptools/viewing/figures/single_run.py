@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, base_axis, base_layout, translucent
-from exptools.viewing.run_files.listing import Usage
 from exptools.viewing.run_files.media import Histogram
+from exptools.viewing.run_files.usage import Usage
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
 GIB = 2**30  # bytes
@@ -43,17 +43,21 @@ def usage_figures(usage: Usage, theme: Theme = LIGHT) -> Iterator[tuple[str, str
     """What has been sampled: its name, the latest and highest value, and a small chart."""
     since = usage.time - usage.time[0] if len(usage.time) else usage.time
     scale, unit = _time_unit(float(since[-1]) if len(since) else 0.0)
-    series: tuple[tuple[str, Floats, float, Callable[[float], str]], ...] = (
-        ("CPU", usage.cpu_percent, 1, lambda percent: f"{percent:,.3g} % of a core"),
-        ("Memory", usage.rss, GIB, format_bytes),
-        ("GPU", usage.gpu_percent, 1, lambda percent: f"{percent:,.3g} %"),
-        ("GPU memory", usage.gpu_memory, GIB, format_bytes),
+    series = (
+        ("CPU", usage.cpu_percent, 1, _percent, " of a core"),
+        ("Memory", usage.rss, GIB, format_bytes, ""),
+        ("GPU", usage.gpu_percent, 1, _percent, ""),
+        ("GPU memory", usage.gpu_memory, GIB, format_bytes, ""),
     )
-    for style, (name, values, divisor, in_words) in enumerate(series):
+    for style, (name, values, divisor, in_words, of) in enumerate(series):
         sampled = values[np.isfinite(values)]
         if len(sampled):
-            text = f"{in_words(sampled[-1])}, at most {in_words(sampled.max())}"
+            text = f"{in_words(sampled[-1])}{of}, at most {in_words(sampled.max())}"
             yield name, text, _sparkline(since / scale, values / divisor, unit, theme, style)
+
+
+def _percent(number: float) -> str:
+    return f"{number:,.3g} %" if number < 100 else f"{number:,.0f} %"
 
 
 def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:

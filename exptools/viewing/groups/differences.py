@@ -76,8 +76,8 @@ def compare_sweeps(runs: Sequence[Run], left: str, right: str) -> SweepCompariso
 
 
 def _values(runs: Sequence[Run], key: str) -> dict[tuple[Any, ...], Any]:
-    found = (run.config.get(key, MISSING) for run in runs)
-    return {comparison_key(value): value for value in found}
+    values = (run.config.get(key, MISSING) for run in runs)
+    return {comparison_key(value): value for value in values}
 
 
 _Matches = tuple[tuple[tuple[Run, Run], ...], tuple[Run, ...], tuple[Run, ...]]
@@ -114,16 +114,16 @@ class Peculiarity:
 
 def peculiarities(run: Run, group: Sequence[Run]) -> list[Peculiarity]:
     """The keys in which a run differs from more than half of its group, in the configs' order."""
-    found = []
+    odd = []
     for key in varying(group):
         counted: dict[tuple[Any, ...], tuple[Any, int]] = {}
         for member in group:
             value = member.config.get(key, MISSING)
-            known = counted.get(comparison_key(value), (value, 0))
-            counted[comparison_key(value)] = known[0], known[1] + 1
+            first, number = counted.get(comparison_key(value), (value, 0))
+            counted[comparison_key(value)] = first, number + 1
         own = run.config.get(key, MISSING)
         _, same = counted.pop(comparison_key(own), (own, 0))
         if 2 * same <= len(group):
             others = sorted(counted.values(), key=lambda item: -item[1])
-            found.append(Peculiarity(key, own, same, tuple(others)))
-    return found
+            odd.append(Peculiarity(key, own, same, tuple(others)))
+    return odd

@@ -1,4 +1,4 @@
-"""Texts, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
+"""TextCache, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
 
 import json
 import math

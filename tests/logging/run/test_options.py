@@ -14,6 +14,8 @@ import pytest
 from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 
+pytestmark = pytest.mark.hydra
+
 
 def test_a_row_is_one_line_where_there_is_no_terminal(logger, tmp_path, capsys):
     logger.open(tmp_path, console=0)

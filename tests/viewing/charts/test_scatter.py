@@ -25,7 +25,7 @@ def names(figure):
 def test_a_dot_is_a_run_at_its_key_and_its_metric_and_names_the_run(index):
     figure = drawn(index, "key:optim.lr", "metric:test/accuracy", summary="max").figure
     (dots,) = figure["data"]
-    tops = [index.progress(run).series("test/accuracy")[1].max() for run in index.snapshot.runs]
+    tops = [y.max() for _, y in index.series(index.snapshot.runs, "test/accuracy").values()]
     assert numbers(dots["x"]) == pytest.approx(
         [run.config["optim.lr"] for run in index.snapshot.runs]
     )

@@ -9,7 +9,7 @@ from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.run_files.usage import StepFunction, read_usage, sum_in_bins, use_of_run
+from exptools.viewing.run_files.usage import StepFunction, as_steps, sum_in_bins, usage_of
 from tests.viewing.drawn import numbers, traces
 from tests.viewing.samples import indexed, write_run
 
@@ -167,7 +167,7 @@ def test_a_bin_has_the_mean_over_its_time_whatever_the_samples_times_are():
 
 def test_samples_of_an_earlier_attempt_do_not_count():
     times, values = np.array([1.0, 2.0, 11.0, 13.0]), np.array([400.0, 400.0, 100.0, 50.0])
-    found = use_of_run(times, values, started=10.0, ended=15.0)
+    found = as_steps(times, values, started=10.0, ended=15.0)
     assert found.edges.tolist() == [10, 11, 13, 15]
     assert found.levels.tolist() == [100, 50, 50]
 
@@ -179,9 +179,10 @@ def test_usage_that_is_none_takes_nothing_else_along(tmp_path, content):
     assert bars(drawn(tmp_path)) == {"0": (0, 10, 20, "finished")}
 
 
-def test_a_line_that_is_cut_off_and_cells_that_are_empty_are_gaps(tmp_path):
-    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}1.0,50.0,10,,\nx,1,1,,\n2.0,6".encode())
-    usage = read_usage(tmp_path)
+def test_cells_that_are_missing_are_gaps_and_a_last_line_that_is_cut_off_is_left_out(tmp_path):
+    rows = "1.0,50.0,10,,\nx,1,1,,\n2.0,6\n3.0,50.0,1000"
+    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}{rows}".encode())
+    usage = usage_of(tmp_path)
     assert usage.time.tolist() == [1.0, 2.0]
     assert np.isnan(usage.gpu_percent).all()
     assert np.isnan(usage.rss[1])

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from exptools.launching.usage.sampler import HEADER
-from exptools.viewing.configs.parsing import parse_config
 from exptools.viewing.configs.tree import MAX_VALUE, Leaf, bounded, leaves
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.figures.single_run import usage_figures
 from exptools.viewing.groups.differences import Peculiarity, peculiarities
-from exptools.viewing.run_files.listing import log_names, read_usage, snapshots
+from exptools.viewing.run_files.directory import log_names, snapshots
 from exptools.viewing.run_files.rerun import read_overrides, rerun, split_program
-from tests.viewing.samples import run_with
+from exptools.viewing.run_files.usage import read_usage
+from tests.viewing.samples import parse_config, run_with
 
 HYDRA = {"job": {"name": "train"}, "runtime": {"cwd": "/code/my project"}}
 
@@ -69,8 +69,8 @@ def test_usage_is_drawn_for_what_was_measured(tmp_path):
     assert np.isnan(usage.gpu_percent).all()
     charts = list(usage_figures(usage))
     assert [(name, said) for name, said, _ in charts] == [
-        ("CPU", "2e+03 % of a core, at most 2e+03"),
-        ("Memory", "2e+03 GiB, at most 2e+03"),
+        ("CPU", "1,999 % of a core, at most 1,999 %"),
+        ("Memory", "2 TiB, at most 2 TiB"),
     ]
     assert len(json.dumps(charts)) < 40_000
 
@@ -161,7 +161,7 @@ def test_a_short_text_of_aliases_is_not_expanded():
     long = "x" * 500_000
     text, cut = bounded([[long] * 1000] * 1000, 100)
     assert (len(text), cut) == (100, True)
-    assert bounded("half \ud800", 100)[0] == "half ?"
+    assert bounded("half \ud800", 100)[0] == "half \\ud800"
 
 
 def test_a_run_is_peculiar_where_most_of_its_group_have_something_else():

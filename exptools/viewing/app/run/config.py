@@ -150,7 +150,7 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
     given = run.status.command if run.status else ()
-    again = rerun(given, overrides, hydra, is_sweep_run(run))
+    again = rerun(given, overrides, hydra, in_sweep=is_sweep_run(run))
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:

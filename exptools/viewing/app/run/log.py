@@ -17,7 +17,7 @@ from exptools.viewing.app.widgets import card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files import logs
-from exptools.viewing.run_files.listing import log_names
+from exptools.viewing.run_files.directory import log_names
 
 MOST_SHOWN = 2_000_000  # bytes: when a page shows more, it begins again with the end
 BUTTONS = {

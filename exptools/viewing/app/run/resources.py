@@ -10,7 +10,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.rundir import SNAPSHOTS_DIR
+from exptools.rundir import SNAPSHOTS_DIR, USAGE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
 from exptools.viewing.app.served_files import file_url
@@ -19,7 +19,8 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.single_run import usage_figures
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
-from exptools.viewing.run_files.listing import USAGE_FILE, read_usage, snapshots
+from exptools.viewing.run_files.directory import snapshots
+from exptools.viewing.run_files.usage import read_usage
 
 TABLES = ("run-snapshots", "run-files")
 STILL: Any = {"staticPlot": False, "displayModeBar": False}

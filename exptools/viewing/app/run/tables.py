@@ -17,7 +17,7 @@ from exptools.units import format_bytes
 from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.configs.tree import bounded
 from exptools.viewing.groups.differences import Difference, Peculiarity
-from exptools.viewing.run_files.listing import Snapshot
+from exptools.viewing.run_files.directory import SnapshotFile
 from exptools.viewing.run_files.media import Item
 from exptools.viewing.wording import clean, moment
 
@@ -84,7 +84,7 @@ def peculiarities(peculiar: Sequence[Peculiarity], runs: int) -> Table:
     return _table(("Key", "This run", "The other runs"), rows)
 
 
-def snapshots(kept: Sequence[Snapshot]) -> Table:
+def snapshots(kept: Sequence[SnapshotFile]) -> Table:
     """What the run could go on from."""
     if not kept:
         return Table(sentence="No snapshots.")
@@ -140,6 +140,6 @@ def _share(number: int, runs: int) -> Piece:
     return Piece(f"{number:,} of {runs:,}", "muted")
 
 
-def _replaced(one: Snapshot) -> list[Piece]:
+def _replaced(one: SnapshotFile) -> list[Piece]:
     by = one.replaced_by
     return [] if by is None else [Piece(f"replaced by attempt {by}", "muted")]
