@@ -57,12 +57,12 @@ def main() -> None:
         pin(NEXT)
     else:
         install_programs()
-        sys.exit(0 if all(run_checks(options.newest, chosen)) else 1)
+        sys.exit(0 if all(run_checks(chosen, newest=options.newest)) else 1)
 
 
-def run_checks(newest: bool, chosen: list[str]) -> list[bool]:
+def run_checks(chosen: list[str], *, newest: bool) -> list[bool]:
     """Whether each check was content: all of them, or only pytest's where tests are chosen."""
-    python = install(CURRENT, newest)
+    python = install(CURRENT, newest=newest)
     if chosen:
         return [check(python, "-m", "pytest", "-q", *PARALLEL, *chosen)]
     results = [
@@ -72,16 +72,16 @@ def run_checks(newest: bool, chosen: list[str]) -> list[bool]:
         check(python.with_name("lint-imports"), "--no-logo"),
         check(python, "-m", "pytest", "-q", *PARALLEL),
     ]
-    next_python = install(NEXT, newest)
+    next_python = install(NEXT, newest=newest)
     results.append(check(next_python, "-m", "pytest", "-q", *PARALLEL, "-m", "hydra"))
-    results += [smoke(*found, newest) for found in oldest_and_newest()]
+    results += [smoke(*found, newest=newest) for found in oldest_and_newest()]
     if newest:
         check(python, ".ci/newer.py", CURRENT.constraints)
         check(next_python, ".ci/newer.py", NEXT.constraints)
     return results
 
 
-def smoke(version: str, interpreter: str, newest: bool) -> bool:
+def smoke(version: str, interpreter: str, *, newest: bool) -> bool:
     """Whether a small sweep works on another Python, with what a user would install."""
     name = f".venv-{version}{'-newest' if newest else ''}"
     constraints = None if newest else CURRENT.constraints
@@ -126,7 +126,7 @@ def install_programs() -> None:
         sys.exit(f"the tests need {' and '.join(packages)}: install them, then try again")
 
 
-def install(setting: Setting, newest: bool) -> Path:
+def install(setting: Setting, *, newest: bool) -> Path:
     """The interpreter of an environment that has what the tests need."""
     name = f"{setting.environment}{'-newest' if newest else ''}"
     constraints = None if newest else setting.constraints

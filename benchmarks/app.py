@@ -166,7 +166,7 @@ def wait_for_color(page: Page) -> None:
 
 def write_events(data: Path, events: Path) -> None:
     """The rows of a data set as event files."""
-    from exptools.logging.rows.rows import Row
+    from exptools.logging.rows.row import Row
     from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
 
     for run in sorted(data.glob("*/progress.csv")):

@@ -80,7 +80,9 @@ def show_cost(here: Path, rounds: int) -> None:
     for tags, limit in AT_MOST.items():
         for name, make in peers:
             is_floor = name == FLOOR
-            its, ours = compare(make, tags, here, rounds * 20 if is_floor else rounds, is_floor)
+            its, ours = compare(
+                make, tags, here, rounds * 20 if is_floor else rounds, fast=is_floor
+            )
             ratio, target = its / ours, ""
             if is_floor:
                 ratio, target = ours / its, f"ours ≤ {limit} × its"
@@ -91,7 +93,7 @@ def show_cost(here: Path, rounds: int) -> None:
 
 
 def compare(
-    make: Callable[[Path, Sequence[str]], Writer], tags: int, here: Path, rounds: int, fast: bool
+    make: Callable[[Path, Sequence[str]], Writer], tags: int, here: Path, rounds: int, *, fast: bool
 ) -> tuple[float, float]:
     """The µs a scalar of a peer and of ours, which take turns: medians.
 

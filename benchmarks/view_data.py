@@ -19,7 +19,7 @@ import yaml
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.writers.tensorboard import framed
+from exptools.logging.writers.tensorboard import as_record
 
 SEEDS = 5  # of each setting
 SECTION_KEYS = {"model": 12, "optim": 10, "env": 10, "data": 9, "trainer": 8}  # and the seed: 50
@@ -103,12 +103,12 @@ def write_events(path: Path, shape: Shape, random: np.random.Generator) -> None:
     """Write a run's rows as torch's SummaryWriter would."""
     values = random.normal(size=(shape.rows, shape.metrics))
     with path.open("wb") as file:
-        file.write(framed(Event(file_version="brain.Event:2").SerializeToString()))
+        file.write(as_record(Event(file_version="brain.Event:2").SerializeToString()))
         for step, name in itertools.product(range(shape.rows), metric_names(shape)):
             number = values[step, metric_names(shape).index(name)]
             value = Summary.Value(tag=name, simple_value=number)
             event = Event(wall_time=1.7e9 + step, step=step, summary=Summary(value=[value]))
-            file.write(framed(event.SerializeToString()))
+            file.write(as_record(event.SerializeToString()))
 
 
 if __name__ == "__main__":

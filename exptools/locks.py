@@ -76,10 +76,10 @@ class FileLock:
     def _lock(self, *, wait: bool) -> bool:
         if not self._works:
             return True
-        try:
-            if self._stand_in is None:
-                return lock(self.descriptor, wait=wait)
+        if self._stand_in is not None:
             return self._lock_stand_in(wait=wait)
+        try:
+            return lock(self.descriptor, wait=wait)
         except NoLocks as error:
             return self._fall_back(error, wait=wait)
 
@@ -134,9 +134,9 @@ def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
         NoLocks: the file system has no locks.
         OSError: it cannot be locked for another reason.
     """
-    how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, how)
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

@@ -47,7 +47,7 @@ def command_line() -> tuple[str, ...]:
     return tuple(sys.orig_argv)
 
 
-def record(run_dir: Path, code: Path) -> None:
+def write_provenance(run_dir: Path, code: Path) -> None:
     """Write ``provenance.json`` and ``diff.patch`` into a run's or a sweep's ``.exptools``.
 
     In a job whose sweep has gathered them (the environment says where) they are linked.
@@ -72,21 +72,21 @@ def record(run_dir: Path, code: Path) -> None:
     write_atomic(run_dir / PROVENANCE_FILE, text.encode(errors="replace"))
 
 
-class Recorded(NamedTuple):
-    """What ``status.json`` says, too."""
+class Provenance(NamedTuple):
+    """The part of a run's provenance that ``status.json`` says, too."""
 
     git: Mapping[str, str | bool] | None  # commit, dirty
     command: tuple[str, ...]
 
 
-def recorded(run_dir: Path) -> Recorded:
-    """What :func:`record` has written; where that has failed, this process's command alone."""
+def read_provenance(run_dir: Path) -> Provenance:
+    """What stands in ``provenance.json``; where it could not be written, this process's command."""
     try:
         facts = json.loads((run_dir / PROVENANCE_FILE).read_bytes())
         git = facts["git"] and {name: facts["git"][name] for name in ("commit", "dirty")}
-        return Recorded(git, tuple(facts["command"]))
+        return Provenance(git, tuple(facts["command"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Recorded(None, command_line())
+        return Provenance(None, command_line())
 
 
 def _link(shared: Path, run_dir: Path) -> bool:
@@ -141,8 +141,8 @@ def _packages() -> Iterator[tuple[str, str]]:
     for place in reversed(sys.path):
         with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
             for entry in entries:
-                if found := _DISTRIBUTION.fullmatch(entry.name):
-                    yield found[1].replace("_", "-").lower(), found[2]
+                if name := _DISTRIBUTION.fullmatch(entry.name):
+                    yield name[1].replace("_", "-").lower(), name[2]
 
 
 def _diff(directory: Path) -> tuple[bytes, bool]:

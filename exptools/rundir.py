@@ -192,12 +192,12 @@ def read_regular(path: Path | str, limit: int) -> bytes:
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
     with open(path, "rb", opener=open_without_waiting) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
         # Asked for at once, all that may be read would be allocated.
-        content = file.read(min(found.st_size, limit) + 1)
-        if len(content) > found.st_size:  # it has grown
+        content = file.read(min(info.st_size, limit) + 1)
+        if len(content) > info.st_size:  # it has grown
             content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
@@ -252,12 +252,12 @@ def _from_json(raw: dict[str, Any]) -> Status:
     if raw.get("state") not in states:
         raise ValueError(refusal("state", raw.get("state"), f"one of {', '.join(states)}"))
     check_fields(raw)
-    known = {f.name for f in fields(Status)} - {"extra"}
-    values = {key: value for key, value in raw.items() if key in known}
+    names = {f.name for f in fields(Status)} - {"extra"}
+    values = {key: value for key, value in raw.items() if key in names}
     values["state"] = State(raw["state"])
     for name in ("overrides", "gpus", "command"):
         values[name] = tuple(values.get(name) or ())
-    values["extra"] = {key: value for key, value in raw.items() if key not in known}
+    values["extra"] = {key: value for key, value in raw.items() if key not in names}
     values.setdefault("host", "")
     return Status(**values)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,19 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORACLE = ROOT.parent / "shared" / "oracle"  # golden data, where there is some
-
-
-# Until these modules say `pytestmark = pytest.mark.hydra` themselves.
-RUN_HYDRA = re.compile(
-    r"launching/.*test_(affinity_sweep|any_sweeper|gpu_sweep|hydra_suites|resume|sweep|task_functions)"
-    r"|logging/.*test_(callback|one_writer|options|processes)"
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if RUN_HYDRA.search(item.path.relative_to(ROOT).as_posix()):
-            item.add_marker("hydra")
 
 
 class App:
@@ -83,6 +70,20 @@ SWEEP = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=out")
 @pytest.fixture
 def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)
+
+
+@pytest.fixture(params=["warm", "fresh"])
+def start(request: pytest.FixtureRequest) -> str:
+    """Each way to start a job, as an override."""
+    return f"hydra.launcher.start={request.param}"
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what another process or thread will do."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
 
 
 # One of each for all tests, as directories without end take their time: sweeps that have ended

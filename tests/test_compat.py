@@ -1,4 +1,4 @@
-"""The two scripts of examples/seed_api, and what docs/seed-api.md shows."""
+"""The two scripts of examples/compat, and what docs/compat.md shows."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from exptools.launching.variant import load_variant
 from exptools.rundir import State, read_status
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = ROOT / "examples" / "seed_api"
-DOCUMENT = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+EXAMPLES = ROOT / "examples" / "compat"
+DOCUMENT = (ROOT / "docs" / "compat.md").read_text(encoding="utf-8")
 
 
 def python(*words: str, cwd: Path) -> str:

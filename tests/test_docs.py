@@ -182,16 +182,16 @@ def test_ci_calls_the_readmes_tests_command() -> None:
     assert Path(script).name in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_verbs_that_the_seed_apis_page_lists_are_there() -> None:
-    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+def test_the_verbs_that_the_compatibility_page_lists_are_there() -> None:
+    page = (ROOT / "docs" / "compat.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"^## Logging\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
     verbs = re.findall(r"`(\w+_?\w*)`", "".join(re.findall(r"^\| (`.*?) \|", section, re.M)))
     assert len(verbs) > 25
     assert [verb for verb in verbs if not callable(getattr(seed_logger, verb, None))] == []
 
 
-def test_the_seed_apis_logging_example_runs(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "seed-api.md").read_text(encoding="utf-8")
+def test_the_compatibility_pages_logging_example_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "compat.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(from exptools.logging import.*?)```", page, re.DOTALL)
     (tmp_path / "app.py").write_text(code)
     subprocess.run([sys.executable, "app.py"], cwd=tmp_path, check=True)

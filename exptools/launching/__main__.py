@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from exptools.launching.machine.gpus import Gpu
-from exptools.launching.machine.leases import Leased, leased
-from exptools.launching.machine.request import Request, SlotError, format_bytes
-from exptools.launching.machine.slots import Slot, make_slots
+from exptools.launching.machine.leases import find_busy
+from exptools.launching.machine.request import Request, SlotError
+from exptools.launching.machine.slots import Busy, Slot, make_slots
 from exptools.launching.machine.topology import Core, Machine, read_machine
 from exptools.rundir import format_cpus
+from exptools.units import format_bytes
 
 _USAGE = """\
 usage: python -m exptools.launching [option=value …]
@@ -30,7 +31,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         request = Request.from_words(words)
-        machine, busy = read_machine(), leased()
+        machine, busy = read_machine(), find_busy()
         _print_machine(machine, busy)
         most = request.jobs or len(machine.cores) + len(machine.gpus) * request.sharers
         slots = make_slots(machine, request, most, busy)
@@ -41,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _print_machine(machine: Machine, busy: Leased) -> None:
+def _print_machine(machine: Machine, busy: Busy) -> None:
     table = _table("node", "package", "cores", "cpus", "kind")
     for place in sorted({_place(core) for core in machine.cores}):
         cores = [core for core in machine.cores if _place(core) == place]
@@ -50,7 +51,7 @@ def _print_machine(machine: Machine, busy: Leased) -> None:
         table.add_row(node, package, str(len(cores)), format_cpus(cpus), kind)
     Console().print(table)
     for gpu in machine.gpus:
-        print(f"GPU {gpu.label}: {_described(gpu)}")
+        print(f"GPU {gpu.label}: {_describe(gpu)}")
     if machine.quota is not None:
         print(f"the control group may use {machine.quota:g} CPUs' time")
     for note in machine.notes:
@@ -67,7 +68,7 @@ def _place(core: Core) -> tuple[int, int, int]:
     )
 
 
-def _described(gpu: Gpu) -> str:
+def _describe(gpu: Gpu) -> str:
     memory = format_bytes(gpu.memory) if gpu.memory else "the system's memory"
     where = f", node {gpu.node}" if gpu.node is not None else ""
     users = ", ".join(str(process.pid) for process in gpu.processes)

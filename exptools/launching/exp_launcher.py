@@ -8,39 +8,38 @@ from __future__ import annotations
 import os
 import pickle
 import random
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from rich.console import Console
 
 from exptools.launching.affinity.slots import slots_of_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
     ExperimentError,
     Experiments,
-    append,
-    check,
+    append_lines,
+    completed_outcomes,
     find_directory,
-    finished,
     join_arguments,
+    validate,
     write_settings,
 )
 from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
-from exptools.launching.display.looks import SteadyConsole
-from exptools.launching.display.progress import Progress
-from exptools.launching.jobs.environment import own_threads
-from exptools.launching.jobs.outcomes import Job, Outcome, record
+from exptools.launching.display.sweep_display import SweepDisplay
+from exptools.launching.jobs.environment import threads_set_by_user
+from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
 from exptools.launching.machine.leases import Gate
-from exptools.launching.machine.slots import INHERITED, Request, Slot
+from exptools.launching.machine.request import Request
+from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
-from exptools.launching.sweep import fresh_starter, run_jobs, say
+from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, process_start
 
@@ -76,7 +75,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         script: the path of the script.
         affinity_code: from `encode_affinity` or `quick_affinity_code`.
         experiment_title: names the directory.
-        runs_per_setting: how often each variant is run; ``run_id`` counts from 0.
+        runs_per_setting: how many times each variant is run; ``run_id`` counts from 0.
         variants: configs that JSON can hold, one a setting.
         log_dirs: the directory of each variant.
         common_args: more arguments for each run.
@@ -87,7 +86,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
             day's directory goes on there.
         timeout: seconds that a run may take; None: as long as it wants.
         grace: seconds that a run has to end after it was asked to, before it is killed.
-        max_retries: how often a run that went wrong is started again.
+        max_retries: how many times a failed run is retried.
         fail_fast: whether to stop when a run has failed for good.
 
     Returns:
@@ -104,75 +103,77 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     experiments = Experiments(
         str(script),
         affinity_code,
-        find_directory(experiment_title, resume),
+        find_directory(experiment_title, resume=resume),
         runs_per_setting,
         variants,
         log_dirs,
         join_arguments(common_args, runs_args, len(variants)),
     )
-    check(experiments)
-    outcomes = finished(experiments) if resume else {}
+    validate(experiments)
+    outcomes = completed_outcomes(experiments) if resume else {}
     jobs = [job for job in experiments.jobs() if job.number not in outcomes]
     if debug_mode == 2 and jobs:
         jobs = [random.choice(jobs)]
-    run = _run if debug_mode == 0 else _debug
+    run = _run_in_slots if debug_mode == 0 else _run_here
     if outcomes:
-        say(SteadyConsole(), f"{len(outcomes)} runs were completed before")
+        print_note(open_console(), f"{len(outcomes)} runs were completed before")
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _run(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
     if not jobs:
         return []
     machine, gate = read_machine(), Gate(Request())
     code = experiments.affinity_code
     slots, notes = slots_of_code(machine, code, len(jobs), INHERITED)
     write_settings(experiments, jobs)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
-    console = SteadyConsole()
-    for note in (*machine.notes, *own_threads(), *notes, *filter(None, [gate.note])):
-        say(console, note)
+    console = open_console()
+    for note in (*machine.notes, *threads_set_by_user(), *notes, *filter(None, [gate.note])):
+        print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
-    progress = _CountingProgress(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, gate, progress, policy, console)
+    display = _CountingDisplay(jobs, slots, experiments.directory, console)
+    return run_jobs(jobs, slots, starter, gate, display, policy, console)
 
 
-class _CountingProgress(Progress):
-    """Writes down, besides, how many runs have been started."""
+class _CountingDisplay(SweepDisplay):
+    """Also writes into ``num_launched.txt`` how many runs have been started."""
 
     def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: SteadyConsole
+        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
     ) -> None:
         super().__init__(jobs, slots, directory, console)
         self._path = directory / LAUNCHED
         self._total = len(jobs)
         self._launched: set[int] = set()
 
-    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
+    def started(self, job: Job, slot: Slot, pid: int) -> None:
         super().started(job, slot, pid)
         if job.number not in self._launched:
             self._launched.add(job.number)
             count = len(self._launched)
-            append(self._path, [f"Experiments launched so far: {count} out of {self._total}."])
+            append_lines(
+                self._path, [f"Experiments launched so far: {count} out of {self._total}."]
+            )
 
 
-def _debug(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
     """Run the script in this process, whatever it raises: nothing is retried, for a debugger."""
     write_settings(experiments, jobs)
     outcomes = []
     for job in jobs:
         run: ScriptRun = pickle.loads(job.argument)
         (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
-        status = record(job, _debug_status(job))
+        status = save_status(job, _debug_status(job))
         try:
-            call_entry(experiments.script, run.words(0))
+            call_entry(experiments.script, run.arguments(0))
         except BaseException as error:
             state = State.FAILED if isinstance(error, Exception) else State.INTERRUPTED
-            record(job, replace(status, state=state, ended=time.time(), error=last_line(error)))
+            save_status(
+                job, replace(status, state=state, ended=time.time(), error=last_line(error))
+            )
             raise
-        status = record(job, replace(status, state=State.COMPLETED, ended=time.time()))
+        status = save_status(job, replace(status, state=State.COMPLETED, ended=time.time()))
         outcomes.append(Outcome(job, status))
     return outcomes
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, record
+from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock
 from exptools.provenance import command_line
@@ -60,7 +60,7 @@ def _holder(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class PastRun:
+class EarlierRun:
     """A run that an earlier start of the sweep has left."""
 
     directory: Path  # absolute
@@ -77,19 +77,19 @@ class PastRun:
         return result is not None and result.error is None and not result.stopped
 
 
-def past_runs(sweep_dir: Path) -> list[PastRun]:
+def find_earlier_runs(sweep_dir: Path) -> list[EarlierRun]:
     """The runs below a sweep directory, in the order of their numbers."""
-    runs = [past_run(directory) for directory in run_directories(sweep_dir)]
+    runs = [read_earlier_run(directory) for directory in run_directories(sweep_dir)]
     return sorted(filter(None, runs), key=lambda run: run.status.job or 0)
 
 
-def as_before(job: Job, run: PastRun) -> Outcome:
+def earlier_outcome(job: Job, run: EarlierRun) -> Outcome:
     """The outcome of a job whose completed run stands on disk."""
     if run.status.state is State.COMPLETED:
         return Outcome(job, run.status, run.result)
     # Whoever should have written it died between the job's end and the writing.
     status = replace(run.status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
-    return Outcome(job, record(job, status), run.result)
+    return Outcome(job, save_status(job, status), run.result)
 
 
 def config_diff(path: Path, config: str) -> str:
@@ -113,7 +113,7 @@ def run_directories(directory: Path) -> Iterator[Path]:
                 yield from run_directories(path)
 
 
-def past_run(directory: Path) -> PastRun | None:
+def read_earlier_run(directory: Path) -> EarlierRun | None:
     """The run in a directory; None where there is none, or nobody can read its status."""
     try:
         status = read_status(directory)
@@ -125,4 +125,4 @@ def past_run(directory: Path) -> PastRun | None:
         result = read_result(directory)
     except ResultError:
         result = None
-    return PastRun(directory, status, result)
+    return EarlierRun(directory, status, result)

@@ -1,6 +1,7 @@
 """Public path of the slots; ``python -m exptools.launching.slots`` prints them, as before."""
 
-from exptools.launching.machine.slots import Slot, SlotError, current_slot, make_slots
+from exptools.launching.machine.request import SlotError
+from exptools.launching.machine.slots import Slot, current_slot, make_slots
 
 __all__ = ["Slot", "SlotError", "current_slot", "make_slots"]
 

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
+from contextlib import closing, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
 
-from exptools.launching.display.progress import Progress
 from exptools.launching.display.summary import print_summary
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.environment import job_environment
 from exptools.launching.jobs.fresh import FreshStarter, Starter
+from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
-from exptools.launching.jobs.warm import CannotWarm, HelperStarter
 from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot
+
+
+class SteadyConsole(Console):
+    """A console that falls silent when nobody reads it any more, where rich ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """See rich's `Console`."""
+        self.quiet = True
+
+
+def open_console() -> Console:
+    """Where the sweep is shown: standard output, on which our signs cannot fail any more."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without our signs has its own
+    return SteadyConsole()
 
 
 def run_jobs(
@@ -25,7 +41,7 @@ def run_jobs(
     slots: Sequence[Slot],
     starter: Starter,
     gate: Gate,
-    progress: Progress,
+    display: SweepDisplay,
     policy: Policy,
     console: Console,
 ) -> list[Outcome]:
@@ -35,14 +51,12 @@ def run_jobs(
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with gate, progress:
-            outcomes = Scheduler(slots, starter, gate, progress, policy).run(jobs)
+        with closing(starter), closing(gate), display:
+            outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
-        _summarise(interruption.outcomes, console)
+        _print_summary(interruption.outcomes, console)
         sys.exit(128 + interruption.signum)
-    finally:
-        starter.close()
-    _summarise(outcomes, console)
+    _print_summary(outcomes, console)
     return outcomes
 
 
@@ -50,15 +64,15 @@ def fresh_starter(task: bytes, slot: Slot) -> Starter:
     """What starts each job in an interpreter of its own, with a helper to watch over them."""
     try:
         return HelperStarter(task, job_environment(slot, Path.cwd()), preload=False)
-    except CannotWarm:  # no fork on this system: nobody watches over the jobs
+    except CannotFork:  # no fork on this system: nobody watches over the jobs
         return FreshStarter(task)
 
 
-def say(console: Console, text: str) -> None:
+def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
     console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _summarise(outcomes: Sequence[Outcome], console: Console) -> None:
-    with contextlib.suppress(OSError):  # nobody reads any more: the status files tell
+def _print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
+    with suppress(OSError):  # nobody reads any more: the status files tell
         print_summary(outcomes, console)

@@ -1,6 +1,6 @@
 """Variants: configs that differ in a few keys, and the file in which a run finds its own.
 
-Hydra's multirun does the same on a command line; ``docs/seed-api.md`` shows both side by side.
+Hydra's multirun does the same on a command line; ``docs/compat.md`` shows both side by side.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from exptools.collections import AttrDict, MissingKey, other_keys
 from exptools.rundir import write_atomic
 
-VARIANT = "variant_config.json"
+VARIANT_FILE = "variant_config.json"
 
 _Config = TypeVar("_Config", bound=dict[Any, Any])
 
@@ -55,12 +55,12 @@ def make_variants(
             for before in log_dirs
             for _, name in choices
         ]
-        variants = [_extended(before, level.keys, row) for before in variants for row, _ in choices]
-    check_different(log_dirs)
+        variants = [_extend(before, level.keys, row) for before in variants for row, _ in choices]
+    refuse_same_directories(log_dirs)
     return variants, log_dirs
 
 
-def check_different(log_dirs: Sequence[str]) -> None:
+def refuse_same_directories(log_dirs: Sequence[str]) -> None:
     """Raise ValueError if two of the directories are the same, however they are spelled."""
     seen: dict[str, str] = {}
     for log_dir in log_dirs:
@@ -95,12 +95,12 @@ def save_variant(variant: Mapping[Any, Any], log_dir: str | os.PathLike[str]) ->
     directory = Path(log_dir)
     if not directory.is_dir():
         raise FileNotFoundError(f"{directory} is no directory: make it before the variant is saved")
-    write_atomic(directory / VARIANT, as_json(variant).encode())
+    write_atomic(directory / VARIANT_FILE, to_json(variant).encode())
 
 
-def as_json(variant: Mapping[Any, Any]) -> str:
+def to_json(variant: Mapping[Any, Any]) -> str:
     """The text that `save_variant` writes; it raises the same errors."""
-    return json.dumps(_plain(variant, ()), indent=4)
+    return json.dumps(_jsonable(variant, ()), indent=4)
 
 
 def load_variant(log_dir: str | os.PathLike[str]) -> AttrDict:
@@ -110,9 +110,9 @@ def load_variant(log_dir: str | os.PathLike[str]) -> AttrDict:
         FileNotFoundError: there is none.
         ValueError: the file holds no JSON object, or a key twice.
     """
-    path = Path(log_dir) / VARIANT
+    path = Path(log_dir) / VARIANT_FILE
     try:
-        variant = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        variant = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as a variant: {error}") from error
     if not isinstance(variant, AttrDict):
@@ -139,7 +139,7 @@ def _check_level(name: str, level: VariantLevel) -> None:
         if not isinstance(key, tuple | list) or not key:
             raise ValueError(
                 f"{name}: keys should be a list of paths such as [('optimizer', 'lr')]; "
-                f"{key!r} is no tuple{_comma(key)}"
+                f"{key!r} is no tuple{_comma_hint(key)}"
             )
     if not len(level.values):
         raise ValueError(f"{name} has no values: give it at least one row, or leave the level out")
@@ -161,24 +161,22 @@ def _check_level(name: str, level: VariantLevel) -> None:
             )
 
 
-def _comma(key: object) -> str:
+def _comma_hint(key: object) -> str:
     return f": write ({key!r},)" if isinstance(key, str) and key else ""
 
 
-def _extended(
-    before: AttrDict, keys: Sequence[tuple[Hashable, ...]], row: Sequence[Any]
-) -> AttrDict:
+def _extend(before: AttrDict, keys: Sequence[tuple[Hashable, ...]], row: Sequence[Any]) -> AttrDict:
     variant = deepcopy(before)
     for path, value in zip(keys, row, strict=True):
         place: Any = variant
         for depth, part in enumerate(path[:-1]):
             place = place.setdefault(part, AttrDict())
             if not isinstance(place, dict):
-                above = _spoken(path[: depth + 1])
-                raise ValueError(f"{_spoken(path)} cannot be set: {above} is {place!r} already")
+                above = _dotted(path[: depth + 1])
+                raise ValueError(f"{_dotted(path)} cannot be set: {above} is {place!r} already")
         if path[-1] in place:
             raise ValueError(
-                f"{_spoken(path)} is set twice, to {place[path[-1]]!r} and to {value!r}: "
+                f"{_dotted(path)} is set twice, to {place[path[-1]]!r} and to {value!r}: "
                 "each key belongs into one level"
             )
         place[path[-1]] = deepcopy(value)
@@ -190,12 +188,12 @@ def _update(config: dict[Any, Any], variant: Mapping[Any, Any], path: tuple[Any,
         here = (*path, key)
         if key not in config:
             raise MissingKey(
-                f"the variant's key {_spoken(here)} is not in the default config"
+                f"the variant's key {_dotted(here)} is not in the default config"
                 f"{other_keys(key, list(config))}"
             )
         if isinstance(value, Mapping) != isinstance(config[key], dict):
             raise TypeError(
-                f"the variant has {value!r} for {_spoken(here)}, the default config has "
+                f"the variant has {value!r} for {_dotted(here)}, the default config has "
                 f"{config[key]!r}: both or neither should be a dictionary"
             )
         if isinstance(value, Mapping):
@@ -204,18 +202,18 @@ def _update(config: dict[Any, Any], variant: Mapping[Any, Any], path: tuple[Any,
             config[key] = deepcopy(value)
 
 
-def _plain(value: Any, path: tuple[Any, ...]) -> Any:
-    """The value in types that JSON has."""
+def _jsonable(value: Any, path: tuple[Any, ...]) -> Any:
+    """The value in types that JSON has: tuples become lists, NumPy's numbers Python's."""
     if isinstance(value, Mapping):
-        return {_json_key(key, value, path): _plain(v, (*path, key)) for key, v in value.items()}
+        return {_json_key(key, value, path): _jsonable(v, (*path, key)) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, (*path, number)) for number, item in enumerate(value)]
+        return [_jsonable(item, (*path, number)) for number, item in enumerate(value)]
     if value is None or isinstance(value, str | int | float):
         return value
     if getattr(value, "shape", None) == () and hasattr(value, "item"):  # a number of NumPy's
         return value.item()
     raise TypeError(
-        f"{_spoken(path)} is of type {type(value).__name__}, which JSON cannot say: use a number, "
+        f"{_dotted(path)} is of type {type(value).__name__}, which JSON cannot say: use a number, "
         "text, list or dictionary"
     )
 
@@ -225,16 +223,16 @@ def _json_key(key: Any, of: Mapping[Any, Any], path: tuple[Any, ...]) -> str:
         return key
     if not (key is None or isinstance(key, int | float)):
         raise TypeError(
-            f"{_spoken((*path, key))}: a key of type {type(key).__name__} cannot stand in JSON; "
+            f"{_dotted((*path, key))}: a key of type {type(key).__name__} cannot stand in JSON; "
             "use text"
         )
     (text,) = json.loads(json.dumps({key: None}))
     if text in of:
-        raise ValueError(f"{_spoken((*path, key))}: {key!r} and {text!r} are the same key in JSON")
+        raise ValueError(f"{_dotted((*path, key))}: {key!r} and {text!r} are the same key in JSON")
     return str(text)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> AttrDict:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> AttrDict:
     seen = AttrDict()
     for key, value in pairs:
         if key in seen:
@@ -246,7 +244,7 @@ def _once(pairs: list[tuple[str, Any]]) -> AttrDict:
 def _leaves(variant: Mapping[Any, Any], path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     for key, value in variant.items():
         if not isinstance(key, str):
-            raise ValueError(f"{_spoken((*path, key))}: the key {key!r} is no text")
+            raise ValueError(f"{_dotted((*path, key))}: the key {key!r} is no text")
         here = (*path, key)
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, here)
@@ -254,5 +252,5 @@ def _leaves(variant: Mapping[Any, Any], path: tuple[str, ...]) -> Iterable[tuple
             yield ".".join(here), value if isinstance(value, numbers.Number) else str(value)
 
 
-def _spoken(path: Sequence[Any]) -> str:
+def _dotted(path: Sequence[Any]) -> str:
     return ".".join(map(str, path)) or "the variant"

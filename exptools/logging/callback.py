@@ -18,10 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.directory_lock import DirectoryInUse
-from exptools.logging.run.hydra_run import _OUTPUT_DIR
-from exptools.logging.run.ranks import is_silent
+from exptools.logging.run.environment import is_silent
 from exptools.logging.run_logger import logger
-from exptools.provenance import record, recorded
+from exptools.provenance import read_provenance, write_provenance
 from exptools.rundir import (
     PROVENANCE,
     STATUS_WRITER,
@@ -56,7 +55,7 @@ class ExptoolsCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather once what the jobs of a sweep have in common: where their code comes from."""
         sweep_dir = Path(config.hydra.sweep.dir).absolute()
-        record(sweep_dir, Path(config.hydra.runtime.cwd))
+        write_provenance(sweep_dir, Path(config.hydra.runtime.cwd))
         os.environ[PROVENANCE] = str(sweep_dir)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -65,7 +64,7 @@ class ExptoolsCallback(Callback):
         """
         if is_silent():
             return
-        run_dir = Path(OmegaConf.select(config, _OUTPUT_DIR))
+        run_dir = Path(config.hydra.runtime.output_dir)
         self._job_pid = os.getpid()
         try:
             logger.open(run_dir, **self._options)
@@ -82,12 +81,12 @@ class ExptoolsCallback(Callback):
             self._end(State.COMPLETED)
         else:
             # The public return_value raises what it holds.
-            self._end(*_outcome(job_return._return_value))
+            self._end(*_failure(job_return._return_value))
 
     def _record_start(self, config: DictConfig, run_dir: Path) -> None:
         # A Hydra app that a job starts inherits the mark, but not the directory.
         if os.environ.get(STATUS_WRITER) != str(run_dir):
-            write_status(run_dir, _starting(config, run_dir))
+            write_status(run_dir, _initial_status(config, run_dir))
             self._run_dir = run_dir
             self._signal = None
             atexit.register(self._on_exit)
@@ -115,7 +114,7 @@ class ExptoolsCallback(Callback):
         # Hydra 1.3 lets SystemExit and KeyboardInterrupt pass without calling on_job_end.
         uncaught = getattr(sys, "last_value", None)
         if isinstance(uncaught, KeyboardInterrupt):
-            self._end(*_outcome(uncaught))
+            self._end(*_failure(uncaught))
         else:
             self._end(State.FAILED, "the process exited before the job returned")
 
@@ -131,7 +130,7 @@ class ExptoolsCallback(Callback):
         try:
             logger.close(succeeded=state is State.COMPLETED)
         except LoggingError as lost_row:
-            state, error = _outcome(lost_row)
+            state, error = _failure(lost_row)
             raise
         finally:
             run_dir, self._run_dir = self._run_dir, None
@@ -140,13 +139,13 @@ class ExptoolsCallback(Callback):
                 update_status(run_dir, state=state, **ended)
 
 
-def _starting(config: DictConfig, run_dir: Path) -> Status:
+def _initial_status(config: DictConfig, run_dir: Path) -> Status:
     try:
         before = read_status(run_dir)
     except StatusError as error:
         _log.warning("%s; it is replaced, and attempts are counted from 1", error)
         before = None
-    facts = recorded(run_dir)
+    provenance = read_provenance(run_dir)
     return Status(
         state=State.RUNNING,
         job=OmegaConf.select(config, "hydra.job.num"),
@@ -155,13 +154,13 @@ def _starting(config: DictConfig, run_dir: Path) -> Status:
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
         started=time.time(),
-        git=facts.git,
-        command=facts.command,
+        git=provenance.git,
+        command=provenance.command,
     )
 
 
-def _outcome(error: BaseException) -> tuple[State, str]:
+def _failure(error: BaseException) -> tuple[State, str]:
     message = str(error).strip().partition("\n")[0]
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    interrupted = isinstance(error, KeyboardInterrupt)
-    return State.INTERRUPTED if interrupted else State.FAILED, text
+    is_interrupt = isinstance(error, KeyboardInterrupt)
+    return State.INTERRUPTED if is_interrupt else State.FAILED, text

@@ -1,4 +1,4 @@
-"""``logger_context``: a run of the seed API, from its settings to its last row."""
+"""``logger_context``: a run of the rlpyt-compatible API, from its settings to its last row."""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
-"""The logger's errors: which file could not be written, and what it lacks."""
+"""What cannot be written: which file, which rows it lacks, and how the user hears of it."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TypeAlias
 
 
@@ -16,7 +19,7 @@ class LoggingError(OSError):
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def as_logging_error(path: Path) -> Iterator[None]:
     """Turn the system's errors inside the block into a LoggingError that names the file."""
     try:
         yield
@@ -26,32 +29,45 @@ def naming(path: Path) -> Iterator[None]:
         raise LoggingError(error.errno, error.strerror, str(path)) from error
 
 
-def replaced(path: Path) -> LoggingError:
-    """The error of a file in whose place another one has come."""
+def replaced_error(path: Path) -> LoggingError:
+    """The error of a file that somebody put another one in place of."""
     return LoggingError(None, "replaced by another file during the run", str(path))
 
 
-LostRows: TypeAlias = dict[Path, dict[int, LoggingError]]
-"""Of each file that lacks some, the steps of the rows, and why it lacks them."""
+UnwrittenRows: TypeAlias = dict[Path, dict[int, LoggingError]]
+"""For each file that lacks rows: their steps, and why each could not be written."""
 
 
-def report(lost: LostRows, files: Sequence[Path]) -> LoggingError:
-    """One error for all files: what the first one lacks, and how the others fared.
+def unwritten_rows_error(unwritten: UnwrittenRows, files: Sequence[Path]) -> LoggingError:
+    """One error for all files: what the first one lacks and why, and how the others fared.
 
     Args:
-        lost: not empty.
+        unwritten: not empty.
         files: all to which the rows should have gone.
     """
-    first = next(iter(lost))
-    error = next(iter(lost[first].values()))
-    parts = [f"{error.strerror}; this file lacks {_rows(lost[first])}"]
+    first = next(iter(unwritten))
+    cause = next(iter(unwritten[first].values()))
+    parts = [f"{cause.strerror}; this file lacks {_rows(unwritten[first])}"]
     for path in (path for path in files if path != first):
-        parts.append(f"{path.name} {f'lacks {_rows(lost[path])}' if path in lost else 'has it'}")
-    report = LoggingError(error.errno, ", ".join(parts), str(first))
-    report.__cause__ = error
-    return report
+        fared = f"lacks {_rows(unwritten[path])}" if path in unwritten else "has it"
+        parts.append(f"{path.name} {fared}")
+    error = LoggingError(cause.errno, ", ".join(parts), str(first))
+    error.__cause__ = cause
+    return error
 
 
-def _rows(lost: Mapping[int, LoggingError]) -> str:
-    steps = ", ".join(map(str, lost))
-    return f"the row of step {steps}" if len(lost) == 1 else f"the rows of steps {steps}"
+def warn_user(message: str) -> None:
+    """Warn at the line of the user's code that led here, however deep in the logger we are."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_ours(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+def _rows(steps: Mapping[int, LoggingError]) -> str:
+    names = ", ".join(map(str, steps))
+    return f"the row of step {names}" if len(steps) == 1 else f"the rows of steps {names}"
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("exptools.logging.")

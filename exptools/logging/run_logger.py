@@ -9,18 +9,35 @@ for step in range(1000):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, SupportsIndex
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.media_verbs import MediaVerbs
-from exptools.logging.rows.batch_statistics import statistics
-from exptools.logging.rows.prefixes import Prefix, current_prefix
-from exptools.logging.rows.rows import Number, as_number, as_step
+from exptools.logging.rows.row import Number, as_number, as_step
+from exptools.logging.rows.tags import Prefix, Tags, current_prefix
+from exptools.logging.run.current import CurrentRun
+from exptools.logging.run.environment import inherited_directory
 from exptools.logging.run.open import OpenRun
+from exptools.logging.run.options import DEFAULTS, LogOptions
+from exptools.logging.snapshots.directory import SnapshotDirectory
+from exptools.logging.snapshots.policy import Mode, SnapshotPolicy
+from exptools.rundir import SNAPSHOTS_DIR
+
+if TYPE_CHECKING:
+    from exptools.logging.media.store import EncodedMedium
 
 
-class Logger(MediaVerbs):
+class Snapshot(NamedTuple):
+    """What :meth:`Logger.load_snapshot` gives."""
+
+    state: Any
+    itr: int | None  # None where a file of the original's save_itr_params does not say it
+
+
+class Logger:
     """Logs to ``progress.csv``, TensorBoard files, ``media/`` and ``snapshots/`` of a run.
 
     A row is a step: :meth:`dump` ends it, and so does a value of a later step. A value of an
@@ -32,11 +49,77 @@ class Logger(MediaVerbs):
     in a directory at a time. Methods may be called from any thread. Processes that were forked
     from the one that logs, or started by it, log to the same run. Of the processes of a
     distributed training only rank 0 logs, and those that open a directory by hand.
+
+    Every verb refuses what it cannot log (no number, no image, a taken tag, a step beyond ±2⁶²)
+    with a TypeError or ValueError that says why. When a file cannot be written it raises a
+    LoggingError that names the file and what it lacks, or warns once if ``on_error`` says so; what
+    stood there stays readable. What else a verb raises, it says itself.
     """
+
+    def __init__(self) -> None:
+        self._current = CurrentRun()
+        self._tags = Tags()
 
     def __reduce__(self) -> str:
         # By name, so that a pickled task function finds the logger of the process it wakes up in.
         return "logger"
+
+    # The run
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a run's files are open; inside a Hydra job the first log call opens them."""
+        return self._current.is_open
+
+    @property
+    def directory(self) -> Path | None:
+        """Where log calls write: the open run, or the Hydra job that they would open; else None."""
+        return self._current.directory
+
+    def open(
+        self, directory: str | os.PathLike[str], options: LogOptions | None = None, **changes: Any
+    ) -> None:
+        """Start a run in a directory, which is made where it is missing; ends the run before it.
+
+        Rows that ``progress.csv`` already holds move to ``progress.<attempt>.csv``, all of them or,
+        after :meth:`load_snapshot` or :meth:`resume`, those that are replaced.
+
+        Args:
+            directory: the run directory.
+            options: how to log; see :class:`LogOptions`.
+            changes: single options by their names.
+
+        Raises:
+            LoggingError: a file cannot be made, or another process logs in the directory.
+            TypeError, ValueError: there is no such option, or it has no such value.
+
+            Until another run is opened, every attempt to log raises it again, in case that the
+            caller has swallowed it, as Hydra does.
+        """
+        self._current.open(Path(directory), options or DEFAULTS, changes)
+
+    def resume(self, step: SupportsIndex) -> None:
+        """Go on behind a step of the attempt before, for checkpoints that are not our snapshots.
+
+        To be called before the first row ends. Rows of later steps move to
+        ``progress.<attempt>.csv``, and so do those from the first step that is logged now on,
+        should it be an earlier one. Steps that are counted begin behind the given one.
+        """
+        at = as_step(step)
+        self._current.use(lambda run: run.resume(at))
+
+    def close(self, *, succeeded: bool = True) -> None:
+        """End the run, writing the row that is pending. Without a run it does nothing.
+
+        Args:
+            succeeded: whether all went well, for TensorBoard's HParams table.
+
+        Raises:
+            LoggingError: the pending row cannot be written; the run is closed all the same.
+        """
+        self._current.close(succeeded=succeeded)
+
+    # Scalars
 
     def log_scalar(self, tag: str, value: object, step: SupportsIndex | None = None) -> None:
         """Put a number into the current row, or into the row of a step.
@@ -50,48 +133,38 @@ class Logger(MediaVerbs):
             TypeError: the tag is no text, the value no number or the step no integer.
             ValueError: the value holds several numbers or is beyond the range of a 64-bit float,
                 the step is not within ±2⁶², or the tag is empty or taken.
-            LoggingError: a later step ended a row that cannot be written; this value is kept.
+            LoggingError: a later step ended a row that cannot be written; this value is kept all
+                the same.
         """
-        with self._lock:
-            run = self._run if self._hydra_run is None else None
-            if run is None and (run := self._open_run()) is None:
+        # Spelled out, without Tags.admit and CurrentRun.use, because it is called so often.
+        current, tags = self._current, self._tags
+        with current.lock:
+            run = current.ready
+            if run is None and (run := current.find()) is None:
                 return
             if prefix := current_prefix.get():
                 tag = prefix + tag
-            if type(tag) is not str or tag not in run.tags:
-                run.add_tag(tag)
-            if self._throttles.rules and not self._throttles.keeps(tag):
+            if (type(tag) is not str or tag not in tags.unthrottled) and not tags.keeps(tag):
                 return
             number = value if type(value) is float else as_number(tag, value)
             if step is None or (type(step) is int and step == run.rows.named_step):
                 run.rows.current.scalars[tag] = number
-            else:
-                self._put(run, {tag: number}, step)
+                return
+            try:
+                run.put({tag: number}, step)
+            except LoggingError as error:
+                current.complain(error)
 
     def log_scalars(self, scalars: Mapping[str, object], step: SupportsIndex | None = None) -> None:
-        """Put several numbers, by their tags, into one row: all or, if one is refused, none.
-
-        Raises:
-            TypeError, ValueError, LoggingError: as :meth:`log_scalar`.
-        """
+        """Put several numbers, by their tags, into one row: all or, if one is refused, none."""
         if not callable(getattr(scalars, "items", None)):
             kind = type(scalars).__name__
             raise TypeError(f"log_scalars takes a mapping of tags to numbers, not a {kind}")
-        with self._lock:
-            run = self._open_run()
-            if run is not None:
-                self._put(run, self._numbers(run, scalars), step)
+        self._current.use(lambda run: run.put(self._numbers(scalars), step))
 
     def log_scalar_mean(self, tag: str, value: object, step: SupportsIndex | None = None) -> None:
-        """Take a number into the mean of all that this verb logs under a tag until the row ends.
-
-        Raises:
-            TypeError, ValueError, LoggingError: as :meth:`log_scalar`.
-        """
-        with self._lock:
-            run = self._open_run()
-            if run is not None:
-                self._put(run, self._numbers(run, {tag: value}), step, mean=True)
+        """Take a number into the mean of all that this verb logs under a tag until the row ends."""
+        self._current.use(lambda run: run.put(self._numbers({tag: value}), step, mean=True))
 
     def log_scalar_batch(self, tag: str, array: Any, step: SupportsIndex | None = None) -> None:
         """Log ``tag/mean``, ``/std``, ``/min``, ``/max`` and ``/count`` of an array's numbers.
@@ -99,78 +172,227 @@ class Logger(MediaVerbs):
         Numbers that are NaN do not count. The deviation is the population's, as NumPy's.
 
         Args:
-            tag: what the array is called.
+            tag: the first part of the columns' names.
             array: real numbers of any shape: an array, a tensor, or a sequence.
             step: as in :meth:`log_scalar`.
-
-        Raises:
-            TypeError: it holds something else.
-            ValueError, LoggingError: as :meth:`log_scalar`.
         """
-        with self._lock:
-            run = self._open_run()
-            if run is not None and self._throttles.keeps(self._named(run, tag)):
-                self._put(run, self._numbers(run, statistics(tag, array)), step)
+        from exptools.logging.rows.arrays import batch_statistics
+
+        def put(run: OpenRun) -> None:
+            if self._tags.admit(tag) is not None:
+                run.put(self._numbers(batch_statistics(tag, array)), step)
+
+        self._current.use(put)
 
     def dump(self, step: SupportsIndex | None = None) -> None:
         """End the row and write it; when this returns, the operating system has it.
 
         Args:
             step: the row's step, if no value in it was logged with one; None counts on.
-
-        Raises:
-            TypeError, ValueError: the step is no integer, or not within ±2⁶².
-            LoggingError: the row is missing in a file, which is named; other rows are as they were.
         """
-        with self._lock:
-            run = self._run if self._hydra_run is None else None
-            if run is None and (run := self._open_run()) is None:
+        current = self._current
+        with current.lock:
+            run = current.ready
+            if run is None and (run := current.find()) is None:
                 return
             at = None if step is None else as_step(step)
             try:
                 run.end_row(at)
             except LoggingError as error:
-                self._complain(error)
+                current.complain(error)
 
     def prefix(self, text: str) -> Prefix:
         """Put a text before all tags inside a ``with`` block, or in a function that it decorates.
 
         Prefixes nest. Each thread and each task of asyncio has its own.
-
-        Raises:
-            TypeError: it is no text.
         """
         return Prefix(text)
 
     def throttle(self, tag: str, every: int) -> None:
-        """Keep of what is logged under a tag the first and then every so many-th; 1 keeps all.
+        """Keep the first and then every so many-th value of a tag, so that a hot loop may log each.
 
-        So a hot loop may log each step. The tag is meant with its prefix.
+        The tag is meant with its prefix. With ``every=1`` all are kept again.
+        """
+        with self._current.lock:
+            self._tags.throttle(tag, every)
+
+    # Media
+
+    def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
+        """Log a text, which TensorBoard shows as Markdown.
+
+        Args:
+            tag: what it is called; slashes make directories below ``media/``.
+            step: the row that it belongs to; None means the current one. It does not end a row.
+        """
+        from exptools.logging.media.texts import encode_text
+
+        self._log_medium(tag, lambda name: encode_text(name, text), step)
+
+    def log_histogram(
+        self, tag: str, values: Any, step: SupportsIndex | None = None, bins: int = 64
+    ) -> None:
+        """Log how numbers are distributed; those that are not finite are counted apart.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            values: real numbers of any shape: an array, a tensor, or a sequence.
+            bins: how many of equal width.
+        """
+        from exptools.logging.media.histograms import encode_histogram
+
+        self._log_medium(tag, lambda name: encode_histogram(name, values, bins), step)
+
+    def log_image(
+        self, tag: str, image: Any, step: SupportsIndex | None = None, layout: str | None = None
+    ) -> None:
+        """Log an image, or a batch of images as a grid, as PNG.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            image: an array, tensor or Pillow image; bytes from 0 to 255, or floats from 0 to 1;
+                grey, RGB or RGBA.
+            layout: which axis is what, such as "HWC", "CHW" or "NCHW", where the shape leaves it
+                open; see ``encode_image`` for how it is guessed.
+        """
+        from exptools.logging.media.images import encode_image
+
+        self._log_medium(tag, lambda name: encode_image(name, image, layout), step)
+
+    def log_gif(
+        self,
+        tag: str,
+        frames: Any,
+        step: SupportsIndex | None = None,
+        fps: float = 10,
+        layout: str | None = None,
+    ) -> None:
+        """Log a short animation: frames as :meth:`log_image` takes images, time first."""
+        from exptools.logging.media.images import encode_gif
+
+        self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
+
+    def log_figure(self, tag: str, figure: Any, step: SupportsIndex | None = None) -> None:
+        """Log a figure: matplotlib's as PNG, Plotly's as JSON, which TensorBoard cannot show."""
+        from exptools.logging.media.figures import encode_figure
+
+        self._log_medium(tag, lambda name: encode_figure(name, figure), step)
+
+    def log_hparams(self, hparams: Mapping[str, Any], metrics: Sequence[str] = ()) -> None:
+        """Log hyperparameters for TensorBoard's HParams table, beside the run's scalars.
+
+        Args:
+            hparams: by name; nested ones are joined with dots.
+            metrics: tags of the scalars that the table shows; with none it shows all.
+        """
+        from exptools.logging.media.hparams import encode_hparams
+
+        self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
+
+    def log_file(
+        self,
+        tag: str,
+        path: str | os.PathLike[str],
+        step: SupportsIndex | None = None,
+        *,
+        link: bool = False,
+    ) -> None:
+        """Keep a file with the run, under its hash: each content is stored once.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            path: the file.
+            link: make a link to it and no copy; later writing to the file changes both.
 
         Raises:
-            TypeError, ValueError: ``every`` is no integer from 1 on.
+            FileNotFoundError: there is no such file.
         """
-        with self._lock:
-            self._throttles.set(tag, every)
+        from exptools.logging.media.artifacts import store_file
 
-    def _numbers(self, run: OpenRun, scalars: Mapping[str, object]) -> dict[str, Number]:
-        named = [(self._named(run, tag), value) for tag, value in scalars.items()]
-        return {tag: as_number(tag, value) for tag, value in named if self._throttles.keeps(tag)}
-
-    def _put(
-        self,
-        run: OpenRun,
-        scalars: Mapping[str, Number],
-        step: SupportsIndex | None,
-        *,
-        mean: bool = False,
-    ) -> None:
-        if not scalars:  # all of them are throttled
-            return
-        try:
-            run.put(scalars, step, mean=mean)
+        at = None if step is None else as_step(step)
+        with self._current.lock:
+            run = self._current.find()
+            if run is None or (name := self._tags.admit(tag)) is None:
+                return
+            at = run.step if at is None else at
+        try:  # outside of the lock: a large file takes its time
+            store_file(run.directory, name, path, at, time.time(), link=link)
         except LoggingError as error:
-            self._complain(error)
+            self._current.complain(error)
+
+    def set_snapshot_mode(self, mode: Mode, gap: int = 1, keep: int | None = None) -> None:
+        """Choose for this run which snapshots are kept; see :class:`LogOptions`."""
+        policy = SnapshotPolicy(mode, gap, keep)
+        self._current.use(lambda run: run.choose_snapshots(policy))
+
+    def save_snapshot(self, state: Any | Callable[[], Any], itr: SupportsIndex) -> Path | None:
+        """Save what is needed to go on from here, as the run's snapshot mode says.
+
+        Dump the row before: rows up to this moment are those that count when the run goes on.
+
+        Args:
+            state: anything that can be pickled, tensors among it; or a function without arguments
+                that gives it, and is called only if the mode keeps this one.
+            itr: the iteration.
+
+        Returns:
+            The file, on the disk for good; None if the mode keeps none, or no run is open.
+
+        Raises:
+            SnapshotError: the state cannot be pickled, or the function takes arguments.
+        """
+        return self._current.use(lambda run: run.save_snapshot(state, itr))
+
+    def save_raw_snapshot(self, params: object, itr: SupportsIndex) -> Path | None:
+        """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
+
+        Returns, raises: as :meth:`save_snapshot`.
+        """
+        return self._current.use(lambda run: run.snapshots.save_raw(params, itr))
+
+    def load_snapshot(
+        self, itr: SupportsIndex | None = None, map_location: Any = None
+    ) -> Snapshot | None:
+        """Load the newest snapshot of the run's directory, or that of an iteration.
+
+        When no row of this attempt has ended yet, the run goes on from there: rows that were
+        logged after the snapshot move to ``progress.<attempt>.csv``.
+
+        Args:
+            itr: the iteration; None means the newest that is whole.
+            map_location: where tensors go, as ``torch.load`` takes it.
+
+        Returns:
+            The state with its iteration, None where there is none.
+
+        Raises:
+            SnapshotError: there is none of that iteration, it cannot be loaded, or all are damaged.
+        """
+        with self._current.lock:
+            run = self._current.find()
+            if run is not None:
+                loaded = run.load_snapshot(itr, map_location)
+            else:  # perhaps a rank that does not log, but goes on, too
+                directory = self.directory or inherited_directory()
+                if directory is None:
+                    return None
+                loaded = SnapshotDirectory(directory / SNAPSHOTS_DIR).load(itr, map_location)
+        return None if loaded is None else Snapshot(loaded.state, loaded.itr)
+
+    def _numbers(self, scalars: Mapping[str, object]) -> dict[str, Number]:
+        admitted = [(self._tags.admit(tag), value) for tag, value in scalars.items()]
+        return {tag: as_number(tag, value) for tag, value in admitted if tag is not None}
+
+    def _log_medium(
+        self, tag: str, encode: Callable[[str], EncodedMedium], step: SupportsIndex | None
+    ) -> None:
+        at = None if step is None else as_step(step)
+
+        def add(run: OpenRun) -> None:
+            if (name := self._tags.admit(tag)) is not None:
+                run.add_medium(name, encode(name), at)
+
+        self._current.use(add)
 
 
 logger = Logger()

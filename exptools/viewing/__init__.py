@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from exptools.viewing.api import CurveSet, Runs, load
     from exptools.viewing.configs.values import MISSING
     from exptools.viewing.curves.aggregation import Curve
-    from exptools.viewing.curves.curve_data import GroupCurve
-    from exptools.viewing.curves.query import Best
+    from exptools.viewing.curves.query import Best, GroupCurve
     from exptools.viewing.errors import QueryError
 
 __all__ = ["MISSING", "Best", "Curve", "CurveSet", "GroupCurve", "QueryError", "Runs", "load"]
@@ -31,7 +30,7 @@ __getattr__ = lazy_attributes(
         "Best": "exptools.viewing.curves.query",
         "Curve": "exptools.viewing.curves.aggregation",
         "CurveSet": "exptools.viewing.api",
-        "GroupCurve": "exptools.viewing.curves.curve_data",
+        "GroupCurve": "exptools.viewing.curves.query",
         "QueryError": "exptools.viewing.errors",
         "Runs": "exptools.viewing.api",
         "load": "exptools.viewing.api",

@@ -12,20 +12,26 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import polars as pl
 
 from exptools.hints import suggestion
-from exptools.rundir import STEP, WALL_TIME
-from exptools.viewing.configs.values import MISSING
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.curve_data import CurveData
-from exptools.viewing.curves.query import Best, check_metric, curve_set
+from exptools.rundir import STEP
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.query import Best, CurveData, CurveQuery, curve_set
+from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import column, frame_of, logged_rows
+from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups import conditions, differences, variation
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import config_name, known_keys, own_name, run_key
+from exptools.viewing.groups.grouping import (
+    config_key,
+    config_name,
+    known_keys,
+    own_name,
+    run_key,
+)
 from exptools.viewing.groups.variation import Seed
 from exptools.viewing.index import Index
 from exptools.viewing.run import Fault, Run, natural_key
+from exptools.viewing.tables.export import logged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PaperFigure
@@ -75,7 +81,7 @@ class CurveSet(CurveData):
 class Runs(Sequence[Run]):
     """Runs in the natural order of their names. It never changes: filtering gives another one."""
 
-    _index: Index  # where metrics are read
+    origin: Index  # where the runs were found, and their metrics are read
     _runs: tuple[Run, ...]
 
     def __len__(self) -> int:
@@ -101,14 +107,13 @@ class Runs(Sequence[Run]):
             IndexError: there is no such position.
         """
         if isinstance(which, slice):
-            return Runs(self._index, self._runs[which])
+            return Runs(self.origin, self._runs[which])
         if isinstance(which, int):
             return self._runs[which]
-        found = next((run for run in self._runs if run.name == which), None)
-        if found is None:
-            names = [run.name for run in self._runs]
-            raise QueryError(f"there is no run {which!r}; {suggestion(which, names)}")
-        return found
+        by_name = {run.name: run for run in self._runs}
+        if which not in by_name:
+            raise QueryError(f"there is no run {which!r}; {suggestion(which, by_name)}")
+        return by_name[which]
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
@@ -144,19 +149,19 @@ class Runs(Sequence[Run]):
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """What the runs have logged, in natural order."""
-        return tuple(sorted(self._index.tags(self._runs), key=natural_key))
+        return tuple(metric_names(self.origin, self._runs, None))
 
     @cached_property
     def sweeps(self) -> tuple[str, ...]:
         """The sweeps (multirun directories) that the runs belong to, in natural order."""
-        found = {run.sweep for run in self._runs if run.sweep is not None}
-        return tuple(sorted(found, key=natural_key))
+        names = {run.sweep for run in self._runs if run.sweep is not None}
+        return tuple(sorted(names, key=natural_key))
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What could not be read: directories, configs, statuses, and metrics read so far."""
-        of_runs = (fault for run in self._runs for fault in self._index.faults(run))
-        return (*self._index.snapshot.faults, *of_runs)
+        of_runs = (fault for run in self._runs for fault in self.origin.faults(run))
+        return (*self.origin.snapshot.faults, *of_runs)
 
     def where(self, condition: str) -> Runs:
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
@@ -166,7 +171,7 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: it is no condition, or names a key that no run has.
         """
-        return Runs(self._index, tuple(conditions.select(self._runs, condition)))
+        return Runs(self.origin, tuple(conditions.select(self._runs, condition)))
 
     def table(
         self, metrics: str | Sequence[str] | None = None, summary: str = "last"
@@ -181,15 +186,15 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: no run has logged a metric, or there is no such summary.
         """
-        how, names = parse_summary(summary), self._names(metrics)
-        columns = self._index.columns(self._runs, [STEP, *names])
-        parts = [("run", name, self._column(name)) for name in ("name", "sweep", "state")]
-        for key in self.varying:
-            values = [run.config.get(key, MISSING) for run in self._runs]
-            parts.append(("config", key, column(key, values)))
+        each, names = parse_summary(summary), metric_names(self.origin, self._runs, metrics)
+        columns = self.origin.columns(self._runs, [STEP, *names])
+        keys = [("run", run_key(name)) for name in ("name", "sweep", "state")]
+        keys += [("config", config_key(name)) for name in self.varying]
+        cells = [(of, key.name, [key.value(run) for run in self._runs]) for of, key in keys]
+        parts = [(of, name, column(name, values)) for of, name, values in cells]
         for name in names:
             series = [columns[run.name].series(name) for run in self._runs]
-            values = [summarize(x, y, how) if len(x) else None for x, y in series]
+            values = [summarize(x, y, each) if len(x) else None for x, y in series]
             parts.append(("metric", name, pl.Series(values, dtype=pl.Float64)))
         return frame_of(parts)
 
@@ -206,9 +211,7 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: no run has logged a metric.
         """
-        names = self._names(metrics)
-        columns = self._index.columns(self._runs, [STEP, WALL_TIME, *names])
-        return logged_rows(self._runs, columns, names, long=long)
+        return logged(self.origin, self._runs, metrics, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
         """The keys in which two runs differ: key, left, right, the values as texts.
@@ -217,9 +220,9 @@ class Runs(Sequence[Run]):
             QueryError: no run has the name.
         """
         one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
-        found = differences.diff(one, other)
-        cells = [(difference.key, *difference.texts) for difference in found]
-        return pl.DataFrame(cells, schema=dict.fromkeys(_DIFF, pl.String), orient="row")
+        cells = [(key.key, *key.texts) for key in differences.diff(one, other)]
+        schema = dict.fromkeys(("key", "left", "right"), pl.String)
+        return pl.DataFrame(cells, schema=schema, orient="row")
 
     def compare(self, left: str, right: str) -> SweepComparison:
         """Two sweeps: what they differ in, which of their runs match, which have no partner.
@@ -227,11 +230,7 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: there is no such sweep.
         """
-        for sweep in (left, right):
-            if sweep not in self.sweeps:
-                raise QueryError(f"there is no sweep {sweep!r}; {suggestion(sweep, self.sweeps)}")
-        one, other = ([r for r in self._runs if r.sweep == sweep] for sweep in (left, right))
-        return differences.compare(one, other)
+        return differences.compare_sweeps(self._runs, left, right)
 
     def curves(  # noqa: PLR0913 (each says one thing about the figure)
         self,
@@ -272,23 +271,7 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: something of this is not there; the message names the nearest.
         """
-        how = method(center, band, smooth, smooth_when, bin_width)
-        runs = self.where(where)._runs if where else self._runs
-        keys = [by] if isinstance(by, str) else by
-        data = curve_set(self._index, runs, metric, keys, x, how, strata, best)
-        return CurveSet(**vars(data))
-
-    def _names(self, metrics: str | Sequence[str] | None) -> Sequence[str]:
-        names = (
-            self.metrics if metrics is None else (metrics,) if isinstance(metrics, str) else metrics
-        )
-        for name in names:
-            check_metric(self._index, self._runs, name)
-        return names
-
-    def _column(self, name: str) -> pl.Series:
-        key = run_key(name)
-        return column(name, [key.value(run) for run in self._runs])
-
-
-_DIFF = ("key", "left", "right")
+        method = parse_method(center, band, smooth, smooth_when, bin_width)
+        keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
+        query = CurveQuery(metric, keys, x, method, strata, best, where)
+        return CurveSet(**vars(curve_set(self.origin, self._runs, query)))

@@ -13,6 +13,7 @@ from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.metrics.columns import ABSENT, Columns, is_absent
 from exptools.viewing.run import Run
+from exptools.viewing.wording import escape_invalid_unicode
 
 EXACT_INTEGER = 2**53  # beyond it a float64 is not
 _TYPES: dict[type, type[pl.DataType]] = {
@@ -29,12 +30,12 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     An int among floats is a float. Null has a type where no value is missing, and is the text
     "null" where one is, so that the two stay apart.
     """
-    known = [value for value in values if value is not MISSING]
-    kinds = {type(value) for value in known if value is not None}
+    present = [value for value in values if value is not MISSING]
+    kinds = {type(value) for value in present if value is not None}
     kind = float if kinds == {int, float} else next(iter(kinds)) if len(kinds) == 1 else None
-    ambiguous = None in known and len(known) < len(values)
+    ambiguous = None in present and len(present) < len(values)
     largest = EXACT_INTEGER if kind is float else 2**63
-    fits = all(abs(v) < largest for v in known if type(v) is int)
+    fits = all(abs(v) < largest for v in present if type(v) is int)
     if kind not in _TYPES or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
         return text_column(name, texts)
@@ -45,20 +46,20 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
 
 
 def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:
-    """Texts; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
-    cells = [text and text.encode("utf-8", "backslashreplace").decode() for text in texts]
+    """TextCache; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
+    cells = [text and escape_invalid_unicode(text) for text in texts]
     return pl.Series(name, cells, pl.String)
 
 
 def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
     """A frame of (what it is, name, values); a name that stands twice gets what it is before it."""
-    found: dict[str, pl.Series] = {}
+    by_name: dict[str, pl.Series] = {}
     for what, name, values in columns:
-        free = name if name not in found else f"{what}.{name}"
-        while free in found:
+        free = name if name not in by_name else f"{what}.{name}"
+        while free in by_name:
             free += "'"
-        found[free] = values
-    return pl.DataFrame([values.alias(name) for name, values in found.items()])
+        by_name[free] = values
+    return pl.DataFrame([values.alias(name) for name, values in by_name.items()])
 
 
 def logged_rows(
@@ -105,8 +106,8 @@ def _any_logged(values: pl.DataFrame) -> NDArray[np.bool_]:
 
 def _joined(parts: Sequence[Columns], name: str) -> pl.Series:
     """A column of all runs, null where nothing was logged; a NaN that was logged stays one."""
-    found = [part[name] if name in part else np.full(part.rows, ABSENT) for part in parts]
-    values = np.concatenate([*found, np.empty(0)])  # there may be no runs
+    arrays = [part[name] if name in part else np.full(part.rows, ABSENT) for part in parts]
+    values = np.concatenate([*arrays, np.empty(0)])  # there may be no runs
     series = pl.Series(name, values)
     absent = is_absent(values)
     return series.set(pl.Series(absent), None) if absent.any() else series

@@ -12,22 +12,20 @@ from pathlib import Path
 
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
-from exptools.viewing.configs.parsing import ConfigTexts
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.metrics.columns import Columns, Values
-from exptools.viewing.metrics.disk_cache import Packs
-from exptools.viewing.metrics.logged_rows import Progress
-from exptools.viewing.metrics.reading import ProgressCache
+from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.store import MetricStore
-from exptools.viewing.readers.formats import Claim, Sweeps, claim, read_claim, updated
-from exptools.viewing.readers.nested_metrics import adopt
-from exptools.viewing.readers.text_cache import Texts
+from exptools.viewing.readers.formats import DetectedRun, Sweeps, detect_format, read_run, updated
+from exptools.viewing.readers.nested_metrics import attach_nested_metrics
+from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.signatures import Signature
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class IndexSnapshot:
     """What an index knew at one moment."""
 
     runs: tuple[Run, ...] = ()  # in the natural order of their names
@@ -50,42 +48,35 @@ class Index:
         cache: whether to keep what was read in the user's cache directory, for the next time.
     """
 
-    def __init__(self, roots: Sequence[Path], cache: bool = True) -> None:
+    def __init__(self, roots: Sequence[Path], *, cache: bool = True) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
         # Not from 0, lest a page that outlives its server take the next server's for the same.
-        self.snapshot = Snapshot(version=time.time_ns() // 1_000_000)
+        self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
-        self._texts = Texts(place and place / "texts.json")
-        self._metrics = MetricStore(Packs(place) if place else None)
-        self._configs = ConfigTexts()
-        self._progress = ProgressCache()
-        self._lock = threading.Lock()
+        self._texts = TextCache(place and place / "texts.json")
+        self._metrics = MetricStore(DiskCache(place) if place else None)
+        self._configs = YamlParser()
+        self._lock = threading.Lock()  # one looks at a time
+        self._styles_lock = threading.Lock()
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
         with self._lock, collector_paused():
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            seen = {
-                found.directory: self._look(found, sweeps)
-                for found in adopt(walk(self.roots, claim, faults))
-            }
+            detected = attach_nested_metrics(walk(self.roots, detect_format, faults))
+            seen = {run.directory: self._look(run, sweeps) for run in detected}
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
-                self._progress.keep({run.directory for run in runs})
                 self._metrics.keep(seen)
                 self._texts.save(_described(seen))
                 self._seen = seen
-                self.snapshot = Snapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
+                self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
-
-    def progress(self, run: Run) -> Progress:
-        """The rows that a run has logged so far."""
-        return self._progress.get(run)
 
     def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
         """Some columns of the runs' metrics, by run name; ``"step"`` and ``"wall_time"`` are two.
@@ -99,8 +90,8 @@ class Index:
         self, runs: Sequence[Run], metric: str, x: str = STEP
     ) -> dict[str, tuple[Values, Values]]:
         """x and y of a metric, by run name: the rows that have both, a logged NaN included."""
-        found = self.columns(runs, [x, metric])
-        return {name: columns.series(metric, x) for name, columns in found.items()}
+        by_run = self.columns(runs, [x, metric])
+        return {name: columns.series(metric, x) for name, columns in by_run.items()}
 
     def tags(self, runs: Sequence[Run]) -> list[str]:
         """The metrics that at least one of the runs has, in the order of their first appearance.
@@ -122,24 +113,24 @@ class Index:
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""
-        with self._lock:
-            known = self._styles.setdefault(key, {})
-            return [known.setdefault(value, len(known)) for value in values]
+        with self._styles_lock:
+            numbers = self._styles.setdefault(key, {})
+            return [numbers.setdefault(value, len(numbers)) for value in values]
 
-    def _look(self, found: Claim, sweeps: Sweeps) -> _Seen:
-        known = self._seen.get(found.directory)
-        if known is None or known.described != found.described:
-            run = read_claim(found, self._base, sweeps, self._texts, self._configs)
-            return _Seen(run, found.described, found.written)
-        run = known.run
+    def _look(self, detected: DetectedRun, sweeps: Sweeps) -> _Seen:
+        before = self._seen.get(detected.directory)
+        if before is None or before.described != detected.described:
+            run = read_run(detected, self._base, sweeps, self._texts, self._configs)
+            return _Seen(run, detected.described, detected.written)
+        run = before.run
         if run.status is not None and not run.status.state.ended:
             state = run.status.observed  # its process may have gone meanwhile
             run = run if state is run.state else replace(run, state=state)
-        if known.written != found.written or run.source != found.source:
-            run = replace(run, source=found.source, updated=updated(found))
-        if run is known.run:
-            return known
-        return _Seen(run, found.described, found.written)
+        if before.written != detected.written or run.source != detected.source:
+            run = replace(run, source=detected.source, updated=updated(detected))
+        if run is before.run:
+            return before
+        return _Seen(run, detected.described, detected.written)
 
 
 def cache_directory(roots: Sequence[Path]) -> Path:
@@ -151,8 +142,8 @@ def cache_directory(roots: Sequence[Path]) -> Path:
 
 
 def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
-    for directory, known in seen.items():
-        for name in known.described:
+    for directory, run in seen.items():
+        for name in run.described:
             yield f"{directory}/{name}"
 
 

@@ -1,5 +1,46 @@
-"""Public path of the tables of results."""
+"""Tables of results."""
 
-from exptools.viewing.tables.results import Results, headings, results
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from exptools.viewing.api import Runs
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.tables.results import Results, ResultsQuery, headings, results_table
 
 __all__ = ["Results", "headings", "results"]
+
+
+def results(
+    runs: Runs,
+    metrics: str | Sequence[str],
+    by: str | Sequence[str],
+    *,
+    facet: str | None = None,
+    summary: str = "last",
+    center: str = "mean",
+    band: str = "std",
+    better: Mapping[str, str] | None = None,
+) -> Results:
+    """Centre and band over the runs of each group, of one number a run.
+
+    A run whose number is NaN or infinite, as of one that diverged, is not in centre and band, but
+    counted: see ``Cell.runs``.
+
+    Args:
+        runs: the runs.
+        metrics: a column each.
+        by: the keys to group by: a row for each of their settings.
+        facet: a key across the columns, for example the task: a column for each of its values.
+        summary: a run's number: as for ``Runs.table``, or ``best``.
+        center: over runs, as for ``Runs.curves``.
+        band: likewise.
+        better: for metrics whose name does not tell it, ``max`` or ``min``.
+
+    Raises:
+        QueryError: something of this is not there; the message names the nearest.
+    """
+    names, keys = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
+    method = parse_method(center, band)
+    query = ResultsQuery(names, keys, facet, summary, method, better or {})
+    return results_table(runs.origin, runs, query)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exptools.rundir import State, Status
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return sound(f"{place}: {self.reason}")
+        return escape_invalid_unicode(f"{place}: {self.reason}")
 
 
 SourceKind = Literal["csv", "tsv", "events", "sacred"]

@@ -11,7 +11,7 @@ SETTLED = 2.0  # seconds: a file written to since may be written to again under 
 
 
 class Signature(NamedTuple):
-    """Another one, another content."""
+    """Two signatures are equal only if the file has not changed."""
 
     size: int
     mtime_ns: int

@@ -18,12 +18,12 @@ from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
 
 
-class Remembering:
+class CachingLoader:
     """Stands for Hydra's config loader and keeps each config that it composed, pickled.
 
     BasicSweeper composes every job's config before the launch only to see that it can, and
     composing is most of what Hydra costs a job. The context is the sweeper's, too, so what it
-    validates is remembered here. Pickled configs are a sixth of the size of live ones.
+    validates is kept here. Pickled configs are a sixth of the size of live ones.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
@@ -67,17 +67,17 @@ class Place:
     directory: Path | None = None  # absolute
 
 
-def remember_composition(context: HydraContext) -> Remembering:
-    """Have the context's loader remember; asked again, the same one answers."""
-    if not isinstance(context.config_loader, Remembering):
-        context.config_loader = Remembering(context.config_loader)  # type: ignore[assignment]
-    remembering: Any = context.config_loader
-    assert isinstance(remembering, Remembering)
-    return remembering
+def cache_composed_configs(context: HydraContext) -> CachingLoader:
+    """Have the context's loader keep what it composes; asked again, the same one answers."""
+    if not isinstance(context.config_loader, CachingLoader):
+        context.config_loader = CachingLoader(context.config_loader)  # type: ignore[assignment]
+    loader: Any = context.config_loader
+    assert isinstance(loader, CachingLoader)
+    return loader
 
 
 def compose(
-    loader: Remembering,
+    loader: CachingLoader,
     master_config: DictConfig,
     overrides: Sequence[str],
     place_of: Callable[[tuple[str, ...]], Place],

@@ -50,11 +50,11 @@ class HydraTask:
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
-        with collector_paused() as go_on:
+        with collector_paused() as resume_collector:
 
             @functools.wraps(self.task_function)
             def task_function(config: DictConfig) -> Any:
-                go_on()
+                resume_collector()
                 return self.task_function(config)
 
             config: DictConfig = pickle.loads(argument)
@@ -124,19 +124,19 @@ def make_job_return(outcome: Outcome) -> JobReturn:
         working_dir=returned.working_dir,
         task_name=returned.task_name,
         status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
-        _return_value=returned.value if completed else _why(outcome),
+        _return_value=returned.value if completed else _failure(outcome),
     )
 
 
-def _why(outcome: Outcome) -> BaseException:
+def _failure(outcome: Outcome) -> BaseException:
     if outcome.result is not None and outcome.result.error is not None:
         return outcome.result.error
     job, status = outcome.job, outcome.status
-    told = status.error or status.state.value
-    if told.startswith("killed"):
-        told = f"was {told}"
+    reason = status.error or status.state.value
+    if reason.startswith("killed"):
+        reason = f"was {reason}"
     log = f"; its output is in {job.log}" if status.started is not None else ""
-    return JobDied(f"job {job.number} ({job.name}) {told}{log}")
+    return JobDied(f"job {job.number} ({job.name}) {reason}{log}")
 
 
 def _close_logger() -> None:

@@ -11,65 +11,64 @@ from hydra.core.config_store import ConfigStore
 
 @dataclass
 class LauncherConf:
-    """Options of ``hydra/launcher=exptools``; what is null is chosen from the machine."""
+    """Options of ``hydra/launcher=exptools``; null lets the machine decide."""
 
     _target_: str = "hydra_plugins.exptools_launcher.launcher.ExptoolsLauncher"
 
-    # How many jobs run at once. Null: one a GPU; without GPUs one a physical core, within the
+    # How many jobs run at once. Null: one per GPU; without GPUs one per physical core, within the
     # control group's CPU quota.
     jobs: int | None = None
 
-    # Physical CPU cores of each job. Null: the cores divided evenly.
+    # Physical CPU cores for each job. Null: an equal share of the cores.
     cpus_per_job: int | None = None
 
-    # GPUs of each job: 0 hides them, 0.5 puts two jobs on one, 2 gives two. Null: 1 where there
-    # are GPUs.
+    # GPUs for each job: 0 hides them, 0.5 puts two jobs on one, 2 gives two. Null: 1 if there are
+    # GPUs.
     gpus_per_job: float | None = None
 
     # Which GPUs to use, by index or UUID: [0,1]. Null: all that this process may use.
     gpus: Any = None
 
-    # Start a job only when so much memory is free on its GPU: 10GB, 8GiB or bytes. Null: do not
-    # look.
+    # Start a job only when its GPU has this much free memory: 10GB, 8GiB or bytes. Null: no check.
     gpu_memory_per_job: Any = None
 
-    # Whether jobs may use all hardware threads of their cores, or one of each.
+    # Whether jobs may use all hardware threads of their cores, or one per core.
     smt: bool = True
 
-    # Physical cores that no job gets.
+    # Physical cores kept free of jobs.
     reserve_cpus: int = 0
 
-    # Whether jobs are bound to their cores. Off: they do not keep other sweeps from them, either.
+    # Whether jobs are bound to their cores. If not, other sweeps may use those, too.
     pin: bool = True
 
-    # How jobs read their GPUs' names: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
+    # What CUDA_VISIBLE_DEVICES contains: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
     gpu_ids: str = "uuid"
 
-    # An affinity code of rlpyt's, such as 4cpu_2gpu_2cxg, instead of the options above but gpu_ids
-    # and gpu_memory_per_job: its run slots are the slots. Null: none.
+    # An rlpyt affinity code such as 4cpu_2gpu_2cxg, whose run slots become the slots. It replaces
+    # the options above except gpu_ids and gpu_memory_per_job. Null: none.
     affinity: str | None = None
 
-    # "warm": jobs are forked from a process that has imported the task already; "fresh": each job
-    # imports everything again. Warm falls back to fresh, and says so, where a fork is not safe.
+    # "warm": fork jobs from a process that has already imported your code; "fresh": each job
+    # imports everything again. Where a fork is not safe, warm falls back to fresh and says so.
     start: str = "warm"
 
-    # Seconds that a job may run. Null: as long as it wants.
+    # Seconds that a job may run. Null: no limit.
     timeout: float | None = None
 
     # Seconds that a job has to end by itself after it was asked to; then it is killed.
     grace: float = 5.0
 
-    # How often a job that failed, was killed or ran out of time is started again.
+    # How many times a failed job is retried (also one that was killed or ran out of time).
     max_retries: int = 0
 
-    # Whether the sweep stops when a job has failed for good.
+    # Whether the whole sweep stops when a job has failed for good.
     fail_fast: bool = False
 
-    # true: skip the jobs that are completed in hydra.sweep.dir, run the others in their old
-    # directories and new ones beside them. A directory: the same, and hydra.sweep.dir is that.
+    # true: continue the sweep in hydra.sweep.dir: skip its completed jobs, run the others in their
+    # old directories, and add new ones. A directory: continue the sweep there.
     resume: bool | str = False
 
-    # Whether to resume although the config has changed: the jobs that it changes run again.
+    # Whether to resume although the config has changed; jobs whose config changed run again.
     resume_changed: bool = False
 
 
@@ -79,19 +78,19 @@ class LoggingConf:
 
     _target_: str = "exptools.logging.callback.ExptoolsCallback"
 
-    # What happens when something cannot be written: "raise", or "warn" once and go on.
+    # What to do when something cannot be written: "raise", or "warn" once and go on.
     on_error: str = "raise"
 
-    # Seconds between two rows that are shown on standard output. Null: none are.
+    # Seconds between two rows printed on standard output. Null: print none.
     console: float | None = 5.0
 
-    # Which snapshots are kept: "last", "all", "gap" (each so many-th), "last+gap", or "none".
+    # Which snapshots to keep: "last", "all", "gap" (every snapshot_gap-th), "last+gap" or "none".
     snapshot_mode: str = "last"
 
-    # In the modes with a gap: how many iterations lie between two snapshots.
+    # In the modes with a gap: iterations between two snapshots.
     snapshot_gap: int = 1
 
-    # How many snapshots stay besides the last, the newest ones. Null: all.
+    # How many of the newest snapshots to keep besides the last. Null: all.
     snapshot_keep: int | None = None
 
 

@@ -34,8 +34,10 @@ class ExptoolsLauncher(Launcher):
     ) -> None:
         """See Hydra's `Launcher`; refuses what cannot work before anything is written."""
         from ._core import Sweep
+        from ._options import validate_options
 
-        self._sweep = Sweep(hydra_context, task_function, config, self._options)
+        options = validate_options(self._options)
+        self._sweep = Sweep(hydra_context, task_function, config, options)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

@@ -17,8 +17,7 @@ from playwright.sync_api import Page, expect
 from exptools.launching.usage.sampler import HEADER, USAGE_FILE
 from exptools.logging.media.artifacts import store_file
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.medium import Medium
-from exptools.logging.media.store import write_medium
+from exptools.logging.media.store import EncodedMedium, write_medium
 from exptools.rundir import (
     OUTPUT_LOG,
     PATCH_FILE,
@@ -77,15 +76,19 @@ def write_media(run):
     for step in (0, 100, 200):
         content = io.BytesIO()
         Image.new("RGB", (8, 8), (step, 0, 0)).save(content, "PNG")
-        write_medium(run, "eval/frame", step, Medium("image", "png", content.getvalue()), 1.7e9)
+        write_medium(
+            run, "eval/frame", step, EncodedMedium("image", "png", content.getvalue()), 1.7e9
+        )
         write_medium(run, "grads", step, encode_histogram("grads", [0.0, 1.0, step]), 1.7e9)
-        text = Medium("text", "txt", f"a sample of {step}".encode())
+        text = EncodedMedium("text", "txt", f"a sample of {step}".encode())
         write_medium(run, "samples", step, text, 1.7e9)
     content = io.BytesIO()
     Image.new("P", (8, 8)).save(content, "GIF")
-    write_medium(run, "eval/rollout", 0, Medium("gif", "gif", content.getvalue()), 1.7e9)
+    write_medium(run, "eval/rollout", 0, EncodedMedium("gif", "gif", content.getvalue()), 1.7e9)
     figure = {"data": [{"type": "scatter", "y": [1, 3, 2]}], "layout": {"title": {"text": "walk"}}}
-    write_medium(run, "walk", 0, Medium("figure", "json", json.dumps(figure).encode()), 1.7e9)
+    write_medium(
+        run, "walk", 0, EncodedMedium("figure", "json", json.dumps(figure).encode()), 1.7e9
+    )
     (run / "weights.bin").write_bytes(b"12345")
     store_file(run, "weights", run / "weights.bin", 7, 1.7e9, link=False)
 
@@ -96,13 +99,15 @@ def write_hostile(run):
     (run / "snapshots").symlink_to("/etc")
     write_atomic(run / USAGE_FILE, b"\0" * 100 + b"\n")
     write_atomic(run / ".hydra/overrides.yaml", f"- '{EVIL.replace(chr(39), '')}'\n".encode())
-    write_medium(run, EVIL, 0, Medium("text", "txt", EVIL.encode()), 1.7e9)
+    write_medium(run, EVIL, 0, EncodedMedium("text", "txt", EVIL.encode()), 1.7e9)
     picture = {"type": "image", "source": "http://127.0.0.1:9/elsewhere.png"}
     scatter = {"type": "scatter", "y": [1], "name": EVIL, "text": [EVIL], "mode": "text"}
     layout = {"title": {"text": f"{EVIL}<a href='javascript:window.hacked=3'>x</a>"}}
     figure = {"data": [picture, scatter, {"type": "no such"}, 7], "layout": layout}
-    write_medium(run, "evil", 0, Medium("figure", "json", json.dumps(figure).encode()), 1.7e9)
-    write_medium(run, "page", 0, Medium("image", "png", EVIL.encode()), 1.7e9)
+    write_medium(
+        run, "evil", 0, EncodedMedium("figure", "json", json.dumps(figure).encode()), 1.7e9
+    )
+    write_medium(run, "page", 0, EncodedMedium("image", "png", EVIL.encode()), 1.7e9)
     paths = ["media/../../sweep/0/progress.csv", "/etc/passwd", ".hydra/config.yaml", "media/none"]
     with (run / "media/index.jsonl").open("ab") as index:
         for number, path in enumerate(paths):
@@ -177,7 +182,7 @@ def complain(message, complaints):
 def test_everything_of_a_run_is_there_to_be_seen(crashed):
     page = crashed
     facts = page.locator("#run-facts")
-    for fact in ("failed", "50 min 0 s", "node7", "1 · CPUs 0-3 · GPU 8c1f2d3e", "exit code 1"):
+    for fact in ("failed", "50 min", "node7", "1 · CPUs 0-3 · GPU 8c1f2d3e", "exit code 1"):
         expect(facts).to_contain_text(fact)
     expect(facts).to_contain_text("1a2b3c4d5e with changes")
     expect(page.locator(".run-error")).to_have_text(ERROR)
@@ -188,10 +193,10 @@ def test_everything_of_a_run_is_there_to_be_seen(crashed):
     expect(page.locator(".run-command").first).to_have_text(again)
     expect(page.locator(".run-command").last).to_contain_text("tensorboard --host localhost")
     expect(page.locator("#run-usage figcaption")).to_have_text(
-        ["CPU 99 % of a core, at most 99", "Memory 1 GiB, at most 1"]
+        ["CPU 99 % of a core, at most 99 %", "Memory 1 GiB, at most 1 GiB"]
     )
     expect(page.locator("#run-usage .js-plotly-plot")).to_have_count(2)
-    expect(page.locator("#run-snapshots")).to_contain_text("itr_40.pkl402 kB")
+    expect(page.locator("#run-snapshots")).to_contain_text("itr_40.pkl402 KiB")
     with page.expect_download() as download:
         page.locator("#run-files a").click()
     assert Path(download.value.path()).read_bytes() == b"12345"
@@ -201,7 +206,7 @@ def test_everything_of_a_run_is_there_to_be_seen(crashed):
 
 def test_the_error_in_the_middle_of_a_long_log_is_one_click_away(crashed):
     page = crashed
-    expect(page.locator("#run-log-note")).to_contain_text("last 200 kB of")
+    expect(page.locator("#run-log-note")).to_contain_text("last 200 KiB of")
     expect(page.locator("#run-log-text")).not_to_contain_text("Traceback")
     page.locator("#run-log-jump").click()
     expect(page.locator(".run-log-error")).to_have_text("Traceback (most recent call last):")
@@ -250,7 +255,7 @@ def test_a_running_run_is_followed_and_a_finished_one_asks_for_nothing(root, ope
     expect(page.locator("#run-log-text > span").last).to_be_in_viewport()
     log = page.locator("#run-log")
     log.evaluate("log => { log.scrollTop = 0 }")
-    write_medium(run, "note", 5, Medium("text", "txt", b"new"), 1.7e9)
+    write_medium(run, "note", 5, EncodedMedium("text", "txt", b"new"), 1.7e9)
     with (run / OUTPUT_LOG).open("a") as file:
         file.write("while the reader is elsewhere\n")
     expect(page.locator("#run-log-text")).to_contain_text("while the reader is elsewhere")
@@ -302,7 +307,7 @@ def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
     expect(page.locator("#run-commands")).to_contain_text("<script>window.hacked")
     expect(page.locator("#run-snapshots")).to_have_text("No snapshots.")
     expect(page.locator("#run-usage")).to_contain_text("usage.csv cannot be read: its first line")
-    expect(page.locator("#run-media-note")).to_contain_text("1 lines of the index make no sense")
+    expect(page.locator("#run-media-note")).to_contain_text("1 line of the index cannot be read")
     cards = page.locator(".run-card")
     expect(cards).to_have_count(7)
     said = page.locator(".run-card .run-nothing")

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
 from exptools.viewing.app import create_app
-from exptools.viewing.app.compare.downloads import numbers, shown
+from exptools.viewing.app.compare.downloads import content_of, numbers
 from exptools.viewing.app.server.access import Access
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -75,12 +75,12 @@ def test_without_a_network_nothing_is_missing(context, address):
 
 def test_what_is_taken_away_is_what_is_shown(look_at, index, address):
     page = look_at(address, "?by=seed&band=minmax")
-    what = shown(Workspace(index), View(by=("seed",), band="minmax"))
+    content = content_of(Workspace(index), View(by=("seed",), band="minmax"))
     page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Curves, CSV").click()
     assert download.value.suggested_filename == "test-accuracy.csv"
-    assert Path(download.value.path()).read_bytes() == numbers(what)
+    assert Path(download.value.path()).read_bytes() == numbers(content)
     page.get_by_role("button", name="Take away").click()
     page.get_by_role("button", name="Copy as Python").click()
     expect(page.locator("#python-lines")).to_contain_text(

@@ -14,6 +14,8 @@ from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, read_status
 from tests.conftest import SWEEP, App
 
+pytestmark = pytest.mark.hydra
+
 Launches = list[dict[str, Any]]
 
 # Writes down what launch() gave the sweeper, a line a call.

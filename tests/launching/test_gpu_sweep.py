@@ -15,7 +15,7 @@ from exptools.launching.jobs.environment import job_environment
 from exptools.launching.machine.slots import Slot
 from tests.conftest import SWEEP, App
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
 Record = dict[str, Any]
@@ -58,19 +58,19 @@ def app(make_app: MakeApp, fake_nvml: str, monkeypatch: pytest.MonkeyPatch) -> A
 
 def records(app: App) -> list[Record]:
     """What the jobs recorded, in the order of their starts."""
-    found = [json.loads(path.read_text()) for path in app.directory.glob("*.json")]
-    return sorted(found, key=lambda record: float(record["start"]))
+    runs = [json.loads(path.read_text()) for path in app.directory.glob("*.json")]
+    return sorted(runs, key=lambda record: float(record["start"]))
 
 
-def most_at_once(found: list[Record]) -> int:
+def most_at_once(runs: list[Record]) -> int:
     """The largest number of jobs that ran at one moment, which is when one of them started."""
-    moments = [one["start"] for one in found]
-    return max(sum(one["start"] <= at < one["end"] for one in found) for at in moments)
+    moments = [one["start"] for one in runs]
+    return max(sum(one["start"] <= at < one["end"] for one in runs) for at in moments)
 
 
-def by_gpu(found: list[Record]) -> dict[str, list[Record]]:
-    gpus = {gpu for one in found for gpu in one["gpus"]}
-    return {gpu: [one for one in found if gpu in one["gpus"]] for gpu in gpus}
+def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
+    gpus = {gpu for one in runs for gpu in one["gpus"]}
+    return {gpu: [one for one in runs if gpu in one["gpus"]] for gpu in gpus}
 
 
 @pytest.mark.parametrize("start", ["warm", "fresh"])
@@ -79,13 +79,13 @@ def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> 
         "+x=range(16)", "+together=8", f"hydra.launcher.start={start}", FAKE_NVML_GPUS="8"
     )
     assert code == 0, output
-    found = records(app)
-    assert len(found) == 16
-    assert most_at_once(found) == 8
-    assert set(by_gpu(found)) == {UUID(n) for n in range(8)}
-    for jobs in by_gpu(found).values():
+    runs = records(app)
+    assert len(runs) == 16
+    assert most_at_once(runs) == 8
+    assert set(by_gpu(runs)) == {UUID(n) for n in range(8)}
+    for jobs in by_gpu(runs).values():
         assert most_at_once(jobs) == 1
-    for job in found:
+    for job in runs:
         assert [job["environment"]["CUDA_VISIBLE_DEVICES"]] == job["gpus"]
 
 
@@ -94,9 +94,9 @@ def test_jobs_that_take_half_a_gpu_share_it_by_two(app: App) -> None:
         "+x=range(10)", "+together=4", "hydra.launcher.gpus_per_job=0.5", FAKE_NVML_GPUS="2"
     )
     assert code == 0, output
-    found = records(app)
-    assert most_at_once(found) == 4
-    assert [most_at_once(jobs) for jobs in by_gpu(found).values()] == [2, 2]
+    runs = records(app)
+    assert most_at_once(runs) == 4
+    assert [most_at_once(jobs) for jobs in by_gpu(runs).values()] == [2, 2]
 
 
 def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
@@ -104,10 +104,10 @@ def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
         "+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5"
     )
     assert code == 0, output
-    found = records(app)
-    assert most_at_once(found) == 2
-    assert {len(job["gpus"]) for job in found} == {2}
-    assert [most_at_once(jobs) for jobs in by_gpu(found).values()] == [1] * 4
+    runs = records(app)
+    assert most_at_once(runs) == 2
+    assert {len(job["gpus"]) for job in runs} == {2}
+    assert [most_at_once(jobs) for jobs in by_gpu(runs).values()] == [1] * 4
 
 
 def test_a_gpu_that_fell_off_the_bus_is_named_and_left_out(app: App, tmp_path: Path) -> None:
@@ -217,9 +217,9 @@ class TestTwoSweeps:
             assert sweep.returncode == 0, output
         assert "waits for GPU GPU-00000000-0000-0000-0000-" in told
         assert f"pid {first.pid} (app.py" in told
-        found = records(app)
-        assert len(found) == 8
-        for one, other in itertools.combinations(found, 2):
+        runs = records(app)
+        assert len(runs) == 8
+        for one, other in itertools.combinations(runs, 2):
             if one["start"] < other["end"] and other["start"] < one["end"]:
                 assert not {*one["gpus"], *one["cores"]} & {*other["gpus"], *other["cores"]}
 

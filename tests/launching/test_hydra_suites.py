@@ -8,7 +8,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 # Hydra 1.4's suites expect the plugins to be registered before the first fixture saves its state.
 Plugins.instance()

@@ -17,7 +17,7 @@ from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
 from tests.conftest import SWEEP, App
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
 RESUME = "hydra.launcher.resume=true"
@@ -51,12 +51,12 @@ def ran(app: App) -> list[int]:
 
 def overrides(app: App) -> dict[str, tuple[str, ...]]:
     """What each run directory holds."""
-    found = {}
+    by_directory = {}
     for path in app.out.glob(f"*/{STATUS_FILE}"):
         status = read_status(path.parent.parent)
         assert status is not None
-        found[path.parent.parent.name] = status.overrides
-    return found
+        by_directory[path.parent.parent.name] = status.overrides
+    return by_directory
 
 
 def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App) -> None:
@@ -218,10 +218,10 @@ def test_after_kills_at_any_instant_each_job_completes_exactly_once(app: App) ->
 
 def completions(app: App) -> dict[int, int]:
     """When each completed job's result was written, by the job's number."""
-    found = {}
+    times = {}
     for path in app.out.glob(f"*/{RETURN_FILE}"):
         run_dir = path.parent.parent
         result = read_result(run_dir)
         if result is not None and result.error is None:
-            found[int(run_dir.name)] = path.stat().st_mtime_ns
-    return found
+            times[int(run_dir.name)] = path.stat().st_mtime_ns
+    return times

@@ -19,15 +19,9 @@ from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
-
-
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
 
 
 REPORT = """
@@ -57,9 +51,9 @@ if cfg.end == "unpicklable":
 
 
 def status(app: App, job: int) -> Status:
-    found = read_status(app.out / str(job))
-    assert found is not None
-    return found
+    run_status = read_status(app.out / str(job))
+    assert run_status is not None
+    return run_status
 
 
 def reports(app: App, jobs: int) -> list[dict[str, Any]]:
@@ -154,9 +148,9 @@ def test_a_slot_is_free_again_when_its_job_ends(make_app: MakeApp) -> None:
     app = make_app("pass")
     code, output = app.sweep("+x=range(5)", "hydra.launcher.jobs=1")
     assert code == 0, output
-    found = [status(app, job) for job in range(5)]
-    assert {one.slot for one in found} == {0}
-    for earlier, later in itertools.pairwise(found):
+    statuses = [status(app, job) for job in range(5)]
+    assert {one.slot for one in statuses} == {0}
+    for earlier, later in itertools.pairwise(statuses):
         assert earlier.ended is not None
         assert later.started is not None
         assert earlier.ended <= later.started
@@ -254,7 +248,7 @@ def test_one_run_directory_that_cannot_be_made_fails_that_job_alone(make_app: Ma
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean jobs?"),
+        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.job=2", "job.* not in"),
         ("hydra.launcher.jobs=0", "jobs is 0; it should be 1 or more"),
         ("hydra.launcher.jobs=many", "'many'.*could not be converted to Integer"),

@@ -11,15 +11,9 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import ROOT, SWEEP, App
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
-
-
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exptools.launching.variant import (
-    VARIANT,
+    VARIANT_FILE,
     VariantLevel,
     flatten_variant4hparams,
     load_variant,
@@ -74,13 +74,13 @@ def test_a_variant_is_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"net.init is of type set, which JSON cannot say"):
         save_variant({"lr": 1, "net": {"init": {1}}}, tmp_path)
     assert load_variant(tmp_path) == loaded
-    assert [path.name for path in tmp_path.iterdir()] == [VARIANT]
+    assert [path.name for path in tmp_path.iterdir()] == [VARIANT_FILE]
 
 
 def test_what_is_loaded_has_attributes_at_every_depth(tmp_path: Path) -> None:
     save_variant({"net": {"layers": [{"width": 3}]}}, tmp_path)
     assert load_variant(tmp_path).net.layers[0].width == 3
-    (tmp_path / VARIANT).write_text('{"a": 1, "a": 2}')
+    (tmp_path / VARIANT_FILE).write_text('{"a": 1, "a": 2}')
     with pytest.raises(ValueError, match="it has the key 'a' twice"):
         load_variant(tmp_path)
 

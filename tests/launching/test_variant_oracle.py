@@ -13,7 +13,7 @@ import pytest
 
 from exptools.collections import AttrDict
 from exptools.launching.variant import (
-    VARIANT,
+    VARIANT_FILE,
     VariantLevel,
     flatten_variant4hparams,
     load_variant,
@@ -27,7 +27,7 @@ CASES = ORACLE / "variants.json"
 
 pytestmark = pytest.mark.skipif(not CASES.is_file(), reason="the recorded answers are not here")
 
-# What docs/seed-api.md lists, by the case's number. Ours raises a ValueError with a sentence.
+# What docs/compat.md lists, by the case's number. Ours raises a ValueError with a sentence.
 REFUSED = {
     *(12, 13, 18),  # a value was overwritten in silence
     *(14, 15, 16, 17),  # a value stood where a branch should be
@@ -93,7 +93,7 @@ def answer(case: dict[str, Any], directory: Path) -> Any:
         return result
     if function == "load_variant":
         if given["file_text"] is not None:
-            (directory / VARIANT).write_text(given["file_text"])
+            (directory / VARIANT_FILE).write_text(given["file_text"])
         return load_variant(directory)
     if function == "flatten_variant4hparams":
         return flatten_variant4hparams(given["variant"])
@@ -131,7 +131,7 @@ def check_answer(number: int, case: dict[str, Any], ours: Any, directory: Path) 
     theirs = untag(case["result"])
     assert same(ours, dict(theirs["pairs"]) if "pairs" in theirs else theirs)
     if "file_text" in case.get("after", {}):
-        assert (directory / VARIANT).read_text() == case["after"]["file_text"]
+        assert (directory / VARIANT_FILE).read_text() == case["after"]["file_text"]
 
 
 def test_every_recorded_case_has_its_sane_answer_or_a_refusal(tmp_path: Path) -> None:

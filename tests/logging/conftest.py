@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -6,7 +7,9 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from exptools.logging.media.store import MediaRecord
 from exptools.logging.run_logger import Logger
+from exptools.rundir import MEDIA_INDEX
 
 
 @pytest.fixture
@@ -27,6 +30,18 @@ def read_events():
             tag: [(event.step, event.value) for event in events.Scalars(tag)]
             for tag in events.Tags()["scalars"]
         }
+
+    return read
+
+
+@pytest.fixture
+def read_index():
+    """What a run's media index says, in the order in which it was logged."""
+
+    def read(directory: Path) -> list[MediaRecord]:
+        index = directory / MEDIA_INDEX
+        lines = index.read_text(encoding="utf-8").splitlines() if index.exists() else ()
+        return [MediaRecord(**json.loads(line)) for line in lines if line.endswith("}")]
 
     return read
 

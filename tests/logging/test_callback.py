@@ -9,6 +9,8 @@ import pytest
 
 from exptools.rundir import State, read_status
 
+pytestmark = pytest.mark.hydra
+
 APP = """
 import os, signal, sys
 from contextlib import ExitStack

@@ -16,19 +16,13 @@ MakeApp = Callable[[str], App]
 OPTUNA = ("hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.sampler.seed=1")
 
 
-@pytest.fixture(params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
-
-
 def statuses(app: App, jobs: int) -> list[Status | None]:
     return [read_status(app.out / str(job)) for job in range(jobs)]
 
 
 def best(app: App) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((app.out / "optimization_results.yaml").read_text())
-    return found
+    results: dict[str, Any] = yaml.safe_load((app.out / "optimization_results.yaml").read_text())
+    return results
 
 
 def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
@@ -39,9 +33,9 @@ def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
     code, output = app.sweep(*OPTUNA, *batches, "+x=interval(0,1)", start)
     assert code == 0, output
     assert output.count("exptools: 2 jobs in ") >= 2
-    found = statuses(app, 6)
-    assert [one and one.job for one in found] == [0, 1, 2, 3, 4, None]
-    tried = [float(one.overrides[0].removeprefix("+x=")) for one in found if one]
+    job_statuses = statuses(app, 6)
+    assert [one and one.job for one in job_statuses] == [0, 1, 2, 3, 4, None]
+    tried = [float(one.overrides[0].removeprefix("+x=")) for one in job_statuses if one]
     assert len(set(tried)) == 5
     nearest = min(tried, key=lambda x: abs(x - 0.5))
     assert best(app)["best_params"] == {"+x": nearest}

@@ -16,6 +16,7 @@ from exptools.rundir import (
     write_atomic,
     write_status,
 )
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -77,6 +78,18 @@ def indexed(*roots: Path) -> Index:
     index = Index(roots)
     index.refresh()
     return index
+
+
+def only_run(*roots: Path) -> Run:
+    """The one run that is below the roots."""
+    (run,) = indexed(*roots).snapshot.runs
+    return run
+
+
+def parse_config(text: str) -> Mapping[str, Any]:
+    """The config that a YAML text holds."""
+    parser = YamlParser()
+    return parser.parse(parser.cut(text))
 
 
 def run_with(name: str = "0", **config: Any) -> Run:

@@ -14,6 +14,12 @@ def names(index: Index) -> list[str]:
     return [run.name for run in index.snapshot.runs]
 
 
+def values(index: Index) -> list[float]:
+    """Of the metric x of the first run."""
+    ((_, y),) = index.series(index.snapshot.runs[:1], "x").values()
+    return y.tolist()
+
+
 def test_runs_are_found_at_any_depth_and_in_the_order_of_their_numbers(tmp_path):
     for name in ("sweep/10", "sweep/2", "sweep/1", "a/b/c/d", "sweep/01"):
         write_run(tmp_path / name, {})
@@ -98,25 +104,28 @@ def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monke
 
 
 def test_rows_that_their_reader_cannot_take_are_a_fault(tmp_path, monkeypatch):
-    run = write_run(tmp_path / "0", {}, csv_text({"x": [1.0]}))
+    text = csv_text({"x": [1.0]}) + "what takes the careful reader\n"
+    run = write_run(tmp_path / "0", {}, text)
 
     def failing(content, path, separator):
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr("exptools.viewing.metrics.reading.parse_progress", failing)
+    monkeypatch.setattr("exptools.viewing.metrics.reading.parse_csv", failing)
     index = indexed(tmp_path)
-    (fault,) = index.progress(index.snapshot.runs[0]).faults
+    index.columns(index.snapshot.runs, ["x"])
+    (fault,) = index.faults(index.snapshot.runs[0])
     assert fault.file == run / PROGRESS_CSV
     assert "ZeroDivisionError" in fault.reason
 
 
-def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path):
+def test_nothing_new_is_no_change_and_reads_no_file_again(tmp_path, monkeypatch):
     write_run(tmp_path / "0", {"lr": float("nan")}, csv_text({"x": [1.0]}))
     index = indexed(tmp_path)
-    before, progress = index.snapshot, index.progress(index.snapshot.runs[0])
+    before, rows = index.snapshot, values(index)
     assert index.refresh() is False
     assert index.snapshot is before
-    assert index.progress(index.snapshot.runs[0]) is progress
+    monkeypatch.setattr("exptools.viewing.metrics.store.read_many", lambda files, _: ())
+    assert values(index) == rows == [1]
 
 
 def change_row(run):
@@ -161,7 +170,7 @@ def test_what_has_changed_is_what_is_shown(tmp_path):
     first = index.snapshot.runs[0]
     assert names(index) == ["0", "1"]
     assert first.state is State.FAILED
-    assert index.progress(first).series("x")[1].tolist() == [1, 2]
+    assert values(index) == [1, 2]
     remove_run(run)
     index.refresh()
     assert names(index) == ["1"]
@@ -188,7 +197,8 @@ def test_threads_may_refresh_and_read_at_once(tmp_path):
         try:
             for _ in range(10):
                 index.refresh()
-                lengths.extend(len(index.progress(run).frame) for run in index.snapshot.runs)
+                columns = index.columns(index.snapshot.runs, ["x"])
+                lengths.extend(of_run.rows for of_run in columns.values())
         except Exception as error:  # noqa: BLE001 - whatever it is, the test should show it
             errors.append(error)
 

@@ -1,12 +1,11 @@
 """What earlier viewers got wrong, and numbers in papers must not be."""
 
-import base64
-
 import numpy as np
 import polars as pl
 import pytest
 
 import exptools.viewing as xv
+from tests.viewing.drawn import numbers as numbers_of
 from tests.viewing.samples import csv_text, write_run
 
 NAN = float("nan")
@@ -112,9 +111,6 @@ def test_showing_more_runs_changes_no_number_of_a_group(folder, asked):
 def test_what_is_exported_is_what_is_plotted(folder):
     curves = xv.load(folder).curves("return", by="algo")
     drawn = {trace.name: trace for trace in curves.plot().data if trace.name}
-
-    def numbers_of(packed):
-        return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
 
     for (label,), points in curves.frame().group_by(pl.col("algo").fill_null("—")):
         np.testing.assert_array_equal(numbers_of(drawn[label].x), points["step"])

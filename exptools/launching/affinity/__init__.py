@@ -1,6 +1,6 @@
 """Affinity codes, as rlpyt and the original exptools have them: hardware divided between runs.
 
-``docs/seed-api.md`` says where the answers differ from theirs.
+``docs/compat.md`` says where the answers differ from theirs.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from exptools.launching.affinity.codes import (
     decode_affinity,
     encode,
     prepend_run_slot,
+    read_settings,
     remove_run_slot,
 )
 from exptools.launching.affinity.devices import combine_affinity, set_gpu_from_visibles
-from exptools.launching.affinity.machine import (
+from exptools.launching.affinity.machine_codes import (
     can_be_divided,
     hyperthread_offset,
     quick_code,
@@ -23,7 +24,6 @@ from exptools.launching.affinity.machine import (
     whole_machine,
 )
 from exptools.launching.affinity.rendering import CLUSTER, Affinity, affinity_of_slot
-from exptools.launching.affinity.settings import read_settings
 from exptools.launching.machine.topology import read_machine
 
 __all__ = [
@@ -125,7 +125,7 @@ def quick_affinity_code(
         AffinityError: there is no GPU and nobody says how many runs, or not a core for each.
     """
     machine = read_machine()
-    divided = quick_code(machine, n_parallel, use_gpu, contexts_per_gpu)
+    divided = quick_code(machine, n_parallel, use_gpu=use_gpu, contexts_per_gpu=contexts_per_gpu)
     offset, sockets = hyperthread_offset(machine), socket_count(machine)
     code = encode_affinity(**divided, hyperthread_offset=offset, n_socket=sockets)
     if can_be_divided(code):
@@ -162,7 +162,7 @@ def full_resource_affinity(set_affinity: bool = True) -> Affinity:
     Raises:
         AffinityError: there are fewer cores than GPUs.
     """
-    return whole_machine(set_affinity)
+    return whole_machine(read_machine(), set_affinity=set_affinity)
 
 
 def get_n_run_slots(affinity_code: str) -> int:

@@ -29,7 +29,7 @@ def set_gpu_from_visibles(cuda_idxs: int | Sequence[int], n_gpu_max: int = 16) -
     wanted = [cuda_idxs] if isinstance(cuda_idxs, int) else cuda_idxs
     if not isinstance(wanted, list | tuple):
         raise AffinityError(f"cuda_idx is {wanted!r}; it should be a number or a list of numbers")
-    chosen = [_name(names, index, limit) for index in wanted]
+    chosen = [_device_name(names, index, limit) for index in wanted]
     if len(set(chosen)) < len(chosen):
         raise AffinityError(f"cuda_idx is {cuda_idxs!r}; it names a GPU twice")
     os.environ[VISIBLE] = ",".join(chosen)
@@ -62,10 +62,9 @@ def combine_affinity(affinities: Sequence[Mapping[str, Any]]) -> AttrDict:
     return combined
 
 
-def _name(names: Sequence[str], index: object, limit: str | None) -> str:
-    known = isinstance(index, int) and 0 <= index < len(names)
-    name = names[index] if known and isinstance(index, int) else ""
+def _device_name(names: Sequence[str], index: object, limit: str | None) -> str:
+    name = names[index] if isinstance(index, int) and 0 <= index < len(names) else ""
     if not name.strip():
-        told = f"{VISIBLE} is not set" if limit is None else f"{VISIBLE} is {limit!r}"
-        raise AffinityError(f"there is no GPU {index!r}: {told}")
+        reason = f"{VISIBLE} is not set" if limit is None else f"{VISIBLE} is {limit!r}"
+        raise AffinityError(f"there is no GPU {index!r}: {reason}")
     return name

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 
-from exptools.launching.affinity.codes import AffinityError
-from exptools.launching.affinity.settings import Settings
+from exptools.launching.affinity.codes import AffinityError, Settings
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,12 @@ class Run:
 
     @property
     def cores(self) -> list[int]:
-        """The cores of all of them."""
+        """The cores of all its processes."""
         return list(chain.from_iterable(share.cores for share in self.optimizers + self.samplers))
 
     @property
     def gpus(self) -> list[int]:
-        """The GPUs of all of them, each once."""
+        """The GPUs of all its processes, each once."""
         shares = self.optimizers + self.samplers
         return list(dict.fromkeys(share.gpu for share in shares if share.gpu is not None))
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from exptools.collections import AttrDict
-from exptools.launching.affinity.codes import AffinityError, remove_run_slot
+from exptools.launching.affinity.codes import (
+    AffinityError,
+    Settings,
+    read_settings,
+    remove_run_slot,
+)
 from exptools.launching.affinity.layout import Run, Share, make_runs
-from exptools.launching.affinity.settings import Settings, read_settings
 
 CLUSTER = "cluster"  # stands for a code where a cluster's manager has chosen the resources
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from exptools.launching.affinity.codes import AffinityError
+from exptools.launching.affinity.codes import AffinityError, Settings, read_settings
 from exptools.launching.affinity.layout import Run, make_runs
 from exptools.launching.affinity.rendering import logical_cpus
-from exptools.launching.affinity.settings import Settings, read_settings
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import Machine
@@ -25,14 +24,14 @@ def slots_of_code(
     """
     settings = read_settings(affinity_code)
     runs = make_runs(settings)[:most]
-    notes = _check(machine, settings, runs, gpu_ids)
+    notes = _validate(machine, settings, runs, gpu_ids)
     slots = tuple(_slot(machine, settings, run, n, gpu_ids) for n, run in enumerate(runs))
     return slots, notes
 
 
 def _slot(machine: Machine, settings: Settings, run: Run, index: int, gpu_ids: str) -> Slot:
     gpus = tuple(machine.gpus[gpu] for gpu in run.gpus if gpu < len(machine.gpus))
-    cpus = _ours(machine, settings, run) if _binds(machine, settings) else ()
+    cpus = _usable_cpus(machine, settings, run) if _binds(machine, settings) else ()
     return Slot(
         index,
         cpus=cpus,
@@ -44,25 +43,26 @@ def _slot(machine: Machine, settings: Settings, run: Run, index: int, gpu_ids: s
     )
 
 
-def _check(machine: Machine, settings: Settings, runs: list[Run], gpu_ids: str) -> list[str]:
+def _validate(machine: Machine, settings: Settings, runs: list[Run], gpu_ids: str) -> list[str]:
     cpus = {cpu for core in machine.cores for cpu in core.cpus}
     cores = {core for run in runs for core in run.cores}
     if _binds(machine, settings) and not cores <= cpus:
         raise AffinityError(
-            f"{settings.code} names the CPUs {_listed(cores)}, but this process may use "
-            f"{_listed(cpus)}: n_cpu_core is too large for this machine, or 0saf is needed"
+            f"{settings.code} names the CPUs {_cpu_list(cores)}, but this process may use "
+            f"{_cpu_list(cpus)}: n_cpu_core is too large for this machine, or 0saf is needed"
         )
     missing = {gpu for run in runs for gpu in run.gpus} - set(range(len(machine.gpus)))
     if gpu_ids == "index" and any(gpu.mig for gpu in machine.gpus):
         raise AffinityError("gpu_ids=index cannot name parts of a GPU (MIG): use gpu_ids=uuid")
     unseen = not machine.gpus and gpu_ids == INHERITED  # another maker's, perhaps
     if missing and not unseen:
-        raise AffinityError(f"{settings.code} names {_named(missing)}, but {_there(machine.gpus)}")
-    notes = [f"{_named(missing)} of {settings.code} cannot be seen here"] if missing else []
+        here = _gpus_here(machine.gpus)
+        raise AffinityError(f"{settings.code} names {_gpu_list(missing)}, but {here}")
+    notes = [f"{_gpu_list(missing)} of {settings.code} cannot be seen here"] if missing else []
     threads = set(logical_cpus(tuple(sorted(cores)), settings.hto)) - cpus
     if _binds(machine, settings) and threads:
         notes.append(
-            f"{settings.code} names hyperthreads that are not here, {_listed(threads)}; 0hto in "
+            f"{settings.code} names hyperthreads that are not here, {_cpu_list(threads)}; 0hto in "
             "the code says that there are none"
         )
     return notes
@@ -72,18 +72,18 @@ def _binds(machine: Machine, settings: Settings) -> bool:
     return machine.can_pin and bool(settings.saf)
 
 
-def _ours(machine: Machine, settings: Settings, run: Run) -> tuple[int, ...]:
+def _usable_cpus(machine: Machine, settings: Settings, run: Run) -> tuple[int, ...]:
     named = set(logical_cpus(tuple(run.cores), settings.hto))
     return tuple(sorted(cpu for core in machine.cores for cpu in core.cpus if cpu in named))
 
 
-def _listed(cpus: set[int]) -> str:
+def _cpu_list(cpus: set[int]) -> str:
     return format_cpus(tuple(cpus))
 
 
-def _named(gpus: set[int]) -> str:
-    return f"GPU {_listed(gpus)}"
+def _gpu_list(gpus: set[int]) -> str:
+    return f"GPU {_cpu_list(gpus)}"
 
 
-def _there(gpus: tuple[Gpu, ...]) -> str:
+def _gpus_here(gpus: tuple[Gpu, ...]) -> str:
     return f"this process may use {len(gpus)}, counted from 0" if gpus else "there is none"

@@ -1,4 +1,4 @@
-"""What `run_experiments` is asked for: checked, as jobs, and written down before anything runs."""
+"""What `run_experiments` is asked for: validated, turned into jobs, and written to disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from exptools.launching.affinity.codes import read_settings
 from exptools.launching.affinity.layout import make_runs
-from exptools.launching.affinity.settings import read_settings
 from exptools.launching.compat.scripts import ScriptRun
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.resume import as_before, config_diff, past_run
-from exptools.launching.variant import VARIANT, as_json, check_different, save_variant
+from exptools.launching.resume import config_diff, earlier_outcome, read_earlier_run
+from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
 from exptools.rundir import StatusError, read_status
 
 LAUNCHED = "num_launched.txt"
@@ -57,11 +57,11 @@ class Experiments:
         place, run = self.place(log_dir), f"run_{run_id}"
         argument = ScriptRun(self.affinity_code, str(place), run_id, args)
         names = (log_dir, run) if log_dir else (run,)
-        words = (self.script, self.affinity_code, str(place), str(run_id), *args)
-        return Job(number, names, place / run, pickle.dumps(argument), words)
+        shown = (self.script, self.affinity_code, str(place), str(run_id), *args)
+        return Job(number, names, place / run, pickle.dumps(argument), shown)
 
 
-def find_directory(title: str, resume: bool | str | os.PathLike[str]) -> Path:
+def find_directory(title: str, *, resume: bool | str | os.PathLike[str]) -> Path:
     """The experiments' directory: today's, or the one that is named to go on in.
 
     Raises:
@@ -92,7 +92,7 @@ def join_arguments(
     return [tuple(map(str, (*first, *row))) for row in rows]
 
 
-def check(experiments: Experiments) -> None:
+def validate(experiments: Experiments) -> None:
     """See that all of it can be run and saved, and that nobody runs it now.
 
     Raises:
@@ -101,8 +101,8 @@ def check(experiments: Experiments) -> None:
     """
     count = [len(part) for part in (experiments.variants, experiments.log_dirs, experiments.args)]
     if len(set(count)) > 1:
-        told = f"{count[0]} variants, {count[1]} log_dirs and {count[2]} runs_args"
-        raise ExperimentError(f"there are {told}; there should be as many of each")
+        counts = f"{count[0]} variants, {count[1]} log_dirs and {count[2]} runs_args"
+        raise ExperimentError(f"there are {counts}; there should be as many of each")
     runs = experiments.runs_per_setting
     if not isinstance(runs, int) or runs < 1:
         raise ExperimentError(f"runs_per_setting is {runs!r}; it should be a whole number above 0")
@@ -110,31 +110,33 @@ def check(experiments: Experiments) -> None:
         raise ExperimentError(f"there is no script {experiments.script} in {Path.cwd()}")
     make_runs(read_settings(experiments.affinity_code))
     try:
-        check_different([str(experiments.place(log_dir)) for log_dir in experiments.log_dirs])
+        refuse_same_directories(
+            [str(experiments.place(log_dir)) for log_dir in experiments.log_dirs]
+        )
         for variant in experiments.variants:
-            as_json(variant)
+            to_json(variant)
     except (TypeError, ValueError) as error:
         raise ExperimentError(str(error)) from error
     for job in experiments.jobs():
-        _check_idle(job.directory)
+        _refuse_if_running(job.directory)
 
 
-def finished(experiments: Experiments) -> dict[int, Outcome]:
+def completed_outcomes(experiments: Experiments) -> dict[int, Outcome]:
     """The outcomes, by job number, of the runs that need not run again.
 
     Raises:
         ExperimentError: a variant is another one than was run.
     """
     for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
-        path = experiments.place(log_dir) / VARIANT
-        change = config_diff(path, as_json(variant)) if path.exists() else ""
+        path = experiments.place(log_dir) / VARIANT_FILE
+        change = config_diff(path, to_json(variant)) if path.exists() else ""
         if change:
             raise ExperimentError(
                 f"the variant of {log_dir!r} has changed since it was run: give it a log_dir of "
                 f"its own, or run without resume:\n{change}"
             )
-    runs = [(job, past_run(job.directory)) for job in experiments.jobs()]
-    return {job.number: as_before(job, run) for job, run in runs if run and run.completed}
+    runs = [(job, read_earlier_run(job.directory)) for job in experiments.jobs()]
+    return {job.number: earlier_outcome(job, run) for job, run in runs if run and run.completed}
 
 
 def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
@@ -145,7 +147,7 @@ def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
     """
     try:
         _save_variants(experiments, jobs)
-        append(experiments.directory / _TREE, _plan(experiments, jobs))
+        append_lines(experiments.directory / _TREE, _plan(experiments, jobs))
     except OSError as error:
         raise ExperimentError(
             f"{error.filename or experiments.directory} cannot be written ({error.strerror}): "
@@ -153,7 +155,7 @@ def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
         ) from error
 
 
-def append(path: Path, lines: Sequence[str]) -> None:
+def append_lines(path: Path, lines: Sequence[str]) -> None:
     """Add lines to a file, each with the time."""
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
     with open(path, "a", encoding="utf-8") as file:
@@ -179,7 +181,7 @@ def _plan(experiments: Experiments, jobs: Sequence[Job]) -> list[str]:
     ]
 
 
-def _check_idle(run_dir: Path) -> None:
+def _refuse_if_running(run_dir: Path) -> None:
     try:
         status = read_status(run_dir)
     except StatusError:  # it will be replaced

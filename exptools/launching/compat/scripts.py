@@ -1,4 +1,4 @@
-"""A script of the seed API: ``python SCRIPT <slot_affinity_code> <log_dir> <run_id> *args``."""
+"""A script as rlpyt has them: ``python SCRIPT <slot_affinity_code> <log_dir> <run_id> *args``."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _MAIN = "__main__"
 
 
 class ScriptError(ValueError):
-    """The script cannot be called as the seed API does; the message says why."""
+    """The script cannot be called as `run_experiments` does; the message says why."""
 
 
 @dataclass(frozen=True)
 class ScriptRun:
-    """What the script is told of one run."""
+    """What makes the command line of one run of the script."""
 
     affinity_code: str  # without a slot: that is known when the run starts
     log_dir: str
     run_id: int
     args: tuple[str, ...] = ()
 
-    def words(self, slot: int) -> list[str]:
+    def arguments(self, slot: int) -> list[str]:
         """The script's arguments, when it runs in a slot."""
         code = prepend_run_slot(slot, self.affinity_code)
         return [code, self.log_dir, str(self.run_id), *self.args]
@@ -53,13 +53,13 @@ class ScriptTask:
         """Run the script as ``__main__``; the argument is a pickled `ScriptRun`."""
         run: ScriptRun = pickle.loads(argument)
         slot = current_slot()
-        sys.argv[:] = [self.script, *run.words(slot.index if slot is not None else 0)]
-        with _ending_well():
+        sys.argv[:] = [self.script, *run.arguments(slot.index if slot is not None else 0)]
+        with _exit_0_is_the_end():
             _run_as_main(Path(self.script).absolute())
         return Result()
 
 
-def call_entry(script: str, words: Sequence[str]) -> None:
+def call_entry(script: str, arguments: Sequence[str]) -> None:
     """Import the script into this process, as a debugger needs it, and call its entry.
 
     Raises:
@@ -71,15 +71,15 @@ def call_entry(script: str, words: Sequence[str]) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with _as_script(script, words), _imported(module):
+    with _as_script(script, arguments), _imported(module):
         spec.loader.exec_module(module)
         entry = next((getattr(module, name) for name in ENTRIES if hasattr(module, name)), None)
         if entry is None:
             raise ScriptError(
                 f"{script} has no function {' or '.join(ENTRIES)}: debug_mode calls it"
             )
-        with _ending_well():
-            entry(*words)
+        with _exit_0_is_the_end():
+            entry(*arguments)
 
 
 def _run_as_main(path: Path) -> None:
@@ -93,7 +93,7 @@ def _run_as_main(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _ending_well() -> Iterator[None]:
+def _exit_0_is_the_end() -> Iterator[None]:
     """Take ``sys.exit(0)`` for what it is in a script: its end."""
     try:
         yield
@@ -103,9 +103,9 @@ def _ending_well() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_script(script: str, words: Sequence[str]) -> Iterator[None]:
+def _as_script(script: str, arguments: Sequence[str]) -> Iterator[None]:
     argv, path = list(sys.argv), list(sys.path)
-    sys.argv[:] = [script, *words]
+    sys.argv[:] = [script, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
     try:
         yield

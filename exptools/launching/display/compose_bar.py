@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -13,7 +11,7 @@ _QUIET = 2.0  # seconds that need no explanation
 _EVERY = 10.0  # seconds between two plain lines
 
 
-class ComposeBar(AbstractContextManager["ComposeBar"]):
+class ComposeBar:
     """A bar on a terminal, elsewhere a plain line now and then, and nothing for a short wait.
 
     How many there will be only the sweeper knows.
@@ -36,12 +34,7 @@ class ComposeBar(AbstractContextManager["ComposeBar"]):
             self._next_line = now + _EVERY
             self._console.print(f"exptools: {done} configs composed", highlight=False)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:
             self._bar.stop()

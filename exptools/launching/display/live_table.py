@@ -14,21 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from exptools.launching.display.headline import Headline
-from exptools.launching.display.looks import (
-    LOOKS,
-    counted,
-    duration,
-    middle,
-    number,
+from exptools.launching.display.labels import (
+    STATE_LABELS,
+    cut_middle,
+    elapsed,
+    format_number,
     one_line,
-    roughly,
-    size,
+    plural,
     went_wrong,
 )
 from exptools.launching.jobs.outcomes import Job
 from exptools.launching.machine.slots import Slot
-from exptools.launching.usage.meter import Usage
+from exptools.launching.usage.meter import UsageSample
 from exptools.rundir import State
+from exptools.units import format_bytes, rough_duration
 
 _GAP = 2  # characters between two columns
 _LEAST_OVERRIDES = 24  # characters of them that no other column may take away
@@ -46,7 +45,7 @@ class Row:
     slot: Slot | None = None
     started: float | None = None  # Unix seconds
     ended: float | None = None
-    usage: Usage | None = None
+    usage: UsageSample | None = None
     headline: Headline = field(default_factory=Headline)
 
 
@@ -83,12 +82,12 @@ def live_table(
         room: width and height of the terminal in characters
     """
     width, height = room
-    told = sorted(waits.items())[: max(height // 4, 1)]
-    chosen = _most_telling(rows, max(height - 6 - len(told), 1))
+    listed_waits = sorted(waits.items())[: max(height // 4, 1)]
+    chosen = _most_important(rows, max(height - 6 - len(listed_waits), 1))
     lines: list[RenderableType] = [_table(chosen, width)] if chosen else []
-    for index, reason in told:
+    for index, reason in listed_waits:
         lines.append(_line(f"  slot {index} waits for {one_line(reason)}", "yellow"))
-    if more := _left_out(rows, chosen, len(waits) - len(told)):
+    if more := _left_out(rows, chosen, len(waits) - len(listed_waits)):
         lines.append(_line(f"  and {more}", "dim"))
     return Group(*lines, "", _bar(rows, began, slots, width))
 
@@ -111,7 +110,7 @@ def time_left(rows: Sequence[Row], slots: int) -> float | None:
     return max(sum(left) / slots, *left) or None
 
 
-def _most_telling(rows: Sequence[Row], free: int) -> list[Row]:
+def _most_important(rows: Sequence[Row], free: int) -> list[Row]:
     """All jobs where they fit, else those that run, then the last that went wrong."""
     if len(rows) <= free:
         return list(rows)
@@ -125,23 +124,23 @@ def _left_out(rows: Sequence[Row], chosen: Sequence[Row], waits: int) -> str:
     hidden = sum(row.state is State.RUNNING for row in rows)
     hidden -= sum(row.state is State.RUNNING for row in chosen)
     running = f"{hidden} more running" if hidden else ""
-    return ", ".join(filter(None, (running, f"{counted(waits, 'slot')} waiting" if waits else "")))
+    return ", ".join(filter(None, (running, f"{plural(waits, 'slot')} waiting" if waits else "")))
 
 
 def _columns(rows: Sequence[Row]) -> list[_Column]:
     """All columns that have something to say, except the overrides."""
     metrics = {row.headline.metric for row in rows if row.headline.metric}
     metric = metrics.pop() if len(metrics) == 1 else None
-    title = middle(one_line(metric), _LONGEST_METRIC) if metric else "metric"
+    title = cut_middle(one_line(metric), _LONGEST_METRIC) if metric else "metric"
     columns = [
         _Column("state", lambda row: row.state.value, 2, right=False),
         _Column("slot", lambda row: str(row.slot.index) if row.slot else "", 4),
         _Column("runs on", lambda row: str(row.slot) if row.slot else "", 1, right=False),
-        _Column("time", lambda row: duration(row.started, row.ended), 99, width=6),
+        _Column("time", lambda row: elapsed(row.started, row.ended), 99, width=6),
         _Column("step", lambda row: _number(row.headline.step), 7, width=5),
-        _Column(title, lambda row: _value(row.headline, named=metric is None), 8, width=6),
+        _Column(title, lambda row: _metric(row.headline, named=metric is None), 8, width=6),
         _Column("cpu", lambda row: _used(row, lambda use: _percent(use.cpu_percent)), 5, width=5),
-        _Column("memory", lambda row: _used(row, lambda use: size(use.rss)), 3, width=8),
+        _Column("memory", lambda row: _used(row, lambda use: format_bytes(use.rss)), 3, width=8),
     ]
     if any(row.slot and row.slot.gpus for row in rows):
         gpu = _Column("gpu", lambda row: _used(row, lambda use: _percent(use.gpu_percent)), 6, 5)
@@ -152,7 +151,7 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
 def _table(rows: Sequence[Row], width: int) -> Text:
     """The columns that the terminal is wide enough for, the most important ones."""
     digits = max(len(str(row.job.number)) for row in rows)
-    jobs = [f"{LOOKS[row.state][0]} {row.job.number:>{digits}}" for row in rows]
+    jobs = [f"{STATE_LABELS[row.state][0]} {row.job.number:>{digits}}" for row in rows]
     columns = [(column, [column.cell(row) for row in rows]) for column in _columns(rows)]
     taken = {column: _GAP + column.room(cells) for column, cells in columns}
     longest = max(map(cell_len, _names(rows)))
@@ -162,7 +161,7 @@ def _table(rows: Sequence[Row], width: int) -> Text:
         if least + sum(taken.values()) > free:
             del taken[column]
     room = max(min(longest, free - sum(taken.values())), 1)
-    names = [set_cell_size(middle(name, room), room) for name in _names(rows)]
+    names = [set_cell_size(cut_middle(name, room), room) for name in _names(rows)]
     others = [column.padded(cells) for column, cells in columns if column in taken]
     numbers = [_right(cell, width - free - _GAP) for cell in ("job", *jobs)]
     return _joined(rows, [numbers, names, *others])
@@ -183,7 +182,7 @@ def _joined(rows: Sequence[Row], columns: Sequence[Sequence[str]]) -> Text:
     text.stylize("dim")
     first = len(columns[0][0])
     for row, line in zip(rows, lines, strict=True):
-        text.append("\n").append(line[:first], LOOKS[row.state][1]).append(line[first:])
+        text.append("\n").append(line[:first], STATE_LABELS[row.state][1]).append(line[first:])
     return text
 
 
@@ -192,8 +191,8 @@ def _bar(rows: Sequence[Row], began: float, slots: int, width: int) -> Renderabl
     counts = Counter(row.state for row in rows)
     done = sum(count for state, count in counts.items() if state.ended)
     left = time_left(rows, slots)
-    about = f"about {roughly(left)} left" if left is not None else ""
-    texts = [text for text in (f"{done}/{len(rows)}", duration(began, None), about) if text]
+    about = f"about {rough_duration(left)} left" if left is not None else ""
+    texts = [text for text in (f"{done}/{len(rows)}", elapsed(began, None), about) if text]
     free = width - sum(len(text) + _GAP for text in texts) - _GAP
     words = _counts(counts)
     words.truncate(max(free - _SHORTEST_BAR, 1), overflow="ellipsis")
@@ -209,7 +208,7 @@ def _counts(counts: Mapping[State, int]) -> Text:
     """How many jobs are in each state; the completed last, for the bar tells nearly as much."""
     states = sorted(counts, key=lambda state: (state is State.COMPLETED, list(State).index(state)))
     return Text("  ").join(
-        Text(f"{counts[state]} {state.value}", LOOKS[state][1]) for state in states
+        Text(f"{counts[state]} {state.value}", STATE_LABELS[state][1]) for state in states
     )
 
 
@@ -217,18 +216,19 @@ def _line(text: str, style: str) -> Text:
     return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
-def _value(headline: Headline, named: bool) -> str:
-    name = middle(one_line(headline.metric), _LONGEST_METRIC) if headline.metric and named else ""
+def _metric(headline: Headline, *, named: bool) -> str:
+    name = one_line(headline.metric) if headline.metric and named else ""
+    name = cut_middle(name, _LONGEST_METRIC)
     return f"{name} {_number(headline.value)}".strip()
 
 
-def _used(row: Row, said: Callable[[Usage], str]) -> str:
+def _used(row: Row, to_text: Callable[[UsageSample], str]) -> str:
     """What the job uses now; of a job that does not run, nothing."""
-    return said(row.usage) if row.usage and row.state is State.RUNNING else ""
+    return to_text(row.usage) if row.usage and row.state is State.RUNNING else ""
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else number(value)
+    return "" if value is None else format_number(value)
 
 
 def _percent(value: float | None) -> str:

@@ -9,7 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exptools.launching.display.looks import LOOKS, counted, duration, look, shown, went_wrong
+from exptools.launching.display.labels import (
+    STATE_LABELS,
+    elapsed,
+    plural,
+    short_path,
+    state_label,
+    went_wrong,
+)
 from exptools.launching.jobs.outcomes import Outcome
 from exptools.rundir import State
 
@@ -20,10 +27,10 @@ def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
     if wrong:
         console.print(_table(wrong))
     start = min((out.status.queued for out in outcomes if out.status.queued), default=None)
-    line = Text(f"exptools: {counted(len(outcomes), 'job')} in {duration(start, None)}: ")
+    line = Text(f"exptools: {plural(len(outcomes), 'job')} in {elapsed(start, None)}: ")
     counts = Counter(outcome.status.state for outcome in outcomes)
     for state in (state for state in State if counts[state]):
-        line.append(f"{counts[state]} {state.value}  ", style=LOOKS[state][1])
+        line.append(f"{counts[state]} {state.value}  ", style=STATE_LABELS[state][1])
     console.print(line)
 
 
@@ -36,9 +43,9 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for outcome in outcomes:
         job, status = outcome.job, outcome.status
-        told = Text(status.error or "")
+        details = Text(status.error or "")
         if status.started is not None:
-            told.append(f"\n{shown(job.log)}", style="dim")
-        took = duration(status.started, status.ended)
-        table.add_row(str(job.number), look(status.state), Text(job.name), told, took)
+            details.append(f"\n{short_path(job.log)}", style="dim")
+        took = elapsed(status.started, status.ended)
+        table.add_row(str(job.number), state_label(status.state), Text(job.name), details, took)
     return table

@@ -1,4 +1,4 @@
-"""The environment of a job's process."""
+"""The environment variables that hold a job's process to its slot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def job_environment(slot: Slot, run_dir: Path, ports: Collection[str] = ()) -> d
     return {**os.environ, **ours, STATUS_WRITER: str(run_dir)}
 
 
-def own_threads() -> list[str]:
+def threads_set_by_user() -> list[str]:
     """What to say of thread counts that the user has set in the environment."""
     own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
     return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []

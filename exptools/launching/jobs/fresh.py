@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn, Protocol
 
-from exptools.launching.jobs.worker import Order, Task, end_with, prepare_process, run_and_leave
+from exptools.launching.jobs.worker import (
+    JobSpec,
+    Task,
+    die_with_parent,
+    prepare_process,
+    run_and_exit,
+)
 from exptools.rundir import OUTPUT_LOG
 
 if TYPE_CHECKING:
@@ -50,9 +56,9 @@ class JobProcess(Protocol):
 
 
 class Starter(Protocol):
-    """A way to start jobs."""
+    """Starts jobs, each in a process of its own, until it is closed."""
 
-    def start(self, order: Order) -> JobProcess:
+    def start(self, spec: JobSpec) -> JobProcess:
         """Start a job.
 
         Raises:
@@ -69,9 +75,9 @@ class FreshStarter:
     def __init__(self, task: bytes) -> None:
         self._task = task  # a cloudpickled Task
 
-    def start(self, order: Order) -> FreshProcess:
+    def start(self, spec: JobSpec) -> FreshProcess:
         """See `Starter`."""
-        return FreshProcess(self._task, order)
+        return FreshProcess(self._task, spec)
 
     def close(self) -> None:
         """See `Starter`; nothing is held."""
@@ -80,14 +86,14 @@ class FreshStarter:
 class FreshProcess:
     """See `JobProcess`."""
 
-    def __init__(self, task: bytes, order: Order) -> None:
-        with _stdin(os.getpid(), task, tuple(sys.argv), order) as stdin, open_log(order) as log:
+    def __init__(self, task: bytes, spec: JobSpec) -> None:
+        with _open_input(os.getpid(), task, tuple(sys.argv), spec) as stdin, open_log(spec) as log:
             self._popen = subprocess.Popen(
-                [*interpreter("exptools.launching.jobs.fresh"), *order.words],
+                [*interpreter_command("exptools.launching.jobs.fresh"), *spec.ps_arguments],
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
-                env=order.environment,
+                env=spec.environment,
                 start_new_session=True,
             )
 
@@ -107,36 +113,36 @@ class FreshProcess:
         return exit_
 
 
-def exec_fresh(task: bytes, argv: tuple[str, ...], order: Order) -> NoReturn:
+def exec_fresh(task: bytes, argv: tuple[str, ...], spec: JobSpec) -> NoReturn:
     """Turn this process, forked for it, into a job's fresh interpreter."""
-    with _stdin(os.getppid(), task, argv, order) as stdin:
+    with _open_input(os.getppid(), task, argv, spec) as stdin:
         os.dup2(stdin.fileno(), 0)
-        command = [*interpreter("exptools.launching.jobs.fresh"), *order.words]
-        os.execve(command[0], command, order.environment)
+        command = [*interpreter_command("exptools.launching.jobs.fresh"), *spec.ps_arguments]
+        os.execve(command[0], command, spec.environment)
 
 
-def _stdin(parent: int, task: bytes, argv: tuple[str, ...], order: Order) -> IO[bytes]:
+def _open_input(parent: int, task: bytes, argv: tuple[str, ...], spec: JobSpec) -> IO[bytes]:
     """What `main` reads. A file without a name, so that nobody need wait until it is read."""
     stdin = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    pickle.dump((parent, argv, order), stdin)
+    pickle.dump((parent, argv, spec), stdin)
     stdin.write(task)
     stdin.seek(0)
     return stdin
 
 
 def main() -> None:
-    """Run the job whose order stands on standard input: a fresh process begins here."""
-    parent, argv, order = pickle.load(sys.stdin.buffer)
+    """Run the job whose `JobSpec` stands on standard input: a fresh process begins here."""
+    parent, argv, spec = pickle.load(sys.stdin.buffer)
     content = sys.stdin.buffer.read()
     sys.argv[:] = argv
-    end_with(parent)
-    prepare_process(order.cpus)  # before the task is imported, with all its thread pools
+    die_with_parent(parent)
+    prepare_process(spec.cpus)  # before the task is imported, with all its thread pools
     task: Task = pickle.loads(content)
     task.prepare()
-    run_and_leave(task, order)
+    run_and_exit(task, spec)
 
 
-def interpreter(module: str, argument: str = "") -> list[str]:
+def interpreter_command(module: str, argument: str = "") -> list[str]:
     """The command of a new interpreter that runs a module's ``main``, with our options and path."""
     # The interpreter's own options (-O, -W …), as multiprocessing hands them to its children.
     options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -144,9 +150,9 @@ def interpreter(module: str, argument: str = "") -> list[str]:
     return [sys.executable, *options, "-c", code]
 
 
-def open_log(order: Order) -> BinaryIO:
+def open_log(spec: JobSpec) -> BinaryIO:
     """Open a job's log to append to it."""
-    return open(Path(order.directory) / OUTPUT_LOG, "ab")
+    return open(Path(spec.directory) / OUTPUT_LOG, "ab")
 
 
 def reap(pid: int) -> Exit:

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -28,28 +29,29 @@ from exptools.launching.jobs.fresh import (
     reap,
     signal_group,
 )
-from exptools.launching.jobs.thread_pools import ThreadPools
-from exptools.launching.jobs.warm import Ended, Fork, Forked, Hello, Ready
+from exptools.launching.jobs.helper_client import Ended, Fork, Forked, Hello, Ready
 from exptools.launching.jobs.worker import (
-    Order,
+    JobSpec,
     Task,
-    end_with,
+    die_with_parent,
     outlive_parent,
     prepare_process,
-    run_and_leave,
+    run_and_exit,
 )
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
 
 _PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
+# By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
+_POOL_VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS"}
 
 
 def main(descriptor: int) -> None:
     """Serve the process at the other end of a socket until it closes it or dies."""
     connection = Connection(descriptor)
     hello: Hello = connection.recv()
-    end_with(hello.parent)  # an import may take long, and nobody waits for it any more
+    die_with_parent(hello.parent)  # an import may take long, and nobody waits for it any more
     sys.argv[:] = hello.argv
-    task, problem = _prepared(hello.task) if hello.preload else (None, None)
+    task, problem = _load_task(hello.task) if hello.preload else (None, None)
     connection.send(Ready(problem))
     if problem is not None:
         return
@@ -65,7 +67,7 @@ class _Helper:
         self._connection = connection
         self._hello = hello
         self._task = task  # None: each job imports it in an interpreter of its own
-        self._pools = ThreadPools() if task is not None else None
+        self._pools = _ThreadPools() if task is not None else None
         self._jobs: dict[int, Fork] = {}  # by pid
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
@@ -98,31 +100,31 @@ class _Helper:
             self._connection.send(Forked(fork.key, 0, error))
             return
         if pid == 0:
-            self._become_job(fork.order, ours)
+            self._become_job(fork.spec, ours)
         self._jobs[pid] = fork
         self._connection.send(Forked(fork.key, pid))
 
-    def _become_job(self, order: Order, parent: int) -> NoReturn:
+    def _become_job(self, spec: JobSpec, parent: int) -> NoReturn:
         try:
             os.setsid()
-            end_with(parent)
+            die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._connection.close()
             os.close(self._wakeup)
             os.close(self._wakeup_writer)
-            log = os.open(Path(order.directory) / OUTPUT_LOG, os.O_WRONLY | os.O_APPEND)
+            log = os.open(Path(spec.directory) / OUTPUT_LOG, os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)
             if self._task is None or self._pools is None:
-                exec_fresh(self._hello.task, self._hello.argv, order)
+                exec_fresh(self._hello.task, self._hello.argv, spec)
             os.environ.clear()
-            os.environ.update(order.environment)
-            prepare_process(order.cpus)
-            self._pools.limit(order.environment)
+            os.environ.update(spec.environment)
+            prepare_process(spec.cpus)
+            self._pools.limit(spec.environment)
             _reseed()
-            run_and_leave(self._task, order)
+            run_and_exit(self._task, spec)
         except BaseException:  # noqa: BLE001 (a fork must not go on as a second helper)
             traceback.print_exc()
         finally:
@@ -139,11 +141,11 @@ class _Helper:
         """Take the ends of processes that jobs left behind and that became our children."""
         with contextlib.suppress(ChildProcessError):
             while (
-                found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+                ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
             ) is not None:
-                if found.si_pid in self._jobs:
+                if ended.si_pid in self._jobs:
                     return  # its end is reported at the next signal, which is on its way
-                os.waitpid(found.si_pid, 0)
+                os.waitpid(ended.si_pid, 0)
 
     def _end_all(self) -> None:
         """Kill every job and all that they started, and write how the jobs ended."""
@@ -151,10 +153,35 @@ class _Helper:
             signal_group(pid, signal.SIGKILL)
         kill_processes(descendants(os.getpid()))
         for pid, fork in self._jobs.items():
-            _write_end(Path(fork.order.directory), reap(pid))
+            _record_end(Path(fork.spec.directory), reap(pid))
 
 
-def _prepared(content: bytes) -> tuple[Task | None, str | None]:
+class _ThreadPools:
+    """The thread pools of the libraries that are loaded at this moment; finding them is slow.
+
+    Libraries read their environment variables when they are loaded: in a process forked from one
+    that has them, only a call changes what they do.
+    """
+
+    def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._libraries = ThreadpoolController().lib_controllers
+
+    def limit(self, environment: Mapping[str, str]) -> None:
+        """Make the pools as large as these environment variables say."""
+        default = _thread_count(environment, "OMP_NUM_THREADS")
+        for library in self._libraries:
+            own = _thread_count(environment, _POOL_VARIABLES.get(library.internal_api, ""))
+            threads = own or default
+            if threads is not None:
+                library.set_num_threads(threads)
+        torch = sys.modules.get("torch")
+        if torch is not None and default is not None:
+            torch.set_num_threads(default)
+
+
+def _load_task(content: bytes) -> tuple[Task | None, str | None]:
     """The task, ready to be called, or in words why jobs cannot be forked from here."""
     try:
         task: Task = pickle.loads(content)
@@ -162,7 +189,7 @@ def _prepared(content: bytes) -> tuple[Task | None, str | None]:
     except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
         traceback.print_exc()
         return None, f"importing the task raised {type(error).__name__}: {error}"
-    opened = _opened_gpus()
+    opened = _opened_gpu_files()
     if opened:
         return task, f"importing the task opened {opened[0]}, and CUDA does not survive a fork"
     threads = len(os.listdir("/proc/self/task")) - 1
@@ -171,12 +198,17 @@ def _prepared(content: bytes) -> tuple[Task | None, str | None]:
     return task, None
 
 
-def _opened_gpus() -> list[str]:
+def _opened_gpu_files() -> list[str]:
     opened = []
     for descriptor in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # that of the listing itself is closed by now
             opened.append(os.readlink(f"/proc/self/fd/{descriptor}"))
     return [path for path in opened if path.startswith("/dev/nvidia")]
+
+
+def _thread_count(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "")
+    return int(text) if text.isdigit() and int(text) > 0 else None
 
 
 def _reseed() -> None:
@@ -190,7 +222,7 @@ def _reseed() -> None:
         torch.default_generator.seed()
 
 
-def _write_end(run_dir: Path, exit_: Exit) -> None:
+def _record_end(run_dir: Path, exit_: Exit) -> None:
     completed = exit_.code == 0 and (run_dir / RETURN_FILE).exists()
     with contextlib.suppress(OSError, ValueError):  # nobody is left to tell
         update_status(

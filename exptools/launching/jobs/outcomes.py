@@ -1,4 +1,4 @@
-"""Jobs, and how they ended."""
+"""A job before it runs, and what its end means: completed, failed, killed, timed out …"""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, Status, write_status
+from exptools.units import format_bytes
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the sweep."""
+    """One run of the sweep, before anybody knows how it ends."""
 
     number: int
     overrides: tuple[str, ...]
     directory: Path  # absolute
     argument: bytes = field(repr=False)  # what the task is called with
-    words: tuple[str, ...] = ()  # what a fresh process's command shows to ps
+    ps_arguments: tuple[str, ...] = ()  # what a fresh process's command shows to ps
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class Verdict:
     result: Result | None
 
 
-def judge(run_dir: Path, exit_: Exit, asked: State | None, oom: bool) -> Verdict:
+def judge(run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool) -> Verdict:
     """Read what a job left behind.
 
     Args:
@@ -66,7 +67,7 @@ def judge(run_dir: Path, exit_: Exit, asked: State | None, oom: bool) -> Verdict
         return Verdict(State.FAILED, str(problem), None)
     if result is None:
         state = asked or (State.KILLED if exit_.signal else State.FAILED)
-        return Verdict(state, _without_result(exit_, oom), None)
+        return Verdict(state, _end_without_result(exit_, oom=oom), None)
     if result.stopped:
         return Verdict(asked or State.INTERRUPTED, "returned early, as it was asked to", result)
     if result.error is None:
@@ -84,28 +85,28 @@ def read_result(run_dir: Path) -> Result | None:
     Raises:
         ResultError: it cannot be unpickled here.
     """
-    told = None
+    summary = None  # the error in words, for where it cannot be unpickled
     try:
         with open(run_dir / RETURN_FILE, "rb") as file:
-            told = pickle.load(file)
+            summary = pickle.load(file)
             result = pickle.load(file)
     except FileNotFoundError:
         return None
     except (Exception, SystemExit) as error:  # unpickling runs code of the user's classes
         problem = f"its result cannot be read back here: {last_line(error)}"
-        raise ResultError(f"{told} ({problem})" if told else problem) from error
+        raise ResultError(f"{summary} ({problem})" if summary else problem) from error
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result
 
 
-def record(job: Job, status: Status) -> Status:
+def save_status(job: Job, status: Status) -> Status:
     """Write a status; if the disk refuses, the sweep goes on and the summary tells."""
     try:
         write_status(job.directory, status)
     except OSError as error:
         problem = f"status.json could not be written: {error}"
-        return _with_error(status, problem)
+        return replace(status, error=f"{status.error}; {problem}" if status.error else problem)
     return status
 
 
@@ -120,15 +121,11 @@ def oom_kills() -> int:
     return 0
 
 
-def _without_result(exit_: Exit, oom: bool) -> str:
+def _end_without_result(exit_: Exit, *, oom: bool) -> str:
     if exit_.code == RESULT_LOST:
         return "its result could not be written to its directory: is the disk full?"
-    told = f"{exit_} before it returned"
+    end = f"{exit_} before it returned"
     if oom and exit_.signal == "SIGKILL":
-        peak = f", at {exit_.max_rss / 2**30:.1f} GiB" if exit_.max_rss else ""
-        told += f" (the kernel ran out of memory and ended it{peak})"
-    return told
-
-
-def _with_error(status: Status, problem: str) -> Status:
-    return replace(status, error=f"{status.error}; {problem}" if status.error else problem)
+        peak = f", at {format_bytes(exit_.max_rss)}" if exit_.max_rss else ""
+        end += f" (the kernel ran out of memory and ended it{peak})"
+    return end

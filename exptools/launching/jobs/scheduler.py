@@ -11,31 +11,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from exptools.launching.jobs.environment import job_environment
-from exptools.launching.jobs.fresh import (
-    Exit,
-    JobProcess,
-    Starter,
-    descendants,
-    kill_processes,
-    signal_group,
-)
-from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, record
-from exptools.launching.jobs.worker import Order
+from exptools.launching.jobs.fresh import Exit, Starter
+from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, save_status
+from exptools.launching.jobs.running import RunningJob
+from exptools.launching.jobs.worker import JobSpec
+from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot
 from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
 
-if TYPE_CHECKING:
-    import psutil
-
-_LAST_WAIT = 10.0  # seconds in which a killed job's end should be reported
 _GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
 
 
@@ -45,7 +36,7 @@ class Policy:
 
     grace: float = 5.0  # seconds that a job has to end by itself when it is asked to
     timeout: float | None = None  # seconds that a job may run
-    max_retries: int = 0  # how often a job that failed is started again
+    max_retries: int = 0  # how many times a failed job is retried
     fail_fast: bool = False  # whether a job that failed for good stops the sweep
 
     def __post_init__(self) -> None:
@@ -70,51 +61,27 @@ class Interrupted(Exception):
 
 
 class Observer(Protocol):
-    """Whoever shows the sweep to people."""
+    """Who is told what happens: the scheduler knows nothing of terminals."""
 
-    def started(self, job: Job, slot: Slot, pid: int | None = None) -> None:
-        """A job runs now."""
+    def started(self, job: Job, slot: Slot, pid: int) -> None:
+        """A job's process has started in a slot."""
 
     def waiting(self, slot: Slot, reason: str) -> None:
-        """A slot cannot be used yet."""
+        """A free slot cannot take a job yet; the reason says what it waits for."""
 
-    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int | None = None) -> None:
-        """A job has failed and will be started again, as one of so many attempts."""
+    def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int) -> None:
+        """A job went wrong and will be started again, as attempt ``attempt`` of ``of``."""
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
-        """The running jobs were asked to end."""
+        """So many running jobs were asked to end, and have ``grace`` seconds for it."""
 
     def ended(self, outcome: Outcome) -> None:
-        """A job has ended for good."""
-
-
-class Gate(Protocol):
-    """Keeps a job out of a slot while somebody else uses what the slot is made of."""
-
-    def try_enter(self, slot: Slot) -> str | None:
-        """Take the slot's resources; if that is impossible now, say for whom it waits."""
-
-    def leave(self, slot: Slot) -> None:
-        """Give them back."""
-
-
-@dataclass
-class _Running:
-    job: Job
-    slot: Slot
-    process: JobProcess
-    status: Status
-    deadline: float | None  # by time.monotonic(): when it is asked to end or, if it was, killed
-    oom_kills: int
-    port: str  # its MASTER_PORT
-    asked: State | None = None  # why it was asked to end
-    killed: bool = False
-    family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
+        """A job has ended and will not be retried."""
 
 
 @dataclass(frozen=True)
 class _Ended:
-    running: _Running
+    running: RunningJob
     exit: Exit
 
 
@@ -138,13 +105,13 @@ class Scheduler:
         self._observer = observer
         self._policy = policy
         self._queue: deque[Job] = deque()
-        self._running: dict[int, _Running] = {}  # by job number
+        self._running: dict[int, RunningJob] = {}  # by job number
         self._outcomes: dict[int, Outcome] = {}  # by job number
         self._attempts: dict[int, int] = {}  # by job number
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._stopped_by: signal.Signals | None = None
         self._stopping = False
-        self._shown = True  # whether the observer still works
+        self._is_observed = True  # whether the observer still works
         self._common = Status(
             State.QUEUED,
             pid=os.getpid(),
@@ -188,7 +155,7 @@ class Scheduler:
             if not self._queue:
                 self._free.append(slot)
             elif (reason := self._gate.try_enter(slot)) is not None:
-                self._tell(self._observer.waiting, slot, reason)
+                self._notify(self._observer.waiting, slot, reason)
                 self._free.append(slot)
             else:
                 self._start(self._queue.popleft(), slot)
@@ -197,9 +164,9 @@ class Scheduler:
         started, kills = time.time(), oom_kills()
         ports = {r.port for r in self._running.values()}
         environment = job_environment(slot, job.directory, ports)
-        order = Order(str(job.directory), slot.cpus, environment, job.argument, job.words)
+        spec = JobSpec(str(job.directory), slot.cpus, environment, job.argument, job.ps_arguments)
         try:
-            process = self._starter.start(order)
+            process = self._starter.start(spec)
         except OSError as error:
             self._give_back(slot)
             self._failed_early(job, error)
@@ -214,31 +181,27 @@ class Scheduler:
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
             started=started,
         )
-        deadline, port = _after(self._policy.timeout), environment["MASTER_PORT"]
-        running = _Running(job, slot, process, status, deadline, kills, port)
+        timeout, port = self._policy.timeout, environment["MASTER_PORT"]
+        running = RunningJob(job, slot, process, status, timeout, kills, port)
         self._running[job.number] = running
-        record(job, status)
-        self._tell(self._observer.started, job, slot, process.pid)
+        save_status(job, status)
+        self._notify(self._observer.started, job, slot, process.pid)
         try:
             threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
         except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
-            signal_group(process.pid, _SIGKILL)
+            running.kill()
             self._wait_for(running)
 
-    def _wait_for(self, running: _Running) -> None:
-        try:
-            exit_ = running.process.wait()
-        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
-            exit_ = Exit(None, None)
-        self._events.put(_Ended(running, exit_))
+    def _wait_for(self, running: RunningJob) -> None:
+        self._events.put(_Ended(running, running.wait()))
 
-    def _tell(self, report: Callable[..., None], *what: Any) -> None:
+    def _notify(self, report: Callable[..., None], *what: Any) -> None:
         """Tell the observer; that nobody can see the sweep any more does not stop it."""
-        if self._shown:
+        if self._is_observed:
             try:
                 report(*what)
             except (OSError, UnicodeError):  # a closed pipe, a full disk, a terminal that is gone
-                self._shown = False
+                self._is_observed = False
 
     def _next_event(self) -> _Event | None:
         deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
@@ -269,56 +232,30 @@ class Scheduler:
             if running.deadline is None or running.deadline > now:
                 continue
             if running.asked is None:
-                self._ask_to_end(running, State.TIMEOUT)
-            else:
-                self._kill(running)
-
-    def _kill(self, running: _Running) -> None:
-        if running.killed:  # and its end was not reported: the helper hangs
-            self._events.put(_Ended(running, Exit(None, "SIGKILL")))
-            running.deadline = None
-            return
-        running.family += descendants(running.process.pid)
-        signal_group(running.process.pid, _SIGKILL)
-        kill_processes(running.family)
-        running.killed, running.deadline = True, _after(_LAST_WAIT)
-
-    def _ask_to_end(self, running: _Running, why: State) -> None:
-        running.asked = why
-        running.family = descendants(running.process.pid)
-        running.deadline = _after(self._policy.grace)
-        signal_group(running.process.pid, signal.SIGINT)
+                running.ask_to_end(State.TIMEOUT, self._policy.grace)
+            elif not running.killed:
+                running.kill()
+            else:  # its end was not reported: the helper hangs
+                self._events.put(_Ended(running, Exit(None, "SIGKILL")))
+                running.deadline = None
 
     def _stop(self, reason: str) -> None:
         """Ask the running jobs to end; those that wait are never started."""
         self._stopping = True
-        self._tell(self._observer.stopping, reason, len(self._running), self._policy.grace)
+        self._notify(self._observer.stopping, reason, len(self._running), self._policy.grace)
         for running in self._running.values():
             if running.asked is None:
-                self._ask_to_end(running, State.INTERRUPTED)
+                running.ask_to_end(State.INTERRUPTED, self._policy.grace)
         while self._queue:
             job = self._queue.popleft()
             never = replace(self._status(job), state=State.INTERRUPTED, ended=time.time())
-            self._finish(Outcome(job, record(job, replace(never, error="never started"))))
+            self._finish(Outcome(job, save_status(job, replace(never, error="never started"))))
 
-    def _end(self, running: _Running, exit_: Exit) -> None:
-        job = running.job
-        kill_processes(running.family)
-        oom = oom_kills() > running.oom_kills
-        verdict = judge(job.directory, exit_, running.asked, oom)
-        status = replace(
-            running.status,
-            ended=time.time(),
-            exit_code=exit_.code,
-            signal=exit_.signal,
-            max_rss=exit_.max_rss,
-            cpu_seconds=exit_.cpu_seconds,
-            error=_with_reason(verdict.error, verdict.state, self._policy),
-            state=verdict.state,
-        )
-        del self._running[job.number]
+    def _end(self, running: RunningJob, exit_: Exit) -> None:
+        outcome = running.end(exit_)
+        del self._running[running.job.number]
         self._give_back(running.slot)
-        self._settle(Outcome(job, record(job, status), verdict.result))
+        self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
         """Start a job again that may be, or take its end as final."""
@@ -326,7 +263,7 @@ class Scheduler:
         may_act = went_wrong and not self._stopping
         if may_act and self._attempts[job.number] <= self._policy.max_retries:
             attempt, most = self._attempts[job.number] + 1, self._policy.max_retries + 1
-            self._tell(self._observer.retrying, job, attempt, outcome, most)
+            self._notify(self._observer.retrying, job, attempt, outcome, most)
             if self._enqueue(job):
                 self._queue.appendleft(job)
             return
@@ -341,28 +278,15 @@ class Scheduler:
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"
         status = replace(self._status(job), state=State.FAILED, ended=time.time(), error=problem)
-        self._settle(Outcome(job, record(job, status)))
+        self._settle(Outcome(job, save_status(job, status)))
 
     def _finish(self, outcome: Outcome) -> None:
         self._outcomes[outcome.job.number] = outcome
-        self._tell(self._observer.ended, outcome)
+        self._notify(self._observer.ended, outcome)
 
     def _status(self, job: Job) -> Status:
         attempt = self._attempts[job.number]
         return replace(self._common, job=job.number, overrides=job.overrides, attempt=attempt)
-
-
-_SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
-
-
-def _after(seconds: float | None) -> float | None:
-    return None if seconds is None else time.monotonic() + seconds
-
-
-def _with_reason(error: str | None, state: State, policy: Policy) -> str | None:
-    if state is State.TIMEOUT:
-        return f"ran longer than timeout={policy.timeout:g} s; {error}"
-    return error
 
 
 @contextlib.contextmanager

@@ -35,31 +35,31 @@ class Result:
 
 
 class Task(Protocol):
-    """What a sweep's jobs have in common; pickled once, called in each job's process."""
+    """What a sweep's jobs have in common: pickled once, called in each job's process."""
 
     def prepare(self) -> None:
-        """Do what all jobs need done once in their process, or in the one they are forked from."""
+        """Import what all jobs need: in each fresh process, or once in the one they fork from."""
 
     def __call__(self, argument: bytes) -> Result:
-        """Run the job that the argument tells."""
+        """Run one job, which the argument (`JobSpec.argument`) describes."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a process is told of its job."""
+class JobSpec:
+    """What a process needs to know to run its job."""
 
     directory: str  # the run directory, absolute
     cpus: tuple[int, ...]  # empty: do not pin
     environment: dict[str, str]
     argument: bytes  # for the task
-    words: tuple[str, ...] = ()  # what a fresh process's command shows to ps
+    ps_arguments: tuple[str, ...] = ()  # what a fresh process's command shows to ps
 
 
 class RemoteError(Exception):
     """Stands for an exception that cannot be sent between processes; carries its traceback."""
 
 
-def end_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent dies, however that happens.
 
     The parent's death is that of the *thread* that started us: it must be one that lasts.
@@ -72,7 +72,7 @@ def end_with(parent: int) -> None:
 
 
 def outlive_parent() -> None:
-    """Take back what `end_with` asked for."""
+    """Take back what `die_with_parent` asked for."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 
@@ -94,22 +94,22 @@ def prepare_process(cpus: tuple[int, ...]) -> None:
     faulthandler.enable()
 
 
-def run_and_leave(task: Task, order: Order) -> NoReturn:
+def run_and_exit(task: Task, spec: JobSpec) -> NoReturn:
     """Run the job, write its result and end the process: 0 if it completed, 1 if it failed.
 
     What the user's code does to its own process (``sys.exit``, Ctrl-C) has its usual effect.
     """
     code, interrupted = 1, False
     try:
-        code = _run(task, order)
+        code = _run(task, spec)
     except SystemExit as stop:
         code = _exit_code(stop)
     except KeyboardInterrupt as interrupt:
-        _print(interrupt)
+        _print_traceback(interrupt)
         interrupted = True
     finally:  # nothing may return into the process that this one was forked from
         try:
-            _finish()
+            _run_exit_handlers()
             if interrupted:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
                 os.kill(os.getpid(), signal.SIGINT)
@@ -117,20 +117,20 @@ def run_and_leave(task: Task, order: Order) -> NoReturn:
             os._exit(code)
 
 
-def _run(task: Task, order: Order) -> int:
+def _run(task: Task, spec: JobSpec) -> int:
     try:
-        result = task(order.argument)
+        result = task(spec.argument)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
     if result.error is not None:
-        _print(result.error)
+        _print_traceback(result.error)
     elif stop_was_noticed():
         result = replace(result, stopped=True)
-    content = _pickled(result)
+    content = _pickle_result(result)
     try:
-        write_atomic(Path(order.directory) / RETURN_FILE, content)
+        write_atomic(Path(spec.directory) / RETURN_FILE, content)
     except OSError as error:
         with contextlib.suppress(OSError):  # the log is on the same disk
             print(f"the job's result could not be written: {error}", file=sys.stderr)
@@ -138,7 +138,7 @@ def _run(task: Task, order: Order) -> int:
     return 0 if result.error is None else 1
 
 
-def _pickled(result: Result) -> bytes:
+def _pickle_result(result: Result) -> bytes:
     """Pickle a result, behind its error in words: what cannot travel is replaced by those."""
     import cloudpickle
 
@@ -156,7 +156,7 @@ def _pickled(result: Result) -> bytes:
         content: bytes = cloudpickle.dumps(replace(result, error=error))
     except Exception as problem:  # noqa: BLE001 (pickling runs code of the user's classes)
         error = error or RemoteError(f"the job's return value cannot be pickled: {problem}")
-        _print(error)
+        _print_traceback(error)
         content = cloudpickle.dumps(Result(None, error))
     return pickle.dumps(None if error is None else last_line(error)) + content
 
@@ -171,7 +171,7 @@ def last_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {last}" if last else type(error).__name__
 
 
-def _print(error: BaseException) -> None:
+def _print_traceback(error: BaseException) -> None:
     with contextlib.suppress(Exception):  # stderr may be closed, or on a full disk
         traceback.print_exception(error)
 
@@ -184,7 +184,7 @@ def _exit_code(stop: SystemExit) -> int:
     return 1
 
 
-def _finish() -> None:
+def _run_exit_handlers() -> None:
     """Do what the interpreter does at its end, but for the slow taking apart of modules.
 
     As multiprocessing's forked children do, and with the same private functions.

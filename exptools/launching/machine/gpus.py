@@ -63,7 +63,7 @@ def read_gpus(root: Path, cpus: Iterable[int]) -> tuple[tuple[Gpu, ...], tuple[s
     limit = os.environ.get(VISIBLE)
     if limit is None or not gpus:
         return tuple(gpus), tuple(notes)
-    return _limited(gpus, limit, notes), tuple(notes)
+    return _visible(gpus, limit, notes), tuple(notes)
 
 
 @contextmanager
@@ -101,8 +101,8 @@ def _all_gpus(library: Any, root: Path, cpus: frozenset[int], notes: list[str]) 
         try:
             handle = library.nvmlDeviceGetHandleByIndex(index)
             name = f"GPU {index} ({library.nvmlDeviceGetUUID(handle)})"
-            gpu = _gpu(library, handle, index, root, cpus)
-            parts = _parts(library, handle, gpu)
+            gpu = _read_gpu(library, handle, index, root, cpus)
+            parts = _read_parts(library, handle, gpu)
         except library.NVMLError as error:
             notes.append(f"{name} is left out: NVML says {error}")
             continue
@@ -115,7 +115,7 @@ def _all_gpus(library: Any, root: Path, cpus: frozenset[int], notes: list[str]) 
     return gpus
 
 
-def _gpu(library: Any, handle: Any, index: int, root: Path, cpus: frozenset[int]) -> Gpu:
+def _read_gpu(library: Any, handle: Any, index: int, root: Path, cpus: frozenset[int]) -> Gpu:
     near, node = _locality(library, handle, root, cpus)
     return Gpu(
         index,
@@ -128,7 +128,7 @@ def _gpu(library: Any, handle: Any, index: int, root: Path, cpus: frozenset[int]
     )
 
 
-def _parts(library: Any, handle: Any, whole: Gpu) -> list[Gpu] | None:
+def _read_parts(library: Any, handle: Any, whole: Gpu) -> list[Gpu] | None:
     """The MIG devices of a GPU; None where it is not divided, but used as a whole."""
     mode = _ask(library.nvmlDeviceGetMigMode, handle)
     if not mode or mode[0] != _MIG_ON:
@@ -160,8 +160,8 @@ def _total(library: Any, handle: Any) -> int:
 
 
 def _processes(library: Any, handle: Any) -> tuple[GpuProcess, ...]:
-    found = _ask(library.nvmlDeviceGetComputeRunningProcesses, handle) or []
-    return tuple(GpuProcess(int(one.pid), one.usedGpuMemory) for one in found)
+    processes = _ask(library.nvmlDeviceGetComputeRunningProcesses, handle) or []
+    return tuple(GpuProcess(int(one.pid), one.usedGpuMemory) for one in processes)
 
 
 def _locality(
@@ -177,9 +177,9 @@ def _locality(
         _ask(library.nvmlDeviceGetCpuAffinityWithinScope, handle, _WORDS, _SCOPE_NODE),
         _ask(library.nvmlDeviceGetCpuAffinity, handle, _WORDS),
     ):
-        told = _bits(words) & cpus
-        if told:
-            near = tuple(sorted(told))
+        affinity = _bits(words) & cpus
+        if affinity:
+            near = tuple(sorted(affinity))
             break
     if node is None:
         nodes = _bits(_ask(library.nvmlDeviceGetMemoryAffinity, handle, _WORDS, _SCOPE_NODE))
@@ -207,21 +207,21 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _limited(gpus: list[Gpu], limit: str, notes: list[str]) -> tuple[Gpu, ...]:
+def _visible(gpus: list[Gpu], limit: str, notes: list[str]) -> tuple[Gpu, ...]:
     """The GPUs that a ``CUDA_VISIBLE_DEVICES`` names, in its order."""
     chosen: list[Gpu] = []
     for token in filter(None, (part.strip() for part in limit.split(","))):
-        found = named(gpus, token)
-        if not found:  # CUDA, too, ends the list at the first device that it cannot find
+        matches = match_gpus(gpus, token)
+        if not matches:  # CUDA, too, ends the list at the first device that it cannot find
             notes.append(
                 f"{VISIBLE}={limit} ends before {token!r}, as in CUDA: there is no such GPU here"
             )
             break
-        chosen += [gpu for gpu in found if gpu not in chosen]
+        chosen += [gpu for gpu in matches if gpu not in chosen]
     return tuple(chosen)
 
 
-def named(gpus: Sequence[Gpu], token: str) -> list[Gpu]:
+def match_gpus(gpus: Sequence[Gpu], token: str) -> list[Gpu]:
     """The GPUs with an index, a label, a UUID or the only UUID that begins so, or an old MIG name.
 
     The name of a whole GPU stands for all its parts.

@@ -10,23 +10,15 @@ import os
 import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from exptools.launching.machine.gpus import Gpu, GpuProcess, free_memory, nvml
-from exptools.launching.machine.lease_files import Held, Holder, LeaseFiles, release
-from exptools.launching.machine.request import Request, format_bytes
+from exptools.launching.machine.lease_files import Held, LeaseFiles, release
+from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Busy, Slot, current_slot
+from exptools.units import format_bytes
 
 _CORE, _GPU = "core-", "gpu-"
-
-
-@dataclass(frozen=True)
-class Leased(Busy):
-    """What other processes hold, and who they are."""
-
-    holders: dict[str, Holder | None] = field(default_factory=dict)  # "core 3", "GPU GPU-4f…"
 
 
 class Gate:
@@ -40,7 +32,7 @@ class Gate:
         self._memory = request.gpu_memory
         self._files = LeaseFiles()
         self.note = self._files.note
-        self._inherited = _inherited()
+        self._inherited = _inherited_leases()
         self._open: dict[str, int] = {}  # lease → the descriptor of its file
         self._users: dict[str, int] = {}  # lease → how many of our slots are in it
         self._foreign: dict[str, int] = {}  # GPU's lease → bytes in use before our first job there
@@ -55,7 +47,7 @@ class Gate:
         """
         taken: list[str] = []
         reason = None
-        for lease in _leases(slot):
+        for lease in _leases_of(slot):
             reason = self._take(lease)
             if reason:
                 break
@@ -68,7 +60,7 @@ class Gate:
 
     def leave(self, slot: Slot) -> None:
         """Give back what ``try_enter`` took."""
-        self._give_back(_leases(slot))
+        self._give_back(_leases_of(slot))
 
     def close(self) -> None:
         """Give back everything; the gate cannot be used afterwards."""
@@ -89,25 +81,16 @@ class Gate:
         self._open.clear()
         self._files.close()
 
-    def __enter__(self) -> Gate:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _take(self, lease: str) -> str | None:
         if self._files.works and lease not in self._open and lease not in self._inherited:
             try:
                 self._open[lease] = self._files.acquire(lease)
             except Held as held:
-                return f"{_spoken(lease)}, which {held.holder or 'another process'} holds"
+                return f"{_resource_name(lease)}, which {held.holder or 'another process'} holds"
             except OSError as error:
-                return f"{_spoken(lease)}, whose lease file cannot be opened ({error.strerror})"
+                return (
+                    f"{_resource_name(lease)}, whose lease file cannot be opened ({error.strerror})"
+                )
         self._users[lease] = self._users.get(lease, 0) + 1
         return None
 
@@ -125,10 +108,10 @@ class Gate:
         if self._memory is None or self._nvml is None:
             return None
         for gpu in slot.gpus:
-            found = free_memory(self._nvml, gpu.uuid)
-            if found is None:
+            memory = free_memory(self._nvml, gpu.uuid)
+            if memory is None:
                 continue  # NVML does not tell: waiting would be for ever
-            free, processes = found
+            free, processes = memory
             available = self._available(gpu, free, self._memory)
             if available < self._memory:
                 neighbour = _neighbour(processes)
@@ -148,28 +131,28 @@ class Gate:
         return max(0, min(free, promised) if gpu.memory else free)
 
 
-def leased() -> Leased:
+def find_busy() -> Busy:
     """The cores and GPUs that other processes hold now."""
     files = LeaseFiles()
-    inherited = _inherited()
+    inherited = _inherited_leases()
     holders = {name: who for name, who in files.holders().items() if name not in inherited}
     files.close()
     cores = {name.removeprefix(_CORE) for name in holders if name.startswith(_CORE)}
     gpus = {_uuid(name) for name in holders if name.startswith(_GPU)}
-    return Leased(
+    return Busy(
         frozenset(int(core) for core in cores if core.isdecimal()),
         frozenset(gpus),
-        {_spoken(name): holder for name, holder in holders.items()},
+        {_resource_name(name): holder for name, holder in holders.items()},
     )
 
 
-def _inherited() -> frozenset[str]:
+def _inherited_leases() -> frozenset[str]:
     """What the sweep holds for us of which we are a job: a sweep inside a job uses its slot."""
     slot = current_slot()
-    return frozenset(_leases(slot)) if slot is not None else frozenset()
+    return frozenset(_leases_of(slot)) if slot is not None else frozenset()
 
 
-def _leases(slot: Slot) -> list[str]:
+def _leases_of(slot: Slot) -> list[str]:
     # In one order for all, so that of two sweeps that want the same one gets all of it.
     gpus = sorted(_gpu_lease(gpu) for gpu in slot.gpus)
     return gpus + [f"{_CORE}{core}" for core in sorted(slot.cores)]
@@ -183,7 +166,7 @@ def _uuid(lease: str) -> str:
     return lease.removeprefix(_GPU).replace("_", "/")
 
 
-def _spoken(lease: str) -> str:
+def _resource_name(lease: str) -> str:
     return f"GPU {_uuid(lease)}" if lease.startswith(_GPU) else lease.replace("-", " ", 1)
 
 

@@ -75,9 +75,9 @@ def _cpuset(root: Path, mount: _Mount) -> frozenset[int] | None:
         return None
     for directory in _own_groups(root, mount, "cpuset"):
         for name in names:
-            found = read_list(directory / name)
-            if found:
-                return found
+            cpus = read_list(directory / name)
+            if cpus:
+                return cpus
     return None
 
 

@@ -40,13 +40,13 @@ def choose_cores(
     First the cores next to a slot's GPUs, shared evenly with the other slots there; then the
     nearest of what is left.
     """
-    free = sorted(cores, key=_order)
+    free = sorted(cores, key=_sort_key)
     homes = [_gpu_home(machine, free, gpus) if gpus else None for gpus in slots]
-    found = _from_homes(free, homes, per_slot)
-    for home, own in zip(homes, found, strict=True):
+    shares = _from_homes(free, homes, per_slot)
+    for home, own in zip(homes, shares, strict=True):
         missing = per_slot - len(own)
         _move(_nearest(machine, free, home)[:missing], free, own)
-    chosen = [tuple(sorted(own, key=lambda core: core.number)) for own in found]
+    chosen = [tuple(sorted(own, key=lambda core: core.number)) for own in shares]
     # Without GPUs all slots are alike, so that they can stand in the order of their cores.
     return chosen if any(slots) else sorted(chosen, key=lambda own: own[0].number)
 
@@ -54,7 +54,7 @@ def choose_cores(
 def _chunks(machine: Machine, size: int) -> list[tuple[Gpu, ...]]:
     """Groups of GPUs for a slot each: first within a node, in turn over the nodes, then mixed."""
     gpus = sorted(machine.gpus, key=lambda gpu: bool(gpu.processes))
-    nodes = _by((gpu.node, gpu.parent) for gpu in gpus)
+    nodes = _positions_by((gpu.node, gpu.parent) for gpu in gpus)
     nodes = _far_apart(machine, nodes, [gpu.node for gpu in gpus])
     within: list[list[tuple[Gpu, ...]]] = []
     rest: list[Gpu] = []
@@ -86,7 +86,7 @@ def _far_apart(
     return ordered
 
 
-def _by(keys: Iterable[Hashable]) -> list[list[int]]:
+def _positions_by(keys: Iterable[Hashable]) -> list[list[int]]:
     """The positions of equal keys together."""
     groups: dict[Hashable, list[int]] = {}
     for position, key in enumerate(keys):
@@ -94,7 +94,7 @@ def _by(keys: Iterable[Hashable]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _order(core: Core) -> tuple[int, int, int, int]:
+def _sort_key(core: Core) -> tuple[int, int, int, int]:
     # Neighbours together; of hybrid cores the fast ones first.
     package, node = (-1 if place is None else place for place in (core.package, core.node))
     return package, node, -core.kind, core.number
@@ -123,16 +123,18 @@ def _home(cores: Sequence[Core], node: int | None = None) -> _Home:
 
 def _from_homes(free: list[Core], homes: Sequence[_Home | None], per_slot: int) -> list[list[Core]]:
     """What each slot gets of its home; slots with the same home share it evenly."""
-    found: list[list[Core]] = [[] for _ in homes]
-    by_home = [group for group in _by(map(_cores_of, homes)) if homes[group[0]] is not None]
+    shares: list[list[Core]] = [[] for _ in homes]
+    by_home = [
+        group for group in _positions_by(map(_cores_of, homes)) if homes[group[0]] is not None
+    ]
     # The choosy first: those whose GPUs are near to all cores leave them the rest.
     for group in sorted(by_home, key=lambda group: len(_cores_of(homes[group[0]]))):
         local = [core for core in free if core.number in _cores_of(homes[group[0]])]
         for position, slot in enumerate(group):
             share = min(per_slot, len(local) // (len(group) - position))
-            _move(local[:share], free, found[slot])
+            _move(local[:share], free, shares[slot])
             del local[:share]
-    return found
+    return shares
 
 
 def _cores_of(home: _Home | None) -> frozenset[int]:
@@ -156,7 +158,7 @@ def _nearest(machine: Machine, free: Sequence[Core], home: _Home | None) -> list
 
 
 def _largest(cores: Sequence[Core], keys: Sequence[Hashable]) -> list[Core]:
-    return [cores[i] for i in max(_by(keys), key=len, default=[])]
+    return [cores[i] for i in max(_positions_by(keys), key=len, default=[])]
 
 
 def _move(chosen: Sequence[Core], free: list[Core], own: list[Core]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+
+from exptools.hints import suggestion
 
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _NOTHING = ("null", "none", "")
@@ -50,7 +51,7 @@ class Request:
             raise SlotError(
                 "gpu_memory_per_job is set, but gpus_per_job is 0: leave one of them out"
             )
-        _ = self.wanted_gpus
+        _ = self.wanted_gpus  # raises where it makes no sense
 
     @property
     def gpu_memory(self) -> int | None:
@@ -91,29 +92,19 @@ class Request:
             name = key.removeprefix("hydra.launcher.")
             if not equals:
                 raise SlotError(f"{word!r} should be <option>=<value>, such as jobs=4")
-            check_known(name)
-            options[name] = _value(name, text.strip())
+            names = [f.name for f in fields(cls)]
+            if name not in names:
+                raise SlotError(f"there is no option {name}; {suggestion(name, names)}")
+            options[name] = _parse_value(name, text.strip())
         return cls(**options)
 
     def __str__(self) -> str:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
         asked = [
-            f"{f.name}={values[f.name]:g}"
-            if isinstance(values[f.name], float)
-            else f"{f.name}={values[f.name]}"
+            f"{f.name}={value:g}" if isinstance(value, float) else f"{f.name}={value}"
             for f in fields(self)
-            if values[f.name] != f.default
+            if (value := getattr(self, f.name)) != f.default
         ]
         return ", ".join(asked) or "one job a GPU or core"
-
-
-def check_known(name: str) -> None:
-    """Raise SlotError with the nearest name unless this is an option of a request."""
-    known = [f.name for f in fields(Request)]
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise SlotError(f"there is no option {name}{hint} (there are {', '.join(known)})")
 
 
 def parse_bytes(size: str | int) -> int:
@@ -131,14 +122,6 @@ def parse_bytes(size: str | int) -> int:
             "number of bytes"
         )
     return number
-
-
-def format_bytes(number: int) -> str:
-    """A number of bytes for people: "7.5 GiB"."""
-    for power, unit in ((30, "GiB"), (20, "MiB")):
-        if number >= 1 << power:
-            return f"{number / (1 << power):.1f} {unit}".replace(".0 ", " ")
-    return f"{number} bytes"
 
 
 def _check_count(name: str, value: object, least: int) -> None:
@@ -161,7 +144,7 @@ def _check_share(share: object) -> None:
         )
 
 
-def _value(name: str, text: str) -> Any:
+def _parse_value(name: str, text: str) -> Any:
     if name in ("gpus", "gpu_ids", "gpu_memory_per_job"):
         return None if text.lower() in _NOTHING and name != "gpu_ids" else text
     if name in ("smt", "pin"):

@@ -6,16 +6,17 @@ import contextlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 from exptools.launching.machine.fitting import count_jobs, count_sharers, has_too_few_cores
-from exptools.launching.machine.gpus import Gpu, named
+from exptools.launching.machine.gpus import Gpu, match_gpus
+from exptools.launching.machine.lease_files import Holder
 from exptools.launching.machine.placing import choose_cores, choose_gpus
-from exptools.launching.machine.request import Request, SlotError, format_bytes
+from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.machine.topology import Core, Machine
 from exptools.rundir import format_cpus, parse_cpus
-
-__all__ = ["Busy", "Request", "Slot", "SlotError", "current_slot", "make_slots"]
+from exptools.units import format_bytes
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -33,6 +34,7 @@ class Busy:
 
     cores: frozenset[int] = frozenset()  # their numbers, as Core.number
     gpus: frozenset[str] = frozenset()  # UUIDs
+    holders: Mapping[str, Holder | None] = field(default_factory=dict)  # of "core 3", "GPU GPU-4f…"
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _divide(
     return tuple(
         Slot(
             index,
-            cpus=_cpus(cores[index], request.smt),
+            cpus=_cpus(cores[index], smt=request.smt),
             threads=cores_each,
             gpus=gpus[index],
             hide_gpus=bool(machine.gpus) and not gpus[index],
@@ -152,14 +154,14 @@ def _divide(
     )
 
 
-def _cpus(cores: tuple[Core, ...], smt: bool) -> tuple[int, ...]:
+def _cpus(cores: tuple[Core, ...], *, smt: bool) -> tuple[int, ...]:
     return tuple(sorted(cpu for core in cores for cpu in (core.cpus if smt else core.cpus[:1])))
 
 
 def _usable_gpus(machine: Machine, request: Request) -> tuple[Gpu, ...]:
     gpus = list(machine.gpus)
     if request.wanted_gpus is not None:
-        gpus = [gpu for name in request.wanted_gpus for gpu in _named(machine, name)]
+        gpus = [gpu for name in request.wanted_gpus for gpu in _gpus_called(name, machine)]
         gpus = list(dict.fromkeys(gpus))
     if (request.gpus_per_job or 0) > 1:  # CUDA gives a process one part of a GPU at most
         gpus = [gpu for gpu in gpus if not gpu.mig]
@@ -176,12 +178,12 @@ def _usable_gpus(machine: Machine, request: Request) -> tuple[Gpu, ...]:
     return large
 
 
-def _named(machine: Machine, name: str) -> list[Gpu]:
-    found = named(machine.gpus, name)
-    if not found:
+def _gpus_called(name: str, machine: Machine) -> list[Gpu]:
+    gpus = match_gpus(machine.gpus, name)
+    if not gpus:
         there = ", ".join(f"{gpu.label} ({gpu.uuid})" for gpu in machine.gpus) or "none"
         raise SlotError(f"gpus names {name!r}, which is not one of the GPUs for us: {there}")
-    return found
+    return gpus
 
 
 def _unreserved(machine: Machine, request: Request) -> tuple[Core, ...]:

@@ -55,11 +55,11 @@ def read_set(directory: Path, *names: tuple[str, str]) -> frozenset[int] | None:
     Masks first, for the oldest kernels have nothing else.
     """
     for mask, listed in names:
-        found = read_mask(directory / mask)
-        if found is None:
-            found = read_list(directory / listed)
-        if found is not None:
-            return found
+        numbers = read_mask(directory / mask)
+        if numbers is None:
+            numbers = read_list(directory / listed)
+        if numbers is not None:
+            return numbers
     return None
 
 

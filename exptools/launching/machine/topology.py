@@ -27,7 +27,7 @@ _SAME_FREQUENCY = 1.1
 
 @dataclass(frozen=True)
 class Core:
-    """A physical core."""
+    """A physical core: the CPUs, as the kernel counts them, that share its execution units."""
 
     number: int  # its lowest online CPU, whether or not we may use that one: a name for all
     cpus: tuple[int, ...]  # its CPUs (SMT siblings) that we may use, rising
@@ -38,7 +38,7 @@ class Core:
 
 @dataclass(frozen=True)
 class Node:
-    """A NUMA node."""
+    """A NUMA node: memory, and the CPUs that are near to it."""
 
     number: int  # the kernel's; numbers may have holes
     cpus: tuple[int, ...]  # online; memory alone has none
@@ -181,9 +181,9 @@ def _speeds(root: Path, cpus: list[int]) -> dict[int, int]:
         ("cpufreq/cpuinfo_max_freq", _SAME_FREQUENCY),
     ):
         read = {cpu: read_int(root / CPU_DIR / f"cpu{cpu}" / name) for cpu in cpus}
-        found = {cpu: speed for cpu, speed in read.items() if speed is not None}
-        if len(found) == len(cpus) and max(found.values()) > tolerance * min(found.values()):
-            return found
+        speeds = {cpu: speed for cpu, speed in read.items() if speed is not None}
+        if len(speeds) == len(cpus) and max(speeds.values()) > tolerance * min(speeds.values()):
+            return speeds
     return {}
 
 
@@ -212,5 +212,5 @@ def _counted_machine() -> Machine:
     count = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     cores = tuple(Core(number, (number,)) for number in range(count))
     gpus, notes = read_gpus(LIVE_ROOT, range(count))
-    told = "this system cannot bind a process to CPUs: jobs get counts of threads, but no cores"
-    return Machine(cores, gpus, can_pin=False, notes=(*notes, told))
+    note = "this system cannot bind a process to CPUs: jobs get counts of threads, but no cores"
+    return Machine(cores, gpus, can_pin=False, notes=(*notes, note))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psutil
 
+from exptools.launching.machine.gpus import nvml
+
 
 @dataclass(frozen=True)
-class Usage:
+class UsageSample:
     """What a job used at one time, all its descendants included."""
 
     time: float  # Unix seconds
@@ -44,40 +47,40 @@ class JobMeter:
         self._cpu_seconds = _cpu_seconds(self._process)
         self._clock = time.monotonic()
 
-    def measure(self, look: Look) -> Usage:
+    def measure(self, reading: SystemReading) -> UsageSample:
         """What the job uses, its CPU since the measurement before.
 
         Raises:
             psutil.NoSuchProcess: the job has ended.
         """
         with self._process.oneshot():
-            processes = [_measured(self._process)]
-        processes += look.descendants(self._process.pid)
+            processes = [_read_process(self._process)]
+        processes += reading.descendants(self._process.pid)
         percent = self._percent(sum(process.cpu_seconds for process in processes))
         rss = sum(process.rss for process in processes)
-        return Usage(time.time(), percent, rss, *look.of_gpus(self._gpus))
+        return UsageSample(time.time(), percent, rss, *reading.of_gpus(self._gpus))
 
     def _percent(self, cpu_seconds: float) -> float:
         before, self._clock = self._clock, time.monotonic()
         used, self._cpu_seconds = cpu_seconds - self._cpu_seconds, cpu_seconds
         percent = 100 * used / max(self._clock - before, 1e-3)
-        # A process that ends while we look counts nowhere, and all its past in the next look.
+        # A process that ends while we look counts nowhere, and all its past in the next reading.
         return min(max(percent, 0.0), 100.0 * (psutil.cpu_count() or 1))
 
 
-class Look:
-    """One look at the machine for all jobs: each thing is read at most once, and when needed."""
+class SystemReading:
+    """One reading of the machine for all jobs: each thing at most once, and only if needed."""
 
-    def __init__(self, gpus: Gpus) -> None:
+    def __init__(self, gpus: GpuReader) -> None:
         self._gpus = gpus
         self._readings: dict[str, tuple[float | None, int | None]] = {}
 
     def descendants(self, pid: int) -> list[_Process]:
         """The descendants of one of our own descendants."""
-        found = list(self._children[pid])
-        for process in found:  # grows while we go
-            found += self._children[process.pid]
-        return found
+        processes = list(self._children[pid])
+        for process in processes:  # grows while we go
+            processes += self._children[process.pid]
+        return processes
 
     def of_gpus(self, uuids: Sequence[str]) -> tuple[float | None, int | None]:
         """The mean utilisation in percent and the sum of the used bytes.
@@ -88,16 +91,10 @@ class Look:
         for uuid in uuids:
             if uuid not in self._readings:
                 self._readings[uuid] = self._gpus.read(uuid)
-        percents = [self._readings[uuid][0] for uuid in uuids]
-        memories = [self._readings[uuid][1] for uuid in uuids]
-        known_percents = [percent for percent in percents if percent is not None]
-        known_memories = [memory for memory in memories if memory is not None]
-        mean = (
-            sum(known_percents) / len(uuids)
-            if uuids and len(known_percents) == len(uuids)
-            else None
-        )
-        total = sum(known_memories) if uuids and len(known_memories) == len(uuids) else None
+        percents = [p for p, _ in map(self._readings.__getitem__, uuids) if p is not None]
+        memories = [m for _, m in map(self._readings.__getitem__, uuids) if m is not None]
+        mean = sum(percents) / len(uuids) if uuids and len(percents) == len(uuids) else None
+        total = sum(memories) if uuids and len(memories) == len(uuids) else None
         return mean, total
 
     @cached_property
@@ -107,47 +104,43 @@ class Look:
         for process in psutil.Process().children(recursive=True):
             try:
                 with process.oneshot():
-                    children[process.ppid()].append(_measured(process))
+                    children[process.ppid()].append(_read_process(process))
             except psutil.Error:
                 continue  # it has ended since, or it has become another user's
         return children
 
 
-class Gpus:
-    """NVML, loaded at the first GPU that somebody asks for."""
+class GpuReader:
+    """Asks NVML, which is loaded at the first GPU that somebody asks for."""
 
     def __init__(self) -> None:
-        self._loaded = False
+        self._resources = ExitStack()
 
     def read(self, uuid: str) -> tuple[float | None, int | None]:
         """Utilisation in percent and used bytes, each None where the GPU does not tell."""
-        import pynvml
-
-        try:
-            handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
-            memory = int(self._nvml.nvmlDeviceGetMemoryInfo(handle).used)
-        except pynvml.NVMLError:  # the GPU or the whole driver is lost
+        library = self._nvml
+        if library is None:
             return None, None
         try:
-            return float(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu), memory
-        except pynvml.NVMLError:  # a MIG device tells its memory only
+            handle = library.nvmlDeviceGetHandleByUUID(uuid)
+            memory = int(library.nvmlDeviceGetMemoryInfo(handle).used)
+        except library.NVMLError:  # the GPU or the whole driver is lost
+            return None, None
+        try:
+            return float(library.nvmlDeviceGetUtilizationRates(handle).gpu), memory
+        except library.NVMLError:  # a MIG device tells its memory only
             return None, memory
 
     def close(self) -> None:
         """Give NVML back, where it was loaded."""
-        if self._loaded:
-            self._nvml.nvmlShutdown()
+        self._resources.close()
 
     @cached_property
     def _nvml(self) -> Any:
-        import pynvml
-
-        pynvml.nvmlInit()
-        self._loaded = True
-        return pynvml
+        return self._resources.enter_context(nvml())
 
 
-def _measured(process: psutil.Process) -> _Process:
+def _read_process(process: psutil.Process) -> _Process:
     return _Process(process.pid, _cpu_seconds(process), int(process.memory_info().rss))
 
 

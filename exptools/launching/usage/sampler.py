@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from exptools.launching.usage.meter import Gpus, JobMeter, Look, Usage
+from exptools.launching.usage.meter import GpuReader, JobMeter, SystemReading, UsageSample
 from exptools.rundir import USAGE_FILE
 
 HEADER = "time,cpu_percent,rss,gpu_percent,gpu_memory\n"
@@ -43,9 +43,9 @@ class UsageSampler:
         self._interval = interval
         self._after = after
         self._watched: dict[int, _Watched] = {}  # this and the next two by job number
-        self._latest: dict[int, Usage] = {}
+        self._latest: dict[int, UsageSample] = {}
         self._problems: dict[int, str] = {}
-        self._gpus = Gpus()
+        self._gpus = GpuReader()
         self._next_round = 0.0  # this and the next on time.monotonic()'s clock
         self._rest_until = 0.0
         self._closing = threading.Event()
@@ -67,7 +67,7 @@ class UsageSampler:
         """Sample a job no more; its latest sample stays."""
         self._watched.pop(number, None)
 
-    def latest(self, number: int) -> Usage | None:
+    def latest(self, number: int) -> UsageSample | None:
         """The job's latest sample, None before the first."""
         return self._latest.get(number)
 
@@ -101,35 +101,35 @@ class UsageSampler:
         if now >= self._next_round:
             self._next_round = now + self._interval
             return due
-        known = self._latest.keys() | self._problems.keys()
-        return [job for job in due if job.number not in known]
+        sampled = self._latest.keys() | self._problems.keys()
+        return [job for job in due if job.number not in sampled]
 
     def _sample(self, jobs: Sequence[_Watched]) -> None:
-        look = Look(self._gpus)
+        reading = SystemReading(self._gpus)
         for job in jobs:
             try:
-                self._sample_one(job, look)
+                self._sample_one(job, reading)
             except psutil.NoSuchProcess:
                 continue  # it has just ended
             except Exception as error:  # noqa: BLE001 (one job's trouble must not reach another)
                 self._problems.setdefault(job.number, f"{job.file} is not whole: {error}")
 
-    def _sample_one(self, job: _Watched, look: Look) -> None:
-        usage = job.meter.measure(look)
-        self._latest[job.number] = usage
+    def _sample_one(self, job: _Watched, reading: SystemReading) -> None:
+        sample = job.meter.measure(reading)
+        self._latest[job.number] = sample
         if job.number not in self._problems:
             try:
-                _append(job.file, _line(usage))
+                _append(job.file, _line(sample))
             except OSError as error:
                 self._problems[job.number] = f"{job.file} is not whole: {error.strerror}"
         if self._after is not None:
             self._after(job.number)
 
 
-def _line(usage: Usage) -> str:
-    gpu_percent = "" if usage.gpu_percent is None else f"{usage.gpu_percent:.1f}"
-    gpu_memory = "" if usage.gpu_memory is None else str(usage.gpu_memory)
-    first = f"{usage.time:.3f},{usage.cpu_percent:.1f},{usage.rss}"
+def _line(sample: UsageSample) -> str:
+    gpu_percent = "" if sample.gpu_percent is None else f"{sample.gpu_percent:.1f}"
+    gpu_memory = "" if sample.gpu_memory is None else str(sample.gpu_memory)
+    first = f"{sample.time:.3f},{sample.cpu_percent:.1f},{sample.rss}"
     return f"{first},{gpu_percent},{gpu_memory}\n"
 
 

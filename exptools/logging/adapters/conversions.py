@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exptools.logging.media.arrays import Array, as_array
+from exptools.logging.rows.arrays import Array, as_array
 
 
 def frames_of(tag: str, videos: Any) -> Array:

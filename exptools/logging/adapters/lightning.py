@@ -73,22 +73,11 @@ class ExptoolsLogger(Logger):  # type: ignore[misc]  # what mypy does not read i
         directory = self._logger.directory
         return None if directory is None else str(directory)
 
-    @property
-    def root_dir(self) -> str | None:
-        """The run directory."""
-        return self.save_dir
-
-    @property
-    def log_dir(self) -> str | None:
-        """The run directory."""
-        return self.save_dir
+    root_dir = log_dir = save_dir  # Lightning asks by all three
 
     @property
     def name(self) -> str:
         """Nothing: the run directory needs no directories below it to be told from others."""
         return ""
 
-    @property
-    def version(self) -> str:
-        """Nothing, as :attr:`name`."""
-        return ""
+    version = name

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import socket
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from exptools.logging.errors import warn_user
 from exptools.logging.run_logger import Logger, logger
 
-_LEFT_OUT = (
+_UNSUPPORTED = (
     "add_audio",
     "add_custom_scalars",
     "add_custom_scalars_marginchart",
@@ -209,11 +209,11 @@ class SummaryWriter:
         self.close()
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        if name not in _LEFT_OUT:
+        if name not in _UNSUPPORTED:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         def warn(*args: Any, **kwargs: Any) -> None:
-            warnings.warn(f"{name} is left out: exptools keeps nothing of that kind", stacklevel=2)
+            warn_user(f"{name} is left out: exptools keeps nothing of that kind")
 
         return warn
 

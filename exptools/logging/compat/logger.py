@@ -1,36 +1,39 @@
 """``from exptools.logging import logger``: the verbs of the original exptools and of rlpyt.
 
 The same run as ``from exptools import logger`` reaches, by another door: what this object does not
-say itself, that one does. ``docs/seed-api.md`` lists what differs from the originals.
+say itself, that one does. ``docs/compat.md`` lists what differs from the originals.
 """
 
 from __future__ import annotations
 
 import contextlib
-import difflib
+import functools
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, SupportsIndex
 
+from exptools.hints import did_you_mean
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
-from exptools.logging.compat.prefixes import KindPrefixes, without_prefix
+from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
-from exptools.logging.run_logger import logger as _logger
+from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
-class SeedLogger(KindPrefixes):
-    """The vocabulary of scripts without Hydra.
+class CompatLogger:
+    """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
     Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
     Steps that a verb is not given are those of :meth:`set_iteration`; without it they are counted.
     """
 
     def __init__(self, engine: Logger) -> None:
-        super().__init__()
         self._engine = engine
+        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, outer ones first
+        self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._iteration: int | None = None
         self._texts = TextFiles()
         self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
@@ -42,9 +45,8 @@ class SeedLogger(KindPrefixes):
         try:
             return getattr(self._engine, name)
         except AttributeError:
-            known = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            verbs = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
+            hint = did_you_mean(name, verbs)
             raise AttributeError(f"the logger has no verb {name!r}{hint}") from None
 
     def set_iteration(self, itr: int | None) -> None:
@@ -63,7 +65,7 @@ class SeedLogger(KindPrefixes):
         **_: object,
     ) -> None:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
-        name = self.tag("scalar", tag) if with_prefix else tag
+        name = self._full("scalar", tag) if with_prefix else tag
         with without_prefix():
             if filename is None:
                 self._engine.log_scalar(name, data, self._at(step))
@@ -79,10 +81,10 @@ class SeedLogger(KindPrefixes):
         **options: Any,
     ) -> None:
         """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs."""
-        from exptools.logging.rows.batch_statistics import statistics
+        from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
-        values = statistics("", data)
+        values = batch_statistics("", data)
         if values["/count"]:
             for ours, theirs in names.items():
                 self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
@@ -116,13 +118,11 @@ class SeedLogger(KindPrefixes):
         else:
             self._scalar_file(filename).dump()
 
-    def dump_data(self) -> None:
-        """End the row of ``progress.csv``."""
-        self.dump_scalar()
-
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
         self.dump_scalar()
+
+    dump_data = dump_tabular
 
     def add_scalar_output(self, filename: str) -> None:
         """Begin another table in the run directory, for ``filename=`` of the verbs."""
@@ -160,7 +160,7 @@ class SeedLogger(KindPrefixes):
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
-        line = self.tag("text", str(data)) if with_prefix else str(data)
+        line = self._full("text", str(data)) if with_prefix else str(data)
         line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
         with without_prefix():
             self._engine.log_text("text", line, self._at(step))
@@ -196,7 +196,7 @@ class SeedLogger(KindPrefixes):
         self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
     ) -> None:
         """As :meth:`Logger.log_histogram`."""
-        name = self.tag("scalar", tag)
+        name = self._full("scalar", tag)
         with without_prefix():
             self._engine.log_histogram(name, data, self._at(step))
 
@@ -209,7 +209,7 @@ class SeedLogger(KindPrefixes):
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_image`; the original's images are CHW."""
-        name = self.tag("image", tag)
+        name = self._full("image", tag)
         with without_prefix():
             self._engine.log_image(name, data, self._at(step), layout)
 
@@ -224,7 +224,7 @@ class SeedLogger(KindPrefixes):
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
-        name, rate = self.tag("gif", tag), 1 / duration if fps is None else fps
+        name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
@@ -254,6 +254,51 @@ class SeedLogger(KindPrefixes):
         directory = self._path("")
         where = f"{tag}_{at}" if at is not None else tag
         write_embedding(directory, where, data, text_label, image_label)
+
+    # Prefixes
+
+    def prefix(self, prefix: str) -> Prefix:
+        """Put a text before all tags and lines of a block."""
+        return Prefix(prefix)
+
+    def push_prefix(self, prefix: str) -> None:
+        """Put a text before all tags and lines until :meth:`pop_prefix`."""
+        self._prefixes_before.append(current_prefix.get())
+        current_prefix.set(self._prefixes_before[-1] + prefix)
+
+    def pop_prefix(self) -> None:
+        """Take the last pushed prefix of all kinds away."""
+        current_prefix.set(self._prefixes_before.pop())
+
+    def _push(self, kind: str, prefix: str) -> None:
+        self._kind_prefixes[kind].append(prefix)
+
+    def _pop(self, kind: str) -> None:
+        self._kind_prefixes[kind].pop()
+
+    @contextlib.contextmanager
+    def _inside(self, kind: str, prefix: str) -> Iterator[None]:
+        self._push(kind, prefix)
+        try:
+            yield
+        finally:
+            self._pop(kind)
+
+    text_prefix = functools.partialmethod(_inside, "text")
+    scalar_prefix = functools.partialmethod(_inside, "scalar")
+    tabular_prefix = functools.partialmethod(_inside, "scalar")
+    image_prefix = functools.partialmethod(_inside, "image")
+    gif_prefix = functools.partialmethod(_inside, "gif")
+    push_text_prefix = functools.partialmethod(_push, "text")
+    push_scalar_prefix = functools.partialmethod(_push, "scalar")
+    push_tabular_prefix = functools.partialmethod(_push, "scalar")
+    push_image_prefix = functools.partialmethod(_push, "image")
+    push_gif_prefix = functools.partialmethod(_push, "gif")
+    pop_text_prefix = functools.partialmethod(_pop, "text")
+    pop_scalar_prefix = functools.partialmethod(_pop, "scalar")
+    pop_tabular_prefix = functools.partialmethod(_pop, "scalar")
+    pop_image_prefix = functools.partialmethod(_pop, "image")
+    pop_gif_prefix = functools.partialmethod(_pop, "gif")
 
     # Snapshots
 
@@ -298,6 +343,10 @@ class SeedLogger(KindPrefixes):
     def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
         return self._iteration if step is None else step
 
+    def _full(self, kind: str, tag: str) -> str:
+        """A tag, or a line of text, with all its prefixes."""
+        return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
+
     def _path(self, filename: str) -> Path:
         directory = self._engine.directory
         if directory is None:
@@ -309,13 +358,13 @@ class SeedLogger(KindPrefixes):
 
     def _scalar_file(self, filename: str) -> ScalarFile:
         if filename not in self._scalars:
-            known = ", ".join(self._scalars) or "none"
+            names = ", ".join(self._scalars) or "none"
             raise ValueError(
                 f"the table {filename!r} is not open: open it with "
-                f"logger.additional_scalar_output({filename!r}); open are {known}"
+                f"logger.additional_scalar_output({filename!r}); open are {names}"
             )
         return self._scalars[filename]
 
 
-logger = SeedLogger(_logger)
-"""The one that scripts of the seed API import."""
+logger = CompatLogger(run_logger)
+"""The one that scripts of rlpyt and the original import."""

@@ -1,4 +1,4 @@
-"""Files of the seed API beside ``progress.csv``: lines of text, and other tables."""
+"""Files of the rlpyt-compatible API beside ``progress.csv``: lines of text, and other tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import SupportsIndex
 
-from exptools.logging.rows.rows import OpenRows, as_number, as_step, check_tag
+from exptools.logging.rows.row import OpenRows, as_number, as_step
+from exptools.logging.rows.tags import check_tag
 from exptools.logging.run.attempts import set_aside
 from exptools.logging.writers.append_file import AppendFile
 from exptools.logging.writers.csv import CsvWriter
@@ -69,8 +70,8 @@ class TextFiles:
         if name is None:
             return next(iter(self._files.values()), None)
         if name not in self._files:
-            known = ", ".join(self._files) or "none"
-            raise ValueError(f"the text file {name!r} is not open; open are {known}")
+            names = ", ".join(self._files) or "none"
+            raise ValueError(f"the text file {name!r} is not open; open are {names}")
         return self._files[name]
 
 

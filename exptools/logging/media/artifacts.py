@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -11,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from exptools.logging.errors import naming
-from exptools.logging.media.store import FILES, MediaRecord, add_to_index, made_media_dir, safe_name
+from exptools.hints import did_you_mean
+from exptools.logging.errors import as_logging_error
+from exptools.logging.media.store import FILES, MediaRecord, add_to_index, make_media_dir, safe_name
 
 _CHUNK = 2**20  # bytes
 _WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
@@ -24,6 +24,7 @@ def store_file(
     source: str | os.PathLike[str],
     step: int,
     wall_time: float,
+    *,
     link: bool = False,
 ) -> MediaRecord:
     """Keep a file as it is now: ``media/files/<part of its hash>/<its name>``.
@@ -45,27 +46,28 @@ def store_file(
         LoggingError: it cannot be read or stored; what was logged before stays as it is.
     """
     path = Path(source).absolute()
-    _check(tag, path)
-    files = made_media_dir(run_dir) / FILES
+    _validate(tag, path)
+    files = make_media_dir(run_dir) / FILES
     aside = files / f".{os.getpid()}.{threading.get_ident()}"
     try:
-        with naming(files):
+        with as_logging_error(files):
             files.mkdir(exist_ok=True)
-        how = _link(path, aside) if link else None
-        digest, size = _hashed(path, None if link else aside)
+        kind_of_link = _link(path, aside) if link else None
+        digest, size = _hash(path, None if link else aside)
         home = files / digest[:16]
-        stored = _existing(home, digest)
+        stored = _find_content(home, digest)
         if stored is None:
             stored = home / _name(path.name)
-            with naming(stored):
+            with as_logging_error(stored):
                 home.mkdir(exist_ok=True)
                 aside.replace(stored)
         else:
-            how = None
+            kind_of_link = None
     finally:
         aside.unlink(missing_ok=True)
     where = stored.relative_to(run_dir).as_posix()
-    record = MediaRecord(tag, step, "file", where, wall_time, digest, size, str(path), how)
+    origin = str(path)
+    record = MediaRecord(tag, step, "file", where, wall_time, digest, size, origin, kind_of_link)
     add_to_index(run_dir, record)
     return record
 
@@ -76,17 +78,16 @@ def _name(name: str) -> str:
     return safe_name(name)
 
 
-def _check(tag: str, path: Path) -> None:
+def _validate(tag: str, path: Path) -> None:
     if path.is_dir():
         raise ValueError(
             f"the file {tag!r} should be one file, not the directory {path}: log its files, or an "
             "archive of it (shutil.make_archive)"
         )
     if not path.exists():
-        there = os.listdir(path.parent) if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, there, n=1)
-        meant = f"; did you mean {close[0]!r}?" if close else ""
-        raise FileNotFoundError(f"the file {tag!r} is not there: {path}{meant}")
+        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, siblings)
+        raise FileNotFoundError(f"the file {tag!r} is not there: {path}{hint}")
     if not path.is_file():
         raise ValueError(f"the file {tag!r} should be a regular file, which {path} is not")
 
@@ -95,19 +96,19 @@ def _link(path: Path, aside: Path) -> Literal["hard", "symbolic"]:
     try:
         os.link(path.resolve(), aside)  # not to a link, which may lead elsewhere from there
     except OSError:  # another file system, or one without
-        with naming(aside):
+        with as_logging_error(aside):
             aside.symlink_to(path.resolve())
         return "symbolic"
     return "hard"
 
 
-def _hashed(path: Path, copy: Path | None) -> tuple[str, int]:
+def _hash(path: Path, copy: Path | None) -> tuple[str, int]:
     """SHA-256 and size of a file, which is copied at the same time, so that they are the copy's."""
     digest, size = hashlib.sha256(), 0
     with ExitStack() as files:
-        with naming(path):
+        with as_logging_error(path):
             source = files.enter_context(open(path, "rb"))
-        files.enter_context(naming(copy or path))
+        files.enter_context(as_logging_error(copy or path))
         target = files.enter_context(open(copy, "wb")) if copy else None
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
@@ -117,9 +118,9 @@ def _hashed(path: Path, copy: Path | None) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _existing(home: Path, digest: str) -> Path | None:
+def _find_content(home: Path, digest: str) -> Path | None:
     """The file that has this content; what a link leads to may have changed since."""
     if not home.is_dir():
         return None
-    there = (path for path in sorted(home.iterdir()) if path.is_file())
-    return next((path for path in there if _hashed(path, None)[0] == digest), None)
+    files = (path for path in sorted(home.iterdir()) if path.is_file())
+    return next((path for path in files if _hash(path, None)[0] == digest), None)

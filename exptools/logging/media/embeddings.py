@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exptools.logging.errors import naming
+from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import directory_of
 from exptools.rundir import MEDIA_DIR, write_atomic
 
@@ -44,7 +44,7 @@ def write_embedding(
     home = Path(MEDIA_DIR) / "projector" / directory_of(tag)
     config = ProjectorConfig()
     path = run_dir / _CONFIG
-    with naming(path):
+    with as_logging_error(path):
         if path.exists():
             text_format.Parse(path.read_text(), config)
         others = [e for e in config.embeddings if e.tensor_name != tag]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import EncodedMedium
 
 
-def encode_figure(tag: str, figure: Any) -> Medium:
+def encode_figure(tag: str, figure: Any) -> EncodedMedium:
     """A figure: of matplotlib as PNG, of plotly as plotly's JSON, which keeps it interactive.
 
     TensorBoard shows matplotlib's. Of plotly's it shows nothing: to draw them without a browser
@@ -22,7 +22,7 @@ def encode_figure(tag: str, figure: Any) -> Medium:
         TypeError: it is none of these.
     """
     if callable(getattr(figure, "to_plotly_json", None)):
-        return Medium("figure", "json", figure.to_json().encode())
+        return EncodedMedium("figure", "json", figure.to_json().encode())
     figure = getattr(figure, "figure", figure)
     if not callable(getattr(figure, "savefig", None)) or isinstance(figure, type):
         kind = type(figure).__name__
@@ -30,7 +30,7 @@ def encode_figure(tag: str, figure: Any) -> Medium:
     return _png(tag, figure)
 
 
-def _png(tag: str, figure: Any) -> Medium:
+def _png(tag: str, figure: Any) -> EncodedMedium:
     from PIL import Image
 
     from exptools.logging.media.images import image_summary
@@ -39,4 +39,4 @@ def _png(tag: str, figure: Any) -> Medium:
     figure.savefig(file, format="png")
     width, height = Image.open(file).size
     summary = image_summary(tag, (height, width, 4), file.getvalue())
-    return Medium("figure", "png", file.getvalue(), (summary,))
+    return EncodedMedium("figure", "png", file.getvalue(), (summary,))

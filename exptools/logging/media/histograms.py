@@ -8,13 +8,13 @@ import numpy as np
 from tensorboard.compat.proto.histogram_pb2 import HistogramProto
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.media.arrays import Array, as_array
-from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import EncodedMedium
+from exptools.logging.rows.arrays import Array, as_array
 
 BINS = 64
 
 
-def encode_histogram(tag: str, values: object, bins: int = BINS) -> Medium:
+def encode_histogram(tag: str, values: object, bins: int = BINS) -> EncodedMedium:
     """How often which values occur, in bins of equal width from the least to the greatest.
 
     NaN and infinities have no place between them: they are left out and counted. The file is a
@@ -62,7 +62,7 @@ def encode_histogram(tag: str, values: object, bins: int = BINS) -> Medium:
         bucket=counts,
     )
     summary = Summary.Value(tag=tag, histo=message)
-    return Medium("histogram", "json", json.dumps(record).encode(), (summary,))
+    return EncodedMedium("histogram", "json", json.dumps(record).encode(), (summary,))
 
 
 def _counted(finite: Array, bins: int) -> tuple[list[float], list[int]]:

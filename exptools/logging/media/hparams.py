@@ -33,14 +33,14 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionStartInfo,
 )
 
-from exptools.logging.media.medium import Medium
+from exptools.logging.media.store import EncodedMedium
 
 Value: TypeAlias = bool | int | float | str
 
 EXACT = 2**53  # TensorBoard keeps numbers as 64-bit floats, which hold all integers up to this one
 
 
-def encode_hparams(config: Mapping[str, Any], metrics: Sequence[str] = ()) -> Medium:
+def encode_hparams(config: Mapping[str, Any], metrics: Sequence[str] = ()) -> EncodedMedium:
     """A run's hyperparameters: a row of TensorBoard's HParams table; the file is a JSON object.
 
     The messages belong into the event file of the run's scalars, whose last values then stand in
@@ -56,28 +56,28 @@ def encode_hparams(config: Mapping[str, Any], metrics: Sequence[str] = ()) -> Me
         TypeError: it is no mapping, or a key no text.
         ValueError: two keys are the same when they are joined with dots.
     """
-    values = flattened(config)
+    values = flatten(config)
     started = SessionStartInfo(start_time_secs=time.time())
     for name, value in values.items():
         setattr(started.hparams[name], _FIELDS[type(value)][0], value)
     summaries = [_summary(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=started))]
     if metrics:
         infos = [HParamInfo(name=name, type=_FIELDS[type(v)][1]) for name, v in values.items()]
-        shown = [MetricInfo(name=MetricName(tag=metric)) for metric in metrics]
-        experiment = Experiment(hparam_infos=infos, metric_infos=shown)
+        metric_infos = [MetricInfo(name=MetricName(tag=metric)) for metric in metrics]
+        experiment = Experiment(hparam_infos=infos, metric_infos=metric_infos)
         summaries.insert(0, _summary(EXPERIMENT_TAG, HParamsPluginData(experiment=experiment)))
     content = json.dumps(values, ensure_ascii=False, indent=2).encode(errors="replace")
-    return Medium("hparams", "json", content, tuple(summaries))
+    return EncodedMedium("hparams", "json", content, tuple(summaries))
 
 
-def hparams_end(succeeded: bool) -> Summary.Value:
+def hparams_end(*, succeeded: bool) -> Summary.Value:
     """How the run ended, for the event file of a run whose hyperparameters were logged."""
     status = STATUS_SUCCESS if succeeded else STATUS_FAILURE
     ended = SessionEndInfo(status=status, end_time_secs=time.time())
     return _summary(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=ended))
 
 
-def flattened(config: Mapping[str, Any]) -> dict[str, Value]:
+def flatten(config: Mapping[str, Any]) -> dict[str, Value]:
     """The values of a nested mapping by their keys joined with dots; see :func:`encode_hparams`."""
     values: dict[str, Value] = {}
     for name, value in _leaves(config, ""):

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.media.arrays import Array, as_array
-from exptools.logging.media.medium import Medium
+from exptools.logging.errors import warn_user
+from exptools.logging.media.store import EncodedMedium
+from exptools.logging.rows.arrays import Array, as_array
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA; also TensorBoard's numbers for these colour spaces
 GAP = 2  # pixels between the images of a grid
@@ -34,7 +34,7 @@ _SHAPES = (
 )
 
 
-def encode_image(tag: str, image: object, layout: str | None = None) -> Medium:
+def encode_image(tag: str, image: object, layout: str | None = None) -> EncodedMedium:
     """An image, or a batch of them as a grid, as PNG.
 
     Values are bool, integers from 0 to 255, or floats from 0 to 1. Floats beyond that are clipped,
@@ -55,10 +55,12 @@ def encode_image(tag: str, image: object, layout: str | None = None) -> Medium:
     pixels = _grid(batch)
     file = io.BytesIO()
     _to_pillow(pixels).save(file, format="PNG")
-    return _medium("image", tag, pixels.shape, "png", file.getvalue())
+    return _encoded("image", tag, pixels.shape, "png", file.getvalue())
 
 
-def encode_gif(tag: str, frames: object, fps: float = 10, layout: str | None = None) -> Medium:
+def encode_gif(
+    tag: str, frames: object, fps: float = 10, layout: str | None = None
+) -> EncodedMedium:
     """Frames as a GIF that repeats for ever; TensorBoard plays it among the images.
 
     A GIF shows a frame for whole hundredths of a second; ours alternate so that the speed is right
@@ -89,7 +91,7 @@ def encode_gif(tag: str, frames: object, fps: float = 10, layout: str | None = N
         # What is behind a transparent pixel is the page, not the frame before.
         disposal=2 if video.shape[3] == 4 else 0,
     )
-    return _medium("gif", tag, video.shape[1:], "gif", file.getvalue())
+    return _encoded("gif", tag, video.shape[1:], "gif", file.getvalue())
 
 
 def image_summary(tag: str, shape: tuple[int, ...], encoded: bytes) -> Summary.Value:
@@ -101,8 +103,10 @@ def image_summary(tag: str, shape: tuple[int, ...], encoded: bytes) -> Summary.V
     return Summary.Value(tag=tag, image=image)
 
 
-def _medium(kind: str, tag: str, shape: tuple[int, ...], extension: str, content: bytes) -> Medium:
-    return Medium(kind, extension, content, (image_summary(tag, shape, content),))
+def _encoded(
+    kind: str, tag: str, shape: tuple[int, ...], extension: str, content: bytes
+) -> EncodedMedium:
+    return EncodedMedium(kind, extension, content, (image_summary(tag, shape, content),))
 
 
 def _in_order(what: str, value: object, layout: str | None, many: str) -> Array:
@@ -128,7 +132,7 @@ def _in_order(what: str, value: object, layout: str | None, many: str) -> Array:
     full: Array = array.reshape(array.shape + (1,) * len(missing))
     ordered: Array = full.transpose([(letters + missing).index(axis) for axis in axes])
     if ordered.shape[-1] not in CHANNELS:
-        raise _misshapen(what, array.shape)
+        raise _shape_error(what, array.shape)
     return ordered
 
 
@@ -144,8 +148,8 @@ def _stacked(what: str, images: Iterable[object]) -> Array:
     arrays = [_pixels(what, image) for image in images]
     shapes = sorted({array.shape for array in arrays})
     if len(shapes) != 1:
-        found = " and ".join(map(str, shapes[:2])) or "none at all"
-        raise ValueError(f"{what} needs images of one shape, not {found}")
+        given = " and ".join(map(str, shapes[:2])) or "none at all"
+        raise ValueError(f"{what} needs images of one shape, not {given}")
     return np.stack(arrays)
 
 
@@ -156,7 +160,7 @@ def _layout_of(what: str, shape: tuple[int, ...], many: str) -> str:
         return _layout_of_image(what, shape)
     if len(shape) == 3 and shape[2] not in CHANNELS:
         return "THW"
-    raise _misshapen(what, shape)  # most likely one image
+    raise _shape_error(what, shape)  # most likely one image
 
 
 def _layout_of_image(what: str, shape: tuple[int, ...]) -> str:
@@ -166,10 +170,10 @@ def _layout_of_image(what: str, shape: tuple[int, ...]) -> str:
         return "HWC"
     if len(shape) == 3 and shape[0] in CHANNELS:
         return "CHW"
-    raise _misshapen(what, shape)
+    raise _shape_error(what, shape)
 
 
-def _misshapen(what: str, shape: tuple[int, ...]) -> ValueError:
+def _shape_error(what: str, shape: tuple[int, ...]) -> ValueError:
     return ValueError(f"{what} has the shape {shape}: give {_SHAPES}")
 
 
@@ -192,10 +196,9 @@ def _floats_in_bytes(what: str, array: Array) -> Array:
     array = array.astype(np.float32)
     # So that rounding errors of whoever computed the image go without a warning.
     if not (array.min() >= -0.001 and array.max() <= 1.001):
-        warnings.warn(
+        warn_user(
             f"{what} has floats outside of 0 to 1, which are clipped (NaN is black); "
-            "if they go from 0 to 255, give integers",
-            stacklevel=5,
+            "if they go from 0 to 255, give integers"
         )
     whole: Array = np.rint(np.clip(np.nan_to_num(array, nan=0), 0, 1) * 255)
     return whole.astype(np.uint8)

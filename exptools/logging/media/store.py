@@ -1,26 +1,29 @@
 """``media/``: files of what is logged besides scalars, and an index that says what each is.
 
+An encoder (``texts``, ``images``, ``figures``, ``histograms``, ``hparams``) turns what the user
+logged into an :class:`EncodedMedium`; each is imported when the first of its kind is logged, for
+they need more than the standard library.
+
 Nothing is overwritten: what is logged again for a tag and step gets a file and a line of its own.
 Nothing is kept open: a file has its whole content before it has its line in the index.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from exptools.logging.errors import LoggingError, naming
+from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.writers.append_file import first_free
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
 
 if TYPE_CHECKING:
-    from exptools.logging.media.medium import Medium
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
 FILES = "files"  # in media/, the directory of artifacts
 
@@ -29,6 +32,16 @@ _UNSAFE = re.compile(r"[^\w .=+@,-]")
 _OURS = re.compile(r"(-?\d+|index)(\.\d+)?\.\w+")
 _LONGEST = 60  # characters of a name, at most 240 of the 255 bytes that it may have
 _DEEPEST = 8  # directories
+
+
+@dataclass(frozen=True)
+class EncodedMedium:
+    """Something logged that is no scalar, as it goes to the disk."""
+
+    kind: str  # text, histogram, image, gif, figure, hparams
+    extension: str  # of the file, without the dot
+    content: bytes  # of the file
+    summaries: tuple[Summary.Value, ...] = ()  # for the event file; none where it cannot be shown
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class MediaRecord:
 
 
 def write_medium(
-    run_dir: Path, tag: str, step: int, medium: Medium, wall_time: float
+    run_dir: Path, tag: str, step: int, medium: EncodedMedium, wall_time: float
 ) -> MediaRecord:
     """Write the file of a medium and its line of the index; the system has both on return.
 
@@ -61,29 +74,20 @@ def write_medium(
     Raises:
         LoggingError: it cannot be written; what was logged before stays as it is.
     """
-    made_media_dir(run_dir)
-    path = _claimed(run_dir / MEDIA_DIR / directory_of(tag), step, medium.extension)
+    make_media_dir(run_dir)
+    path = _claim(run_dir / MEDIA_DIR / directory_of(tag), step, medium.extension)
     digest = _sha256(medium.content)
     where = path.relative_to(run_dir).as_posix()
     size = len(medium.content)
     record = MediaRecord(tag, step, medium.kind, where, wall_time, digest, size)
     try:
-        with naming(path):
+        with as_logging_error(path):
             write_atomic(path, medium.content)
         add_to_index(run_dir, record)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return record
-
-
-def read_index(run_dir: Path) -> list[MediaRecord]:
-    """What the index says, in the order in which it was logged; half-written lines are left out.
-
-    Raises:
-        LoggingError: there is an index that cannot be read.
-    """
-    return [record for _, record in _lines(_index(run_dir)) if record is not None]
 
 
 def index_size(run_dir: Path) -> int:
@@ -103,16 +107,18 @@ def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
     Raises:
         LoggingError: the index cannot be read or written.
     """
-    content = _index(run_dir)
+    index = run_dir / MEDIA_INDEX
+    with as_logging_error(index):
+        content = index.read_bytes() if index.exists() else b""
     kept: list[bytes] = []
     moved: list[bytes] = []
-    for line, record in _lines(content[:size]):
+    for line in filter(None, content[:size].split(b"\n")):
+        record = _parse(line)
         counts = record is not None and after is not None and record.step <= after
-        (kept if counts else moved).append(line)
+        (kept if counts else moved).append(line + b"\n")
     if moved:
-        index = run_dir / MEDIA_INDEX
         free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
-        with naming(index):
+        with as_logging_error(index):
             write_atomic(free, b"".join(moved))
             write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
 
@@ -130,10 +136,10 @@ def directory_of(tag: str) -> Path:
     return Path(*parts)
 
 
-def made_media_dir(run_dir: Path) -> Path:
+def make_media_dir(run_dir: Path) -> Path:
     """``media/`` of a run, made where it is missing; the run itself is not made again."""
     path = run_dir / MEDIA_DIR
-    with naming(path):
+    with as_logging_error(path):
         path.mkdir(exist_ok=True)
     return path
 
@@ -147,7 +153,7 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
     fields = {key: value for key, value in asdict(record).items() if value is not None}
     line = json.dumps(fields).encode() + b"\n"
     path = run_dir / MEDIA_INDEX
-    with naming(path), open(path, "ab+", buffering=0) as file:
+    with as_logging_error(path), open(path, "ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
         if file.read(1) not in (b"", b"\n"):
@@ -157,41 +163,27 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
             raise LoggingError(None, "the disk is full", str(path))
 
 
-def _index(run_dir: Path) -> bytes:
-    path = run_dir / MEDIA_INDEX
-    with naming(path):
-        return path.read_bytes() if path.exists() else b""
-
-
-def _lines(content: bytes) -> list[tuple[bytes, MediaRecord | None]]:
-    return [(line + b"\n", _parsed(line)) for line in content.split(b"\n") if line]
-
-
-def _parsed(line: bytes) -> MediaRecord | None:
+def _parse(line: bytes) -> MediaRecord | None:
     try:
         fields: dict[str, Any] = json.loads(line)
         return MediaRecord(**fields)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
-def _claimed(directory: Path, step: int, extension: str) -> Path:
+def _claim(directory: Path, step: int, extension: str) -> Path:
     """An empty file that nobody else has: ``<step>.<ext>``, or ``<step>.1.<ext>`` and so on."""
-    with naming(directory):
+
+    def path_number(number: int) -> Path:
+        return directory / f"{step}{f'.{number}' if number else ''}.{extension}"
+
+    with as_logging_error(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        for path in _numbered(directory, step, extension):
-            try:
+        while True:
+            path = first_free(path_number, start=0)
+            with contextlib.suppress(FileExistsError):  # another process was faster
                 path.touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            return path
-    raise AssertionError("numbers do not end")
-
-
-def _numbered(directory: Path, step: int, extension: str) -> Iterator[Path]:
-    yield directory / f"{step}.{extension}"
-    for number in count(1):
-        yield directory / f"{step}.{number}.{extension}"
+                return path
 
 
 def safe_name(part: str) -> str:

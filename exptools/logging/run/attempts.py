@@ -1,14 +1,54 @@
-"""The rows of a run's earlier attempts: none is thrown away when the run is started again."""
+"""What a run's earlier attempts wrote: nothing is thrown away when the run is started again."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 from pathlib import Path
 
-from exptools.logging.errors import naming
+from exptools.logging.errors import as_logging_error
+from exptools.logging.media.store import set_aside_media
+from exptools.logging.run.row_lock import Attempt
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.csv import read_header
-from exptools.rundir import write_atomic
+from exptools.rundir import PROGRESS_CSV, write_atomic
+
+_log = logging.getLogger(__name__)
+
+
+def end_attempts_before(
+    directory: Path, attempt: Attempt, first_step: int, *, may_go_back: bool
+) -> int | None:
+    """Set aside what earlier attempts wrote, as far as it does not count any more.
+
+    Args:
+        directory: the run.
+        attempt: the one that begins now.
+        first_step: of its first row.
+        may_go_back: whether an attempt that goes on may do so from an earlier step than it said.
+            It may in the process that said so: the steps of a worker may be counted otherwise.
+
+    Returns:
+        the step from which on it does not count, None where nothing was written before.
+
+    Raises:
+        LoggingError: a file cannot be read, written or renamed.
+    """
+    table = directory / PROGRESS_CSV
+    if attempt.resumed is None:
+        moved, start = set_aside(table), min(first_step, 0)
+        set_aside_media(directory, after=None, size=attempt.index_size)
+    else:
+        start = attempt.resumed + 1
+        if may_go_back:
+            start = min(start, first_step)
+        moved = cut_back(table, start - 1)
+        set_aside_media(directory, after=start - 1, size=attempt.index_size)
+        _log.info("going on in %s from step %d", directory, start)
+    if moved:
+        _log.info("rows of the attempt before that are replaced: %s", moved)
+    return start if any(directory.glob("events.out.tfevents.*")) else None
 
 
 def set_aside(path: Path) -> Path | None:
@@ -25,7 +65,7 @@ def set_aside(path: Path) -> Path | None:
     if not path.exists():
         return None
     free = _free_name(path)
-    with naming(path):
+    with as_logging_error(path):
         path.rename(free)
     return free
 
@@ -43,9 +83,9 @@ def cut_back(path: Path, step: int) -> Path | None:
     """
     if not path.exists():
         return None
-    with naming(path):
+    with as_logging_error(path):
         content = path.read_bytes()
-    header, tags = read_header(content)
+    header, tags = read_header(io.BytesIO(content))
     if tags is None:
         return set_aside(path)
     kept, cut = [header], [header]
@@ -55,9 +95,9 @@ def cut_back(path: Path, step: int) -> Path | None:
         return None
     free = _free_name(path)
     # In this order: a death in between leaves the rows in two places rather than in none.
-    with naming(free):
+    with as_logging_error(free):
         write_atomic(free, b"".join(cut))
-    with naming(path):
+    with as_logging_error(path):
         write_atomic(path, b"".join(kept))
     return free
 

@@ -6,26 +6,27 @@ import atexit
 import os
 import sys
 import threading
-import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import Any, TypeVar
 
-from exptools.logging.errors import LoggingError
-from exptools.logging.rows.prefixes import current_prefix
-from exptools.logging.rows.rows import as_step
-from exptools.logging.rows.throttle import Throttles
+from exptools.logging.errors import LoggingError, warn_user
 from exptools.logging.run.directory_lock import DirectoryInUse, is_held_here
+from exptools.logging.run.environment import (
+    attempt_name,
+    inherited_directory,
+    is_of_the_run,
+    is_silent,
+    rank,
+)
+from exptools.logging.run.hydra_run import HydraRun, current_hydra_run
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import DEFAULTS, LogOptions
-from exptools.logging.run.ranks import inherited_directory, is_silent, rank
-from exptools.logging.snapshots.policy import Snapshots
 from exptools.logging.writers.console import Console
-from exptools.provenance import record
-from exptools.rundir import RUN_DIR, SNAPSHOTS_DIR, STATUS_WRITER, StatusError, read_status
+from exptools.provenance import write_provenance
+from exptools.rundir import RUN_DIR
 
-if TYPE_CHECKING:
-    from exptools.logging.run.hydra_run import HydraRun
+_Result = TypeVar("_Result")
 
 _NO_RUN = (
     "nothing is logged, for no run is open: open one with logger.open(directory), "
@@ -36,14 +37,18 @@ _WAIT_FOR_FORK = 1.0  # seconds
 
 
 class CurrentRun:
-    """Opens, finds and closes the run; what is logged to it, :class:`Logger` says."""
+    """The run that a logger's calls go to: opened by hand, or found when the first call asks.
+
+    It belongs to this process and, as a member's, to its forks. Hold :attr:`lock` from
+    :meth:`find` until you are done with the run.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
         self._run: OpenRun | None = None
+        self._hydra_run: HydraRun | None = None  # the job whose directory we opened by ourselves
         self._options = DEFAULTS
-        self._throttles = Throttles()
-        self._hydra_run: HydraRun | None = None  # the job in whose directory we opened by ourselves
         self._closed_config: object = None  # of the Hydra job during which close() was called
         self._failure: Exception | None = None  # why there is no run although there should be
         self._has_warned = False
@@ -57,101 +62,78 @@ class CurrentRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether a run's files are open; inside a Hydra job the first log call opens them."""
-        with self._lock:
+        """See :attr:`Logger.is_open`."""
+        with self.lock:
             return self._run is not None and not self._job_is_over()
 
     @property
     def directory(self) -> Path | None:
-        """Where log calls write: the open run, or the Hydra job that they would open; else None."""
-        with self._lock:
+        """See :attr:`Logger.directory`."""
+        with self.lock:
             if self._run is not None and not self._job_is_over():
                 return self._run.directory
             job = self._job_to_open()
             return job.directory if job else None
 
-    def open(
-        self, directory: str | os.PathLike[str], options: LogOptions | None = None, **changes: Any
-    ) -> None:
-        """Start a run in a directory, which is made where it is missing; ends the run before it.
-
-        Rows that ``progress.csv`` already holds move to ``progress.<attempt>.csv``, all of them or,
-        after :meth:`MediaVerbs.load_snapshot` or :meth:`resume`, those that are replaced.
-
-        Args:
-            directory: the run directory.
-            options: how to log; see :class:`LogOptions`.
-            changes: single options by their names.
-
-        Raises:
-            LoggingError: a file cannot be made, or another process logs in the directory.
-            TypeError, ValueError: there is no such option, or it has no such value.
-
-            Until another run is opened, every attempt to log raises it again, in case that the
-            caller has swallowed it, as Hydra does.
-        """
-        with self._lock:
-            self._end_run()
+    def open(self, directory: Path, options: LogOptions, changes: Mapping[str, Any]) -> None:
+        """See :meth:`Logger.open`."""
+        with self.lock:
+            self._end_run(succeeded=True)
             try:
-                chosen = (options or DEFAULTS).changed(changes)
+                chosen = options.changed(changes)
             except (TypeError, ValueError) as error:
                 self._failure = error
                 raise
             # The ranks of one training may name the same directory, one of them holding it.
-            self._start(Path(directory).absolute(), chosen, may_join=rank() is not None)
+            self._start(directory.absolute(), chosen, may_join=rank() is not None)
 
-    def close(self, *, succeeded: bool = True) -> None:
-        """End the run, writing the row that is pending. Without a run it does nothing.
-
-        Args:
-            succeeded: whether all went well, for TensorBoard's HParams table.
-
-        Raises:
-            LoggingError: the pending row cannot be written; the run is closed all the same.
-        """
-        with self._lock:
-            job = _current_hydra_run()
+    def close(self, *, succeeded: bool) -> None:
+        """See :meth:`Logger.close`."""
+        with self.lock:
+            job = current_hydra_run()
             self._closed_config = job.config if job else None
             self._end_run(succeeded=succeeded)
 
-    def resume(self, step: SupportsIndex) -> None:
-        """Go on behind a step of the attempt before, for checkpoints that are not our snapshots.
+    def find(self) -> OpenRun | None:
+        """The run that is open or, inside a Hydra job or a child of a run, opened now.
 
-        To be called before the first row ends. Rows of later steps move to
-        ``progress.<attempt>.csv``, and so do those from the first step that is logged now on,
-        should it be an earlier one. Steps that are counted begin behind the given one.
+        None where nothing is to be logged: outside of all runs, after a warning, and on silent
+        ranks.
 
         Raises:
-            TypeError, ValueError: the step is no integer, or not within ±2⁶².
+            LoggingError, TypeError, ValueError: it could not be opened.
         """
-        at = as_step(step)
-        with self._lock:
-            run = self._open_run()
-            if run is not None:
-                run.resume(at)
+        if self._job_is_over():
+            self._leave_job()
+        if self._run is None:
+            self._open_by_ourselves()
+        if self._hydra_run is None:
+            self.ready = self._run
+        return self._run
 
-    def _named(self, run: OpenRun, tag: str) -> str:
-        """The tag with the prefix, checked."""
-        prefix = current_prefix.get()
-        named = prefix + tag if prefix and isinstance(tag, str) else tag
-        if type(named) is not str or named not in run.tags:
-            run.add_tag(named)
-        return named
+    def use(self, log: Callable[[OpenRun], _Result]) -> _Result | None:
+        """Give the run to a function that logs to it, and what that returns; None without a run.
 
-    def _complain(self, error: LoggingError) -> None:
+        Raises:
+            LoggingError: as :meth:`complain`. What else the function raises passes through.
+        """
+        with self.lock:
+            run = self.ready or self.find()
+            if run is None:
+                return None
+            try:
+                return log(run)
+            except LoggingError as error:
+                self.complain(error)
+                return None
+
+    def complain(self, error: LoggingError) -> None:
         """Raise it or, if the user has chosen so, warn of the first one."""
         if self._options.on_error == "raise":
             raise error
         if not self._has_warned:
             self._has_warned = True
-            _warn(f"{error}; there will be no further warning")
-
-    def _open_run(self) -> OpenRun | None:
-        if self._job_is_over():
-            self._leave_job()
-        if self._run is None:
-            self._open_by_ourselves()
-        return self._run
+            warn_user(f"{error}; there will be no further warning")
 
     def _job_is_over(self) -> bool:
         # Hydra's basic launcher runs one job after the other in this process.
@@ -160,14 +142,14 @@ class CurrentRun:
     def _job_to_open(self) -> HydraRun | None:
         if self._failure is not None and not self._job_is_over():
             return None
-        job = _current_hydra_run()
+        job = current_hydra_run()
         return None if job is None or job.config is self._closed_config else job
 
     def _leave_job(self) -> None:
         try:
-            self._end_run()
+            self._end_run(succeeded=True)
         except LoggingError as error:  # of a job that has returned, and no fault of the next one
-            _warn(f"the last row of the job before is lost: {error}")
+            warn_user(f"the last row of the job before is lost: {error}")
 
     def _open_by_ourselves(self) -> None:
         if self._failure is not None:
@@ -184,12 +166,12 @@ class CurrentRun:
                 self._hydra_run = job  # of a failure, too: the next job has a directory of its own
         elif not self._has_warned:
             self._has_warned = True
-            _warn(_NO_RUN)
+            warn_user(_NO_RUN)
 
     def _complain_of_no_run(self, failure: Exception) -> None:
         if not isinstance(failure, LoggingError):
             raise failure
-        self._complain(failure)
+        self.complain(failure)
 
     def _start(self, directory: Path, options: LogOptions, *, may_join: bool) -> None:
         self._options, self._has_warned = options, False
@@ -199,28 +181,23 @@ class CurrentRun:
             self._failure = error
             self._complain_of_no_run(error)
             return
-        self._run.snapshots = Snapshots(
-            directory / SNAPSHOTS_DIR,
-            options.snapshot_mode,
-            options.snapshot_gap,
-            options.snapshot_keep,
-        )
+        self._run.choose_snapshots(options.snapshots)
         self._close_at_exit()
         if not self._run.is_member:
             self._run.console = Console(options.console)
             os.environ[RUN_DIR] = str(directory)
-            self._record_provenance(directory)
+            self._write_provenance(directory)
 
-    def _record_provenance(self, directory: Path) -> None:
-        job = _current_hydra_run()
+    def _write_provenance(self, directory: Path) -> None:
+        job = current_hydra_run()
         try:
-            record(directory, job.code if job else Path.cwd())
+            write_provenance(directory, job.code if job else Path.cwd())
         except OSError as error:
-            self._complain(LoggingError(error.errno, error.strerror, str(error.filename)))
+            self.complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
-    def _end_run(self, *, succeeded: bool = True) -> None:
+    def _end_run(self, *, succeeded: bool) -> None:
         run, self._run = self._run, None
-        self._hydra_run = self._failure = None
+        self.ready = self._hydra_run = self._failure = None
         atexit.unregister(self._at_exit)
         if run is None:
             return
@@ -229,7 +206,7 @@ class CurrentRun:
         try:
             run.close(succeeded=succeeded)
         except LoggingError as error:
-            self._complain(error)
+            self.complain(error)
 
     def _close_at_exit(self) -> None:
         atexit.register(self._at_exit)
@@ -245,20 +222,21 @@ class CurrentRun:
     def _before_fork(self) -> None:
         # The child should find no row half-made. It need not wait for a thread that holds the lock
         # for longer, because of a tensor that is not computed yet perhaps.
-        self._holds_for_fork = self._lock.acquire(timeout=_WAIT_FOR_FORK)
+        self._holds_for_fork = self.lock.acquire(timeout=_WAIT_FOR_FORK)
 
     def _after_fork_in_parent(self) -> None:
         if self._holds_for_fork:
-            self._lock.release()
+            self.lock.release()
 
     def _after_fork_in_child(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         if self._run is None:
             return
         try:
             self._run.after_fork()
         except LoggingError as error:  # which would be printed here, and ignored
-            self._run, self._failure = None, error
+            self._run = self.ready = None
+            self._failure = error
         if util := sys.modules.get("multiprocessing.util"):
             # What is registered for its end now would be forgotten when its work begins.
             util.register_after_fork(self, CurrentRun._close_at_exit)
@@ -266,43 +244,8 @@ class CurrentRun:
 
 def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
     try:
-        return OpenRun(directory, attempt=_attempt(directory) if may_join else "")
+        return OpenRun(directory, attempt=attempt_name(directory) if may_join else "")
     except DirectoryInUse:
-        run = os.environ.get(RUN_DIR), os.environ.get(STATUS_WRITER)
-        if may_join and str(directory) in run and not is_held_here(directory):
+        if may_join and is_of_the_run(directory) and not is_held_here(directory):
             return OpenRun(directory, member=True)
         raise
-
-
-def _attempt(directory: Path) -> str | None:
-    """Which attempt it is, should this process be one of several of a run; see OpenRun."""
-    if os.environ.get(RUN_DIR) == str(directory):
-        return None  # of the process that has started us, which may have closed it
-    if os.environ.get(STATUS_WRITER) != str(directory):
-        return ""
-    try:
-        status = read_status(directory)
-    except StatusError:
-        return ""
-    # Not the process, of which the scheduler may write only after that has begun to log.
-    return f"{status.attempt} of {status.queued}" if status else ""
-
-
-def _current_hydra_run() -> HydraRun | None:
-    if "hydra.core.hydra_config" not in sys.modules:
-        return None  # and Hydra is not imported just to learn that
-    from exptools.logging.run.hydra_run import current_hydra_run
-
-    return current_hydra_run()
-
-
-def _warn(message: str) -> None:
-    """Warn of what the user's line has led to, however deep in here."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_ours(frame):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("exptools.logging.")

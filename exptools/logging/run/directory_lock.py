@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from exptools.locks import FileLock
-from exptools.logging.errors import LoggingError, naming
+from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.rundir import LOG_LOCK
 
 _LONGEST = 200  # bytes of the file that are shown
@@ -35,12 +35,12 @@ class RunLock:
 
     def __init__(self, directory: Path) -> None:
         path = directory / LOG_LOCK
-        with naming(path):
+        with as_logging_error(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path)
         _held[self._lock] = directory
         try:
-            with naming(path):
+            with as_logging_error(path):
                 if not self._lock.try_acquire():
                     raise self._in_use(directory)
                 self._say_who()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
-from exptools.logging.errors import LoggingError, LostRows, naming, report
-from exptools.logging.media.store import index_size, set_aside_media, write_medium
-from exptools.logging.rows.rows import Number, OpenRows, Row, as_step, check_tag
-from exptools.logging.run.attempts import cut_back, set_aside
+from exptools.logging.errors import (
+    LoggingError,
+    UnwrittenRows,
+    as_logging_error,
+    unwritten_rows_error,
+)
+from exptools.logging.media.store import index_size, write_medium
+from exptools.logging.rows.row import Number, OpenRows, Row, as_step
+from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.directory_lock import RunLock
-from exptools.logging.run.ranks import is_silent
+from exptools.logging.run.environment import is_silent
 from exptools.logging.run.row_lock import Attempt, RowLock
-from exptools.logging.snapshots.policy import Snapshots, StoredSnapshot
+from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
+from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
@@ -25,11 +30,17 @@ from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    from exptools.logging.media.medium import Medium
+    from exptools.logging.media.store import EncodedMedium
 
-_log = logging.getLogger(__name__)
+_MOST_WAITING = 100  # media, before they are written without a row
 
-_MOST_WAITING = 100  # media
+
+class _WaitingMedium(NamedTuple):
+    """What TensorBoard gets of a medium as soon as there is an event file."""
+
+    summaries: Sequence[Summary.Value]
+    step: int
+    wall_time: float  # Unix seconds
 
 
 class OpenRun:
@@ -54,20 +65,19 @@ class OpenRun:
     def __init__(self, directory: Path, *, member: bool = False, attempt: str | None = "") -> None:
         self.directory = directory
         self.rows = OpenRows()
-        self.tags: set[str] = set()
         self.is_member = member
-        self.snapshots = Snapshots(directory / SNAPSHOTS_DIR)
+        self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
-        self.has_hparams = False
-        self._last: Row | None = None  # of the rows that have ended
-        self._ended: list[Row] = []  # those that are not written yet
+        self._has_hparams = False
+        self._last_row: Row | None = None  # of those that have ended
+        self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
         self._has_resumed = False  # by this process's word
-        self._waiting: list[tuple[Sequence[Summary.Value], int, float]] = []  # for the event file
+        self._waiting_media: list[_WaitingMedium] = []
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
         if not member:
-            with naming(directory):
+            with as_logging_error(directory):
                 directory.mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(directory)
         try:
@@ -82,19 +92,20 @@ class OpenRun:
             self._release()
             raise
 
-    def add_tag(self, tag: object) -> None:
-        """Remember a tag, if it can name a scalar; see ``check_tag`` for what is raised."""
-        self.tags.add(check_tag(tag))
-
     def put(
         self, scalars: Mapping[str, Number], step: SupportsIndex | None, *, mean: bool = False
     ) -> None:
         """Put numbers into the row of a step, or the current one; a later step ends that.
 
+        Of no numbers, because a throttle has dropped them all, nothing is put, nor ended.
+
         Raises:
             TypeError, ValueError: it is no step.
-            LoggingError: a row that this step ends is lost; the numbers are kept all the same.
+            LoggingError: a row that this step ends is not written; the numbers are kept all the
+                same.
         """
+        if not scalars:
+            return
         at = None if step is None else as_step(step)
         try:
             if at is not None and self.rows.ended_by(at):
@@ -113,32 +124,33 @@ class OpenRun:
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        self._ended += self.rows.end(step, time.time())
+        self._ended_rows += self.rows.end(step, time.time())
         if self.is_member and is_silent():
-            self._ended.clear()
-        if not self._ended or (self._is_writing and _is_called_by_itself()):
+            self._ended_rows.clear()
+        if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
-        lost: LostRows = {}
+        unwritten: UnwrittenRows = {}
         try:
             self._is_writing = True
             with self._turn:
-                while self._ended:
-                    rows, self._ended = self._ended, []
-                    self._write(rows, lost)
-                    self._last = rows[-1]
+                while self._ended_rows:
+                    rows, self._ended_rows = self._ended_rows, []
+                    self._write(rows, unwritten)
+                    self._last_row = rows[-1]
         finally:
             self._is_writing = False
-        if self._last is not None and self._last.wall_time >= self.console.due:
-            self.console.show(self._last)
-        if lost:
-            raise report(lost, [writer.path for writer in self._writers or ()])
+        if self._last_row is not None and self._last_row.wall_time >= self.console.due:
+            self.console.show(self._last_row)
+        if unwritten:
+            files = [writer.path for writer in self._writers or ()]
+            raise unwritten_rows_error(unwritten, files)
 
     @property
     def step(self) -> int:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
 
-    def add_medium(self, tag: str, medium: Medium, step: int | None) -> None:
+    def add_medium(self, tag: str, medium: EncodedMedium, step: int | None) -> None:
         """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
 
         Raises:
@@ -149,14 +161,16 @@ class OpenRun:
         at = self.step if step is None else step
         wall_time = time.time()
         write_medium(self.directory, tag, at, medium, wall_time)
-        self._waiting.append((medium.summaries, at, wall_time))
+        # TensorBoard's table of hyperparameters wants to know how the run ended, too.
+        self._has_hparams |= medium.kind == "hparams"
+        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
         with self._turn:
             has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting) > _MOST_WAITING:
+            if has_begun or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
-        """Save a state with the step of the last row; see :class:`Snapshots` for the rest."""
+        """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
         return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
 
@@ -168,6 +182,10 @@ class OpenRun:
             if step is not None:
                 self.resume(step)
         return snapshot
+
+    def choose_snapshots(self, policy: SnapshotPolicy) -> None:
+        """Keep snapshots by this policy from now on."""
+        self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
@@ -192,8 +210,8 @@ class OpenRun:
         self._turn = RowLock(self._turn.path)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
-        self._ended, self._waiting = [], []
-        self._is_writing = self._has_resumed = self.has_hparams = False
+        self._ended_rows, self._waiting_media = [], []
+        self._is_writing = self._has_resumed = self._has_hparams = False
         self.console = Console(None)
 
     def close(self, *, succeeded: bool = True) -> None:
@@ -204,17 +222,18 @@ class OpenRun:
         """
         try:
             self.end_row()
-            if self._waiting and not self.is_member:
+            if self._waiting_media and not self.is_member:
                 with self._turn:
                     self._show_waiting()
-            if self.has_hparams and self._writers is not None:
+            if self._has_hparams and self._writers is not None:
                 from exptools.logging.media.hparams import hparams_end
 
-                self._writers[1].write_summary([hparams_end(succeeded)], self.step, time.time())
+                end = hparams_end(succeeded=succeeded)
+                self._writers[1].write_summary([end], self.step, time.time())
         finally:
             self._release()
-            if self._last is not None:  # lest anybody take an earlier one for it
-                self.console.show(self._last)
+            if self._last_row is not None:  # lest anybody take an earlier one for it
+                self.console.show(self._last_row)
 
     def _release(self) -> None:
         for writer in self._writers or ():
@@ -226,63 +245,47 @@ class OpenRun:
 
     def _show_waiting(self) -> None:
         events = (self._writers or self._begin(self.step))[1]
-        while self._waiting:
-            summaries, step, wall_time = self._waiting.pop(0)
-            if summaries:  # TensorBoard does not show all kinds
-                events.write_summary(summaries, step, wall_time)
+        while self._waiting_media:
+            medium = self._waiting_media.pop(0)
+            if medium.summaries:  # TensorBoard does not show all kinds
+                events.write_summary(*medium)
 
-    def _write(self, rows: Sequence[Row], lost: LostRows) -> None:
+    def _write(self, rows: Sequence[Row], unwritten: UnwrittenRows) -> None:
         try:
             writers = self._writers
             if writers is None:
                 writers = self._begin(rows[0].step)
                 self._show_waiting()
         except LoggingError as error:
-            lost[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
+            unwritten[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
             return
         for row in rows:
             for writer in writers:
                 try:
                     writer.write(row)
                 except LoggingError as error:  # the other rows and files may fare better
-                    lost.setdefault(writer.path, {})[row.step] = error
+                    unwritten.setdefault(writer.path, {})[row.step] = error
 
     def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
         """Open the files for the first row, in our turn to write."""
         table = self.directory / PROGRESS_CSV
         attempt = self._turn.attempt
         name = attempt.event_file
-        begun = bool(name)  # by another process of the run
+        has_begun = bool(name)  # in another process of the run
         events = self.directory / name if name else new_event_file(self.directory)
-        purge_from = None if begun else self._leave_attempts_before(table, first_step, attempt)
-        csv = CsvWriter(table, keep=begun or table.exists())
+        purge_from = None
+        if not has_begun:
+            purge_from = end_attempts_before(
+                self.directory, attempt, first_step, may_go_back=self._has_resumed
+            )
+        csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
-            self._writers = csv, TensorBoardWriter(events, keep=begun, purge_from=purge_from)
+            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge_from=purge_from)
         except BaseException:
             csv.close()
             raise
         self._turn.attempt = attempt._replace(event_file=events.name)
         return self._writers
-
-    def _leave_attempts_before(self, table: Path, first_step: int, attempt: Attempt) -> int | None:
-        """Set aside what earlier attempts wrote, as far as it does not count any more.
-
-        Returns:
-            the step from which on it does not, None where nothing was written before.
-        """
-        if attempt.resumed is None:
-            moved, start = set_aside(table), min(first_step, 0)
-            set_aside_media(self.directory, after=None, size=attempt.index_size)
-        else:
-            start = attempt.resumed + 1
-            if self._has_resumed:  # the steps of a worker may be counted otherwise
-                start = min(start, first_step)
-            moved = cut_back(table, start - 1)
-            set_aside_media(self.directory, after=start - 1, size=attempt.index_size)
-            _log.info("going on in %s from step %d", self.directory, start)
-        if moved:
-            _log.info("rows of the attempt before that are replaced: %s", moved)
-        return start if any(self.directory.glob("events.out.tfevents.*")) else None
 
 
 def _is_called_by_itself() -> bool:

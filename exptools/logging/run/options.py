@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any
 
-from exptools.logging.snapshots.policy import Mode
+from exptools.hints import did_you_mean
+from exptools.logging.snapshots.policy import Mode, SnapshotPolicy
 
 ON_ERROR = ("raise", "warn")
 
@@ -26,14 +27,19 @@ class LogOptions:
     snapshot_keep: int | None = None  # how many of those stay, the newest; None: all
 
     def __post_init__(self) -> None:
-        _check("on_error", self.on_error, ON_ERROR)
-        _check("snapshot_mode", self.snapshot_mode, get_args(Mode))
-        for name in ("snapshot_gap", "snapshot_keep"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise ValueError(f"{name} should be an integer from 1 on, not {value!r}")
+        if self.on_error not in ON_ERROR:
+            hint = did_you_mean(str(self.on_error), ON_ERROR)
+            raise ValueError(
+                f"on_error should be one of {', '.join(ON_ERROR)}, not {self.on_error!r}{hint}"
+            )
         if self.console is not None and not self.console >= 0:
             raise ValueError(f"console should be seconds or None, not {self.console!r}")
+        _ = self.snapshots  # which refuses what cannot be
+
+    @property
+    def snapshots(self) -> SnapshotPolicy:
+        """The three options of snapshots together."""
+        return SnapshotPolicy(self.snapshot_mode, self.snapshot_gap, self.snapshot_keep)
 
     def changed(self, changes: Mapping[str, Any]) -> LogOptions:
         """These options with some of them changed.
@@ -42,25 +48,12 @@ class LogOptions:
             TypeError: there is no option of that name.
             ValueError: it cannot have that value.
         """
-        known = [field.name for field in fields(self)]
+        names = [field.name for field in fields(self)]
         for name in changes:
-            if name not in known:
-                hint = _nearest(name, known) or f"; there are {', '.join(known)}"
+            if name not in names:
+                hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
                 raise TypeError(f"there is no option {name!r}{hint}")
         return replace(self, **changes)
-
-
-def _check(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        hint = _nearest(str(value), allowed)
-        raise ValueError(f"{name} should be one of {', '.join(allowed)}, not {value!r}{hint}")
-
-
-def _nearest(given: str, known: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 DEFAULTS = LogOptions()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exptools.locks import FileLock
-from exptools.logging.errors import naming
+from exptools.logging.errors import as_logging_error
 
 _LONGEST = 4096  # bytes
 
@@ -37,7 +37,7 @@ class RowLock:
     """
 
     def __init__(self, path: Path) -> None:
-        with naming(path):
+        with as_logging_error(path):
             self._lock = FileLock(path)
         self.path = path
 
@@ -52,7 +52,7 @@ class RowLock:
     @property
     def attempt(self) -> Attempt:
         """The attempt that is going on."""
-        with naming(self.path):
+        with as_logging_error(self.path):
             os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
             content = os.read(self._lock.descriptor, _LONGEST)
         try:
@@ -63,7 +63,7 @@ class RowLock:
     @attempt.setter
     def attempt(self, attempt: Attempt) -> None:
         content = json.dumps(attempt._asdict()).encode()
-        with naming(self.path):
+        with as_logging_error(self.path):
             os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
             os.write(self._lock.descriptor, content)
             # At once, for a full disk takes nothing new.

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
 
-from exptools.logging.errors import naming
+from exptools.logging.errors import as_logging_error
 
 _ZIP = b"PK\x03\x04"  # begins what torch saves
 _CRC_MARK = b"crc32"  # ends what cloudpickle saves, before four bytes; pickle stops before it
@@ -23,24 +23,24 @@ class SnapshotError(ValueError):
     """A state that cannot be saved, or a snapshot that is not there or cannot be loaded."""
 
 
-class Damaged(SnapshotError):
+class DamagedSnapshot(SnapshotError):
     """A snapshot file that is not whole."""
 
 
-def write(path: Path, content: object, with_torch: bool) -> None:
+def write_snapshot(path: Path, content: object, *, with_torch: bool) -> None:
     """Write a snapshot; when this returns, the disk has it. What fails may leave a part.
 
     Raises:
         SnapshotError: the content cannot be pickled.
         LoggingError: the disk is full, or the file cannot be made.
     """
-    with naming(path), open(path, "wb") as file:
-        _dump(content, _Target(file), with_torch)
+    with as_logging_error(path), open(path, "wb") as file:
+        _dump(content, _PickleTarget(file), with_torch=with_torch)
         file.flush()
         os.fsync(file.fileno())
 
 
-def copy(path: Path, other: Path) -> None:
+def copy_snapshot(path: Path, other: Path) -> None:
     """Copy a snapshot; a second name for one file would share its damages.
 
     Raises:
@@ -48,7 +48,7 @@ def copy(path: Path, other: Path) -> None:
     """
     import shutil
 
-    with naming(other), open(path, "rb") as source, open(other, "wb") as target:
+    with as_logging_error(other), open(path, "rb") as source, open(other, "wb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
         target.flush()
         os.fsync(target.fileno())
@@ -58,7 +58,7 @@ def sync_directory(directory: Path) -> None:
     """Let the disk have the names of the files in a directory."""
     if os.name == "nt":
         return  # there a directory cannot be opened
-    with naming(directory):
+    with as_logging_error(directory):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -66,7 +66,7 @@ def sync_directory(directory: Path) -> None:
             os.close(descriptor)
 
 
-def read(path: Path, map_location: Any = None) -> Any:
+def read_snapshot(path: Path, map_location: Any = None) -> Any:
     """What a snapshot file holds, after a look at its checksums.
 
     Args:
@@ -74,11 +74,11 @@ def read(path: Path, map_location: Any = None) -> Any:
         map_location: where tensors go, as ``torch.load`` takes it.
 
     Raises:
-        Damaged: the file is not whole.
+        DamagedSnapshot: the file is not whole.
         SnapshotError: it is whole, but cannot be unpickled here.
         LoggingError: it cannot be read.
     """
-    with naming(path), open(path, "rb") as file:
+    with as_logging_error(path), open(path, "rb") as file:
         is_torchs = file.read(len(_ZIP)) == _ZIP
         damage, is_checked = _zip_damage(file) if is_torchs else _pickle_damage(file)
         if damage is None:
@@ -91,9 +91,9 @@ def read(path: Path, map_location: Any = None) -> Any:
                 raise
             except Exception as error:  # a pickle can raise anything
                 # Only where no checksum vouches for the file may this be the file's fault.
-                kind = SnapshotError if is_checked else Damaged
+                kind = SnapshotError if is_checked else DamagedSnapshot
                 raise kind(f"{path} cannot be loaded: {_reason(error)}") from error
-    raise Damaged(f"{path} is damaged: {damage}")
+    raise DamagedSnapshot(f"{path} is damaged: {damage}")
 
 
 def holds_tensors(state: object) -> bool:
@@ -114,11 +114,11 @@ def holds_tensors(state: object) -> bool:
         if isinstance(value, wanted):
             return True
         seen.add(id(value))
-        waiting.extend(_inside(value))
+        waiting.extend(_children(value))
     return False
 
 
-class _Target:
+class _PickleTarget:
     """The file that a pickler writes to; keeps what torch hides behind an error of its own."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -139,7 +139,7 @@ class _Target:
         self._file.flush()
 
 
-def _dump(content: object, target: _Target, with_torch: bool) -> None:
+def _dump(content: object, target: _PickleTarget, *, with_torch: bool) -> None:
     import cloudpickle
 
     try:
@@ -193,7 +193,7 @@ def _pickle_damage(file: IO[bytes]) -> tuple[str | None, bool]:
     return (None if crc == expected else "it has another checksum"), True
 
 
-def _inside(value: Any) -> Iterator[object]:
+def _children(value: Any) -> Iterator[object]:
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, (list, tuple, set, frozenset)):

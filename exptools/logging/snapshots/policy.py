@@ -1,296 +1,51 @@
-"""Snapshots: states of a training to go on from, in ``snapshots/`` of the run directory.
-
-Those of the current attempt's line are ``itr_<n>.pkl``, and ``params.pkl`` for the last one. The
-first save of an attempt moves what it does not continue to ``itr_<n>.<attempt>.pkl`` and
-``params.<attempt>.pkl``: everything, if no snapshot was loaded before; else what is later than the
-loaded one. So the newest snapshot is ``params.pkl`` where there is one, else the highest ``<n>``;
-times of files, which copies change, are not asked.
-"""
+"""Which snapshots of a run are kept."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-import operator
-import re
-import sys
-import types
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import count
-from pathlib import Path
-from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from exptools.logging.errors import naming
-from exptools.logging.snapshots.file import (
-    Damaged,
-    SnapshotError,
-    copy,
-    holds_tensors,
-    read,
-    sync_directory,
-    write,
-)
+from exptools.hints import did_you_mean
 
 Mode: TypeAlias = Literal["all", "last", "gap", "last+gap", "none"]
 
-_LAST = "params.pkl"
-_NAME = re.compile(r"itr_(-?\d+)\.pkl")
-_ASIDE = ".aside"
-_FUNCTIONS = (
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    types.MethodType,
-    functools.partial,
-)
+LAST_NAME = "params.pkl"
 
 
 @dataclass(frozen=True)
-class StoredSnapshot:
-    """A state that was saved."""
-
-    itr: int | None  # None if a params.pkl of save_raw does not say it, by an entry "itr"
-    state: Any
-    path: Path
-    row: int | None = None  # the last row that had been begun when it was saved, if that is known
-
-
-class Snapshots:
-    """Saves and loads the snapshots of a run.
-
-    Modes: ``all``; ``last``, which replaces the one before; ``gap``, each ``gap``-th; ``last+gap``
-    both; ``none``.
-
-    Args:
-        directory: where they are; made when the first is saved.
-        mode: which to keep.
-        gap: in steps.
-        keep: how many ``itr_<n>.pkl`` stay, the newest ones; None keeps all. What belonged to
-            other attempts is not counted, nor deleted.
+class SnapshotPolicy:
+    """Which snapshots are kept: ``all``; ``last``, which replaces the one before; each ``gap``-th;
+    ``last+gap`` both; or ``none``.
 
     Raises:
         ValueError: there is no such mode, or ``gap`` or ``keep`` is less than 1.
     """
 
-    def __init__(
-        self, directory: Path, mode: Mode = "last", gap: int = 1, keep: int | None = None
-    ) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"there is no snapshot mode {mode!r}: {_choice(mode)}")
-        for name, value in (("gap", gap), ("keep", keep)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"the snapshots' {name} should be 1 or more, not {value!r}")
-        self._directory = directory
-        self._mode, self._gap, self._keep = mode, gap, keep
-        self._seen: int | None = None  # the step of the last call, or of what was loaded
-        self._origin: StoredSnapshot | None = None  # from which this attempt goes on
-        self._has_saved = False
+    mode: Mode = "last"
+    gap: int = 1  # iterations, in the modes with a gap
+    keep: int | None = None  # how many itr_<n>.pkl of this attempt stay, the newest; None: all
 
-    def save(self, state: object, itr: SupportsIndex, row: int | None = None) -> Path | None:
-        """Save a state with its step, if the mode keeps it; and with the step of the last row.
+    def __post_init__(self) -> None:
+        modes = get_args(Mode)
+        if self.mode not in modes:
+            raise ValueError(
+                f"snapshot_mode should be one of {', '.join(modes)}, "
+                f"not {self.mode!r}{did_you_mean(str(self.mode), modes)}"
+            )
+        for name, value in (("gap", self.gap), ("keep", self.keep)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(f"snapshot_{name} should be an integer from 1 on, not {value!r}")
 
-        In the modes with a gap that is where a multiple of it is reached, or passed since the call
-        before, for steps that do not go by one.
-
-        A function, method, lambda or ``functools.partial`` is called without arguments for the
-        state, and only if that is kept. Everything else is the state itself, callable or not, for
-        instance a torch module. States with tensors are saved by torch, others by cloudpickle.
-
-        Returns:
-            The file, ``itr_<n>.pkl`` before ``params.pkl``; None if the mode keeps none. When this
-            returns, the disk has it.
-
-        Raises:
-            SnapshotError: the state cannot be pickled, or the function takes arguments.
-            LoggingError: it cannot be written; the snapshots before are as they were.
-        """
-        at = operator.index(itr)
-        before, self._seen = self._seen, at
-        is_reached = at % self._gap == 0
-        is_passed = before is not None and at // self._gap > before // self._gap
-        names = self._names(at, in_gap=is_reached or is_passed)
-        if not names:
-            return None
-        content = {"itr": at, "row": row, "state": _called(state)}
-        return self._write(names, at, content, holds_tensors(content["state"]))
-
-    def save_raw(self, params: object, itr: SupportsIndex) -> Path | None:
-        """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
-
-        In the modes with a gap those are kept that rlpyt keeps: step 0 and the last of each
-        ``gap`` steps that are counted from 0, so 0, 99, 199, … for 100. Torch saves them when it
-        is imported, so that ``torch.load(file)`` gives the object.
-
-        Returns, raises: as :meth:`save`.
-        """
-        at = operator.index(itr)
-        names = self._names(at, in_gap=at == 0 or (at + 1) % self._gap == 0)
-        return self._write(names, at, params, "torch" in sys.modules) if names else None
-
-    def load(
-        self, itr: SupportsIndex | None = None, map_location: Any = None
-    ) -> StoredSnapshot | None:
-        """Load a snapshot to go on from: the one of a step, or the newest.
-
-        Where the newest is damaged, a warning names it and the one before it is loaded.
+    def names(self, itr: int, *, in_gap: bool) -> list[str]:
+        """The files in which the snapshot of an iteration is kept; none, one or two.
 
         Args:
-            itr: the step; None means the newest.
-            map_location: where tensors go, as ``torch.load`` takes it.
-
-        Returns:
-            The snapshot, None where there is none at all.
-
-        Raises:
-            SnapshotError: there is none of that step, it cannot be loaded, or all are damaged.
+            itr: the iteration.
+            in_gap: whether it is one that the modes with a gap keep.
         """
-        if itr is None:
-            snapshot = self._load_newest(map_location)
-        else:
-            snapshot = self._load_step(operator.index(itr), map_location)
-        if snapshot is not None and not self._has_saved:
-            self._seen = snapshot.itr
-            self._origin = replace(snapshot, state=None)  # which may be large
-        return snapshot
-
-    def _names(self, itr: int, in_gap: bool) -> list[str]:
         names = []
-        if self._mode == "all" or (in_gap and "gap" in self._mode):
+        if self.mode == "all" or (in_gap and "gap" in self.mode):
             names.append(f"itr_{itr}.pkl")
-        if "last" in self._mode:
-            names.append(_LAST)
+        if "last" in self.mode:
+            names.append(LAST_NAME)
         return names
-
-    def _write(self, names: list[str], itr: int, content: object, with_torch: bool) -> Path:
-        directory = self._directory
-        with naming(directory):
-            directory.mkdir(exist_ok=True)
-            for leftover in directory.glob(f"*{_ASIDE}"):  # of a process that was killed
-                leftover.unlink()
-        asides = [directory / f".{name}{_ASIDE}" for name in names]
-        try:
-            write(asides[0], content, with_torch)
-            for other in asides[1:]:
-                copy(asides[0], other)
-            with naming(directory):
-                self._set_aside_others(itr)
-                # The last one first: after a kill in between, it still is the newest.
-                for aside, name in reversed(list(zip(asides, names, strict=True))):
-                    aside.replace(directory / name)
-        except BaseException:
-            for aside in asides:
-                aside.unlink(missing_ok=True)
-            raise
-        sync_directory(directory)
-        self._has_saved = True
-        self._delete_old()
-        return directory / names[0]
-
-    def _set_aside_others(self, itr: int) -> None:
-        """Move away what this attempt does not continue, or went back behind."""
-        others = [path for step, path in self._steps().items() if self._is_other(step, itr)]
-        last = self._directory / _LAST
-        if last.exists() and not self._has_saved and not self._continues_last():
-            others.append(last)
-        if others:
-            attempt = next(n for n in count(1) if not any(_moved(p, n).exists() for p in others))
-            for path in others:
-                path.rename(_moved(path, attempt))
-
-    def _is_other(self, step: int, itr: int) -> bool:
-        if self._has_saved:
-            return step > itr
-        origin = self._origin
-        return origin is None or (origin.itr is not None and step > min(origin.itr, itr))
-
-    def _continues_last(self) -> bool:
-        is_origin = self._origin is not None and self._origin.path.name == _LAST
-        return is_origin and "last" in self._mode
-
-    def _delete_old(self) -> None:
-        steps = self._steps()
-        for step in sorted(steps)[: -self._keep] if self._keep else ():
-            with naming(steps[step]):
-                steps[step].unlink()
-
-    def _steps(self) -> dict[int, Path]:
-        if not self._directory.is_dir():
-            return {}
-        named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
-        return {int(match[1]): path for match, path in named if match}
-
-    def _load_newest(self, map_location: Any) -> StoredSnapshot | None:
-        steps, last = self._steps(), self._directory / _LAST
-        paths = [steps[step] for step in sorted(steps, reverse=True)]
-        if last.exists():
-            paths.insert(0, last)
-        damages: list[Damaged] = []
-        for path in paths:
-            try:
-                snapshot = _opened(path, map_location)
-            except Damaged as error:
-                damages.append(error)
-                continue
-            for damage in damages:
-                warnings.warn(f"{damage}; {path.name} is loaded in its place", stacklevel=3)
-            return snapshot
-        if damages:
-            raise SnapshotError(f"no snapshot is whole; of the newest: {damages[0]}")
-        return None
-
-    def _load_step(self, itr: int, map_location: Any) -> StoredSnapshot:
-        steps, last = self._steps(), self._directory / _LAST
-        if itr in steps:
-            return _opened(steps[itr], map_location)
-        known = sorted(steps)
-        if last.exists():
-            snapshot = _opened(last, map_location)
-            if snapshot.itr == itr:
-                return snapshot
-            known += [] if snapshot.itr is None else [snapshot.itr]
-        if not known:
-            raise SnapshotError(f"there is no snapshot of step {itr}, nor any in {self._directory}")
-        nearest = min(known, key=lambda step: abs(step - itr))
-        raise SnapshotError(
-            f"there is no snapshot of step {itr} in {self._directory}; the nearest of "
-            f"{len(known)} is {nearest}"
-        )
-
-
-def _opened(path: Path, map_location: Any) -> StoredSnapshot:
-    content = read(path, map_location)
-    if isinstance(content, dict) and content.keys() == {"itr", "row", "state"}:
-        return StoredSnapshot(content["itr"], content["state"], path, content["row"])
-    if match := _NAME.fullmatch(path.name):
-        return StoredSnapshot(int(match[1]), content, path)
-    says = content.get("itr") if isinstance(content, Mapping) else None
-    return StoredSnapshot(says if isinstance(says, int) else None, content, path)
-
-
-def _called(state: Any) -> object:
-    if not isinstance(state, _FUNCTIONS):
-        return state
-    try:
-        inspect.signature(state).bind()
-    except TypeError as error:
-        name = getattr(state, "__qualname__", repr(state))
-        raise SnapshotError(
-            f"a snapshot's function is called without arguments, but {name} takes some: {error}"
-        ) from error
-    except ValueError:
-        pass  # some built-in functions do not say what they take
-    return state()
-
-
-def _moved(path: Path, attempt: int) -> Path:
-    return path.with_suffix(f".{attempt}{path.suffix}")
-
-
-def _choice(mode: object) -> str:
-    import difflib
-
-    modes = get_args(Mode)
-    close = difflib.get_close_matches(str(mode), modes, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"it is one of {', '.join(modes)}{meant}"

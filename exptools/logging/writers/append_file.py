@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from itertools import count
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from exptools.logging.errors import LoggingError, naming, replaced
+from exptools.logging.errors import LoggingError, as_logging_error, replaced_error
 
 
 def first_free(path_number: Callable[[int], Path], start: int) -> Path:
-    """The first of the numbered paths that does not exist yet."""
-    return next(path for path in map(path_number, count(start)) if not path.exists())
+    """The first of the numbered paths that does not exist yet, where numbers are taken in turn.
+
+    It looks at few of them, as there may be many: at 1, 2, 4, … from the start on, then between.
+    """
+
+    def is_free(number: int) -> bool:
+        return not os.path.lexists(path_number(number))
+
+    stride = 1
+    while not is_free(start + stride - 1):
+        stride *= 2
+    first = start + stride // 2  # all before it are taken
+    return path_number(first + bisect_left(range(first, start + stride - 1), x=True, key=is_free))
 
 
 class AppendFile:
@@ -31,7 +44,7 @@ class AppendFile:
 
     def __init__(self, path: Path, *, keep: bool = False) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-        with naming(path):
+        with as_logging_error(path):
             self._fd = os.open(path, flags if keep else flags | os.O_TRUNC, 0o666)
         self.path = path
 
@@ -61,23 +74,24 @@ class AppendFile:
         ours = os.fstat(self._fd)
         if ours.st_nlink > 0:
             return True
-        with naming(self.path):  # some network file systems count no links at all
+        with as_logging_error(self.path):  # some network file systems count no links at all
             return os.path.samestat(ours, os.stat(self.path))
 
-    def content(self) -> bytes:
-        """All records so far.
+    @contextmanager
+    def reading(self) -> Iterator[BinaryIO]:
+        """The file for reading, from its beginning.
 
         Raises:
             LoggingError: the file cannot be read, or another one is in its place.
         """
-        with naming(self.path), open(self.path, "rb") as file:
+        with as_logging_error(self.path), open(self.path, "rb") as file:
             if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._fd)):
-                raise replaced(self.path)
-            return file.read()
+                raise replaced_error(self.path)
+            yield file
 
     def move_to(self, path: Path) -> None:
         """Rename the file over whatever has that name, in one step; later records follow it."""
-        with naming(path):
+        with as_logging_error(path):
             os.replace(self.path, path)
         self.path = path
 

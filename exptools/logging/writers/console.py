@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
-from exptools.logging.rows.rows import Number, Row
+from exptools.logging.rows.row import Number, Row
 
 _MOST = 100  # tags that are shown
 _LONGEST = 60  # characters of a tag

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from exptools.logging.errors import replaced
-from exptools.logging.rows.rows import Number, Row
+from exptools.logging.errors import replaced_error
+from exptools.logging.rows.row import Number, Row
 from exptools.logging.writers.append_file import AppendFile, replace_file
 from exptools.rundir import STEP, WALL_TIME
 
@@ -25,7 +25,7 @@ class _Table(NamedTuple):
 
     file: AppendFile
     tags: list[str]
-    known: frozenset[str]
+    columns: frozenset[str]  # the tags again
     header: bytes
 
 
@@ -47,7 +47,7 @@ class CsvWriter:
         self.path = path
         self._next_look = 0.0
         # Replaced as a whole: a signal may interrupt us anywhere, to log or to raise an exception.
-        self._table = self._taken_over([]) if keep else self._made([], b"")
+        self._table = self._take_over([]) if keep else self._create([], b"")
 
     def write(self, row: Row) -> None:
         """Add a row; the operating system has it when this returns.
@@ -63,8 +63,8 @@ class CsvWriter:
         if list(scalars) == table.tags:
             table.file.append(_line(row, scalars.values()))
             return
-        if not table.known.issuperset(scalars):
-            table = self._widened(scalars)
+        if not table.columns.issuperset(scalars):
+            table = self._widen(scalars)
         table.file.append(_line(row, map(scalars.get, table.tags)))
 
     def close(self) -> None:
@@ -74,35 +74,38 @@ class CsvWriter:
     def _look(self) -> None:
         former = self._table
         if not former.file.is_in_place():  # another process of the run had new tags
-            self._table = self._taken_over(former.tags)
+            self._table = self._take_over(former.tags)
             former.file.close()
 
-    def _widened(self, wanted: Iterable[str]) -> _Table:
+    def _widen(self, wanted: Iterable[str]) -> _Table:
         begun = time.monotonic()
         self._next_look = 0.0  # should we be interrupted when the file is replaced already
         self._look()
         narrow = self._table
-        new_tags = [tag for tag in wanted if tag not in narrow.known]
-        lines = narrow.file.content()[len(narrow.header) :]
+        new_tags = [tag for tag in wanted if tag not in narrow.columns]
+        with narrow.file.reading() as file:
+            file.seek(len(narrow.header))
+            lines = file.read()
         # Below the header there are only numbers, so every line feed ends a row.
         widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
-        self._table = self._made(narrow.tags + new_tags, widened)
+        self._table = self._create(narrow.tags + new_tags, widened)
         narrow.file.close()
         # The others should not write to the narrow file: keep our turn until their look is due.
         time.sleep(max(0.0, begun + 2 * LOOK_EVERY - time.monotonic()))
         return self._table
 
-    def _made(self, tags: list[str], lines: bytes) -> _Table:
+    def _create(self, tags: list[str], lines: bytes) -> _Table:
         header = header_line(tags)
         return _Table(replace_file(self.path, header + lines), tags, frozenset(tags), header)
 
-    def _taken_over(self, former: list[str]) -> _Table:
+    def _take_over(self, former: list[str]) -> _Table:
         """The file that stands at the path, if it goes on with the columns that we had."""
         file = AppendFile(self.path, keep=True)
         try:
-            header, tags = read_header(file.content())
+            with file.reading() as records:
+                header, tags = read_header(records)
             if tags is None or tags[: len(former)] != former:
-                raise replaced(self.path)
+                raise replaced_error(self.path)
         except BaseException:
             file.close()
             raise
@@ -114,15 +117,22 @@ def header_line(tags: Iterable[str]) -> bytes:
     return (",".join([STEP, WALL_TIME, *map(_quoted, tags)]) + "\n").encode()
 
 
-def read_header(content: bytes) -> tuple[bytes, list[str] | None]:
+def read_header(file: BinaryIO) -> tuple[bytes, list[str] | None]:
     """The first line of a file, and its tags; None where it is not one of ours, or torn."""
-    end = -1
-    while (end := content.find(b"\n", end + 1)) >= 0:
-        header = content[: end + 1]
-        if header.count(b'"') % 2 == 0:  # the line feed stands in no tag
-            cells = next(csv.reader(io.StringIO(header.decode(errors="replace"), newline="")))
-            return header, cells[2:] if cells[:2] == [STEP, WALL_TIME] else None
-    return content, None
+    lines, quotes = [], 0
+    for line in file:
+        lines.append(line)
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:  # the line feed stands in no tag
+            break
+    header = b"".join(lines)
+    if quotes % 2 or not header.endswith(b"\n"):
+        return header, None
+    try:
+        cells = next(csv.reader(io.StringIO(header.decode(errors="replace"), newline="")))
+    except csv.Error:  # a cell longer than any tag of ours
+        return header, None
+    return header, cells[2:] if cells[:2] == [STEP, WALL_TIME] else None
 
 
 def _quoted(tag: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
-from exptools.logging.rows.rows import Row
+from exptools.logging.rows.row import Row
 from exptools.logging.writers.append_file import AppendFile
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ class TensorBoardWriter:
         self._next_look = 0.0
         if not keep:
             now = time.time()
-            self._file.append(framed(_head(now, 0) + _VERSION))
+            self._file.append(as_record(_head(now, 0) + _VERSION))
             if purge_from is not None:
-                self._file.append(framed(_head(now, purge_from) + _STARTED))
+                self._file.append(as_record(_head(now, purge_from) + _STARTED))
 
     def write(self, row: Row) -> None:
         """Add a row; the operating system has it when this returns.
@@ -76,7 +76,7 @@ class TensorBoardWriter:
             if len(self._encoders) >= _SHAPES:
                 self._encoders.clear()
             encoder = self._encoders[tags] = _Encoder(tags)
-        self._file.append(framed(_head(wall_time, step) + encoder.summary(scalars.values())))
+        self._file.append(as_record(_head(wall_time, step) + encoder.summary(scalars.values())))
 
     def write_summary(self, values: Sequence[Summary.Value], step: int, wall_time: float) -> None:
         """Add what is not a scalar, as TensorBoard's own messages say it.
@@ -89,7 +89,7 @@ class TensorBoardWriter:
 
         self._look(wall_time)
         event = Event(wall_time=wall_time, step=step, summary=Summary(value=values))
-        self._file.append(framed(event.SerializeToString()))
+        self._file.append(as_record(event.SerializeToString()))
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
@@ -109,13 +109,13 @@ def new_event_file(directory: Path) -> Path:
     return directory / name
 
 
-def framed(message: bytes) -> bytes:
-    """The message as a TFRecord: its length and itself, each with a masked CRC-32C."""
-    return _framed_length(len(message)) + message + _crc(message)
+def as_record(message: bytes) -> bytes:
+    """A message as a TFRecord: its length and itself, each with a masked CRC-32C."""
+    return _record_head(len(message)) + message + _crc(message)
 
 
 @lru_cache(maxsize=1024)
-def _framed_length(length: int) -> bytes:
+def _record_head(length: int) -> bytes:
     packed = struct.pack("<Q", length)
     return packed + _crc(packed)
 

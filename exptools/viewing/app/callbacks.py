@@ -9,21 +9,21 @@ import time
 from functools import partial
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import Dash, Input, Output, Patch, State, ctx, no_update
 
-from exptools.viewing.app import page as layout
+from exptools.viewing.app import page
 from exptools.viewing.app.charts import tab as pictures_tab
 from exptools.viewing.app.compare import tab as compare_tab
-from exptools.viewing.app.facts import settled
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.run import tab as run_tab
+from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.app.workspace import Workspace
-
-Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
 
 
 def register(app: Dash, workspace: Workspace) -> None:
-    """Tie the callbacks to the page."""
+    """Tie the callbacks to the page; stars and notes are the user's own."""
     version = Input("version", "data")
     app.callback(
         Output("version", "data"),
@@ -40,38 +40,29 @@ def register(app: Dash, workspace: Workspace) -> None:
         version,
         State("view", "data"),
         prevent_initial_call=True,
-    )(partial(settle, workspace))
+    )(partial(complete_view, workspace))
     app.callback(Output("query", "data"), Input("view", "data"), prevent_initial_call=True)(
         to_query
     )
-    compare_tab.register(app, workspace)
+    marks = UserMarks()
+    compare_tab.register(app, workspace, marks)
     pictures_tab.register(app, workspace)
-    run_tab.register(app, workspace.index)
+    run_tab.register(app, workspace, marks)
     _register_in_browser(app)
 
 
 def _register_in_browser(app: Dash) -> None:
-    def in_browser(name: str, *parts: Any, initially: bool = False) -> None:
-        function = ClientsideFunction("exptools", name)
-        app.clientside_callback(function, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
-
-    in_browser("address", Output("address", "data"), Input("address", "id"), initially=True)
-    in_browser("remember", Input("query", "data"))
-    in_browser(
-        "chooseTab",
-        Output("view", "data", allow_duplicate=True),
-        Input("tabs", "value"),
-        State("view", "data"),
-    )
-    in_browser("showTab", Output("tabs", "value"), Input("view", "data"), State("tabs", "value"))
+    view, changed = State("view", "data"), Output("view", "data", allow_duplicate=True)
+    tabs, address = ("tabs", "value"), ("address", "data")
+    tie = partial(in_browser, app)
+    tie("exptools.address", Output(*address), Input("address", "id"), initially=True)
+    tie("exptools.remember", Input("query", "data"))
+    tie("exptools.chooseTab", changed, Input(*tabs), view)
+    tie("exptools.showTab", Output(*tabs), Input("view", "data"), State(*tabs))
     # For the first time: assets/page.js tells of later changes.
-    in_browser("colors", Output("colors", "data"), Input("scheme", "id"), initially=True)
-    in_browser(
-        "help",
-        Output("help", "opened"),
-        Input("help-button", "n_clicks"),
-        State("help", "opened"),
-    )
+    tie("exptools.colors", Output("colors", "data"), Input("scheme", "id"), initially=True)
+    help_ = ("help", "opened")
+    tie("exptools.help", Output(*help_), Input("help-button", "n_clicks"), State(*help_))
 
 
 def look(workspace: Workspace, _ticks: int, version: int) -> Any:
@@ -80,23 +71,32 @@ def look(workspace: Workspace, _ticks: int, version: int) -> Any:
     return no_update if current == version else current
 
 
-def update_header(workspace: Workspace, _version: int, _id: str) -> Answers:
+def update_header(workspace: Workspace, _version: int, _id: str) -> tuple[Any, Any]:
     """How many runs are in which state, how long yet, and what could not be read."""
     facts = workspace.facts()
     index = workspace.index
     of_runs = [fault for run in facts.runs for fault in index.faults(run)]
     faults = [str(fault) for fault in (*index.snapshot.faults, *of_runs)]
-    return layout.counts(facts.runs, time.time()), layout.faults(faults)
+    return page.state_counts(facts.runs, time.time()), page.faults(faults)
 
 
-def settle(
+def complete_view(
     workspace: Workspace, query: str | None, _version: int, data: dict[str, Any]
 ) -> dict[str, Any] | Any:
-    """The view of an address, or the present one with what could not be chosen before."""
-    opened = ctx.triggered_id != "version"
-    before = View.from_query(query or "") if opened else View.from_data(data)
-    after = settled(before, workspace.facts())
-    return no_update if not opened and after == before else after.to_data()
+    """The view of an address, or what can be chosen by now of the present one.
+
+    Of the present view only what changes is sent: what is chosen meanwhile stays.
+    """
+    facts = workspace.facts()
+    if ctx.triggered_id != "version":
+        return resolve(View.from_query(query or ""), facts).to_data()
+    before = View.from_data(data)
+    old, new = before.to_data(), resolve(before, facts).to_data()
+    changes = {name: value for name, value in new.items() if value != old[name]}
+    patch = Patch()
+    for name, value in changes.items():
+        patch[name] = value
+    return patch if changes.keys() - {"notes"} else no_update
 
 
 def to_query(data: dict[str, Any]) -> str:

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
-from exptools.viewing.configs.values import identity, short_names
+from exptools.viewing.configs.values import comparison_key, short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import select
-from exptools.viewing.groups.grouping import (
-    Key,
-    config_name,
-    keys_among,
-    known_keys,
-    own_name,
-)
+from exptools.viewing.groups.grouping import Key, config_name, keys_among, known_keys, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
@@ -40,21 +34,26 @@ class Facts:
     depends: bool  # whether the metric's last values clearly depend on it
     seed: str | None
     names: dict[str, str]  # of the keys, short
-    known: frozenset[str] = frozenset()  # all keys of all configs
+    all_keys: frozenset[str] = frozenset()  # of all configs
+
+    @property
+    def each_run(self) -> str:
+        """The key by which each run is by itself."""
+        return EACH_RUN if EACH_RUN not in self.all_keys else "name"
 
     def find(self, names: Sequence[str]) -> list[Key]:
         """The keys of these names; raises QueryError where no run has one."""
-        return keys_among(self.known, names)
+        return keys_among(self.all_keys, names)
 
 
-def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
-    """Look at the runs."""
+def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
+    """What can be chosen of these runs, and what should be at first."""
     tags, seen = index.tags(runs), overview(runs)
-    known = frozenset(known_keys(runs))
+    all_keys = frozenset(known_keys(runs))
     metric, seed = default_metric(tags), config_name(seen.seed.key) if seen.seed else None
     keys = tuple(dict.fromkeys(map(config_name, [*seen.facets, *seen.varying])))
     if len({run.sweep for run in runs}) > 1:
-        keys = (*keys, own_name("sweep", known))
+        keys = (*keys, own_name("sweep", all_keys))
     facts = Facts(
         version=version,
         runs=runs,
@@ -65,13 +64,13 @@ def facts_of(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         depends=False,
         seed=seed,
         names=short_names(keys),
-        known=known,
+        all_keys=all_keys,
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
 
 
-def settled(view: View, facts: Facts) -> View:
+def resolve(view: View, facts: Facts) -> View:
     """The view with what it leaves open chosen, and without what the runs do not have.
 
     What cannot be chosen yet stays open.
@@ -84,7 +83,7 @@ def settled(view: View, facts: Facts) -> View:
     if not metrics and facts.metric is not None:
         metrics = (facts.metric,)
     by, split, best = (
-        _known(facts, keys, notes) for keys in (view.by or (), view.split, view.best)
+        _existing(facts, keys, notes) for keys in (view.by or (), view.split, view.best)
     )
     open_ = view.by is None or (view.by and not by)
     return replace(
@@ -97,17 +96,17 @@ def settled(view: View, facts: Facts) -> View:
     )
 
 
-def _known(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+def _existing(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:
     """Those of the keys that runs have; of the others a note is made."""
-    known = []
+    existing = []
     for key in keys:
         try:
             facts.find([key])
         except QueryError as error:
             notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
         else:
-            known.append(key)
-    return tuple(known)
+            existing.append(key)
+    return tuple(existing)
 
 
 def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ...] | None, float]:
@@ -116,14 +115,9 @@ def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ..
         key, explained = _most_telling(index, facts, facts.keys[: len(seen.facets)])
         return (key,), explained
     if seen.group_key is None:
-        return (None if len(facts.runs) < 2 else (each_run(facts),)), 0.0
+        return (None if len(facts.runs) < 2 else (facts.each_run,)), 0.0
     key = config_name(seen.group_key)
     return (() if key == facts.seed else (key,)), 0.0
-
-
-def each_run(facts: Facts) -> str:
-    """The key by which each run is by itself."""
-    return EACH_RUN if EACH_RUN not in facts.known else "name"
 
 
 def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str, float]:
@@ -136,18 +130,20 @@ def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str,
         return keys[0], 0.0
     last = index.last(facts.runs)
     values = np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
-    known = np.flatnonzero(np.isfinite(values)).tolist()
-    if len(known) < 3:
+    finite = np.flatnonzero(np.isfinite(values)).tolist()
+    if len(finite) < 3:
         return keys[0], 0.0
-    runs = [facts.runs[at] for at in known]
-    explained = {key.name: _explained(values[known], runs, key) for key in facts.find(keys)}
+    runs = [facts.runs[at] for at in finite]
+    explained = {key.name: _explained(values[finite], runs, key) for key in facts.find(keys)}
     best = max(keys, key=lambda key: explained[key])
     return best, explained[best]
 
 
 def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:
     classes: dict[Hashable, int] = {}
-    codes = np.array([classes.setdefault(identity(key.value(run)), len(classes)) for run in runs])
+    codes = np.array(
+        [classes.setdefault(comparison_key(key.value(run)), len(classes)) for run in runs]
+    )
     scaled = values / max(float(np.max(np.abs(values))), 1e-300)
     total = float(np.sum((scaled - scaled.mean()) ** 2))
     freedom = len(scaled) - len(classes)

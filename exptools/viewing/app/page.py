@@ -9,16 +9,17 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from exptools.units import rough_duration
 from exptools.viewing.app.charts import tab as pictures_tab
 from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.run import tab as run_tab
-from exptools.viewing.app.states import counts as count
-from exptools.viewing.app.states import in_words, seconds_left, state_class
+from exptools.viewing.app.states import count_states, seconds_left, state_class
 from exptools.viewing.app.view import TABS, View
+from exptools.viewing.app.widgets import labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import FONT
 from exptools.viewing.run import Run
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 REFRESH_MS = 3000
 MOST_FAULTS = 200  # that are listed
@@ -27,20 +28,20 @@ ACCENT = [
     *("#5883ef", "#4b79ee", "#3c67d4", "#2b62d1", "#1f4fae"),
 ]
 KEYS = {
-    "/": "to the filter",
-    "↑ ↓": "from run to run in the table",
-    "Space": "tick the run: only what is ticked is drawn",
+    "/": "go to the filter",
+    "↑ ↓": "go from run to run in the table",
+    "Space": "tick the run: only ticked runs are drawn",
     "s": "star the run",
     "Enter": "open the run",
-    "Esc": "out of the filter, or close this",
+    "Esc": "leave the filter, or close this",
     "?": "this help",
 }
 HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
     "Click a name in the legend to hide its curve, double-click to see it alone.",
-    "Drag the head of a column to move it, and to the table's edge to pin it.",
-    "The address holds all that is chosen: copy it to share what you see.",
+    "Drag a column's head to move it, and to the table's edge to pin it.",
+    "The URL holds all that you choose: copy it to share what you see.",
 )
 
 
@@ -61,7 +62,10 @@ def page(workspace: Workspace) -> Any:
         dmc.TabsPanel(run_tab.layout(), value="run"),
     ]
     tabs = dmc.Tabs(
-        [_header(sound(", ".join(map(str, workspace.index.roots)))), html.Main(panels)],
+        [
+            _header(escape_invalid_unicode(", ".join(map(str, workspace.index.roots)))),
+            html.Main(panels),
+        ],
         id="tabs",
         value="compare",
     )
@@ -81,18 +85,18 @@ def page(workspace: Workspace) -> Any:
     )
 
 
-def counts(runs: Sequence[Run], now: float) -> list[Component]:
+def state_counts(runs: Sequence[Run], now: float) -> list[Component]:
     """The number of runs in each state, with a dot in its colour, and how long the rest takes."""
-    found: list[Component] = [
+    counts: list[Component] = [
         html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {state_class(word)}")
-        for word, number in count(runs)
+        for word, number in count_states(runs)
     ]
     left = seconds_left(runs, now)
-    if left is None:
-        return found
-    text = f"{in_words(left)} left"
-    why = "from how long the finished jobs took, those that are left, and the slots in use"
-    return [*found, html.Span(text, className="left", title=f"Estimated {why}.")]
+    if left is not None:
+        text = f"about {rough_duration(left)} left"
+        why = "from how long the finished jobs took, those that are left, and the slots in use"
+        counts.append(html.Span(text, className="left", title=f"Estimated {why}."))
+    return counts
 
 
 def faults(lines: Sequence[str]) -> list[Component]:
@@ -121,7 +125,7 @@ def _header(place: str) -> Any:
                 id="help-button",
                 variant="subtle",
                 color="gray",
-                **{"aria-label": "Help: keys and clicks"},
+                **labelled("Help: keys and clicks"),
             ),
             dmc.ColorSchemeToggle(
                 id="scheme",
@@ -129,7 +133,7 @@ def _header(place: str) -> Any:
                 darkIcon=html.Span(className="glyph moon"),
                 variant="subtle",
                 color="gray",
-                **{"aria-label": "Switch between light and dark"},
+                **labelled("Switch between light and dark"),
             ),
         ]
     )

@@ -51,8 +51,10 @@ class NotServedError(Exception):
     """This is no file of a run that may leave the machine; the message says why."""
 
 
-def served_file(index: Index, run: str, relative: str) -> Path:
-    """The real path of a file of a run.
+def open_served(index: Index, run: str, relative: str) -> BinaryIO:
+    """A file of a run, open for reading.
+
+    Nobody can put a link in its place meanwhile: no link is followed on the way from the root.
 
     Args:
         index: its roots are all that is ever served.
@@ -62,20 +64,9 @@ def served_file(index: Index, run: str, relative: str) -> Path:
 
     Raises:
         NotServedError: there is no such run or file, it is no regular one, it lies outside the
-            roots, or it is hidden and not one of ``HIDDEN``.
+            roots, is hidden and not one of ``HIDDEN``, or cannot be read.
     """
-    return _found(index, run, relative)[1]
-
-
-def open_served(index: Index, run: str, relative: str) -> BinaryIO:
-    """A file of a run, open for reading: the one that ``served_file`` names, and no other.
-
-    Nobody can put a link in its place meanwhile: no link is followed on the way from the root.
-
-    Raises:
-        NotServedError: as ``served_file``, or it cannot be read.
-    """
-    root, path = _found(index, run, relative)
+    root, path = _locate(index, run, relative)
     try:
         file = os.fdopen(_descend(root, path), "rb")
     except OSError as error:
@@ -109,14 +100,14 @@ def register(app: Dash, index: Index) -> None:
             file = open_served(index, run, relative)
         except NotServedError as error:
             abort(404, description=str(error))
-        reply = _answer(file, PurePosixPath(relative).name, "download" in asked)
+        reply = _answer(file, PurePosixPath(relative).name, download="download" in asked)
         reply.headers["Content-Security-Policy"] = POLICY
         return reply
 
     app.server.add_url_rule(f"/{ROUTE}", ROUTE, answer, methods=["GET"])
 
 
-def _answer(file: BinaryIO, name: str, download: bool) -> Response:
+def _answer(file: BinaryIO, name: str, *, download: bool) -> Response:
     kind, size = content_type(name), os.fstat(file.fileno()).st_size
     if download or kind is None or size > MAX_SHOWN:
         shown = "".join(char if char.isprintable() else "_" for char in name)
@@ -125,7 +116,7 @@ def _answer(file: BinaryIO, name: str, download: bool) -> Response:
         return Response(file.read(size), content_type=kind)
 
 
-def _found(index: Index, run: str, relative: str) -> tuple[Path, Path]:
+def _locate(index: Index, run: str, relative: str) -> tuple[Path, Path]:
     """The root that a file lies in, and the file: both as they really are."""
     directory = next((r.directory for r in index.snapshot.runs if r.name == run), None)
     if directory is None:

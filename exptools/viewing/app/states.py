@@ -26,7 +26,7 @@ def state_class(word: str) -> str:
     return f"is-{word.replace(' ', '-')}"
 
 
-def counts(runs: Sequence[Run]) -> list[tuple[str, int]]:
+def count_states(runs: Sequence[Run]) -> list[tuple[str, int]]:
     """How many runs are in each state that occurs, as (word, number)."""
     states = [run.state for run in runs]
     return [(word, states.count(state)) for state, word in STATE_WORDS.items() if state in states]
@@ -61,14 +61,3 @@ def seconds_left(runs: Sequence[Run], now: float) -> float | None:
     for _ in range(waiting):
         heapq.heapreplace(slots, slots[0] + typical)
     return max(slots)
-
-
-def in_words(seconds: float) -> str:
-    """A length of time as one says it."""
-    if seconds < 60:
-        return "less than a minute"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"about {minutes} min"
-    hours = seconds / 3600
-    return f"about {hours:.0f} h" if hours < 48 else f"about {hours / 24:.0f} days"

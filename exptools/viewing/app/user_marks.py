@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +34,7 @@ class Mark:
 UNMARKED = Mark()
 
 
-class UserData:
+class UserMarks:
     """The marks of a user.
 
     Args:
@@ -45,10 +46,22 @@ class UserData:
 
     def get(self, run: Run) -> Mark:
         """The mark of a run."""
-        found = _read(self._file(real_path(run)))
-        return found[1] if found else UNMARKED
+        record = _read(self._file(real_path(run)))
+        return record[1] if record else UNMARKED
 
-    def set(self, run: Run, star: bool | None = None, note: str | None = None) -> Mark:
+    def keep(
+        self, run: Run, *, star: bool | None = None, note: str | None = None
+    ) -> tuple[int | None, str]:
+        """As ``set``: the time in ms since 1970, or None and the sentence that says why not."""
+        try:
+            self.set(run, star=star, note=note)
+        except OSError as error:
+            return None, f"{self.path} cannot be written: {error.strerror}."
+        except ValueError as error:
+            return None, f"This is not kept: {error}."
+        return time.time_ns() // 1_000_000, ""
+
+    def set(self, run: Run, *, star: bool | None = None, note: str | None = None) -> Mark:
         """Change what is given, and return the run's mark as it is now.
 
         Raises:
@@ -59,31 +72,30 @@ class UserData:
             raise ValueError(
                 f"a note of {len(note)} characters is too long: {MAX_NOTE} is the most"
             )
-        known = self.get(run)
-        mark = Mark(known.star if star is None else star, known.note if note is None else note)
+        before = self.get(run)
+        mark = Mark(before.star if star is None else star, before.note if note is None else note)
         place = real_path(run)
         if mark == UNMARKED:
             self._file(place).unlink(missing_ok=True)
-        elif mark != known:
+        elif mark != before:
             record = {"run": place, "star": mark.star, "note": mark.note}
             write_atomic(self._file(place), json.dumps(record).encode())
         return mark
 
-    def all(self) -> Mapping[str, Mark]:
-        """All marks, by the runs' real paths."""
-        try:
-            files = sorted(self.path.glob("*.json"))
-        except OSError:
-            return {}
-        return dict(found for file in files if (found := _read(file)) is not None)
-
     def of(self, runs: Sequence[Run]) -> Mapping[str, Mark]:
         """The marks of those of the runs that have one, by the runs' names."""
-        marks = self.all()
+        marks = self._by_path()
         if not marks:
             return {}
         places = {run.name: real_path(run) for run in runs}
         return {name: marks[place] for name, place in places.items() if place in marks}
+
+    def _by_path(self) -> dict[str, Mark]:
+        try:
+            files = sorted(self.path.glob("*.json"))
+        except OSError:
+            return {}
+        return dict(record for file in files if (record := _read(file)) is not None)
 
     def _file(self, place: str) -> Path:
         digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()

@@ -1,8 +1,8 @@
 """Everything that is chosen on the page, as one value that an address can hold.
 
 A ``View`` is in the page's store ``view`` as a dict (``to_data``, ``from_data``) and in its address
-as a query (``to_query``, ``from_query``). What a query has that nobody can mean is left out and
-said in ``notes``; it never stops the page.
+as a query (``to_query``, ``from_query``). Unknown parts of a query are ignored, and ``notes`` tell
+which; they never stop the page.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class View:
     x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
     best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
     best_mode: str = _is(_TEXT, "max", _one_of("best_mode", "max", "min"))
-    clip: bool = _is(_FLAG, False)  # the y axis leaves outliers out
-    show_runs: bool = _is(_FLAG, False)  # a thin line for each run
+    clip: bool = _is(_FLAG, default=False)  # the y axis leaves outliers out
+    show_runs: bool = _is(_FLAG, default=False)  # a thin line for each run
     where: str = _is(_TEXT, "")  # a condition
     selected: tuple[str, ...] = _is(_TEXTS, ())  # names of runs; none: all
     page: int = _is(_COUNT, 0)  # of the groups, where there are too many for one chart
@@ -115,7 +115,7 @@ class View:
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
     options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
-    notes: tuple[str, ...] = field(default=(), compare=False)  # what a query had that is left out
+    notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
 
     @classmethod
     def from_query(cls, query: str) -> View:
@@ -124,7 +124,7 @@ class View:
         try:
             pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=20_000)
         except ValueError:
-            return cls(notes=("The address is too long to be read.",))
+            return cls(notes=("The URL is too long to be read and is ignored.",))
         for name, text in pairs:
             given.setdefault(name, []).append(text)
         values: dict[str, Any] = {"y_ranges": {}, "options": {}}
@@ -135,9 +135,11 @@ class View:
             try:
                 _take(values, name, texts)
             except QueryError as error:
-                notes.append(f"The address has {name}={texts[-1]}: {error}.".replace("?.", "?"))
+                notes.append(
+                    f"{name}={texts[-1]} in the URL is ignored: {error}.".replace("?.", "?")
+                )
             except ValueError:
-                notes.append(f"The address has {name}={texts[-1]}, which makes no sense there.")
+                notes.append(f"{name}={texts[-1]} in the URL is ignored: it has no such value.")
         return cls(**values, notes=tuple(notes))
 
     def to_query(self) -> str:
@@ -161,8 +163,8 @@ class View:
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | None) -> View:
         """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
-        known = {f.name for f in fields(cls)}
-        values = {name: _tupled(value) for name, value in (data or {}).items() if name in known}
+        names = {f.name for f in fields(cls)}
+        values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
         ranges = {metric: _tupled(span) for metric, span in values.pop("y_ranges", {}).items()}
         return cls(**values, y_ranges=ranges)
 
@@ -186,7 +188,7 @@ def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
     elif name.startswith("option."):
         values["options"][name.partition(".")[2]] = texts[-1]
     else:
-        raise QueryError(f"there is no such part; {suggestion(name, _KINDS)}")
+        raise QueryError(f"it is unknown; {suggestion(name, _KINDS)}")
 
 
 def _encoded(pairs: list[tuple[str, str]]) -> str:

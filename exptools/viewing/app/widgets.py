@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, html
+from dash.development.base_component import Component
+
+from exptools.viewing.curves.statistics import band_label
+from exptools.viewing.figures.theme import DARK, LIGHT, Theme
 
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 
+SELECT: Any = {
+    "limit": MAX_OPTIONS,
+    "nothingFoundMessage": "nothing like that",
+    "maxDropdownHeight": 360,
+}
 
 X = {
     "step": "step",
@@ -13,23 +26,12 @@ X = {
     "wall_time": "time of day",
 }
 
-
-CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
-
-
 BANDS = {
-    "std": "± standard deviation",
-    "sem": "± standard error",
-    "ci:95": "95 % confidence interval",
-    "minmax": "lowest to highest",
-    "percentiles:25,75": "25th to 75th percentile",
-    "percentiles:5,95": "5th to 95th percentile",
-    "none": "no band",
+    band: band_label(band)
+    for band in ("std", "sem", "ci:95", "minmax", "percentiles:25,75", "percentiles:5,95", "none")
 }
 
-
 SMOOTHINGS = {"none": "none", "ema": "exponential", "gaussian": "Gaussian", "mean": "running mean"}
-
 
 SUMMARIES = {
     "last": "last",
@@ -42,9 +44,47 @@ SUMMARIES = {
 
 def options(names: dict[str, str], chosen: str | None = None) -> list[dict[str, str]]:
     """Options of fixed names; what an address has chosen beside them is one, too."""
-    others = [chosen] if chosen and chosen not in names else []
-    found = [{"value": name, "label": label} for name, label in names.items()]
-    return found + [{"value": name, "label": name} for name in others]
+    others = {chosen: chosen} if chosen and chosen not in names else {}
+    return [{"value": name, "label": label} for name, label in (names | others).items()]
+
+
+def theme_of(colors: str | None) -> Theme:
+    """The theme of figures for the page's colours, as the browser says them."""
+    return DARK if colors == "dark" else LIGHT
+
+
+def labelled(name: str) -> Any:
+    """What a screen reader calls a component."""
+    return {"aria-label": name}
+
+
+def card(title: str, beside: Sequence[Any], *children: Any, **attributes: Any) -> Component:
+    """A card of the tab of a run; ``beside`` stands in the line of its title."""
+    heading = html.Div([html.H2(title), *beside], className="run-heading")
+    return html.Section([heading, *children], className="card", **attributes)
+
+
+def popover(button: Component, content: Any) -> Any:
+    """What a button opens; the page has it from the beginning."""
+    return dmc.Popover(
+        [dmc.PopoverTarget(button), dmc.PopoverDropdown(content)],
+        position="bottom-end",
+        shadow="md",
+        trapFocus=True,
+        keepMounted=True,
+        withRoles=False,  # they would stand on a box around the button
+    )
+
+
+def grid_height(rows: int, most: int, room: int) -> dict[str, str]:
+    """The style of a grid that is as high as its rows, up to where it scrolls; ``room`` in px."""
+    return {"height": f"{HEADER + ROW * max(1, min(rows, most)) + room}px"}
+
+
+def in_browser(app: Dash, function: str, *parts: Any, initially: bool = False) -> None:
+    """Tie a callback to the page that needs no server: ``exptools.zoom`` of a script in assets."""
+    script = ClientsideFunction(*function.split("."))
+    app.clientside_callback(script, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
 
 
 BUTTONS_TO_REMOVE = [
@@ -52,14 +92,11 @@ BUTTONS_TO_REMOVE = [
     *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"),
 ]
 
-
 # A flat list: Plotly compares it item by item, and where a nested one would never be the same it
 # would start over at each update, without the user's zoom.
 GRAPH: Any = {"displaylogo": False, "modeBarButtonsToRemove": BUTTONS_TO_REMOVE}
 
-
-ROW, HEADER, MOST_ROWS = 36, 40, 14  # px, px, and how many rows before the table scrolls
-
+ROW, HEADER = 36, 40  # px, of a grid
 
 # The colours are the page's own variables, so the table follows light and dark by itself.
 THEME = """themeQuartz.withParams({
@@ -70,3 +107,14 @@ THEME = """themeQuartz.withParams({
     wrapperBorder: false,
     rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--picked)', spacing: 7
 })"""
+
+COLUMN = {"sortable": True, "resizable": True, "flex": 1, "cellDataType": False}  # of a grid
+
+GRID: Any = {
+    "theme": {"function": THEME},
+    "rowHeight": ROW,
+    "headerHeight": HEADER,
+    "suppressFieldDotNotation": True,  # a config's keys have dots in them
+    "enableBrowserTooltips": True,
+    "animateRows": False,
+}

@@ -8,24 +8,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
-from exptools.viewing.app.facts import (
-    Facts,
-    facts_of,
-)
+from exptools.viewing.app.facts import Facts, gather_facts
 from exptools.viewing.index import Index
+from exptools.viewing.run import Run
 
 Answer = TypeVar("Answer")
 
-
 REMEMBERED = 64  # answers
-
-
 PAUSE = 2.0  # s between two looks at the disk, or more:
-
-
 SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
-
-
 MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
@@ -77,10 +68,14 @@ class Workspace:
                 target=self.index.columns, args=(facts.runs, others), daemon=True
             ).start()
 
+    def run(self, name: str) -> Run | None:
+        """The run of a name."""
+        return next((run for run in self.index.snapshot.runs if run.name == name), None)
+
     def facts(self) -> Facts:
-        """What is known of the runs now."""
+        """What the page needs to know of the runs as they are now."""
         snapshot = self.index.snapshot
-        compute = lambda: facts_of(self.index, snapshot.runs, snapshot.version)  # noqa: E731
+        compute = lambda: gather_facts(self.index, snapshot.runs, snapshot.version)  # noqa: E731
         return self.remembered(snapshot.version, "facts", compute)
 
     def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:

@@ -10,26 +10,24 @@ from typing import Any
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.charts.picture import (
-    Picture,
+from exptools.viewing.charts.chart import (
+    Chart,
     axis,
-    center_words,
-    count,
     each,
     hover,
-    interval_words,
     layout,
     named,
     number,
+    runs_of,
 )
-from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.cells import Cell, cell_of
-from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.statistics import CENTERS, band_words
+from exptools.viewing.curves.summaries import Cell, cell_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, short_text, translucent
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
 from exptools.viewing.groups.grouping import Group, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -58,63 +56,72 @@ def bars(
     by: Sequence[str],
     *,
     filled: bool = False,
-    look: Look = LIGHT,
-) -> Picture:
+    theme: Theme = LIGHT,
+) -> Chart:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
     Args:
-        index: where the metric is read.
-        runs: what to show.
         measure: the number of a run, and how a group's are put together.
         by: the keys to group by; none: all runs together.
         filled: whether a bar from zero stands behind each centre.
-        look: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     values = measure.of_runs(index, runs)
-    keys = find_keys(runs, by)
-    found = groups(runs, keys)
-    how = method(measure.center, measure.interval)
-    cells = [(group, cell_of(group.runs, values, how)) for group in found]
-    styles = index.styles("\0".join(by), [group.identity for group in found])
-    known = [
-        _Row(group, cell, _color(style, len(found), look))
-        for (group, cell), style in zip(cells, styles, strict=True)
-        if cell and cell.n
-    ]
-    if not known:
+    ordered = _rows(index, runs, values, measure, by, theme)
+    if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
-    least = better(measure.metric) == "min"
-    ordered = sorted(known, key=lambda row: row.cell.center if least else -row.cell.center)
     rows = ordered[:MOST_GROUPS]
-    names = short_names([key.name for key in keys])
-    legend = ", ".join(names[key.name] for key in keys)
+    legend = ", ".join(short_names(by).values())
     figure: dict[str, Any] = {
-        "data": _data(rows, values, measure, filled, look),
-        "layout": _layout(rows, measure, legend, filled, look),
+        "data": _data(rows, values, measure, theme, filled=filled),
+        "layout": _layout(rows, measure, legend, theme, filled=filled),
     }
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
-    caption = _caption(rows, len(known), values, measure, legend, least)
-    return Picture(figure, caption, AROUND + row * len(rows), fills=False)
+    caption = _caption(rows, len(ordered), values, measure, legend)
+    return Chart(figure, caption, AROUND + row * len(rows), fills=False)
 
 
-def _color(style: int, number_of_groups: int, look: Look) -> str:
+def _rows(
+    index: Index,
+    runs: Sequence[Run],
+    values: Mapping[str, float],
+    measure: Measure,
+    by: Sequence[str],
+    theme: Theme,
+) -> list[_Row]:
+    """The groups that have a value, the best first."""
+    settings = groups(runs, find_keys(runs, by))
+    method = parse_method(measure.center, measure.interval)
+    cells = [(group, cell_of(group.runs, values, method)) for group in settings]
+    styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
+    rows = [
+        _Row(group, cell, _color(style, len(settings), theme))
+        for (group, cell), style in zip(cells, styles, strict=True)
+        if cell and cell.n
+    ]
+    lowest_first = better(measure.metric) == "min"
+    return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
+
+
+def _color(style: int, number_of_groups: int, theme: Theme) -> str:
     # As in the curves; but where colours would come again, one is enough: the rows have names.
-    return look.lines[style if style < len(look.lines) >= number_of_groups else 0]
+    return theme.lines[style if style < len(theme.lines) >= number_of_groups else 0]
 
 
 def _data(
-    rows: Sequence[_Row], values: Mapping[str, float], measure: Measure, filled: bool, look: Look
+    rows: Sequence[_Row],
+    values: Mapping[str, float],
+    measure: Measure,
+    theme: Theme,
+    *,
+    filled: bool,
 ) -> list[dict[str, Any]]:
     dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     return [
         *([_bars(rows)] if filled else []),
-        *([_dots(rows, values, look)] if dots else []),
-        _centers(rows, measure, look),
+        *([_dots(rows, values, theme)] if dots else []),
+        _centers(rows, measure, theme),
     ]
 
 
@@ -122,7 +129,7 @@ def _bars(rows: Sequence[_Row]) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
-        "x": packed(np.array([row.cell.center for row in rows])),
+        "x": typed_array(np.array([row.cell.center for row in rows])),
         "y": list(range(len(rows))),
         "width": 0.62,
         "marker": {"color": [translucent(row.color, 0.3) for row in rows], "line": {"width": 0}},
@@ -130,7 +137,7 @@ def _bars(rows: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _dots(rows: Sequence[_Row], values: Mapping[str, float], look: Look) -> dict[str, Any]:
+def _dots(rows: Sequence[_Row], values: Mapping[str, float], theme: Theme) -> dict[str, Any]:
     """A dot a run, above and below the middle of its group's row by its place in the group."""
     dots = [
         (at + JITTER * (place * GOLDEN % 1 - 0.5) * (row.cell.n > 1), run, row.color)
@@ -141,20 +148,20 @@ def _dots(rows: Sequence[_Row], values: Mapping[str, float], look: Look) -> dict
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(np.array([values[run.name] for _, run, _ in dots])),
-        "y": packed(np.array([y for y, _, _ in dots])),
+        "x": typed_array(np.array([values[run.name] for _, run, _ in dots])),
+        "y": typed_array(np.array([y for y, _, _ in dots])),
         "customdata": [run.name for _, run, _ in dots],
         "hovertext": [hover({"value": number(values[run.name])}, run.name) for _, run, _ in dots],
         "hoverinfo": "text",
         "marker": {
             "size": 7,
             "color": [translucent(color, 0.55) for _, _, color in dots],
-            "line": {"width": 1, "color": look.background},
+            "line": {"width": 1, "color": theme.background},
         },
     }
 
 
-def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, Any]:
+def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, Any]:
     cells = [row.cell for row in rows]
     center = np.array([cell.center for cell in cells])
     high = np.array([cell.high for cell in cells]) - center
@@ -162,7 +169,7 @@ def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, An
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(center),
+        "x": typed_array(center),
         "y": list(range(len(rows))),
         "hovertext": [_hover(row, measure) for row in rows],
         "hoverinfo": "text",
@@ -170,14 +177,14 @@ def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, An
             "symbol": "diamond",
             "size": 11,
             "color": [row.color for row in rows],
-            "line": {"width": 1.5, "color": look.background},
+            "line": {"width": 1.5, "color": theme.background},
         },
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": packed(np.nan_to_num(high)),
-            "arrayminus": packed(np.nan_to_num(low)),
-            "color": look.text,
+            "array": typed_array(np.nan_to_num(high)),
+            "arrayminus": typed_array(np.nan_to_num(low)),
+            "color": theme.text,
             "thickness": 1.6,
             "width": 5,
         },
@@ -186,31 +193,31 @@ def _centers(rows: Sequence[_Row], measure: Measure, look: Look) -> dict[str, An
 
 def _hover(row: _Row, measure: Measure) -> str:
     cell = row.cell
-    lines = {center_words(measure.center): number(cell.center)}
+    lines = {CENTERS[measure.center]: number(cell.center)}
     if math.isfinite(cell.low):
-        band = interval_words(parse_band(measure.interval))
+        band = band_words(measure.interval)
         lines[band] = f"{number(cell.low)} to {number(cell.high)}"
-    lines["runs"] = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    lines["runs"] = runs_of(cell)
     return hover(lines, row.group.label)
 
 
 def _layout(
-    rows: Sequence[_Row], measure: Measure, legend: str, filled: bool, look: Look
+    rows: Sequence[_Row], measure: Measure, legend: str, theme: Theme, *, filled: bool
 ) -> dict[str, Any]:
     labels = named([row.group.label for row in rows])
     edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
-    names = {"tickfont": {"color": look.text, "size": 13}}
+    names = {"tickfont": {"color": theme.text, "size": 13}}
     return layout(
-        look,
-        xaxis=axis(look, measure.words, nticks=8, zeroline=filled, zerolinecolor=look.muted),
-        yaxis=axis(look) | labels | edges | names,
+        theme,
+        xaxis=axis(theme, measure.words, nticks=8, zeroline=filled, zerolinecolor=theme.muted),
+        yaxis=axis(theme) | labels | edges | names,
         margin={"l": 8, "r": 116, "t": 36, "b": 8},
         annotations=[
-            _beside(f"{center_words(measure.center)} (n)", -0.5, look.muted) | {"yshift": 12},
-            _beside(legend, -0.5, look.muted)
+            _beside(f"{CENTERS[measure.center]} (n)", -0.5, theme.muted) | {"yshift": 12},
+            _beside(legend, -0.5, theme.muted)
             | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
             *(
-                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, look.text)
+                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, theme.text)
                 for at, row in enumerate(rows)
             ),
         ],
@@ -245,25 +252,22 @@ def _beside(text: str, y: float, color: str) -> dict[str, Any]:
 
 def _caption(
     rows: Sequence[_Row],
-    known: int,
+    number: int,
     values: Mapping[str, float],
     measure: Measure,
     legend: str,
-    least: bool,
 ) -> str:
     drawn = [row.cell.n for row in rows]
     same = legend.replace(", ", " and ")
     groups_ = f"the runs with the same {same}" if legend else "all runs"
-    band = interval_words(parse_band(measure.interval))
+    band = band_words(measure.interval)
     line = f"; the line is {band}" if band and max(drawn) > 1 else ""
-    order = f", {'lowest' if least else 'highest'} first" if known > 1 else ""
+    best = "lowest" if better(measure.metric) == "min" else "highest"
+    order = f", {best} first" if number > 1 else ""
     parts = [
         f"A dot is the {measure.words} of a run, a diamond the "
-        f"{center_words(measure.center)} of {groups_} ({each(drawn)}{order}){line}."
+        f"{CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}."
     ]
-    if known > len(rows):
-        parts.append(f"The first {len(rows)} of {known} groups are shown.")
-    missing = sum(map(math.isnan, values.values()))
-    if missing:
-        parts.append(f"{count(missing)} without such a value: not in the numbers.")
-    return " ".join(parts)
+    if number > len(rows):
+        parts.append(f"The first {len(rows)} of {number} groups are shown.")
+    return " ".join([*parts, *without_value(values)])

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.charts.picture import colorbar, colorscale, number
-from exptools.viewing.charts.quantities import Floats, Quantity
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import Look
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import colorbar, colorscale, number
+from exptools.viewing.charts.quantities import Quantity
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import Theme
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")  # each time the colours have run out
 FEW = 6  # values of which each has its tick beside the scale
@@ -21,18 +22,18 @@ def scaled(values: Floats, *, log: bool) -> Floats:
     return np.asarray(np.log10(values) if log else values, np.float64)
 
 
-def scale_marker(values: Quantity, look: Look) -> dict[str, Any]:
+def scale_marker(values: Quantity, theme: Theme) -> dict[str, Any]:
     """The part of Plotly's marker that colours each number by its place on a scale."""
     numbers = scaled(values.places, log=values.log)
-    bar = colorbar(look, values.title)
-    different = np.unique(values.places[values.known])
+    bar = colorbar(theme, values.title)
+    different = np.unique(values.places[values.has_value])
     if len(different) <= FEW or values.log:
         ticks = different if len(different) <= FEW else decades(different)
         bar |= {
             "tickvals": scaled(ticks, log=values.log).tolist(),
             "ticktext": [number(tick) for tick in ticks],
         }
-    return {"color": packed(numbers), "colorscale": colorscale(look.marks), "colorbar": bar}
+    return {"color": typed_array(numbers), "colorscale": colorscale(theme.marks), "colorbar": bar}
 
 
 def decades(values: Floats) -> Floats:
@@ -46,12 +47,12 @@ def decades(values: Floats) -> Floats:
     return np.array([low, high])
 
 
-def level_style(level: int, look: Look) -> dict[str, str] | None:
+def level_style(level: int, theme: Theme) -> dict[str, str] | None:
     """Colour and shape of one of several values; None where there are too many to tell apart."""
-    cycle, place = divmod(level, len(look.lines))
+    cycle, place = divmod(level, len(theme.lines))
     if cycle >= len(SYMBOLS):
         return None
-    return {"color": look.lines[place], "symbol": SYMBOLS[cycle]}
+    return {"color": theme.lines[place], "symbol": SYMBOLS[cycle]}
 
 
 def between(colors: Sequence[str], part: float) -> str:

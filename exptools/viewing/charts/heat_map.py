@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.charts.picture import (
+from exptools.viewing.charts.chart import (
     HEIGHT,
-    Picture,
+    Chart,
     axis,
-    center_words,
     colorbar,
     colorscale,
     count,
@@ -22,13 +21,15 @@ from exptools.viewing.charts.picture import (
     layout,
     named,
     number,
+    runs_of,
 )
-from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.cells import Cell, cell_of
+from exptools.viewing.charts.quantities import Measure, without_value
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.summaries import Cell, cell_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -47,20 +48,15 @@ def heat_map(
     across: str,
     down: str,
     *,
-    look: Look = LIGHT,
-) -> Picture:
+    theme: Theme = LIGHT,
+) -> Chart:
     """The centre of a metric's summary for each pair of values of two keys.
 
     Args:
-        index: where the metric is read.
         runs: what to show; a cell is over all that have its two values, whatever else they have.
         measure: the number of a run, and how a cell's are put together.
         across: the key whose values are the columns.
         down: the key whose values are the rows, the first at the bottom.
-        look: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     if across == down:
         raise QueryError(f"A heat map needs two keys, and {across} was given twice")
@@ -74,11 +70,11 @@ def heat_map(
     if not filled:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     figure = {
-        "data": [_heat(cells, columns, rows, keys, measure, look), _empty(cells, look)],
-        "layout": _layout(columns, rows, keys, look),
+        "data": [_heat(cells, columns, rows, keys, measure, theme), _empty(cells, theme)],
+        "layout": _layout(columns, rows, keys, theme),
     }
     caption = _caption(filled, len(columns) * len(rows), numbers, measure)
-    return Picture(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
+    return Chart(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
 
 
 def _check_number(key: Key, values: int) -> None:
@@ -96,14 +92,14 @@ def _cells(
     measure: Measure,
 ) -> _Cells:
     """[rows][columns]; None where no run has both values."""
-    how = method(measure.center, "none")
+    method = parse_method(measure.center, "none")
     place = {run.name: at for at, column in enumerate(columns) for run in column.runs}
     cells: _Cells = []
     for row in rows:
         members: list[list[Run]] = [[] for _ in columns]
         for run in row.runs:
             members[place[run.name]].append(run)
-        cells.append([cell_of(runs, numbers, how) for runs in members])
+        cells.append([cell_of(runs, numbers, method) for runs in members])
     return cells
 
 
@@ -113,7 +109,7 @@ def _heat(
     rows: Sequence[Group],
     keys: Sequence[Key],
     measure: Measure,
-    look: Look,
+    theme: Theme,
 ) -> dict[str, Any]:
     centers = np.array([[cell.center if cell else math.nan for cell in row] for row in cells])
     texts = [
@@ -125,12 +121,12 @@ def _heat(
     ]
     return {
         "type": "heatmap",
-        "z": packed(centers) | {"shape": f"{len(rows)}, {len(columns)}"},
+        "z": typed_array(centers) | {"shape": f"{len(rows)}, {len(columns)}"},
         "hovertext": texts,
         "hoverinfo": "text",
         "hoverongaps": True,
-        "colorscale": colorscale(look.cells),
-        "colorbar": colorbar(look, measure.words),
+        "colorscale": colorscale(theme.cells),
+        "colorbar": colorbar(theme, measure.words),
         "xgap": 2,
         "ygap": 2,
         "texttemplate": "%{z:.3~g}" if centers.size <= MOST_TEXTS else "",
@@ -142,13 +138,13 @@ def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
     """What the hover says of a cell."""
     if cell is None:
         return {"runs": "none"}
-    runs = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
     if not cell.n:
         return {"runs": f"{cell.runs}, none with such a value"}
-    return {f"{center_words(measure.center)} of {measure.words}": number(cell.center), "runs": runs}
+    name = f"{CENTERS[measure.center]} of {measure.words}"
+    return {name: number(cell.center), "runs": runs_of(cell)}
 
 
-def _empty(cells: _Cells, look: Look) -> dict[str, Any]:
+def _empty(cells: _Cells, theme: Theme) -> dict[str, Any]:
     """A dash where no run is, a cross where those that are have no such value."""
     places = [
         (x, y, "–" if cell is None else "×")
@@ -162,21 +158,21 @@ def _empty(cells: _Cells, look: Look) -> dict[str, Any]:
         "x": [x for x, _, _ in places],
         "y": [y for _, y, _ in places],
         "text": [sign for _, _, sign in places],
-        "textfont": {"color": look.muted, "size": 13},
+        "textfont": {"color": theme.muted, "size": 13},
         "hoverinfo": "skip",
     }
 
 
 def _layout(
-    columns: Sequence[Group], rows: Sequence[Group], keys: Sequence[Key], look: Look
+    columns: Sequence[Group], rows: Sequence[Group], keys: Sequence[Key], theme: Theme
 ) -> dict[str, Any]:
-    labels = {"showgrid": False, "fixedrange": True, "tickfont": {"color": look.text, "size": 12}}
+    labels = {"showgrid": False, "fixedrange": True, "tickfont": {"color": theme.text, "size": 12}}
     across = named([group.label for group in columns], range=[-0.5, len(columns) - 0.5])
     down = named([group.label for group in rows], range=[-0.5, len(rows) - 0.5])
     return layout(
-        look,
-        xaxis=axis(look, keys[0].name) | labels | across,
-        yaxis=axis(look, keys[1].name) | labels | down,
+        theme,
+        xaxis=axis(theme, keys[0].name) | labels | across,
+        yaxis=axis(theme, keys[1].name) | labels | down,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
     )
 
@@ -186,12 +182,9 @@ def _caption(
 ) -> str:
     runs = [cell.n for cell in filled]
     one = f"the {measure.words} of its run"
-    over = one if max(runs) == 1 else f"the {center_words(measure.center)} of {one}s"
+    over = one if max(runs) == 1 else f"the {CENTERS[measure.center]} of {one}s"
     parts = [f"Each cell is {over} ({each(runs)})."]
     empty = cells - len(filled)
     if empty:
         parts.append(f"{empty} of {count(cells, 'cell')} have no such run.")
-    missing = sum(map(math.isnan, numbers.values()))
-    if missing:
-        parts.append(f"{count(missing)} without such a value: not in the numbers.")
-    return " ".join(parts)
+    return " ".join([*parts, *without_value(numbers)])

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TypeAlias, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exptools.rundir import State
+from exptools.viewing.arrays import Floats
 from exptools.viewing.run import Run, natural_key
 
 DAY = 86_400.0  # s
@@ -66,11 +66,11 @@ def lanes_of(jobs: Sequence[Job]) -> list[Lane]:
     ]
 
 
-def local_ms(times: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+def local_ms(times: Sequence[float] | Floats) -> Floats:
     """Unix seconds as Plotly's dates, which know no time zones: the local clock's."""
     clocks = (datetime.fromtimestamp(time).astimezone() for time in times)
     offsets = np.array([clock.utcoffset().total_seconds() for clock in clocks])  # type: ignore[union-attr]
-    shifted: NDArray[np.float64] = (np.asarray(times, float) + offsets) * 1000
+    shifted: Floats = (np.asarray(times, float) + offsets) * 1000
     return shifted
 
 
@@ -94,8 +94,8 @@ def _job(run: Run, now: float) -> Job | None:
     if run.state is State.RUNNING:
         ended = now
     else:
-        known = (status.ended, run.updated)
-        ended = next((time for time in known if _is_sane(time, now)), status.started)
+        times = (status.ended, run.updated)
+        ended = next((time for time in times if _is_sane(time, now)), status.started)
     return Job(
         run=run,
         state=run.state,

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import better
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, number
 from exptools.viewing.charts.coloring import between, decades, scaled
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, number
-from exptools.viewing.charts.quantities import Floats, Measure, Quantity, of_key, of_numbers
+from exptools.viewing.charts.quantities import Measure, Quantity, of_key, of_numbers
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -50,21 +51,15 @@ def parallel(
     measure: Measure,
     keys: Sequence[str],
     *,
-    look: Look = LIGHT,
-) -> Picture:
+    theme: Theme = LIGHT,
+) -> Chart:
     """A line a run through its values of the keys to its metric, which gives the colour.
 
     Keys that do not vary are left out. So are runs without the metric's value.
 
     Args:
-        index: where the metric is read.
-        runs: what to show.
         measure: the number of a run; nothing is averaged.
         keys: the axes, from the left to the right.
-        look: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     numbers = measure.of_runs(index, runs)
     valued = [run for run in runs if np.isfinite(numbers[run.name])]
@@ -72,20 +67,20 @@ def parallel(
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     drawn = _evenly(sorted(valued, key=lambda run: numbers[run.name]))
     quantities = [of_key(drawn, key) for key in keys]
-    fitting = [found for found in quantities if _varies(found) and _fits(found)][:MOST_AXES]
+    fitting = [values for values in quantities if _varies(values) and _fits(values)][:MOST_AXES]
     if not fitting:
         raise QueryError("Parallel coordinates need a key that varies between these runs")
     result = of_numbers(measure.words, [numbers[run.name] for run in drawn])
-    names = short_names([found.title for found in fitting])
-    axes = [_as_axis(found, names[found.title]) for found in fitting]
+    names = short_names([values.title for values in fitting])
+    axes = [_as_axis(values, names[values.title]) for values in fitting]
     axes.append(_as_axis(result, measure.words))
     figure = {
-        "data": _lines(axes, drawn, worst_first=better(measure.metric) != "min", look=look),
-        "layout": _layout(axes, look),
+        "data": _lines(axes, drawn, worst_first=better(measure.metric) != "min", theme=theme),
+        "layout": _layout(axes, theme),
     }
-    varying = [found for found in quantities if _varies(found)]
+    varying = [values for values in quantities if _varies(values)]
     caption = _caption(measure, len(drawn), len(valued), len(runs), len(varying) - len(fitting))
-    return Picture(figure, caption)
+    return Chart(figure, caption)
 
 
 def _evenly(runs: Sequence[Run]) -> list[Run]:
@@ -104,21 +99,21 @@ def _fits(values: Quantity) -> bool:
 
 def _as_axis(values: Quantity, name: str) -> _Axis:
     places = scaled(values.places, log=values.log)
-    known = places[values.known]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    placed = places[values.has_value]
+    low, high = (float(placed.min()), float(placed.max())) if len(placed) else (0.0, 0.0)
     width = high - low or 1.0
 
     def height(place: Floats) -> Floats:
         return (place - low) / width if high > low else np.full_like(place, 0.5)
 
-    heights = np.where(values.known, height(places), NOWHERE)
+    heights = np.where(values.has_value, height(places), NOWHERE)
     different, which = np.unique(heights, return_inverse=True)
     if len(different) <= FEW:
         heights = heights + _apart(which, len(different))
     marks = _marks(values)
     at = height(scaled(np.array([place for place, _ in marks]), log=values.log))
     ticks = [(float(h), text) for h, (_, text) in zip(at, marks, strict=True)]
-    missing = [] if values.known.all() else [(NOWHERE, "—")]
+    missing = [] if values.has_value.all() else [(NOWHERE, "—")]
     return _Axis(name, values, heights, (*ticks, *missing))
 
 
@@ -137,7 +132,7 @@ def _marks(values: Quantity) -> list[tuple[float, str]]:
     if values.levels:
         step = -(-len(values.levels) // MOST_TICKS)
         return [(float(at), values.levels[at]) for at in range(0, len(values.levels), step)]
-    different = np.unique(values.places[values.known])
+    different = np.unique(values.places[values.has_value])
     if len(different) > MOST_TICKS:
         ends = (float(different[0]), float(different[-1]))
         different = decades(different) if values.log else np.linspace(*ends, 5)
@@ -146,7 +141,7 @@ def _marks(values: Quantity) -> list[tuple[float, str]]:
 
 
 def _lines(
-    axes: Sequence[_Axis], runs: Sequence[Run], *, worst_first: bool, look: Look
+    axes: Sequence[_Axis], runs: Sequence[Run], *, worst_first: bool, theme: Theme
 ) -> list[dict[str, Any]]:
     """A trace for each colour, the best on top."""
     result = axes[-1].values
@@ -156,7 +151,7 @@ def _lines(
     heights = np.stack([one.heights for one in axes], axis=1)
     order = range(COLORS) if worst_first else range(COLORS - 1, -1, -1)
     members = [(shade, np.flatnonzero(shades == shade)) for shade in order]
-    return [_trace(axes, runs, heights, shade, rows, look) for shade, rows in members if len(rows)]
+    return [_trace(axes, runs, heights, shade, rows, theme) for shade, rows in members if len(rows)]
 
 
 def _trace(
@@ -165,7 +160,7 @@ def _trace(
     heights: Floats,
     shade: int,
     rows: NDArray[np.intp],
-    look: Look,
+    theme: Theme,
 ) -> dict[str, Any]:
     gap = np.full((len(rows), 1), np.nan)
     x = np.tile([*range(len(axes)), np.nan], len(rows))
@@ -176,35 +171,35 @@ def _trace(
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "x": packed(x),
-        "y": packed(np.concatenate([heights[rows], gap], axis=1).ravel()),
+        "x": typed_array(x),
+        "y": typed_array(np.concatenate([heights[rows], gap], axis=1).ravel()),
         "customdata": [name for row in rows for name in [runs[row].name] * width],
         "hovertext": [text for text in texts for text in [text] * width],
         "hoverinfo": "text",
         "opacity": 0.9 if len(runs) <= 50 else 0.55 if len(runs) <= 200 else 0.35,
-        "line": {"color": between(look.marks, shade / (COLORS - 1)), "width": 1.6},
-        "marker": {"size": 4, "color": between(look.marks, shade / (COLORS - 1))},
+        "line": {"color": between(theme.marks, shade / (COLORS - 1)), "width": 1.6},
+        "marker": {"size": 4, "color": between(theme.marks, shade / (COLORS - 1))},
     }
 
 
-def _layout(axes: Sequence[_Axis], look: Look) -> dict[str, Any]:
+def _layout(axes: Sequence[_Axis], theme: Theme) -> dict[str, Any]:
     hidden = {"showgrid": False, "showticklabels": False, "fixedrange": True, "title": None}
     lowest = min(float(one.heights.min()) for one in axes)
     return layout(
-        look,
-        xaxis=axis(look) | hidden | {"range": [-0.25, len(axes) - 0.75]},
-        yaxis=axis(look) | hidden | {"range": [min(-0.06, lowest - 0.06), 1.06]},
+        theme,
+        xaxis=axis(theme) | hidden | {"range": [-0.25, len(axes) - 0.75]},
+        yaxis=axis(theme) | hidden | {"range": [min(-0.06, lowest - 0.06), 1.06]},
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
-        shapes=[_upright(at, lowest, look) for at in range(len(axes))],
+        shapes=[_upright(at, lowest, theme) for at in range(len(axes))],
         annotations=[
             text
             for at, one in enumerate(axes)
-            for text in _labels(at, one, look, last=one is axes[-1])
+            for text in _labels(at, one, theme, last=one is axes[-1])
         ],
     )
 
 
-def _upright(at: int, lowest: float, look: Look) -> dict[str, Any]:
+def _upright(at: int, lowest: float, theme: Theme) -> dict[str, Any]:
     return {
         "type": "line",
         "layer": "below",
@@ -212,11 +207,11 @@ def _upright(at: int, lowest: float, look: Look) -> dict[str, Any]:
         "x1": at,
         "y0": min(0.0, lowest),
         "y1": 1,
-        "line": {"color": look.muted, "width": 1},
+        "line": {"color": theme.muted, "width": 1},
     }
 
 
-def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, Any]]:
+def _labels(at: int, one: _Axis, theme: Theme, *, last: bool) -> list[dict[str, Any]]:
     log = " (log)" if one.values.log else ""
     title = {
         "text": short_text(one.name, 24) + log,
@@ -225,7 +220,7 @@ def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, An
         "yref": "paper",
         "yshift": 22,
         "showarrow": False,
-        "font": {"size": 13, "color": look.text},
+        "font": {"size": 13, "color": theme.text},
     }
     ticks = [
         {
@@ -235,8 +230,8 @@ def _labels(at: int, one: _Axis, look: Look, *, last: bool) -> list[dict[str, An
             "xshift": 6 if last else -6,
             "y": height,
             "showarrow": False,
-            "font": {"size": 11, "color": look.muted},
-            "bgcolor": look.background,
+            "font": {"size": 11, "color": theme.muted},
+            "bgcolor": theme.background,
             "borderpad": 1,
             "opacity": 0.9,
         }

@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.charts.picture import number, summary_words
+from exptools.viewing.arrays import Bools, Floats
+from exptools.viewing.charts.chart import count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
-from exptools.viewing.curves.cells import summary_of
-from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.query import check_metric
-from exptools.viewing.curves.statistics import CENTERS, parse_band
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics import parse_band, parse_center
+from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
-
-Floats = NDArray[np.float64]
 
 KEY, METRIC = "key:", "metric:"  # before the name of a quantity, to tell which of both it is
 WIDE = 100  # positive numbers whose largest is so many times their smallest get a log scale
@@ -39,14 +36,13 @@ class Measure:
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
-        parse("center", self.center, CENTERS)
+        parse_center(self.center)
         parse_band(self.interval)
 
     @property
     def words(self) -> str:
         """The number of a run in words: "last test/accuracy"."""
-        how = parse_summary(summary_of(self.metric, self.summary))
-        return f"{summary_words(how)} {self.metric}"
+        return f"{summary_words(self._summary)} {self.metric}"
 
     def of_runs(self, index: Index, runs: Sequence[Run]) -> dict[str, float]:
         """The number of each run by its name; NaN where it has none, or it is not finite.
@@ -54,11 +50,15 @@ class Measure:
         Raises:
             QueryError: no run has logged the metric, or there is no such summary.
         """
-        how = parse_summary(summary_of(self.metric, self.summary))
-        check_metric(index, runs, self.metric)
-        series = index.series(runs, self.metric)
-        values = {run.name: summarize(*series[run.name], how) for run in runs}
-        return {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
+        values = summarize_runs(index, runs, self.metric, self._summary)
+        return {
+            name: math.nan if value is None or not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+
+    @property
+    def _summary(self) -> Option:
+        return parse_summary(summary_of(self.metric, self.summary))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Quantity:
     log: bool  # whether the numbers range so widely that a log scale shows them better
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def has_value(self) -> Bools:
         """The runs that have a value."""
         return np.isfinite(self.places)
 
@@ -105,11 +105,11 @@ def of_key(runs: Sequence[Run], name: str) -> Quantity:
     values = [key.value(run) for run in runs]
     if all(value is MISSING or _is_number(value) for value in values):
         return of_numbers(name, [math.nan if value is MISSING else value for value in values])
-    found = groups(runs, [key])
-    place = {run.name: at for at, group in enumerate(found) for run in group.runs}
+    by_value = groups(runs, [key])
+    place = {run.name: at for at, group in enumerate(by_value) for run in group.runs}
     places = np.array([float(place[run.name]) for run in runs])
-    levels = tuple(group.label for group in found)
-    return Quantity(name, places, tuple(levels[place[run.name]] for run in runs), levels, False)
+    levels = tuple(group.label for group in by_value)
+    return Quantity(name, places, tuple(levels[place[run.name]] for run in runs), levels, log=False)
 
 
 def of_numbers(title: str, values: Sequence[float]) -> Quantity:
@@ -136,6 +136,7 @@ def _is_wide(values: Floats) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() >= WIDE * values.min())
 
 
-def without(values: Mapping[str, float]) -> int:
-    """How many runs have no number."""
-    return sum(math.isnan(value) for value in values.values())
+def without_value(values: Mapping[str, float]) -> list[str]:
+    """The sentence that says how many runs have no number; none where all have."""
+    missing = sum(map(math.isnan, values.values()))
+    return [f"{count(missing)} without such a value: not in the numbers."] if missing else []

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.coloring import level_style, scale_marker
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.charts.quantities import Quantity, quantity
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, short_text
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -30,24 +31,18 @@ def scatter(
     color: str | None = None,
     *,
     summary: str = "last",
-    look: Look = LIGHT,
-) -> Picture:
+    theme: Theme = LIGHT,
+) -> Chart:
     """Runs as dots.
 
     Args:
-        index: where metrics are read.
-        runs: what to show.
         x: ``key:…`` or ``metric:…``.
         y: likewise.
         color: likewise; None: all alike.
         summary: of the metrics, as for ``Runs.table``.
-        look: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     whole = [quantity(index, runs, name, summary) for name in (x, y)]
-    rows = np.flatnonzero(whole[0].known & whole[1].known)
+    rows = np.flatnonzero(whole[0].has_value & whole[1].has_value)
     if not len(rows):
         raise QueryError(f"No run has both {whole[0].title} and {whole[1].title}")
     shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(np.int64)]
@@ -56,37 +51,37 @@ def scatter(
     names = [runs[row].name for row in shown]
     traces = [
         _dots(part, names, across, up, tint) | style
-        for part, style in _parts(tint, len(shown), look)
+        for part, style in _parts(tint, len(shown), theme)
     ]
     legend = tint is not None and bool(tint.levels)
-    figure = {"data": traces, "layout": _layout(across, up, tint if legend else None, look)}
-    return Picture(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
+    figure = {"data": traces, "layout": _layout(across, up, tint if legend else None, theme)}
+    return Chart(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
 
 
 def _parts(
-    tint: Quantity | None, dots: int, look: Look
+    tint: Quantity | None, dots: int, theme: Theme
 ) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
-    """The dots that are one trace, and how they look."""
-    common = {"size": 9, "opacity": 0.85, "line": {"width": 1, "color": look.background}}
+    """The dots that are one trace, and how they theme."""
+    common = {"size": 9, "opacity": 0.85, "line": {"width": 1, "color": theme.background}}
     everything = np.arange(dots)
     if tint is None:
-        yield everything, {"marker": common | {"color": look.lines[0]}}
+        yield everything, {"marker": common | {"color": theme.lines[0]}}
         return
     if not tint.levels:
-        for part in (everything[~tint.known], everything[tint.known]):
-            known = bool(len(part)) and bool(tint.known[part[0]])
-            how = scale_marker(tint.at(part), look) if known else {"color": look.muted}
+        for part in (everything[~tint.has_value], everything[tint.has_value]):
             if len(part):
-                yield part, {"marker": common | how}
+                on_scale = tint.has_value[part[0]]
+                color = scale_marker(tint.at(part), theme) if on_scale else {"color": theme.muted}
+                yield part, {"marker": common | color}
         return
-    styled = [(level, level_style(level, look)) for level in range(len(tint.levels))]
+    styled = [(level, level_style(level, theme)) for level in range(len(tint.levels))]
     for level, style in styled:
         part = everything[tint.places == level]
         if style and len(part):
             yield part, {"marker": common | style, "name": short_text(tint.levels[level])}
     others = everything[tint.places >= sum(style is not None for _, style in styled)]
     if len(others):
-        yield others, {"marker": common | {"color": look.muted}, "name": "others"}
+        yield others, {"marker": common | {"color": theme.muted}, "name": "others"}
 
 
 def _dots(
@@ -100,8 +95,8 @@ def _dots(
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(_spread(across)[part]),
-        "y": packed(_spread(up)[part]),
+        "x": typed_array(_spread(across)[part]),
+        "y": typed_array(_spread(up)[part]),
         "customdata": [names[at] for at in part],
         "hovertext": [hover({q.title: q.texts[at] for q in shown}, names[at]) for at in part],
         "hoverinfo": "text",
@@ -109,31 +104,33 @@ def _dots(
     }
 
 
-def _spread(values: Quantity) -> NDArray[np.float64]:
+def _spread(values: Quantity) -> Floats:
     """Places on the axis; those of one level a little apart."""
     if not values.levels:
         return values.places
     return values.places + JITTER * (np.arange(len(values.places)) * GOLDEN % 1 - 0.5)
 
 
-def _layout(across: Quantity, up: Quantity, legend: Quantity | None, look: Look) -> dict[str, Any]:
+def _layout(
+    across: Quantity, up: Quantity, legend: Quantity | None, theme: Theme
+) -> dict[str, Any]:
     title = {"text": short_text(legend.title) if legend else "", "side": "left"}
     return layout(
-        look,
-        xaxis=_axis(across, look),
-        yaxis=_axis(up, look),
+        theme,
+        xaxis=_axis(across, theme),
+        yaxis=_axis(up, theme),
         showlegend=legend is not None,
-        legend={"title": title | {"font": {"color": look.muted, "size": 12}}},
+        legend={"title": title | {"font": {"color": theme.muted, "size": 12}}},
     )
 
 
-def _axis(values: Quantity, look: Look) -> dict[str, Any]:
+def _axis(values: Quantity, theme: Theme) -> dict[str, Any]:
     if values.levels:
         edges = [-0.5, len(values.levels) - 0.5]
-        return axis(look, values.title) | named(values.levels, range=edges)
+        return axis(theme, values.title) | named(values.levels, range=edges)
     if values.log:
-        return axis(look, f"{values.title} (log)", type="log", dtick=1, tickformat="~g")
-    return axis(look, values.title)
+        return axis(theme, f"{values.title} (log)", type="log", dtick=1, tickformat="~g")
+    return axis(theme, values.title)
 
 
 def _caption(

@@ -10,28 +10,26 @@ from typing import Any
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.api import Runs
-from exptools.viewing.charts.picture import Picture, center_words, count, interval_words, number
+from exptools.viewing.charts.chart import Chart, count, number
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
-from exptools.viewing.curves.aggregation import aggregate, method
-from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.query import curve_set
-from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
+from exptools.viewing.curves.aggregation import aggregate, parse_method
+from exptools.viewing.curves.query import CurveQuery, GroupCurve, curve_set
+from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.downsampling import reduced
+from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (
     MAX_POINTS,
     Line,
     band_trace,
     center_trace,
-    frame,
+    curve_layout,
     from_the_top,
     x_axis,
     y_axis,
 )
-from exptools.viewing.figures.theme import LIGHT, Look, short_text
-from exptools.viewing.groups.differences import Difference, SweepComparison
+from exptools.viewing.figures.theme import LIGHT, Theme, short_text
+from exptools.viewing.groups.differences import Difference, SweepComparison, compare_sweeps
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -60,7 +58,7 @@ class Match:
 class SideBySide:
     """Two sweeps, drawn and told."""
 
-    picture: Picture
+    chart: Chart
     differences: tuple[Difference, ...]  # what all runs of one and of the other differ in
     matches: tuple[Match, ...]
     only_left: tuple[Run, ...]  # runs without a partner
@@ -84,32 +82,29 @@ def side_by_side(
     by: Sequence[str],
     *,
     band: str = "std",
-    look: Look = LIGHT,
+    theme: Theme = LIGHT,
 ) -> SideBySide:
     """Compare two sweeps.
 
     Args:
-        index: where the metric is read.
         runs: all runs, of other sweeps, too.
         sweeps: the left one and the right one.
         measure: the number of a run, which matched runs are compared by.
         by: the keys to group curves by.
         band: of the curves, as for ``Runs.curves``; their centre is the measure's.
-        look: the colours.
-
-    Raises:
-        QueryError: there is nothing to show, or something of this is not there.
     """
     if sweeps[0] == sweeps[1]:
         raise QueryError(f"The sweep {sweeps[0]} cannot be compared with itself: choose another")
-    found = Runs(index, tuple(runs)).compare(*sweeps)
+    comparison = compare_sweeps(runs, *sweeps)
     of_sweeps = [run for run in runs if run.sweep in sweeps]
     numbers = measure.of_runs(index, of_sweeps)
     panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
-    matches = _matches(found, numbers)
-    figure = _figure(index, panels, measure.metric, by, look)
-    picture = Picture(figure, _caption(matches, found, measure, panels, band), HEIGHT, fills=False)
-    return SideBySide(picture, found.differences, matches, found.only_left, found.only_right)
+    matches = _matches(comparison, numbers)
+    figure = _figure(index, panels, measure.metric, by, theme)
+    caption = _caption(matches, comparison, measure, panels, band)
+    chart = Chart(figure, caption, HEIGHT, fills=False)
+    only_left, only_right = comparison.only_left, comparison.only_right
+    return SideBySide(chart, comparison.differences, matches, only_left, only_right)
 
 
 def _panel(
@@ -118,67 +113,69 @@ def _panel(
     own = tuple(run for run in runs if run.sweep == sweep)
     if measure.metric not in index.tags(own):
         return _Panel(sweep, own, ())
-    how = method(measure.center, band)
     # A key that only the other sweep has groups nothing here.
-    known = [key for key in by if key in ("sweep", "state") or any(key in r.config for r in own)]
-    groups = curve_set(index, own, measure.metric, known, STEP, how, None, None).groups
-    return _Panel(sweep, own, groups)
+    keys = (key for key in by if key in ("sweep", "state") or any(key in r.config for r in own))
+    method = parse_method(measure.center, band)
+    query = CurveQuery(measure.metric, tuple(keys), method=method)
+    return _Panel(sweep, own, curve_set(index, own, query).groups)
 
 
-def _matches(found: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
-    names = short_names(found.matched_by)
+def _matches(comparison: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
+    names = short_names(comparison.matched_by)
 
     def match(left: Run, right: Run) -> Match:
-        values = {names[key]: display(left.config.get(key, MISSING)) for key in found.matched_by}
+        values = {name: display(left.config.get(key, MISSING)) for key, name in names.items()}
         return Match(values, left, right, numbers[left.name], numbers[right.name])
 
-    return tuple(match(left, right) for left, right in found.matched)
+    return tuple(match(left, right) for left, right in comparison.matched)
 
 
 def _figure(
-    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], look: Look
+    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], theme: Theme
 ) -> dict[str, Any]:
-    identities = [tuple(map(identity, group.values)) for panel in panels for group in panel.groups]
+    identities = [
+        tuple(map(comparison_key, group.values)) for panel in panels for group in panel.groups
+    ]
     styles = iter(index.styles("\0".join(by), identities))
     names = short_names(by)
     legend = ", ".join(names[key] for key in by)
     traces: list[dict[str, Any]] = []
     for at, panel in enumerate(panels, start=1):
         lines = [
-            Line(group.label, reduced(group.curve, MAX_POINTS), next(styles))
+            Line(group.label, downsample(group.curve, MAX_POINTS), next(styles))
             for group in panel.groups
         ]
-        traces += _traces(sorted(lines, key=from_the_top), at, look)
+        traces += _traces(sorted(lines, key=from_the_top), at, theme)
     shown: set[str] = set()
     for trace in traces:  # a group that both sweeps have stands in the legend once
         if trace["showlegend"]:
             trace["showlegend"] = trace["legendgroup"] not in shown
             shown.add(trace["legendgroup"])
-    layout = frame(legend, look) | _axes(metric, look)
-    titles = [_title(panel, at, look) for at, panel in enumerate(panels)]
+    layout = curve_layout(legend, theme) | _axes(metric, theme)
+    titles = [_title(panel, at, theme) for at, panel in enumerate(panels)]
     layout |= {"annotations": titles, "showlegend": len(shown) > 1}
     return {"data": traces, "layout": layout}
 
 
-def _traces(lines: Sequence[Line], panel: int, look: Look) -> list[dict[str, Any]]:
-    bands = [trace for line in lines if (trace := band_trace(line, look))]
-    traces = [*bands, *(center_trace(line, look) for line in lines)]
+def _traces(lines: Sequence[Line], panel: int, theme: Theme) -> list[dict[str, Any]]:
+    bands = [trace for line in lines if (trace := band_trace(line, theme))]
+    traces = [*bands, *(center_trace(line, theme) for line in lines)]
     own = {"xaxis": "x" if panel == 1 else f"x{panel}"}
     return [trace | own | {"uid": f"{panel}{trace['uid']}"} for trace in traces]
 
 
-def _axes(metric: str, look: Look) -> dict[str, Any]:
+def _axes(metric: str, theme: Theme) -> dict[str, Any]:
     """Two panels that share both axes: to zoom into one is to zoom into the other."""
     first, second = ([0, 0.5 - GUTTER / 2], [0.5 + GUTTER / 2, 1])
     return {
-        "xaxis": x_axis(STEP, look) | {"domain": first},
-        "xaxis2": x_axis(STEP, look) | {"domain": second, "matches": "x", "anchor": "y"},
-        "yaxis": y_axis(metric, look),
+        "xaxis": x_axis(STEP, theme) | {"domain": first},
+        "xaxis2": x_axis(STEP, theme) | {"domain": second, "matches": "x", "anchor": "y"},
+        "yaxis": y_axis(metric, theme),
         "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
     }
 
 
-def _title(panel: _Panel, at: int, look: Look) -> dict[str, Any]:
+def _title(panel: _Panel, at: int, theme: Theme) -> dict[str, Any]:
     return {
         "text": f"<b>{short_text(panel.sweep, 44)}</b>  {count(len(panel.runs))}"
         + ("" if panel.groups else ", none has logged it"),
@@ -190,40 +187,40 @@ def _title(panel: _Panel, at: int, look: Look) -> dict[str, Any]:
         "yanchor": "bottom",
         "yshift": 8,
         "showarrow": False,
-        "font": {"size": 13, "color": look.text},
+        "font": {"size": 13, "color": theme.text},
     }
 
 
 def _caption(
     matches: Sequence[Match],
-    found: SweepComparison,
+    comparison: SweepComparison,
     measure: Measure,
     panels: Sequence[_Panel],
     band: str,
 ) -> str:
     groups = [len(group.runs) for panel in panels for group in panel.groups]
-    words = interval_words(parse_band(band))
+    words = band_words(band)
     shade = f", the band {words}" if words and max(groups, default=0) > 1 else ""
-    parts = [f"Lines are the {center_words(measure.center)} of the runs of a group{shade}."]
-    known = [m.difference for m in matches if math.isfinite(m.difference)]
-    if known:
-        parts.append(_difference(known, measure))
+    parts = [f"Lines are the {CENTERS[measure.center]} of the runs of a group{shade}."]
+    differences = [m.difference for m in matches if math.isfinite(m.difference)]
+    if differences:
+        parts.append(_difference(differences, measure))
     else:
         parts.append("No run of one sweep matches one of the other with a value of both.")
-    alone = len(found.only_left) + len(found.only_right)
+    alone = len(comparison.only_left) + len(comparison.only_right)
     if alone:
         parts.append(f"{count(alone)} without a partner.")
     return " ".join(parts)
 
 
-def _difference(known: Sequence[float], measure: Measure) -> str:
+def _difference(differences: Sequence[float], measure: Measure) -> str:
     """What matched runs differ by: centre and interval are of the differences, pair by pair."""
-    points = [(np.zeros(1), np.array([value])) for value in known]
-    curve = aggregate(points, method(measure.center, CERTAINTY))
+    points = [(np.zeros(1), np.array([value])) for value in differences]
+    curve = aggregate(points, parse_method(measure.center, CERTAINTY))
     center, low, high = (float(values[0]) for values in (curve.center, curve.low, curve.high))
-    words = interval_words(parse_band(CERTAINTY))
+    words = band_words(CERTAINTY)
     span = f" ({words}: {number(low)} to {number(high)})" if math.isfinite(low) else ""
     return (
         f"Right less left, {measure.words} of matched runs: {number(center)} in the "
-        f"{center_words(measure.center)} of {count(len(known), 'pair')}{span}."
+        f"{CENTERS[measure.center]} of {count(len(differences), 'pair')}{span}."
     )

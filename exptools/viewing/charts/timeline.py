@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from exptools.rundir import State
+from exptools.units import format_duration
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.jobs import Job, Lane, jobs_of, lanes_of, local_ms
-from exptools.viewing.charts.picture import Picture, axis, count, hover, layout, named
 from exptools.viewing.charts.use import use_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import LIGHT, Look, translucent
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import LIGHT, Theme, translucent
 from exptools.viewing.run import Run
 
 MOST_JOBS = 1000
@@ -25,7 +26,7 @@ class _Style:
     """How the jobs in a state look: states differ in more than their colours."""
 
     word: str
-    line: int | None  # of the look's colours; None: muted
+    line: int | None  # of the theme's colours; None: muted
     opacity: float
     pattern: str
     mark: str | None  # in the middle of the job; of one that runs at its end
@@ -41,7 +42,7 @@ _STYLES = {
 }
 
 
-def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
+def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Chart:
     """The jobs of some runs over time, a lane a slot.
 
     Of a job that was started again only the last attempt is known.
@@ -49,60 +50,56 @@ def timeline(runs: Sequence[Run], now: float, *, look: Look = LIGHT) -> Picture:
     Args:
         runs: what to show; those that have not started are counted.
         now: Unix seconds: where the bars of running jobs end.
-        look: the colours.
-
-    Raises:
-        QueryError: no run has started, as far as their statuses say.
     """
     started = jobs_of(runs, now)
     if not started:
         raise QueryError("No run has a status that says when it started: nothing to show")
     jobs = started[-MOST_JOBS:]
     lanes = lanes_of(jobs)
-    use, unread = use_of(jobs, look)
+    use, unread = use_of(jobs, theme)
     figure = {
-        "data": [*_bars(lanes, look), *_marks(lanes, look), *(trace for trace, _ in use)],
-        "layout": _layout(lanes, [title for _, title in use], look),
+        "data": [*_bars(lanes, theme), *_marks(lanes, theme), *(trace for trace, _ in use)],
+        "layout": _layout(lanes, [title for _, title in use], theme),
     }
     caption = _caption(runs, jobs, len(started), unread)
-    return Picture(
+    return Chart(
         figure, caption, AROUND + LANE * len(lanes) + (PANEL + GAP) * len(use), fills=False
     )
 
 
-def _color(style: _Style, look: Look) -> str:
-    return look.muted if style.line is None else look.lines[style.line]
+def _color(style: _Style, theme: Theme) -> str:
+    return theme.muted if style.line is None else theme.lines[style.line]
 
 
-def _bars(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
+def _bars(lanes: Sequence[Lane], theme: Theme) -> list[dict[str, Any]]:
     """A trace for each state that occurs."""
     placed = [(at, job) for at, lane in enumerate(lanes) for job in lane.jobs]
     traces = []
     for state, style in _STYLES.items():
         members = [(at, job) for at, job in placed if job.state is state]
         if members:
-            traces.append(_bar(members, style, look))
+            traces.append(_bar(members, style, theme))
     return traces
 
 
-def _bar(members: Sequence[tuple[int, Job]], style: _Style, look: Look) -> dict[str, Any]:
+def _bar(members: Sequence[tuple[int, Job]], style: _Style, theme: Theme) -> dict[str, Any]:
     jobs = [job for _, job in members]
     start, end = (local_ms([getattr(job, name) for job in jobs]) for name in ("started", "ended"))
-    color = _color(style, look)
+    color = _color(style, theme)
     return {
         "type": "bar",
         "orientation": "h",
         "name": style.word,
         "showlegend": True,
-        "base": packed(start),
-        "x": packed(end - start),
+        "base": typed_array(start),
+        "x": typed_array(end - start),
         "y": [at for at, _ in members],
         "width": 0.72,
         "text": [_number(job) for job in jobs],
         "textposition": "inside",
         "insidetextanchor": "start",
         "textangle": 0,
-        "textfont": {"color": look.text, "size": 11},
+        "textfont": {"color": theme.text, "size": 11},
         "customdata": [job.run.name for job in jobs],
         "hovertext": [_hover(job, style) for job in jobs],
         "hoverinfo": "text",
@@ -122,7 +119,7 @@ def _bar(members: Sequence[tuple[int, Job]], style: _Style, look: Look) -> dict[
     }
 
 
-def _marks(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
+def _marks(lanes: Sequence[Lane], theme: Theme) -> list[dict[str, Any]]:
     """Marks on jobs: one that is too short for its pattern is seen to have failed."""
     marked = [
         (at, job, style)
@@ -130,11 +127,11 @@ def _marks(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
         for job in lane.jobs
         if (style := _STYLES[job.state]).mark
     ]
-    colors = [_color(style, look) for _, _, style in marked]
+    colors = [_color(style, theme) for _, _, style in marked]
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": packed(local_ms([_marked_at(job) for _, job, _ in marked])),
+        "x": typed_array(local_ms([_marked_at(job) for _, job, _ in marked])),
         "y": [at for at, _, _ in marked],
         "hoverinfo": "skip",
         "showlegend": False,
@@ -142,7 +139,7 @@ def _marks(lanes: Sequence[Lane], look: Look) -> list[dict[str, Any]]:
             "symbol": [style.mark for _, _, style in marked],
             "size": 9,
             "color": colors,
-            "line": {"color": look.background, "width": 1},
+            "line": {"color": theme.background, "width": 1},
         },
     }
     return [trace] if marked else []
@@ -164,9 +161,9 @@ def _number(job: Job) -> str:
 def _hover(job: Job, style: _Style) -> str:
     status = job.run.status
     lines = {"state": style.word, "started": _clock(job.started)}
-    lines |= {"took" if job.state.ended else "for": duration(job.ended - job.started)}
+    lines |= {"took" if job.state.ended else "for": format_duration(job.ended - job.started)}
     if job.queued is not None:
-        lines["waited"] = duration(job.started - job.queued)
+        lines["waited"] = format_duration(job.started - job.queued)
     if job.attempt > 1:
         lines["attempt"] = str(job.attempt)
     if status is not None and status.cpus:
@@ -182,32 +179,20 @@ def _clock(time: float) -> str:
     return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def duration(seconds: float) -> str:
-    """A time as a person reads it: "3.2 s", "4 min 10 s", "2 h 5 min", "3 d 4 h"."""
-    if seconds < 60:
-        return f"{max(seconds, 0):.2g} s"
-    whole = round(seconds)
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    at = next(at for at, (_, size) in enumerate(units) if whole >= size)
-    (large, size), (small, part) = units[at], units[at + 1]
-    rest = whole % size // part
-    return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
-
-
-def _layout(lanes: Sequence[Lane], panels: Sequence[str], look: Look) -> dict[str, Any]:
+def _layout(lanes: Sequence[Lane], panels: Sequence[str], theme: Theme) -> dict[str, Any]:
     high = LANE * len(lanes) + (PANEL + GAP) * len(panels)
     bottom = 1 - LANE * len(lanes) / high
     labels = named(_labels(lanes), range=[len(lanes) - 0.5, -0.5], fixedrange=True, showgrid=False)
     parts = {
-        "yaxis": axis(look) | labels | {"domain": [bottom, 1], "tickfont": {"color": look.text}},
-        "xaxis": axis(look, type="date", anchor=f"y{len(panels) + 1}" if panels else "y"),
+        "yaxis": axis(theme) | labels | {"domain": [bottom, 1], "tickfont": {"color": theme.text}},
+        "xaxis": axis(theme, type="date", anchor=f"y{len(panels) + 1}" if panels else "y"),
     }
     for at, title in enumerate(panels, start=2):
         top = bottom - ((at - 2) * (PANEL + GAP) + GAP) / high
         domain = {"domain": [max(0.0, top - PANEL / high), top], "rangemode": "tozero"}
-        parts[f"yaxis{at}"] = axis(look, title, nticks=4, fixedrange=True) | domain
+        parts[f"yaxis{at}"] = axis(theme, title, nticks=4, fixedrange=True) | domain
     return layout(
-        look,
+        theme,
         showlegend=True,
         barmode="overlay",
         uniformtext={"minsize": 9, "mode": "hide"},
@@ -228,8 +213,8 @@ def _caption(runs: Sequence[Run], jobs: Sequence[Job], started: int, unread: int
     spans = [job.ended - job.started for job in jobs]
     whole = max(job.ended for job in jobs) - jobs[0].started
     parts = [
-        f"A bar is a job in its slot (n = {len(jobs):,}): {duration(sum(spans))} of work in "
-        f"{duration(whole)}, local time."
+        f"A bar is a job in its slot (n = {len(jobs):,}): {format_duration(sum(spans))} of work in "
+        f"{format_duration(whole)}, local time."
     ]
     if len(jobs) < started:
         parts.append(f"The last {len(jobs):,} of {started:,} that have started are shown.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,10 +10,19 @@ import polars as pl
 
 from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
-from exptools.viewing.cli.output import json_text, kind_of, say, show, write, write_frame
+from exptools.viewing.cli.commands import (
+    Command,
+    DiffCommand,
+    ExportCommand,
+    ListCommand,
+    Output,
+    TableCommand,
+)
+from exptools.viewing.cli.output import json_text, say, show, write, write_frame
 from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.cells import summary_of
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
@@ -22,80 +30,84 @@ from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys, known_keys, own_name
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
-from exptools.viewing.tables.results import results
+from exptools.viewing.tables.results import ResultsQuery, results_table
 
 _DIFFERENCE = ("key", "left", "right")
 MOST_FAULTS = 3  # that are told one by one
 
 
-def list_runs(options: Namespace) -> None:
+def list_runs(command: ListCommand) -> None:
     """A row for each run."""
-    kind, runs = kind_of(options), find_runs(options, options.roots)
-    metrics = metrics_of(options, runs) if options.metric or runs.metrics else []
-    keys = find_keys(runs, options.by or [])
-    if kind:
-        write_frame(_listing(runs, keys, metrics, options), options, kind)
+    runs = find_runs(command.roots, command)
+    metrics = metrics_of(command.metrics, runs) if command.metrics or runs.metrics else []
+    summaries = [_summaries(runs, metric, command.summary) for metric in metrics]
+    keys = find_keys(runs, command.by or [])
+    if command.output.kind:
+        write_frame(_listing(runs, keys, metrics, summaries), command.output)
     else:
-        _show_runs(runs, keys or find_keys(runs, list(runs.together)), metrics, options)
-    tell_faults(options, runs)
+        _show_runs(runs, keys or find_keys(runs, list(runs.together)), metrics, summaries)
+        if not keys:
+            pairs = [(key, others) for key, others in runs.together.items() if others]
+            say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
+    tell_faults(command.output, runs)
 
 
-def diff_runs(options: Namespace) -> None:
+def diff_runs(command: DiffCommand) -> None:
     """What two runs, or two sweeps, differ in."""
-    kind = kind_of(options)
-    left, right = (find_runs(options, [root]) for root in (options.left, options.right))
+    output = command.output
+    left, right = (find_runs([root], command) for root in (command.left, command.right))
     if len(left) == len(right) == 1:
-        found = tuple(differences.diff(left[0], right[0]))
-        compared = SweepComparison(found, (), ((left[0], right[0]),), (), ())
+        differing = tuple(differences.diff(left[0], right[0]))
+        compared = SweepComparison(differing, (), ((left[0], right[0]),), (), ())
     else:
         compared = differences.compare(left, right)
     cells = [(difference.key, *difference.texts) for difference in compared.differences]
-    if kind == "json":
-        write([json_text(_document(compared, cells)), b"\n"], options)
-    elif kind:
+    if output.kind == "json":
+        write([json_text(_document(compared, cells)), b"\n"], output)
+    elif output.kind:
         texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
-        write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), options, kind)
+        write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), output)
     else:
-        show(["", str(options.left), str(options.right)], cells)
+        show(["", str(command.left), str(command.right)], cells)
         print("\n".join(_matches(compared, len(left), len(right))))
-    tell_faults(options, left, right)
+    tell_faults(output, left, right)
 
 
-def export_rows(options: Namespace) -> None:
+def export_rows(command: ExportCommand) -> None:
     """All logged rows; CSV where nothing else is said."""
-    kind, runs = kind_of(options) or "csv", find_runs(options, options.roots)
-    rows = export.logged(runs, options.metric, options.by or (), long=not options.wide)
-    write_frame(rows, options, kind)
-    tell_faults(options, runs)
+    runs = find_runs(command.roots, command)
+    metrics, long = command.metrics or None, not command.wide
+    rows = export.logged(runs.origin, runs, metrics, command.by or (), long=long)
+    write_frame(rows, command.output)
+    tell_faults(command.output, runs)
 
 
-def make_table(options: Namespace) -> None:
+def make_table(command: TableCommand) -> None:
     """A table of results."""
-    kind, runs = kind_of(options), find_runs(options, options.roots)
-    table = results(
-        runs,
-        metrics_of(options, runs),
-        keys_of(options, runs),
-        facet=options.facet,
-        summary=options.summary,
-        center=options.center,
-        band=options.band,
-        better={**dict.fromkeys(options.min, "min"), **dict.fromkeys(options.max, "max")},
+    output, runs = command.output, find_runs(command.roots, command)
+    query = ResultsQuery(
+        tuple(metrics_of(command.metrics, runs)),
+        tuple(keys_of(command.by, command.facet, runs)),
+        command.facet,
+        command.summary,
+        parse_method(command.center, command.band),
+        dict(command.better),
     )
-    if kind in ("latex", "markdown"):
-        text = export.latex(table) if kind == "latex" else export.markdown(table)
-        write([text.encode()], options)
-    elif kind:
-        write_frame(table.frame(), options, kind)
+    table = results_table(runs.origin, runs, query)
+    if output.kind in ("latex", "markdown"):
+        text = export.latex(table) if output.kind == "latex" else export.markdown(table)
+        write([text.encode()], output)
+    elif output.kind:
+        write_frame(table.frame(), output)
     else:
         heads, rows = export.readable(table)
         show(heads, rows, numbers=len(heads) - len(table.by))
-    say(options, table.notes)
-    tell_faults(options, runs)
+    say(output, table.notes)
+    tell_faults(output, runs)
 
 
-def find_runs(options: Namespace, given: Sequence[Path]) -> Runs:
-    """The runs that were asked for.
+def find_runs(given: Sequence[Path], command: Command) -> Runs:
+    """The runs below the given directories that fulfil the command's condition.
 
     Raises:
         NothingError: there is none.
@@ -103,78 +115,76 @@ def find_runs(options: Namespace, given: Sequence[Path]) -> Runs:
     roots = chosen_roots(given)
     runs = load(*roots)
     if not len(runs):
-        tell_faults(options, runs)
+        tell_faults(command.output, runs)
         raise NothingError(no_runs(roots, MARKERS))
-    if options.where:
-        runs = runs.where(options.where)
+    if command.where:
+        runs = runs.where(command.where)
         if not len(runs):
-            raise NothingError(f"there is no run such that {options.where}")
+            raise NothingError(f"there is no run such that {command.where}")
     return runs
 
 
-def metrics_of(options: Namespace, runs: Runs) -> list[str]:
+def metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
-    if options.metric:
-        return [*dict.fromkeys(options.metric)]
+    if given:
+        return [*dict.fromkeys(given)]
     metric = default_metric(runs.metrics)
     if metric is None:
         raise NothingError("the runs have logged nothing yet")
     return [metric]
 
 
-def keys_of(options: Namespace, runs: Runs) -> list[str]:
+def keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
     Where nothing but the seed differs, all runs are one group; an empty ``--by`` says the same.
     """
-    if options.by is not None:
-        keys = [key for key in options.by if key]
+    if given is not None:
+        keys = [key for key in given if key]
     else:
         keys = [*runs.facets]
         if not keys and runs.seed_key not in runs.varying:
             keys = [own_name("name", known_keys(runs))]
-    return [key for key in dict.fromkeys(keys) if key != options.facet]
+    return [key for key in dict.fromkeys(keys) if key != facet]
 
 
-def tell_faults(options: Namespace, *collections: Runs) -> None:
+def tell_faults(output: Output, *collections: Runs) -> None:
     """Say what could not be read."""
     faults = [fault for runs in collections for fault in runs.faults]
-    say(options, map(str, faults[:MOST_FAULTS]))
+    say(output, map(str, faults[:MOST_FAULTS]))
     if len(faults) > MOST_FAULTS:
-        say(options, [f"{len(faults) - MOST_FAULTS} more faults of this kind or another"])
+        say(output, [f"{len(faults) - MOST_FAULTS} more faults of this kind or another"])
 
 
 def _listing(
-    runs: Runs, keys: Sequence[Key], metrics: Sequence[str], options: Namespace
+    runs: Runs, keys: Sequence[Key], metrics: Sequence[str], summaries: Sequence[pl.Series]
 ) -> pl.DataFrame:
     """Name, sweep, state, keys and metrics of each run; of the keys by default all that vary."""
     table = runs.table([])
     values = [("run", name, table[name]) for name in islice(table.columns, 3)]
-    if options.by:
+    if keys:
         cells = [(key.name, [key.value(run) for run in runs]) for key in keys]
-        values += [("config", name, column(name, found)) for name, found in cells]
+        values += [("config", name, column(name, of_runs)) for name, of_runs in cells]
     else:
         values += [("config", name, table[name]) for name in islice(table.columns, 3, None)]
-    values += [("metric", name, _summaries(runs, name, options)) for name in metrics]
+    values += [("metric", name, numbers) for name, numbers in zip(metrics, summaries, strict=True)]
     return frame_of(values)
 
 
-def _summaries(runs: Runs, metric: str, options: Namespace) -> pl.Series:
-    return runs.table(metric, summary_of(metric, options.summary)).to_series(-1)
+def _summaries(runs: Runs, metric: str, summary: str) -> pl.Series:
+    return runs.table(metric, summary_of(metric, summary)).to_series(-1)
 
 
-def _show_runs(runs: Runs, keys: Sequence[Key], metrics: Sequence[str], options: Namespace) -> None:
-    columns = [find_keys(runs, ["run.name", "run.state"]), keys]
-    texts = [[key.show(key.value(run)) for run in runs] for part in columns for key in part]
-    for metric in metrics:
-        found = _summaries(runs, metric, options)
-        texts.append(["—" if value is None else f"{value:.4g}" for value in found])
+def _show_runs(
+    runs: Runs, keys: Sequence[Key], metrics: Sequence[str], summaries: Sequence[pl.Series]
+) -> None:
+    columns = [*find_keys(runs, ["run.name", "run.state"]), *keys]
+    texts = [[key.show(key.value(run)) for run in runs] for key in columns]
+    for numbers in summaries:
+        texts.append(["—" if number is None else f"{number:.4g}" for number in numbers])
     names = short_names([key.name for key in keys])
     heads = ["run", "state", *(names[key.name] for key in keys), *metrics]
     show(heads, zip(*texts, strict=True), numbers=len(metrics))
-    if not options.by:
-        spoken = [(key, others) for key, others in runs.together.items() if others]
-        say(options, [f"with {key} vary {', '.join(others)}" for key, others in spoken])
 
 
 def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict[str, object]:

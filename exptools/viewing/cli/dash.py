@@ -28,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: served until it was stopped. 1: nothing to show, or no way to. 2: a wrong argument.
     """
-    options = _parser().parse_args(arguments)
+    given = _parser().parse_args(arguments)
     try:
-        return _view(chosen_roots(options.roots), _access(options), options)
+        roots, access = chosen_roots(given.roots), _access(given)
+        return _serve(roots, access, given.port, open_browser=given.open)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -94,56 +95,56 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _access(options: argparse.Namespace) -> Access:
-    token = options.token
+def _access(given: argparse.Namespace) -> Access:
+    token = given.token
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise UsageError(f"a token has at least {SHORTEST_TOKEN} characters, this one {len(token)}")
-    if token is None and not is_local(options.host):
+    if token is None and not is_local(given.host):
         token = secrets.token_urlsafe(32)
-    if options.open and token is not None:
+    if given.open and token is not None:
         raise UsageError(
             "--open does not go with a token, which others could read in the browser's command "
             "line: open the address that is printed"
         )
-    names = tuple(name.lower() for name in options.allow_host)
-    prefix = f"/{options.prefix.strip('/')}/".replace("//", "/")
-    return Access(options.host, names, token, prefix)
+    names = tuple(name.lower() for name in given.allow_host)
+    prefix = f"/{given.prefix.strip('/')}/".replace("//", "/")
+    return Access(given.host, names, token, prefix)
 
 
-def _view(roots: Sequence[Path], access: Access, options: argparse.Namespace) -> int:
+def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
     try:
         from exptools.viewing.index import Index
-        from exptools.viewing.readers.formats import MARKERS, claim
+        from exptools.viewing.readers.formats import MARKERS, detect_format
         from exptools.viewing.readers.walk import walk
 
         faults: list[Fault] = []
-        if next(walk(roots, claim, faults), None) is None:
+        if next(walk(roots, detect_format, faults), None) is None:
             for line in [*map(str, faults), no_runs(roots, MARKERS)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1
         index = Index(roots)
-        looked = _start_looking(index)  # while Dash is imported
+        looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server.listen import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
-    listener = listen(access.host, options.port)
+    listener = listen(access.host, port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, listener, options.open)
+    serve(index, looked, access, listener, browse=open_browser)
     return 0
 
 
-def _start_looking(index: Index) -> threading.Event:
-    """Have the index look in the background; the event is set when it has."""
+def _search(index: Index) -> threading.Event:
+    """Have the index search its roots in the background; the event is set when it has."""
     looked = threading.Event()
 
-    def look() -> None:
+    def search() -> None:
         try:
             index.refresh()
         finally:
             looked.set()  # pages that wait say what is wrong
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=search, daemon=True).start()
     return looked
 
 

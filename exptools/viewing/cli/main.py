@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from exptools.viewing.cli.commands import Command
 from exptools.viewing.cli.parser import parse
 from exptools.viewing.cli.roots import missing_package
 from exptools.viewing.errors import NothingError, QueryError, UsageError
@@ -26,18 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done. 1: nothing to do it with, or no way to. 2: a wrong argument.
     """
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = "".join(arguments[:1])
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
-        _run(options)
+        _run(parse(arguments))
         sys.stdout.flush()
     except (UsageError, QueryError) as error:
-        return _failed(options, f": {error}", 2)
+        return _failed(name, f": {error}", 2)
     except NothingError as error:
-        return _failed(options, f": {error}", 1)
+        return _failed(name, f": {error}", 1)
     except ModuleNotFoundError as error:
-        return _failed(options, f" {missing_package(error)}", 1)
+        return _failed(name, f" {missing_package(error)}", 1)
     except BrokenPipeError:
         # Whoever read has enough. Python would try to write the rest when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,11 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(options: Namespace) -> None:
-    module, _, function = options.action.partition(":")
-    getattr(importlib.import_module(f"exptools.viewing.cli.{module}"), function)(options)
+def _run(command: Command) -> None:
+    module, _, function = command.action.partition(":")
+    getattr(importlib.import_module(f"exptools.viewing.cli.{module}"), function)(command)
 
 
-def _failed(options: Namespace, reason: str, code: int) -> int:
-    print(f"exptools {options.command}{reason}", file=sys.stderr)
+def _failed(name: str, reason: str, code: int) -> int:
+    print(f"exptools {name}{reason}", file=sys.stderr)
     return code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,31 +12,17 @@ from typing import Any
 
 import polars as pl
 
-from exptools.hints import suggestion
+from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
 from exptools.viewing.tables.export import csv
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
 
 
-def kind_of(options: Namespace) -> str | None:
-    """How to write: as an option says, or else the suffix of ``--out``; None: for people.
-
-    Raises:
-        UsageError: the suffix says nothing.
-    """
-    if options.kind or options.out is None:
-        return options.kind  # type: ignore[no-any-return]
-    suffix = options.out.suffix.lower()
-    if suffix not in options.suffixes:
-        allowed = suggestion(suffix, options.suffixes)
-        raise UsageError(f"{options.out}: its suffix does not say what to write; {allowed}")
-    return str(options.suffixes[suffix])
-
-
-def write_frame(frame: pl.DataFrame, options: Namespace, kind: str) -> None:
-    """Write a frame as ``csv`` or ``json``."""
-    write(csv(frame) if kind == "csv" else json_lines(frame.iter_rows(named=True)), options)
+def write_frame(frame: pl.DataFrame, output: Output) -> None:
+    """Write a frame as JSON if that is asked for, else as CSV."""
+    lines = json_lines(frame.iter_rows(named=True)) if output.kind == "json" else csv(frame)
+    write(lines, output)
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -51,24 +36,24 @@ def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
 
 def json_text(value: Any) -> bytes:
     """A value as JSON; NaN, inf and -inf as texts."""
-    return json.dumps(_spelled(value), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json.dumps(_without_nan(value), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def write(pieces: Iterable[bytes], options: Namespace) -> None:
+def write(pieces: Iterable[bytes], output: Output) -> None:
     """Write into ``--out``, or else to the standard output.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    if options.out is None:
+    if output.path is None:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:  # with PYTHONUNBUFFERED a write may take only the beginning
                 rest = rest[sys.stdout.buffer.write(rest) :]
         return
     content = b"".join(pieces)  # whole, before the file is touched
-    with writing(options.out):
-        options.out.write_bytes(content)
+    with writing(output.path):
+        output.path.write_bytes(content)
 
 
 @contextmanager
@@ -108,10 +93,10 @@ def show(
     Console(file=sys.stdout, width=None if terminal else WIDE, highlight=False).print(table)
 
 
-def say(options: Namespace, sentences: Iterable[str]) -> None:
+def say(output: Output, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
-        print(f"exptools {options.command}: {_printable(sentence)}", file=sys.stderr)
+        print(f"exptools {output.command}: {_printable(sentence)}", file=sys.stderr)
 
 
 def _printable(text: str) -> str:
@@ -119,9 +104,9 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _spelled(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{value}"
     if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
-    return [_spelled(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value

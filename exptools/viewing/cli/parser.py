@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from exptools.hints import suggestion
+from exptools.viewing.cli.commands import (
+    FIGURE,
+    Command,
+    DiffCommand,
+    ExportCommand,
+    ListCommand,
+    Output,
+    PlotCommand,
+    TableCommand,
+)
 from exptools.viewing.cli.roots import DEFAULT_ROOTS, listed
+from exptools.viewing.errors import UsageError
 
 SUMMARIES = "last, best, min, max, mean:10 (of the last 10), at:1000 (that step) or auc"
 
@@ -20,15 +33,19 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read a command and its options; ends the process where these cannot be read."""
+def parse(arguments: Sequence[str]) -> Command:
+    """Read a command and its options; ends the process where these cannot be read.
+
+    Raises:
+        UsageError: the suffix of ``--out`` does not say what to write.
+    """
     top = _Parser(
         prog="exptools",
         usage="exptools COMMAND [ROOT ...] [OPTION ...]",
         description="Work with the runs below some directories. exptools-dash shows them in the "
         "browser.",
         epilog="commands:\n"
-        + "\n".join(f"  {name:8}{what}" for name, (what, *_) in COMMANDS.items())
+        + "\n".join(f"  {name:8}{entry.help}" for name, entry in COMMANDS.items())
         + "\n\nexptools COMMAND --help tells the options of each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -41,16 +58,31 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if Path(name).is_dir():
             hint = f"exptools-dash {name} serves it, exptools list {name} lists its runs"
         top.error(f"there is no command {name!r}; {hint}")
-    what, add_options, action = COMMANDS[name]
-    parser = _Parser(prog=f"exptools {name}", description=f"{what}.", allow_abbrev=False)
-    parser.set_defaults(command=name, action=action)
-    add_options(parser)
+    entry = COMMANDS[name]
+    parser = _Parser(prog=f"exptools {name}", description=f"{entry.help}.", allow_abbrev=False)
+    entry.add_options(parser)
     options, unknown = parser.parse_known_intermixed_args(rest)
     if unknown:
-        known = [text for action in parser._actions for text in action.option_strings]
-        hint = suggestion(unknown[0].partition("=")[0], known)
+        allowed = [text for action in parser._actions for text in action.option_strings]
+        hint = suggestion(unknown[0].partition("=")[0], allowed)
         parser.error(f"there is no option {unknown[0]!r}; {hint}")
-    return options
+    options.output = Output(name, _kind(options), options.out)
+    given = {field.name: getattr(options, field.name) for field in fields(entry.command)}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+    return entry.command(**values)
+
+
+def _kind(options: argparse.Namespace) -> str | None:
+    """What to write: as an option says, or else the suffix of ``--out``."""
+    if options.kind or options.out is None:
+        return options.kind  # type: ignore[no-any-return]
+    suffix = options.out.suffix.lower()
+    if suffix not in options.suffixes:
+        allowed = suggestion(suffix, options.suffixes)
+        raise UsageError(f"{options.out}: its suffix does not say what to write; {allowed}")
+    return str(options.suffixes[suffix])
 
 
 def _list(parser: _Parser) -> None:
@@ -87,10 +119,15 @@ def _table(parser: _Parser) -> None:
     _statistics(parser)
     for mode, word in (("min", "less"), ("max", "more")):
         parser.add_argument(
-            f"--{mode}", metavar="METRIC", action="append", default=[],
+            f"--{mode}", metavar="METRIC", action="append", default=[], dest="better",
+            type=partial(_better, mode),
             help=f"of this metric {word} is better, where its name does not tell",
         )  # fmt: skip
     _output(parser, "latex", "markdown")
+
+
+def _better(mode: str, metric: str) -> tuple[str, str]:
+    return metric, mode
 
 
 def _plot(parser: _Parser) -> None:
@@ -130,8 +167,9 @@ def _where(parser: _Parser) -> None:
 
 def _metric(parser: _Parser, what: str) -> None:
     parser.add_argument(
-        "--metric", action="append", metavar="NAME", help=f"{what}; may be given several times"
-    )
+        "--metric", action="append", metavar="NAME", dest="metrics", default=[],
+        help=f"{what}; may be given several times",
+    )  # fmt: skip
 
 
 def _by(parser: _Parser, what: str) -> None:
@@ -169,23 +207,24 @@ def _output(parser: _Parser, *more: str, figure: bool = False) -> None:
     parser.set_defaults(kind=None, suffixes=suffixes)
 
 
-FIGURE = "figure"
 _SUFFIXES = {"latex": "tex", "markdown": "md"}
 _NAMES = {"json": "JSON", "csv": "CSV", "latex": "LaTeX", "markdown": "Markdown"}
 
-# What each is, its options, and the module and function that do it.
-COMMANDS: dict[str, tuple[str, Callable[[_Parser], None], str]] = {
-    "list": (
-        "A row for each run: its state, its keys that differ, its metrics",
-        _list,
-        "actions:list_runs",
+
+class _Entry(NamedTuple):
+    help: str
+    add_options: Callable[[_Parser], None]
+    command: type[Command]
+
+
+COMMANDS = {
+    "list": _Entry(
+        "A row for each run: its state, its keys that differ, its metrics", _list, ListCommand
     ),
-    "diff": ("What the configs of two runs or two sweeps differ in", _diff, "actions:diff_runs"),
-    "export": ("All logged rows, exactly", _export, "actions:export_rows"),
-    "table": (
-        "A table of results: centre and band over the runs of each group",
-        _table,
-        "actions:make_table",
+    "diff": _Entry("What the configs of two runs or two sweeps differ in", _diff, DiffCommand),
+    "export": _Entry("All logged rows, exactly", _export, ExportCommand),
+    "table": _Entry(
+        "A table of results: centre and band over the runs of each group", _table, TableCommand
     ),
-    "plot": ("A figure of curves, for a paper", _plot, "plotting:plot"),
+    "plot": _Entry("A figure of curves, for a paper", _plot, PlotCommand),
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.hints import nearest
 from exptools.viewing.errors import UsageError
 
 DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
@@ -59,8 +59,8 @@ def _check_root(root: Path) -> None:
     if root.exists():
         raise UsageError(f"{root} is a file; give the directory that has the runs in it")
     siblings = [path.name for path in _directories_beside(root)]
-    close = difflib.get_close_matches(root.name, siblings, n=1, cutoff=0.5)
-    proposal = f"; did you mean {root.with_name(close[0])}?" if close else ""
+    close = nearest(root.name, siblings)
+    proposal = f"; did you mean {root.with_name(close)}?" if close else ""
     raise UsageError(f"there is no directory {root}{proposal}")
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
+from exptools.viewing.configs.safe_yaml import MAX_KEYS, MAX_VALUES
+
 MAX_TEXT = 10_000  # characters of a resolved text
-MAX_KEYS = 5000  # leaves of a config after resolving
+MAX_CHAIN = 50  # values that need each other
 MISSING = "???"  # Hydra's mark of a value that has to be given
 
 _INNERMOST = re.compile(r"\$\{([^${}]*)\}")
@@ -32,15 +35,20 @@ def is_interpolated(value: Any) -> bool:
 
 
 def resolve(leaves: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
-    """The leaves of a flat config with the interpolations in ``keys`` resolved, order kept."""
+    """The leaves of a flat config with the interpolations in ``keys`` resolved, order kept.
+
+    What would make more than ``MAX_KEYS`` leaves or ``MAX_VALUES`` values stays as it was written.
+    """
     resolver = _Resolver(leaves)
     resolved: dict[str, Any] = {}
-    wanted = set(keys)
+    wanted, values = set(keys), 0
     for key, value in leaves.items():
-        new = resolver.value(key) if key in wanted else value
+        new = resolver.value(key) if key in wanted and values <= MAX_VALUES else value
+        values += _count(new) if new is not value else 0
+        too_many = values > MAX_VALUES and not isinstance(new, str)
         if not isinstance(new, _Node):
-            resolved[key] = new
-        elif len(resolved) + len(new.leaves) + len(leaves) > MAX_KEYS:
+            resolved[key] = value if too_many else new
+        elif too_many or len(resolved) + len(new.leaves) + len(leaves) > MAX_KEYS:
             resolved[key] = value
         else:
             resolved |= {f"{key}.{below}": leaf for below, leaf in new.leaves.items()}
@@ -58,34 +66,42 @@ class _Node:
         self.leaves = leaves
 
 
+class _TooDeep(_Unresolved):
+    """It may be resolved when another key that needs it less indirectly asks."""
+
+
 class _Resolver:
     def __init__(self, leaves: Mapping[str, Any]) -> None:
         self._leaves = leaves
-        self._known: dict[str, Any] = {}
+        self._resolved: dict[str, Any] = {}
+        self._is_final: dict[str, bool] = {}  # of these: whether others may be made of it
+        self._nodes: dict[str, _Node | None] = {}  # by path; None where a leaf stays as written
         self._open: set[str] = set()  # being resolved: who asks for one of these goes in circles
 
     def value(self, key: str) -> Any:
         """The resolved value of a leaf; as written where it, or one that it needs, cannot be."""
-        if key not in self._known:
+        if key not in self._resolved:
             written = self._leaves[key]
             try:
-                self._known[key] = self._guarded(key, written)
+                self._resolved[key] = self._guarded(key, written)
             except _Unresolved:
-                self._known[key] = written
-        return self._known[key]
+                self._resolved[key] = written
+        return self._resolved[key]
 
     def _guarded(self, key: str, written: Any) -> Any:
         if not is_interpolated(written):
             return written
-        if key in self._open or len(self._open) > 50:
+        if key in self._open:
             raise _Unresolved
+        if len(self._open) > MAX_CHAIN:
+            raise _TooDeep
         self._open.add(key)
         try:
-            return self._resolved(key, written)
+            return self._content(key, written)
         finally:
             self._open.discard(key)
 
-    def _resolved(self, key: str, written: Any) -> Any:
+    def _content(self, key: str, written: Any) -> Any:
         if isinstance(written, str):
             return self._text(key, written)
         if isinstance(written, (list, tuple)):  # in there, a relative one would mean the list
@@ -95,10 +111,10 @@ class _Resolver:
     def _item(self, item: Any) -> Any:
         if not is_interpolated(item):
             return item
-        found = self._resolved("", item)
-        if isinstance(found, _Node):
+        value = self._content("", item)
+        if isinstance(value, _Node):
             raise _Unresolved
-        return found
+        return value
 
     def _text(self, key: str, text: str) -> Any:
         if "\\" in text:
@@ -131,9 +147,8 @@ class _Resolver:
     def _find(self, path: str) -> Any:
         if path in self._leaves:
             return self._final(path)
-        below = {key[len(path) + 1 :]: key for key in self._leaves if key.startswith(f"{path}.")}
-        if below:
-            return _Node({name: self._leaf(key) for name, key in below.items()})
+        if path in self._keys_below:
+            return self._node(path)
         parent, dot, rest = path.rpartition(".")
         while dot:
             if parent in self._leaves:
@@ -142,22 +157,56 @@ class _Resolver:
             rest = f"{last}.{rest}"
         raise _Unresolved
 
-    def _leaf(self, key: str) -> Any:
-        found = self._final(key)
-        if isinstance(found, _Node):
+    @cached_property
+    def _keys_below(self) -> dict[str, list[str]]:
+        below: dict[str, list[str]] = {}
+        for key in self._leaves:
+            end = key.find(".")
+            while end >= 0:
+                below.setdefault(key[:end], []).append(key)
+                end = key.find(".", end + 1)
+        return below
+
+    def _node(self, path: str) -> _Node:
+        if path not in self._nodes:
+            try:
+                leaves = {k[len(path) + 1 :]: self._leaf(k) for k in self._keys_below[path]}
+                self._nodes[path] = _Node(leaves)
+            except _TooDeep:
+                raise
+            except _Unresolved:
+                self._nodes[path] = None
+        node = self._nodes[path]
+        if node is None:
             raise _Unresolved
-        return found
+        return node
+
+    def _leaf(self, key: str) -> Any:
+        value = self._final(key)
+        if isinstance(value, _Node):
+            raise _Unresolved
+        return value
 
     def _final(self, key: str) -> Any:
         """The value of a leaf that another needs, which without it cannot be resolved either."""
-        if key in self._known:
-            found = self._known[key]
-        else:
-            found = self._guarded(key, self._leaves[key])
-            self._known[key] = found
-        if found == MISSING or (not isinstance(found, _Node) and is_interpolated(found)):
+        if key not in self._resolved:
+            self._resolved[key] = self._guarded(key, self._leaves[key])
+        value = self._resolved[key]
+        if key not in self._is_final:
+            is_node = isinstance(value, _Node)
+            self._is_final[key] = is_node or not (value == MISSING or is_interpolated(value))
+        if not self._is_final[key]:
             raise _Unresolved
-        return found
+        return value
+
+
+def _count(value: Any) -> int:
+    """How many values there are in one, itself included."""
+    if isinstance(value, _Node):
+        return sum(map(_count, value.leaves.values()))
+    if isinstance(value, Mapping):
+        return 1 + sum(map(_count, value.values()))
+    return 1 + sum(map(_count, value)) if isinstance(value, (list, tuple)) else 1
 
 
 def _inside(value: Any, path: str) -> Any:

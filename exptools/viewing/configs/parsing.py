@@ -12,18 +12,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from exptools.viewing.configs import safe_yaml as yaml_text
+from exptools.viewing.configs import safe_yaml
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
+from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
-MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
+MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
@@ -42,7 +42,7 @@ class _Section:
     interpolated: tuple[str, ...]  # keys
 
 
-class ConfigTexts:
+class YamlParser:
     """Parses configs, and remembers the sections that it has seen."""
 
     def __init__(self) -> None:
@@ -52,6 +52,8 @@ class ConfigTexts:
     def cut(self, text: str) -> list[str]:
         """The lines of a text cut before each top-level key; whole where that is not safe."""
         *parts, last = _SECTION.split(text)
+        if len(parts) >= MAX_KEYS:
+            return [text]  # one look at the whole is enough to refuse it
         parts = [*[f"{part}\n" for part in parts], last]
         keys = {self._key(part) for part in parts}
         # Of a key that stands twice the last one counts; a text may be several documents.
@@ -59,7 +61,13 @@ class ConfigTexts:
         return parts if safe else [text]
 
     def parse(self, parts: Sequence[str]) -> Mapping[str, Any]:
-        """The config whose text ``cut`` has divided; see ``parse_config``."""
+        """The config of a text that ``cut`` has divided.
+
+        Its leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
+
+        Raises:
+            ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
+        """
         try:
             return _merged([self._section(part) for part in parts])
         except (ValueError, *_BAD_YAML):
@@ -69,10 +77,9 @@ class ConfigTexts:
             return self.parse(["".join(parts)])
 
     def _section(self, text: str) -> _Section:
-        known = self._sections.get(text)
-        if known is None:
-            known = self._sections[text] = _parse_yaml(text)
-        return known
+        if text not in self._sections:
+            self._sections[text] = _parse_yaml(text)
+        return self._sections[text]
 
     def _key(self, part: str) -> str | None:
         if part not in self._keys:
@@ -82,18 +89,8 @@ class ConfigTexts:
         return self._keys[part]
 
 
-def parse_config(text: str) -> Mapping[str, Any]:
-    """A config's leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
-
-    Raises:
-        ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
-    """
-    texts = ConfigTexts()
-    return texts.parse(texts.cut(text))
-
-
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
-    """As ``parse_config``, of JSON, less some top-level keys.
+    """As ``YamlParser.parse``, of JSON, less some top-level keys.
 
     Raises:
         ValueError: the text is no JSON, no object, or beyond our limits; the message says why.
@@ -106,29 +103,35 @@ def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
         raise ValueError(f"no valid JSON: {error}") from error
     if not isinstance(config, dict):
         raise ValueError(f"a config should be an object, not a {type(config).__name__}")
-    return freeze({key: value for key, value in config.items() if key not in without})
-
-
-def freeze(config: Mapping[Any, Any]) -> Mapping[str, Any]:
-    """The leaves of a nested config, read-only, as they are written.
-
-    Raises:
-        ValueError: it has more than ``MAX_KEYS``.
-    """
-    return MappingProxyType(_flat(config))
+    try:
+        leaves = _flat({key: value for key, value in config.items() if key not in without})
+    except RecursionError as error:
+        raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read") from error
+    return MappingProxyType(leaves)
 
 
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
-    leaves = {sound(key): _frozen(leaf) for key, leaf in islice(flatten(config), MAX_KEYS + 1)}
-    if len(leaves) > MAX_KEYS:
-        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    """The leaves of a nested config, as they are written.
+
+    Raises:
+        ValueError: it has more than ``MAX_KEYS``, or is beyond another limit.
+    """
+    leaves: dict[str, Any] = {}
+    length = 0
+    for key, leaf in flatten(config):
+        length += len(key)
+        if len(leaves) == MAX_KEYS:
+            raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+        if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
+            raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
+        leaves[escape_invalid_unicode(key)] = _frozen(leaf)
     return leaves
 
 
 def _parse_yaml(text: str) -> _Section:
     try:
-        config, values = yaml_text.load(text)
-    except yaml_text.TooLarge as error:
+        config, values = safe_yaml.load(text)
+    except safe_yaml.TooLarge as error:
         raise ValueError(error.problem) from error
     except _BAD_YAML as error:
         raise ValueError(f"no valid YAML: {_first_line(error)}") from error
@@ -140,8 +143,8 @@ def _parse_yaml(text: str) -> _Section:
 
 
 def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
-    if sum(part.values for part in parts) > yaml_text.MAX_VALUES:
-        raise ValueError(f"more than {yaml_text.MAX_VALUES} values, aliases expanded, are not read")
+    if sum(part.values for part in parts) > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     leaves: dict[str, Any] = {}
     for part in parts:
         leaves.update(part.leaves)
@@ -151,14 +154,17 @@ def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
     return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Any, depth: int = 1) -> Any:
     if isinstance(value, str):
-        return sound(value)
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_frozen, value))
+        return escape_invalid_unicode(value)
+    if not isinstance(value, (list, tuple, dict)):
+        return value
+    if depth > MAX_DEPTH:
+        raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
     if isinstance(value, dict):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
-    return value
+        items = {key: _frozen(item, depth + 1) for key, item in value.items()}
+        return MappingProxyType(items)
+    return tuple(_frozen(item, depth + 1) for item in value)
 
 
 def _first_line(error: Exception) -> str:

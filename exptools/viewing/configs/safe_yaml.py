@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 100  # values inside values
-MAX_VALUES = 50_000  # each counted as often as aliases repeat it
+MAX_VALUES = 50_000  # each counted as often as aliases or interpolations repeat it
+MAX_KEYS = 5000  # leaves; the page compares each of them over all runs
+MAX_DIRECTIVES = 100  # libyaml compares each tag that is declared with all before it
 MAX_NUMBER = 1000  # characters
 _TOO_DEEP = f"values nested more than {MAX_DEPTH} deep are not read"
 
@@ -46,12 +48,14 @@ def load(text: str) -> tuple[Any, int]:
 
     Raises:
         yaml.YAMLError: it is no YAML, or is beyond ``MAX_DEPTH``, ``MAX_VALUES`` or
-            ``MAX_NUMBER``.
+            ``MAX_NUMBER``, or declares more than ``MAX_DIRECTIVES`` tags.
         ValueError, TypeError, LookupError, AttributeError, ArithmeticError: a value is not of the
             type that its tag says.
     """
     if _is_small(text):
         return yaml.load(text, _Loader), 0
+    if text.count("%TAG") > MAX_DIRECTIVES:
+        raise TooLarge(f"more than {MAX_DIRECTIVES} %TAG directives are not read", None)
     values = _count_values(text)
     return yaml.load(text, _Loader), values
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.configs.values import display, segments
-from exptools.viewing.wording import clean
+from exptools.viewing.wording import escape_invalid_unicode
 
 MAX_VALUE = 20_000  # characters of a value
 MAX_TOTAL = 2_000_000  # characters of all values; from then on each is cut at SHORT
@@ -29,13 +29,13 @@ class Leaf:
 
 def leaves(config: Mapping[str, Any]) -> list[Leaf]:
     """The leaves of a config with dotted keys, in its order."""
-    found, total = [], 0
+    shown, total = [], 0
     for key, value in config.items():
         text, cut = bounded(value, MAX_VALUE if total < MAX_TOTAL else SHORT)
         total += len(text)
-        path = tuple(clean(part.replace("\\.", ".")) for part in segments(key))
-        found.append(Leaf(path, text, kind_of(value), cut))
-    return found
+        path = tuple(escape_invalid_unicode(part.replace("\\.", ".")) for part in segments(key))
+        shown.append(Leaf(path, text, kind_of(value), cut))
+    return shown
 
 
 def kind_of(value: Any) -> str:
@@ -56,7 +56,7 @@ def bounded(value: Any, limit: int) -> tuple[str, bool]:
         length += len(pieces[-1])
         if length > limit:
             break
-    text = clean("".join(pieces))
+    text = escape_invalid_unicode("".join(pieces))
     return text[:limit], len(text) > limit
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 
@@ -33,7 +34,7 @@ def flatten(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield name, value
 
 
-def identity(value: Any) -> tuple[Any, ...]:
+def comparison_key(value: Any) -> tuple[Any, ...]:
     """A hashable stand-in that is equal for equal values and keeps types apart.
 
     1 and 1.0 are one number; True, 1 and "1" are three values; NaN equals itself.
@@ -41,9 +42,9 @@ def identity(value: Any) -> tuple[Any, ...]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return ("number", "nan" if _is_nan(value) else value)
     if isinstance(value, (list, tuple)):
-        return ("list", *map(identity, value))
+        return ("list", *map(comparison_key, value))
     if isinstance(value, Mapping):
-        items = ((str(key), identity(item)) for key, item in value.items())
+        items = ((str(key), comparison_key(item)) for key, item in value.items())
         return ("mapping", *sorted(items, key=lambda item: item[0]))
     return (type(value).__name__, repr(value))
 
@@ -67,11 +68,11 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     """For each key its shortest ending that no other of the keys has."""
     endings = {key: _endings(key) for key in keys}
     owners: dict[str, int] = {}
-    for ending in (ending for found in endings.values() for ending in found):
+    for ending in chain.from_iterable(endings.values()):
         owners[ending] = owners.get(ending, 0) + 1
     return {
-        key: next((ending for ending in found if owners[ending] == 1), key)
-        for key, found in endings.items()
+        key: next((ending for ending in of_key if owners[ending] == 1), key)
+        for key, of_key in endings.items()
     }
 
 

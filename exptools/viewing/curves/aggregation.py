@@ -6,15 +6,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats, Ints, Series
 from exptools.viewing.curves import bootstrap, statistics
-from exptools.viewing.curves.alignment import Series, Tidy, binned, shared_x, tidy, union, values_at
+from exptools.viewing.curves.alignment import Tidy, binned, shared_x, tidy, union, values_at
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS, smooth
 from exptools.viewing.errors import QueryError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,23 +23,23 @@ class Curve:
     center: Floats  # NaN where no run has a value: a gap
     low: Floats  # the band's lower edge; NaN where it has none: no band asked for, or n < 2
     high: Floats  # the band's upper edge, likewise
-    n: NDArray[np.int64]  # runs that have a value at x
+    n: Ints  # runs that have a value at x
     not_finite: int = 0  # logged values that are NaN or infinite: gaps of their runs
     backward: int = 0  # rows whose x is not above that of the row before
 
 
 @dataclass(frozen=True)
 class Method:
-    """How runs become a curve; made by ``method``."""
+    """How runs become a curve; made by ``parse_method``."""
 
     center: str
     band: Option
-    smooth: Option
+    smoothing: Option
     smooth_after: bool
     bin_width: float | None
 
 
-def method(
+def parse_method(
     center: str = "mean",
     band: str = "std",
     smooth: str | None = None,
@@ -57,7 +55,7 @@ def method(
     if bin_width is not None and not 0 < bin_width < np.inf:
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
     return Method(
-        parse("center", center, statistics.CENTERS).name,
+        statistics.parse_center(center),
         statistics.parse_band(band),
         parse("smoothing", smooth or "none", SMOOTHINGS),
         when.name == "after",
@@ -65,12 +63,12 @@ def method(
     )
 
 
-MEAN_AND_STD = method()
+MEAN_AND_STD = parse_method()
 
 
 def aggregate(
     runs: Sequence[Series],
-    how: Method = MEAN_AND_STD,
+    method: Method = MEAN_AND_STD,
     strata: Sequence[Hashable] | None = None,
 ) -> Curve:
     """Centre and band over runs at every x that any of them has, or at the middles of bins.
@@ -83,7 +81,7 @@ def aggregate(
 
     Args:
         runs: x and y of each.
-        how: centre, band, smoothing, bins.
+        method: centre, band, smoothing, bins.
         strata: for each run what it is a repetition of, for the bootstrap; by default all alike.
     """
     tidied = tidy(runs)
@@ -93,11 +91,11 @@ def aggregate(
         return Curve(nothing, nothing, nothing, nothing, np.empty(0, np.int64))
     tidied = [tidied[place] for place in kept]
     scale = statistics.scale_of(max(run.bound for run in tidied))
-    prepared = [_prepared(run, how, scale) for run in tidied]
+    prepared = [_prepare(run, method, scale) for run in tidied]
     same = [strata[place] if strata else None for place in kept]
-    x, center, low, high, n = _combined(prepared, how, same)
-    if how.smooth_after:
-        center, low, high = (smooth(line, how.smooth) for line in (center, low, high))
+    x, center, low, high, n = _combine(prepared, method, same)
+    if method.smooth_after:
+        center, low, high = (smooth(line, method.smoothing) for line in (center, low, high))
     if scale != 1:
         center, low, high = center * scale, low * scale, high * scale
     not_finite = sum(run.not_finite for run in tidied)
@@ -110,37 +108,37 @@ def final_value(curve: Curve) -> float:
     return float(values[-1]) if len(values) else float("nan")
 
 
-def _prepared(run: Tidy, how: Method, scale: float) -> Tidy:
+def _prepare(run: Tidy, method: Method, scale: float) -> Tidy:
     """A run as it goes into the group: of a size that can be squared, smoothed, in bins."""
     if scale != 1:
         run = replace(run, y=run.y / scale)
-    if how.smooth.name != "none" and not how.smooth_after:
-        run = replace(run, y=smooth(run.y, how.smooth))
-    return binned(run, how.bin_width) if how.bin_width else run
+    if method.smoothing.name != "none" and not method.smooth_after:
+        run = replace(run, y=smooth(run.y, method.smoothing))
+    return binned(run, method.bin_width) if method.bin_width else run
 
 
-def _combined(
-    runs: Sequence[Tidy], how: Method, strata: Sequence[Hashable]
-) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.int64]]:
+def _combine(
+    runs: Sequence[Tidy], method: Method, strata: Sequence[Hashable]
+) -> tuple[Floats, Floats, Floats, Floats, Ints]:
     """x, centre, low, high and n, a piece of the points at a time to bound the memory."""
     x = shared_x(runs)
     points = union(runs) if x is None else x
     pieces = [
-        _statistics(values, how, strata)
-        for values in values_at(runs, points, aligned=x is not None, between=not how.bin_width)
+        _statistics(values, method, strata)
+        for values in values_at(runs, points, aligned=x is not None, between=not method.bin_width)
     ]
     center, low, high, n = map(np.concatenate, zip(*pieces, strict=True))
     return points, center, low, high, n
 
 
 def _statistics(
-    values: Floats, how: Method, strata: Sequence[Hashable]
-) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    values: Floats, method: Method, strata: Sequence[Hashable]
+) -> tuple[Floats, Floats, Floats, Ints]:
     n = statistics.count(values)
-    center = statistics.center(values, n, how.center)
-    if how.band.name == "ci":
-        low, high = bootstrap.interval(values, how.center, how.band.numbers[0], strata)
+    center = statistics.center(values, n, method.center)
+    if method.band.name == "ci":
+        low, high = bootstrap.interval(values, method.center, method.band.numbers[0], strata)
     else:
-        mean = center if how.center == "mean" else None
-        low, high = statistics.spread(values, n, center, mean, how.band)
+        mean = center if method.center == "mean" else None
+        low, high = statistics.spread(values, n, center, mean, method.band)
     return center, low, high, n

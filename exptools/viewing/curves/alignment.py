@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Series = tuple[Floats, Floats]  # x and y of one run, of one length, in any order of x
+from exptools.viewing.arrays import Floats, Ints, Series
 
 MOST_CELLS = 2**21  # values of all runs at some of the points, in memory at once
 
@@ -32,7 +30,7 @@ class _Order:
 
     raw: Floats
     x: Floats
-    rows: NDArray[np.int64] | None  # of the raw ones; None where these are in order
+    rows: Ints | None  # of the raw ones; None where these are in order
     backward: int
 
 
@@ -55,9 +53,9 @@ def _ordered(x: Floats) -> _Order:
     forward = x[1:] > x[:-1]
     if forward.all() and np.isfinite(x).all():
         return _Order(x, x, None, 0)
-    known = np.flatnonzero(np.isfinite(x))
-    backward = len(known) - 1 - int(np.count_nonzero(x[known][1:] > x[known][:-1]))
-    rows = known[np.argsort(x[known], kind="stable")]
+    finite = np.flatnonzero(np.isfinite(x))
+    backward = len(finite) - 1 - int(np.count_nonzero(x[finite][1:] > x[finite][:-1]))
+    rows = finite[np.argsort(x[finite], kind="stable")]
     last = np.append(x[rows][1:] != x[rows][:-1], True)[: len(rows)]
     return _Order(x, x[rows[last]], rows[last], max(backward, 0))
 
@@ -79,10 +77,10 @@ def binned(run: Tidy, width: float) -> Tidy:
     The bins' edges are the multiples of ``width``, the same for all runs, whichever are shown.
     """
     number = np.floor(run.x / width)
-    known = np.isfinite(run.y)
+    finite = np.isfinite(run.y)
     bins, place = np.unique(number, return_inverse=True)
-    count = np.bincount(place[known], minlength=len(bins))
-    total = np.bincount(place[known], weights=run.y[known], minlength=len(bins))
+    count = np.bincount(place[finite], minlength=len(bins))
+    total = np.bincount(place[finite], weights=run.y[finite], minlength=len(bins))
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return replace(run, x=(bins + 0.5) * width, y=mean)
 

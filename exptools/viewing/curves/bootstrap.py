@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Bools, Floats, Ints
 from exptools.viewing.curves.statistics import center, cut_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 SAMPLES = 2000  # as the authors take for curves
 MOST_CELLS = 2**22  # drawn values in memory at once
@@ -52,7 +49,7 @@ def interval(
     return low, high
 
 
-def _same_runs(has: NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints]]:
+def _same_runs(has: Bools) -> Iterator[tuple[Ints, Ints]]:
     """For each set of runs that has a value somewhere: these runs, and the points where."""
     packed = np.packbits(has, axis=0)
     _, first, which = np.unique(packed, axis=1, return_index=True, return_inverse=True)

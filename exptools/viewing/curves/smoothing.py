@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats
 from exptools.viewing.curves.options import Choice, Option
-
-Floats = NDArray[np.float64]
 
 SMOOTHINGS = {
     "none": Choice(),
@@ -20,7 +18,7 @@ SMOOTHINGS = {
 }
 
 
-def smooth(y: Floats, how: Option) -> Floats:
+def smooth(y: Floats, smoothing: Option) -> Floats:
     """Smooth values that follow each other; the gaps (NaN) among them have no weight.
 
     - ``ema:w``: exponential, as TensorBoard smooths, with the start's bias removed; w is the
@@ -29,12 +27,12 @@ def smooth(y: Floats, how: Option) -> Floats:
       off at four of them.
     - ``mean:k``: the mean of k rows around each; of an even number one more lies before.
     """
-    if how.name == "none" or not len(y):
+    if smoothing.name == "none" or not len(y):
         return y
-    (number,) = how.numbers
-    if how.name == "ema":
+    (number,) = smoothing.numbers
+    if smoothing.name == "ema":
         return _ema(y, number)
-    if how.name == "gaussian":
+    if smoothing.name == "gaussian":
         reach = np.arange(-np.ceil(4 * number), np.ceil(4 * number) + 1)
         return _weighted(y, np.exp(-0.5 * (reach / number) ** 2))
     return _weighted(y, np.ones(int(number)))
@@ -50,10 +48,10 @@ def _ema(y: Floats, weight: float) -> Floats:
 def _weighted(y: Floats, kernel: Floats) -> Floats:
     trimmed = max(0, len(kernel) // 2 - len(y))  # what reaches beyond both ends of the curve
     kernel = kernel[trimmed : len(kernel) - trimmed]
-    known = np.isfinite(y)
+    finite = np.isfinite(y)
     start = (len(kernel) - 1) // 2
     total, weight = (
         np.convolve(part, kernel)[start : start + len(y)]
-        for part in (np.where(known, y, 0.0), known.astype(np.float64))
+        for part in (np.where(finite, y, 0.0), finite.astype(np.float64))
     )
-    return np.where(known, total / np.where(known, weight, 1.0), np.nan)
+    return np.where(finite, total / np.where(finite, weight, 1.0), np.nan)

@@ -1,4 +1,4 @@
-"""Centre and band of several runs' values, at each of some points by itself.
+"""Centre and band of several runs' values, at each of some points by itself; and their names.
 
 ``values`` has the shape [runs, points] throughout, NaN where a run has no value; ``n`` is how
 many runs have one, [points].
@@ -10,16 +10,14 @@ import math
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from exptools.viewing.arrays import Floats, Ints
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.errors import QueryError
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Number = TypeVar("Number", int, Counts)
+Number = TypeVar("Number", int, Ints)
 
-CENTERS = {"mean": Choice(), "median": Choice(), "iqm": Choice()}
+CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}  # in words
 BANDS = {
     "none": Choice(),
     "std": Choice(),
@@ -28,7 +26,24 @@ BANDS = {
     "percentiles": Choice((25.0, 75.0), 0, 100, "two percentages, as in percentiles:10,90,"),
     "ci": Choice((95.0,), 1, 99.9, "its level in percent, as in ci:95,"),
 }
+_BAND_WORDS = {  # as a label, and as a sentence has it
+    "none": ("no band", ""),
+    "std": ("± standard deviation", "± one standard deviation"),
+    "sem": ("± standard error", "± one standard error"),
+    "minmax": ("lowest to highest", "from the lowest to the highest run"),
+    "percentiles": ("{:g}th to {:g}th percentile", "from the {:g}th to the {:g}th percentile"),
+    "ci": ("{:g} % confidence interval", "the {:g} % confidence interval (bootstrap)"),
+}
 LARGE = 1e150  # squares of larger numbers overflow
+
+
+def parse_center(text: str) -> str:
+    """Check a centre's name: ``mean``, ``median``, ``iqm``.
+
+    Raises:
+        QueryError: there is no such centre.
+    """
+    return parse("center", text, dict.fromkeys(CENTERS, Choice())).name
 
 
 def parse_band(text: str) -> Option:
@@ -43,12 +58,24 @@ def parse_band(text: str) -> Option:
     return band
 
 
-def count(values: Floats) -> Counts:
+def band_label(text: str) -> str:
+    """What to call a band where it can be chosen: ``ci:95`` is "95 % confidence interval"."""
+    band = parse_band(text)
+    return _BAND_WORDS[band.name][0].format(*band.numbers)
+
+
+def band_words(text: str) -> str:
+    """What a band is, in a sentence: "the band is …"; "" where there is none."""
+    band = parse_band(text)
+    return _BAND_WORDS[band.name][1].format(*band.numbers)
+
+
+def count(values: Floats) -> Ints:
     """How many runs have a value."""
     has = np.isfinite(values)
     if has.all():
         return np.full(values.shape[1], len(values))
-    n: Counts = has.sum(axis=0, dtype=np.int64)
+    n: Ints = has.sum(axis=0, dtype=np.int64)
     return n
 
 
@@ -59,7 +86,7 @@ def cut_of(n: Number, kind: str) -> Number:
     return n // 4 if kind == "iqm" else (n - (n > 0)) // 2
 
 
-def center(values: Floats, n: Counts, kind: str) -> Floats:
+def center(values: Floats, n: Ints, kind: str) -> Floats:
     """Mean, median, or interquartile mean over the runs that have a value; NaN where none has.
 
     The interquartile mean leaves out the lowest and the highest quarter, each rounded down to
@@ -75,7 +102,7 @@ def center(values: Floats, n: Counts, kind: str) -> Floats:
 
 
 def spread(
-    values: Floats, n: Counts, middle: Floats, mean: Floats | None, band: Option
+    values: Floats, n: Ints, middle: Floats, mean: Floats | None, band: Option
 ) -> tuple[Floats, Floats]:
     """The edges of a band that is made of the values themselves; NaN where fewer than two runs are.
 
@@ -103,11 +130,11 @@ def scale_of(largest: float) -> float:
     return 2.0 ** (math.frexp(largest)[1] - 1) if largest > LARGE else 1.0
 
 
-def _complete(values: Floats, n: Counts) -> bool:
+def _complete(values: Floats, n: Ints) -> bool:
     return bool((n == len(values)).all())
 
 
-def _mean(values: Floats, n: Counts) -> Floats:
+def _mean(values: Floats, n: Ints) -> Floats:
     if _complete(values, n):
         mean: Floats = values.sum(axis=0) / len(values)
         return mean
@@ -115,7 +142,7 @@ def _mean(values: Floats, n: Counts) -> Floats:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
+def _deviation(values: Floats, n: Ints, mean: Floats) -> Floats:
     # Around the mean, in two passes: what is common to large values must not eat the digits.
     off = values - mean
     if not _complete(values, n):
@@ -125,7 +152,7 @@ def _deviation(values: Floats, n: Counts, mean: Floats) -> Floats:
     return deviation
 
 
-def _percentile(ordered: Floats, n: Counts, percentage: float) -> Floats:
+def _percentile(ordered: Floats, n: Ints, percentage: float) -> Floats:
     rank = np.maximum(n - 1, 0) * (percentage / 100)
     below = np.floor(rank).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(n - 1, 0))

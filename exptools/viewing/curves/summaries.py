@@ -1,15 +1,23 @@
-"""One number a run: what a table shows, a bar has, and the best setting is chosen by."""
+"""One number a run, and what the runs of a group came to: for tables, bars and best settings."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from exptools.metrics import better as better_by_name
+from exptools.viewing.arrays import Floats
+from exptools.viewing.curves.aggregation import Method, aggregate
 from exptools.viewing.curves.alignment import Tidy, tidy
 from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
-
-Floats = NDArray[np.float64]
+from exptools.viewing.errors import QueryError
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
 
 SUMMARIES = {
     "last": Choice(),
@@ -19,6 +27,19 @@ SUMMARIES = {
     "at": Choice((None,), meaning="a value of x, as in at:1000,"),
     "auc": Choice(),
 }
+BEST = "best"  # as a summary: min or max, whichever is better
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of a group came to."""
+
+    center: float  # NaN where no run has a finite value
+    low: float  # the band's edges; NaN where it has none: no band asked for, or n < 2
+    high: float
+    n: int  # runs with a finite value
+    runs: int  # all runs of the group; those that diverged or have not logged it are not in n
+    best: bool = False  # of its column
 
 
 def parse_summary(text: str) -> Option:
@@ -26,7 +47,25 @@ def parse_summary(text: str) -> Option:
     return parse("summary", text, SUMMARIES)
 
 
-def summarize(x: Floats, y: Floats, how: Option) -> float:
+def summary_of(metric: str, summary: str, mode: str | None = None) -> str:
+    """The summary of a metric; ``best`` is ``max`` or ``min``, as said or as its name tells.
+
+    Raises:
+        QueryError: neither tells what the best is.
+    """
+    parse("summary", summary, {**SUMMARIES, BEST: Choice()})
+    if summary != BEST:
+        return summary
+    mode = mode or better_by_name(metric)
+    if mode is None:
+        raise QueryError(
+            f"whether more or less of {metric} is better is not known: "
+            "ask for its max or its min instead of the best"
+        )
+    return mode
+
+
+def summarize(x: Floats, y: Floats, summary: Option) -> float:
     """A run's curve in one number; NaN where the run has no such number.
 
     - ``last``: the last value, NaN if that is what it is, for a run that diverged ends so;
@@ -37,18 +76,44 @@ def summarize(x: Floats, y: Floats, how: Option) -> float:
     """
     (run,) = tidy([(x, y)])
     if not len(run.x):
-        return float("nan")
-    if how.name == "last":
+        return math.nan
+    if summary.name == "last":
         return float(run.y[-1])
-    if how.name == "at":
-        return _at(run, how.numbers[0])
-    if how.name == "auc":
+    if summary.name == "at":
+        return _at(run, summary.numbers[0])
+    if summary.name == "auc":
         return _area(run)
-    if how.name == "mean":
-        window = run.y[-int(how.numbers[0]) :]
+    if summary.name == "mean":
+        window = run.y[-int(summary.numbers[0]) :]
         return float(np.mean(window / len(window)) * len(window))  # a sum might overflow
-    extreme = np.fmin if how.name == "min" else np.fmax
+    extreme = np.fmin if summary.name == "min" else np.fmax
     return float(extreme.reduce(run.y))
+
+
+def summarize_runs(
+    index: Index, runs: Sequence[Run], metric: str, summary: Option
+) -> dict[str, float | None]:
+    """The number of each run by its name; None where the run has not logged the metric.
+
+    Raises:
+        QueryError: no run has logged it.
+    """
+    check_metric(index, runs, metric)
+    series = index.series(runs, metric)
+    return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}
+
+
+def cell_of(runs: Sequence[Run], values: Mapping[str, float | None], method: Method) -> Cell | None:
+    """What some runs came to, given each one's number by its name; None where there is no run."""
+    if not runs:
+        return None
+    numbers = [number for run in runs if (number := values[run.name]) is not None]
+    # One point a run is a curve, too: the same numbers as in a figure.
+    curve = aggregate([(np.zeros(1), np.array([number])) for number in numbers], method)
+    if not len(curve.x):
+        return Cell(math.nan, math.nan, math.nan, 0, len(runs))
+    low, high, n = float(curve.low[0]), float(curve.high[0]), int(curve.n[0])
+    return Cell(float(curve.center[0]), low, high, n, len(runs))
 
 
 def _at(run: Tidy, x: float) -> float:
@@ -56,7 +121,7 @@ def _at(run: Tidy, x: float) -> float:
     exact = np.flatnonzero(run.x == x)
     if len(exact):
         return float(run.y[exact[0]])
-    return float(np.interp(x, run.x, run.y)) if inside else float("nan")
+    return float(np.interp(x, run.x, run.y)) if inside else math.nan
 
 
 def _area(run: Tidy) -> float:

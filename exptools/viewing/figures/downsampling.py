@@ -1,21 +1,18 @@
-"""Fewer points that draw the same picture. For screens only: what is exported is never reduced."""
+"""Fewer points that look the same. For screens only: what is exported is never reduced."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from tsdownsample import MinMaxDownsampler, NaNMinMaxDownsampler
 
+from exptools.viewing.arrays import Floats, Ints
 from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.curves.statistics import scale_of
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
-
-def reduced(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:
+def downsample(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:
     """The points of a curve that decide how it looks: about so many at most, never other values.
 
     x is cut into equal bins; of each stay the lowest and the highest point of the centre and of
@@ -40,13 +37,13 @@ def reduced(curve: Curve, points: int, window: tuple[float, float] | None = None
     return _rows(curve, np.unique(np.concatenate([[0, len(x) - 1], *kept])))
 
 
-def _extremes(x: Floats, y: Floats, points: int) -> Rows:
+def _extremes(x: Floats, y: Floats, points: int) -> Ints:
     kinds = (MinMaxDownsampler, NaNMinMaxDownsampler) if np.isnan(y).any() else (MinMaxDownsampler,)
     return np.concatenate([kind().downsample(x, y, n_out=points) for kind in kinds]).astype(
         np.int64
     )
 
 
-def _rows(curve: Curve, rows: Rows) -> Curve:
+def _rows(curve: Curve, rows: Ints) -> Curve:
     x, center, low, high = (line[rows] for line in (curve.x, curve.center, curve.low, curve.high))
     return replace(curve, x=x, center=center, low=low, high=high, n=curve.n[rows])

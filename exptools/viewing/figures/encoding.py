@@ -7,14 +7,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from exptools.viewing.curves.aggregation import Curve, Floats
+from exptools.viewing.arrays import Bools, Floats
+from exptools.viewing.curves.aggregation import Curve
 
 
-def banded(curve: Curve) -> NDArray[np.bool_]:
+def banded(curve: Curve) -> Bools:
     """The points at which the curve has a band."""
-    both: NDArray[np.bool_] = np.isfinite(curve.low) & np.isfinite(curve.high)
+    both: Bools = np.isfinite(curve.low) & np.isfinite(curve.high)
     return both
 
 
@@ -22,10 +22,9 @@ def hover(curve: Curve) -> dict[str, Any]:
     """What the hover says of each point: its band and its n, where it is not one run's."""
     if not (curve.n > 1).any():
         return {"hovertemplate": "%{y:.5~g}"}
-    has_band = banded(curve)
     half = (curve.high - curve.low) / 2
-    if not has_band.all():
-        columns = (curve.center, curve.low, curve.high, curve.n, has_band)
+    if not banded(curve).all():
+        columns = (curve.center, curve.low, curve.high, curve.n)
         texts = [_spread_text(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
         return {"customdata": texts, "hovertemplate": "%{y:.5~g}%{customdata}"}
     if np.allclose(curve.high - curve.center, half, rtol=1e-6, atol=0):
@@ -35,18 +34,18 @@ def hover(curve: Curve) -> dict[str, Any]:
         table = np.column_stack([curve.low, curve.high, curve.n])
         template = "%{y:.5~g} [%{customdata[0]:.5~g}, %{customdata[1]:.5~g}] (n = %{customdata[2]})"
     shape = {"shape": f"{table.shape[0]}, {table.shape[1]}"}
-    return {"customdata": packed(table) | shape, "hovertemplate": template}
+    return {"customdata": typed_array(table) | shape, "hovertemplate": template}
 
 
-def _spread_text(center: float, low: float, high: float, n: int, banded: bool) -> str:
-    if not banded:
+def _spread_text(center: float, low: float, high: float, n: int) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
         return f" (n = {n})"
     if math.isclose(high - center, center - low, rel_tol=1e-6):
         return f" ± {(high - low) / 2:.3g} (n = {n})"
     return f" [{low:.5g}, {high:.5g}] (n = {n})"
 
 
-def packed(values: Floats, *, exact: bool = False) -> dict[str, str]:
+def typed_array(values: Floats, *, exact: bool = False) -> dict[str, str]:
     """Numbers as Plotly takes them fastest; unlike in JSON, a NaN stays one: a gap.
 
     In half the bytes where nothing is lost by it or, unless ``exact``, no eye could see what is.

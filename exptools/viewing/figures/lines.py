@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from exptools.viewing.curves.aggregation import Curve, Floats, final_value
-from exptools.viewing.figures.downsampling import reduced
-from exptools.viewing.figures.encoding import banded, hover, packed
+from exptools.viewing.arrays import Bools, Floats
+from exptools.viewing.curves.aggregation import Curve, final_value
+from exptools.viewing.figures.downsampling import downsample
+from exptools.viewing.figures.encoding import banded, hover, typed_array
 from exptools.viewing.figures.theme import (
+    CLEAR,
     DASHES,
-    FONT,
     LEGEND_CHARACTERS,
     LIGHT,
-    Look,
-    _name_for_css,
+    Theme,
+    base_axis,
+    base_layout,
+    css_name,
     short_text,
     translucent,
 )
@@ -36,7 +38,7 @@ class Line:
 
 
 def figure(
-    lines: Sequence[Line], metric: str, legend: str, look: Look = LIGHT, x: str = "step"
+    lines: Sequence[Line], metric: str, legend: str, theme: Theme = LIGHT, x: str = "step"
 ) -> dict[str, Any]:
     """A figure with a line for each curve's centre and its band around it.
 
@@ -47,15 +49,15 @@ def figure(
         lines: what to draw.
         metric: the metric shown; a zoom is kept until another one is.
         legend: what the labels are values of.
-        look: the colours.
+        theme: the colours.
         x: what the horizontal axis is.
     """
-    thin = [Line(line.label, reduced(line.curve, MAX_POINTS), line.style) for line in lines]
+    thin = [Line(line.label, downsample(line.curve, MAX_POINTS), line.style) for line in lines]
     ordered = sorted(thin, key=from_the_top)
-    bands = [band for line in ordered if (band := band_trace(line, look))]
-    centers = [center_trace(line, look) for line in ordered]
-    axes = {"xaxis": x_axis(x, look), "yaxis": y_axis(metric, look)}
-    layout = frame(legend, look) | axes | {"showlegend": len(lines) > 1}
+    bands = [band for line in ordered if (band := band_trace(line, theme))]
+    centers = [center_trace(line, theme) for line in ordered]
+    axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme)}
+    layout = curve_layout(legend, theme) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 
 
@@ -65,19 +67,19 @@ def from_the_top(line: Line) -> tuple[bool, float]:
     return bool(np.isnan(value)), -value
 
 
-def center_trace(line: Line, look: Look) -> dict[str, Any]:
+def center_trace(line: Line, theme: Theme) -> dict[str, Any]:
     """The line, as it stands in the legend."""
     curve = line.curve
-    alone = _isolated(curve.center)
-    color, dash = style_of(line, look)
+    alone = isolated(curve.center)
+    color, dash = style_of(line, theme)
     trace = {
         "type": "scatter",
-        "uid": f"mean{_name_for_css(line.label)}",
+        "uid": f"mean{css_name(line.label)}",
         "name": short_text(line.label),
-        "legendgroup": _name_for_css(line.label),
+        "legendgroup": css_name(line.label),
         "showlegend": True,
-        "x": packed(curve.x, exact=True),
-        "y": packed(curve.center),
+        "x": typed_array(curve.x, exact=True),
+        "y": typed_array(curve.center),
         "mode": "lines",
         "line": {"color": color, "width": 2.2, "dash": dash},
         **hover(curve),
@@ -91,19 +93,19 @@ def center_trace(line: Line, look: Look) -> dict[str, Any]:
     return trace
 
 
-def band_trace(line: Line, look: Look) -> dict[str, Any] | None:
+def band_trace(line: Line, theme: Theme) -> dict[str, Any] | None:
     """The band around a line, None where it has none."""
     if not banded(line.curve).any():
         return None
-    color, _ = style_of(line, look)
+    color, _ = style_of(line, theme)
     x, y = _outline(line.curve)
     return {
         "type": "scatter",
-        "uid": f"band{_name_for_css(line.label)}",
-        "legendgroup": _name_for_css(line.label),
+        "uid": f"band{css_name(line.label)}",
+        "legendgroup": css_name(line.label),
         "showlegend": False,
-        "x": packed(x),
-        "y": packed(y),
+        "x": typed_array(x),
+        "y": typed_array(y),
         "mode": "lines",
         "line": {"width": 0},
         "fill": "toself",
@@ -114,8 +116,8 @@ def band_trace(line: Line, look: Look) -> dict[str, Any] | None:
 
 def _outline(curve: Curve) -> tuple[Floats, Floats]:
     """The corners of the band where there is one: a polygon for each stretch of it."""
-    known = np.flatnonzero(banded(curve))
-    stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    rows_with_band = np.flatnonzero(banded(curve))
+    stretches = np.split(rows_with_band, np.flatnonzero(np.diff(rows_with_band) > 1) + 1)
     gap = np.array([np.nan])
     xs, ys = [], []
     for rows in stretches:
@@ -124,67 +126,48 @@ def _outline(curve: Curve) -> tuple[Floats, Floats]:
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
-def _isolated(center: Floats) -> NDArray[np.bool_]:
+def isolated(center: Floats) -> Bools:
     """Points without a neighbour: no line passes through them, so they need a marker."""
-    known = np.concatenate([[False], np.isfinite(center), [False]])
-    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    finite = np.concatenate([[False], np.isfinite(center), [False]])
+    alone: Bools = finite[1:-1] & ~finite[:-2] & ~finite[2:]
     return alone
 
 
-def style_of(line: Line, look: Look) -> tuple[str, str]:
+def style_of(line: Line, theme: Theme) -> tuple[str, str]:
     """Colour and dashes."""
-    cycle, place = divmod(line.style, len(look.lines))
-    return look.lines[place], DASHES[cycle % len(DASHES)]
+    cycle, place = divmod(line.style, len(theme.lines))
+    return theme.lines[place], DASHES[cycle % len(DASHES)]
 
 
-def _axis(look: Look) -> dict[str, Any]:
-    return {
-        "showline": False,
-        "zeroline": False,
-        "gridcolor": look.grid,
-        "ticks": "outside",
-        "tickfont": {"color": look.muted, "size": 12},
-        "automargin": True,
-    }
-
-
-def x_axis(x: str, look: Look) -> dict[str, Any]:
+def x_axis(x: str, theme: Theme) -> dict[str, Any]:
     """The horizontal axis, with the line that follows the mouse."""
-    title = {"text": short_text(x), "font": {"size": 12, "color": look.muted}, "standoff": 8}
+    title = {"text": short_text(x), "font": {"size": 12, "color": theme.muted}, "standoff": 8}
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
     return (
-        _axis(look)
-        | {"showgrid": False, "title": title, "tickcolor": look.grid}
+        base_axis(theme)
+        | {"ticks": "outside"}
+        | {"showgrid": False, "title": title, "tickcolor": theme.grid}
         | {"unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"}, "hoverformat": ","}
-        | {"showspikes": True, "spikecolor": look.muted, "uirevision": x, **spike}
+        | {"showspikes": True, "spikecolor": theme.muted, "uirevision": x, **spike}
     )
 
 
-def y_axis(metric: str, look: Look) -> dict[str, Any]:
+def y_axis(metric: str, theme: Theme) -> dict[str, Any]:
     """The vertical axis; its invisible ticks keep the labels off the lines."""
-    room = {"ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
-    return _axis(look) | room | {"nticks": 7, "uirevision": metric}
+    room = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR}
+    return base_axis(theme) | room | {"nticks": 7, "uirevision": metric}
 
 
-def frame(legend: str, look: Look) -> dict[str, Any]:
+def curve_layout(legend: str, theme: Theme) -> dict[str, Any]:
     """A layout without its axes."""
-    return {
-        "font": {"family": FONT, "color": look.text, "size": 13},
-        "paper_bgcolor": look.background,
-        "plot_bgcolor": look.background,
-        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.text},
+    layout = base_layout(theme)
+    return layout | {
         "hovermode": "x unified",
-        "hoverlabel": {
-            "bgcolor": look.background,
-            "bordercolor": look.grid,
-            "font": {"color": look.text, "size": 12, "family": FONT},
-            "namelength": LEGEND_CHARACTERS,
-        },
+        "hoverlabel": layout["hoverlabel"] | {"namelength": LEGEND_CHARACTERS},
         "legend": {
-            "title": {"text": short_text(legend), "font": {"color": look.muted, "size": 12}},
-            "font": {"color": look.text, "size": 12},
-            "bgcolor": "rgba(0,0,0,0)",
+            "title": {"text": short_text(legend), "font": {"color": theme.muted, "size": 12}},
+            "font": {"color": theme.text, "size": 12},
+            "bgcolor": CLEAR,
             "x": 1.01,
             "y": 1,
             "itemwidth": 30,

@@ -7,59 +7,64 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.curves.aggregation import Curve, Floats
-from exptools.viewing.figures.downsampling import reduced
-from exptools.viewing.figures.encoding import packed
-from exptools.viewing.figures.theme import FONT, LIGHT, Look
-from exptools.viewing.run_files.listing import Usage
+from exptools.units import format_bytes
+from exptools.viewing.arrays import Floats
+from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.figures.downsampling import downsample
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, base_axis, base_layout, translucent
 from exptools.viewing.run_files.media import Histogram
+from exptools.viewing.run_files.usage import Usage
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
-GIB = 2**30
+GIB = 2**30  # bytes
 # They ask a server for maps, and nothing on the page asks another server than ours.
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 
 
-def histogram_figure(histogram: Histogram, look: Look = LIGHT) -> dict[str, Any]:
+def histogram_figure(histogram: Histogram, theme: Theme = LIGHT) -> dict[str, Any]:
     """Bars as wide as the bins; a single value is one bar."""
     edges = np.array(histogram.edges)
     low, high = edges[:-1], edges[1:]
     width = np.where(high > low, high - low, max(1e-9, abs(float(low[0])) * 0.01))
     bars = {
         "type": "bar",
-        "x": packed(low / 2 + high / 2),
-        "y": packed(np.array(histogram.counts)),
-        "width": packed(width),
-        "marker": {"color": look.lines[0], "line": {"width": 0}},
+        "x": typed_array(low / 2 + high / 2),
+        "y": typed_array(np.array(histogram.counts)),
+        "width": typed_array(width),
+        "marker": {"color": theme.lines[0], "line": {"width": 0}},
         "customdata": np.stack([low, high], axis=1).tolist(),
         "hovertemplate": "%{customdata[0]:.4g} to %{customdata[1]:.4g}: %{y:,}<extra></extra>",
     }
-    return {"data": [bars], "layout": {**_layout(look), "bargap": 0}}
+    return {"data": [bars], "layout": {**_layout(theme), "bargap": 0}}
 
 
-def usage_figures(usage: Usage, look: Look = LIGHT) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """What of the usage is known: its name, the latest and highest value, and a small chart."""
+def usage_figures(usage: Usage, theme: Theme = LIGHT) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What has been sampled: its name, the latest and highest value, and a small chart."""
     since = usage.time - usage.time[0] if len(usage.time) else usage.time
     scale, unit = _time_unit(float(since[-1]) if len(since) else 0.0)
     series = (
-        ("CPU", "% of a core", usage.cpu_percent, 1),
-        ("Memory", "GiB", usage.rss, GIB),
-        ("GPU", "%", usage.gpu_percent, 1),
-        ("GPU memory", "GiB", usage.gpu_memory, GIB),
+        ("CPU", usage.cpu_percent, 1, _percent, " of a core"),
+        ("Memory", usage.rss, GIB, format_bytes, ""),
+        ("GPU", usage.gpu_percent, 1, _percent, ""),
+        ("GPU memory", usage.gpu_memory, GIB, format_bytes, ""),
     )
-    for style, (name, of, values, divisor) in enumerate(series):
-        known = np.isfinite(values)
-        if known.any():
-            scaled = values / divisor
-            said = f"{scaled[known][-1]:,.3g} {of}, at most {scaled[known].max():,.3g}"
-            yield name, said, _sparkline(since / scale, scaled, unit, look, style)
+    for style, (name, values, divisor, in_words, of) in enumerate(series):
+        sampled = values[np.isfinite(values)]
+        if len(sampled):
+            text = f"{in_words(sampled[-1])}{of}, at most {in_words(sampled.max())}"
+            yield name, text, _sparkline(since / scale, values / divisor, unit, theme, style)
+
+
+def _percent(number: float) -> str:
+    return f"{number:,.3g} %" if number < 100 else f"{number:,.0f} %"
 
 
 def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     """A figure that a run has logged as Plotly's JSON: its data and layout, nothing else of it.
 
     Plotly's own classes check each property; what they do not know is left out, and so are
-    pictures that are not in the file itself.
+    images that are not in the file itself.
 
     Raises:
         ValueError: it is no figure, or needs maps from another server.
@@ -76,36 +81,36 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
         figure = Figure({"data": data, "layout": layout}, skip_invalid=True)
     except Exception as error:  # of many kinds: Plotly did not foresee such a file
         raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
-    checked: dict[str, Any] = figure.to_plotly_json()
-    shown = checked["layout"]
+    valid: dict[str, Any] = figure.to_plotly_json()
+    shown = valid["layout"]
     for name in ("width", "height", "geo", "map", "mapbox"):
         shown.pop(name, None)
     shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
     shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
-    return {"data": [t for t in checked["data"] if _is_own(t.get("source"))], "layout": shown}
+    return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
 
 
 def _is_own(source: Any) -> bool:
     return source is None or str(source).startswith("data:image/")
 
 
-def _sparkline(x: Floats, y: Floats, unit: str, look: Look, style: int) -> dict[str, Any]:
-    unknown = np.full(len(x), np.nan)
-    curve = Curve(x, y, unknown, unknown, np.ones(len(x), np.int64))
-    curve = reduced(curve, USAGE_POINTS)
+def _sparkline(x: Floats, y: Floats, unit: str, theme: Theme, style: int) -> dict[str, Any]:
+    no_band = np.full(len(x), np.nan)
+    curve = Curve(x, y, no_band, no_band, np.ones(len(x), np.int64))
+    curve = downsample(curve, USAGE_POINTS)
     x, y = curve.x, curve.center
-    color = look.lines[style]
+    color = theme.lines[style]
     line = {
         "type": "scatter",
         "mode": "lines" if len(x) > 1 else "markers",
-        "x": packed(x),
-        "y": packed(y),
+        "x": typed_array(x),
+        "y": typed_array(y),
         "line": {"color": color, "width": 1.6},
         "fill": "tozeroy",
-        "fillcolor": f"{color}1f",
+        "fillcolor": translucent(color, 0.12),
         "hovertemplate": f"%{{y:,.4g}} after %{{x:.3g}} {unit}<extra></extra>",
     }
-    layout = _layout(look)
+    layout = _layout(theme)
     layout["xaxis"] |= {"ticksuffix": f" {unit}", "nticks": 5, "rangemode": "tozero"}
     layout["yaxis"] |= {"nticks": 3, "rangemode": "tozero"}
     return {"data": [line], "layout": layout}
@@ -118,23 +123,15 @@ def _time_unit(seconds: float) -> tuple[float, str]:
     )
 
 
-def _layout(look: Look) -> dict[str, Any]:
-    axis = {
-        "showline": False,
-        "zeroline": False,
-        "gridcolor": look.grid,
-        "tickfont": {"color": look.muted, "size": 11},
-        "automargin": True,
-        "fixedrange": True,
-    }
-    return {
-        "font": {"family": FONT, "color": look.text, "size": 12},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+def _layout(theme: Theme) -> dict[str, Any]:
+    axis = base_axis(theme) | {"fixedrange": True, "tickfont": {"color": theme.muted, "size": 11}}
+    layout = base_layout(theme)
+    return layout | {
+        "font": layout["font"] | {"size": 12},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
         "margin": {"l": 4, "r": 8, "t": 6, "b": 4},
         "showlegend": False,
-        "hoverlabel": {"bgcolor": look.background, "bordercolor": look.grid}
-        | {"font": {"color": look.text, "size": 12, "family": FONT}},
-        "xaxis": {**axis, "showgrid": False},
+        "xaxis": axis | {"showgrid": False},
         "yaxis": dict(axis),
     }

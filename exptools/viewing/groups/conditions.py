@@ -23,6 +23,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import OF_RUN, find_keys, known_keys
 from exptools.viewing.run import Run
 
+Truth = bool | None  # None: not known
 Term = Callable[[Run], Any]  # of a run: a value, or None for what is not known
 
 _WORDS = {"and", "or", "not", "in", "between", "like", "ilike", "is", "null", "true", "false"}
@@ -64,10 +65,10 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
 
 def _quoted(condition: str, runs: Sequence[Run]) -> str:
     """The condition with every key of the runs in quotes, be it a word of SQL's or a type's."""
-    known = {*known_keys(runs), *OF_RUN} - _WORDS
+    keys = {*known_keys(runs), *OF_RUN} - _WORDS
 
     def quote(word: re.Match[str]) -> str:
-        return f'"{word[0]}"' if word[0] in known else word[0]
+        return f'"{word[0]}"' if word[0] in keys else word[0]
 
     return _TOKEN.sub(quote, condition)
 
@@ -138,7 +139,7 @@ def _comparison(node: Any, runs: Sequence[Run]) -> Term:
     return lambda run: _compare(_COMPARISONS[type(node)], left(run), right(run))
 
 
-def _compare(holds: Callable[[Any, Any], Any], left: Any, right: Any) -> bool | None:
+def _compare(holds: Callable[[Any, Any], Any], left: Any, right: Any) -> Truth:
     if left is None or right is None:
         return None
     if _kind(left) == _kind(right):
@@ -169,20 +170,20 @@ def _truth(node: Any, runs: Sequence[Run]) -> Term:
     """A term that is true, false or not known: a key that holds a bool is one, too."""
     term = _term(node, runs)
 
-    def known(run: Run) -> bool | None:
+    def truth(run: Run) -> Truth:
         value = term(run)
         return value if isinstance(value, bool) else None
 
-    return known
+    return truth
 
 
-def _least(truths: Sequence[bool | None]) -> bool | None:
+def _least(truths: Sequence[Truth]) -> Truth:
     if False in truths:
         return False
     return None if None in truths else True
 
 
-def _inverse(truth: bool | None) -> bool | None:
+def _inverse(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
@@ -192,7 +193,7 @@ def _in(node: exp.In, runs: Sequence[Run]) -> Term:
     if not options:
         raise QueryError(f"{node.sql()!r}: in takes values in brackets, as in x in (1, 2)")
 
-    def holds(run: Run) -> bool | None:
+    def holds(run: Run) -> Truth:
         unequal = [_compare(operator.ne, value(run), option(run)) for option in options]
         return _inverse(_least(unequal))
 
@@ -202,10 +203,10 @@ def _in(node: exp.In, runs: Sequence[Run]) -> Term:
 def _between(node: exp.Between, runs: Sequence[Run]) -> Term:
     value, low, high = (_term(node.args[part], runs) for part in ("this", "low", "high"))
 
-    def holds(run: Run) -> bool | None:
-        found = value(run)
-        above = _compare(operator.ge, found, low(run))
-        return _least([above, _compare(operator.le, found, high(run))])
+    def holds(run: Run) -> Truth:
+        of_run = value(run)
+        above = _compare(operator.ge, of_run, low(run))
+        return _least([above, _compare(operator.le, of_run, high(run))])
 
     return holds
 
@@ -219,13 +220,13 @@ def _like(node: Any, runs: Sequence[Run]) -> Term:
     value, pattern = _term(node.this, runs), _term(node.expression, runs)
     flags = re.DOTALL | (re.IGNORECASE if isinstance(node, exp.ILike) else 0)
 
-    def holds(run: Run) -> bool | None:
-        found, wanted = value(run), pattern(run)
-        if found is None or wanted is None:
+    def holds(run: Run) -> Truth:
+        text, wanted = value(run), pattern(run)
+        if text is None or wanted is None:
             return None
         parts = {"%": ".*", "_": "."}
         regex = "".join(parts.get(char, re.escape(char)) for char in str(wanted))
-        return isinstance(found, str) and re.fullmatch(regex, found, flags) is not None
+        return isinstance(text, str) and re.fullmatch(regex, text, flags) is not None
 
     return holds
 

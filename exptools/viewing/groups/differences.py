@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exptools.viewing.configs.values import MISSING, display, identity
+from exptools.hints import suggestion
+from exptools.viewing.configs.values import MISSING, comparison_key, display
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.variation import varying
 from exptools.viewing.run import Run
 
@@ -60,9 +62,22 @@ def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
     return SweepComparison(differences, tuple(common), *_match(left, right, common))
 
 
+def compare_sweeps(runs: Sequence[Run], left: str, right: str) -> SweepComparison:
+    """The same for two sweeps of some runs, by their names.
+
+    Raises:
+        QueryError: none of the runs belongs to such a sweep.
+    """
+    sweeps = dict.fromkeys(run.sweep for run in runs if run.sweep is not None)
+    for sweep in (left, right):
+        if sweep not in sweeps:
+            raise QueryError(f"there is no sweep {sweep!r}; {suggestion(sweep, sweeps)}")
+    return compare(*([run for run in runs if run.sweep == sweep] for sweep in (left, right)))
+
+
 def _values(runs: Sequence[Run], key: str) -> dict[tuple[Any, ...], Any]:
-    found = (run.config.get(key, MISSING) for run in runs)
-    return {identity(value): value for value in found}
+    values = (run.config.get(key, MISSING) for run in runs)
+    return {comparison_key(value): value for value in values}
 
 
 _Matches = tuple[tuple[tuple[Run, Run], ...], tuple[Run, ...], tuple[Run, ...]]
@@ -84,7 +99,7 @@ def _match(left: Sequence[Run], right: Sequence[Run], keys: Sequence[str]) -> _M
 
 
 def _setting(run: Run, keys: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(identity(run.config.get(key, MISSING)) for key in keys)
+    return tuple(comparison_key(run.config.get(key, MISSING)) for key in keys)
 
 
 @dataclass(frozen=True)
@@ -99,16 +114,16 @@ class Peculiarity:
 
 def peculiarities(run: Run, group: Sequence[Run]) -> list[Peculiarity]:
     """The keys in which a run differs from more than half of its group, in the configs' order."""
-    found = []
+    odd = []
     for key in varying(group):
         counted: dict[tuple[Any, ...], tuple[Any, int]] = {}
         for member in group:
             value = member.config.get(key, MISSING)
-            known = counted.get(identity(value), (value, 0))
-            counted[identity(value)] = known[0], known[1] + 1
+            first, number = counted.get(comparison_key(value), (value, 0))
+            counted[comparison_key(value)] = first, number + 1
         own = run.config.get(key, MISSING)
-        _, same = counted.pop(identity(own), (own, 0))
+        _, same = counted.pop(comparison_key(own), (own, 0))
         if 2 * same <= len(group):
             others = sorted(counted.values(), key=lambda item: -item[1])
-            found.append(Peculiarity(key, own, same, tuple(others)))
-    return found
+            odd.append(Peculiarity(key, own, same, tuple(others)))
+    return odd

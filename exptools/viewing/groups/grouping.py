@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.run import Run, natural_key
 
@@ -36,7 +36,7 @@ class Group:
     values: tuple[Any, ...]  # one for each key
     label: str
     runs: tuple[Run, ...]
-    identity: Hashable  # of the values; the label may be another's, too
+    comparison_key: Hashable  # of the values; the label may be another's, too
 
 
 def config_key(name: str) -> Key:
@@ -59,9 +59,9 @@ def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
     return keys_among(known_keys(runs), names)
 
 
-def keys_among(known: Set[str], names: Sequence[str]) -> list[Key]:
-    """As ``find_keys``, of runs whose ``known_keys`` are known."""
-    return [_find_key(known, name) for name in names]
+def keys_among(keys: Set[str], names: Sequence[str]) -> list[Key]:
+    """As ``find_keys``, of runs whose ``known_keys`` are ``keys``."""
+    return [_find_key(keys, name) for name in names]
 
 
 def config_name(key: str) -> str:
@@ -69,9 +69,9 @@ def config_name(key: str) -> str:
     return f"{CONFIG}{key}" if key in OF_RUN else key
 
 
-def own_name(key: str, known: Set[str]) -> str:
+def own_name(key: str, keys: Set[str]) -> str:
     """What to call a key of the runs' own, also where it is known from the configs, too."""
-    return f"{RUN}{key}" if key in known else key
+    return f"{RUN}{key}" if key in keys else key
 
 
 def known_keys(runs: Iterable[Run]) -> set[str]:
@@ -79,18 +79,18 @@ def known_keys(runs: Iterable[Run]) -> set[str]:
     return set[str]().union(*(run.config for run in runs))
 
 
-def _find_key(known: Set[str], name: str) -> Key:
-    if name in known and name in OF_RUN:
+def _find_key(keys: Set[str], name: str) -> Key:
+    if name in keys and name in OF_RUN:
         raise QueryError(
             f"the runs have a {name}, and so have their configs: say {RUN}{name} or {CONFIG}{name}"
         )
-    if name in known:
+    if name in keys:
         return config_key(name)
     if (of_run := name.removeprefix(RUN)) in OF_RUN:
         return replace(run_key(of_run), name=name)
-    if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in known:
+    if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in keys:
         return replace(config_key(key), name=name)
-    raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(known | {*OF_RUN}))}")
+    raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(keys | {*OF_RUN}))}")
 
 
 def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
@@ -98,10 +98,10 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
     members: dict[tuple[Any, ...], list[Run]] = {}
     values: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for run in runs:
-        found = tuple(key.value(run) for key in keys)
-        same = tuple(map(identity, found))
+        of_run = tuple(key.value(run) for key in keys)
+        same = tuple(map(comparison_key, of_run))
         members.setdefault(same, []).append(run)
-        values.setdefault(same, found)
+        values.setdefault(same, of_run)
     names = short_names([key.name for key in keys])
     ordered = sorted(members, key=lambda same: tuple(map(_order, keys, values[same])))
     return [
@@ -118,7 +118,7 @@ def _label(keys: Sequence[Key], names: dict[str, str], values: tuple[Any, ...]) 
 
 
 def _order(key: Key, value: Any) -> tuple[Any, ...]:
-    kind, *rest = identity(value)
+    kind, *rest = comparison_key(value)
     if kind == "number" and rest != ["nan"]:
         return (0, value)
     return (2,) if value is MISSING else (1, natural_key(key.show(value)))

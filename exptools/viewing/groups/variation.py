@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.viewing.configs.values import identity, segments
+from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
-SEED_NAMES = ("seed", "random_state", "run_id")  # run_id numbers repetitions in the seed API
+SEED_NAMES = ("seed", "random_state", "run_id")  # run_experiments counts repetitions by run_id
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -60,15 +60,18 @@ class Overview:
     varying: tuple[str, ...]
     facets: tuple[str, ...]
     seed: Seed | None
-    group_key: str | None  # as ``default_group_key``
+    # The key by which the runs are best grouped, None where nothing differs: one that was swept,
+    # that all runs have, and that several runs share a value of makes the better groups; among
+    # equals the configs' order decides. The seed is only taken when nothing else differs.
+    group_key: str | None
 
 
 def overview(runs: Sequence[Run]) -> Overview:
     """What differs between runs, for who wants to know all of it."""
-    found = variations(runs)
-    seed = _seed_among(found, runs)
-    best = next(iter(_by_use(found, runs, found, seed)), None)
-    return Overview(tuple(found), tuple(_facets(found, runs, seed)), seed, best)
+    by_key = variations(runs)
+    seed = _seed_among(by_key, runs)
+    best = next(iter(_by_use(by_key, runs, by_key, seed)), None)
+    return Overview(tuple(by_key), tuple(_facets(by_key, runs, seed)), seed, best)
 
 
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
@@ -83,7 +86,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     for position, run in enumerate(runs):
         for key, value in run.config.items():
             if key in members:
-                members[key].setdefault(identity(value), []).append(position)
+                members[key].setdefault(comparison_key(value), []).append(position)
                 if type(value) is not int:
                     textual.add(key)
     return {
@@ -113,24 +116,14 @@ def facets(runs: Sequence[Run]) -> list[str]:
 
     Of keys that vary together one is named; the seed never is.
     """
-    found = variations(runs)
-    return _facets(found, runs, _seed_among(found, runs))
+    by_key = variations(runs)
+    return _facets(by_key, runs, _seed_among(by_key, runs))
 
 
-def _facets(found: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | None) -> list[str]:
-    telling = [key for key in _together(found, runs) if found[key].values < len(runs)]
+def _facets(by_key: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | None) -> list[str]:
+    telling = [key for key in _together(by_key, runs) if by_key[key].values < len(runs)]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
-    return _by_use(keys, runs, found, seed)
-
-
-def default_group_key(runs: Sequence[Run]) -> str | None:
-    """The differing key by which runs are best grouped, None where nothing differs.
-
-    A key that was swept, that all runs have, and that several runs share a value of makes the
-    better groups; among equals the config's order decides. The seed is only taken when nothing
-    else differs.
-    """
-    return overview(runs).group_key
+    return _by_use(keys, runs, by_key, seed)
 
 
 def is_seed(key: str) -> bool:
@@ -164,21 +157,21 @@ def _differing(runs: Sequence[Run]) -> set[str]:
     differing: set[str] = set()
     for run in runs:
         for key, value in run.config.items():
-            known = first.setdefault(key, value)
-            if known is not value and key not in differing and not _same(known, value):
+            other = first.setdefault(key, value)
+            if other is not value and key not in differing and not _same(other, value):
                 differing.add(key)
     return differing
 
 
 def _same(one: Any, other: Any) -> bool:
     if type(one) is type(other) and type(one) in _SCALARS and one == other:
-        return True  # what nearly always holds, without the cost of an identity
-    return identity(one) == identity(other)
+        return True  # what nearly always holds, without the cost of a comparison key
+    return comparison_key(one) == comparison_key(other)
 
 
-def _together(found: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+def _together(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
     alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
-    for key, variation in found.items():
+    for key, variation in by_key.items():
         alike.setdefault(variation.partition(len(runs)), []).append(key)
     swept = swept_keys(runs)
     speakers = {}
@@ -188,44 +181,44 @@ def _together(found: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, 
     return speakers
 
 
-def _seed_among(found: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
-    named = [key for key in chain(found, *(run.config for run in runs[:1])) if is_seed(key)]
+def _seed_among(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
+    named = [key for key in chain(by_key, *(run.config for run in runs[:1])) if is_seed(key)]
     if named:
         return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
-    key = _only_difference(found, len(runs))
+    key = _only_difference(by_key, len(runs))
     if key is None:
         return None
     return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
 
 
 def _by_use(
-    keys: Iterable[str], runs: Sequence[Run], found: Mapping[str, Variation], seed: Seed | None
+    keys: Iterable[str], runs: Sequence[Run], by_key: Mapping[str, Variation], seed: Seed | None
 ) -> list[str]:
     swept = swept_keys(runs)
 
     def drawbacks(key: str) -> tuple[bool, ...]:
-        values = found[key].values
+        values = by_key[key].values
         return (
             is_seed(key) or (seed is not None and key == seed.key),
             values == len(runs),
             values > FEW_VALUES,
             key not in swept,
-            found[key].missing > 0,
+            by_key[key].missing > 0,
         )
 
     return sorted(keys, key=drawbacks)
 
 
-def _only_difference(found: Mapping[str, Variation], runs: int) -> str | None:
+def _only_difference(by_key: Mapping[str, Variation], runs: int) -> str | None:
     """The one key that alone tells apart runs that are equal in all others, if it is one."""
     speakers: dict[frozenset[tuple[int, ...]], str] = {}
-    for key, variation in sorted(found.items(), key=lambda item: not item[1].integers):
+    for key, variation in sorted(by_key.items(), key=lambda item: not item[1].integers):
         speakers.setdefault(variation.partition(runs), key)
     if not 2 <= len(speakers) <= MOST_KEYS:
         return None
-    codes = {key: _codes(found[key], runs) for key in speakers.values()}
+    codes = {key: _codes(by_key[key], runs) for key in speakers.values()}
     alone = [key for key in codes if _tells_apart(key, codes, runs)]
-    return alone[0] if len(alone) == 1 and found[alone[0]].integers else None
+    return alone[0] if len(alone) == 1 and by_key[alone[0]].integers else None
 
 
 def _codes(variation: Variation, runs: int) -> NDArray[np.int64]:

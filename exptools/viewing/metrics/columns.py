@@ -25,8 +25,8 @@ ABSENT = float(np.array(ABSENT_BITS, np.uint64).view(np.float64))
 
 def is_absent(values: Values) -> NDArray[np.bool_]:
     """Where an array that came from ``Columns`` holds nothing, not even a logged NaN."""
-    found: NDArray[np.bool_] = values.view(np.uint64) == ABSENT_BITS
-    return found
+    absent: NDArray[np.bool_] = values.view(np.uint64) == ABSENT_BITS
+    return absent
 
 
 @dataclass(frozen=True)

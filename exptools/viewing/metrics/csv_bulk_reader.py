@@ -2,7 +2,7 @@
 
 Only the columns that are asked for are turned into numbers. What is exactly as it should be takes
 this way; a file in which anything is not (a row with other cells, a cell that is no number, quotes)
-is left to ``parse_progress``, which takes longer and names every fault. No file spoils another.
+is left to ``parse_csv``, which takes longer and names every fault. No file spoils another.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Layout:
 
 
 @dataclass
-class Read:
-    """What was read of one file."""
+class CsvPart:
+    """What was read of one file: some columns of all rows that were whole by then."""
 
     layout: Layout
     columns: Numbers
@@ -61,12 +61,11 @@ class Read:
     end: int  # bytes, up to the end of the last whole row
     guard: bytes  # the last of them
     torn: bool  # whether an unfinished row follows
-    lines: int  # whole lines, the header's included
 
 
 def read_many(
     files: Iterable[tuple[str, str]], choose: Callable[[tuple[str, ...]], list[str]]
-) -> Iterator[tuple[str, Read | None]]:
+) -> Iterator[tuple[str, CsvPart | None]]:
     """Read columns of files, given as (path, separator); None for one that needs the careful way.
 
     ``choose`` says which of a header's columns to read; where it wants none, the first one is read.
@@ -97,7 +96,7 @@ def read_many(
         yield from block.parse()
 
 
-def read_large(path: str, layout: Layout, names: Sequence[str]) -> Read | None:
+def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | None:
     """As ``read_many``, of one file; one that nobody writes to is not copied."""
     try:
         with open(path, "rb") as file:
@@ -118,21 +117,19 @@ def read_large(path: str, layout: Layout, names: Sequence[str]) -> Read | None:
     if columns is None:
         return None
     rows = len(next(iter(columns.values())))
-    return Read(layout, columns, rows, end, guard, False, rows + 1)
+    return CsvPart(layout, columns, rows, end, guard, torn=False)
 
 
-def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> Read | None:
+def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart | None:
     end = content.rfind(b"\n") + 1
     columns = parse(content[len(layout.head) : end], layout, names)
     if columns is None:
         return None
-    rows = len(next(iter(columns.values())))
-    return Read(
-        layout, columns, rows, end, content[max(0, end - GUARD) : end], end < len(content), rows + 1
-    )
+    rows, guard = len(next(iter(columns.values()))), content[max(0, end - GUARD) : end]
+    return CsvPart(layout, columns, rows, end, guard, end < len(content))
 
 
-def read_tail(read: Read, path: str) -> Read | None:
+def read_tail(read: CsvPart, path: str) -> CsvPart | None:
     """What a file has now, of which ``read`` was read before: only the new rows are parsed.
 
     None where the file is not the same one grown longer, or the new rows need the careful way.
@@ -156,9 +153,8 @@ def read_tail(read: Read, path: str) -> Read | None:
         for name, old in read.columns.items()
     }
     rows = len(next(iter(columns.values())))
-    lines = read.lines + body.count(b"\n")
-    torn = cut < len(new)
-    return Read(read.layout, columns, rows, start + cut, new[:cut][-GUARD:], torn, lines)
+    end, guard, torn = start + cut, new[:cut][-GUARD:], cut < len(new)
+    return CsvPart(read.layout, columns, rows, end, guard, torn)
 
 
 def parse(
@@ -178,14 +174,15 @@ def parse(
         if b"\r" in layout.head:
             text = text.replace(b"\r\n", b"\n")
     last = layout.names[-1]
-    schema = {name: pl.Float64 if name in names else pl.String for name in layout.names}
+    columns = {name: at for at, name in enumerate(layout.names)}
+    schema = dict.fromkeys(layout.names, pl.String) | dict.fromkeys(names, pl.Float64)
     try:
         frame = pl.read_csv(
             path or bytes(text),
             has_header=False,
             skip_rows=1 if path else 0,
             schema=schema,
-            columns=[layout.names.index(name) for name in dict.fromkeys([*names, last])],
+            columns=[columns[name] for name in dict.fromkeys([*names, last])],
             separator=layout.separator,
             quote_char=None,
         )
@@ -248,7 +245,7 @@ class _Block:
         self._size += len(rows)
         return self._size >= CHUNK
 
-    def parse(self) -> Iterator[tuple[str, Read | None]]:
+    def parse(self) -> Iterator[tuple[str, CsvPart | None]]:
         """Parse what waits: as one text, and each file's alone where that will not do."""
         files, self._files, self._size = self._files, [], 0
         text = b"".join(file.rows for file in files)
@@ -265,9 +262,9 @@ class _Block:
             alone = parse(bytes(file.rows), self.layout, self.names)
             yield file.path, None if alone is None else self._read(file, alone, 0, height)
 
-    def _read(self, file: _File, numbers: Numbers, start: int, rows: int) -> Read:
+    def _read(self, file: _File, numbers: Numbers, start: int, rows: int) -> CsvPart:
         columns = {name: column[start : start + rows] for name, column in numbers.items()}
-        return Read(self.layout, columns, rows, file.end, file.guard, file.torn, rows + 1)
+        return CsvPart(self.layout, columns, rows, file.end, file.guard, file.torn)
 
 
 def _heights(text: bytes, sizes: list[int]) -> list[int]:

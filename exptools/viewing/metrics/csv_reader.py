@@ -17,14 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP
-from exptools.viewing.metrics.logged_rows import (
-    EMPTY,
-    UNFINISHED,
-    Progress,
-    step_column,
-)
+from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.run import Fault
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 MAX_FAULTS = 20  # a file: more would only bury the first ones
 
 
@@ -35,19 +32,16 @@ class _Table:
     faults: list[Fault]
 
 
-def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress:
-    """As ``read_progress``, of the content of a CSV; ``path`` is named in the faults."""
+def parse_csv(content: bytes, path: Path, separator: str = ",") -> LoggedRows:
+    """All that stands in the content of a CSV; ``path`` is named in the faults."""
     if separator != ",":  # the few files with tabs have no commas, except in quotes
         content = content.replace(b",", b";").replace(separator.encode(), b",")
-    content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
     whole, _, torn = content.rpartition(b"\n")
-    if torn:
-        line = whole.count(b"\n") + bool(whole) + 1
-        torn_fault = [Fault(path, line, UNFINISHED)]
-    else:
-        torn_fault = []
+    last_line = whole.count(b"\n") + bool(whole) + 1
+    torn_fault = [Fault(path, last_line, UNFINISHED)] if torn else []
     if not whole:
-        return Progress(EMPTY.frame, tuple(torn_fault))
+        return LoggedRows(faults=tuple(torn_fault))
     names, body, first_line = split_header(whole + b"\n")
     table = _read_rows(body, len(names), first_line, path)
     frame, cell_faults = _numbers(table, names, path)
@@ -56,28 +50,19 @@ def parse_progress(content: bytes, path: Path, separator: str = ",") -> Progress
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
     elif step_from != STEP:
         frame = frame.insert_column(0, frame[step_from].alias(STEP))
-    return Progress(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
-
-
-def number(cell: str) -> float | None:
-    """The number that a cell is; None for an empty one and for what is none."""
-    try:
-        return None if "_" in cell else float(cell)  # Python also reads 1_000
-    except ValueError:
-        return None
+    return LoggedRows(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
 
 
 def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
     """The names of the columns, the bytes of the rows, and the line on which these start."""
-    end = first = content.index(b"\n") + 1
-    while content.count(b'"', 0, end) % 2:  # a tag with a newline in it
-        end = content.find(b"\n", end) + 1 or first
-        if end == first:  # a quote that nobody closes
-            return _cells(content[: first - 1]), content[first:], 2
-    header = content[:end]
-    text = header.decode(errors="replace").replace("\0", "�")
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-    return names, content[end:], header.count(b"\n") + 1
+    first = end = content.index(b"\n") + 1
+    lines, quotes = 1, content.count(b'"', 0, end)
+    while quotes % 2:  # a tag with a newline in it
+        begin, end = end, content.find(b"\n", end) + 1
+        if not end or end - first > MAX_NAME:  # a quote that nobody closes
+            return _cells(content[: first - 1], separator), content[first:], 2
+        lines, quotes = lines + 1, quotes + content.count(b'"', begin, end)
+    return _cells(content[: end - 1], separator), content[end:], lines + 1
 
 
 def _read_rows(body: bytes, width: int, first_line: int, path: Path) -> _Table:
@@ -86,7 +71,7 @@ def _read_rows(body: bytes, width: int, first_line: int, path: Path) -> _Table:
     kept, lines, counts, bad = split(body, width)
     faults = [
         Fault(path, int(first_line + line), f"{count} cells where the header has {width}; left out")
-        for line, count in zip(bad, counts, strict=True)
+        for line, count in list(zip(bad, counts, strict=True))[: MAX_FAULTS + 1]
     ]
     schema = {str(column): pl.String for column in range(width)}
     if not kept:
@@ -138,12 +123,16 @@ def _split_quoted(body: bytes, width: int) -> _Rows:
     return out.getvalue().encode(), np.array(lines, np.int64), counts, bad
 
 
-def _cells(line: bytes) -> list[str]:
-    """The cells of one line; a line that is no CSV at all is one cell."""
-    text = line.decode(errors="replace").replace("\0", "�")  # Python 3.10's csv takes no NUL
+def _cells(row: bytes, separator: str = ",") -> list[str]:
+    """The cells of one row; what is no CSV at all is one cell."""
+    text = row.decode(errors="replace").replace("\0", "�")  # Python 3.10's csv takes no NUL
+    if '"' not in text:
+        return text.split(separator) if text else []
+    if text.count('"') % 2:
+        return [text]
     try:
-        return next(csv.reader([text]), []) if text.count('"') % 2 == 0 else [text]
-    except csv.Error:
+        return next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:  # a cell beyond csv.field_size_limit(), for example
         return [text]
 
 
@@ -158,7 +147,7 @@ def _numbers(table: _Table, names: list[str], path: Path) -> tuple[pl.DataFrame,
             continue
         text = table.cells[str(position)].str.strip_chars()
         numbers = text.cast(pl.Float64, strict=False)
-        wrong = (numbers.is_null() & text.is_not_null() & (text != "")).fill_null(False)
+        wrong = (numbers.is_null() & text.is_not_null() & (text != "")).fill_null(value=False)
         for row in wrong.arg_true().head(MAX_FAULTS + 1):
             reason = f"{label}: {text[row]!r} is no number; shown as NaN"
             faults.append(Fault(path, int(table.lines[row]), reason))

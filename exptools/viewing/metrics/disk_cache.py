@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Table:
     rows: int
     faults: tuple[Fault, ...] = ()
     columns: dict[str, Values] = field(default_factory=dict)  # by their names in the file
-    packed: set[str] = field(default_factory=set)  # columns that a pack has
+    on_disk: set[str] = field(default_factory=set)  # columns that a pack has
 
 
 @dataclass
@@ -52,16 +53,16 @@ class Pack:
     file: Path
     start: int  # where the columns begin in the file
     header: tuple[str, ...]
-    names: tuple[str, ...]
+    places: dict[str, int]  # of its columns: the number of each by its name
     rows: int
     loaded: dict[str, Values] = field(default_factory=dict)
 
     def column(self, name: str) -> Values | None:
         """A column of all its runs; None where it has none, or is gone."""
-        if name not in self.names:
+        if name not in self.places:
             return None
         if name not in self.loaded:
-            offset = self.start + 8 * self.rows * self.names.index(name)
+            offset = self.start + 8 * self.rows * self.places[name]
             try:
                 values = np.fromfile(self.file, np.float64, self.rows, offset=offset)
             except OSError:
@@ -80,8 +81,8 @@ class Place(NamedTuple):
     entry: list[Any]  # what the table of contents says of it, see ``_entry``
 
 
-class Packs:
-    """The packs of an index.
+class DiskCache:
+    """The packs of an index. Safe to use from threads.
 
     Args:
         directory: where they are; other indexes have others beside it.
@@ -89,7 +90,8 @@ class Packs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._places: dict[str, list[Place]] | None = None
+        self._places: dict[str, list[Place]] | None = None  # by run directory
+        self._lock = threading.Lock()
 
     def fill(
         self,
@@ -102,43 +104,37 @@ class Packs:
 
         ``choose`` says which of a header's columns are wanted.
         """
-        if self._places is None:
-            self._places = {}
-            for file in sorted(self._directory.glob("*.pack")):
-                self._load(file)
-        for place in self._places.get(run, ()):
-            try:
-                stored = _table(place)
-            except (TypeError, ValueError):
-                continue  # none of ours: the run is read again
-            if stored.signatures != signatures:
-                continue
-            table = table or stored
-            for name in choose(table.header):
-                if name not in table.columns and (column := place.pack.column(name)) is not None:
-                    table.columns[name] = column[place.start : place.start + table.rows]
-                    table.packed.add(name)
+        with self._lock:
+            for place in self._packs_of(run):
+                try:
+                    stored = _table(place)
+                except (TypeError, ValueError):
+                    continue  # none of ours: the run is read again
+                if stored.signatures == signatures:
+                    table = table or stored
+                    _fill(table, place, choose)
         return table
 
     def forget_loaded(self) -> None:
         """Give back the memory of the columns that were read; they can be read again."""
-        for places in (self._places or {}).values():
-            for place in places:
-                place.pack.loaded.clear()
+        with self._lock:
+            for places in (self._places or {}).values():
+                for place in places:
+                    place.pack.loaded.clear()
 
     def write(self, tables: Sequence[tuple[str, Table]]) -> None:
         """Keep the columns of these runs; where that cannot be done, nothing happens."""
-        groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[str, Table]]] = {}
-        for run, table in tables:
-            names = tuple(name for name in table.columns if name not in table.packed)
-            groups.setdefault((table.header, names), []).append((run, table))
-        with suppress(
-            OSError
-        ):  # no room, or not ours to write: the next session is slower, no more
+        # No room, or not ours to write: the next session is slower, no more.
+        with suppress(OSError), self._lock:
+            groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[str, Table]]] = {}
+            for run, table in tables:
+                names = tuple(name for name in table.columns if name not in table.on_disk)
+                if names:
+                    groups.setdefault((table.header, names), []).append((run, table))
             for (header, names), members in groups.items():
                 self._write(header, names, members)
                 for _, table in members:
-                    table.packed.update(names)
+                    table.on_disk.update(names)
             self._prune()
 
     def _write(
@@ -164,8 +160,14 @@ class Packs:
         finally:
             aside.unlink(missing_ok=True)
 
-    def _load(self, file: Path) -> None:
-        assert self._places is not None
+    def _packs_of(self, run: str) -> Sequence[Place]:
+        if self._places is None:
+            self._places = {}
+            for file in sorted(self._directory.glob("*.pack")):
+                self._load(file, self._places)
+        return self._places.get(run, ())
+
+    def _load(self, file: Path, places: dict[str, list[Place]]) -> None:
         try:
             with file.open("rb") as raw:
                 if raw.read(len(MAGIC)) != MAGIC:
@@ -173,12 +175,13 @@ class Packs:
                 length = int.from_bytes(raw.read(8), "little")
                 contents = json.loads(raw.read(min(length, file.stat().st_size)))
                 header, names = tuple(contents["header"]), tuple(contents["columns"])
-                pack = Pack(file, raw.tell(), header, names, contents["rows"])
-            whole = pack.start + 8 * pack.rows * len(pack.names)
+                numbered = {name: number for number, name in enumerate(names)}
+                pack = Pack(file, raw.tell(), header, numbered, contents["rows"])
+            whole = pack.start + 8 * pack.rows * len(names)
             if file.stat().st_size == whole:
                 at = 0
                 for entry in contents["runs"]:
-                    self._places.setdefault(entry[0], []).append(Place(pack, at, entry))
+                    places.setdefault(entry[0], []).append(Place(pack, at, entry))
                     at += entry[3]
                 os.utime(file)  # used: it goes last
         except (OSError, ValueError, TypeError, LookupError):
@@ -193,6 +196,13 @@ class Packs:
             total += file.stat().st_size
             if total > MAX_BYTES:
                 file.unlink(missing_ok=True)
+
+
+def _fill(table: Table, place: Place, choose: Callable[[tuple[str, ...]], list[str]]) -> None:
+    for name in choose(table.header):
+        if name not in table.columns and (column := place.pack.column(name)) is not None:
+            table.columns[name] = column[place.start : place.start + table.rows]
+            table.on_disk.add(name)
 
 
 def _age(file: Path) -> float:

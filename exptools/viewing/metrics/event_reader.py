@@ -2,8 +2,7 @@
 
 The messages are TensorBoard's own; the records around them are read here, because TensorBoard's
 readers take four to eight times as long, and its data server cannot say where a file is broken.
-Checksums are looked at for all records at once. Values are 32-bit floats mostly: what stands in the
-file is shown, not what was meant.
+Values are 32-bit floats mostly: what stands in the file is shown, not what was meant.
 
 Of files in one directory the later ones continue the earlier. Where a later one begins with
 TensorBoard's mark of a restart (a SessionLog START at a step), it replaces the values from that
@@ -12,16 +11,20 @@ step on, as TensorBoard shows it.
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exptools.rundir import read_regular
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, Points, Progress, as_rows
+from exptools.viewing.metrics.crc32c import masked_checksums
+from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows
+from exptools.viewing.metrics.points import Points, as_rows
 from exptools.viewing.run import Fault
 
 if TYPE_CHECKING:
@@ -29,56 +32,13 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 _LENGTH = struct.Struct("<QI")  # of the message, and the length's own checksum
-_CHECKSUM = struct.Struct("<I")
+_CHECKSUM = 4  # bytes
 _SCALARS = "scalars"  # the plugin whose tensors are scalars
 
-
-class _Record(NamedTuple):
-    begin: int  # where the message stands in the file
-    end: int
+Positions = NDArray[np.int64]  # bytes from the beginning of a file
 
 
-class _Scalars:
-    """Values by tag, in the order in which they stand in the files."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, list[tuple[int, float, float]]] = {}
-        self._scalar_tags: set[str] = set()
-
-    def add(self, event: Event) -> None:
-        """Take an event's scalars; at the mark of a restart, drop what it replaces."""
-        step, wall_time = event.step, event.wall_time
-        for value in event.summary.value:
-            number = value.simple_value if value.HasField("simple_value") else self._tensor(value)
-            if number is not None:
-                self._rows.setdefault(value.tag, []).append((step, wall_time, number))
-        if event.HasField("session_log") and event.session_log.status == event.session_log.START:
-            self._purge(event.step)
-
-    def points(self) -> dict[str, Points]:
-        """The values, by tag."""
-        return {
-            tag: Points(*np.array(rows, np.float64).T) for tag, rows in self._rows.items() if rows
-        }
-
-    def _purge(self, step: int) -> None:
-        for tag, rows in self._rows.items():
-            self._rows[tag] = [row for row in rows if row[0] < step]
-
-    def _tensor(self, value: Summary.Value) -> float | None:
-        if value.metadata.plugin_data.plugin_name == _SCALARS:
-            self._scalar_tags.add(value.tag)  # only a tag's first value says so
-        if not value.HasField("tensor") or value.tag not in self._scalar_tags:
-            return None
-        if len(value.tensor.float_val) == 1:
-            return float(value.tensor.float_val[0])
-        from tensorboard.util.tensor_util import make_ndarray
-
-        array = make_ndarray(value.tensor)
-        return float(array.reshape(-1)[0]) if array.size == 1 else None
-
-
-def read_events(files: Sequence[Path]) -> Progress:
+def read_events(files: Sequence[Path]) -> LoggedRows:
     """The scalars of a run's event files, the earliest first, as rows by step.
 
     A file is read up to its first broken record: what follows one cannot be found. That is a fault,
@@ -92,88 +52,118 @@ def read_events(files: Sequence[Path]) -> Progress:
         except OSError as error:
             faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
             continue
-        faults += _read_file(content, file, scalars)
+        broken = _read_file(content, scalars)
+        if broken is not None:
+            reason = f"the record at byte {broken} is broken; left out with all after it"
+            faults.append(Fault(file, None, reason))
     return as_rows(scalars.points(), faults)
 
 
-def _read_file(content: bytes, file: Path, scalars: _Scalars) -> list[Fault]:
+def _read_file(content: bytes, scalars: _Scalars) -> int | None:
+    """Take the scalars of a file; the position of the first broken record, None if none is."""
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
-    records = list(_records(content))
-    whole = records[-1].end + _CHECKSUM.size if records else 0
-    sound = _sound(content, records)
-    for record in records[:sound]:
+    begins, lengths = _records(content)
+    whole = _count_whole(content, begins, lengths)
+    for begin, length in zip(begins[:whole].tolist(), lengths[:whole].tolist(), strict=True):
         try:
-            event = Event.FromString(content[record.begin : record.end])
+            event = Event.FromString(content[begin : begin + length])
         except DecodeError:
-            return [_broken(file, record.begin)]
+            return int(begin)
         scalars.add(event)
-    if sound < len(records):
-        return [_broken(file, records[sound].begin)]
-    header = content[whole : whole + _LENGTH.size]
-    if len(header) == _LENGTH.size and not _is_length(header):
-        return [_broken(file, whole)]
-    return []
+    if whole < len(begins):
+        return int(begins[whole])
+    end = int(begins[-1] + lengths[-1]) + _CHECKSUM if whole else 0
+    return end if _is_broken_header(content[end : end + _LENGTH.size]) else None
 
 
-def _broken(file: Path, position: int) -> Fault:
-    return Fault(file, None, f"the record at byte {position} is broken; left out with all after it")
+def _records(content: bytes) -> tuple[Positions, Positions]:
+    """Where the messages of the records that are all there begin, and their lengths in bytes.
 
-
-def _records(content: bytes) -> Iterator[_Record]:
-    """The records that are all there, up to the first length that cannot be one."""
+    They end before the first length that cannot be one.
+    """
+    begins, lengths = array("q"), array("q")
     position, size = 0, len(content)
     while position + _LENGTH.size <= size:
         length, _ = _LENGTH.unpack_from(content, position)
         begin = position + _LENGTH.size
-        end = begin + length
-        if end + _CHECKSUM.size > size:
-            return
-        yield _Record(begin, end)
-        position = end + _CHECKSUM.size
+        position = begin + length + _CHECKSUM
+        if position > size:
+            break
+        begins.append(begin)
+        lengths.append(length)
+    return np.array(begins, np.int64), np.array(lengths, np.int64)
 
 
-def _is_length(header: bytes) -> bool:
-    stored = np.array([_LENGTH.unpack(header)[1]], np.uint32)
-    return bool(_masked(_crc(np.frombuffer(header[:8], np.uint8)[None, :])) == stored)
-
-
-def _sound(content: bytes, records: Sequence[_Record]) -> int:
-    """How many records come before the first whose checksum is wrong."""
+def _count_whole(content: bytes, begins: Positions, lengths: Positions) -> int:
+    """How many records come before the first of which a checksum is wrong."""
     data = np.frombuffer(content, np.uint8)
-    begins = np.array([record.begin for record in records], np.int64)
-    lengths = np.array([record.end - record.begin for record in records], np.int64)
-    first_bad = len(records)
-    for starts, sizes in ((begins - _LENGTH.size, np.full(len(records), 8)), (begins, lengths)):
-        for size in np.unique(sizes):
-            of_size = np.flatnonzero(sizes == size)
-            bytes_ = data[starts[of_size, None] + np.arange(size)]
-            stored_at = starts[of_size, None] + size + np.arange(4)
-            stored = np.ascontiguousarray(data[stored_at]).view("<u4")[:, 0]
-            bad = of_size[_masked(_crc(bytes_)) != stored]
-            first_bad = min(first_bad, int(bad[0])) if len(bad) else first_bad
-    return first_bad
+    headers = masked_checksums(data, begins - _LENGTH.size, np.full_like(lengths, 8))
+    wrong = headers != _stored(data, begins - _CHECKSUM)
+    wrong |= masked_checksums(data, begins, lengths) != _stored(data, begins + lengths)
+    return int(wrong.argmax()) if wrong.any() else len(begins)
 
 
-def _crc(messages: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """CRC-32C of messages of one length, a row each."""
-    crc = np.full(len(messages), 0xFFFFFFFF, np.uint32)
-    for column in np.ascontiguousarray(messages.T):
-        crc = _TABLE[(crc ^ column) & 0xFF] ^ (crc >> np.uint32(8))
-    return crc ^ np.uint32(0xFFFFFFFF)
+def _stored(data: NDArray[np.uint8], positions: Positions) -> NDArray[np.uint32]:
+    bytes_ = np.ascontiguousarray(data[positions[:, None] + np.arange(_CHECKSUM)])
+    return bytes_.view("<u4")[:, 0]
 
 
-def _masked(crc: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """As records store it."""
-    return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(0xA282EAD8)
+def _is_broken_header(header: bytes) -> bool:
+    if len(header) < _LENGTH.size:
+        return False  # it is just being written
+    data = np.frombuffer(header, np.uint8)
+    checksum = masked_checksums(data, np.array([0]), np.array([8]))
+    return bool(checksum[0] != _LENGTH.unpack(header)[1])
 
 
-def _table() -> NDArray[np.uint32]:
-    crc = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        crc = np.where(crc & 1, crc >> np.uint32(1) ^ np.uint32(0x82F63B78), crc >> np.uint32(1))
-    return crc.astype(np.uint32)
+class _Scalars:
+    """Values by tag, in the order in which they stand in the files."""
 
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[int, int, float, float]]] = {}  # event, step, time, value
+        self._scalar_tags: set[str] = set()
+        self._restarts: list[tuple[int, int]] = []  # event, step
+        self._events = 0
 
-_TABLE = _table()
+    def add(self, event: Event) -> None:
+        """Take an event's scalars, or the mark of a restart."""
+        self._events += 1
+        step, wall_time = event.step, event.wall_time
+        for value in event.summary.value:
+            number = value.simple_value if value.HasField("simple_value") else self._tensor(value)
+            if number is not None:
+                row = self._events, step, wall_time, number
+                self._rows.setdefault(value.tag, []).append(row)
+        if event.HasField("session_log") and event.session_log.status == event.session_log.START:
+            self._restarts.append((self._events, step))
+
+    def points(self) -> dict[str, Points]:
+        """The values by tag, without those that a restart has replaced."""
+        points = {}
+        for tag, rows in self._rows.items():
+            events, steps, walls, values = np.array(rows, np.float64).T
+            kept = steps < self._replaced_from(events)
+            if kept.any():
+                points[tag] = Points(steps[kept], walls[kept], values[kept])
+        return points
+
+    def _replaced_from(self, events: NDArray[np.float64]) -> NDArray[np.float64]:
+        """For each event the smallest step of the restarts that come after it, inf for none."""
+        restarts = np.array([*self._restarts, (self._events + 1, np.inf)], np.float64)
+        smallest = np.minimum.accumulate(restarts[::-1, 1])[::-1]
+        return smallest[np.searchsorted(restarts[:, 0], events)]
+
+    def _tensor(self, value: Summary.Value) -> float | None:
+        if value.metadata.plugin_data.plugin_name == _SCALARS:
+            self._scalar_tags.add(value.tag)  # only a tag's first value says so
+        if not value.HasField("tensor") or value.tag not in self._scalar_tags:
+            return None
+        if len(value.tensor.float_val) == 1:
+            return float(value.tensor.float_val[0])
+        if math.prod(size.size for size in value.tensor.tensor_shape.dim) != 1:
+            return None  # before it is made: of one number a few bytes may ask for any amount
+        from tensorboard.util.tensor_util import make_ndarray
+
+        return float(make_ndarray(value.tensor).reshape(-1)[0])

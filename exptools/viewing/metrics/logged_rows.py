@@ -1,95 +1,17 @@
-"""Rows from metrics that were logged one by one: a row a step, as progress.csv has them."""
+"""The rows that a run has logged, as the careful readers give them: all columns, all faults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from exptools.rundir import STEP, WALL_TIME
+from exptools.rundir import STEP
 from exptools.viewing.run import Fault
 
-
-class Points(NamedTuple):
-    """What was logged of one metric, in the order in which it was logged."""
-
-    steps: NDArray[np.float64]
-    walls: NDArray[np.float64]  # Unix seconds, NaN where not known
-    values: NDArray[np.float64]
-
-
-def as_rows(metrics: Mapping[str, Points], faults: Sequence[Fault] = ()) -> Progress:
-    """One row for each step, in their order; the wall time of a row is its last value's.
-
-    A metric that was logged n times for a step makes n rows of it. A metric's own step and wall
-    time, should it be named like them, is left to those.
-    """
-    points = {tag: points for tag, points in metrics.items() if tag not in (STEP, WALL_TIME)}
-    if not points:
-        return Progress(pl.DataFrame(schema={STEP: pl.Float64}), tuple(faults))
-    times = {tag: _times(its.steps) for tag, its in points.items()}
-    steps, row_of = _rows(
-        np.concatenate([points[tag].steps for tag in points]),
-        np.concatenate([times[tag] for tag in points]),
-    )
-    walls = np.full(len(steps), -np.inf)
-    np.fmax.at(walls, row_of, np.concatenate([its.walls for its in points.values()]))
-    columns = [pl.Series(STEP, steps), pl.Series(WALL_TIME, walls).replace(-np.inf, None)]
-    begin = 0
-    for tag, its in points.items():
-        here = row_of[begin : begin + len(its.values)]
-        columns.append(_scattered(tag, its.values, here, len(steps)))
-        begin += len(its.values)
-    return Progress(pl.DataFrame(columns), tuple(faults))
-
-
-def _rows(
-    steps: NDArray[np.float64], times: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The steps of the rows, and each point's row: told by its step and its time."""
-    if not times.any():
-        return np.unique(steps, return_inverse=True)
-    order = np.lexsort((times, steps))
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(steps[order]) != 0) | (np.diff(times[order]) != 0)
-    row_of = np.empty(len(order), np.intp)
-    row_of[order] = np.cumsum(new) - 1
-    return steps[order][new], row_of
-
-
-def _times(steps: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each point, how many points of the same step stand before it."""
-    if len(steps) < 2 or (np.diff(steps) > 0).all():
-        return np.zeros(len(steps), np.int64)
-    order = np.argsort(steps, kind="stable")
-    ordered = steps[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    times = np.empty(len(steps), np.int64)
-    times[order] = np.arange(len(steps)) - first
-    return times
-
-
-def _scattered(
-    name: str, values: NDArray[np.float64], rows: NDArray[np.intp], height: int
-) -> pl.Series:
-    spread, there = np.full(height, np.nan), np.zeros(height, bool)
-    spread[rows], there[rows] = values, True
-    series = pl.Series(name, spread)
-    return (
-        series
-        if there.all()
-        else pl.select(
-            pl.when(pl.Series(there)).then(series).otherwise(None).alias(name)
-        ).to_series()
-    )
-
-
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
-
+UNFINISHED = "the last line is not finished; left out"
 
 # What counts the steps, by the names that libraries give it; the finest count comes first.
 STEP_NAMES = (
@@ -105,33 +27,14 @@ STEP_NAMES = (
 )
 
 
-UNFINISHED = "the last line is not finished; left out"
-
-
 @dataclass(frozen=True)
-class Progress:
-    """The rows of a run's progress.csv."""
+class LoggedRows:
+    """A run's metrics, a row for each time that its row was written."""
 
-    frame: pl.DataFrame  # all Float64; column "step" always, then what the file has
+    # All Float64; column "step" always, then what the file has; null where nothing was logged.
+    frame: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={STEP: pl.Float64}))
     faults: tuple[Fault, ...] = ()
     step_from: str | None = STEP  # the column that "step" was taken from; None: the row's number
-
-    @property
-    def tags(self) -> list[str]:
-        """The metrics that have a value in at least one row, in the order of the file."""
-        no_metrics = (STEP, WALL_TIME, self.step_from)
-        names = [name for name in self.frame.columns if name not in no_metrics]
-        return [name for name in names if self.frame[name].null_count() < self.frame.height]
-
-    def series(self, tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Steps and values of the rows that have the metric; empty where the run has none."""
-        if tag not in self.frame.columns:
-            return np.empty(0), np.empty(0)
-        rows = self.frame.select(x=pl.col(STEP), y=pl.col(tag)).drop_nulls()
-        return rows["x"].to_numpy(), rows["y"].to_numpy()
-
-
-EMPTY = Progress(pl.DataFrame(schema={STEP: pl.Float64}))
 
 
 def step_column(names: Sequence[str]) -> str | None:

@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 
 from exptools.rundir import read_regular
-from exptools.viewing.metrics.logged_rows import EMPTY, MAX_BYTES, Points, Progress, as_rows
+from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows
+from exptools.viewing.metrics.points import Points, as_rows
 from exptools.viewing.run import Fault
 
 
-def read_sacred_metrics(file: Path) -> Progress:
-    """A run's metrics as rows by step; what is none is a fault."""
+def read_sacred_metrics(file: Path) -> LoggedRows:
+    """A run's metrics as rows by step; what is none is a fault.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     try:
         record = json.loads(read_regular(file, MAX_BYTES))
-    except OSError as error:
-        return Progress(EMPTY.frame, (Fault(file, None, f"cannot be read: {error.strerror}"),))
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        return Progress(EMPTY.frame, (Fault(file, line, f"no valid JSON: {error}"),))
+        return LoggedRows(faults=(Fault(file, line, f"no valid JSON: {error}"),))
     if not isinstance(record, Mapping):
-        return Progress(EMPTY.frame, (Fault(file, None, "should hold an object"),))
+        return LoggedRows(faults=(Fault(file, None, "should hold an object"),))
     metrics, faults = {}, []
     for tag, points in record.items():
         try:

@@ -1,5 +1,5 @@
 """Curves as Matplotlib figures for a paper."""
 
-from exptools.viewing.paper.compose import figure
+from exptools.viewing.paper.compose import caption, figure, save
 
-__all__ = ["figure"]
+__all__ = ["caption", "figure", "save"]

@@ -20,9 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
-from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.statistics import BANDS
+from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.paper.drawing import RESOLUTION, STYLES, draw
 from exptools.viewing.paper.panels import Sheet, arrange
@@ -66,15 +65,6 @@ SETTINGS: dict[str, Any] = {
     "path.simplify": False,  # what is drawn are the very numbers
     "pdf.fonttype": 42,  # TrueType, as venues demand
     "svg.hashsalt": "exptools",
-}
-
-_CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
-_BANDS = {
-    "std": "one standard deviation",
-    "sem": "one standard error",
-    "minmax": "lowest to highest run",
-    "percentiles": "percentiles {:g} to {:g}",
-    "ci": "{:g}% bootstrap confidence interval",
 }
 
 
@@ -139,12 +129,11 @@ def caption(curves: CurveData | Sequence[CurveData]) -> str:
     first, counts = sets[0], [g.curve.n.max() for s in sets for g in s.groups]
     low, high = min(counts, default=0), max(counts, default=0)
     number = f"{high} run{'s' if high != 1 else ''}" if low == high else f"{low} to {high} runs"
-    band = parse("band", first.band, BANDS)
     parts = [
-        f"{', '.join(s.metric for s in sets)} over {first.x}: {_CENTERS[first.center]} of {number}",
+        f"{', '.join(s.metric for s in sets)} over {first.x}: {CENTERS[first.center]} of {number}",
         "thin where it is of fewer" if any(_thins(g) for s in sets for g in s.groups) else "",
         f"smoothed ({first.smooth})" if first.smooth != "none" else "",
-        f"band: {_BANDS[band.name].format(*band.numbers)}" if band.name in _BANDS else "",
+        f"band: {band_words(first.band)}" if first.band != "none" else "",
     ]
     return ", ".join(filter(None, parts)) + "."
 

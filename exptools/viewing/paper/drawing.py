@@ -15,8 +15,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from exptools.viewing.figures.downsampling import reduced
-from exptools.viewing.figures.lines import Line
+from exptools.viewing.figures.downsampling import downsample
+from exptools.viewing.figures.lines import Line, isolated
 from exptools.viewing.paper.panels import Block, Panel, Sheet
 
 # Okabe and Ito (2008), safe for colour-blind eyes; without their yellow, too pale for a line.
@@ -102,7 +102,7 @@ def _finish_columns(
 def _draw_panel(axes: Axes, panel: Panel, width: float) -> None:
     for line in panel.lines:
         # An inch's lowest and highest point, of the centre and of both edges of its band.
-        curve = reduced(line.curve, int(width * RESOLUTION * 2 * 3))
+        curve = downsample(line.curve, int(width * RESOLUTION * 2 * 3))
         _draw_line(axes, Line(line.label, curve, line.style))
 
 
@@ -115,18 +115,11 @@ def _draw_line(axes: Axes, line: Line) -> None:
     if np.isnan(whole).sum() > np.isnan(curve.center).sum():
         axes.plot(curve.x, curve.center, linewidth=THIN, linestyle=dashes, **style)
     axes.plot(curve.x, whole, linewidth=LINE, linestyle=dashes, **style)
-    alone = _alone(curve.center)
+    alone = isolated(curve.center)
     if alone.any():
         x, low, high = curve.x[alone], curve.low[alone], curve.high[alone]
         axes.plot(x, curve.center[alone], "o", markersize=3, **style)
         axes.vlines(x, low, high, color=color, linewidth=LINE, alpha=0.5, zorder=2)
-
-
-def _alone(center: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Points without a neighbour, through which no line passes."""
-    known = np.concatenate([[False], np.isfinite(center), [False]])
-    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
-    return alone
 
 
 def _legend(drawn: Figure, sheet: Sheet, width: float) -> Legend:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import display, identity, short_names
-from exptools.viewing.curves.aggregation import final_value
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
+from exptools.viewing.configs.values import comparison_key, display, short_names
+from exptools.viewing.curves.query import CurveData, GroupCurve
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.lines import Line
+from exptools.viewing.figures.lines import Line, from_the_top
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,8 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     for group in (group for curves in sets for group in curves.groups):
         styles.setdefault(_same(group, rest), len(styles))
     blocks = tuple(_block(curves, facet, rest, styles) for curves in sets)
-    lines = [line for block in blocks for panel in block.panels for line in _ordered(panel)]
+    panels = [panel for block in blocks for panel in block.panels]
+    lines = [line for panel in panels for line in sorted(panel.lines, key=from_the_top)]
     labels = {line.style: line.label for line in reversed(lines)}
     order = dict.fromkeys(line.style for line in lines)
     in_order = tuple((labels[style], style) for style in order)
@@ -97,7 +96,7 @@ def _block(
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
-        value = identity(group.values[at])
+        value = comparison_key(group.values[at])
         titles[value] = f"{names[facet]} = {display(group.values[at])}"
         label = _label([(names[curves.by[at]], group.values[at]) for at in rest])
         line = Line(label, group.curve, styles[_same(group, rest)])
@@ -107,18 +106,10 @@ def _block(
 
 
 def _same(group: GroupCurve, keys: Sequence[int]) -> tuple[Any, ...]:
-    return tuple(identity(group.values[at]) for at in keys)
+    return tuple(comparison_key(group.values[at]) for at in keys)
 
 
 def _label(values: Sequence[tuple[str, Any]]) -> str:
     if len(values) == 1:
         return display(values[0][1])
     return ", ".join(f"{name}={display(value)}" for name, value in values)
-
-
-def _ordered(panel: Panel) -> list[Line]:
-    def from_the_top(line: Line) -> tuple[bool, float]:
-        last = final_value(line.curve)
-        return math.isnan(last), -last
-
-    return sorted(panel.lines, key=from_the_top)

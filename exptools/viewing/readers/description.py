@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, Status
-from exptools.viewing.configs.parsing import NO_CONFIG, ConfigTexts, parse_json
-from exptools.viewing.readers.text_cache import MAX_TEXT, Texts
+from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
+from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
@@ -40,18 +40,18 @@ class Reader:
     name: str
     # The files that describe the run, relative to its directory; None: not a run of this format.
     files: Callable[[Listing], tuple[str, ...] | None]
-    read: Callable[[Described], Description]
+    read: Callable[[RunTexts], Description]
     metric_files: Mapping[str, SourceKind]  # name → kind, the best first; events come last
 
 
 @dataclass(frozen=True)
-class Described:
+class RunTexts:
     """The files that describe a run, those that are there, and what helps to read them."""
 
     directory: str
     signatures: Mapping[str, Signature]  # by name, relative to the directory
-    texts: Texts
-    configs: ConfigTexts
+    cache: TextCache
+    configs: YamlParser
 
     def path(self, name: str) -> Path:
         """Where a file of the run stands."""
@@ -64,7 +64,7 @@ class Described:
             OSError, ValueError: it cannot be read, is no text, or has more than ``limit`` bytes.
         """
         path = f"{self.directory}/{name}"
-        return self.texts.parts(path, self.signatures[name], limit=limit)[0]
+        return self.cache.parts(path, self.signatures[name], limit=limit)[0]
 
     def yaml(self, name: str) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
@@ -72,7 +72,7 @@ class Described:
         return self._config(
             name,
             lambda: self.configs.parse(
-                self.texts.parts(path, self.signatures[name], self.configs.cut)
+                self.cache.parts(path, self.signatures[name], self.configs.cut)
             ),
         )
 

@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
-from exptools.viewing.configs.parsing import NO_CONFIG, ConfigTexts
+from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, sacred, variant
-from exptools.viewing.readers.description import Described, Description, Reader, source_of
-from exptools.viewing.readers.text_cache import MAX_TEXT, Texts
-from exptools.viewing.readers.walk import Listing, list_directory
+from exptools.viewing.readers.description import Description, Reader, RunTexts, source_of
+from exptools.viewing.readers.text_cache import TextCache
+from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
-from exptools.viewing.wording import sound
-
-MAX_CONFIG = MAX_TEXT  # bytes
-
+from exptools.viewing.wording import escape_invalid_unicode
 
 # What makes a directory a run, the most common first; the formats of others have more.
 MARKERS = (HYDRA_CONFIG, STATUS_FILE, PROGRESS_CSV, "*.tfevents.*")
-
 
 READERS = (
     hydra.READER,
@@ -36,7 +32,7 @@ READERS = (
 
 
 @dataclass(frozen=True)
-class Claim:
+class DetectedRun:
     """A directory that a reader takes for a run, and its files as they are now."""
 
     directory: str
@@ -46,76 +42,59 @@ class Claim:
     written: tuple[Signature | None, ...]  # of the source's files
 
 
-def claim(listing: Listing) -> Claim | None:
+def detect_format(listing: Listing) -> DetectedRun | None:
     """Which reader takes a directory, or None: not a run in any format that we read."""
     for reader in READERS:
         names = reader.files(listing)
         if names is None:
             continue
-        found = {name: file_signature(f"{listing.path}/{name}") for name in names}
-        described = {name: signature for name, signature in found.items() if signature}
+        signatures = {name: file_signature(f"{listing.path}/{name}") for name in names}
+        described = {name: signature for name, signature in signatures.items() if signature}
         if described or not names:  # a directory .hydra without a config is no run
             source = source_of(listing, reader.metric_files)
             written = tuple(map(file_signature, source.files)) if source else ()
-            return Claim(listing.path, reader, described, source, written)
+            return DetectedRun(listing.path, reader, described, source, written)
     return None
 
 
-def is_run(directory: Path) -> bool:
-    """Whether a directory is a run's, in a format that we read."""
-    return claim(list_directory(str(directory))) is not None
-
-
-def read_run(directory: Path, root: Path | None = None) -> Run:
-    """Read a run's config and status.
-
-    Args:
-        directory: the run's directory.
-        root: the directory to which the run's name is relative; by default its parent.
-
-    Raises:
-        ValueError: no reader takes the directory for a run.
-    """
-    found = claim(list_directory(str(directory)))
-    if found is None:
-        raise ValueError(f"{directory} is no run in any format that is read")
-    root = root or directory.parent
-    return read_claim(found, root, Sweeps(root), Texts(None), ConfigTexts())
-
-
-def read_claim(found: Claim, root: Path, sweeps: Sweeps, texts: Texts, configs: ConfigTexts) -> Run:
-    """Read the run that a reader has claimed; a reader that fails leaves a run with a fault."""
-    directory = Path(found.directory)
+def read_run(
+    detected: DetectedRun, root: Path, sweeps: Sweeps, cache: TextCache, configs: YamlParser
+) -> Run:
+    """Read a run's config and status; a reader that fails leaves a run with a fault."""
+    directory = Path(detected.directory)
     try:
-        described = Described(found.directory, found.described, texts, configs)
-        said = found.reader.read(described)
+        files = RunTexts(detected.directory, detected.described, cache, configs)
+        description = detected.reader.read(files)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
-        said = Description(NO_CONFIG, None, (Fault.of(directory, error),))
+        description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
+    status = description.status
     return Run(
         directory=directory,
-        name=run_name(found.directory, str(root)),
-        sweep=sweeps.of(found.directory),
-        config=said.config,
-        status=said.status,
-        state=said.status.observed if said.status else None,
-        faults=said.faults,
-        format=found.reader.name,
-        source=found.source,
-        updated=updated(found),
+        name=run_name(detected.directory, str(root)),
+        sweep=sweeps.of(detected.directory),
+        config=description.config,
+        status=status,
+        state=status.observed if status else None,
+        faults=description.faults,
+        format=detected.reader.name,
+        source=detected.source,
+        updated=updated(detected),
     )
 
 
-def updated(found: Claim) -> float | None:
+def updated(detected: DetectedRun) -> float | None:
     """When a file of the run's metrics was last written to, in Unix seconds."""
-    return max((s.mtime_ns / 1e9 for s in found.written if s), default=None)
+    return max((s.mtime_ns / 1e9 for s in detected.written if s), default=None)
 
 
 def run_name(directory: str, root: str) -> str:
     """A run's name: its directory as seen from the root; the root's own is no other run's."""
     if directory != root:
-        return sound(directory[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/"))
-    name = sound(os.path.basename(root))
-    return f"{name}/" if os.path.exists(os.path.join(root, os.path.basename(root))) else name
+        below = directory[len(root.rstrip(os.sep)) + 1 :]
+        return escape_invalid_unicode(below.replace(os.sep, "/"))
+    name = os.path.basename(root)
+    is_taken = os.path.exists(os.path.join(root, name))
+    return escape_invalid_unicode(f"{name}/" if is_taken else name)
 
 
 class Sweeps:
@@ -123,19 +102,20 @@ class Sweeps:
 
     def __init__(self, root: Path) -> None:
         self._root = str(root)
-        self._known: dict[str, str | None] = {}
+        self._of_parents: dict[str, str | None] = {}
 
     def of(self, directory: str) -> str | None:
         """The nearest directory above a run, up to the root, that Hydra started a sweep in."""
         parent = os.path.dirname(directory)
-        if parent not in self._known:
-            self._known[parent] = self._look(parent, last=directory == self._root)
-        return self._known[parent]
+        if parent not in self._of_parents:
+            self._of_parents[parent] = self._look(parent, is_last=directory == self._root)
+        return self._of_parents[parent]
 
-    def _look(self, parent: str, last: bool) -> str | None:
+    def _look(self, parent: str, *, is_last: bool) -> str | None:
         if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
-            below = parent.startswith(self._root.rstrip(os.sep) + os.sep)
-            return run_name(parent, self._root) if below else sound(os.path.basename(parent))
-        if last or parent in (self._root, os.path.dirname(parent)):
+            is_below = parent.startswith(self._root.rstrip(os.sep) + os.sep)
+            name = run_name(parent, self._root) if is_below else os.path.basename(parent)
+            return escape_invalid_unicode(name)
+        if is_last or parent in (self._root, os.path.dirname(parent)):
             return None
         return self.of(parent)

@@ -18,14 +18,14 @@ from exptools.rundir import (
 from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
     METRIC_FILES,
-    Described,
     Description,
     Reader,
+    RunTexts,
     fault_of,
 )
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
@@ -37,7 +37,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return (STATUS_FILE, *variant.config_files(listing)) if with_status else None
 
 
-def _read(run: Described) -> Description:
+def _read(run: RunTexts) -> Description:
     if HYDRA_CONFIG in run.signatures:
         config, faults = run.yaml(HYDRA_CONFIG)
     else:  # of the seed's interface, without Hydra
@@ -46,12 +46,12 @@ def _read(run: Described) -> Description:
     return Description(config, status, faults + status_faults)
 
 
-def _read_status(run: Described) -> tuple[Status | None, tuple[Fault, ...]]:
+def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
     if STATUS_FILE not in run.signatures:
         return None, ()
     path = run.path(STATUS_FILE)
     try:
-        return _sound(parse_status(run.text(STATUS_FILE, MAX_STATUS), path)), ()
+        return _escape(parse_status(run.text(STATUS_FILE, MAX_STATUS), path)), ()
     except FileNotFoundError:
         return None, ()
     except StatusError as error:
@@ -61,20 +61,20 @@ def _read_status(run: Described) -> tuple[Status | None, tuple[Fault, ...]]:
         return None, (fault_of(path, error),)
 
 
-def _sound(status: Status) -> Status:
+def _escape(status: Status) -> Status:
     """The status with texts that are Unicode."""
     return replace(
-        status, **{f.name: _sound_value(getattr(status, f.name)) for f in fields(status)}
+        status, **{f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
     )
 
 
-def _sound_value(value: Any) -> Any:
+def _escape_value(value: Any) -> Any:
     if type(value) is str:  # a State is its own
-        return sound(value)
+        return escape_invalid_unicode(value)
     if isinstance(value, tuple):
-        return tuple(map(_sound_value, value))
+        return tuple(map(_escape_value, value))
     if isinstance(value, dict):
-        return {sound(key): _sound_value(item) for key, item in value.items()}
+        return {escape_invalid_unicode(key): _escape_value(item) for key, item in value.items()}
     return value
 
 

@@ -10,26 +10,26 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
-from exptools.viewing.readers.formats import Claim
+from exptools.viewing.readers.formats import DetectedRun
 
 # Formats that say no more of a run than its metrics, or hyperparameters that came from elsewhere.
-_ADOPTED = ("tensorboard", "csv", "lightning")
+_METRICS_ONLY = ("tensorboard", "csv", "lightning")
 _BEST_FIRST = ("csv", "tsv", "events")
 
 
-def adopt(claims: Iterable[Claim]) -> list[Claim]:
+def attach_nested_metrics(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
     """The runs, those without metrics with the ones that stand alone below them.
 
     A run takes the best kind of metrics below it if they are in one directory, which then is no run
     of its own. Where there are several, nobody can say which are the run's: all stay as they are.
     """
-    runs = {claim.directory: claim for claim in claims}
-    below: dict[str, list[Claim]] = {}
-    for claim in runs.values():
-        if claim.reader.name in _ADOPTED and claim.source is not None:
-            above = _nearest(claim.directory, runs)
-            if above and above.source is None and above.reader.name not in _ADOPTED:
-                below.setdefault(above.directory, []).append(claim)
+    runs = {run.directory: run for run in detected}
+    below: dict[str, list[DetectedRun]] = {}
+    for run in runs.values():
+        if run.reader.name in _METRICS_ONLY and run.source is not None:
+            above = _nearest(run.directory, runs)
+            if above and above.source is None and above.reader.name not in _METRICS_ONLY:
+                below.setdefault(above.directory, []).append(run)
     for directory, children in below.items():
         for kind in _BEST_FIRST:
             of_kind = [child for child in children if child.source and child.source.kind == kind]
@@ -43,7 +43,7 @@ def adopt(claims: Iterable[Claim]) -> list[Claim]:
     return list(runs.values())
 
 
-def _nearest(directory: str, runs: dict[str, Claim]) -> Claim | None:
+def _nearest(directory: str, runs: dict[str, DetectedRun]) -> DetectedRun | None:
     """The run in whose directory another one is."""
     above = os.path.dirname(directory)
     while above not in runs:

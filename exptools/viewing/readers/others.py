@@ -6,9 +6,9 @@ from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.readers.description import (
     EVENTS,
     METRIC_FILES,
-    Described,
     Description,
     Reader,
+    RunTexts,
 )
 from exptools.viewing.readers.walk import Listing
 
@@ -20,7 +20,7 @@ def _lightning_files(listing: Listing) -> tuple[str, ...] | None:
     return (_HPARAMS,) if _HPARAMS in listing.files else None
 
 
-def _read_lightning(run: Described) -> Description:
+def _read_lightning(run: RunTexts) -> Description:
     config, faults = run.yaml(_HPARAMS)
     return Description(config, None, faults)
 
@@ -31,7 +31,7 @@ def _spinning_up_files(listing: Listing) -> tuple[str, ...] | None:
     return (_ITS_CONFIG,) if _ITS_CONFIG in listing.files else ()
 
 
-def _read_spinning_up(run: Described) -> Description:
+def _read_spinning_up(run: RunTexts) -> Description:
     config, faults = run.json(_ITS_CONFIG)
     return Description(config, None, faults)
 
@@ -45,7 +45,7 @@ def _event_files(listing: Listing) -> tuple[str, ...] | None:
     return () if any(EVENTS in name for name in listing.files) else None
 
 
-def _read_nothing(run: Described) -> Description:
+def _read_nothing(run: RunTexts) -> Description:
     return Description()
 
 

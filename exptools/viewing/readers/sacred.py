@@ -10,9 +10,9 @@ from typing import Any
 from exptools.rundir import MAX_STATUS, State, Status
 from exptools.viewing.readers.description import (
     METRIC_FILES,
-    Described,
     Description,
     Reader,
+    RunTexts,
     fault_of,
 )
 from exptools.viewing.readers.walk import Listing
@@ -32,7 +32,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return (_RUN, _CONFIG) if _RUN in listing.files and _CONFIG in listing.files else None
 
 
-def _read(run: Described) -> Description:
+def _read(run: RunTexts) -> Description:
     config, faults = run.json(_CONFIG)
     try:
         record = json.loads(run.text(_RUN, MAX_STATUS))

@@ -15,8 +15,8 @@ MAX_TEXT = 2**20  # bytes
 VERSION = 1  # of the file
 
 
-class Texts:
-    """Texts by path and signature, in parts that many share, also in a file of the cache.
+class TextCache:
+    """TextCache by path and signature, in parts that many share, also in a file of the cache.
 
     Args:
         file: where to keep them for the next session; None to forget.
@@ -24,7 +24,7 @@ class Texts:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._known: dict[str, tuple[Signature, list[str]]] = {}
+        self._parts: dict[str, tuple[Signature, list[str]]] = {}
         self._stored = _Stored(file) if file else None
         self._changed = False
 
@@ -41,23 +41,23 @@ class Texts:
             OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
             ValueError: it is no UTF-8.
         """
-        known = self._known.get(path)
-        if known is None and self._stored is not None:
-            known = self._stored.get(path)
-        if known is not None and known[0] == signature:
-            self._known[path] = known
-            return known[1]
+        remembered = self._parts.get(path)
+        if remembered is None and self._stored is not None:
+            remembered = self._stored.get(path)
+        if remembered is not None and remembered[0] == signature:
+            self._parts[path] = remembered
+            return remembered[1]
         parts = cut(read_regular(path, limit).decode())
         if signature.settled and file_signature(path) == signature:
-            self._known[path] = signature, parts
+            self._parts[path] = signature, parts
             self._changed = True
         return parts
 
     def save(self, paths: Iterable[str]) -> None:
         """Write the texts of these files to the cache, if it has not got them; forget others."""
-        kept = {path: self._known[path] for path in paths if path in self._known}
-        changed = self._changed or len(kept) < len(self._known)
-        self._known, self._changed, self._stored = kept, False, None
+        kept = {path: self._parts[path] for path in paths if path in self._parts}
+        changed = self._changed or len(kept) < len(self._parts)
+        self._parts, self._changed, self._stored = kept, False, None
         if changed and self._file is not None:
             _save(self._file, kept)
 
@@ -82,12 +82,12 @@ class _Stored:
             return None
 
 
-def _save(file: Path, known: dict[str, tuple[Signature, list[str]]]) -> None:
+def _save(file: Path, texts: dict[str, tuple[Signature, list[str]]]) -> None:
     numbers: dict[str, int] = {}
-    texts = {
+    entries = {
         path: (*signature, [numbers.setdefault(part, len(numbers)) for part in parts])
-        for path, (signature, parts) in known.items()
+        for path, (signature, parts) in texts.items()
     }
-    content = json.dumps({"version": VERSION, "parts": list(numbers), "texts": texts})
+    content = json.dumps({"version": VERSION, "parts": list(numbers), "texts": entries})
     with suppress(OSError):  # no room, or not ours to write: the next session is slower, no more
         write_atomic(file, content.encode())

@@ -13,9 +13,9 @@ from typing import Any
 
 from exptools.viewing.readers.description import (
     METRIC_FILES,
-    Described,
     Description,
     Reader,
+    RunTexts,
     has_metrics,
 )
 from exptools.viewing.readers.walk import Listing
@@ -32,7 +32,7 @@ def config_files(listing: Listing) -> tuple[str, ...]:
     return (_OF_THE_JOB if _OF_THE_JOB in listing.files else _ABOVE, *of_the_run)
 
 
-def read_config(run: Described) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+def read_config(run: RunTexts) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
     """A run's settings; those of the run itself count more than the job's."""
     config: dict[str, Any] = {}
     faults: tuple[Fault, ...] = ()
@@ -53,7 +53,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return files if is_run else None
 
 
-def _read(run: Described) -> Description:
+def _read(run: RunTexts) -> Description:
     config, faults = read_config(run)
     return Description(config, None, faults)
 

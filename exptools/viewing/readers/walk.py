@@ -45,13 +45,13 @@ def list_directory(path: str) -> Listing:
 
 
 def walk(
-    roots: Sequence[Path], claim: Callable[[Listing], T | None], faults: list[Fault]
+    roots: Sequence[Path], detect: Callable[[Listing], T | None], faults: list[Fault]
 ) -> Iterator[T]:
-    """What ``claim`` says of each directory that is a run, those below another run included.
+    """What ``detect`` says of each directory that is a run, those below another run included.
 
     Links are not followed, roots excepted. What cannot be looked into is added to ``faults``.
     """
-    # Texts, with the places that they really are: a root may be a link into another one.
+    # TextCache, with the places that they really are: a root may be a link into another one.
     directories = deque((str(root), os.path.realpath(root)) for root in roots)
     visited: set[str] = set()
     while directories:
@@ -64,9 +64,9 @@ def walk(
         except OSError as error:
             faults.append(Fault(Path(path), None, f"cannot be searched: {error.strerror}"))
             continue
-        found = claim(listing)
-        if found is not None:
-            yield found
-        besides = () if found is None else PARTS_OF_A_RUN
+        run = detect(listing)
+        if run is not None:
+            yield run
+        besides = () if run is None else PARTS_OF_A_RUN
         names = listing.directories
         directories += [(join(path, n), join(place, n)) for n in names if n not in besides]

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import BinaryIO
 
-WINDOW = 200_000  # bytes
+WINDOW = 200 * 2**10  # bytes
 CONTEXT = 20_000  # bytes before an error
 MAX_SEARCH = 64 * 2**20  # bytes from the end in which an error is looked for
 _NEAR_END = 8 * 2**20  # bytes from the end in which a line that complains is: a slow search
+OVERLAP = 1000  # bytes of the block behind; of what the status says so much is looked for
 _BLOCK = 2**20
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -89,41 +90,41 @@ def find_error(file: BinaryIO, said: str | None = None) -> int | None:
         said: what the run's status says of its error.
 
     """
-    found: dict[int, int] = {}
+    places: dict[int, int] = {}  # by rank, the smallest tells best
     log = _Log(file)
     for at, block in log.blocks_from_the_end():
         far = {2} if log.size - at > _NEAR_END else set()
-        for rank, place in _errors(block, said, far | found.keys()):
-            found[rank] = at + place
-        if 0 in found:
+        for rank, place in _errors(block, said, far | places.keys()):
+            places[rank] = at + place
+        if 0 in places:
             break
-    return found[min(found)] if found else None
+    return places[min(places)] if places else None
 
 
 def error_line(text: str, said: str | None = None) -> tuple[str, str, str] | None:
     """A window's text divided at the line of its error: before, that line, behind."""
     content = text.encode()
-    found = dict(_errors(content, said, set()))
-    if not found:
+    places = dict(_errors(content, said, set()))
+    if not places:
         return None
-    start = found[min(found)]
+    start = places[min(places)]
     end = content.find(b"\n", start)
     end = len(content) if end < 0 else end
     before_, line, behind = content[:start], content[start:end], content[end:]
     return before_.decode(), line.decode(), behind.decode()
 
 
-def _errors(content: bytes, said: str | None, known: Set[int]) -> Iterator[tuple[int, int]]:
-    """Where the line of the last error begins, by what tells it: the smallest tells best."""
-    literal = (said or "").strip().encode(errors="replace")
-    complaints = () if 2 in known else _COMPLAINT.finditer(content)
+def _errors(content: bytes, said: str | None, without: Set[int]) -> Iterator[tuple[int, int]]:
+    """Where the line of the last error begins, by the rank of what tells it."""
+    literal = (said or "").strip().encode(errors="replace")[:OVERLAP]
+    complaints = () if 2 in without else _COMPLAINT.finditer(content)
     places = (
         content.rfind(_TRACEBACK),
         content.rfind(literal) if literal else -1,
-        max((found.start() for found in complaints), default=-1),
+        max((complaint.start() for complaint in complaints), default=-1),
     )
     for rank, place in enumerate(places):
-        if rank not in known and place >= 0:
+        if rank not in without and place >= 0:
             yield rank, content.rfind(b"\n", 0, place) + 1
 
 
@@ -138,10 +139,10 @@ class _Log:
     """An open log."""
 
     def __init__(self, file: BinaryIO) -> None:
-        found = os.fstat(file.fileno())
-        self._file, self.size, self.inode = file, found.st_size, found.st_ino
+        stat = os.fstat(file.fileno())
+        self._file, self.size, self.inode = file, stat.st_size, stat.st_ino
 
-    def window(self, start: int, end: int, whole: bool = False) -> Window:
+    def window(self, start: int, end: int, *, whole: bool = False) -> Window:
         """The lines between two places; ``whole`` where the first of them begins at ``start``."""
         content = self._read(start, end)
         if start > 0 and not whole and self._read(start - 1, start) != b"\n":
@@ -159,7 +160,7 @@ class _Log:
         end, stop = self.size, max(0, self.size - MAX_SEARCH)
         while end > stop:
             start = max(stop, end - _BLOCK)
-            yield start, self._read(start, min(end + 1000, self.size))
+            yield start, self._read(start, min(end + OVERLAP, self.size))
             end = start
 
     def _read(self, start: int, end: int) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from exptools.viewing.run import natural_key
-from exptools.viewing.run_files.listing import limited
+from exptools.viewing.run_files.directory import read_limited
 
 KINDS = ("image", "gif", "figure", "histogram", "text", "hparams", "file")
 MAX_INDEX = 64 * 2**20  # bytes; what follows is not read, and said
@@ -61,17 +61,17 @@ class MediaIndex:
 
     def follow(self, file: BinaryIO) -> bool:
         """Read what has been added to an index since the last time; whether anything was."""
-        found = os.fstat(file.fileno())
-        if found.st_ino != self.inode or found.st_size < self.read_to:  # another attempt's
-            self.items, self.bad_lines, self.read_to, self.inode = {}, 0, 0, found.st_ino
+        stat = os.fstat(file.fileno())
+        if stat.st_ino != self.inode or stat.st_size < self.read_to:  # another attempt's
+            self.items, self.bad_lines, self.read_to, self.inode = {}, 0, 0, stat.st_ino
         file.seek(self.read_to)
-        content = file.read(max(0, min(found.st_size, MAX_INDEX) - self.read_to))
+        content = file.read(max(0, min(stat.st_size, MAX_INDEX) - self.read_to))
         whole = content.rfind(b"\n") + 1
         for line in content[:whole].split(b"\n"):
             if line:
                 self._add(line)
         self.read_to += whole
-        self.cut = found.st_size > MAX_INDEX
+        self.cut = stat.st_size > MAX_INDEX
         return whole > 0
 
     def _add(self, line: bytes) -> None:
@@ -125,14 +125,14 @@ def read_object(file: BinaryIO) -> Mapping[str, Any]:
         ValueError: it holds no JSON object.
     """
     try:
-        found = json.loads(limited(file, MAX_JSON))
+        record = json.loads(read_limited(file, MAX_JSON))
     except RecursionError as error:
         raise ValueError("no valid JSON: it is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"no valid JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"a JSON object should stand in it, not {type(found).__name__}")
-    return found
+    if not isinstance(record, dict):
+        raise ValueError(f"a JSON object should stand in it, not {type(record).__name__}")
+    return record
 
 
 def image_size(file: BinaryIO) -> tuple[int, int] | None:

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import yaml
 
 from exptools.rundir import HYDRA_DIR
-from exptools.viewing.configs import safe_yaml as yaml_text
-from exptools.viewing.run_files.listing import limited
+from exptools.viewing.configs import safe_yaml
+from exptools.viewing.run_files.directory import read_limited
 
 HYDRA_SETTINGS = f"{HYDRA_DIR}/hydra.yaml"
 MAX_FILE = 2**20  # bytes
@@ -45,6 +45,7 @@ def rerun(
     command: Sequence[str],
     overrides: Sequence[str],
     hydra: Mapping[str, Any] | None,
+    *,
     in_sweep: bool = False,
 ) -> Rerun | None:
     """The command for one run; None where too little is known.
@@ -78,10 +79,10 @@ def read_overrides(file: BinaryIO) -> tuple[str, ...]:
     Raises:
         OSError: the file is too large. ValueError: they are no list of texts.
     """
-    found = _load(file)
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+    overrides = _load(file)
+    if not isinstance(overrides, list) or not all(isinstance(item, str) for item in overrides):
         raise ValueError("the overrides should be a list of texts")
-    return tuple(found)
+    return tuple(overrides)
 
 
 def read_hydra(file: BinaryIO) -> Mapping[str, Any]:
@@ -109,9 +110,9 @@ def _kept(given: Sequence[str]) -> list[str]:
     """Of the arguments those that say where configs are, and Hydra's settings of any run."""
     kept, words = [], iter(given)
     for word in words:
-        if found := _WHERE_CONFIGS_ARE.fullmatch(word):
+        if option := _WHERE_CONFIGS_ARE.fullmatch(word):
             kept.append(word)
-            if not (found[2] or found[3]):
+            if not (option[2] or option[3]):
                 kept += [following for following in [next(words, None)] if following is not None]
         elif re.match(r"[+~]*hydra[./]", word) and not _OF_THE_SWEEP.match(word.lstrip("+~")):
             kept.append(word)
@@ -120,11 +121,11 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 def _load(file: BinaryIO) -> Any:
     try:
-        return yaml_text.load(limited(file, MAX_FILE).decode())[0]
+        return safe_yaml.load(read_limited(file, MAX_FILE).decode())[0]
     except (yaml.YAMLError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"no valid YAML: {str(error).partition(chr(10))[0]}") from error
 
 
-def _mapping(found: Any, name: str) -> Mapping[str, Any]:
-    part = found.get(name) if isinstance(found, Mapping) else None
+def _mapping(settings: Any, name: str) -> Mapping[str, Any]:
+    part = settings.get(name) if isinstance(settings, Mapping) else None
     return part if isinstance(part, Mapping) else {}

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from exptools.rundir import USAGE_FILE, read_regular
+from exptools.viewing.arrays import Floats
+from exptools.viewing.run_files.directory import read_limited
 
-Floats = NDArray[np.float64]
-
-MAX_USAGE = 64 * 2**20  # bytes: a sample every two seconds for two months
+MAX_USAGE = 64 * 2**20  # bytes: a month of samples
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The samples of one run in the order of their times; all arrays are [samples]."""
+    """What a job and its descendants used, in the order of time; all arrays are [samples]."""
 
     time: Floats  # Unix seconds
     cpu_percent: Floats  # since the sample before; 100 is one core
@@ -29,42 +29,62 @@ class Usage:
     gpu_memory: Floats  # bytes; likewise
 
 
-_NAMES = tuple(Usage.__dataclass_fields__)
+_NAMES = tuple(field.name for field in fields(Usage))
 
 
-def read_usage(run_dir: Path) -> Usage | None:
-    """The samples of a run, None where it has none.
-
-    Cells that hold no number are NaN, rows without a time are left out.
+def usage_of(run_dir: Path) -> Usage | None:
+    """What a run used, None where nothing was sampled.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no CSV, or not one of these.
+        OSError, ValueError: as ``read_usage``.
     """
     try:
-        content = read_regular(run_dir / USAGE_FILE, MAX_USAGE)
+        return read_usage(BytesIO(read_regular(run_dir / USAGE_FILE, MAX_USAGE)))
     except FileNotFoundError:
         return None
+
+
+def read_usage(file: BinaryIO) -> Usage | None:
+    """The samples in a job's ``usage.csv``, None where there are none.
+
+    Cells that hold no number are NaN; rows without a time, and a last line that is torn, are left
+    out.
+
+    Raises:
+        OSError: it has more than ``MAX_USAGE`` bytes.
+        ValueError: it is no such table.
+    """
+    content = read_limited(file, MAX_USAGE)
+    whole = content[: content.rfind(b"\n") + 1]
+    if not whole:
+        return None
+    if not set(_NAMES) <= set(whole.partition(b"\n")[0].decode(errors="replace").split(",")):
+        raise ValueError(f"its first line should be {','.join(_NAMES)}")
     try:
-        frame = pl.read_csv(
-            BytesIO(content), infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy"
+        table = pl.read_csv(
+            BytesIO(whole),
+            infer_schema=False,
+            truncate_ragged_lines=True,
+            encoding="utf8-lossy",
+            quote_char=None,  # or an odd one takes all that follows for its cell
         )
-        known = frame.select(pl.col(_NAMES).cast(pl.Float64, strict=False))
     except pl.exceptions.PolarsError as error:
-        raise ValueError(str(error)) from error
-    known = known.filter(pl.col("time").is_finite()).sort("time", maintain_order=True)
-    return Usage(*(column.fill_null(np.nan).to_numpy() for column in known)) if len(known) else None
+        raise ValueError(f"no valid CSV: {str(error).partition(chr(10))[0]}") from error
+    numbers = table.select(pl.col(_NAMES).cast(pl.Float64, strict=False).fill_null(np.nan))
+    # Sorted, for clocks are set back.
+    rows = numbers.filter(pl.col("time").is_finite()).sort("time", maintain_order=True)
+    return Usage(*(rows[name].to_numpy() for name in _NAMES)) if len(rows) else None
 
 
 @dataclass(frozen=True)
-class Spell:
+class StepFunction:
     """A level that was held over some time, in stretches that follow each other."""
 
     edges: Floats  # [stretches + 1], ascending, Unix seconds
     levels: Floats  # [stretches]
 
 
-def spell(time: Floats, values: Floats, started: float, ended: float) -> Spell | None:
+def as_steps(time: Floats, values: Floats, started: float, ended: float) -> StepFunction | None:
     """What a run used from its start to its end; None where it was never sampled in between.
 
     A sample tells of the time since the one before; the last one stands until the end.
@@ -73,21 +93,21 @@ def spell(time: Floats, values: Floats, started: float, ended: float) -> Spell |
     if not inside.any():
         return None
     time, values = time[inside], values[inside]
-    return Spell(np.concatenate([[started], time, [ended]]), np.append(values, values[-1]))
+    return StepFunction(np.concatenate([[started], time, [ended]]), np.append(values, values[-1]))
 
 
-def together(spells: Iterable[Spell], edges: Floats) -> tuple[Floats, Floats]:
-    """The mean over each bin of the sum of some spells, and of how many were under way.
+def sum_in_bins(uses: Iterable[StepFunction], edges: Floats) -> tuple[Floats, Floats]:
+    """The mean over each bin of the sum of some uses, and of how many were under way.
 
     Means over time, not of samples: a bin has what was really used in it.
 
     Args:
-        spells: one a run.
+        uses: one a run.
         edges: of the bins, ascending.
     """
     total, running = np.zeros((2, len(edges) - 1))
     width = np.diff(edges)
-    for one in spells:
+    for one in uses:
         used = np.concatenate([[0.0], np.cumsum(one.levels * np.diff(one.edges))])
         total += np.diff(np.interp(edges, one.edges, used)) / width
         inside = np.clip(edges, one.edges[0], one.edges[-1])

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from exptools.viewing.api import Runs
-from exptools.viewing.curves.cells import Cell
-from exptools.viewing.frames import column, frame_of
+from exptools.rundir import STEP, WALL_TIME
+from exptools.viewing.curves.series import metric_names
+from exptools.viewing.curves.summaries import Cell
+from exptools.viewing.frames import column, frame_of, logged_rows, text_column
 from exptools.viewing.groups.grouping import find_keys
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
 from exptools.viewing.tables.results import Results, headings
 from exptools.viewing.tables.rounding import Rounded, rounded
 
@@ -80,19 +83,30 @@ def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
 
 
 def logged(
-    runs: Runs,
+    index: Index,
+    runs: Sequence[Run],
     metrics: str | Sequence[str] | None = None,
     by: Sequence[str] = (),
     *,
     long: bool = True,
 ) -> pl.DataFrame:
-    """``Runs.rows`` with a column for each of some keys behind the run's name.
+    """Every logged row of some metrics (None: of all), with a column for each of some keys.
+
+    Args:
+        index: where the metrics are read.
+        runs: the runs.
+        metrics: which.
+        by: the keys, behind the run's name.
+        long: a row a value, else a column a metric: as for ``Runs.rows``.
 
     Raises:
         QueryError: no run has such a key, or has logged such a metric.
     """
-    rows = runs.rows(metrics, long=long)
-    places = {name: place for place, name in enumerate(runs.table([])["name"])}
+    names = metric_names(index, runs, metrics)
+    columns = index.columns(runs, [STEP, WALL_TIME, *names])
+    rows = logged_rows(runs, columns, names, long=long)
+    run_names = text_column("name", [run.name for run in runs])
+    places = {name: place for place, name in enumerate(run_names)}
     at = rows["name"].replace_strict(places, return_dtype=pl.Int64)
     keys = [
         ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))
@@ -128,36 +142,26 @@ def markdown_text(text: str) -> str:
 def plain(cell: Cell | None) -> str:
     """A cell rounded for people: centre ± spread, or centre [low, high]."""
     number = rounded(cell.center, cell.low, cell.high) if cell else None
-    if number is None:
-        return NOTHING
-    text = number.center
-    if number.spread:
-        text = f"{number.center} ± {number.spread}"
-    elif number.low:
-        text = f"{number.center} [{number.low}, {number.high}]"
-    if not number.exponent:
-        return text
-    return f"({text})e{number.exponent}" if text != number.center else f"{text}e{number.exponent}"
+    return _number(number, " ± ", " ", "e{}") if number else NOTHING
 
 
 def _latex_cell(cell: Cell | None) -> str:
     number = rounded(cell.center, cell.low, cell.high) if cell else None
     if number is None or cell is None:
         return _LATEX[NOTHING]
-    body = _latex_number(number)
+    body = _number(number, r" \pm ", r"\ ", r" \times 10^{{{}}}")
     return f"$\\mathbf{{{body}}}$" if cell.best else f"${body}$"
 
 
-def _latex_number(number: Rounded) -> str:
+def _number(number: Rounded, plus_minus: str, space: str, power: str) -> str:
     text = number.center
     if number.spread:
-        text = rf"{number.center} \pm {number.spread}"
+        text = f"{number.center}{plus_minus}{number.spread}"
     elif number.low:
-        text = rf"{number.center}\ [{number.low}, {number.high}]"
+        text = f"{number.center}{space}[{number.low}, {number.high}]"
     if not number.exponent:
         return text
-    inside = f"({text})" if text != number.center else text
-    return rf"{inside} \times 10^{{{number.exponent}}}"
+    return (text if text == number.center else f"({text})") + power.format(number.exponent)
 
 
 def _counts(cells: Sequence[Cell | None]) -> str:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from exptools.metrics import better as better_by_name
-from exptools.viewing.api import Runs
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.aggregation import Method, method
-from exptools.viewing.curves.cells import Cell, cell_of, summary_of
+from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
 from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.summaries import (
+    Cell,
+    cell_of,
+    parse_summary,
+    summarize_runs,
+    summary_of,
+)
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
+
+
+@dataclass(frozen=True)
+class ResultsQuery:
+    """The table that is asked for; ``exptools.viewing.results.results`` tells more of each part."""
+
+    metrics: tuple[str, ...]  # a column each
+    by: tuple[str, ...]  # the keys whose settings are the rows
+    facet: str | None = None  # the key whose values are columns
+    summary: str = "last"  # of each run; also "best"
+    method: Method = MEAN_AND_STD  # its centre and band, over runs
+    better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
 
 
 @dataclass(frozen=True)
@@ -91,53 +110,32 @@ _FRAME: tuple[tuple[str, type, type[pl.DataType]], ...] = (
 )
 
 
-def results(
-    runs: Runs,
-    metrics: str | Sequence[str],
-    by: str | Sequence[str],
-    *,
-    facet: str | None = None,
-    summary: str = "last",
-    center: str = "mean",
-    band: str = "std",
-    better: Mapping[str, str] | None = None,
-) -> Results:
-    """Centre and band over the runs of each group, of one number a run.
-
-    A run whose number is NaN or infinite, as of one that diverged, is not in centre and band, but
-    counted: see ``Cell.runs``.
-
-    Args:
-        runs: the runs.
-        metrics: a column each.
-        by: the keys to group by: a row for each of their settings.
-        facet: a key across the columns, for example the task: a column for each of its values.
-        summary: a run's number: as for ``Runs.table``, or ``best``.
-        center: over runs, as for ``Runs.curves``.
-        band: likewise.
-        better: for metrics whose name does not tell it, ``max`` or ``min``.
+def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Results:
+    """The table that is asked for, of these runs.
 
     Raises:
         QueryError: something of this is not there; the message names the nearest.
     """
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    keys = find_keys(runs, [by] if isinstance(by, str) else by)
-    across = groups(runs, find_keys(runs, [facet])) if facet is not None else []
-    how = method(center, band)
-    columns = [_column(name, summary, dict(better or {})) for name in names]
+    keys = find_keys(runs, query.by)
+    facets = groups(runs, find_keys(runs, [query.facet])) if query.facet is not None else []
+    metrics = [_column(name, query.summary, query.better) for name in query.metrics]
     rows = groups(runs, keys)
-    found = [_cells(runs, column_, rows, across, how) for column_ in columns]
+    columns = [
+        column
+        for metric in metrics
+        for column in _cells(index, runs, metric, rows, facets, query.method)
+    ]
     return Results(
         tuple(key.name for key in keys),
-        facet,
-        how.center,
-        str(how.band),
-        tuple(head for column_ in columns for head in _across(column_, across)),
+        query.facet,
+        query.method.center,
+        str(query.method.band),
+        tuple(head for metric in metrics for head in _across(metric, facets)),
         tuple(row.values for row in rows),
         tuple(_texts(keys, row) for row in rows),
-        tuple(zip(*(cells for part in found for cells in part), strict=True)),
+        tuple(zip(*columns, strict=True)),
     )
 
 
@@ -161,8 +159,8 @@ def _column(metric: str, summary: str, better: Mapping[str, str]) -> Column:
     return Column(metric, summary_of(metric, summary, mode), mode)
 
 
-def _across(head: Column, across: Sequence[Group]) -> list[Column]:
-    return [replace(head, facet=(group.values[0], group.label)) for group in across] or [head]
+def _across(head: Column, facets: Sequence[Group]) -> list[Column]:
+    return [replace(head, facet=(group.values[0], group.label)) for group in facets] or [head]
 
 
 def _texts(keys: Sequence[Key], row: Group) -> tuple[str, ...]:
@@ -170,20 +168,24 @@ def _texts(keys: Sequence[Key], row: Group) -> tuple[str, ...]:
 
 
 def _cells(
-    runs: Runs, head: Column, rows: Sequence[Group], across: Sequence[Group], how: Method
+    index: Index,
+    runs: Sequence[Run],
+    head: Column,
+    rows: Sequence[Group],
+    facets: Sequence[Group],
+    method: Method,
 ) -> list[list[Cell | None]]:
     """The cells of a metric: a list for each column, from the first row to the last."""
-    table = runs.table(head.metric, head.summary)
-    values = dict(zip((run.name for run in runs), table.to_series(-1).to_list(), strict=True))
-    members: Iterable[set[Hashable]] = [{run.name for run in group.runs} for group in across]
+    values = summarize_runs(index, runs, head.metric, parse_summary(head.summary))
+    members = [{run.name for run in facet.runs} for facet in facets] or [set(values)]
     columns = [
-        [cell_of([run for run in row.runs if run.name in inside], values, how) for row in rows]
-        for inside in (members or [set(values)])
+        [cell_of([run for run in row.runs if run.name in names], values, method) for row in rows]
+        for names in members
     ]
-    return [_marked(column_, head.better) for column_ in columns]
+    return [_mark_best(cells, head.better) for cells in columns]
 
 
-def _marked(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:
+def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:
     """The same cells, the best of them marked; of equal ones all, of a single one none."""
     centers = [cell.center for cell in cells if cell and not math.isnan(cell.center)]
     if mode is None or len(cells) < 2 or not centers:

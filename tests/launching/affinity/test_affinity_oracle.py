@@ -83,10 +83,10 @@ def answers(case: Case, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     whole = remove_run_slot(code)[1] if "run_slot" in case["args"] else code
     slots = get_n_run_slots(whole)
     assert slots == case["n_run_slots"]
-    found = [affinity_from_code(prepend_run_slot(n, whole)) for n in case["slot_indices"]]
+    affinities = [affinity_from_code(prepend_run_slot(n, whole)) for n in case["slot_indices"]]
     with pytest.raises(AffinityError):
         affinity_from_code(prepend_run_slot(slots, whole))
-    return found
+    return affinities
 
 
 def test_every_argument_set_has_its_sane_answer_or_a_refusal(

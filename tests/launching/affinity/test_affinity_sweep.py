@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import App
 
+pytestmark = pytest.mark.hydra
+
 MakeApp = Callable[[str], App]
 
 # Containers may have other cores than the first two: then nothing is bound.

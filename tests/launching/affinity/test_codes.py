@@ -47,10 +47,9 @@ def smt(cores: int, gpus: int = 0, packages: str = "") -> Machine:
 def on(monkeypatch: pytest.MonkeyPatch) -> SetMachine:
     """Have the functions find themselves on a machine."""
 
-    def stand(found: Machine) -> Machine:
-        for place in (affinity, affinity.machine):
-            monkeypatch.setattr(place, "read_machine", lambda: found)
-        return found
+    def stand(machine: Machine) -> Machine:
+        monkeypatch.setattr(affinity, "read_machine", lambda: machine)
+        return machine
 
     return stand
 
@@ -79,9 +78,9 @@ def test_each_slot_has_its_cpus_and_gpu(
     code: str, runs: int, cpus: list[tuple[int, ...]], cuda: list[int] | None
 ) -> None:
     assert get_n_run_slots(code) == runs
-    found: list[Any] = [affinity_from_code(f"{slot}slt_{code}") for slot in range(runs)]
-    assert [one.all_cpus for one in found][: len(cpus)] == cpus
-    assert [one.get("cuda_idx") for one in found] == (cuda or [None] * runs)
+    affinities: list[Any] = [affinity_from_code(f"{slot}slt_{code}") for slot in range(runs)]
+    assert [one.all_cpus for one in affinities][: len(cpus)] == cpus
+    assert [one.get("cuda_idx") for one in affinities] == (cuda or [None] * runs)
 
 
 def test_a_run_with_several_gpus_has_a_share_for_each() -> None:
@@ -99,10 +98,10 @@ def test_a_run_with_several_gpus_has_a_share_for_each() -> None:
 
 
 def test_an_asynchronous_run_samples_beside_its_optimizer() -> None:
-    found: Any = affinity_from_code("1slt_8cpu_4gpu_0hto_1ass_1sgr_1alt")
-    assert found.all_cpus == (4, 5, 6, 7)
-    assert [(one.cpus, one.cuda_idx) for one in found.optimizer] == [((4,), 2)]
-    (sampler,) = found.sampler
+    affinity_of_run: Any = affinity_from_code("1slt_8cpu_4gpu_0hto_1ass_1sgr_1alt")
+    assert affinity_of_run.all_cpus == (4, 5, 6, 7)
+    assert [(one.cpus, one.cuda_idx) for one in affinity_of_run.optimizer] == [((4,), 2)]
+    (sampler,) = affinity_of_run.sampler
     assert (sampler.master_cpus, sampler.cuda_idx) == ((5, 6, 7), 3)
     assert sampler.workers_cpus == ((5,), (6,), (7,)) * 2
     without: Any = affinity_from_code("0slt_4cpu_1gpu_0hto_1ass")
@@ -121,7 +120,7 @@ def test_workers_have_their_cores_and_alternating_ones_a_thread_each() -> None:
     ("code", "message"),
     [
         ("0slt_", "is no affinity code: '' is no number with an abbreviation"),
-        ("0slt_4cpu_1gup", "no 'gup'; did you mean gpu"),
+        ("0slt_4cpu_1gup", "no 'gup'; did you mean 'gpu'"),
         ("0slt_4cpu_2cpu_0gpu_1cpr", "has 'cpu' twice"),
         ("0slt_0slt_4cpu_0gpu_1cpr", "has a run slot where none belongs"),
         ("4cpu_0gpu_1cpr", "does not begin with a run slot"),
@@ -162,7 +161,7 @@ def test_an_argument_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("found", "code"),
+    ("this_machine", "code"),
     [
         (smt(4), "4cpu_0gpu_1cpr"),
         (machine([(0,), (1,)]), "2cpu_0gpu_1cpr_0hto"),
@@ -171,9 +170,9 @@ def test_an_argument_that_makes_no_sense_is_refused(
     ],
 )
 def test_offset_sockets_and_cores_are_those_of_the_machine(
-    found: Machine, code: str, on: SetMachine
+    this_machine: Machine, code: str, on: SetMachine
 ) -> None:
-    on(found)
+    on(this_machine)
     assert encode_affinity() == code
 
 

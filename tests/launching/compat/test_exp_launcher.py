@@ -16,7 +16,7 @@ import pytest
 from exptools.launching.affinity import AffinityError
 from exptools.launching.exp_launcher import ExperimentError, run_experiments
 from exptools.launching.jobs.outcomes import Outcome
-from exptools.launching.variant import VARIANT, VariantLevel, load_variant, make_variants
+from exptools.launching.variant import VARIANT_FILE, VariantLevel, load_variant, make_variants
 from exptools.rundir import State, read_status
 from tests.conftest import ROOT
 
@@ -49,8 +49,10 @@ def main(affinity_code, log_dir, run_id, *args):
         start=time.time(),
     )
     print("a line of output")
-    with open(f"{log_dir}/{run_id}.json", "w") as file:
+    path = f"{log_dir}/{run_id}.json"
+    with open(path + ".new", "w") as file:
         json.dump(report, file)
+    os.replace(path + ".new", path)
     end = variant.get("end")
     if end == "raise":
         raise ValueError("bad lr")
@@ -108,8 +110,8 @@ def day(place: Path) -> Path:
 
 
 def report(place: Path, log_dir: str, run_id: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((day(place) / log_dir / f"{run_id}.json").read_text())
-    return found
+    record: dict[str, Any] = json.loads((day(place) / log_dir / f"{run_id}.json").read_text())
+    return record
 
 
 def states(outcomes: Sequence[Outcome]) -> list[State]:
@@ -319,8 +321,8 @@ def test_ctrl_c_ends_all_runs_and_the_rest_is_never_started(
 ) -> None:
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(60) == 128 + signal.SIGINT
-    found = [read_status(day(place) / name / "run_0") for name in "abc"]
-    assert [status and status.state for status in found] == [State.INTERRUPTED] * 3
+    statuses = [read_status(day(place) / name / "run_0") for name in "abc"]
+    assert [status and status.state for status in statuses] == [State.INTERRUPTED] * 3
     for name in "ab":
         assert not psutil.pid_exists(report(place, name)["pid"])
     assert not (day(place) / "c" / "0.json").exists()
@@ -341,4 +343,4 @@ def test_runs_that_are_running_now_are_left_alone(
     with pytest.raises(ExperimentError, match=r"is running now, by process \d+: wait"):
         run_experiments("scripts/train.py", CODE, "try", 1, [{}], ["a"])
     assert load_variant(day(place) / "a") == {"end": "wait"}
-    assert (day(place) / "a" / VARIANT).exists()
+    assert (day(place) / "a" / VARIANT_FILE).exists()

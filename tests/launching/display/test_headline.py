@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.display.headline import Headline, HeadlineReader
-from exptools.logging.rows.rows import Row
+from exptools.logging.rows.row import Row
 from exptools.logging.writers.csv import CsvWriter
 
 

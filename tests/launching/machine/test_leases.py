@@ -12,7 +12,7 @@ import pytest
 
 from exptools.launching.machine import leases
 from exptools.launching.machine.gpus import Gpu, GpuProcess
-from exptools.launching.machine.leases import Gate, leased
+from exptools.launching.machine.leases import Gate, find_busy
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 
@@ -181,20 +181,20 @@ def test_others_leases_are_listed_but_not_ours_or_those_of_the_dead(
 ) -> None:
     assert make_gate().try_enter(slot(7, gpu=GPU)) is None
     other = start()
-    found = leased()
-    assert (found.cores, found.gpus) == ({1}, frozenset())
-    holder = found.holders["core 1"]
+    busy = find_busy()
+    assert (busy.cores, busy.gpus) == ({1}, frozenset())
+    holder = busy.holders["core 1"]
     assert holder is not None
     assert holder.pid == other.pid
     other.kill()
-    assert not leased().cores
+    assert not find_busy().cores
 
 
 def test_a_gpu_that_another_holds_is_listed_by_its_uuid(make_gate: MakeGate) -> None:
     part = Gpu(0, "MIG-GPU-4f/1/0", "Test", 0)
     assert make_gate().try_enter(slot(0, gpu=part)) is None
     pretend_another_wrote(Path(os.environ["EXPTOOLS_LEASES"]) / "gpu-MIG-GPU-4f_1_0")
-    assert leased().gpus == {"MIG-GPU-4f/1/0"}
+    assert find_busy().gpus == {"MIG-GPU-4f/1/0"}
 
 
 def pretend_another_wrote(file: Path, **said: object) -> None:
@@ -240,7 +240,7 @@ def test_a_pipe_in_place_of_a_lease_stops_nobody(make_gate: MakeGate, directory:
     gate = make_gate()
     os.mkfifo(directory / "core-0")
     assert "it is not a plain file" in (gate.try_enter(slot(0)) or "")
-    assert not leased().cores
+    assert not find_busy().cores
 
 
 def test_a_link_in_place_of_the_directory_is_not_followed(
@@ -300,7 +300,7 @@ def test_a_system_without_file_locks_runs_without_leases_and_says_so(
     gate = make_gate()
     assert "no file locks" in (gate.note or "")
     assert gate.try_enter(slot(0)) is None
-    assert leased().cores == frozenset()
+    assert find_busy().cores == frozenset()
 
 
 MEMORY = """

@@ -11,12 +11,10 @@ import pytest
 
 import exptools.launching
 from exptools.launching.machine.gpus import Gpu, GpuProcess
-from exptools.launching.machine.request import parse_bytes
+from exptools.launching.machine.request import Request, SlotError, parse_bytes
 from exptools.launching.machine.slots import (
     Busy,
-    Request,
     Slot,
-    SlotError,
     current_slot,
     make_slots,
 )
@@ -458,7 +456,7 @@ def test_the_slots_can_be_looked_at_before_anything_runs(fake_nvml: str) -> None
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("gpu_per_job=2", "no option gpu_per_job; did you mean gpus_per_job?"),
+        ("gpu_per_job=2", "no option gpu_per_job; did you mean 'gpus_per_job'?"),
         ("jobs", "'jobs' should be <option>=<value>, such as jobs=4"),
         ("jobs=many", "jobs is 'many'; it should be a whole number, 1 or more"),
         ("jobs=100000", "jobs=100000 does not fit this machine"),

@@ -11,7 +11,6 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Figure, HParam, Image, Logger, Video
 
 from exptools.logging.adapters.stable_baselines3 import ExptoolsOutputFormat
-from exptools.logging.media.store import read_index
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_excluded_keys_are_left_out(theirs, tmp_path):
     assert table(tmp_path).columns.tolist() == ["step", "table", "kept"]
 
 
-def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path):
+def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path, read_index):
     figure = plt.figure()
     theirs.record("note", "hello")
     theirs.record("weights", torch.arange(10.0))

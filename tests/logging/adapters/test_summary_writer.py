@@ -12,7 +12,6 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter as Theirs
 
 from exptools.logging.adapters.summary_writer import SummaryWriter
-from exptools.logging.media.store import read_index
 from exptools.logging.run_logger import logger as the_logger
 
 
@@ -31,7 +30,7 @@ def script(writer):
     writer.add_text("note", "hello", 2)
 
 
-def test_a_script_gives_the_same_scalars_as_with_theirs(tmp_path, read_events):
+def test_a_script_gives_the_same_scalars_as_with_theirs(tmp_path, read_events, read_index):
     for kind in (Theirs, SummaryWriter):
         with kind(str(tmp_path / kind.__module__)) as writer:
             script(writer)
@@ -90,7 +89,7 @@ def test_scalars_of_a_group_are_columns_of_the_same_run(tmp_path, read_events):
     assert read_events(tmp_path) == {"loss/train": [(5, 1)], "loss/eval": [(5, 2)]}
 
 
-def test_figures_are_closed_and_videos_stand_side_by_side(tmp_path):
+def test_figures_are_closed_and_videos_stand_side_by_side(tmp_path, read_index):
     before = plt.get_fignums()
     with SummaryWriter(tmp_path) as writer:
         writer.add_figure("one", plt.figure(), 1)

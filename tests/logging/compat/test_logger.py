@@ -11,7 +11,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from exptools.logging import logger
 from exptools.logging.context import logger_context
-from exptools.logging.media.store import read_index
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +24,7 @@ def table(run_dir, name="progress.csv"):
     return pd.read_csv(run_dir / name).drop(columns="wall_time")
 
 
-def test_the_originals_own_demo_leaves_what_it_says(tmp_path):
+def test_the_originals_own_demo_leaves_what_it_says(tmp_path, read_index):
     config = {"optionB": 2.0, "optionC": {"deep": [1, 2]}}
     with logger_context(tmp_path / "data" / "here", 3, "demo", config):
         logger.log_text("Start running experiment", 0)
@@ -147,7 +146,7 @@ def test_a_relative_directory_outside_of_data_is_put_there_and_said(tmp_path, ca
     assert "mine is outside of data/" in capsys.readouterr().out
 
 
-def test_prefixes_of_kinds_stand_behind_those_of_all(tmp_path):
+def test_prefixes_of_kinds_stand_behind_those_of_all(tmp_path, read_index):
     with logger_context(tmp_path, 0, "demo"):
         logger.push_prefix("all/")
         logger.push_scalar_prefix("one/")
@@ -163,7 +162,7 @@ def test_prefixes_of_kinds_stand_behind_those_of_all(tmp_path):
     assert "all/picture/frame" in tags
 
 
-def test_both_doors_lead_to_one_run(tmp_path):
+def test_both_doors_lead_to_one_run(tmp_path, read_index):
     from exptools import logger as modern
 
     with logger_context(tmp_path, 0, "demo"):

@@ -103,8 +103,10 @@ def test_a_list_of_images_is_a_batch():
 
 
 def test_floats_beyond_their_range_are_clipped_with_a_warning():
-    with pytest.warns(UserWarning, match="the image 'x' has floats outside of 0 to 1, which are"):
+    said = "the image 'x' has floats outside of 0 to 1, which are"
+    with pytest.warns(UserWarning, match=said) as warned:
         medium = encode_image("x", np.array([[-1.0, 0.5], [7.0, np.nan]]))
+    assert warned[0].filename == __file__
     assert read(medium).tolist() == [[0, 128], [255, 0]]
 
 

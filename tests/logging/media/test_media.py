@@ -1,4 +1,4 @@
-"""Texts, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
+"""TextCache, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
 
 import json
 import math
@@ -23,8 +23,8 @@ from werkzeug.test import Client
 from exptools.logging.media.figures import encode_figure
 from exptools.logging.media.histograms import encode_histogram
 from exptools.logging.media.hparams import encode_hparams, hparams_end
-from exptools.logging.media.medium import encode_text
-from exptools.logging.writers.tensorboard import framed
+from exptools.logging.media.texts import encode_text
+from exptools.logging.writers.tensorboard import as_record
 
 
 def write_events(directory, *summaries, scalars=()):
@@ -35,7 +35,7 @@ def write_events(directory, *summaries, scalars=()):
         Event(wall_time=1.0, file_version="brain.Event:2"),
         Event(wall_time=2.0, step=7, summary=Summary(value=values)),
     ]
-    content = b"".join(framed(event.SerializeToString()) for event in events)
+    content = b"".join(as_record(event.SerializeToString()) for event in events)
     (directory / "events.out.tfevents.1.host").write_bytes(content)
 
 
@@ -251,9 +251,13 @@ def metrics_of(row):
 
 def test_hyperparameters_stand_beside_the_scalars_of_their_own_run(tmp_path, provider):
     medium = encode_hparams(CONFIG)
-    write_events(tmp_path / "a", *medium.summaries, hparams_end(True), scalars=[("loss", 0.5)])
+    write_events(
+        tmp_path / "a", *medium.summaries, hparams_end(succeeded=True), scalars=[("loss", 0.5)]
+    )
     other = encode_hparams({"lr": 0.25, "extra": "x"})
-    write_events(tmp_path / "b", *other.summaries, hparams_end(False), scalars=[("acc", 2.0)])
+    write_events(
+        tmp_path / "b", *other.summaries, hparams_end(succeeded=False), scalars=[("acc", 2.0)]
+    )
     names, metrics, rows = hparams_page(provider())
     assert names == {*FLAT, "extra"}
     assert metrics == {"loss", "acc"}
@@ -289,7 +293,7 @@ def test_what_are_no_hyperparameters_is_refused(config, error, message):
 
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     code = (
-        "import sys, exptools.logging.media.medium, exptools.logging.media.store, "
+        "import sys, exptools.logging.media.texts, exptools.logging.media.store, "
         "exptools.logging.media.artifacts, exptools.logging.snapshots.policy; "
         "print({'numpy', 'torch', 'PIL', 'matplotlib', 'plotly', 'tensorboard', 'cloudpickle'}"
         " & set(sys.modules))"

@@ -11,19 +11,18 @@ import pytest
 
 from exptools.logging.errors import LoggingError
 from exptools.logging.media.artifacts import store_file
-from exptools.logging.media.medium import Medium
 from exptools.logging.media.store import (
+    EncodedMedium,
     directory_of,
     index_size,
-    read_index,
     set_aside_media,
     write_medium,
 )
 
-TEXT = Medium("text", "txt", b"hello")
+TEXT = EncodedMedium("text", "txt", b"hello")
 
 
-def test_a_medium_is_a_file_under_its_tag_with_a_line_in_the_index(tmp_path):
+def test_a_medium_is_a_file_under_its_tag_with_a_line_in_the_index(tmp_path, read_index):
     record = write_medium(tmp_path, "eval/sample", 7, TEXT, wall_time=12.5)
     assert record.path == "media/eval/sample/7.txt"
     assert (tmp_path / record.path).read_bytes() == b"hello"
@@ -40,10 +39,10 @@ def test_a_medium_is_a_file_under_its_tag_with_a_line_in_the_index(tmp_path):
     assert read_index(tmp_path) == [record]
 
 
-def test_what_is_logged_again_for_a_step_overwrites_nothing(tmp_path):
+def test_what_is_logged_again_for_a_step_overwrites_nothing(tmp_path, read_index):
     contents = [b"one", b"two", b"three"]
     for content in contents:
-        write_medium(tmp_path, "t", 3, Medium("text", "txt", content), 0.0)
+        write_medium(tmp_path, "t", 3, EncodedMedium("text", "txt", content), 0.0)
     records = read_index(tmp_path)
     assert [record.path for record in records] == [
         "media/t/3.txt",
@@ -88,11 +87,11 @@ AWKWARD = [
 ]
 
 
-def test_any_tag_has_files_of_its_own_that_stay_in_media(tmp_path):
+def test_any_tag_has_files_of_its_own_that_stay_in_media(tmp_path, read_index):
     run = tmp_path / "run"
     run.mkdir()
     for tag in AWKWARD:
-        write_medium(run, tag, 3, Medium("text", "txt", tag.encode(errors="replace")), 0.0)
+        write_medium(run, tag, 3, EncodedMedium("text", "txt", tag.encode(errors="replace")), 0.0)
     records = read_index(run)
     assert [record.tag for record in records] == AWKWARD
     for record in records:
@@ -109,10 +108,10 @@ def test_a_plain_tag_is_its_own_path(tag):
     assert directory_of(tag).as_posix() == tag
 
 
-def test_threads_that_log_the_same_tag_and_step_lose_nothing(tmp_path):
+def test_threads_that_log_the_same_tag_and_step_lose_nothing(tmp_path, read_index):
     def log(number):
         for _ in range(20):
-            write_medium(tmp_path, "t", 1, Medium("text", "txt", b"%d" % number), 0.0)
+            write_medium(tmp_path, "t", 1, EncodedMedium("text", "txt", b"%d" % number), 0.0)
 
     threads = [threading.Thread(target=log, args=[number]) for number in range(4)]
     for thread in threads:
@@ -126,7 +125,19 @@ def test_threads_that_log_the_same_tag_and_step_lose_nothing(tmp_path):
         assert hashlib.sha256(content).hexdigest() == record.sha256
 
 
-def test_half_a_line_of_the_index_spoils_no_other(tmp_path):
+def test_the_thousandth_medium_of_a_step_is_not_a_thousand_looks(tmp_path, monkeypatch):
+    for number in range(1, 1000):
+        (tmp_path / "media" / "t").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "media" / "t" / f"1.{number}.txt").touch()
+    (tmp_path / "media" / "t" / "1.txt").touch()
+    looks = []
+    lexists = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: looks.append(path) or lexists(path))
+    assert write_medium(tmp_path, "t", 1, TEXT, 0.0).path == "media/t/1.1000.txt"
+    assert len(looks) < 30
+
+
+def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
     write_medium(tmp_path, "a", 1, TEXT, 0.0)
     index = tmp_path / "media" / "index.jsonl"
     whole = index.read_bytes()
@@ -135,13 +146,13 @@ def test_half_a_line_of_the_index_spoils_no_other(tmp_path):
     assert [record.tag for record in read_index(tmp_path)] == ["a", "b"]
 
 
-def test_a_run_without_media_has_an_empty_index(tmp_path):
+def test_a_run_without_media_has_an_empty_index(tmp_path, read_index):
     assert read_index(tmp_path) == []
     set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path):
+def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path, read_index):
     for step in range(5):
         write_medium(tmp_path, "t", step, TEXT, 0.0)
     set_aside_media(tmp_path, after=2, size=index_size(tmp_path))
@@ -171,15 +182,14 @@ def test_a_run_directory_that_was_deleted_is_not_made_again(tmp_path):
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from exptools.logging.media.medium import Medium
-from exptools.logging.media.store import write_medium
+from exptools.logging.media.store import EncodedMedium, write_medium
 run = Path(sys.argv[1])
 run.mkdir()
-write_medium(run, "t", 1, Medium("text", "txt", b"small"), 0.0)
+write_medium(run, "t", 1, EncodedMedium("text", "txt", b"small"), 0.0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
     content = b"x" * int(sys.argv[2])
-    write_medium(run, "t" * int(sys.argv[3]), 2, Medium("text", "txt", content), 0.0)
+    write_medium(run, "t" * int(sys.argv[3]), 2, EncodedMedium("text", "txt", content), 0.0)
 except OSError as error:
     print(type(error).__name__, error)
 """
@@ -188,7 +198,9 @@ except OSError as error:
 @pytest.mark.parametrize(
     ("content", "tag", "full"), [(1001, 1, "2.txt"), (1000, 900, "index.jsonl")]
 )
-def test_a_full_disk_leaves_what_was_logged_before(run_python, tmp_path, content, tag, full):
+def test_a_full_disk_leaves_what_was_logged_before(
+    run_python, tmp_path, content, tag, full, read_index
+):
     done = run_python(FULL_DISK, str(tmp_path / "run"), str(content), str(tag))
     assert done.stdout.startswith("LoggingError"), done.stderr
     assert f"{full}: " in done.stdout
@@ -212,7 +224,7 @@ def run(tmp_path):
     return path
 
 
-def test_a_file_is_copied_with_its_hash(run, model):
+def test_a_file_is_copied_with_its_hash(run, model, read_index):
     record = store_file(run, "best model", model, 5, wall_time=1.0)
     digest = hashlib.sha256(b"weights").hexdigest()
     assert record.path == f"media/files/{digest[:16]}/model.pt"
@@ -224,7 +236,7 @@ def test_a_file_is_copied_with_its_hash(run, model):
     assert read_index(run) == [record]
 
 
-def test_the_same_content_is_stored_once(run, model):
+def test_the_same_content_is_stored_once(run, model, read_index):
     other = model.with_name("same.pt")
     shutil.copy(model, other)
     records = [
@@ -303,7 +315,7 @@ def test_a_linked_file_that_changed_is_not_taken_for_what_it_was(run, model):
         ("pipe", ValueError, r"the file 'm' should be a regular file, which .*pipe is not"),
     ],
 )
-def test_what_is_no_file_is_refused_by_its_tag(run, model, name, error, message):
+def test_what_is_no_file_is_refused_by_its_tag(run, model, name, error, message, read_index):
     os.mkfifo(model.with_name("pipe"))
     with pytest.raises(error, match=message):
         store_file(run, "m", model.parent / name, 1, 0.0)

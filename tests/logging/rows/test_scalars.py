@@ -46,6 +46,7 @@ def test_a_batch_is_its_statistics(logger, tmp_path):
         [1, 3, math.nan],
         (True, 3, 3, 1),
         torch.tensor([1.0, 3.0], requires_grad=True),
+        torch.tensor([1.0, 3.0], dtype=torch.bfloat16),
         np.ma.array([1, 3, 50], mask=[0, 0, 1]),
         np.array([1, 3], np.uint8),
         np.array([1, 3, math.nan], np.float16),

@@ -7,7 +7,6 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from exptools.logging.media.store import read_index
 from exptools.logging.run_logger import Logger
 from exptools.rundir import STATUS_WRITER, State, Status, write_status
 
@@ -58,7 +57,7 @@ def test_a_text_of_an_early_step_leaves_the_rows_up_to_the_snapshot(logger, cras
     assert steps(crashed) == [0, 1, 2, 3, 4]
 
 
-def test_media_from_before_the_first_row_belong_to_the_new_attempt(logger, crashed):
+def test_media_from_before_the_first_row_belong_to_the_new_attempt(logger, crashed, read_index):
     logger.open(crashed, console=None)
     log_text(logger)
     logger.log_scalar("a", 0)

@@ -16,6 +16,8 @@ from exptools.logging.run.directory_lock import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, State, read_status
 
+pytestmark = pytest.mark.hydra
+
 WRITER = """
 import sys
 from exptools import logger

@@ -14,6 +14,8 @@ import pytest
 from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 
+pytestmark = pytest.mark.hydra
+
 
 def test_a_row_is_one_line_where_there_is_no_terminal(logger, tmp_path, capsys):
     logger.open(tmp_path, console=0)
@@ -146,6 +148,14 @@ def git(directory, *arguments):
     subprocess.run(command, cwd=directory, check=True, capture_output=True)
 
 
+def commit(directory, file, content):
+    """Make a repository that has one file."""
+    (directory / file).write_text(content)
+    git(directory, "init")
+    git(directory, "add", file)
+    git(directory, "commit", "--message", "first")
+
+
 APP = """
 import hydra
 from exptools import logger
@@ -159,10 +169,7 @@ main()
 
 
 def test_where_the_code_came_from_is_gathered_once_a_sweep(run_python):
-    (run_python.home / "train.py").write_text("first\n")
-    git(run_python.home, "init")
-    git(run_python.home, "add", "train.py")
-    git(run_python.home, "commit", "--message", "first")
+    commit(run_python.home, "train.py", "first\n")
     done = run_python(APP, "-m", "+a=1,2", "hydra.sweep.dir=sweep", "hydra/callbacks=exptools")
     assert done.returncode == 0, done.stderr
     facts = json.loads((run_python.home / "sweep" / "1" / PROVENANCE_FILE).read_text())
@@ -177,10 +184,7 @@ def test_where_the_code_came_from_is_gathered_once_a_sweep(run_python):
 
 
 def test_a_huge_change_is_cut_and_says_so(logger, tmp_path, monkeypatch):
-    (tmp_path / "data.txt").write_text("x")
-    git(tmp_path, "init")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--message", "first")
+    commit(tmp_path, "data.txt", "x")
     (tmp_path / "data.txt").write_text("y" * 2**21)
     monkeypatch.chdir(tmp_path)
     logger.open(tmp_path / "run")
@@ -192,11 +196,8 @@ def test_a_huge_change_is_cut_and_says_so(logger, tmp_path, monkeypatch):
 def test_the_patch_is_of_the_whole_repository_whatever_the_user_configured(
     logger, tmp_path, monkeypatch
 ):
-    (tmp_path / "code.py").write_text("x")
+    commit(tmp_path, "code.py", "x")
     (tmp_path / "inside").mkdir()
-    git(tmp_path, "init")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--message", "first")
     git(tmp_path, "config", "diff.relative", "true")
     (tmp_path / "code.py").write_text("y")
     monkeypatch.chdir(tmp_path / "inside")

@@ -8,8 +8,10 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools.logging.run.ranks import is_silent
+from exptools.logging.run.environment import is_silent
 from exptools.rundir import State, read_status
+
+pytestmark = pytest.mark.hydra
 
 # Two ranks of torch's own, in processes that the job spawns; they alone load it, as it takes long.
 DISTRIBUTED = """

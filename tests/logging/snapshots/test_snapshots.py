@@ -18,13 +18,18 @@ import torch
 from omegaconf import OmegaConf
 
 from exptools.logging.errors import LoggingError
+from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.file import SnapshotError, holds_tensors
-from exptools.logging.snapshots.policy import Snapshots
+from exptools.logging.snapshots.policy import SnapshotPolicy
 
 
 @pytest.fixture
 def directory(tmp_path):
     return tmp_path / "snapshots"
+
+
+def snapshots_in(directory, *policy, **options):
+    return SnapshotDirectory(directory, SnapshotPolicy(*policy, **options))
 
 
 def names(directory):
@@ -37,9 +42,9 @@ def own(*steps):
 
 def test_a_state_comes_back_with_its_step(directory):
     state = {"weights": np.arange(3.0), "note": "größe"}
-    path = Snapshots(directory).save(state, 7)
+    path = snapshots_in(directory).save(state, 7)
     assert path == directory / "params.pkl"
-    snapshot = Snapshots(directory).load()
+    snapshot = snapshots_in(directory).load()
     assert (snapshot.itr, snapshot.path) == (7, path)
     assert snapshot.state["weights"].tolist() == [0, 1, 2]
     assert snapshot.state["note"] == "größe"
@@ -56,7 +61,7 @@ def test_a_state_comes_back_with_its_step(directory):
     ],
 )
 def test_a_mode_keeps_what_it_says(directory, mode, expected):
-    snapshots = Snapshots(directory, mode, gap=4)
+    snapshots = snapshots_in(directory, mode, gap=4)
     for itr in range(10):
         snapshots.save({"at": itr}, itr)
     assert names(directory) == expected
@@ -67,32 +72,32 @@ def test_a_mode_keeps_what_it_says(directory, mode, expected):
 
 
 def test_a_gap_is_kept_where_steps_pass_it_without_hitting_it(directory):
-    snapshots = Snapshots(directory, "gap", gap=100)
+    snapshots = snapshots_in(directory, "gap", gap=100)
     for itr in range(64, 400, 64):
         snapshots.save(None, itr)
     assert names(directory) == own(128, 256, 320)
 
 
 def test_rlpyts_verb_keeps_the_steps_and_the_files_of_rlpyt(directory):
-    snapshots = Snapshots(directory, "gap", gap=100)
+    snapshots = snapshots_in(directory, "gap", gap=100)
     for itr in range(300):
         snapshots.save_raw({"agent_state_dict": {"w": torch.full((2,), itr)}}, itr)
     assert names(directory) == own(0, 99, 199, 299)
     assert torch.load(directory / "itr_99.pkl")["agent_state_dict"]["w"].tolist() == [99, 99]
-    snapshot = Snapshots(directory).load()
+    snapshot = snapshots_in(directory).load()
     assert snapshot.itr == 299
     assert snapshot.state["agent_state_dict"]["w"].tolist() == [299, 299]
 
 
 @pytest.mark.parametrize(("params", "itr"), [({"itr": 5, "w": 1}, 5), ([1, 2], None)])
 def test_the_last_file_of_rlpyts_verb_has_the_step_that_it_says(directory, params, itr):
-    Snapshots(directory, "last").save_raw(params, 5)
-    snapshot = Snapshots(directory).load()
+    snapshots_in(directory, "last").save_raw(params, 5)
+    snapshot = snapshots_in(directory).load()
     assert (snapshot.itr, snapshot.state) == (itr, params)
 
 
 def test_keep_bounds_how_many_stay(directory):
-    snapshots = Snapshots(directory, "all", keep=3)
+    snapshots = snapshots_in(directory, "all", keep=3)
     for itr in (8, 9, 10, 11, 100):
         snapshots.save(None, itr)
         assert len(names(directory)) <= 3
@@ -113,22 +118,22 @@ def give():
     [(give, {"x": 1}), (lambda: 3, 3), (partial(dict, x=1), {"x": 1}), ([1].copy, [1])],
 )
 def test_a_function_is_called_for_the_state(directory, state, expected):
-    snapshots = Snapshots(directory)
+    snapshots = snapshots_in(directory)
     snapshots.save(state, 1)
     assert snapshots.load().state == expected
 
 
 def test_a_function_is_called_only_if_the_mode_keeps_its_state(directory):
     calls = []
-    snapshots = Snapshots(directory, "gap", gap=3)
+    snapshots = snapshots_in(directory, "gap", gap=3)
     for itr in range(7):
         snapshots.save(lambda itr=itr: calls.append(itr), itr)
-    Snapshots(directory, "none").save(lambda: calls.append("none"), 0)
+    snapshots_in(directory, "none").save(lambda: calls.append("none"), 0)
     assert calls == [0, 3, 6]
 
 
 def test_a_module_or_another_callable_object_is_the_state_itself(directory):
-    snapshots = Snapshots(directory)
+    snapshots = snapshots_in(directory)
     snapshots.save(torch.nn.Linear(2, 1), 1)
     assert isinstance(snapshots.load().state, torch.nn.Linear)
     snapshots.save(Callable(), 2)
@@ -137,7 +142,7 @@ def test_a_module_or_another_callable_object_is_the_state_itself(directory):
 
 def test_a_function_that_takes_arguments_is_refused(directory):
     with pytest.raises(SnapshotError, match=r"called without arguments, but .*<lambda> takes some"):
-        Snapshots(directory).save(lambda model: model, 1)
+        snapshots_in(directory).save(lambda model: model, 1)
 
 
 class Agent:
@@ -151,19 +156,19 @@ def test_torch_saves_what_holds_tensors_and_loads_it_to_a_device(directory):
     model(torch.ones(2)).backward()
     optimizer.step()
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "f": lambda x: x + 1}
-    path = Snapshots(directory).save(state, 4)
+    path = snapshots_in(directory).save(state, 4)
     assert path.read_bytes()[:2] == b"PK"
-    loaded = Snapshots(directory).load(map_location="meta")
+    loaded = snapshots_in(directory).load(map_location="meta")
     assert loaded.itr == 4
     assert loaded.state["model"]["weight"].device.type == "meta"
-    loaded = Snapshots(directory).load()
+    loaded = snapshots_in(directory).load()
     assert torch.equal(loaded.state["model"]["weight"], model.weight)
     optimizer.load_state_dict(loaded.state["optimizer"])
     assert loaded.state["f"](1) == 2
 
 
 def test_a_state_dict_is_loaded_by_torch_without_trusting_the_file(directory):
-    path = Snapshots(directory).save({"w": torch.ones(2)}, 4)
+    path = snapshots_in(directory).save({"w": torch.ones(2)}, 4)
     assert torch.load(path, weights_only=True)["state"]["w"].tolist() == [1, 1]
 
 
@@ -191,10 +196,10 @@ def test_a_state_that_holds_itself_is_looked_through_once():
 NO_TORCH = """
 import sys
 from pathlib import Path
-from exptools.logging.snapshots.policy import Snapshots
+from exptools.logging.snapshots.directory import SnapshotDirectory
 directory = Path(sys.argv[1])
-Snapshots(directory).save({"x": 1, "f": lambda: 2}, 3)
-snapshot = Snapshots(directory).load()
+SnapshotDirectory(directory).save({"x": 1, "f": lambda: 2}, 3)
+snapshot = SnapshotDirectory(directory).load()
 print(snapshot.itr, snapshot.state["x"], snapshot.state["f"](), "torch" in sys.modules)
 """
 
@@ -205,12 +210,12 @@ def test_a_state_without_tensors_needs_no_torch(run_python, directory):
 
 
 def test_where_nothing_was_saved_there_is_nothing_to_load(directory):
-    assert Snapshots(directory).load() is None
+    assert snapshots_in(directory).load() is None
     assert not directory.exists()
 
 
 def test_a_snapshot_is_loaded_by_its_step(directory):
-    snapshots = Snapshots(directory, "last+gap", gap=10)
+    snapshots = snapshots_in(directory, "last+gap", gap=10)
     for itr in range(35):
         snapshots.save(itr * 2, itr)
     assert snapshots.load(20).state == 40
@@ -221,7 +226,7 @@ def test_a_snapshot_is_loaded_by_its_step(directory):
 
 def test_a_step_of_which_there_is_no_snapshot_at_all_is_said_so(directory):
     with pytest.raises(SnapshotError, match="there is no snapshot of step 12, nor any in"):
-        Snapshots(directory).load(12)
+        snapshots_in(directory).load(12)
 
 
 def truncate(path):
@@ -244,27 +249,27 @@ def empty(path):
 )
 @pytest.mark.parametrize("mode", ["all", "last+gap"])
 def test_the_one_before_is_loaded_if_the_newest_is_damaged(directory, mode, tensor, damage):
-    snapshots = Snapshots(directory, mode, gap=2)
+    snapshots = snapshots_in(directory, mode, gap=2)
     for itr in range(4):
         snapshots.save({"t": tensor}, itr)
     newest, before = (3, 2) if mode == "all" else ("params", 2)
     name = "params.pkl" if newest == "params" else "itr_3.pkl"
     damage(directory / name)
     with pytest.warns(UserWarning, match=rf"{name} .*; itr_2.pkl is loaded in its place"):
-        snapshot = Snapshots(directory).load()
+        snapshot = snapshots_in(directory).load()
     assert snapshot.itr == before
     assert (snapshot.state["t"] == tensor).all()
 
 
 def test_to_start_afresh_since_all_are_damaged_is_not_decided_in_silence(directory):
-    path = Snapshots(directory).save([1], 1)
+    path = snapshots_in(directory).save([1], 1)
     truncate(path)
     with pytest.raises(SnapshotError, match=r"no snapshot is whole; of the newest: .*params.pkl"):
-        Snapshots(directory).load()
+        snapshots_in(directory).load()
 
 
 def test_a_whole_snapshot_whose_code_is_gone_is_not_taken_for_damaged(directory):
-    snapshots = Snapshots(directory, "all")
+    snapshots = snapshots_in(directory, "all")
     snapshots.save(1, 1)
     module = type(sys)("gone")
     exec("class Model: pass", module.__dict__)
@@ -278,7 +283,7 @@ def test_a_whole_snapshot_whose_code_is_gone_is_not_taken_for_damaged(directory)
 
 
 def test_a_state_that_cannot_be_pickled_leaves_the_one_before(directory):
-    snapshots = Snapshots(directory)
+    snapshots = snapshots_in(directory)
     snapshots.save("good", 1)
     for bad in (threading.Lock(), [torch.ones(1), threading.Lock()]):
         with pytest.raises(SnapshotError, match=r"cannot be pickled: .*lock.*; give what can be"):
@@ -289,7 +294,7 @@ def test_a_state_that_cannot_be_pickled_leaves_the_one_before(directory):
 
 @pytest.mark.parametrize("big", [torch.ones(10**5), np.ones(10**5)], ids=["torch", "numpy"])
 def test_a_full_disk_is_one_clear_error_and_leaves_the_one_before(directory, big):
-    snapshots = Snapshots(directory, "last+gap", gap=1)
+    snapshots = snapshots_in(directory, "last+gap", gap=1)
     snapshots.save("good", 1)
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
@@ -304,18 +309,18 @@ def test_a_full_disk_is_one_clear_error_and_leaves_the_one_before(directory, big
 
 def test_a_run_directory_that_was_deleted_is_not_made_again(tmp_path):
     with pytest.raises(LoggingError, match=r"run/snapshots: No such file"):
-        Snapshots(tmp_path / "run" / "snapshots").save(1, 1)
+        snapshots_in(tmp_path / "run" / "snapshots").save(1, 1)
 
 
 def test_an_attempt_that_goes_on_replaces_what_was_later(directory):
-    first = Snapshots(directory, "last+gap", gap=10)
+    first = snapshots_in(directory, "last+gap", gap=10)
     for itr in range(36):
         first.save(f"first {itr}", itr)
-    second = Snapshots(directory, "last+gap", gap=10)
+    second = snapshots_in(directory, "last+gap", gap=10)
     assert second.load(20).state == "first 20"
-    assert Snapshots(directory).load().itr == 35  # nothing has changed so far
+    assert snapshots_in(directory).load().itr == 35  # nothing has changed so far
     second.save("second 21", 21)
-    newest = Snapshots(directory).load()
+    newest = snapshots_in(directory).load()
     assert (newest.itr, newest.state) == (21, "second 21")
     assert names(directory) == sorted(
         [*own(0, 10, 20), "itr_30.1.pkl", "params.1.pkl", "params.pkl"]
@@ -323,8 +328,8 @@ def test_an_attempt_that_goes_on_replaces_what_was_later(directory):
 
 
 def test_the_next_gap_is_counted_from_what_was_loaded(directory):
-    Snapshots(directory, "all").save(None, 95)
-    snapshots = Snapshots(directory, "gap", gap=10)
+    snapshots_in(directory, "all").save(None, 95)
+    snapshots = snapshots_in(directory, "gap", gap=10)
     snapshots.load()
     snapshots.save(None, 103)
     assert names(directory) == own(95, 103)
@@ -332,26 +337,26 @@ def test_the_next_gap_is_counted_from_what_was_loaded(directory):
 
 def test_an_attempt_that_starts_afresh_moves_the_others_aside(directory):
     for attempt in range(3):
-        snapshots = Snapshots(directory, "all")
+        snapshots = snapshots_in(directory, "all")
         for itr in range(3 - attempt):
             snapshots.save(attempt, itr)
     assert names(directory) == sorted(
         [*own(0), *(f"itr_{n}.1.pkl" for n in range(3)), *(f"itr_{n}.2.pkl" for n in range(2))]
     )
-    assert Snapshots(directory).load().state == 2
+    assert snapshots_in(directory).load().state == 2
 
 
 def test_a_changed_mode_does_not_leave_an_old_last_one_as_the_newest(directory):
-    Snapshots(directory, "last").save("old", 5)
-    snapshots = Snapshots(directory, "all")
+    snapshots_in(directory, "last").save("old", 5)
+    snapshots = snapshots_in(directory, "all")
     snapshots.load()
     snapshots.save("new", 6)
-    assert Snapshots(directory).load().state == "new"
+    assert snapshots_in(directory).load().state == "new"
     assert names(directory) == ["itr_6.pkl", "params.1.pkl"]
 
 
 def test_an_attempt_that_goes_back_makes_a_new_line(directory):
-    snapshots = Snapshots(directory, "all")
+    snapshots = snapshots_in(directory, "all")
     for itr in range(5):
         snapshots.save("first", itr)
     snapshots.load(1)  # to look at it does not change what is the newest
@@ -359,11 +364,11 @@ def test_an_attempt_that_goes_back_makes_a_new_line(directory):
     snapshots.load(2)
     snapshots.save("second", 3)
     assert names(directory) == sorted([*own(0, 1, 2, 3), "itr_4.1.pkl", "itr_5.1.pkl"])
-    assert Snapshots(directory).load().state == "second"
+    assert snapshots_in(directory).load().state == "second"
 
 
 def test_the_last_one_is_the_newest_whenever_the_process_ends(directory, monkeypatch):
-    snapshots = Snapshots(directory, "last+gap")
+    snapshots = snapshots_in(directory, "last+gap")
     snapshots.save(1, 1)
     put = Path.replace
 
@@ -374,14 +379,14 @@ def test_the_last_one_is_the_newest_whenever_the_process_ends(directory, monkeyp
     monkeypatch.setattr(Path, "replace", put_one)
     with pytest.raises(KeyboardInterrupt):
         snapshots.save(2, 2)
-    assert Snapshots(directory).load().itr == 2
+    assert snapshots_in(directory).load().itr == 2
 
 
 def test_damage_to_the_last_one_is_none_to_its_namesake(directory):
-    Snapshots(directory, "last+gap").save([1], 1)
+    snapshots_in(directory, "last+gap").save([1], 1)
     truncate(directory / "params.pkl")
     with pytest.warns(UserWarning, match="itr_1.pkl is loaded in its place"):
-        assert Snapshots(directory).load().itr == 1
+        assert snapshots_in(directory).load().itr == 1
 
 
 @pytest.mark.parametrize(
@@ -389,23 +394,23 @@ def test_damage_to_the_last_one_is_none_to_its_namesake(directory):
     [
         (
             {"mode": "lats"},
-            "there is no snapshot mode 'lats': it is one of all, .*; did you mean 'last'.",
+            "snapshot_mode should be one of all, .*, not 'lats'; did you mean 'last'.",
         ),
-        ({"mode": 3}, "there is no snapshot mode 3: it is one of"),
-        ({"gap": 0}, "the snapshots' gap should be 1 or more, not 0"),
-        ({"gap": "10"}, "the snapshots' gap should be 1 or more, not '10'"),
-        ({"keep": -1}, "the snapshots' keep should be 1 or more, not -1"),
+        ({"mode": 3}, "snapshot_mode should be one of all, .*, not 3"),
+        ({"gap": 0}, "snapshot_gap should be an integer from 1 on, not 0"),
+        ({"gap": "10"}, "snapshot_gap should be an integer from 1 on, not '10'"),
+        ({"keep": -1}, "snapshot_keep should be an integer from 1 on, not -1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(directory, options, message):
     with pytest.raises(ValueError, match=message):
-        Snapshots(directory, **options)
+        snapshots_in(directory, **options)
 
 
 def test_what_a_killed_process_was_writing_is_removed_by_the_next_save(directory):
     directory.mkdir()
     (directory / ".itr_5.pkl.aside").write_bytes(b"half")
-    Snapshots(directory).save(1, 1)
+    snapshots_in(directory).save(1, 1)
     assert names(directory) == ["params.pkl"]
 
 
@@ -415,14 +420,16 @@ from pathlib import Path
 import numpy as np
 if sys.argv[2] == "torch":
     import torch
-from exptools.logging.snapshots.policy import Snapshots
+from exptools.logging.snapshots.directory import SnapshotDirectory
+from exptools.logging.snapshots.policy import SnapshotPolicy
 
 big = np.zeros(2**18)
 for line in sys.stdin:  # a directory for each child, which is forked, for imports take long
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        snapshots = Snapshots(Path(line.strip()), sys.argv[1], gap=2, keep=2)
+        policy = SnapshotPolicy(sys.argv[1], gap=2, keep=2)
+        snapshots = SnapshotDirectory(Path(line.strip()), policy)
         for itr in range(10**6):
             state = big + itr
             snapshots.save(torch.from_numpy(state) if sys.argv[2] == "torch" else state, itr)
@@ -455,12 +462,12 @@ def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode
             while (line := process.stdout.readline()) != "ended\n":
                 last = line
             saved = int(last.split()[1])
-            snapshot = Snapshots(directory, mode).load()
+            snapshot = snapshots_in(directory, mode).load()
             assert snapshot.itr in (saved, saved + 1)
             assert (snapshot.state == snapshot.itr).all()
         process.stdin.close()
 
 
 def test_cloudpickle_is_what_reads_a_function_of_a_script(directory):
-    path = Snapshots(directory).save(give, 1)
+    path = snapshots_in(directory).save(give, 1)
     assert cloudpickle.loads(path.read_bytes()) == {"itr": 1, "row": None, "state": {"x": 1}}

@@ -11,8 +11,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from exptools.logging.rows.rows import Row
-from exptools.logging.run.attempts import set_aside
+from exptools.logging.rows.row import Row
+from exptools.logging.run.attempts import cut_back, set_aside
 from exptools.logging.writers.csv import CsvWriter
 
 
@@ -101,7 +101,7 @@ GROWING = """
 import sys
 from pathlib import Path
 from exptools.logging.writers.csv import CsvWriter
-from exptools.logging.rows.rows import Row
+from exptools.logging.rows.row import Row
 
 writer = CsvWriter(Path(sys.argv[1]))
 print("open", flush=True)
@@ -176,3 +176,10 @@ def test_rows_of_earlier_attempts_are_set_aside_byte_for_byte(path):
     assert not path.exists()
     assert (path.parent / "progress.1.csv").read_bytes() == torn + b"1"
     assert (path.parent / "progress.2.csv").read_bytes() == torn + b"2"
+
+
+def test_a_stray_quote_in_a_header_costs_no_more_than_reading_the_file(path):
+    path.write_bytes(b'step,wall_time,"loss\n' + b"1,2\n" * 2_000_000)  # hours, if quadratic
+    aside = cut_back(path, 5)
+    assert aside == path.with_name("progress.1.csv")
+    assert not path.exists()

@@ -12,7 +12,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from exptools.logging.rows.rows import MAX_STEP, Row
+from exptools.logging.rows.row import MAX_STEP, Row
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter
 

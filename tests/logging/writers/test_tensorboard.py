@@ -7,8 +7,8 @@ import sys
 import pytest
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from exptools.logging.rows.rows import Row
-from exptools.logging.writers.tensorboard import TensorBoardWriter, framed, new_event_file
+from exptools.logging.rows.row import Row
+from exptools.logging.writers.tensorboard import TensorBoardWriter, as_record, new_event_file
 
 
 def event_files(directory):
@@ -41,7 +41,7 @@ def test_records_are_those_of_tensorboards_own_writer(size):
     message = random.Random(size).randbytes(size)
     theirs = io.BytesIO()
     RecordWriter(theirs).write(message)
-    assert framed(message) == theirs.getvalue()
+    assert as_record(message) == theirs.getvalue()
 
 
 def test_a_row_is_one_record(tmp_path):

@@ -10,9 +10,9 @@ from exptools.rundir import PROGRESS_CSV, STATUS_FILE, State, Status, write_atom
 from exptools.viewing.app import create_app
 from exptools.viewing.app.callbacks import look, update_header
 from exptools.viewing.app.compare.tab import click, draw
-from exptools.viewing.app.facts import settled
-from exptools.viewing.app.page import faults
-from exptools.viewing.app.states import counts, in_words, seconds_left
+from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.page import faults, state_counts
+from exptools.viewing.app.states import count_states, seconds_left
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, run_with, write_run, write_sweep
@@ -34,7 +34,7 @@ def test_states_are_counted_in_words(tmp_path):
     states = (State.COMPLETED, State.FAILED, State.COMPLETED, State.TIMEOUT, None)
     for number, state in enumerate(states):
         write_run(tmp_path / str(number), {}, state=state)
-    assert counts(indexed(tmp_path).snapshot.runs) == [
+    assert count_states(indexed(tmp_path).snapshot.runs) == [
         *(("finished", 2), ("failed", 1), ("timed out", 1), ("no status", 1))
     ]
 
@@ -50,14 +50,6 @@ def test_the_time_left_is_that_of_the_queue_in_the_slots_that_are_in_use():
     assert seconds_left(running, now=1000) is None  # nothing tells how long a job takes
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(20, "less than a minute"), (600, "about 10 min"), (7300, "about 2 h"), (4e5, "about 5 days")],
-)
-def test_a_length_of_time_is_said_as_one_says_it(seconds, words):
-    assert in_words(seconds) == words
-
-
 def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version(sweep):
     version = sweep.index.snapshot.version
     assert look(sweep, 1, version) is dash.no_update
@@ -68,11 +60,20 @@ def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version
 
 
 def test_a_zoom_or_another_tab_computes_no_picture_that_the_page_has(sweep):
-    data = settled(View(), sweep.facts()).to_data()
-    _, key, *_ = draw(sweep, 0, data, "light", None)
-    assert set(draw(sweep, 0, data, "light", key)) == {dash.no_update}
-    assert set(draw(sweep, 0, data | {"tab": "run"}, "light", None)) == {dash.no_update}
-    assert draw(sweep, 0, data, "dark", key)[0] is not dash.no_update
+    data = resolve(View(), sweep.facts()).to_data()
+
+    def answer(drawn, colors="light", **chosen):
+        return draw(sweep, version=0, data=data | chosen, colors=colors, drawn=drawn)
+
+    drawn = answer(None)["drawn"]
+    assert answer(drawn) is dash.no_update
+    assert answer(None, tab="run") is dash.no_update
+    assert answer(drawn, "dark")["drawing"] is not dash.no_update
+
+
+def test_an_estimate_of_the_time_left_stands_beside_the_numbers_of_runs():
+    shown = str(state_counts([job(State.COMPLETED, 0, 600), job(State.RUNNING, 1000)], now=1000))
+    assert "about 10 min left" in shown
 
 
 def test_faults_are_listed_with_file_and_line(tmp_path):
@@ -87,17 +88,19 @@ def test_faults_are_listed_with_file_and_line(tmp_path):
 
 
 def test_a_click_on_a_curve_that_is_gone_does_nothing(sweep):
-    data = settled(View(), sweep.facts()).to_data()
+    data = resolve(View(), sweep.facts()).to_data()
     assert click(sweep, None, data) is dash.no_update
     assert click(sweep, {"curve": [7, 0]}, data) is dash.no_update
     assert click(sweep, {"curve": [0, 7]}, data) is dash.no_update
 
 
 def test_a_click_selects_the_runs_of_a_curve_and_a_second_one_lets_them_go(sweep):
-    data = settled(View(), sweep.facts()).to_data()
-    selected = click(sweep, {"curve": [0, 1]}, data)
-    assert selected["selected"] == ["3", "4", "5"]
-    assert click(sweep, {"curve": [0, 0]}, selected)["selected"] == []
+    data = resolve(View(), sweep.facts()).to_data()
+    for curve, selected in ((1, ["3", "4", "5"]), (0, [])):
+        patch = click(sweep, {"curve": [0, curve]}, data).to_plotly_json()
+        ((operation,),) = [patch["operations"]]
+        assert operation["params"] == {"value": selected}
+        data |= {"selected": selected}
 
 
 def test_the_page_holds_all_it_needs_and_asks_no_other_server(sweep):

@@ -15,7 +15,6 @@ from exptools.viewing.app.served_files import (
     content_type,
     file_url,
     open_served,
-    served_file,
 )
 from tests.viewing.samples import indexed, write_run
 
@@ -122,7 +121,6 @@ def test_a_link_to_a_directory_outside_is_no_way_out(run, index, tmp_path):
 def test_a_link_that_stays_inside_the_roots_is_followed(run, index):
     (run / "media" / "data.txt").symlink_to("../../shared.txt")
     assert get(index, "media/data.txt").data == b"shared"
-    assert served_file(index, "0", "media/data.txt") == run.parent / "shared.txt"
 
 
 def test_a_link_put_in_a_files_place_after_it_was_looked_at_is_not_followed(
@@ -153,7 +151,7 @@ def test_a_pipe_is_refused_and_nobody_waits_for_it(run, index):
 def test_a_run_that_is_not_in_the_index_has_no_files(run, index):
     for name in ("1", "..", "../outputs/0", str(run)):
         with pytest.raises(NotServedError, match="no run"):
-            served_file(index, name, "output.log")
+            open_served(index, name, "output.log")
 
 
 def test_the_address_of_a_file_survives_any_name(run, index):

@@ -54,16 +54,16 @@ def test_nothing_chosen_is_an_empty_address_and_nothing_grouped_is_not():
 @pytest.mark.parametrize(
     ("query", "note"),
     [
-        ("metrcs=a", "there is no such part; did you mean 'metrics'?"),
+        ("metrcs=a", "it is unknown; did you mean 'metrics'?"),
         ("tab=compar", "there is no tab 'compar'; did you mean 'compare'?"),
         ("band=percentiles:1", "percentiles takes two percentages"),
         ("smooth=ema:2", "ema takes a weight from 0 to below 1"),
         ("summaries=first", "there is no summary 'first'"),
-        ("x_range=2,1", "which makes no sense there"),
-        ("x_range=0,inf", "which makes no sense there"),
-        ("y_range.loss=1", "which makes no sense there"),
-        ("page=-1", "which makes no sense there"),
-        ("page=" + "9" * 5000, "which makes no sense there"),
+        ("x_range=2,1", "it has no such value"),
+        ("x_range=0,inf", "it has no such value"),
+        ("y_range.loss=1", "it has no such value"),
+        ("page=-1", "it has no such value"),
+        ("page=" + "9" * 5000, "it has no such value"),
     ],
 )
 def test_what_makes_no_sense_is_left_out_and_said(query, note):
@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_left_out_and_said(query, note):
 def test_a_token_is_no_part_of_a_view_and_an_endless_address_no_view():
     assert View.from_query("token=abc").notes == ()
     assert View.from_query("&".join(["selected=1"] * 30_000)).notes == (
-        "The address is too long to be read.",
+        "The URL is too long to be read and is ignored.",
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from exptools.viewing.charts.bars import MOST_GROUPS, bars
-from exptools.viewing.charts.picture import number
+from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves import bootstrap
 from exptools.viewing.errors import QueryError
@@ -26,17 +26,17 @@ def drawn(index, measure, by, **options):
     return bars(index, index.snapshot.runs, measure, by, **options)
 
 
-def dots(picture):
-    (trace,) = traces(picture.figure, "scatter", hoverinfo="text", error_x=None)
+def dots(chart):
+    (trace,) = traces(chart.figure, "scatter", hoverinfo="text", error_x=None)
     return trace
 
 
-def centers(picture):
-    return next(trace for trace in picture.figure["data"] if "error_x" in trace)
+def centers(chart):
+    return next(trace for trace in chart.figure["data"] if "error_x" in trace)
 
 
-def rows(picture):
-    return picture.figure["layout"]["yaxis"]["ticktext"]
+def rows(chart):
+    return chart.figure["layout"]["yaxis"]["ticktext"]
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def rows(picture):
 def test_a_centre_is_the_mean_of_the_runs_own_numbers_the_best_group_first(
     sweep, summary, summarize
 ):
-    picture = drawn(sweep, Measure(ACCURACY, summary), ["optim.lr"])
+    chart = drawn(sweep, Measure(ACCURACY, summary), ["optim.lr"])
     expected = {lr: np.mean(values(summarize, lr)) for lr in LEARNING_RATES}
     best_first = sorted(expected, key=expected.get, reverse=True)
-    assert rows(picture) == [str(lr) for lr in best_first]
+    assert rows(chart) == [str(lr) for lr in best_first]
     np.testing.assert_allclose(
-        numbers(centers(picture)["x"]), [expected[lr] for lr in best_first], rtol=1e-6
+        numbers(centers(chart)["x"]), [expected[lr] for lr in best_first], rtol=1e-6
     )
 
 
@@ -72,7 +72,7 @@ def test_every_run_is_a_dot_in_the_row_of_its_group_and_says_its_name(sweep):
 @pytest.mark.parametrize("center", ["mean", "median", "iqm"])
 @pytest.mark.parametrize("interval", ["std", "sem", "ci:95", "none"])
 def test_the_line_is_the_interval_of_the_same_statistics_as_the_curves(sweep, center, interval):
-    picture = drawn(sweep, Measure(ACCURACY, "last", center, interval), ["optim.lr"])
+    chart = drawn(sweep, Measure(ACCURACY, "last", center, interval), ["optim.lr"])
     ours = np.array(values(lambda y: y[-1], 0.01))  # the best: the first row
     middle = ours.mean() if center == "mean" else np.median(ours) if center == "median" else None
     middle = ours.mean() if middle is None else middle  # of three runs a quarter is none
@@ -81,42 +81,42 @@ def test_the_line_is_the_interval_of_the_same_statistics_as_the_curves(sweep, ce
         (low,), (high,) = bootstrap.interval(ours[:, None], center, 95.0, [None] * 3)
     else:
         low, high = middle - spread[interval], middle + spread[interval]
-    error = centers(picture)["error_x"]
-    assert numbers(centers(picture)["x"])[0] == pytest.approx(middle, rel=1e-6)
+    error = centers(chart)["error_x"]
+    assert numbers(centers(chart)["x"])[0] == pytest.approx(middle, rel=1e-6)
     assert numbers(error["array"])[0] == pytest.approx(high - middle, rel=1e-5)
     assert numbers(error["arrayminus"])[0] == pytest.approx(middle - low, rel=1e-5)
 
 
 def test_of_a_loss_the_lowest_is_first_and_the_caption_says_so(sweep):
-    picture = drawn(sweep, Measure("train/loss"), ["optim.lr"])
-    assert rows(picture) == ["0.1", "0.01", "0.001"]
-    assert "(n = 3, lowest first)" in picture.caption
+    chart = drawn(sweep, Measure("train/loss"), ["optim.lr"])
+    assert rows(chart) == ["0.1", "0.01", "0.001"]
+    assert "(n = 3, lowest first)" in chart.caption
 
 
 def test_bars_begin_at_zero(sweep):
-    picture = drawn(sweep, Measure(ACCURACY), ["optim.lr"], filled=True)
-    (bar,) = traces(picture.figure, "bar")
+    chart = drawn(sweep, Measure(ACCURACY), ["optim.lr"], filled=True)
+    (bar,) = traces(chart.figure, "bar")
     assert bar["orientation"] == "h"
     assert "base" not in bar
-    assert numbers(bar["x"]) == numbers(centers(picture)["x"])
+    assert numbers(bar["x"]) == numbers(centers(chart)["x"])
 
 
 def test_a_run_that_diverged_is_not_in_the_numbers_and_counted(tmp_path):
     for job, last in enumerate([1.0, 3.0, float("nan")]):
         write_run(tmp_path / str(job), {"lr": 1}, {"acc": [0.0, last]})
-    picture = drawn(indexed(tmp_path), Measure("acc"), [])
-    assert numbers(centers(picture)["x"]) == [2.0]
-    assert "1 run without such a value" in picture.caption
-    assert "runs: 2 of 3" in centers(picture)["hovertext"][0]
+    chart = drawn(indexed(tmp_path), Measure("acc"), [])
+    assert numbers(centers(chart)["x"]) == [2.0]
+    assert "1 run without such a value" in chart.caption
+    assert "runs: 2 of 3" in centers(chart)["hovertext"][0]
 
 
 def test_of_too_many_groups_the_best_are_shown_and_that_is_said(tmp_path):
     for job in range(MOST_GROUPS + 5):
         write_run(tmp_path / str(job), {"job": job}, {"acc": [float(job)]})
-    picture = drawn(indexed(tmp_path), Measure("acc"), ["job"])
-    assert rows(picture)[:2] == ["44", "43"]
-    assert len(rows(picture)) == MOST_GROUPS
-    assert f"The first {MOST_GROUPS} of {MOST_GROUPS + 5} groups" in picture.caption
+    chart = drawn(indexed(tmp_path), Measure("acc"), ["job"])
+    assert rows(chart)[:2] == ["44", "43"]
+    assert len(rows(chart)) == MOST_GROUPS
+    assert f"The first {MOST_GROUPS} of {MOST_GROUPS + 5} groups" in chart.caption
 
 
 def test_a_metric_that_nobody_logged_is_named_with_the_nearest(sweep):
@@ -126,9 +126,9 @@ def test_a_metric_that_nobody_logged_is_named_with_the_nearest(sweep):
 
 def test_texts_of_runs_are_not_taken_for_markup(tmp_path):
     write_run(tmp_path / "<b>0", {"env": "<i>x"}, {"acc": [1.0]})
-    picture = drawn(indexed(tmp_path), Measure("acc"), ["env"])
-    assert rows(picture) == ["&lt;i&gt;x"]
-    assert dots(picture)["hovertext"] == ["<b>&lt;b&gt;0</b><br>value: 1"]
+    chart = drawn(indexed(tmp_path), Measure("acc"), ["env"])
+    assert rows(chart) == ["&lt;i&gt;x"]
+    assert dots(chart)["hovertext"] == ["<b>&lt;b&gt;0</b><br>value: 1"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,6 @@ def test_numbers_have_four_digits_and_all_of_those_before_the_point(value, text)
 def test_numbers_that_differ_in_their_last_bit_have_an_axis_that_can_be_drawn(tmp_path):
     for job in range(7):
         write_run(tmp_path / str(job), {"lr": job % 2}, {"acc": [0.2]})
-    picture = drawn(indexed(tmp_path), Measure("acc"), ["lr"])
-    low, high = picture.figure["layout"]["xaxis"].get("range", (0, 1))
+    chart = drawn(indexed(tmp_path), Measure("acc"), ["lr"])
+    low, high = chart.figure["layout"]["xaxis"].get("range", (0, 1))
     assert high - low > 0.01

@@ -6,9 +6,7 @@ import pytest
 from exptools.viewing.charts.heat_map import MOST_VALUES, heat_map
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.theme import DARK, LIGHT
 from tests.viewing.drawn import numbers, traces
-from tests.viewing.figures.test_figures import NO_GREEN, NO_RED, lab, linear
 from tests.viewing.samples import indexed, write_run
 
 NAN = float("nan")
@@ -28,40 +26,40 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def picture(index):
+def chart(index):
     return heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "depth")
 
 
-def heat(picture):
-    return traces(picture.figure, "heatmap")[0]
+def heat(chart):
+    return traces(chart.figure, "heatmap")[0]
 
 
-def test_a_cell_is_the_centre_over_the_other_keys_and_values_come_as_numbers(picture):
-    layout = picture.figure["layout"]
+def test_a_cell_is_the_centre_over_the_other_keys_and_values_come_as_numbers(chart):
+    layout = chart.figure["layout"]
     assert layout["xaxis"]["ticktext"] == ["0.5", "2", "10"]
     assert layout["yaxis"]["ticktext"] == ["1", "2"]
-    cells = numbers(heat(picture)["z"])
+    cells = numbers(heat(chart)["z"])
     np.testing.assert_allclose(cells, [[1.0, 2.5, 10.5], [NAN, 4.5, NAN]])
 
 
-def test_the_hover_says_how_many_runs_a_cell_has(picture):
-    texts = heat(picture)["hovertext"]
+def test_the_hover_says_how_many_runs_a_cell_has(chart):
+    texts = heat(chart)["hovertext"]
     assert texts[0][1] == "depth: 1<br>lr: 2<br>mean of last acc: 2.5<br>runs: 2"
     assert texts[1][2] == "depth: 2<br>lr: 10<br>runs: none"
     assert texts[1][0] == "depth: 2<br>lr: 0.5<br>runs: 2, none with such a value"
 
 
-def test_cells_without_a_run_are_empty_and_other_than_those_that_diverged(picture):
-    (signs,) = traces(picture.figure, "scatter")
+def test_cells_without_a_run_are_empty_and_other_than_those_that_diverged(chart):
+    (signs,) = traces(chart.figure, "scatter")
     assert list(zip(signs["x"], signs["y"], signs["text"], strict=True)) == [
         (0, 1, "×"),
         (2, 1, "–"),
     ]
-    assert "2 of 6 cells have no such run. 2 runs without such a value" in picture.caption
+    assert "2 of 6 cells have no such run. 2 runs without such a value" in chart.caption
 
 
-def test_few_cells_have_their_numbers_in_them(picture, tmp_path):
-    assert heat(picture)["texttemplate"]
+def test_few_cells_have_their_numbers_in_them(chart, tmp_path):
+    assert heat(chart)["texttemplate"]
     for job, (a, b) in enumerate(itertools.product(range(13), range(12))):
         write_run(tmp_path / str(job), {"a": a, "b": b}, {"acc": [1.0 * a + b]})
     index = indexed(tmp_path)
@@ -80,20 +78,3 @@ def test_a_key_with_too_many_values_is_refused_with_what_to_do(tmp_path):
 def test_one_key_twice_is_refused(index):
     with pytest.raises(QueryError, match="two keys"):
         heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "lr")
-
-
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-@pytest.mark.parametrize("scale", ["cells", "marks"])
-@pytest.mark.parametrize("eyes", [np.eye(3), NO_GREEN, NO_RED])
-def test_scales_go_one_way_from_light_to_dark_for_colour_blind_eyes_too(look, scale, eyes):
-    lightness = [lab(np.array(eyes) @ linear(color))[0] for color in getattr(look, scale)]
-    steps = np.diff(lightness)
-    assert (steps > 5).all() or (steps < -5).all()
-
-
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_every_dot_on_a_scale_stands_out_from_the_page(look):
-    page = linear(look.background) @ [0.2126, 0.7152, 0.0722]
-    for color in look.marks:
-        luminance = linear(color) @ [0.2126, 0.7152, 0.0722]
-        assert (max(page, luminance) + 0.05) / (min(page, luminance) + 0.05) >= 3

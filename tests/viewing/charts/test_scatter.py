@@ -25,7 +25,7 @@ def names(figure):
 def test_a_dot_is_a_run_at_its_key_and_its_metric_and_names_the_run(index):
     figure = drawn(index, "key:optim.lr", "metric:test/accuracy", summary="max").figure
     (dots,) = figure["data"]
-    tops = [index.progress(run).series("test/accuracy")[1].max() for run in index.snapshot.runs]
+    tops = [y.max() for _, y in index.series(index.snapshot.runs, "test/accuracy").values()]
     assert numbers(dots["x"]) == pytest.approx(
         [run.config["optim.lr"] for run in index.snapshot.runs]
     )
@@ -66,16 +66,16 @@ def test_runs_without_one_of_the_values_are_left_out_and_counted(tmp_path):
     write_run(tmp_path / "0", {"lr": 1.0}, {"acc": [1.0]})
     write_run(tmp_path / "1", {"lr": 2.0}, {"acc": [float("inf")]})
     write_run(tmp_path / "2", {"lr": 3.0}, None)
-    picture = drawn(indexed(tmp_path), "key:lr", "metric:acc")
-    assert names(picture.figure) == ["0"]
-    assert "2 runs without one of the two values" in picture.caption
+    chart = drawn(indexed(tmp_path), "key:lr", "metric:acc")
+    assert names(chart.figure) == ["0"]
+    assert "2 runs without one of the two values" in chart.caption
 
 
 def test_of_too_many_runs_some_are_drawn_and_that_is_said(index, monkeypatch):
     monkeypatch.setattr(module, "MOST_DOTS", 4)
-    picture = drawn(index, "key:seed", "metric:train/loss")
-    assert len(names(picture.figure)) == 4
-    assert "4 of 9 runs are drawn" in picture.caption
+    chart = drawn(index, "key:seed", "metric:train/loss")
+    assert len(names(chart.figure)) == 4
+    assert "4 of 9 runs are drawn" in chart.caption
 
 
 def test_where_no_run_has_both_values_a_sentence_says_so(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from exptools.rundir import SWEEP_FILE, write_atomic
-from exptools.viewing.charts.picture import number
+from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.sweeps import side_by_side
 from exptools.viewing.curves import bootstrap
@@ -31,7 +31,7 @@ def found(index):
 
 
 def lines(found, axis):
-    data = found.picture.figure["data"]
+    data = found.chart.figure["data"]
     return {
         t["name"]: t
         for t in data
@@ -45,12 +45,12 @@ def test_the_sweeps_have_a_panel_each_with_one_colour_a_group(found):
     assert numbers(left["2"]["y"]) == pytest.approx([0, np.mean([2, 2.125])])
     assert left["2"]["line"]["color"] == right["2"]["line"]["color"]
     assert (left["2"]["showlegend"], right["2"]["showlegend"]) == (True, False)
-    uids = [trace["uid"] for trace in found.picture.figure["data"]]
+    uids = [trace["uid"] for trace in found.chart.figure["data"]]
     assert len(uids) == len(set(uids))
 
 
 def test_the_panels_share_both_axes(found):
-    layout = found.picture.figure["layout"]
+    layout = found.chart.figure["layout"]
     assert layout["xaxis2"]["matches"] == "x"
     assert "yaxis2" not in layout
     assert layout["xaxis"]["domain"][1] < layout["xaxis2"]["domain"][0]
@@ -73,8 +73,8 @@ def test_the_caption_has_the_mean_of_the_differences_with_their_interval(found):
     text = (
         f"0.625 in the mean of 2 pairs (the 95 % confidence interval (bootstrap): {number(low)} to "
     )
-    assert text + number(high) in found.picture.caption
-    assert "4 runs without a partner" in found.picture.caption
+    assert text + number(high) in found.chart.caption
+    assert "4 runs without a partner" in found.chart.caption
 
 
 def test_a_metric_of_one_sweep_leaves_the_other_panel_empty_and_says_so(tmp_path):
@@ -84,7 +84,7 @@ def test_a_metric_of_one_sweep_leaves_the_other_panel_empty_and_says_so(tmp_path
     index = indexed(tmp_path)
     found = side_by_side(index, index.snapshot.runs, ("a", "b"), Measure("acc"), ["lr"])
     assert not lines(found, "x2")
-    texts = [note["text"] for note in found.picture.figure["layout"]["annotations"]]
+    texts = [note["text"] for note in found.chart.figure["layout"]["annotations"]]
     assert texts[1].endswith("none has logged it")
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
-from exptools.viewing.charts.timeline import duration, timeline
+from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.run_files.usage import Spell, read_usage, spell, together
+from exptools.viewing.run_files.usage import StepFunction, as_steps, sum_in_bins, usage_of
 from tests.viewing.drawn import numbers, traces
 from tests.viewing.samples import indexed, write_run
 
@@ -27,11 +27,11 @@ def drawn(root):
     return timeline(indexed(root).snapshot.runs, NOW)
 
 
-def bars(picture):
+def bars(chart):
     """By run: lane, start and end in seconds after T0, state."""
     shift = datetime.fromtimestamp(T0).astimezone().utcoffset().total_seconds()
     found = {}
-    for trace in traces(picture.figure, "bar"):
+    for trace in traces(chart.figure, "bar"):
         starts, spans = numbers(trace["base"]), numbers(trace["x"])
         for name, lane, start, span in zip(
             trace["customdata"], trace["y"], starts, spans, strict=True
@@ -46,22 +46,22 @@ def bars(picture):
     return found
 
 
-def lanes(picture):
-    return picture.figure["layout"]["yaxis"]["ticktext"]
+def lanes(chart):
+    return chart.figure["layout"]["yaxis"]["ticktext"]
 
 
 def test_a_job_is_a_bar_from_its_start_to_its_end_in_the_lane_of_its_slot(tmp_path):
     run(tmp_path, 0, 10, 40, slot=0)
     run(tmp_path, 1, 10, 90, slot=1)
     run(tmp_path, 2, 41, 80, slot=0)
-    picture = drawn(tmp_path)
-    assert lanes(picture) == ["slot 0", "slot 1"]
-    assert bars(picture) == {
+    chart = drawn(tmp_path)
+    assert lanes(chart) == ["slot 0", "slot 1"]
+    assert bars(chart) == {
         "0": (0, 10, 40, "finished"),
         "1": (1, 10, 90, "finished"),
         "2": (0, 41, 80, "finished"),
     }
-    assert "2 min 29 s of work in 1 min 20 s" in picture.caption
+    assert "2 min 29 s of work in 1 min 20 s" in chart.caption
 
 
 def test_jobs_of_one_slot_that_ran_at_once_get_lanes_of_their_own(tmp_path):
@@ -69,9 +69,9 @@ def test_jobs_of_one_slot_that_ran_at_once_get_lanes_of_their_own(tmp_path):
     run(tmp_path, 1, 20, 50, slot=0)
     run(tmp_path, 2, 45, 60, slot=0)
     run(tmp_path, 3, 10, 20, host="other")
-    picture = drawn(tmp_path)
-    assert lanes(picture) == ["h, slot 0", "", "other, no slot"]
-    assert [bars(picture)[str(job)][0] for job in range(4)] == [0, 1, 0, 2]
+    chart = drawn(tmp_path)
+    assert lanes(chart) == ["h, slot 0", "", "other, no slot"]
+    assert [bars(chart)[str(job)][0] for job in range(4)] == [0, 1, 0, 2]
 
 
 def test_a_running_job_ends_now_and_one_whose_process_vanished_when_it_last_logged(tmp_path):
@@ -93,10 +93,10 @@ def test_states_differ_in_pattern_and_mark_as_well_as_in_colour(tmp_path):
     bad = (State.FAILED, State.KILLED, State.TIMEOUT, State.INTERRUPTED)
     for job, state in enumerate((State.COMPLETED, *bad)):
         run(tmp_path, job, 10, 20, state, slot=job)
-    picture = drawn(tmp_path)
-    patterns = [trace["marker"]["pattern"]["shape"] for trace in traces(picture.figure, "bar")]
+    chart = drawn(tmp_path)
+    patterns = [trace["marker"]["pattern"]["shape"] for trace in traces(chart.figure, "bar")]
     assert len(set(patterns)) == 5
-    marks = traces(picture.figure, "scatter")[0]
+    marks = traces(chart.figure, "scatter")[0]
     assert sorted(marks["y"]) == [1, 2, 3, 4]
     assert len(set(marks["marker"]["symbol"])) == 4
 
@@ -104,9 +104,9 @@ def test_states_differ_in_pattern_and_mark_as_well_as_in_colour(tmp_path):
 def test_queued_jobs_are_counted_and_another_attempt_is_told(tmp_path):
     run(tmp_path, 0, 10, 20, attempt=2, slot=0)
     run(tmp_path, 1, state=State.QUEUED)
-    picture = drawn(tmp_path)
-    assert "1 is queued." in picture.caption
-    (bar,) = traces(picture.figure, "bar")
+    chart = drawn(tmp_path)
+    assert "1 is queued." in chart.caption
+    (bar,) = traces(chart.figure, "bar")
     assert bar["text"] == ["0 (attempt 2)"]
     assert "waited: 10 s" in bar["hovertext"][0]
 
@@ -121,9 +121,9 @@ def test_times_that_cannot_be_a_jobs_are_not_drawn(tmp_path):
     run(tmp_path, 0, 10, 20, slot=0)
     run(tmp_path, 1, slot=0, started=2.0**52)
     run(tmp_path, 2, 10, slot=1, ended=2.0**52, queued=-(2.0**52))
-    picture = drawn(tmp_path)
-    assert sorted(bars(picture)) == ["0", "2"]
-    assert "1 run without a time of start" in picture.caption
+    chart = drawn(tmp_path)
+    assert sorted(bars(chart)) == ["0", "2"]
+    assert "1 run without a time of start" in chart.caption
 
 
 def test_without_a_start_in_any_status_a_sentence_says_so(tmp_path):
@@ -153,21 +153,21 @@ def test_without_samples_of_a_gpu_there_is_no_panel_for_it(tmp_path):
 
 def test_a_bin_has_the_mean_over_its_time_whatever_the_samples_times_are():
     random = np.random.default_rng(1)
-    spells = []
+    uses = []
     for _ in range(5):
         times = np.sort(random.uniform(0, 100, 40))
-        spells.append(Spell(np.concatenate([[0], times]), random.uniform(0, 400, 40)))
-    total, running = together(spells, np.linspace(0, 100, 11))
-    fine, _ = together(spells, np.linspace(0, 100, 1001))
+        uses.append(StepFunction(np.concatenate([[0], times]), random.uniform(0, 400, 40)))
+    total, running = sum_in_bins(uses, np.linspace(0, 100, 11))
+    fine, _ = sum_in_bins(uses, np.linspace(0, 100, 1001))
     np.testing.assert_allclose(total, fine.reshape(10, 100).mean(axis=1))
-    used = sum(float((s.levels * np.diff(s.edges)).sum()) for s in spells)
+    used = sum(float((s.levels * np.diff(s.edges)).sum()) for s in uses)
     assert total.sum() * 10 == pytest.approx(used)
     assert (running <= 5 + 1e-12).all()
 
 
 def test_samples_of_an_earlier_attempt_do_not_count():
     times, values = np.array([1.0, 2.0, 11.0, 13.0]), np.array([400.0, 400.0, 100.0, 50.0])
-    found = spell(times, values, started=10.0, ended=15.0)
+    found = as_steps(times, values, started=10.0, ended=15.0)
     assert found.edges.tolist() == [10, 11, 13, 15]
     assert found.levels.tolist() == [100, 50, 50]
 
@@ -179,26 +179,19 @@ def test_usage_that_is_none_takes_nothing_else_along(tmp_path, content):
     assert bars(drawn(tmp_path)) == {"0": (0, 10, 20, "finished")}
 
 
-def test_a_line_that_is_cut_off_and_cells_that_are_empty_are_gaps(tmp_path):
-    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}1.0,50.0,10,,\nx,1,1,,\n2.0,6".encode())
-    usage = read_usage(tmp_path)
+def test_cells_that_are_missing_are_gaps_and_a_last_line_that_is_cut_off_is_left_out(tmp_path):
+    rows = "1.0,50.0,10,,\nx,1,1,,\n2.0,6\n3.0,50.0,1000"
+    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}{rows}".encode())
+    usage = usage_of(tmp_path)
     assert usage.time.tolist() == [1.0, 2.0]
     assert np.isnan(usage.gpu_percent).all()
     assert np.isnan(usage.rss[1])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.25, "0.25 s"), (59.9, "60 s"), (250, "4 min 10 s"), (7500, "2 h 5 min"), (86_400, "1 d")],
-)
-def test_times_read_as_people_say_them(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_of_too_many_jobs_the_last_are_shown_and_that_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_JOBS", 2)
     for job in range(3):
         run(tmp_path, job, 10 * job + 1, 10 * job + 5, slot=0)
-    picture = drawn(tmp_path)
-    assert sorted(bars(picture)) == ["1", "2"]
-    assert "The last 2 of 3" in picture.caption
+    chart = drawn(tmp_path)
+    assert sorted(bars(chart)) == ["1", "2"]
+    assert "The last 2 of 3" in chart.caption

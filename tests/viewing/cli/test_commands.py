@@ -125,7 +125,7 @@ def test_plot_writes_the_figure_and_says_its_caption(run, tmp_path):
         assert (code, err) == (0, "")
         assert out == (
             f"curves.{kind}: test/accuracy over step: mean of 3 runs, "
-            "band: one standard deviation.\n"
+            "band: ± one standard deviation.\n"
         )
 
 

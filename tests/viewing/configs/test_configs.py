@@ -1,9 +1,9 @@
 import pytest
 
 from exptools.rundir import State, Status
-from exptools.viewing.configs.values import MISSING, display, identity, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.groups.grouping import config_key, groups, run_key
-from exptools.viewing.groups.variation import default_group_key, seed_of, varying
+from exptools.viewing.groups.variation import overview, seed_of, varying
 from exptools.viewing.run import Run
 from tests.viewing.samples import run_with
 
@@ -38,7 +38,7 @@ def test_values_of_other_types_differ(one, other):
 
 def test_a_missing_key_is_a_value_of_its_own():
     assert varying([run_with(x=None), run_with()]) == ["x"]
-    assert identity(MISSING) != identity("MISSING")
+    assert comparison_key(MISSING) != comparison_key("MISSING")
 
 
 def test_the_seed_is_known_by_the_last_part_of_its_name():
@@ -48,14 +48,14 @@ def test_the_seed_is_known_by_the_last_part_of_its_name():
 
 
 def test_runs_are_grouped_by_what_differs_besides_the_seed():
-    assert default_group_key(grid(seed=[0, 1], lr=[0.1, 0.2])) == "lr"
-    assert default_group_key(grid(seed=[0, 1, 2])) == "seed"
-    assert default_group_key(grid(lr=[0.1])) is None
+    assert overview(grid(seed=[0, 1], lr=[0.1, 0.2])).group_key == "lr"
+    assert overview(grid(seed=[0, 1, 2])).group_key == "seed"
+    assert overview(grid(lr=[0.1])).group_key is None
 
 
 def test_a_key_that_is_another_in_every_run_makes_no_groups():
     runs = [run_with(str(job), log_dir=f"out/{job}", lr=job // 2) for job in range(6)]
-    assert default_group_key(runs) == "lr"
+    assert overview(runs).group_key == "lr"
 
 
 def test_a_swept_key_goes_before_one_that_follows_from_it():
@@ -64,7 +64,7 @@ def test_a_swept_key_goes_before_one_that_follows_from_it():
             Status(State.COMPLETED, overrides=(f"+layers={layers}",)), None)
         for job, layers in enumerate([1, 1, 2, 2])
     ]  # fmt: skip
-    assert default_group_key(runs) == "layers"
+    assert overview(runs).group_key == "layers"
 
 
 def test_groups_are_in_the_order_of_their_values_and_missing_comes_last():

@@ -2,8 +2,9 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from exptools.viewing.configs.parsing import ConfigTexts, parse_config
+from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.configs.values import flatten
+from tests.viewing.samples import parse_config
 
 REFERENCES = (
     "a: 1\nb: ${a}\n",
@@ -61,6 +62,11 @@ def test_circles_and_texts_that_double_themselves_come_to_an_end():
     assert config["a39"] == "${a38}${a38}"
 
 
+def test_what_would_make_too_many_values_stays_as_it_was_written():
+    config = parse_config(f"n: [{'1, ' * 20_000}]\n" + "".join(f"a{n}: ${{n}}\n" for n in range(9)))
+    assert [len(config[f"a{n}"]) for n in range(9)] == [20_000] * 2 + [len("${n}")] * 7
+
+
 def test_a_hydra_config_with_a_reference_that_is_missing_keeps_the_rest():
     text = "a: {b: '${c.d}', e: '${f}'}\nf: 2\n"
     with pytest.raises(OmegaConfBaseException):
@@ -87,7 +93,7 @@ CUT = {
 
 @pytest.mark.parametrize("text", CUT.values(), ids=CUT.keys())
 def test_a_text_in_sections_is_what_it_is_as_a_whole(text):
-    texts = ConfigTexts()
+    texts = YamlParser()
     assert texts.parse(texts.cut(text)) == texts.parse([text])
 
 
@@ -96,7 +102,7 @@ def test_a_section_that_many_configs_share_is_parsed_once_and_cannot_be_changed(
     load = "exptools.viewing.configs.parsing._parse_yaml"
     original = __import__("exptools.viewing.configs.parsing", fromlist=["x"])._parse_yaml
     monkeypatch.setattr(load, lambda text: parsed.append(text) or original(text))
-    texts = ConfigTexts()
+    texts = YamlParser()
     shared = "model:\n  sizes: [1, {a: [2]}]\n"
     one, two = (texts.parse(texts.cut(f"{shared}seed: {seed}\n")) for seed in range(2))
     assert len(parsed) == 3

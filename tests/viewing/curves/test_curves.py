@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from exptools.viewing.curves.aggregation import aggregate, final_value, method
+from exptools.viewing.curves.aggregation import aggregate, final_value, parse_method
 
 NAN = float("nan")
 
@@ -88,13 +88,13 @@ def test_the_final_value_is_the_last_that_is_a_number():
 
 def test_in_bins_a_run_counts_with_its_mean_there_and_not_at_all_without_a_row():
     runs = [series((0, 1), (1, 3), (11, 9)), series((2, 4), (12, 5), (35, 7)), series((38, NAN))]
-    curve = aggregate(runs, method(bin_width=10))
+    curve = aggregate(runs, parse_method(bin_width=10))
     check(curve, [5, 15, 35], [3, 7, 7], [2**0.5, 8**0.5, 0], [2, 2, 1])
 
 
 def test_the_edges_of_bins_are_the_same_whichever_runs_there_are():
     one, other = series((7, 1), (-3, 2)), series((3, 5), (12, 6))
-    widths = method(bin_width=10)
+    widths = parse_method(bin_width=10)
     assert aggregate([one], widths).x.tolist() == [-5, 5]
     assert aggregate([other], widths).x.tolist() == [5, 15]
     assert aggregate([one, other], widths).x.tolist() == [-5, 5, 15]
@@ -109,7 +109,7 @@ def test_what_is_no_finite_number_and_what_stands_still_or_goes_back_is_counted(
 
 def test_the_runs_of_a_group_are_not_changed():
     x, y = series((2, 1e200), (1, NAN), (3, 1))
-    aggregate([(x, y)] * 2, method(smooth="ema:0.5", bin_width=2))
+    aggregate([(x, y)] * 2, parse_method(smooth="ema:0.5", bin_width=2))
     np.testing.assert_array_equal(x, [2, 1, 3])
     np.testing.assert_array_equal(y, [1e200, NAN, 1])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from exptools.viewing.curves.aggregation import aggregate, method
+from exptools.viewing.curves.aggregation import aggregate, parse_method
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.smoothing import smooth
 
@@ -58,10 +58,10 @@ def test_what_is_constant_stays_so_and_a_gap_stays_a_gap(how):
 def test_smoothing_may_come_before_the_centre_or_after_it():
     runs = [(np.arange(4.0), np.array(y)) for y in ([0.0, 4, 0, 4], [8.0, 0, 0, 0], [1.0, 1, 9, 1])]
     smooth_runs = [(x, smoothed("mean", 3, y=y)) for x, y in runs]
-    before = aggregate(runs, method("median", "minmax", "mean:3", "before"))
-    np.testing.assert_allclose(before.center, aggregate(smooth_runs, method("median")).center)
+    before = aggregate(runs, parse_method("median", "minmax", "mean:3", "before"))
+    np.testing.assert_allclose(before.center, aggregate(smooth_runs, parse_method("median")).center)
     plain, after = (
-        aggregate(runs, method("median", "minmax", how, "after")) for how in (None, "mean:3")
+        aggregate(runs, parse_method("median", "minmax", how, "after")) for how in (None, "mean:3")
     )
     for line in ("center", "low", "high"):
         expected = smoothed("mean", 3, y=getattr(plain, line))

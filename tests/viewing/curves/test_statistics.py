@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from exptools.viewing.curves import bootstrap
-from exptools.viewing.curves.aggregation import aggregate, method
+from exptools.viewing.curves.aggregation import aggregate, parse_method
 from exptools.viewing.errors import QueryError
 
 NAN = float("nan")
@@ -16,7 +16,7 @@ VALUES = np.array([[i, i**2 if i % 2 else NAN, NAN] for i in range(8)] + [[50.0,
 
 def curve(center="mean", band="none", values=VALUES, strata=None, **how):
     series = [(np.arange(values.shape[1]) * 1.0, row) for row in values]
-    return aggregate(series, method(center, band, **how), strata)
+    return aggregate(series, parse_method(center, band, **how), strata)
 
 
 def known(column: int) -> np.ndarray:
@@ -132,4 +132,4 @@ def test_pieces_of_many_points_are_put_together(monkeypatch):
 )
 def test_what_there_is_not_is_refused_with_what_there_is(asked, sentence):
     with pytest.raises(QueryError, match=sentence):
-        method(**asked)
+        parse_method(**asked)

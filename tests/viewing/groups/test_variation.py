@@ -109,7 +109,7 @@ def test_repeats_are_matched_one_to_one_in_their_order():
     assert [run.name for run in found.only_left] == ["2"]
 
 
-def test_the_number_of_a_repetition_in_the_seed_api_is_a_seed():
+def test_the_number_of_a_repetition_of_run_experiments_is_a_seed():
     runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], run_ID=["0", "1", "0", "1"])
     assert seed_of(runs).key == "run_ID"
     assert facets(runs) == ["lr"]

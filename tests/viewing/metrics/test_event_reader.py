@@ -7,10 +7,13 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from exptools.logging.run_logger import Logger
-from exptools.logging.writers.tensorboard import framed
+from exptools.logging.writers.tensorboard import as_record
+from exptools.viewing.metrics import points
+from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.event_reader import read_events
 from tests.viewing.samples import indexed, write_run
 
@@ -33,12 +36,13 @@ def tensor(tag: str, step: int, value: object, plugin: str | None = "scalars") -
 def write(directory: Path, *events: Event, number: int = 0) -> Path:
     directory.mkdir(exist_ok=True)
     path = directory / f"events.out.tfevents.170000000{number}.host.1"
-    path.write_bytes(b"".join(framed(e.SerializeToString()) for e in (VERSION, *events)))
+    path.write_bytes(b"".join(as_record(e.SerializeToString()) for e in (VERSION, *events)))
     return path
 
 
-def values(progress, tag: str) -> list[list[float]]:
-    return [part.tolist() for part in progress.series(tag)]
+def values(rows, tag: str) -> list[list[float]]:
+    logged = rows.frame.select("step", tag).drop_nulls()
+    return [part.to_list() for part in logged]
 
 
 def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
@@ -50,20 +54,20 @@ def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
         tensor("b", 20, 3.5, plugin=None),  # only the first of a tag says what it is
         tensor("image", 20, [1.0, 2.0], plugin="images"),
     )
-    progress = read_events([file])
-    assert progress.frame["step"].to_list() == [0, 10, 20]
-    assert progress.frame["wall_time"].to_list() == [100, 110, 120]
-    assert progress.tags == ["a", "b"]
-    assert values(progress, "b") == [[10, 20], [2.5, 3.5]]
-    np.testing.assert_equal(values(progress, "a"), [[0, 10], [0.5, np.nan]])
-    assert progress.faults == ()
+    rows = read_events([file])
+    assert rows.frame["step"].to_list() == [0, 10, 20]
+    assert rows.frame["wall_time"].to_list() == [100, 110, 120]
+    assert rows.frame.columns == ["step", "wall_time", "a", "b"]
+    assert values(rows, "b") == [[10, 20], [2.5, 3.5]]
+    np.testing.assert_equal(values(rows, "a"), [[0, 10], [0.5, np.nan]])
+    assert rows.faults == ()
 
 
 def test_a_step_that_was_logged_twice_is_two_rows(tmp_path):
     file = write(tmp_path, scalar("a", 1, 1), scalar("a", 1, 2), scalar("b", 1, 9))
-    progress = read_events([file])
-    assert values(progress, "a") == [[1, 1], [1, 2]]
-    assert values(progress, "b") == [[1], [9]]
+    rows = read_events([file])
+    assert values(rows, "a") == [[1, 1], [1, 2]]
+    assert values(rows, "b") == [[1], [9]]
 
 
 def test_a_restart_replaces_what_it_overlaps_as_in_tensorboard(tmp_path):
@@ -107,18 +111,52 @@ def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv
 def test_a_record_that_is_being_written_is_no_fault(tmp_path, cut):
     file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2))
     file.write_bytes(file.read_bytes()[:-cut])
-    progress = read_events([file])
-    assert (values(progress, "a"), progress.faults) == ([[0], [1]], ())
+    rows = read_events([file])
+    assert (values(rows, "a"), rows.faults) == ([[0], [1]], ())
 
 
 @pytest.mark.parametrize("place", ["length", "message"])
 def test_a_broken_record_ends_the_file_and_is_named_with_its_place(tmp_path, place):
     file = write(tmp_path, scalar("a", 0, 1), scalar("a", 1, 2), scalar("a", 2, 3))
     content = bytearray(file.read_bytes())
-    last_but_one = len(content) - 2 * len(framed(scalar("a", 1, 2).SerializeToString()))
+    last_but_one = len(content) - 2 * len(as_record(scalar("a", 1, 2).SerializeToString()))
     content[last_but_one + (1 if place == "length" else -8 + len(content) - last_but_one)] ^= 0x40
     file.write_bytes(content)
-    progress = read_events([file])
-    assert values(progress, "a")[1] in ([1], [1, 2])
-    (fault,) = progress.faults
+    rows = read_events([file])
+    assert values(rows, "a")[1] in ([1], [1, 2])
+    (fault,) = rows.faults
     assert "at byte" in fault.reason
+
+
+def test_a_record_of_any_length_is_checked(tmp_path):
+    rng = np.random.default_rng(0)
+    lengths = np.array([*range(70), *range(1015, 1035), 2047, 2048, 3000, 100_000])
+    data = rng.integers(0, 256, 200_000, np.uint8)
+    begins = rng.integers(0, 100_000, len(lengths))
+    parts = [data[at : at + n].tobytes() for at, n in zip(begins, lengths, strict=True)]
+    theirs = [masked_crc32c(part) for part in parts]
+    assert masked_checksums(data, begins, lengths).tolist() == theirs
+    picture = Summary.Value(tag="x", image=Summary.Image(encoded_image_string=parts[-1]))
+    event = Event(summary=Summary(value=[picture]))
+    rows = read_events([write(tmp_path, scalar("a", 0, 1), event, scalar("a", 1, 2))])
+    assert (values(rows, "a"), rows.faults) == ([[0, 1], [1, 2]], ())
+
+
+def test_each_restart_replaces_what_came_before_it_and_no_more(tmp_path):
+    marks = [Event(step=step, session_log=SessionLog(status=1)) for step in (8, 2, 5)]
+    logged = [[scalar("a", step, number) for step in range(9)] for number in range(3)]
+    events = [event for pair in zip(logged, marks, strict=True) for event in (*pair[0], pair[1])]
+    rows = read_events([write(tmp_path, *events)])
+    assert values(rows, "a") == [[0, 0, 0, 1, 1, 1, 2, 3, 4], [0, 1, 2, 0, 1, 2, 2, 2, 2]]
+
+
+def test_a_few_bytes_cannot_ask_for_all_the_memory(tmp_path, monkeypatch):
+    huge = tensor("a", 0, np.float64(1))
+    huge.summary.value[0].tensor.tensor_shape.dim.add(size=10**15)
+    write(tmp_path / "0", huge, scalar("b", 1, 2))
+    write(tmp_path / "1", *(scalar(f"tag{step}", step, 1) for step in range(20)))
+    monkeypatch.setattr(points, "MAX_CELLS", 100)
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == ["b"]
+    ((fault,),) = [index.faults(run) for run in index.snapshot.runs[1:]]
+    assert fault.reason == "cannot be read: 20 metrics at 20 steps are not read"

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,10 @@ import pytest
 
 from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.index import Index, cache_directory
-from exptools.viewing.metrics import csv_bulk_reader as bulk
-from exptools.viewing.metrics import disk_cache as packs
+from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
-from exptools.viewing.metrics.csv_reader import parse_progress
+from exptools.viewing.metrics.csv_reader import parse_csv
 from tests.viewing.samples import csv_text, indexed, write_run
 
 NAN = float("nan")
@@ -106,7 +106,7 @@ def test_a_file_reads_in_bulk_as_alone_and_spoils_no_other(tmp_path, rows, names
     (odd / PROGRESS_CSV).write_bytes(content)
     index = indexed(tmp_path)
     found = index.columns(index.snapshot.runs, names)
-    alone = parse_progress(content, odd / PROGRESS_CSV)
+    alone = parse_csv(content, odd / PROGRESS_CSV)
     for name in names:
         expected = alone.frame[name]
         np.testing.assert_equal(found["odd"][name], expected.to_numpy())
@@ -125,15 +125,15 @@ def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     write_run(tmp_path / "tabs", {}, state=None)
     (tmp_path / "tabs" / "progress.txt").write_text("Epoch\ta\n0\t7\n1\t8\n")
     careful = []
-    monkeypatch.setattr(metric_store, "read_progress", careful.append)
+    monkeypatch.setattr(metric_store, "read_logged_rows", careful.append)
     assert set(map(tuple, read(indexed(tmp_path)).values())) == {(7.0, 8.0)}
     assert careful == []
 
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch, settled):
-    monkeypatch.setattr(bulk, "CHUNK", 200)
-    monkeypatch.setattr(bulk, "LARGE", 1000)
+    monkeypatch.setattr(csv_bulk_reader, "CHUNK", 200)
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
     expected = {}
     for job in range(24):
         rows = 60 if job % 5 == 0 else 1 + job % 7
@@ -153,8 +153,8 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch,
 def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
     settle(run)
-    monkeypatch.setattr(bulk, "LARGE", 1000)
-    real = bulk.parse
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    real = csv_bulk_reader.parse
 
     def parse(text, layout, names, path=None):
         if path:
@@ -162,7 +162,7 @@ def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path
                 file.write("100,1.5,2.0\n101,1.5,3")
         return real(text, layout, names, path)
 
-    monkeypatch.setattr(bulk, "parse", parse)
+    monkeypatch.setattr(csv_bulk_reader, "parse", parse)
     index = indexed(tmp_path)
     assert read(index) == {"0": [1.0] * 100 + [2.0]}
     with (run / PROGRESS_CSV).open("a") as file:
@@ -241,7 +241,7 @@ def test_a_file_that_is_rewritten_is_not_taken_for_one_that_grew(tmp_path, heade
     written.write_text(header + rows)
     os.replace(written, run / PROGRESS_CSV)
     found = index.columns(index.snapshot.runs, ["wall_time", "a"])["0"]
-    expected = parse_progress((header + rows).encode(), run).frame
+    expected = parse_csv((header + rows).encode(), run).frame
     assert found["a"].tolist() == expected["a"].to_list()
     assert found["wall_time"].tolist() == expected["wall_time"].to_list()
 
@@ -362,13 +362,13 @@ def test_configs_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("worth_it")
 def test_the_cache_keeps_within_its_bounds(tmp_path, monkeypatch):
-    monkeypatch.setattr(packs, "MAX_PACKS", 2)
+    monkeypatch.setattr(disk_cache, "MAX_PACKS", 2)
     write_runs(tmp_path)
     for metric in ("a", "b", "wall_time"):
         read(indexed(tmp_path), metric)
         time.sleep(0.01)  # packs are told apart by their times
     assert len(stored(tmp_path)) == 2
-    monkeypatch.setattr(packs, "MAX_BYTES", 0)
+    monkeypatch.setattr(disk_cache, "MAX_BYTES", 0)
     write_runs(tmp_path, number=4)
     assert len(read(indexed(tmp_path))) == 4
     assert stored(tmp_path) == []
@@ -444,3 +444,47 @@ def test_threads_may_ask_for_columns_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert (errors, lengths) == ([], [4] * (20 * 10 * 4))
+
+
+def test_who_asks_for_a_good_run_does_not_wait_for_a_bad_one(tmp_path, monkeypatch):
+    write_runs(tmp_path, number=2)
+    write_run(tmp_path / "bad", {}, 'step,"a\n0,1\n')
+    index = indexed(tmp_path)
+    is_read, go_on, real = threading.Event(), threading.Event(), metric_store.read_logged_rows
+
+    def slow(source):
+        is_read.set()
+        assert go_on.wait(60)
+        return real(source)
+
+    monkeypatch.setattr(metric_store, "read_logged_rows", slow)
+    *good, bad = index.snapshot.runs
+    with ThreadPoolExecutor(2) as threads:
+        everything = threads.submit(read, index)
+        assert is_read.wait(60)
+        again = threads.submit(index.columns, [bad], ["a"])
+        assert [y.tolist()[:1] for _, y in index.series(good, "a").values()] == [[0], [1]]
+        assert index.tags(good) == ["a", "b"]
+        assert not everything.done()
+        assert not again.done()
+        go_on.set()
+        assert (everything.result()["bad"], again.result()["bad"].rows) == ([], 0)
+
+
+def test_a_run_whose_reading_fails_can_be_asked_for_again(tmp_path, monkeypatch):
+    write_runs(tmp_path, number=1)
+    index = indexed(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(metric_store, "read_many", None)
+        with pytest.raises(TypeError):
+            read(index)
+    assert len(read(index)["0"]) == 4
+
+
+def test_a_header_may_be_longer_than_what_is_read_of_it_at_first(tmp_path):
+    tags = [f"tag{number}" for number in range(20_000)]
+    write_run(tmp_path / "0", {}, ",".join(["step", *tags]) + "\n")
+    write_run(tmp_path / "1", {}, "step," + "x" * 200_000 + "\n1,2\n")
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == [*tags, "x" * 200_000]
+    assert index.columns(index.snapshot.runs, ["x" * 200_000])["1"].rows == 1

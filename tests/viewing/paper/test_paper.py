@@ -12,7 +12,7 @@ import exptools.viewing as xv
 from exptools.viewing.api import CurveSet
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.aggregation import Curve
-from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.curves.query import GroupCurve
 from exptools.viewing.paper import compose as paper
 from exptools.viewing.paper.drawing import COLORS
 from tests.viewing.samples import write_run, write_sweep
@@ -283,7 +283,7 @@ def test_the_caption_says_what_line_and_band_are_of_how_many_runs(tmp_path):
     curves = xv.load(tmp_path).curves("loss", "lr", center="iqm", band="ci:90", smooth="ema:0.5")
     assert paper.caption(curves) == (
         "loss over step: interquartile mean of 1 to 2 runs, thin where it is of fewer, "
-        "smoothed (ema:0.5), band: 90% bootstrap confidence interval."
+        "smoothed (ema:0.5), band: the 90 % confidence interval (bootstrap)."
     )
 
 

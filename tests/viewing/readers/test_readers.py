@@ -4,12 +4,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE, State
-from exptools.viewing.configs.parsing import MAX_KEYS, parse_config
+from exptools.viewing.configs.safe_yaml import MAX_KEYS
 from exptools.viewing.configs.values import flatten
 from exptools.viewing.groups.grouping import config_key, groups
-from exptools.viewing.metrics.reading import read_progress
-from exptools.viewing.readers.formats import MAX_CONFIG, is_run, read_run
-from tests.viewing.samples import run_with, write_run
+from exptools.viewing.readers.text_cache import MAX_TEXT
+from tests.viewing.samples import indexed, only_run, parse_config, run_with, write_run
 
 SPELLINGS = (
     *(
@@ -61,7 +60,7 @@ def test_a_path_as_omegaconf_saves_it_does_not_spoil_the_config(tmp_path):
 
 
 def test_a_config_cannot_be_changed(tmp_path):
-    run = read_run(write_run(tmp_path / "0", {"lr": 1}))
+    run = only_run(write_run(tmp_path / "0", {"lr": 1}))
     with pytest.raises(TypeError):
         run.config["lr"] = 2
 
@@ -73,7 +72,7 @@ def test_a_config_cannot_be_changed(tmp_path):
 def test_a_config_that_cannot_be_read_is_a_fault_of_a_run_that_is_still_there(
     tmp_path, text, line, reason
 ):
-    run = read_run(write_run(tmp_path / "0", text))
+    run = only_run(write_run(tmp_path / "0", text))
     assert (dict(run.config), run.state) == ({}, State.COMPLETED)
     (fault,) = run.faults
     assert fault.file == tmp_path / "0" / HYDRA_CONFIG
@@ -109,14 +108,22 @@ OVER_LIMITS = {
     "a hexadecimal number that cannot be printed": ("a: 0x" + "f" * 5000, "5002 characters"),
     "a number to the base of sixty": ("a: 1" + ":59" * 100_000, "characters"),
     "very many keys": ("".join(f"k{n}: 1\n" for n in range(MAX_KEYS + 1)), f"{MAX_KEYS} keys"),
-    "a huge file": ("a: b\n" + "#" * MAX_CONFIG, f"more than {MAX_CONFIG} bytes"),
+    "keys that are long together": (
+        "? " + "k" * 300_000 + "\n:\n" + "".join(f"  a{n}: 1\n" for n in range(10)),
+        "characters together",
+    ),
+    "tags that are declared": (
+        "".join(f"%TAG !a{n}! b\n" for n in range(5000)) + "---\na: 1\n",
+        "%TAG directives",
+    ),
+    "a huge file": ("a: b\n" + "#" * MAX_TEXT, f"more than {MAX_TEXT} bytes"),
     "a value that is not of its type": ("a: !!int ''\n", "no valid YAML"),
 }
 
 
 @pytest.mark.parametrize(("text", "reason"), OVER_LIMITS.values(), ids=OVER_LIMITS.keys())
 def test_a_config_over_a_limit_is_a_fault_and_not_the_readers_death(tmp_path, text, reason):
-    run = read_run(write_run(tmp_path / "0", text))
+    run = only_run(write_run(tmp_path / "0", text))
     assert (dict(run.config), run.state) == ({}, State.COMPLETED)
     assert reason in run.faults[0].reason
 
@@ -136,10 +143,10 @@ def test_an_integer_that_no_float_holds_is_read_and_compared(tmp_path):
 def test_a_pipe_in_a_files_place_is_a_fault_and_not_waited_for(tmp_path, file):
     (tmp_path / "0" / file).parent.mkdir(parents=True)
     os.mkfifo(tmp_path / "0" / file)
-    assert is_run(tmp_path / "0")
-    run = read_run(tmp_path / "0")
-    faults = (*run.faults, *read_progress(run).faults)
-    assert [str(fault) for fault in faults] == [
+    index = indexed(tmp_path)
+    (run,) = index.snapshot.runs
+    index.columns([run], ["step"])
+    assert [str(fault) for fault in index.faults(run)] == [
         f"{tmp_path / '0' / file}: cannot be read: no regular file"
     ]
 
@@ -147,7 +154,7 @@ def test_a_pipe_in_a_files_place_is_a_fault_and_not_waited_for(tmp_path, file):
 def test_a_broken_status_is_a_fault_and_leaves_the_config(tmp_path):
     directory = write_run(tmp_path / "0", {"lr": 1})
     (directory / STATUS_FILE).write_text('{"state": "comple')
-    run = read_run(directory)
+    run = only_run(directory)
     assert (run.config["lr"], run.status, run.state) == (1, None, None)
     assert run.faults[0].file == directory / STATUS_FILE
 
@@ -156,24 +163,24 @@ def test_a_running_run_whose_process_is_gone_was_killed(tmp_path):
     directory = write_run(
         tmp_path / "0", {}, state=State.RUNNING, pid=os.getpid(), pid_start="an earlier boot"
     )
-    assert read_run(directory).state is State.KILLED
+    assert only_run(directory).state is State.KILLED
 
 
 @pytest.mark.parametrize("marker", [HYDRA_CONFIG, STATUS_FILE])
 def test_a_config_or_a_status_makes_a_run(tmp_path, marker):
     (tmp_path / marker).parent.mkdir()
-    assert not is_run(tmp_path)
+    assert indexed(tmp_path).snapshot.runs == ()
     (tmp_path / marker).touch()
-    assert is_run(tmp_path)
+    assert only_run(tmp_path).directory == tmp_path
 
 
 def test_a_run_is_named_from_its_root_and_knows_its_sweep(tmp_path):
     run = write_run(tmp_path / "day" / "sweep" / "3", {})
     (tmp_path / "day" / "sweep" / SWEEP_FILE).touch()
-    assert (read_run(run, tmp_path).name, read_run(run, tmp_path).sweep) == (
-        "day/sweep/3",
-        "day/sweep",
-    )
-    assert read_run(run, run.parent).sweep == "sweep"
-    assert (read_run(run, run).name, read_run(run, run).sweep) == ("3", "sweep")
-    assert read_run(write_run(tmp_path / "single", {}), tmp_path).sweep is None
+    named = {root: only_run(root) for root in (tmp_path, run.parent, run)}
+    assert [(found.name, found.sweep) for found in named.values()] == [
+        ("day/sweep/3", "day/sweep"),
+        ("3", "sweep"),
+        ("3", "sweep"),
+    ]
+    assert only_run(write_run(tmp_path / "single", {})).sweep is None

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.medium import Medium
-from exptools.logging.media.store import write_medium
+from exptools.logging.media.store import EncodedMedium, write_medium
 from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.run_files import media
@@ -27,9 +26,9 @@ def followed(path, known=None):
 
 def test_the_index_of_the_logger_is_read_by_tag_and_step(tmp_path):
     for step in (20, 3):
-        write_medium(tmp_path, "eval/frame", step, Medium("image", "png", PNG), 1.0)
-    write_medium(tmp_path, "eval/frame", 3, Medium("image", "png", PNG), 2.0)
-    write_medium(tmp_path, "note", 3, Medium("text", "txt", b"hello"), 1.0)
+        write_medium(tmp_path, "eval/frame", step, EncodedMedium("image", "png", PNG), 1.0)
+    write_medium(tmp_path, "eval/frame", 3, EncodedMedium("image", "png", PNG), 2.0)
+    write_medium(tmp_path, "note", 3, EncodedMedium("text", "txt", b"hello"), 1.0)
     index, _ = followed(tmp_path / MEDIA_INDEX)
     assert index.tags == [("image", "eval/frame"), ("text", "note")]
     steps = index.steps("image", "eval/frame")

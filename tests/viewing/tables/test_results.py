@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
+from exptools.viewing.results import results
 from exptools.viewing.tables import export
-from exptools.viewing.tables.results import results
 from exptools.viewing.tables.rounding import rounded
 from tests.viewing.samples import write_run, write_sweep
 
@@ -167,7 +167,8 @@ def test_csv_of_rows_reads_back_as_the_very_numbers_that_were_logged(tmp_path, l
     spelled[4], spelled[7] = "NaN", ""
     body = "".join(f"{step},1.5,{cell}\n" for step, cell in enumerate(spelled))
     write_run(tmp_path / "0", config, f"step,wall_time,loss\n{body}")
-    frame = export.logged(xv.load(tmp_path), "loss", ["text", "empty"], long=long)
+    runs = xv.load(tmp_path)
+    frame = export.logged(runs.origin, runs, "loss", ["text", "empty"], long=long)
     text = b"".join(export.csv(frame)).decode()
     assert "\r" not in text
     header, *rows = [row.split(",") for row in re.sub(r'"a,""b\nc"', "T", text).splitlines()]

@@ -4,13 +4,17 @@
   const short = (functions.short = (value, digits = 6) =>
     typeof value === "number" ? String(Number(value.toPrecision(digits))) : value);
 
+  // As exptools.units.format_duration says it.
   functions.duration = (seconds) => {
-    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-    const [hours, minutes, rest] = parts.map(Math.round);
-    if (hours) {
-      return `${hours} h ${minutes} min`;
+    const whole = Math.round(seconds);
+    if (whole < 60) {
+      return `${whole} s`;
     }
-    return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+    const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+    const at = units.findIndex(([, length]) => whole >= length);
+    const [[large, length], [small, part]] = units.slice(at);
+    const rest = Math.floor((whole % length) / part);
+    return `${Math.floor(whole / length)} ${large}${rest ? ` ${rest} ${small}` : ""}`;
   };
 
   functions.time = (seconds) =>

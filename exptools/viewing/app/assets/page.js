@@ -48,12 +48,19 @@
     return kind === "none" ? kind : `${kind}:${fits ? amount : amounts[kind]}`;
   };
 
+  // What a callback was called with, by the names of the components.
+  const given = (parts) =>
+    Object.fromEntries(Object.entries(parts).map(([id, value]) => [id.split(".")[0], value]));
+
   let rowsById = new Map();
   let visited = false;
-  let reported; // the selection as the table said it last, until it is told another one
+  let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
 
   window.exptools = {
+    same,
+    leave,
+    changed,
     swatch: (row) => {
       const color = colors[row.members ? row.members[0] : row.id];
       return { "--swatch": color || "transparent" };
@@ -109,26 +116,25 @@
 
     choose: (...values) => {
       const view = values.pop();
-      const [metrics, by, split, where, x, log, center, band, kind, amount, when, best, mode] =
-        values;
-      const [clip, lines, summaries, rows] = values.slice(13);
+      const chosen = given(window.dash_clientside.callback_context.inputs);
+      const list = (name) => chosen[name] || [];
       const fields = {
-        metrics: metrics || [],
-        by: view.by === null && !(by || []).length ? null : by || [],
-        split: split || [],
-        where: (where || "").trim(),
-        x,
-        log: ["x", "y"].filter((axis) => (log || []).includes(axis)),
-        center,
-        band,
-        smooth: smoothing(kind, amount),
-        smooth_when: when,
-        best: best || [],
-        best_mode: mode,
-        clip: Boolean(clip),
-        show_runs: Boolean(lines),
-        summaries: (summaries || []).length ? summaries : view.summaries,
-        rows,
+        metrics: list("metrics"),
+        by: view.by === null && !list("by").length ? null : list("by"),
+        split: list("split"),
+        where: (chosen.where || "").trim(),
+        x: chosen.x,
+        log: ["x", "y"].filter((axis) => list("log").includes(axis)),
+        center: chosen.center,
+        band: chosen.band,
+        smooth: smoothing(chosen.smoothing, chosen.amount),
+        smooth_when: chosen.when,
+        best: list("best"),
+        best_mode: chosen.mode,
+        clip: Boolean(chosen.clip),
+        show_runs: Boolean(chosen.lines),
+        summaries: list("summaries").length ? list("summaries") : view.summaries,
+        rows: chosen.rows,
       };
       if (fields.x !== view.x) {
         fields.x_range = null;
@@ -139,15 +145,20 @@
       return changed(view, fields);
     },
 
-    show: (view, ...states) => {
-      const [kind, amount] = view.smooth.split(":");
-      const values = [
-        ...[view.metrics, view.by || [], view.split, view.where, view.x, view.log],
-        ...[view.center, view.band, kind, amount ? Number(amount) : states[9]],
-        ...[view.smooth_when, view.best, view.best_mode, view.clip, view.show_runs],
-        ...[view.summaries, view.rows],
-      ];
-      return values.map((value, at) => (same(value, states[at]) ? leave() : value));
+    show: (view) => {
+      const { states, outputs_list } = window.dash_clientside.callback_context;
+      const shown = given(states);
+      const [smoothing, amount] = view.smooth.split(":");
+      const values = {
+        ...view,
+        by: view.by || [],
+        smoothing,
+        amount: amount ? Number(amount) : shown.amount,
+        when: view.smooth_when,
+        mode: view.best_mode,
+        lines: view.show_runs,
+      };
+      return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
 
     // A zoom is part of the view: in units of x, and for y by metric.
@@ -192,18 +203,26 @@
         return leave(); // what ``tick`` asks for; the table answers with the rows
       }
       const names = rows.flatMap((row) => row.members || [row.id]);
-      reported = [...names].sort();
-      return same(reported, [...view.selected].sort())
+      const selection = [...names].sort();
+      if (!same(selection, reported.at(-1))) {
+        reported.push(selection);
+      }
+      return same(selection, [...view.selected].sort())
         ? leave()
         : changed(view, { selected: names });
     },
 
+    // A view that has its selection from the table, maybe not the newest, is no reason to change
+    // the table: somebody may have ticked on meanwhile. Nor are new rows before the view has what
+    // was ticked.
     tick: (view, rows, ticked) => {
+      const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
       const rowsAreOld = window.dash_clientside.callback_context.triggered_id === "view";
-      if (rowsAreOld && same(reported, [...view.selected].sort())) {
-        return leave(); // the view has it from the table, where somebody may have ticked on
+      reported = reported.slice(Math.max(at, 0));
+      if (at >= 0 && (rowsAreOld || reported.length > 1)) {
+        return leave();
       }
-      reported = undefined;
+      reported = [];
       const selected = new Set(view.selected);
       const wanted = (rows || [])
         .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))

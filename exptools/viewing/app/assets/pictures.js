@@ -1,15 +1,8 @@
 // What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
 (() => {
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  const leave = () => window.dash_clientside.no_update;
+  const { same, leave, changed } = window.exptools; // of page.js, which is loaded before
   const shared = ["by", "center", "band"]; // with the curves; the other controls are options
 
-  const changed = (view, fields) =>
-    Object.entries(fields).some(([name, value]) => !same(view[name], value))
-      ? { ...view, ...fields, notes: [] }
-      : leave();
-
-  window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools_pictures = {
     choose: (picture, view) => (picture ? changed(view, { picture }) : leave()),
 

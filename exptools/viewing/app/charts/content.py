@@ -17,37 +17,39 @@ from exptools.viewing.app.charts.controls import (
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.charts.bars import bars
+from exptools.viewing.charts.chart import Chart
 from exptools.viewing.charts.heat_map import heat_map
 from exptools.viewing.charts.parallel import parallel
-from exptools.viewing.charts.picture import Picture
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.theme import Look
+from exptools.viewing.figures.theme import Theme
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureContent:
     """A picture, or why there is none."""
 
-    picture: Picture | None = None
+    picture: Chart | None = None
     empty: str = ""
     sweeps: SideBySide | None = None  # what stands below the picture of two sweeps
 
 
-def shown(index: Index, facts: Facts, view: View, look: Look) -> Shown:
+def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
         runs = shown_runs(facts, view)
         need = next(_needs(facts, view, runs), None)
-        return Shown(empty=need) if need else _drawn(index, facts, view, runs, look)
+        return PictureContent(empty=need) if need else _drawn(index, facts, view, runs, theme)
     except QueryError as error:
         text = str(error)
-        return Shown(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
+        return PictureContent(
+            empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
+        )
 
 
 def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
@@ -71,7 +73,9 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
 
 
-def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], look: Look) -> Shown:
+def _drawn(
+    index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
+) -> PictureContent:
     picture = picture_of(view)
     values = chosen(controls(facts, view))
 
@@ -82,19 +86,23 @@ def _drawn(index: Index, facts: Facts, view: View, runs: Sequence[Run], look: Lo
         return tuple(values[name])
 
     if picture == "timeline":
-        return Shown(timeline(runs, time.time(), look=look))
+        return PictureContent(timeline(runs, time.time(), theme=theme))
     summary = summary_of(values)
     if picture == "scatter":
         color = None if one("color") == NOTHING else one("color")
-        return Shown(scatter(index, runs, one("x"), one("y"), color, summary=summary, look=look))
+        return PictureContent(
+            scatter(index, runs, one("x"), one("y"), color, summary=summary, theme=theme)
+        )
     measure = Measure(one("metric"), summary, view.center, view.band)
     if picture == "heat-map":
-        return Shown(heat_map(index, runs, measure, one("columns"), one("rows"), look=look))
+        return PictureContent(
+            heat_map(index, runs, measure, one("columns"), one("rows"), theme=theme)
+        )
     if picture == "parallel":
-        return Shown(parallel(index, runs, measure, many("axes"), look=look))
+        return PictureContent(parallel(index, runs, measure, many("axes"), theme=theme))
     if picture == "sweeps":
         sides = (one("left"), one("right"))
-        both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, look=look)
-        return Shown(both.picture, sweeps=both)
+        both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
+        return PictureContent(both.chart, sweeps=both)
     filled = one("style") == "bars"
-    return Shown(bars(index, runs, measure, many("by"), filled=filled, look=look))
+    return PictureContent(bars(index, runs, measure, many("by"), filled=filled, theme=theme))

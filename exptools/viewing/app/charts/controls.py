@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import BANDS, CENTERS
+from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.quantities import KEY, METRIC, of_key
+from exptools.viewing.curves.statistics import CENTERS
 
 PICTURES = {
     "bars": "Final values",
@@ -71,9 +72,9 @@ def controls(facts: Facts, view: View) -> list[Control]:
     return []
 
 
-def chosen(found: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:
+def chosen(shown: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:
     """What the controls say, by their names."""
-    return {control.name: control.value for control in found}
+    return {control.name: control.value for control in shown}
 
 
 def summary_of(values: dict[str, str | tuple[str, ...]]) -> str:
@@ -84,8 +85,8 @@ def summary_of(values: dict[str, str | tuple[str, ...]]) -> str:
 
 def sweeps_of(facts: Facts) -> list[str]:
     """The sweeps, the oldest first, as far as their names tell."""
-    found = dict.fromkeys(run.sweep for run in facts.runs)  # runs come in the order of names
-    return [sweep for sweep in found if sweep is not None]
+    sweeps = dict.fromkeys(run.sweep for run in facts.runs)  # runs come in the order of names
+    return [sweep for sweep in sweeps if sweep is not None]
 
 
 def _metric(facts: Facts, view: View) -> Control:
@@ -120,7 +121,7 @@ def _option(view: View, name: str, options: Options, default: str = "") -> str:
 
 
 def _keys(facts: Facts, *, each: bool = False) -> Options:
-    own = {each_run(facts): "run: each by itself"} if each else {}
+    own = {facts.each_run: "run: each by itself"} if each else {}
     return {key: facts.names[key] for key in facts.keys} | own
 
 

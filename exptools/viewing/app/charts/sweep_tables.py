@@ -10,7 +10,7 @@ import dash_ag_grid as dag
 from dash import html
 from dash.development.base_component import Component
 
-from exptools.viewing.app.widgets import HEADER, ROW, THEME
+from exptools.viewing.app.widgets import COLUMN, GRID, grid_height
 from exptools.viewing.charts.sweeps import Match, SideBySide
 from exptools.viewing.run import Run
 
@@ -23,27 +23,27 @@ _NUMBER = "params.value == null ? '—' : d3.format('.5~g')(params.value)"
 _SIGNED = "params.value == null ? '—' : d3.format('+.4~g')(params.value)"
 
 
-def below(found: SideBySide | None) -> list[Component]:
+def below(sides: SideBySide | None) -> list[Component]:
     """Differences, matched runs, and runs without a partner; nothing below other pictures."""
-    if found is None:
+    if sides is None:
         return []
-    alone = [("the left", found.only_left), ("the right", found.only_right)]
+    alone = [("the left", sides.only_left), ("the right", sides.only_right)]
     return [
         html.H2("What they differ in"),
-        _differences(found),
-        *([html.H2("Matched runs"), _pairs(found.matches)] if found.matches else []),
+        _differences(sides),
+        *([html.H2("Matched runs"), _pairs(sides.matches)] if sides.matches else []),
         *(_alone(side, runs) for side, runs in alone if runs),
     ]
 
 
-def _differences(found: SideBySide) -> Component:
-    if not found.differences:
+def _differences(sides: SideBySide) -> Component:
+    if not sides.differences:
         return html.P("Nothing: every key has values in common.", className="picture-caption")
     rows = [
         html.Tr([html.Td(_cut(text)) for text in (difference.key, *difference.texts)])
-        for difference in found.differences[:MOST_DIFFERENCES]
+        for difference in sides.differences[:MOST_DIFFERENCES]
     ]
-    more = len(found.differences) - MOST_DIFFERENCES
+    more = len(sides.differences) - MOST_DIFFERENCES
     if more > 0:
         rows.append(html.Tr([html.Td(f"and {more} more keys")]))
     head = html.Tr([html.Th(name) for name in ("key", "left", "right")])
@@ -65,18 +65,9 @@ def _pairs(matches: Sequence[Match]) -> Any:
         id="picture-pairs",
         rowData=rows,
         columnDefs=columns,
-        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "minWidth": 100}
-        | {"cellDataType": False, "suppressHeaderMenuButton": True},
-        dashGridOptions={
-            "theme": {"function": THEME},
-            "rowHeight": ROW,
-            "headerHeight": HEADER,
-            "suppressFieldDotNotation": True,  # keys have dots in them
-            "suppressCellFocus": True,
-            "enableBrowserTooltips": True,
-            "animateRows": False,
-        },
-        style={"height": f"{HEADER + ROW * min(len(rows), MOST_ROWS) + 4}px"},
+        defaultColDef=COLUMN | {"minWidth": 100, "suppressHeaderMenuButton": True},
+        dashGridOptions=GRID | {"suppressCellFocus": True},
+        style=grid_height(len(rows), MOST_ROWS, 4),
     )
 
 

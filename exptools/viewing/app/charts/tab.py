@@ -6,23 +6,20 @@ from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.charts.content import Shown, shown
+from exptools.viewing.app.charts.content import picture_content
 from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, controls, picture_of
 from exptools.viewing.app.charts.sweep_tables import below
-from exptools.viewing.app.facts import settled
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import GRAPH, MAX_OPTIONS
+from exptools.viewing.app.widgets import GRAPH, SELECT, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.figures.theme import DARK, LIGHT
 
 PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a picture
 CONTROL = "picture-control"
 HIDDEN = {"display": "none"}
-
-Answers = tuple[Any, ...]
 
 
 def layout() -> Component:
@@ -63,85 +60,81 @@ def register(app: Dash, workspace: Workspace) -> None:
         State("picture-drawn", "data"),
     )(partial(draw_controls, workspace))
     app.callback(
-        Output("picture-drawing", "data"),
-        Output("picture-graph", "style"),
-        Output("picture-caption", "children"),
-        Output("picture-empty", "children"),
-        Output("picture-more", "children"),
-        view,
-        version,
-        Input("colors", "data"),
+        output={
+            "drawing": Output("picture-drawing", "data"),
+            "style": Output("picture-graph", "style"),
+            "caption": Output("picture-caption", "children"),
+            "empty": Output("picture-empty", "children"),
+            "more": Output("picture-more", "children"),
+        },
+        inputs=[view, version, Input("colors", "data")],
     )(partial(draw_picture, workspace))
     _register_in_browser(app)
 
 
 def _register_in_browser(app: Dash) -> None:
-    state = State("view", "data")
-
-    def in_browser(name: str, output: Output, *parts: Any) -> None:
-        function = ClientsideFunction("exptools_pictures", name)
-        app.clientside_callback(function, output, *parts, prevent_initial_call=True)  # type: ignore[no-untyped-call]
-
-    chosen_view = Output("view", "data", allow_duplicate=True)
-    in_browser("choose", chosen_view, Input("picture", "value"), state)
-    all_ = {"type": CONTROL, "name": ALL}
-    in_browser("adjust", chosen_view, Input(all_, "value"), State("picture-drawn", "data"), state)
-    in_browser("say", Output(all_, "value"), Input("picture-drawn", "data"), State(all_, "value"))
-    in_browser("open", chosen_view, Input("picture-graph", "clickData"), state)
-    in_browser("keepZoom", Output("picture-graph", "figure"), Input("picture-drawing", "data"))
+    changed, state = Output("view", "data", allow_duplicate=True), State("view", "data")
+    drawn: Any = ("picture-drawn", "data")
+    values: Any = ({"type": CONTROL, "name": ALL}, "value")
+    tie = partial(in_browser, app)
+    tie("exptools_pictures.choose", changed, Input("picture", "value"), state)
+    tie("exptools_pictures.adjust", changed, Input(*values), State(*drawn), state)
+    tie("exptools_pictures.say", Output(*values), Input(*drawn), State(*values))
+    tie("exptools_pictures.open", changed, Input("picture-graph", "clickData"), state)
+    figure = Output("picture-graph", "figure")
+    tie("exptools_pictures.keepZoom", figure, Input("picture-drawing", "data"))
 
 
 def draw_controls(
     workspace: Workspace, data: dict[str, Any], _version: int, drawn: dict[str, Any] | None
-) -> Answers:
+) -> Any:
     """The chosen picture's controls, where others are there; and what they say now.
 
     Controls that stay are not drawn anew: whoever has the keyboard in one shall keep it.
     """
     view = View.from_data(data)
     if view.tab != "pictures":
-        return no_update, no_update, no_update
+        return no_update
     facts = workspace.facts()
-    found = controls(facts, settled(view, facts))
+    shown = controls(facts, resolve(view, facts))
     picture = picture_of(view)
-    kinds = [(control.name, control.label, control.options) for control in found]
+    kinds = [(control.name, control.label, control.options) for control in shown]
     now: dict[str, Any] = {"picture": picture, "kinds": str(hash(repr(kinds)))}
-    now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(found).items()}
+    now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
     if now == drawn:
-        return no_update, no_update, no_update
+        return no_update
     stay = drawn is not None and now["kinds"] == drawn["kinds"]
-    return picture, no_update if stay else [_component(control) for control in found], now
+    return picture, no_update if stay else [_component(control) for control in shown], now
 
 
 def draw_picture(
     workspace: Workspace, data: dict[str, Any], _version: int, colors: str | None
-) -> Answers:
+) -> Any:
     """The picture with the sentences around it."""
     view = View.from_data(data)
     if view.tab != "pictures":
-        return (no_update,) * 5
+        return no_update
     facts = workspace.facts()
-    now = settled(view, facts)
-    look = DARK if colors == "dark" else LIGHT
-    found = shown(workspace.index, facts, now, look)
-    picture = found.picture
+    now = resolve(view, facts)
+    content = picture_content(workspace.index, facts, now, theme_of(colors))
+    picture = content.picture
     if picture is None:
-        return None, HIDDEN, "", found.empty, []
-    figure = picture.figure
-    figure["layout"]["meta"] = _zoomed_for(now)
-    return figure, _style(found), _caption(now, picture.caption), "", below(found.sweeps)
+        empty = {"caption": "", "empty": content.empty, "more": []}
+        return empty | {"drawing": None, "style": HIDDEN}
+    picture.figure["layout"]["meta"] = _zoomed_for(now)
+    least = f"{picture.height}px"
+    return {
+        "drawing": picture.figure,
+        "style": {"height": f"max({least}, {PAGE})" if picture.fills else least},
+        "caption": _caption(now, picture.caption),
+        "empty": "",
+        "more": below(content.sweeps),
+    }
 
 
 def _zoomed_for(view: View) -> str:
-    """Another one, another picture: a zoom is kept for as long as this is the same."""
+    """What the picture is of: a zoom is kept for as long as this stays the same."""
     return repr((picture_of(view), view.metrics, view.by, sorted(view.options.items())))
-
-
-def _style(found: Shown) -> dict[str, str]:
-    if found.picture is None:
-        return HIDDEN
-    least = f"{found.picture.height}px"
-    return {"height": f"max({least}, {PAGE})" if found.picture.fills else least}
 
 
 def _caption(view: View, text: str) -> list[Any]:
@@ -175,11 +168,8 @@ def _component(control: Control) -> Any:
         value=list(control.value) if several else control.value or None,
         placeholder="" if control.value else "all runs together" if several else "none yet",
         searchable=len(data) > 8 or several,
-        limit=MAX_OPTIONS,
-        nothingFoundMessage="nothing like that",
-        maxDropdownHeight=360,
         className=f"control {control.name}{' several' if several else ''}",
-        **({} if several else {"allowDeselect": False}),
+        **SELECT | ({} if several else {"allowDeselect": False}),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.viewing.app.compare.content import curve_queries
 from exptools.viewing.app.view import View
+from exptools.viewing.curves.query import CurveQuery
 
 
 def python_lines(view: View, roots: Sequence[Path]) -> str:
@@ -22,7 +24,7 @@ def python_lines(view: View, roots: Sequence[Path]) -> str:
     if view.selected:
         names = ", ".join("'" + name.replace("'", "''") + "'" for name in view.selected)
         lines.append(f"runs = runs.where({_literal(f'run.name in ({names})')})")
-    options = ", ".join(_options(view))
+    options = ", ".join(_arguments(curve_queries(view)[0]))
     if len(view.metrics) == 1:
         lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
         lines.append("figure = curves.plot()")
@@ -37,21 +39,24 @@ def python_lines(view: View, roots: Sequence[Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _options(view: View) -> list[str]:
-    """The arguments of ``curves`` behind the metric, without those that have their defaults."""
-    keys = list(dict.fromkeys([*view.split, *(view.by or ())]))
-    options = [f"by={_list(keys)}"]
-    given = {"x": (view.x, "step"), "center": (view.center, "mean"), "band": (view.band, "std")}
-    if view.smooth != "none":
-        given["smooth"] = view.smooth, "none"
-        given["smooth_when"] = view.smooth_when, "before"
+def _arguments(query: CurveQuery) -> list[str]:
+    """The arguments of ``Runs.curves`` behind the metric that are not the default."""
+    asked, default = query.method, CurveQuery(query.metric)
+    options = [f"by={_list(query.by or ())}"]
+    texts = {
+        "x": (query.x, default.x),
+        "center": (asked.center, default.method.center),
+        "band": (str(asked.band), str(default.method.band)),
+        "smooth": (str(asked.smoothing), str(default.method.smoothing)),
+    }
     options += [
-        f"{name}={_literal(text)}" for name, (text, usual) in given.items() if text != usual
+        f"{name}={_literal(text)}" for name, (text, usual) in texts.items() if text != usual
     ]
-    over = [key for key in view.best if key not in keys]
-    if over:
-        best = ", ".join(map(_literal, over))
-        options.append(f"best=xv.Best(({best},), mode={_literal(view.best_mode)})")
+    if asked.smooth_after and asked.smoothing != default.method.smoothing:
+        options.append('smooth_when="after"')
+    if query.best:
+        over = ", ".join(map(_literal, query.best.keys))
+        options.append(f"best=xv.Best(({over},), mode={_literal(query.best.mode)})")
     return options
 
 

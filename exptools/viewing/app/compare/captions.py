@@ -6,23 +6,15 @@ from collections.abc import Sequence
 
 from exptools.metrics import better
 from exptools.viewing.app.compare.content import Drawing
-from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
-from exptools.viewing.configs.values import identity
-from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.options import Option, parse
+from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.options import parse
+from exptools.viewing.curves.query import GroupCurve
 from exptools.viewing.curves.smoothing import SMOOTHINGS
-from exptools.viewing.curves.statistics import parse_band
+from exptools.viewing.curves.statistics import CENTERS, band_words
 
 LONGEST = 40  # characters of a key in a sentence
-CENTERS = {"mean": "mean", "median": "median", "iqm": "interquartile mean"}
-BANDS = {
-    "std": "± one standard deviation",
-    "sem": "± one standard error",
-    "minmax": "from the lowest to the highest run",
-    "percentiles": "from the {0:g}th to the {1:g}th percentile",
-    "ci": "the {0:g} % confidence interval (bootstrap)",
-}
 SMOOTHED = {
     "ema": "smoothed exponentially with weight {0:g}",
     "gaussian": "smoothed with a Gaussian of {0:g} rows",
@@ -37,7 +29,8 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
     sizes = [size for size in sizes if size]
     if not sizes:
         return ""
-    smoothed = _in_words(parse("smoothing", view.smooth, SMOOTHINGS), SMOOTHED)
+    smoothing = parse("smoothing", view.smooth, SMOOTHINGS)
+    smoothed = SMOOTHED.get(smoothing.name, "").format(*smoothing.numbers)
     text = _lines(facts, view, shown, sizes, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
@@ -50,7 +43,7 @@ def _lines(
 ) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
-    if view.by == (each_run(facts),):
+    if view.by == (facts.each_run,):
         if not facts.keys:
             return "The configs of these runs do not differ, so each line is one run."
         return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
@@ -67,7 +60,7 @@ def _lines(
         if names
         else f"The line is the {center} of {number} runs{inside}"
     )
-    band = _in_words(parse_band(view.band), BANDS)
+    band = band_words(view.band)
     return f"{start}; the band is {band}." if band else f"{start}."
 
 
@@ -77,18 +70,18 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     own = {*(view.by or ()), *view.split, *view.best}
     keys = [key for key in facts.keys if key not in own and key != facts.seed]
     keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
-    found = []
+    differing = []
     for key in keys[:8]:
-        (wanted,) = facts.find([key])
-        values = max(len({identity(wanted.value(run)) for run in g.runs}) for g in shown)
+        (own_key,) = facts.find([key])
+        values = max(len({comparison_key(own_key.value(run)) for run in g.runs}) for g in shown)
         if key == facts.seed and values > 1:
-            found.append(f"{values} seeds")
+            differing.append(f"{values} seeds")
         elif 1 < values < max(len(group.runs) for group in shown):
-            found.append(f"{values} values of {_short(facts, key)}")
-    shown_keys, more = found[:3], len(found) - 3
+            differing.append(f"{values} values of {_short(facts, key)}")
+    named, more = differing[:3], len(differing) - 3
     if more > 0:
-        return f"{', '.join(shown_keys)} and of {more} other keys"
-    return " and ".join(filter(None, [", ".join(shown_keys[:-1]), *shown_keys[-1:]]))
+        return f"{', '.join(named)} and of {more} other keys"
+    return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 
 def reason(facts: Facts, view: View) -> str:
@@ -96,7 +89,7 @@ def reason(facts: Facts, view: View) -> str:
     if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
         return ""
     chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
-    if not facts.by or len(facts.keys) < 2 or facts.by == (each_run(facts),):
+    if not facts.by or len(facts.keys) < 2 or facts.by == (facts.each_run,):
         return f"{chosen}."
     most = ", which matters most" if facts.depends else ""
     return f"{chosen} by {_short(facts, facts.by[0])}{most}."
@@ -117,7 +110,3 @@ def pager(drawing: Drawing, view: View) -> str:
 def _short(facts: Facts, key: str) -> str:
     name = facts.names.get(key, key)
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
-
-
-def _in_words(option: Option, words: dict[str, str]) -> str:
-    return words[option.name].format(*option.numbers) if option.name in words else ""

@@ -11,22 +11,22 @@ import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
 from exptools.viewing.app.view import Range, View
-from exptools.viewing.curves.aggregation import Curve, Floats
-from exptools.viewing.curves.query import Series
-from exptools.viewing.figures.downsampling import reduced
-from exptools.viewing.figures.encoding import packed
+from exptools.viewing.arrays import Floats, Series
+from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.figures.downsampling import downsample
+from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.lines import (
     MAX_POINTS,
     Line,
     band_trace,
     center_trace,
-    frame,
+    curve_layout,
     from_the_top,
     style_of,
     x_axis,
     y_axis,
 )
-from exptools.viewing.figures.theme import Look, short_text
+from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
 POINTS_OF_RUNS = 20_000  # of all thin lines together
@@ -38,18 +38,18 @@ GAP_X, GAP_Y = 0.05, 0.13  # between panels, in parts of the figure, for two of 
 Trace = dict[str, Any]
 
 
-def chart(drawing: Drawing, view: View, look: Look) -> dict[str, Any]:
+def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     """The figure; each trace's ``meta`` is [panel, line], by which a click is understood."""
     columns = columns_of(drawing, view)
     rows = max(1, math.ceil(len(drawing.panels) / columns))
-    layout = frame(drawing.legend, look)
+    layout = curve_layout(drawing.legend, theme)
     traces: list[Trace] = []
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
     points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
     for at, panel in enumerate(drawing.panels):
-        layout |= _axes(drawing, view, look, at, columns, rows)
-        for trace in _traces(panel, view, look, at, points):
+        layout |= _axes(drawing, view, theme, at, columns, rows)
+        for trace in _traces(panel, view, theme, at, points):
             group = trace["legendgroup"]
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
@@ -57,13 +57,13 @@ def chart(drawing: Drawing, view: View, look: Look) -> dict[str, Any]:
             traces.append(trace)
     if len(drawing.panels) > 1:
         layout["annotations"] = [
-            _title(drawing, look, at, columns, rows) for at in range(len(drawing.panels))
+            _title(drawing, theme, at, columns, rows) for at in range(len(drawing.panels))
         ]
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     layout["meta"] = {
         "metrics": [panel.metric for panel in drawing.panels],
         "colors": {
-            run.name: style_of(line, look)[0]
+            run.name: style_of(line, theme)[0]
             for panel in drawing.panels
             for line, group in zip(panel.lines, panel.groups, strict=True)
             for run in group.runs
@@ -87,7 +87,7 @@ def height(drawing: Drawing, view: View) -> int | None:
     return rows * PANEL_HEIGHT if rows > 1 else None
 
 
-def _traces(panel: Panel, view: View, look: Look, at: int, points: int) -> Iterator[Trace]:
+def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Iterator[Trace]:
     """Bands first, then the runs' thin lines, then the centres over them."""
     suffix = "" if at == 0 else str(at + 1)
     axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
@@ -97,11 +97,11 @@ def _traces(panel: Panel, view: View, look: Look, at: int, points: int) -> Itera
     number = sum(len(runs) for runs in panel.runs)
     each = max(40, min(500, POINTS_OF_RUNS // max(1, number)))
     made: list[tuple[int, Trace | None]] = []
-    made += [(place, band_trace(line, look)) for place, line in zip(order, thin, strict=True)]
+    made += [(place, band_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
     for place, line in zip(order, thin, strict=True):
         if panel.runs:
-            made.append((place, _runs_trace(line, panel.runs[place], view, look, each)))
-    made += [(place, center_trace(line, look)) for place, line in zip(order, thin, strict=True)]
+            made.append((place, _runs_trace(line, panel.runs[place], view, theme, each)))
+    made += [(place, center_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
     for place, trace in made:
         if trace is not None:
             if len(thin) > CROWD:
@@ -117,7 +117,7 @@ def _make_light(trace: Trace, part: float) -> None:
 
 
 def _for_axis(line: Line, x: str, points: int, window: Range | None) -> Line:
-    curve = reduced(line.curve, points, window)
+    curve = downsample(line.curve, points, window)
     return replace(line, curve=replace(curve, x=on_axis(curve.x, x)))
 
 
@@ -135,7 +135,7 @@ def _window(view: View) -> Range | None:
 
 
 def _runs_trace(
-    line: Line, runs: Sequence[Series], view: View, look: Look, points: int
+    line: Line, runs: Sequence[Series], view: View, theme: Theme, points: int
 ) -> Trace | None:
     """All runs of a line in one trace, a gap between each."""
     gap = np.array([np.nan])
@@ -147,19 +147,19 @@ def _runs_trace(
         nothing = np.full(len(x), np.nan)
         order = np.argsort(x, kind="stable")
         alone = Curve(x[order], y[order], nothing, nothing, np.ones(len(x), np.int64))
-        seen = reduced(alone, points, _window(view))
+        seen = downsample(alone, points, _window(view))
         xs += [on_axis(seen.x, view.x), gap]
         ys += [np.where(np.isfinite(seen.center), seen.center, np.nan), gap]
     if not xs:
         return None
-    color, _ = style_of(line, look)
-    center = center_trace(line, look)
+    color, _ = style_of(line, theme)
+    center = center_trace(line, theme)
     return {
         "type": "scatter",
         "uid": center["uid"].replace("mean", "runs", 1),
         "legendgroup": center["legendgroup"],
-        "x": packed(np.concatenate(xs), exact=True),
-        "y": packed(np.concatenate(ys)),
+        "x": typed_array(np.concatenate(xs), exact=True),
+        "y": typed_array(np.concatenate(ys)),
         "mode": "lines",
         "line": {"color": color, "width": 1},
         "opacity": 0.35,
@@ -168,18 +168,18 @@ def _runs_trace(
 
 
 def _axes(
-    drawing: Drawing, view: View, look: Look, at: int, columns: int, rows: int
+    drawing: Drawing, view: View, theme: Theme, at: int, columns: int, rows: int
 ) -> dict[str, Any]:
     panel = drawing.panels[at]
     suffix = "" if at == 0 else str(at + 1)
     left, right, bottom, top = _place(at, columns, rows)
     below = at + columns >= len(drawing.panels)
-    x = x_axis(_x_title(view.x) if below else "", look) | _scale(view, "x", view.x_range)
+    x = x_axis(_x_title(view.x) if below else "", theme) | _scale(view, "x", view.x_range)
     if view.x == "wall_time":
         x |= {"type": "date", "hoverformat": "%b %-d %H:%M:%S"}
         x["unifiedhovertitle"] = {"text": "%{x|%b %-d, %H:%M:%S}"}
     span = view.y_ranges.get(panel.metric)
-    y = y_axis(panel.metric, look)
+    y = y_axis(panel.metric, theme)
     if span is None and view.clip:
         span = _without_outliers([p for p in drawing.panels if p.metric == panel.metric])
     y |= _scale(view, "y", span)
@@ -204,13 +204,13 @@ def _x_title(x: str) -> str:
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
     """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
     log = axis in view.log and not (axis == "x" and view.x == "wall_time")
-    found: dict[str, Any] = {"type": "log" if log else "linear"}
+    scale: dict[str, Any] = {"type": "log" if log else "linear"}
     if span is None or (log and span[1] <= 0):
-        return found | {"autorange": True}
+        return scale | {"autorange": True}
     low, high = span if axis == "y" else (on_axis(value, view.x) for value in span)
     if log:
         low, high = math.log10(low if low > 0 else high / 1e6), math.log10(high)
-    return found | {"range": [low, high], "autorange": False}
+    return scale | {"range": [low, high], "autorange": False}
 
 
 def _without_outliers(panels: Sequence[Panel]) -> Range | None:
@@ -238,7 +238,7 @@ def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float
     return left, left + width, max(0.0, top - tall), top
 
 
-def _title(drawing: Drawing, look: Look, at: int, columns: int, rows: int) -> dict[str, Any]:
+def _title(drawing: Drawing, theme: Theme, at: int, columns: int, rows: int) -> dict[str, Any]:
     panel = drawing.panels[at]
     left, _, _, top = _place(at, columns, rows)
     several = len({p.metric for p in drawing.panels}) > 1
@@ -254,5 +254,5 @@ def _title(drawing: Drawing, look: Look, at: int, columns: int, rows: int) -> di
         "yanchor": "bottom",
         "yshift": 4,
         "showarrow": False,
-        "font": {"size": 12, "color": look.muted},
+        "font": {"size": 12, "color": theme.muted},
     }

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, each_run, settled, shown_runs
+from exptools.viewing.app.facts import Facts, resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.configs.values import identity
-from exptools.viewing.curves.aggregation import method
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
-from exptools.viewing.curves.query import Best, Series, curve_set, read_series
+from exptools.viewing.arrays import Series
+from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.query import Best, CurveData, CurveQuery, GroupCurve, curve_set
+from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
@@ -57,6 +58,18 @@ _DRAWN_ELSEWHERE = (
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
 
+def curve_queries(view: View) -> list[CurveQuery]:
+    """What a view asks once its metrics and groups are chosen: the curves of each metric.
+
+    They are grouped by all keys, those that divide the runs into panels first.
+    """
+    keys = tuple(dict.fromkeys([*view.split, *(view.by or ())]))
+    method = parse_method(view.center, view.band, view.smooth, view.smooth_when)
+    over = tuple(key for key in view.best if key not in keys)
+    best = Best(over, "min" if view.best_mode == "min" else "max") if over else None
+    return [CurveQuery(metric, keys, view.x, method, best=best) for metric in view.metrics]
+
+
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
@@ -67,7 +80,7 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
 
 def prepare(workspace: Workspace) -> None:
     """Compute what a page shows first, while the browser is still loading it."""
-    drawing(workspace, settled(View(), workspace.facts()))
+    drawing(workspace, resolve(View(), workspace.facts()))
 
 
 def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
@@ -89,19 +102,20 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     if not runs:
         return Drawing(empty=f"No run fulfils {view.where}.")
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
+    queries = [replace(query, by=by) for query in curve_queries(view)]
     lines = groups(runs, facts.find(by))
-    ranked, first = _page(workspace, lines, view)
+    ranked, first = _page(workspace, lines, queries[0], view.page)
     kept = {run.name for group in ranked for run in group.runs}
     parts = groups([run for run in runs if run.name in kept], facts.find(split))
-    wanted = [(metric, part) for metric in view.metrics for part in parts]
+    wanted = [(query, part) for query in queries for part in parts]
     notes: dict[str, None] = {}
     if len(wanted) > MOST_PANELS:
         notes[f"{len(wanted)} panels are too many: the first {MOST_PANELS} are drawn."] = None
     panels = []
     legend = ""
-    for metric, part in wanted[:MOST_PANELS]:
-        curves = _curves(workspace, view, by, metric, part.runs)
-        legend = "run" if by == (each_run(facts),) else curves.legend
+    for query, part in wanted[:MOST_PANELS]:
+        curves = _curves(workspace, query, part.runs)
+        legend = "run" if by == (facts.each_run,) else curves.legend
         notes |= dict.fromkeys(curves.notes)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))
@@ -117,36 +131,35 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     )
 
 
-def _page(workspace: Workspace, found: list[Group], view: View) -> tuple[list[Group], int]:
+def _page(
+    workspace: Workspace, lines: list[Group], query: CurveQuery, page: int
+) -> tuple[list[Group], int]:
     """The groups that are drawn, and the number of those before: the best by the first metric."""
-    if len(found) <= MOST_GROUPS:
-        return found, 0
-    runs = [run for group in found for run in group.runs]
-    series = read_series(workspace.index, runs, view.metrics[0], view.x)
+    if len(lines) <= MOST_GROUPS:
+        return lines, 0
+    runs = [run for group in lines for run in group.runs]
+    series = read_series(workspace.index, runs, query.metric, query.x)
     worth = np.array(
-        [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in found]
+        [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in lines]
     )
-    worth = worth if better(view.metrics[0]) == "min" else -worth
+    worth = worth if better(query.metric) == "min" else -worth
     ranked = np.argsort(worth, kind="stable")  # NaN comes last
-    first = min(view.page, (len(found) - 1) // MOST_GROUPS) * MOST_GROUPS
+    first = min(page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
     places = sorted(ranked[first : first + MOST_GROUPS].tolist())
-    return [found[place] for place in places], first
+    return [lines[place] for place in places], first
 
 
-def _curves(
-    workspace: Workspace, view: View, by: Sequence[str], metric: str, runs: Sequence[Run]
-) -> CurveData:
-    smooth = None if view.smooth == "none" else view.smooth
-    how = method(view.center, view.band, smooth, view.smooth_when)
-    over = tuple(key for key in view.best if key not in by)
-    best = Best(over, "min" if view.best_mode == "min" else "max") if over else None
+def _curves(workspace: Workspace, query: CurveQuery, runs: Sequence[Run]) -> CurveData:
     try:
-        return curve_set(workspace.index, runs, metric, by, view.x, how, None, best)
+        return curve_set(workspace.index, runs, query)
     except QueryError:
         # In a part of the runs a metric may well be missing that others have.
-        if not _logged_by_others(workspace, metric, view.x):
+        if not _logged_by_others(workspace, query.metric, query.x):
             raise
-        return CurveData(metric, view.x, tuple(by), "", view.center, view.band, view.smooth, ())
+        method = query.method
+        band, smooth = str(method.band), str(method.smoothing)
+        by = query.by or ()
+        return CurveData(query.metric, query.x, by, "", method.center, band, smooth, ())
 
 
 def _logged_by_others(workspace: Workspace, metric: str, x: str) -> bool:
@@ -156,8 +169,8 @@ def _logged_by_others(workspace: Workspace, metric: str, x: str) -> bool:
 
 def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> Panel:
     key = "\0".join(curves.by)
-    identities = [tuple(map(identity, group.values)) for group in curves.groups]
-    styles = workspace.index.styles(key, identities)
+    settings = [tuple(map(comparison_key, group.values)) for group in curves.groups]
+    styles = workspace.index.styles(key, settings)
     lines = [
         Line(group.label, group.curve, style)
         for group, style in zip(curves.groups, styles, strict=True)

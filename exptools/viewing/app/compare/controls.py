@@ -8,18 +8,20 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-from exptools.viewing.app.facts import Facts, each_run
+from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     BANDS,
-    CENTERS,
     MAX_OPTIONS,
+    SELECT,
     SMOOTHINGS,
     X,
     options,
+    popover,
 )
+from exptools.viewing.curves.statistics import CENTERS
 
-# The controls in the order in which page.js has them, and the property that holds the choice.
+# The controls by which page.js sets the view, and the property of each that holds the choice.
 CONTROLS = {
     "metrics": "value",
     "by": "value",
@@ -55,7 +57,7 @@ def bar(facts: Facts, view: View) -> Any:
                 placeholder="lr > 1e-4 and env = 'Hopper'",
                 debounce=350,
                 rightSection=dmc.Kbd("/", size="xs"),
-                className="control wide",
+                className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},
             ),
             _more(facts, view),
@@ -64,17 +66,15 @@ def bar(facts: Facts, view: View) -> Any:
     )
 
 
-def keys(facts: Facts, each: bool = False) -> list[dict[str, str]]:
+def keys(facts: Facts, *, each: bool = False) -> list[dict[str, str]]:
     """The keys by which runs can be told apart."""
-    options = [{"value": key, "label": facts.names[key]} for key in facts.keys]
-    own = [{"value": each_run(facts), "label": "run: each by itself"}] if each else []
-    return options + own
+    names = {key: facts.names[key] for key in facts.keys}
+    return options(names | ({facts.each_run: "run: each by itself"} if each else {}))
 
 
 def x_options(facts: Facts) -> list[dict[str, str]]:
     """What the horizontal axis can be."""
-    found = [{"value": name, "label": label} for name, label in X.items()]
-    return found + [{"value": name, "label": name} for name in facts.metrics if name not in X]
+    return options(X | {metric: metric for metric in facts.metrics if metric not in X})
 
 
 def _more(facts: Facts, view: View) -> Any:
@@ -134,25 +134,9 @@ def _more(facts: Facts, view: View) -> Any:
             _either("mode", {"max": "highest", "min": "lowest"}, view.best_mode),
         ),
     ]
-    return dmc.Popover(
-        [
-            dmc.PopoverTarget(
-                dmc.Button(
-                    "Options",
-                    id="options",
-                    variant="default",
-                    rightSection=html.Span(className="glyph chevron"),
-                )
-            ),
-            dmc.PopoverDropdown(html.Div(parts, className="options")),
-        ],
-        position="bottom-end",
-        shadow="md",
-        withinPortal=True,
-        trapFocus=True,
-        keepMounted=True,
-        withRoles=False,  # they would stand on a box around the button
-    )
+    chevron = html.Span(className="glyph chevron")
+    button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
+    return popover(button, html.Div(parts, className="options"))
 
 
 def _amount(smooth: str) -> float:
@@ -173,10 +157,8 @@ def _many(id_: str, label: str, data: Sequence[Any], value: Sequence[str], place
         placeholder=placeholder if not value else "",
         searchable=True,
         clearSearchOnChange=True,
-        limit=MAX_OPTIONS,
-        nothingFoundMessage="nothing like that",
-        maxDropdownHeight=360,
         className="control",
+        **SELECT,
     )
 
 
@@ -195,5 +177,4 @@ def _one(id_: str, label: str, data: Sequence[Any], value: str) -> Any:
 
 
 def _either(id_: str, names: dict[str, str], value: str) -> Any:
-    data = [{"value": name, "label": label} for name, label in names.items()]
-    return dmc.SegmentedControl(id=id_, data=data, value=value, size="xs", fullWidth=True)
+    return dmc.SegmentedControl(id=id_, data=options(names), value=value, size="xs", fullWidth=True)

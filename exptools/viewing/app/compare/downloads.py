@@ -9,7 +9,7 @@ import base64
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,43 +19,54 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.api import Runs
+from exptools.units import format_bytes
 from exptools.viewing.app.compare.as_python import python_lines
-from exptools.viewing.app.facts import settled, shown_runs
+from exptools.viewing.app.compare.content import curve_queries
+from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import popover
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.curves.curve_data import CurveData
-from exptools.viewing.curves.query import Best
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.query import CurveData, curve_set, points
 from exptools.viewing.errors import QueryError
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run
 
 LARGEST = 64 * 2**20  # bytes that a browser is handed at once
 _drawing = threading.Lock()  # Matplotlib's settings are the process's
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Content:
     """The runs that a view shows, and the view with everything chosen."""
 
-    runs: Runs
+    index: Index  # where metrics are read
+    runs: tuple[Run, ...]
     view: View
 
+    @property
+    def curves(self) -> list[CurveData]:
+        """The curves of each metric."""
+        return [curve_set(self.index, self.runs, query) for query in curve_queries(self.view)]
 
-def shown(workspace: Workspace, view: View) -> Shown:
+
+def content_of(workspace: Workspace, view: View) -> Content:
     """What a view shows.
 
     Raises:
         QueryError: nothing has been logged yet, or the view's condition cannot be read.
     """
     facts = workspace.facts()
-    chosen = settled(view, facts)
+    chosen = resolve(view, facts)
     if not chosen.metrics:
         raise QueryError("there is nothing to take away: no run has logged a metric yet")
     runs = tuple(shown_runs(facts, chosen))
     wanted = set(view.selected)
     selected = tuple(run.name for run in runs if run.name in wanted)
-    return Shown(Runs(workspace.index, runs), replace(chosen, selected=selected))
+    return Content(workspace.index, runs, replace(chosen, selected=selected))
 
 
-def figure(what: Shown, suffix: str) -> bytes:
+def figure(content: Content, suffix: str) -> bytes:
     """The curves as a file of a paper: ``.png``, ``.svg`` or ``.pdf``.
 
     Raises:
@@ -63,50 +74,45 @@ def figure(what: Shown, suffix: str) -> bytes:
     """
     from exptools.viewing.paper import compose as paper
 
-    facet = what.view.split[0] if what.view.split else None
+    facet = next(iter(content.view.split), None)
     with _drawing, TemporaryDirectory() as directory:
         path = Path(directory, f"figure{suffix}")
-        paper.figure(_curves(what), facet=facet, size="text", out=path)
+        paper.figure(content.curves, facet=facet, size="text", out=path)
         return path.read_bytes()
 
 
-def numbers(what: Shown) -> bytes:
+def numbers(content: Content) -> bytes:
     """Every point of every curve as CSV, the metric before it; nothing is rounded."""
-    import polars as pl
-
     from exptools.viewing.tables.export import csv
 
-    frames = [
-        part.frame().select(pl.lit(part.metric).alias("metric"), pl.all()) for part in _curves(what)
-    ]
-    return _joined(csv(pl.concat(frames, how="vertical_relaxed")))
+    return _joined(csv(points(content.curves)))
 
 
-def logged_rows(what: Shown) -> bytes:
+def logged_rows(content: Content) -> bytes:
     """Every row of the metrics as it was logged, with the keys of its run, as CSV."""
     from exptools.viewing.tables.export import csv, logged
 
-    keys = [key for key in _keys(what.view) if key not in ("name", "run.name")]
-    return _joined(csv(logged(what.runs, what.view.metrics, keys)))
+    view = content.view
+    keys = [key for key in _keys(view) if key not in ("name", "run.name")]
+    return _joined(csv(logged(content.index, content.runs, view.metrics, keys)))
 
 
-def latex_table(what: Shown) -> bytes:
+def latex_table(content: Content) -> bytes:
     """Centre and band of each group's results as a LaTeX table for booktabs."""
     from exptools.viewing.tables.export import latex
-    from exptools.viewing.tables.results import results
+    from exptools.viewing.tables.results import ResultsQuery, results_table
 
-    view = what.view
-    summary = view.summaries[0] if view.summaries else "last"
-    table = results(
-        *(what.runs, view.metrics, _keys(view)), summary=summary, center=view.center, band=view.band
-    )
-    return latex(table).encode()
+    view = content.view
+    summary = next(iter(view.summaries), "last")
+    method = parse_method(view.center, view.band)
+    query = ResultsQuery(view.metrics, _keys(view), summary=summary, method=method)
+    return latex(results_table(content.index, content.runs, query)).encode()
 
 
 class _Kind(NamedTuple):
     label: str
     suffix: str
-    make: Callable[[Shown], bytes]
+    make: Callable[[Content], bytes]
 
 
 KINDS = {
@@ -129,14 +135,7 @@ def menu() -> Component:
     button = dmc.Button("Take away", id="take-away", variant="default", size="xs")
     return html.Div(
         [
-            dmc.Popover(
-                [dmc.PopoverTarget(button), dmc.PopoverDropdown(html.Div(buttons))],
-                position="bottom-end",
-                shadow="md",
-                trapFocus=True,
-                keepMounted=True,
-                withRoles=False,  # they would stand on a box around the button
-            ),
+            popover(button, html.Div(buttons)),
             html.Span(id="download-refused", role="status"),
             dcc.Download(id="download"),
             dmc.Modal(
@@ -182,42 +181,24 @@ def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tu
     """The file that the browser saves, or the sentence that says why there is none."""
     _, suffix, make = KINDS[kind]
     try:
-        what = shown(workspace, View.from_data(data))
-        content = make(what)
+        content = content_of(workspace, View.from_data(data))
+        file = make(content)
     except QueryError as error:
         return no_update, str(error)
-    name = re.sub(r"[^\w.=+-]+", "-", "-".join(what.view.metrics))[:100] + suffix
-    return {"filename": name, "content": base64.b64encode(content).decode(), "base64": True}, ""
+    name = re.sub(r"[^\w.=+-]+", "-", "-".join(content.view.metrics))[:100] + suffix
+    return {"filename": name, "content": base64.b64encode(file).decode(), "base64": True}, ""
 
 
 def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
-        return python_lines(shown(workspace, View.from_data(data)).view, workspace.index.roots)
+        return python_lines(content_of(workspace, View.from_data(data)).view, workspace.index.roots)
     except QueryError as error:
         return f"# {error}"
 
 
-def _keys(view: View) -> list[str]:
-    return list(dict.fromkeys([*view.split, *(view.by or ())]))
-
-
-def _curves(what: Shown) -> list[CurveData]:
-    view = what.view
-    over = tuple(key for key in view.best if key not in _keys(view))
-    return [
-        what.runs.curves(
-            metric,
-            _keys(view),
-            view.x,
-            center=view.center,
-            band=view.band,
-            smooth=view.smooth,
-            smooth_when="after" if view.smooth_when == "after" else "before",
-            best=Best(over, "min" if view.best_mode == "min" else "max") if over else None,
-        )
-        for metric in view.metrics
-    ]
+def _keys(view: View) -> tuple[str, ...]:
+    return curve_queries(view)[0].by or ()
 
 
 def _joined(pieces: Iterable[bytes]) -> bytes:
@@ -233,7 +214,7 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
         size += len(piece)
         if size > LARGEST:
             raise QueryError(
-                f"that is more than {LARGEST // 2**20} MB: choose fewer runs or metrics, or have "
+                f"that is more than {format_bytes(LARGEST)}: choose fewer runs or metrics, or have "
                 "it written by `exptools export`"
             )
     return b"".join(kept)

@@ -11,22 +11,19 @@ from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import Facts, shown_runs
-from exptools.viewing.app.table import callbacks as table_callbacks
-from exptools.viewing.app.table import grid as table
+from exptools.viewing.app.table import grid
+from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import GRAPH
+from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.theme import DARK, LIGHT
-
-Answers = tuple[Any, ...]  # one for each output; no_update leaves it as it is
 
 
 def layout(facts: Facts) -> list[Any]:
@@ -71,43 +68,42 @@ def layout(facts: Facts) -> list[Any]:
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
     ]
-    return [*stores, chart_card, html.Div(id="faults"), table.section()]
+    return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
 
 def _page_button(title: str, id_: str) -> Any:
     return dmc.Button(title, id=id_, variant="default", size="compact-xs")
 
 
-def register(app: Dash, workspace: Workspace) -> None:
+def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     """Tie the callbacks to the page."""
-    version, view = Input("version", "data"), Input("view", "data")
     app.callback(
-        Output("metrics", "data"),
-        Output("by", "data"),
-        Output("split", "data"),
-        Output("best", "data"),
-        Output("x", "data"),
-        version,
+        output={name: Output(name, "data") for name in ("metrics", "by", "split", "best", "x")},
+        inputs=Input("version", "data"),
         prevent_initial_call=True,
     )(partial(update_options, workspace))
     app.callback(
-        Output("drawing", "data"),
-        Output("drawn", "data"),
-        Output("chart", "className"),
-        Output("chart", "style"),
-        Output("empty", "children"),
-        Output("caption", "children"),
-        Output("reason", "children"),
-        Output("notes", "children"),
-        Output("pager", "hidden"),
-        Output("pager-text", "children"),
-        Output("page-back", "disabled"),
-        Output("page-on", "disabled"),
-        Output("where", "error"),
-        version,
-        view,
-        Input("colors", "data"),
-        State("drawn", "data"),
+        output={
+            "drawing": Output("drawing", "data"),
+            "drawn": Output("drawn", "data"),
+            "class_name": Output("chart", "className"),
+            "style": Output("chart", "style"),
+            "empty": Output("empty", "children"),
+            "caption": Output("caption", "children"),
+            "reason": Output("reason", "children"),
+            "notes": Output("notes", "children"),
+            "unpaged": Output("pager", "hidden"),
+            "pager": Output("pager-text", "children"),
+            "is_first": Output("page-back", "disabled"),
+            "is_last": Output("page-on", "disabled"),
+            "complaint": Output("where", "error"),
+        },
+        inputs={
+            "version": Input("version", "data"),
+            "data": Input("view", "data"),
+            "colors": Input("colors", "data"),
+        },
+        state={"drawn": State("drawn", "data")},
         running=[(Output("busy", "hidden"), False, True)],
         prevent_initial_call=True,
     )(partial(draw, workspace))
@@ -117,92 +113,98 @@ def register(app: Dash, workspace: Workspace) -> None:
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(click, workspace))
-    table_callbacks.register(app, workspace)
+    grid.register(app, workspace, marks)
     _register_in_browser(app)
 
 
 def _register_in_browser(app: Dash) -> None:
     """What needs no server: the chart's figure, the table's rows, controls to view and back."""
-
-    def in_browser(name: str, *parts: Any, initially: bool = False) -> None:
-        function = ClientsideFunction("exptools", name)
-        app.clientside_callback(function, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
-
-    changed = Output("view", "data", allow_duplicate=True)
-    view = State("view", "data")
+    changed, view = Output("view", "data", allow_duplicate=True), State("view", "data")
     names = controls.CONTROLS
-    in_browser("keepView", Output("curves", "figure"), Input("drawing", "data"))
-    in_browser("rows", Output("runs", "rowData"), Input("rows-data", "data"))
-    in_browser("choose", changed, *(Input(*control) for control in names.items()), view)
-    in_browser(
-        "show",
+    tie = partial(in_browser, app)
+    tie("exptools.keepView", Output("curves", "figure"), Input("drawing", "data"))
+    tie("exptools.rows", Output("runs", "rowData"), Input("rows-data", "data"))
+    tie("exptools.choose", changed, *(Input(*control) for control in names.items()), view)
+    tie(
+        "exptools.show",
         *(Output(*control) for control in names.items()),
         Input("view", "data"),
         *(State(*control) for control in names.items()),
     )
-    in_browser("zoom", changed, Input("curves", "relayoutData"), view)
-    in_browser("select", changed, Input("runs", "selectedRows"), view)
-    in_browser(
-        "tick",
+    tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
+    tie("exptools.select", changed, Input("runs", "selectedRows"), view)
+    tie(
+        "exptools.tick",
         Output("runs", "selectedRows"),
         Input("view", "data"),
         Input("runs", "rowData"),
         State("runs", "selectedRows"),
     )
-    in_browser("clear", changed, Input("clear", "n_clicks"), view)
-    in_browser("turn", changed, Input("page-back", "n_clicks"), Input("page-on", "n_clicks"), view)
-    in_browser("open", changed, Input("opened", "data"), view)
-    in_browser("sort", changed, Input("sorted", "data"), view)
-    in_browser(
-        "chooseColumns", changed, Input("columns", "value"), State("shown-columns", "data"), view
-    )
-    in_browser("showColumns", Output("columns", "value"), Input("shown-columns", "data"))
+    tie("exptools.clear", changed, Input("clear", "n_clicks"), view)
+    buttons = Input("page-back", "n_clicks"), Input("page-on", "n_clicks")
+    tie("exptools.turn", changed, *buttons, view)
+    tie("exptools.open", changed, Input("opened", "data"), view)
+    tie("exptools.sort", changed, Input("sorted", "data"), view)
+    columns = ("columns", "value")
+    shown_columns = ("shown-columns", "data")
+    tie("exptools.chooseColumns", changed, Input(*columns), State(*shown_columns), view)
+    tie("exptools.showColumns", Output(*columns), Input(*shown_columns))
 
 
-def update_options(workspace: Workspace, _version: int) -> Answers:
+def update_options(workspace: Workspace, _version: int) -> dict[str, Any]:
     """What can be chosen now."""
     facts = workspace.facts()
     keys = controls.keys(facts)
-    best = [option for option in keys if option["value"] != facts.seed]
-    by = controls.keys(facts, each=True)
-    return list(facts.metrics), by, keys, best, controls.x_options(facts)
+    return {
+        "metrics": list(facts.metrics),
+        "by": controls.keys(facts, each=True),
+        "split": keys,
+        "best": [option for option in keys if option["value"] != facts.seed],
+        "x": controls.x_options(facts),
+    }
 
 
 def draw(
     workspace: Workspace,
-    _version: int,
+    *,
+    version: int,
     data: dict[str, Any],
     colors: str | None,
     drawn: str | None,
-) -> Answers:
-    """The figure, and the sentences around it; nothing where that is what the page has."""
+) -> Any:
+    """The figure, and the sentences around it; nothing where that is what the page has.
+
+    Args:
+        workspace: where the runs are.
+        version: only triggers.
+        data: the view.
+        colors: "dark", or any other for light.
+        drawn: what the page has, as ``drawn`` of the answer before.
+    """
     view, facts = View.from_data(data), workspace.facts()
-    parts = (view, facts.version, colors)
-    key = repr(parts)
+    key = repr((view, facts.version, colors))
     if view.tab != "compare" or key == drawn:
-        return (no_update,) * 13
-    found = drawing(workspace, view)
-    if found.panels:
+        return no_update
+    content = drawing(workspace, view)
+    if content.panels:
         workspace.read_ahead(view.metrics[0])
-    look = DARK if colors == "dark" else LIGHT
-    tall = height(found, view)
-    notes = [html.Li(note) for note in (*view.notes, *found.notes)]
-    more = pager(found, view)
-    return (
-        chart(found, view, look),
-        key,
-        "empty" if found.empty else "",
-        {"height": f"{tall}px"} if tall else {},
-        found.empty,
-        caption(facts, view, found),
-        reason(facts, view) if not found.empty else "",
-        notes,
-        not more,
-        more,
-        found.first == 0,
-        found.first + found.shown >= found.all,
-        _complaint(facts, view),
-    )
+    tall = height(content, view)
+    more = pager(content, view)
+    return {
+        "drawing": chart(content, view, theme_of(colors)),
+        "drawn": key,
+        "class_name": "empty" if content.empty else "",
+        "style": {"height": f"{tall}px"} if tall else {},
+        "empty": content.empty,
+        "caption": caption(facts, view, content),
+        "reason": "" if content.empty else reason(facts, view),
+        "notes": [html.Li(note) for note in (*view.notes, *content.notes)],
+        "unpaged": not more,
+        "pager": more,
+        "is_first": content.first == 0,
+        "is_last": content.first + content.shown >= content.all,
+        "complaint": _complaint(facts, view),
+    }
 
 
 def _complaint(facts: Facts, view: View) -> str | None:
@@ -215,7 +217,7 @@ def _complaint(facts: Facts, view: View) -> str | None:
 
 
 def click(workspace: Workspace, clicked: dict[str, Any] | None, data: dict[str, Any]) -> Any:
-    """The view with the runs of the clicked curve selected, or with none where they were."""
+    """The runs of the clicked curve as the view's selection, or none where they were."""
     if not clicked:
         return no_update
     panels = drawing(workspace, View.from_data(data)).panels
@@ -224,4 +226,6 @@ def click(workspace: Workspace, clicked: dict[str, Any] | None, data: dict[str, 
         return no_update
     names = [run.name for run in panels[panel].groups[line].runs]
     selected = [] if set(names) == set(data["selected"]) else names
-    return data | {"selected": selected}
+    patch = Patch()
+    patch["selected"] = selected
+    return patch

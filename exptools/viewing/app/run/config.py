@@ -2,189 +2,161 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
+from dataclasses import asdict
+from functools import partial
 from typing import Any, BinaryIO
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE
-from exptools.viewing.app.run import parts as run_parts
-from exptools.viewing.app.run import tables as run_tables
-from exptools.viewing.app.run.reading import Unreadable, find_run, group_of, is_sweep_run, read
-from exptools.viewing.configs.tree import leaves
+from exptools.viewing.app.run import tables
+from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
+from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
+from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.groups.differences import diff, peculiarities
-from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.rerun import HYDRA_SETTINGS, read_hydra, read_overrides, rerun
-from exptools.viewing.wording import clean
+from exptools.viewing.wording import escape_invalid_unicode
 
 GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
-MAX_OPTIONS = 200
 MAX_OVERRIDES = 100  # shown; the command has all
 MAX_PATCH = 2**20  # bytes; more is not written
+HIDDEN = {"display": "none"}
 
-Row = list[Any]  # path, text, type, whether it was cut
+
+def layout() -> list[Component]:
+    """The cards of what the run differs in, of its config, and of commands."""
+    return [_differences_card(), _config_card(), _commands_card()]
 
 
-def config_section() -> Component:
-    """The card of the config's tree."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Config"),
-                    html.Span(id="run-config-count", className="run-muted"),
-                    dmc.TextInput(
-                        id="run-config-filter",
-                        size="xs",
-                        placeholder="Filter keys and values",
-                        **run_parts.labelled("Filter keys and values"),
-                    ),
-                ],
-                className="run-heading",
-            ),
-            html.Div(id="run-config-tree"),
-            dcc.Store(id="run-config"),
-        ],
-        className="card",
+def _differences_card() -> Component:
+    select = dmc.Select(
+        id="run-compare",
+        value=GROUP,
+        size="xs",
+        searchable=True,
+        allowDeselect=False,
+        limit=MAX_OPTIONS,
+        **labelled("Compare the config with"),
     )
+    return card("Differences", [select], *tables.place("run-differences"))
 
 
-def difference_section() -> Component:
-    """The card of what the run differs in."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Differences"),
-                    dmc.Select(
-                        id="run-compare",
-                        value=GROUP,
-                        size="xs",
-                        searchable=True,
-                        allowDeselect=False,
-                        limit=MAX_OPTIONS,
-                        **run_parts.labelled("Compare the config with"),
-                    ),
-                ],
-                className="run-heading",
-            ),
-            *run_tables.place("run-differences"),
-        ],
-        className="card",
+def _config_card() -> Component:
+    search = dmc.TextInput(
+        id="run-config-filter",
+        size="xs",
+        placeholder="Filter keys and values",
+        **labelled("Filter keys and values"),
     )
+    count = html.Span(id="run-config-count", className="run-muted")
+    tree = html.Div(id="run-config-tree")
+    return card("Config", [count, search], tree, dcc.Store(id="run-config"))
 
 
-def command_section() -> Component:
-    """The card of commands."""
-    return html.Section(
-        [
-            html.Div([html.H2("Commands")], className="run-heading"),
-            html.Div(id="run-commands"),
-            dmc.Button(
-                "Show the changes in the code",
-                id="run-patch-open",
-                variant="default",
-                size="compact-xs",
-                style={"display": "none"},
-            ),
-            html.Pre(id="run-patch", tabIndex=0, **run_parts.labelled("Changes in the code")),
-        ],
-        className="card",
+def _commands_card() -> Component:
+    button = dmc.Button(
+        "Show the changes in the code",
+        id="run-patch-open",
+        variant="default",
+        size="compact-xs",
+        style=HIDDEN,
     )
+    patch = html.Pre(id="run-patch", tabIndex=0, **labelled("Changes in the code"))
+    return card("Commands", [], html.Div(id="run-commands"), button, patch)
 
 
-def register(app: Dash, index: Index) -> None:
+def register(app: Dash, workspace: Workspace) -> None:
     """Tie config, differences and commands to the run that is shown."""
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("exptoolsRun", "drawConfig"),
+    shown = Input("run-shown", "data")
+    in_browser(
+        app,
+        "exptools_run.drawConfig",
         Output("run-config-count", "children"),
         Input("run-config", "data"),
         Input("run-config-filter", "value"),
+        initially=True,
     )
-
-    run_tables.register(app, "run-differences")
-
-    @app.callback(
+    tables.register(app, "run-differences")
+    app.callback(
         Output("run-differences-table", "data"),
-        Input("run-shown", "data"),
+        shown,
         Input("run-compare", "value"),
         prevent_initial_call=True,
-    )
-    def show_differences(shown: Any, other: str | None) -> Any:
-        run = find_run(index, (shown or {}).get("name", ""))
-        return no_update if run is None else compared(index, run, other or GROUP)
-
-    @app.callback(
+    )(partial(show_differences, workspace))
+    app.callback(
         Output("run-commands", "children"),
         Output("run-patch-open", "style"),
         Output("run-patch", "children"),
-        Input("run-shown", "data"),
+        shown,
         Input("run-patch-open", "n_clicks"),
         State("run-patch", "children"),
         prevent_initial_call=True,
-    )
-    def show_commands(shown: Any, _clicks: int | None, patch: str | None) -> tuple[Any, Any, Any]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return no_update, no_update, no_update
-        if ctx.triggered_id == "run-patch-open":
-            return no_update, no_update, "" if patch else patch_text(index, run)
-        has_patch = (run.directory / PATCH_FILE).exists()
-        return commands(index, run), {} if has_patch else {"display": "none"}, ""
+    )(partial(show_commands, workspace))
 
 
-def config_rows(run: Run) -> tuple[list[Row], str]:
-    """A run's config as the page's script takes it, and a digest of that."""
-    rows = [[list(leaf.path), leaf.text, leaf.kind, leaf.cut] for leaf in leaves(run.config)]
-    return rows, hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+def show_differences(workspace: Workspace, shown: Any, other: str | None) -> Any:
+    """The table of what the run differs in."""
+    run = shown_run(workspace, shown)
+    return no_update if run is None else asdict(compared(workspace, run, other or GROUP))
 
 
-def compare_options(index: Index, run: Run) -> list[dict[str, str]]:
+def show_commands(workspace: Workspace, shown: Any, _clicks: int | None, patch: str | None) -> Any:
+    """The commands, the button that shows the changes in the code, and these after a click."""
+    run = shown_run(workspace, shown)
+    if run is None:
+        return no_update
+    if ctx.triggered_id == "run-patch-open":
+        return no_update, no_update, "" if patch else patch_text(workspace, run)
+    has_patch = (run.directory / PATCH_FILE).exists()
+    return commands(workspace, run), {} if has_patch else HIDDEN, ""
+
+
+def compare_options(workspace: Workspace, run: Run) -> list[dict[str, str]]:
     """What a run can be compared with."""
     group = "its sweep: what most runs have" if run.sweep else "all runs: what most have"
-    others = (other.name for other in index.snapshot.runs if other.name != run.name)
+    others = (other.name for other in workspace.index.snapshot.runs if other.name != run.name)
     return [
         {"value": GROUP, "label": group},
-        *({"value": RUN + name, "label": clean(name)} for name in others),
+        *({"value": RUN + name, "label": escape_invalid_unicode(name)} for name in others),
     ]
 
 
-def compared(index: Index, run: Run, other: str) -> run_tables.Table:
+def compared(workspace: Workspace, run: Run, other: str) -> tables.Table:
     """What a run differs in from another one, or from most of its group."""
     if other == GROUP:
-        group = group_of(index, run)
-        return run_tables.peculiarities(peculiarities(run, group), len(group))
+        group = group_of(workspace, run)
+        return tables.peculiarities(peculiarities(run, group), len(group))
     name = other.removeprefix(RUN)
-    found = find_run(index, name)
-    if found is None:
-        return run_tables.saying(f"There is no run {clean(name)!r} any more.")
-    return run_tables.differences(diff(run, found), name)
+    partner = workspace.run(name)
+    if partner is None:
+        return tables.Table(sentence=f"There is no run {escape_invalid_unicode(name)!r} any more.")
+    return tables.differences(diff(run, partner), name)
 
 
-def commands(index: Index, run: Run) -> list[Component]:
+def commands(workspace: Workspace, run: Run) -> list[Component]:
     """The run's overrides, the command that runs it again, and the one that hands it over."""
-    shown: list[Component] = []
     try:
-        overrides = _overrides(index, run)
-        hydra = read(index, run, HYDRA_SETTINGS, read_hydra)
+        overrides = _overrides(workspace, run)
+        hydra = read(workspace, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
-        return [run_parts.sentence(str(said)), *tensorboard(run)]
-    words: list[Any] = [html.Code(clean(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
+        return [tables.sentence(str(said)), *tensorboard(run)]
+    words: list[Any] = [
+        html.Code(escape_invalid_unicode(one)[:500]) for one in overrides[:MAX_OVERRIDES]
+    ]
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
-    shown += [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
+    shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
     given = run.status.command if run.status else ()
-    again = rerun(given, overrides, hydra, is_sweep_run(run))
+    again = rerun(given, overrides, hydra, in_sweep=is_sweep_run(run))
     if again is None:
-        shown.append(run_parts.sentence("Nobody has written down the command that started it."))
+        shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        shown += run_parts.command("Run it again", clean(again.text), again.note)
+        shown += _command("Run it again", escape_invalid_unicode(again.text), again.note)
     return [*shown, *tensorboard(run)]
 
 
@@ -198,13 +170,23 @@ def tensorboard(run: Run) -> list[Component]:
         return []
     text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles, audio."
-    return run_parts.command("Open it in TensorBoard", clean(text), note)
+    return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)
 
 
-def patch_text(index: Index, run: Run) -> str:
+def _command(name: str, text: str, note: str = "") -> list[Component]:
+    """A command with a button that copies it."""
+    copy = dmc.CopyButton(
+        "Copy", copiedChildren="Copied", value=text, variant="default", size="compact-xs"
+    )
+    code = html.Code(text, className="run-command", **labelled(name))
+    notes = [tables.sentence(note)] if note else []
+    return [html.H3(name), html.Div([code, copy], className="run-copy"), *notes]
+
+
+def patch_text(workspace: Workspace, run: Run) -> str:
     """What the code differed in from its commit."""
     try:
-        content = read(index, run, PATCH_FILE, _patch)
+        content = read(workspace, run, PATCH_FILE, _patch)
     except Unreadable as said:
         return str(said)
     return "There are no changes." if content is None else content
@@ -213,10 +195,10 @@ def patch_text(index: Index, run: Run) -> str:
 def _patch(file: BinaryIO) -> str:
     content = file.read(MAX_PATCH + 1)
     end = "\n… (cut)" if len(content) > MAX_PATCH else ""
-    return clean(content[:MAX_PATCH].decode(errors="replace")) + end
+    return escape_invalid_unicode(content[:MAX_PATCH].decode(errors="replace")) + end
 
 
-def _overrides(index: Index, run: Run) -> tuple[str, ...]:
+def _overrides(workspace: Workspace, run: Run) -> tuple[str, ...]:
     if run.status and run.status.overrides:
         return run.status.overrides
-    return read(index, run, HYDRA_OVERRIDES, read_overrides) or ()
+    return read(workspace, run, HYDRA_OVERRIDES, read_overrides) or ()

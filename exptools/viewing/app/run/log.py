@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.run.parts import labelled
-from exptools.viewing.app.run.reading import Unreadable, find_run, read
-from exptools.viewing.index import Index
+from exptools.units import format_bytes
+from exptools.viewing.app.run.reading import Unreadable, read, shown_run
+from exptools.viewing.app.widgets import card, in_browser, labelled
+from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files import logs
-from exptools.viewing.run_files.listing import log_names
-from exptools.viewing.wording import size
+from exptools.viewing.run_files.directory import log_names
 
 MOST_SHOWN = 2_000_000  # bytes: when a page shows more, it begins again with the end
-
-Answer = tuple[Any, ...]
-SAME: Answer = (no_update,) * 5
-EMPTY: dict[str, Any] = {"how": "end", "at": None, "lines": [], "rest": ""}
+BUTTONS = {
+    "run-log-earlier": "Load earlier",
+    "run-log-jump": "Jump to the error",
+    "run-log-last": "Follow the end",
+}
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownLog:
     """What of a log a page shows."""
 
     run: str
@@ -37,90 +39,107 @@ class Shown:
     inode: int = 0
     follows: bool = True  # whether it shows the end, and goes on with it
 
+    def note(self) -> str:
+        """How much of the log this is."""
+        if self.size == 0:
+            return "Empty so far."
+        if self.start == 0 and self.follows:
+            return format_bytes(self.size)
+        part = "last" if self.follows else "part:"
+        return f"{part} {format_bytes(self.end - self.start)} of {format_bytes(self.size)}"
 
-Given = tuple[Any, str, Shown]  # lines for the page, note, what it shows then
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines for the page, the one of an error apart."""
+
+    how: str = "end"  # "after" or "before" ``at``, or instead of all: look at "end" or "error" then
+    at: int | None = None  # the place in the log, in bytes
+    lines: tuple[str, ...] = ()  # one text, or what is before the error, its line, what is behind
+    rest: str = ""  # a line that has not ended yet
 
 
-def section() -> Component:
+@dataclass(frozen=True)
+class Update:
+    """What changes on the page."""
+
+    shown: ShownLog
+    lines: Lines | None = None
+    note: str = ""
+
+
+def layout() -> Component:
     """The log's card."""
+    select = dmc.Select(
+        id="run-log-name",
+        size="xs",
+        allowDeselect=False,
+        checkIconPosition="right",
+        **labelled("Which log"),
+    )
+    note = html.Span(id="run-log-note", className="run-muted")
     buttons = [
-        ("run-log-earlier", "Load earlier"),
-        ("run-log-jump", "Jump to the error"),
-        ("run-log-last", "Follow the end"),
+        dmc.Button(name, id=id_, variant="default", size="compact-xs")
+        for id_, name in BUTTONS.items()
     ]
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Output"),
-                    dmc.Select(
-                        id="run-log-name",
-                        size="xs",
-                        allowDeselect=False,
-                        checkIconPosition="right",
-                        **labelled("Which log"),
-                    ),
-                    html.Span(id="run-log-note", className="run-muted"),
-                    *(
-                        dmc.Button(name, id=id_, variant="default", size="compact-xs")
-                        for id_, name in buttons
-                    ),
-                ],
-                className="run-heading",
-            ),
-            html.Pre(
-                # Filled by the page's script: a log of a long day is too much for components.
-                [html.Span(id="run-log-text"), html.Span(id="run-log-rest")],
-                id="run-log",
-                tabIndex=0,
-                role="log",
-                **labelled("The log"),
-            ),
-            dcc.Store(id="run-log-new"),
-            dcc.Store(id="run-log-shown"),
-        ],
-        className="card run-output",
+    text = html.Pre(
+        # Filled by the page's script: a log of a long day is too much for components.
+        [html.Span(id="run-log-text"), html.Span(id="run-log-rest")],
+        id="run-log",
+        tabIndex=0,
+        role="log",
+        **labelled("The log"),
     )
+    stores = [dcc.Store(id="run-log-new"), dcc.Store(id="run-log-shown")]
+    return card("Output", [select, note, *buttons], text, *stores)
 
 
-def register(app: Dash, index: Index) -> None:
+def register(app: Dash, workspace: Workspace) -> None:
     """Tie the log to the run that is shown."""
-
-    @app.callback(
-        Output("run-log-new", "data"),
-        Output("run-log-note", "children"),
-        Output("run-log-name", "data"),
-        Output("run-log-name", "value"),
-        Output("run-log-shown", "data"),
-        Input("run-shown", "data"),
-        Input("run-log-name", "value"),
-        Input("run-clock", "n_intervals"),
-        Input("run-clock", "disabled"),
-        Input("run-log-earlier", "n_clicks"),
-        Input("run-log-jump", "n_clicks"),
-        Input("run-log-last", "n_clicks"),
-        State("run-log-shown", "data"),
+    app.callback(
+        output={
+            "lines": Output("run-log-new", "data"),
+            "note": Output("run-log-note", "children"),
+            "logs": Output("run-log-name", "data"),
+            "log": Output("run-log-name", "value"),
+            "shown": Output("run-log-shown", "data"),
+        },
+        inputs={
+            "run": Input("run-shown", "data"),
+            "log": Input("run-log-name", "value"),
+            "events": [
+                *(Input("run-clock", "n_intervals"), Input("run-clock", "disabled")),
+                *(Input(button, "n_clicks") for button in BUTTONS),
+            ],
+        },
+        state={"before": State("run-log-shown", "data")},
         prevent_initial_call=True,
-    )
-    def show(shown: Any, name: str | None, *others: Any) -> Answer:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return SAME
-        before = Shown(**others[-1]) if others[-1] else None
-        return answer(index, run, name, str(ctx.triggered_id), before)
-
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("exptoolsRun", "drawLog"),
+    )(partial(show_log, workspace))
+    in_browser(
+        app,
+        "exptools_run.drawLog",
         Input("run-log-new", "data"),
         State("run-log-shown", "data"),
+        initially=True,
     )
 
 
-def answer(index: Index, run: Run, name: str | None, asked: str, before: Shown | None) -> Answer:
-    """What is new for the page: lines, note, logs, log, and what it shows then.
+def show_log(workspace: Workspace, *, run: Any, log: str | None, events: Any, before: Any) -> Any:
+    """What is new of the log; ``events`` only trigger."""
+    shown = shown_run(workspace, run)
+    if shown is None:
+        return no_update
+    before = ShownLog(**before) if before else None
+    return answer(workspace, shown, log, str(ctx.triggered_id), before)
+
+
+def answer(
+    workspace: Workspace, run: Run, name: str | None, asked: str, before: ShownLog | None
+) -> Any:
+    """What is new for the page.
 
     Args:
-        index: where the run is.
+        workspace: where the run is.
         run: the run.
         name: the log that is chosen; None where none is yet.
         asked: the component that asks: a button, the clock, or what chose run or log.
@@ -128,91 +147,87 @@ def answer(index: Index, run: Run, name: str | None, asked: str, before: Shown |
     """
     names = _names(run)
     chosen = name if name in names else next(iter(names), None)
+    empty = {"lines": asdict(Lines()), "logs": names, "log": chosen, "shown": None}
     if chosen is None:
-        said = "Nothing yet." if run.state is None or not run.state.ended else "It left no log."
-        return EMPTY, said, names, None, None
+        ended = run.state is not None and run.state.ended
+        return empty | {"note": "It left no log." if ended else "Nothing yet."}
     same = before is not None and (before.run, before.log) == (run.name, chosen)
-    goes_on = asked.startswith(("run-clock", "run-log-")) and asked != "run-log-name"
+    goes_on = asked.startswith("run-clock") or asked in BUTTONS
     try:
-        given = _asked(index, run, chosen, asked, before if same and goes_on else None)
+        update = _asked(workspace, run, chosen, asked, before if same and goes_on else None)
     except Unreadable as sentence:
-        return EMPTY, str(sentence), names, chosen, None
-    return SAME if given is None else (given[0], given[1], names, chosen, asdict(given[2]))
+        return empty | {"note": str(sentence)}
+    if update is None:
+        return no_update
+    return {
+        "lines": no_update if update.lines is None else asdict(update.lines),
+        "note": update.note or update.shown.note(),
+        "logs": names,
+        "log": chosen,
+        "shown": asdict(update.shown),
+    }
 
 
-def _asked(index: Index, run: Run, log: str, asked: str, known: Shown | None) -> Given | None:
-    if known is None or asked == "run-log-last":
-        return _tail(index, run, log)
+def _asked(
+    workspace: Workspace, run: Run, log: str, asked: str, before: ShownLog | None
+) -> Update | None:
+    if before is None or asked == "run-log-last":
+        return _tail(workspace, run, log)
     if asked == "run-log-earlier":
-        return _earlier(index, run, known)
+        return _earlier(workspace, run, before)
     if asked == "run-log-jump":
-        return _error(index, run, known)
-    return _followed(index, run, known) if known.follows else None
+        return _error(workspace, run, before)
+    return _followed(workspace, run, before) if before.follows else None
 
 
-def _tail(index: Index, run: Run, log: str) -> Given:
-    window = read(index, run, log, logs.tail)
+def _tail(workspace: Workspace, run: Run, log: str) -> Update:
+    window = read(workspace, run, log, logs.tail)
     if window is None:
         raise Unreadable(f"{log} is gone.")
-    return _fresh(run, Shown(run.name, log), window, "end")
+    return _fresh(run, ShownLog(run.name, log), window, "end")
 
 
-def _followed(index: Index, run: Run, known: Shown) -> Given | None:
-    place = known.end, known.inode
-    window = read(index, run, known.log, lambda file: logs.after(file, place))
-    if window is None or window.end - known.start > MOST_SHOWN:
-        return _tail(index, run, known.log)
-    if window.size == known.size:
+def _followed(workspace: Workspace, run: Run, before: ShownLog) -> Update | None:
+    place = before.end, before.inode
+    window = read(workspace, run, before.log, lambda file: logs.after(file, place))
+    if window is None or window.end - before.start > MOST_SHOWN:
+        return _tail(workspace, run, before.log)
+    if window.size == before.size:
         return None
-    after = replace(known, end=window.end, size=window.size)
-    return _new("after", known.end, window, run), _note(after), after
+    shown = replace(before, end=window.end, size=window.size)
+    return Update(shown, _lines("after", before.end, window, run))
 
 
-def _earlier(index: Index, run: Run, known: Shown) -> Given | None:
-    if known.start == 0:
+def _earlier(workspace: Workspace, run: Run, before: ShownLog) -> Update | None:
+    if before.start == 0:
         return None
-    window = read(index, run, known.log, lambda file: logs.before(file, known.start))
+    window = read(workspace, run, before.log, lambda file: logs.before(file, before.start))
     if window is None:
-        return _tail(index, run, known.log)
-    after = replace(known, start=window.start)
-    return _new("before", known.start, window, run), _note(after), after
+        return _tail(workspace, run, before.log)
+    shown = replace(before, start=window.start)
+    return Update(shown, _lines("before", before.start, window, run))
 
 
-def _error(index: Index, run: Run, known: Shown) -> Given:
+def _error(workspace: Workspace, run: Run, before: ShownLog) -> Update:
     said = run.status.error if run.status else None
-    place = read(index, run, known.log, lambda file: logs.find_error(file, said))
+    place = read(workspace, run, before.log, lambda file: logs.find_error(file, said))
     if place is None:
-        return no_update, "No line at its end looks like an error.", known
-    window = read(index, run, known.log, lambda file: logs.around(file, place))
+        return Update(before, note="No line at its end looks like an error.")
+    window = read(workspace, run, before.log, lambda file: logs.around(file, place))
     if window is None:
-        return _tail(index, run, known.log)
-    return _fresh(run, replace(known, follows=window.last), window, "error")
+        return _tail(workspace, run, before.log)
+    return _fresh(run, replace(before, follows=window.last), window, "error")
 
 
-def _fresh(run: Run, shown: Shown, window: logs.Window, look_at: str) -> Given:
-    after = replace(shown, start=window.start, end=window.end, size=window.size, inode=window.inode)
-    return _new(look_at, None, window, run), _note(after), after
+def _fresh(run: Run, shown: ShownLog, window: logs.Window, look_at: str) -> Update:
+    shown = replace(shown, start=window.start, end=window.end, size=window.size, inode=window.inode)
+    return Update(shown, _lines(look_at, None, window, run))
 
 
-def _new(how: str, at: int | None, window: logs.Window, run: Run) -> dict[str, Any]:
-    """Lines for the page, the one of an error apart.
-
-    ``how``: "after" or "before" the place ``at`` in what is shown, or instead of it; then the page
-    should look at the "end" or at the "error".
-    """
-    rest = window.text if how != "before" else window.text + window.rest
-    divided = logs.error_line(rest, run.status.error if run.status else None)
-    lines = list(divided) if divided else [rest]
-    return {"how": how, "at": at, "lines": lines, "rest": window.rest}
-
-
-def _note(shown: Shown) -> str:
-    if shown.size == 0:
-        return "Empty so far."
-    if shown.start == 0 and shown.follows:
-        return size(shown.size)
-    part = "last" if shown.follows else "part:"
-    return f"{part} {size(shown.end - shown.start)} of {size(shown.size)}"
+def _lines(how: str, at: int | None, window: logs.Window, run: Run) -> Lines:
+    text = window.text if how != "before" else window.text + window.rest
+    divided = logs.error_line(text, run.status.error if run.status else None)
+    return Lines(how, at, tuple(divided or (text,)), window.rest)
 
 
 def _names(run: Run) -> Sequence[str]:

@@ -3,134 +3,141 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app import served_files as served
-from exptools.viewing.app.run.parts import sentence
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, find_run, read
-from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
-from exptools.viewing.figures.theme import DARK, LIGHT, Look
-from exptools.viewing.index import Index
+from exptools.viewing.app.run.medium import Url, medium
+from exptools.viewing.app.run.reading import MediaCache, Unreadable, shown_run
+from exptools.viewing.app.run.tables import sentence
+from exptools.viewing.app.served_files import file_url
+from exptools.viewing.app.widgets import card, labelled, theme_of
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
-from exptools.viewing.run_files.media import (
-    Item,
-    MediaIndex,
-    image_size,
-    read_histogram,
-    read_object,
-    read_text,
-)
-from exptools.viewing.wording import clean, moment
+from exptools.viewing.run_files.media import Item, MediaIndex
+from exptools.viewing.wording import moment
 
 SHOWN_KINDS = ("image", "gif", "figure", "histogram", "text", "hparams")
 MAX_CARDS = 24  # at a time; the filter finds the others
-SMALL = 200  # px: what is smaller is drawn larger, in whole squares
-STILL: Any = {"displaylogo": False, "displayModeBar": False}
 
 Key = tuple[str, str]  # kind and tag
-Url = Callable[[str, str], str]  # of a run and a path in it
 
 
-def section() -> Component:
+def layout() -> Component:
     """The card of all media."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Media"),
-                    html.Span(id="run-media-note", className="run-muted"),
-                    dmc.TextInput(
-                        id="run-media-filter",
-                        size="xs",
-                        placeholder="Filter tags",
-                        debounce=200,
-                        **{"aria-label": "Filter tags"},
-                    ),
-                ],
-                className="run-heading",
-            ),
-            html.Div(id="run-media-cards"),
-            dcc.Store(id="run-media-shown"),
-        ],
-        id="run-media",
-        className="card",
+    search = dmc.TextInput(
+        id="run-media-filter",
+        size="xs",
+        placeholder="Filter tags",
+        debounce=200,
+        **labelled("Filter tags"),
     )
+    note = html.Span(id="run-media-note", className="run-muted")
+    cards, stamp = html.Div(id="run-media-cards"), dcc.Store(id="run-media-stamp")
+    return card("Media", [note, search], cards, stamp, id="run-media")
 
 
-def register(app: Dash, index: Index, cache: MediaCache) -> None:
+def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
     """Tie the media to the run that is shown."""
-    url: Url = lambda run, path: served.file_url(app, run, path)  # noqa: E731
-
-    @app.callback(
-        Output("run-media-cards", "children"),
-        Output("run-media-note", "children"),
-        Output("run-media", "className"),
-        Output("run-media-shown", "data"),
-        Input("run-shown", "data"),
-        Input("run-clock", "n_intervals"),
-        Input("run-clock", "disabled"),
-        Input("run-media-filter", "value"),
-        Input("colors", "data"),
-        State("run-media-shown", "data"),
-        State({"type": "run-slider", "tag": ALL}, "value"),
-        State({"type": "run-slider", "tag": ALL}, "id"),
-        State({"type": "run-slider", "tag": ALL}, "max"),
+    url = partial(file_url, app)
+    sliders: Any = {"type": "run-slider", "tag": ALL}
+    app.callback(
+        output={
+            "cards": Output("run-media-cards", "children"),
+            "note": Output("run-media-note", "children"),
+            "class_name": Output("run-media", "className"),
+            "stamp": Output("run-media-stamp", "data"),
+        },
+        inputs={
+            "shown": Input("run-shown", "data"),
+            "clock": [Input("run-clock", "n_intervals"), Input("run-clock", "disabled")],
+            "text": Input("run-media-filter", "value"),
+            "colors": Input("colors", "data"),
+        },
+        state={
+            "before": {
+                "stamp": State("run-media-stamp", "data"),
+                "sliders": [State(sliders, name) for name in ("value", "id", "max")],
+            }
+        },
         prevent_initial_call=True,
-    )
-    def show_all(
-        shown: Any, _tick: int, _off: bool, wanted: str | None, colors: str | None, *before: Any
-    ) -> tuple[Any, ...]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return (no_update,) * 4
-        try:
-            media = cache.get(run)
-        except Unreadable as said:
-            return sentence(str(said)), "", "card", None
-        stamp = [run.name, media.inode, media.read_to]
-        if str(ctx.triggered_id).startswith("run-clock") and stamp == before[0]:
-            return (no_update,) * 4
-        same_run = bool(before[0]) and before[0][0] == run.name
-        places = positions(*before[1:]) if same_run else {}
-        tags = matching(media, wanted or "")
-        cards = [
-            card(index, run, media, key, places, url, look_of(colors)) for key in tags[:MAX_CARDS]
-        ]
-        nothing = not media.items and not media.bad_lines
-        return cards, note(media, tags), "card run-empty" if nothing else "card", stamp
-
-    @app.callback(
+    )(partial(show_media, workspace, cache, url))
+    slider = {"type": "run-slider", "tag": MATCH}
+    app.callback(
         Output({"type": "run-medium", "tag": MATCH}, "children"),
         Output({"type": "run-step", "tag": MATCH}, "children"),
-        Input({"type": "run-slider", "tag": MATCH}, "value"),
-        State({"type": "run-slider", "tag": MATCH}, "id"),
+        Input(slider, "value"),
+        State(slider, "id"),
         State("run-shown", "data"),
         State("colors", "data"),
         prevent_initial_call=True,
-    )
-    def show_step(
-        place: int, id_: Mapping[str, str], shown: Any, colors: str | None
-    ) -> tuple[Any, Any]:
-        run = find_run(index, (shown or {}).get("name", ""))
-        if run is None:
-            return no_update, no_update
-        try:
-            media = cache.get(run)
-        except Unreadable as said:
-            return sentence(str(said)), no_update
-        key = next((key for key in media.tags if digest(key) == id_["tag"]), None)
-        steps = media.steps(*key) if key else []
-        if not steps:
-            return sentence("It is gone."), ""
-        item = steps[max(0, min(int(place), len(steps) - 1))]
-        return medium(index, run, item, url, look_of(colors)), step_text(item, steps)
+    )(partial(show_step, workspace, cache, url))
+
+
+def show_media(
+    workspace: Workspace,
+    cache: MediaCache,
+    url: Url,
+    *,
+    shown: Any,
+    clock: Any,  # only triggers
+    text: str | None,
+    colors: str | None,
+    before: Mapping[str, Any],
+) -> Any:
+    """A card for each tag that has the text in it; nothing where the clock ticks for nothing."""
+    run = shown_run(workspace, shown)
+    if run is None:
+        return no_update
+    try:
+        media = cache.get(run)
+    except Unreadable as said:
+        return {"cards": sentence(str(said)), "note": "", "class_name": "card", "stamp": None}
+    stamp = [run.name, media.inode, media.read_to]
+    if str(ctx.triggered_id).startswith("run-clock") and stamp == before["stamp"]:
+        return no_update
+    same_run = before["stamp"] and before["stamp"][0] == run.name
+    places = positions(*before["sliders"]) if same_run else {}
+    tags, theme = matching(media, text or ""), theme_of(colors)
+    nothing = not media.items and not media.bad_lines
+    return {
+        "cards": [
+            tag_card(workspace, run, media, key, places, url, theme) for key in tags[:MAX_CARDS]
+        ],
+        "note": note(media, tags),
+        "class_name": "card run-empty" if nothing else "card",
+        "stamp": stamp,
+    }
+
+
+def show_step(
+    workspace: Workspace,
+    cache: MediaCache,
+    url: Url,
+    place: int,
+    id_: Mapping[str, str],
+    shown: Any,
+    colors: str | None,
+) -> Any:
+    """What was logged at the step that a slider has been moved to, and the step's name."""
+    run = shown_run(workspace, shown)
+    if run is None:
+        return no_update
+    try:
+        media = cache.get(run)
+    except Unreadable as said:
+        return sentence(str(said)), no_update
+    key = next((key for key in media.tags if digest(key) == id_["tag"]), None)
+    steps = media.steps(*key) if key else []
+    if not steps:
+        return sentence("It is gone."), ""
+    item = steps[max(0, min(int(place), len(steps) - 1))]
+    return medium(workspace, run, item, url, theme_of(colors)), step_text(item, steps)
 
 
 def positions(
@@ -142,9 +149,9 @@ def positions(
     }
 
 
-def matching(media: MediaIndex, wanted: str) -> list[Key]:
+def matching(media: MediaIndex, text: str) -> list[Key]:
     """The tags that can be shown and have a text in them."""
-    return [key for key in media.tags if key[0] in SHOWN_KINDS and wanted.lower() in key[1].lower()]
+    return [key for key in media.tags if key[0] in SHOWN_KINDS and text.lower() in key[1].lower()]
 
 
 def note(media: MediaIndex, tags: Sequence[Key]) -> str:
@@ -153,20 +160,21 @@ def note(media: MediaIndex, tags: Sequence[Key]) -> str:
     if len(tags) > MAX_CARDS:
         parts.append(f"{MAX_CARDS} of {len(tags):,} tags: filter to see others.")
     if media.bad_lines:
-        parts.append(f"{media.bad_lines:,} lines of the index make no sense and are left out.")
+        lines = "1 line" if media.bad_lines == 1 else f"{media.bad_lines:,} lines"
+        parts.append(f"{lines} of the index cannot be read.")
     if media.cut:
         parts.append("The index is too long to be read to its end.")
     return " ".join(parts)
 
 
-def card(
-    index: Index,
+def tag_card(
+    workspace: Workspace,
     run: Run,
     media: MediaIndex,
     key: Key,
     places: Mapping[str, int],
     url: Url,
-    look: Look,
+    theme: Theme,
 ) -> Component:
     """One tag: what was logged at the step that its slider stands at, the newest at first."""
     steps, name = media.steps(*key), digest(key)
@@ -197,7 +205,7 @@ def card(
                 ]
             ),
             html.Div(
-                medium(index, run, item, url, look),
+                medium(workspace, run, item, url, theme),
                 id={"type": "run-medium", "tag": name},
                 className="run-medium",
             ),
@@ -214,65 +222,6 @@ def step_text(item: Item, steps: Sequence[Item]) -> str:
     return f"step {item.step:,}{of} · {moment(item.wall_time).rpartition(' ')[2]}"
 
 
-def medium(index: Index, run: Run, item: Item, url: Url, look: Look) -> Component:
-    """One thing that was logged; a sentence where it cannot be shown."""
-    if not item.path.startswith("media/"):
-        return sentence("Its path leads out of media/.")
-    try:
-        shown = _medium(index, run, item, url, look)
-    except Unreadable as said:
-        return sentence(str(said))
-    return sentence(f"{item.path} is gone.") if shown is None else shown
-
-
-def look_of(colors: str | None) -> Look:
-    """The colours that the page has."""
-    return DARK if colors == "dark" else LIGHT
-
-
 def digest(key: Key) -> str:
     """A short name of a tag that any component can have."""
     return hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
-
-
-def _medium(index: Index, run: Run, item: Item, url: Url, look: Look) -> Component | None:
-    if item.kind == "histogram":
-        histogram = read(index, run, item.path, read_histogram)
-        if histogram is None:
-            return None
-        said = [sentence(histogram.note)] if histogram.note else []
-        drawn = [_graph(histogram_figure(histogram, look), 200)] if histogram.counts else []
-        return html.Div([*drawn, *said])
-    if item.kind == "figure" and item.path.endswith(".json"):
-        figure = read(index, run, item.path, lambda file: untrusted_figure(read_object(file)))
-        return None if figure is None else _graph(figure, 300)
-    if item.kind in ("text", "hparams"):
-        text = read(index, run, item.path, read_text)
-        return None if text is None else _text(*text, as_json=item.kind == "hparams")
-    return _image(index, run, item, url)
-
-
-def _image(index: Index, run: Run, item: Item, url: Url) -> Component | None:
-    found = read(index, run, item.path, lambda file: (image_size(file),))
-    if found is None:
-        return None
-    if found[0] is None:
-        return sentence(f"{item.path} is neither a PNG nor a GIF.")
-    width, height = found[0]
-    name = "run-pixels" if max(width, height) < SMALL else ""
-    src = f"{url(run.name, item.path)}&v={item.sha256[:12]}"
-    picture = html.Img(
-        src=src, alt=f"{item.tag}, step {item.step}", width=width, height=height, className=name
-    )
-    return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
-
-
-def _text(text: str, cut: bool, as_json: bool) -> Component:
-    if as_json and not cut:
-        with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    return html.Pre(clean(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
-
-
-def _graph(figure: dict[str, Any], height: int) -> Component:
-    return dcc.Graph(figure=figure, config=STILL, responsive=True, style={"height": height})

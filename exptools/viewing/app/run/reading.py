@@ -5,45 +5,45 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, TypeVar
 
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.app.served_files import NotServedError, open_served
-from exptools.viewing.index import Index
+from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import MediaIndex
 
 T = TypeVar("T")
-REMEMBERED = 16  # runs whose media are known
+REMEMBERED = 16  # runs whose indexes of media are kept
 
 
 class Unreadable(Exception):
     """A file of a run cannot be shown; the message is a sentence for the page."""
 
 
-def find_run(index: Index, name: str) -> Run | None:
-    """The run of a name."""
-    return next((run for run in index.snapshot.runs if run.name == name), None)
+def shown_run(workspace: Workspace, shown: Mapping[str, Any] | None) -> Run | None:
+    """The run that the store ``run-shown`` names."""
+    return workspace.run((shown or {}).get("name", ""))
 
 
-def latest_run(index: Index) -> Run | None:
+def latest_run(workspace: Workspace) -> Run | None:
     """The run that somebody most likely wants to see: the one that was last written to."""
-    return max(index.snapshot.runs, key=_last_seen, default=None)
+    return max(workspace.index.snapshot.runs, key=_last_seen, default=None)
 
 
-def no_such_run(index: Index, name: str) -> str:
+def no_such_run(workspace: Workspace, name: str) -> str:
     """The sentence for a name that no run has."""
-    names = [run.name for run in index.snapshot.runs]
+    names = [run.name for run in workspace.index.snapshot.runs]
     if not names:
         return "No run yet. The first one appears here by itself."
     return f"There is no run {name!r} any more; {suggestion(name, names)}"
 
 
-def group_of(index: Index, run: Run) -> tuple[Run, ...]:
+def group_of(workspace: Workspace, run: Run) -> tuple[Run, ...]:
     """The runs that a run is compared with, itself among them: its sweep, else all of them."""
-    runs = index.snapshot.runs
+    runs = workspace.index.snapshot.runs
     if run.sweep is None:
         return runs
     return tuple(other for other in runs if other.sweep == run.sweep)
@@ -59,7 +59,9 @@ def is_live(run: Run) -> bool:
     return run.state is None or not run.state.ended
 
 
-def read(index: Index, run: Run, relative: str, reader: Callable[[BinaryIO], T]) -> T | None:
+def read(
+    workspace: Workspace, run: Run, relative: str, reader: Callable[[BinaryIO], T]
+) -> T | None:
     """What a reader makes of a run's file; None where there is no such file.
 
     Raises:
@@ -68,7 +70,7 @@ def read(index: Index, run: Run, relative: str, reader: Callable[[BinaryIO], T])
     try:
         if not os.path.lexists(run.directory / relative):
             return None
-        with open_served(index, run.name, relative) as file:
+        with open_served(workspace.index, run.name, relative) as file:
             return reader(file)
     except NotServedError as error:
         raise Unreadable(f"{error}.") from error
@@ -81,9 +83,9 @@ def read(index: Index, run: Run, relative: str, reader: Callable[[BinaryIO], T])
 class MediaCache:
     """The media of the runs that were looked at last. Thread-safe."""
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._known: OrderedDict[str, MediaIndex] = OrderedDict()
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._media: OrderedDict[str, MediaIndex] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, run: Run) -> MediaIndex:
@@ -93,13 +95,13 @@ class MediaCache:
             Unreadable: there is an index that cannot be read.
         """
         with self._lock:
-            known = self._known.setdefault(run.name, MediaIndex())
-            self._known.move_to_end(run.name)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-            if read(self._index, run, MEDIA_INDEX, known.follow) is None:
-                known = self._known[run.name] = MediaIndex()
-            return known
+            media = self._media.setdefault(run.name, MediaIndex())
+            self._media.move_to_end(run.name)
+            while len(self._media) > REMEMBERED:
+                self._media.popitem(last=False)
+            if read(self._workspace, run, MEDIA_INDEX, media.follow) is None:
+                media = self._media[run.name] = MediaIndex()
+            return media
 
 
 def _last_seen(run: Run) -> tuple[bool, float]:

@@ -7,24 +7,45 @@ cells would stop a browser.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, dcc, html
+from dash import Dash, Input, dcc, html
 from dash.development.base_component import Component
 
+from exptools.units import format_bytes
+from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.configs.tree import bounded
 from exptools.viewing.groups.differences import Difference, Peculiarity
-from exptools.viewing.run_files.listing import Snapshot
+from exptools.viewing.run_files.directory import SnapshotFile
 from exptools.viewing.run_files.media import Item
-from exptools.viewing.wording import clean, moment, size
+from exptools.viewing.wording import escape_invalid_unicode, moment
 
 MAX_ROWS = 500  # nobody reads more
 LONGEST = 5000  # characters of a value
 MAX_OTHERS = 3  # other values of a key
 
-Piece = list[str]  # how it looks ("", "muted", "value", "link"), its text, and where a link goes
-Cell = list[list[Piece]]  # lines of pieces
-Table = dict[str, Any]  # "heads", "rows" of cells, and "say": a sentence beside or in place of them
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a line."""
+
+    text: str
+    style: str = ""  # "muted", "value" (cut where it is long) or "link"
+    href: str = ""  # where a link goes
+
+
+Line = tuple[Piece, ...]
+Cell = tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the page's script draws."""
+
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    sentence: str = ""  # below the rows, or in place of them
 
 
 def place(name: str) -> list[Component]:
@@ -34,82 +55,77 @@ def place(name: str) -> list[Component]:
 
 def register(app: Dash, name: str) -> None:
     """Draw what comes into the store of a place."""
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("exptoolsRun", "drawTable"),
-        Input(f"{name}-table", "data"),
-        Input(name, "id"),
-    )
+    in_browser(app, "exptools_run.drawTable", Input(f"{name}-table", "data"), Input(name, "id"))
 
 
-def saying(sentence: str) -> Table:
-    """A sentence in place of a table."""
-    return {"heads": [], "rows": [], "say": sentence}
+def sentence(text: str) -> Component:
+    """In place of what is not there."""
+    return html.P(text, className="run-nothing")
 
 
-def differences(found: Sequence[Difference], other: str) -> Table:
+def differences(differing: Sequence[Difference], other: str) -> Table:
     """The keys in which two runs differ."""
-    if not found:
-        return saying("Their configs are the same.")
-    rows = [[_plain(one.key), _value(one.left[0]), _value(one.right[0])] for one in found]
-    return _table(["Key", "This run", clean(other)], rows)
+    if not differing:
+        return Table(sentence="Their configs are the same.")
+    rows = [(_plain(one.key), _value(one.left[0]), _value(one.right[0])) for one in differing]
+    return _table(("Key", "This run", escape_invalid_unicode(other)), rows)
 
 
-def peculiarities(found: Sequence[Peculiarity], runs: int) -> Table:
+def peculiarities(peculiar: Sequence[Peculiarity], runs: int) -> Table:
     """The keys in which a run is not like most of its group."""
     if runs < 2:
-        return saying("There is no other run to compare it with.")
-    if not found:
-        return saying(f"Its config is that of most of the {runs:,} runs.")
+        return Table(sentence="There is no other run to compare it with.")
+    if not peculiar:
+        return Table(sentence=f"Its config is that of most of the {runs:,} runs.")
     rows = [
-        [_plain(one.key), _value(one.value, _share(one.same, runs)), _others(one, runs)]
-        for one in found
+        (_plain(one.key), _value(one.value, _share(one.same, runs)), _others(one, runs))
+        for one in peculiar
     ]
-    return _table(["Key", "This run", "The other runs"], rows)
+    return _table(("Key", "This run", "The other runs"), rows)
 
 
-def snapshots(found: Sequence[Snapshot]) -> Table:
+def snapshots(kept: Sequence[SnapshotFile]) -> Table:
     """What the run could go on from."""
-    if not found:
-        return saying("No snapshots.")
+    if not kept:
+        return Table(sentence="No snapshots.")
     rows = [
-        [
+        (
             _plain(one.name, *_replaced(one)),
             _plain("last" if one.step is None else f"{one.step:,}"),
-            _plain(size(one.size)),
+            _plain(format_bytes(one.size)),
             _plain(moment(one.written)),
-        ]
-        for one in found
+        )
+        for one in kept
     ]
-    return _table(["Snapshot", "Step", "Size", "Written"], rows)
+    return _table(("Snapshot", "Step", "Size", "Written"), rows)
 
 
-def files(found: Sequence[Item], url: Callable[[str], str]) -> Table:
+def files(logged: Sequence[Item], url: Callable[[str], str]) -> Table:
     """The files that were logged, to be downloaded."""
     rows = [
-        [
-            [[["link", one.path.rpartition("/")[2], url(one.path)]]],
+        (
+            ((Piece(one.path.rpartition("/")[2], "link", url(one.path)),),),
             _plain(one.tag),
             _plain(f"{one.step:,}"),
-            _plain(size(one.size)),
-        ]
-        for one in found
+            _plain(format_bytes(one.size)),
+        )
+        for one in logged
     ]
-    return _table(["File", "Tag", "Step", "Size"], rows) if rows else saying("")
+    return _table(("File", "Tag", "Step", "Size"), rows) if rows else Table()
 
 
-def _table(heads: list[str], rows: list[list[Cell]]) -> Table:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
     left = len(rows) - MAX_ROWS
-    say = f"{left:,} more are not shown." if left > 0 else ""
-    return {"heads": heads, "rows": rows[:MAX_ROWS], "say": say}
+    return Table(heads, tuple(rows[:MAX_ROWS]), f"{left:,} more are not shown." if left > 0 else "")
 
 
 def _plain(text: str, *others: Piece) -> Cell:
-    return [[["", clean(text)], *others]]
+    return ((Piece(escape_invalid_unicode(text)), *others),)
 
 
-def _value(found: Any, *others: Piece) -> Cell:
-    text, cut = bounded(found, LONGEST)
-    return [[["value", f"{text} … (cut)" if cut else text], *others]]
+def _value(value: Any, *others: Piece) -> Cell:
+    text, cut = bounded(value, LONGEST)
+    return ((Piece(f"{text} … (cut)" if cut else text, "value"), *others),)
 
 
 def _others(one: Peculiarity, runs: int) -> Cell:
@@ -117,13 +133,13 @@ def _others(one: Peculiarity, runs: int) -> Cell:
         line for value, n in one.others[:MAX_OTHERS] for line in _value(value, _share(n, runs))
     ]
     left = len(one.others) - MAX_OTHERS
-    return [*shown, *([[["muted", f"and {left:,} other values"]]] if left > 0 else [])]
+    return (*shown, *([(Piece(f"and {left:,} other values", "muted"),)] if left > 0 else []))
 
 
 def _share(number: int, runs: int) -> Piece:
-    return ["muted", f"{number:,} of {runs:,}"]
+    return Piece(f"{number:,} of {runs:,}", "muted")
 
 
-def _replaced(one: Snapshot) -> list[Piece]:
+def _replaced(one: SnapshotFile) -> list[Piece]:
     by = one.replaced_by
-    return [] if by is None else [["muted", f"replaced by attempt {by}"]]
+    return [] if by is None else [Piece(f"replaced by attempt {by}", "muted")]

@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash, html
 from flask import Flask, has_request_context, request
 
-from exptools.viewing.app import served_files as served
+from exptools.viewing.app import served_files
 from exptools.viewing.app.callbacks import register
 from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.content import prepare
@@ -18,7 +18,7 @@ from exptools.viewing.app.server.access import Access
 from exptools.viewing.app.server.guard import guard
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.index import Index
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 ANYONE_HERE = Access()
 LAYOUT = "/_dash-layout"
@@ -50,7 +50,7 @@ def create_app(
         looked: set when the index has looked for the first time; until then the browser gets the
             scripts, and waits for what is in them. None: it has.
     """
-    title = sound(", ".join(root.name for root in index.roots))
+    title = escape_invalid_unicode(", ".join(root.name for root in index.roots))
     app = _Viewer(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",
@@ -65,7 +65,7 @@ def create_app(
     # Dash asks for the layout without showing it, too, which would be in vain and before its time.
     app.layout = lambda: page(workspace) if _is_asked_for() else html.Div()
     register(app, workspace)
-    served.register(app, index)
+    served_files.register(app, index)
     downloads.register(app, workspace)
     guard(app.server, access, app.csp_hashes())
     if looked is not None:

@@ -23,6 +23,7 @@ def serve(
     looked: threading.Event,
     access: Access,
     listener: socket.socket,
+    *,
     browse: bool | None,
 ) -> None:
     """Serve the runs of an index until KeyboardInterrupt.

@@ -22,10 +22,10 @@ Marks = Mapping[str, Mark]  # by run name
 
 def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
     """The columns for a view, those hidden that say nothing or were hidden by hand."""
-    found = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
+    every = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
     order = {name.lstrip("-"): at for at, name in enumerate(view.sort)}
-    shown = _visible(usual(facts, marks, found), view)
-    for column in found:
+    shown = _visible(usual(facts, marks, every), view)
+    for column in every:
         name = column["colId"]
         column["hide"] = name not in shown
         if name in order:
@@ -33,12 +33,12 @@ def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
             column["sortIndex"] = order[name]
         else:
             column["sort"] = None
-    return found
+    return every
 
 
-def usual(facts: Facts, marks: Marks, found: Sequence[Column]) -> set[str]:
+def usual(facts: Facts, marks: Marks, every: Sequence[Column]) -> set[str]:
     """The columns that are shown while nobody says otherwise."""
-    return {column["colId"] for column in found} - set(_quiet(facts.runs, marks))
+    return {column["colId"] for column in every} - set(_quiet(facts.runs, marks))
 
 
 def _visible(usually: set[str], view: View) -> set[str]:
@@ -51,12 +51,12 @@ def _quiet(runs: Sequence[Run], marks: Marks) -> list[str]:
     statuses = [run.status for run in runs if run.status]
     hosts = {status.host for status in statuses}
     commits = {str((status.git or {}).get("commit")) for status in statuses}
-    found = ["slot"]
-    found += ["host"] if len(hosts) < 2 else []
-    found += ["commit"] if len(commits) < 2 else []
-    found += ["duration", "started"] if not any(s.started for s in statuses) else []
-    found += ["note"] if not any(mark.note for mark in marks.values()) else []
-    return found
+    quiet = ["slot"]
+    quiet += ["host"] if len(hosts) < 2 else []
+    quiet += ["commit"] if len(commits) < 2 else []
+    quiet += ["duration", "started"] if not any(s.started for s in statuses) else []
+    quiet += ["note"] if not any(mark.note for mark in marks.values()) else []
+    return quiet
 
 
 def _run_columns(facts: Facts, view: View) -> list[Column]:

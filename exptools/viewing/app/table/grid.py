@@ -1,34 +1,52 @@
-"""The table of runs: the component, its height and the sentence above it."""
+"""The table of runs: rows that come and change, columns, and the user's stars and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import html
+from dash import Dash, Input, Output, State, html, no_update
 
-from exptools.viewing.app.table.rows import MAX_COLUMNS
-from exptools.viewing.app.widgets import HEADER, MOST_ROWS, ROW, SUMMARIES, THEME, options
+from exptools.viewing.app.table.columns import columns, usual
+from exptools.viewing.app.table.rows import (
+    MAX_COLUMNS,
+    Tables,
+    table_key,
+    table_rows,
+    with_marks,
+)
+from exptools.viewing.app.user_marks import UserMarks
+from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import (
+    COLUMN,
+    GRID,
+    SUMMARIES,
+    grid_height,
+    labelled,
+    options,
+    popover,
+)
+from exptools.viewing.app.workspace import Workspace
 
 HINT = "Tick runs to draw only those."
+MOST_ROWS = 14  # before the table scrolls
+ROOM = 18  # px, below the rows
 
 
-def section() -> Any:
+def layout() -> Any:
     """The table with its heading; its rows follow."""
     grid = dag.AgGrid(
         id="runs",
         rowData=[],
         columnDefs=[],
-        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "minWidth": 96}
-        | {"filter": True, "cellDataType": False},
+        defaultColDef=COLUMN | {"minWidth": 96, "filter": True},
         getRowId="params.data.id",
         selectedRows=[],
-        dashGridOptions={
-            "theme": {"function": THEME},
-            "rowHeight": ROW,
-            "headerHeight": HEADER,
+        dashGridOptions=GRID
+        | {
             "rowSelection": {
                 "mode": "multiRow",
                 "enableClickSelection": False,
@@ -36,12 +54,9 @@ def section() -> Any:
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
             "maintainColumnOrder": True,
-            "suppressFieldDotNotation": True,  # a config's keys have dots in them
-            "enableBrowserTooltips": True,
-            "animateRows": False,
             "suppressColumnMoveAnimation": True,
         },
-        style=height(0),
+        style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={
             "sortChanged": ["sorted(params.api)"],
             "cellClicked": ["pressed(params)"],
@@ -67,7 +82,7 @@ def _heading() -> Any:
                 data=[{"value": "runs", "label": "Runs"}, {"value": "groups", "label": "Groups"}],
                 value="runs",
                 size="xs",
-                **{"aria-label": "A row a run or a row a group"},
+                **labelled("A row a run or a row a group"),
             ),
             _popover("Results", "summaries", dmc.ChipGroup, _chips()),
             _popover("Columns", "columns", dmc.CheckboxGroup, []),
@@ -85,14 +100,7 @@ def _popover(title: str, id_: str, group: Any, children: Sequence[Any]) -> Any:
         size="xs",
         rightSection=html.Span(className="glyph chevron"),
     )
-    return dmc.Popover(
-        [dmc.PopoverTarget(button), dmc.PopoverDropdown(html.Div(inner, className="list"))],
-        position="bottom-end",
-        shadow="md",
-        trapFocus=True,
-        keepMounted=True,
-        withRoles=False,  # they would stand on a box around the button
-    )
+    return popover(button, html.Div(inner, className="list"))
 
 
 def _chips() -> list[Any]:
@@ -102,9 +110,108 @@ def _chips() -> list[Any]:
     ]
 
 
-def height(rows: int) -> dict[str, str]:
-    """As high as the rows, up to where the table scrolls."""
-    return {"height": f"{HEADER + ROW * max(1, min(rows, MOST_ROWS)) + 18}px"}
+def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
+    """Tie the table's callbacks to the page."""
+    app.callback(
+        output={
+            "rows": Output("rows-data", "data"),
+            "key": Output("rows-key", "data"),
+            "columns": Output("runs", "columnDefs"),
+            "names": Output("shown-columns", "data"),
+            "boxes": Output("columns-list", "children"),
+            "style": Output("runs", "style"),
+            "hint": Output("hint", "children"),
+            "all_drawn": Output("clearing", "hidden"),
+        },
+        inputs={
+            "version": Input("version", "data"),
+            "data": Input("view", "data"),
+            "changed_marks": Input("marks", "data"),
+        },
+        state={
+            "had": State("rows-key", "data"),
+            "had_columns": State("runs", "columnDefs"),
+        },
+        prevent_initial_call=True,
+    )(partial(update_table, workspace, marks, Tables()))
+    for event, keep in (
+        (Input("starred", "data"), turn_star),
+        (Input("runs", "cellValueChanged"), keep_notes),
+    ):
+        app.callback(
+            Output("marks", "data", allow_duplicate=True),
+            Output("hint", "children", allow_duplicate=True),
+            event,
+            prevent_initial_call=True,
+        )(partial(keep, workspace, marks))
+
+
+def update_table(
+    workspace: Workspace,
+    marks: UserMarks,
+    tables: Tables,
+    *,
+    version: int,
+    data: dict[str, Any],
+    changed_marks: Any,
+    had: str | None,
+    had_columns: list[dict[str, Any]],
+) -> Any:
+    """The rows that the page does not have, and columns and sentences that have changed.
+
+    ``version`` and ``changed_marks`` only trigger.
+    """
+    view, facts = View.from_data(data), workspace.facts()
+    if view.tab != "compare":
+        return no_update
+    key = table_key(facts, view)
+    rows = workspace.remembered(facts.version, key, lambda: table_rows(workspace, view))
+    marked = marks.of(facts.runs)
+    if view.rows == "runs":
+        rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
+    wanted = columns(facts, view, marked)
+    selected = len({*view.selected} & {run.name for run in facts.runs})
+    answer = {
+        "rows": no_update if key == had else tables.update(key, rows, had),
+        "key": key,
+        "style": grid_height(len(rows), MOST_ROWS, ROOM),
+        "hint": hint(selected, len(facts.runs), len(facts.keys)),
+        "all_drawn": not selected,
+    }
+    if wanted == had_columns:
+        return answer | dict.fromkeys(("columns", "names", "boxes"), no_update)
+    names = {
+        "all": [[column["colId"], column["headerName"]] for column in wanted],
+        "shown": [column["colId"] for column in wanted if not column["hide"]],
+        "usual": sorted(usual(facts, marked, wanted)),
+    }
+    boxes = [
+        dmc.Checkbox(label=title, value=name, size="xs")
+        for name, title in names["all"]
+        if name != "run"
+    ]
+    return answer | {"columns": wanted, "names": names, "boxes": boxes}
+
+
+def turn_star(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -> tuple[Any, Any]:
+    """Turn the star of a run: the new ``marks``, or why it could not be kept."""
+    run = workspace.run(starred["run"])
+    if run is None:
+        return no_update, no_update
+    stamp, problem = marks.keep(run, star=not marks.get(run).star)
+    return stamp or no_update, problem or no_update
+
+
+def keep_notes(
+    workspace: Workspace, marks: UserMarks, changes: Sequence[dict[str, Any]]
+) -> tuple[Any, Any]:
+    """Keep the notes that were written into the table: the new ``marks``, or why not."""
+    stamp, problem = None, ""
+    for change in changes:
+        run = workspace.run(change["rowId"])
+        if run is not None and change["colId"] == "note" and not problem:
+            stamp, problem = marks.keep(run, note=(change["value"] or "").strip())
+    return stamp or no_update, problem or no_update
 
 
 def hint(selected: int, runs: int, keys: int) -> str:

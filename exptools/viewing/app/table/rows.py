@@ -12,7 +12,7 @@ from typing import Any
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
-from exptools.viewing.app.user_marks import Mark
+from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display
@@ -78,9 +78,8 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
 
 def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
     """The rows with the user's stars and notes."""
-    unmarked = Mark()
-    found = ((row, marks.get(row["id"], unmarked)) for row in rows)
-    return [row | {"star": mark.star, "note": mark.note} for row, mark in found]
+    marked = ((row, marks.get(row["id"], UNMARKED)) for row in rows)
+    return [row | {"star": mark.star, "note": mark.note} for row, mark in marked]
 
 
 def table_keys(facts: Facts) -> list[str]:
@@ -138,8 +137,8 @@ def _value(columns: Columns, metric: str, how: Option) -> Any:
 def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
     """A row for each group of the chart: means over its runs, and how they spread."""
     by_name = {row["id"]: row for row in rows}
-    found = groups(runs, facts.find(view.by or ()))
-    labels = [group.label for group in found]
+    wanted = groups(runs, facts.find(view.by or ()))
+    labels = [group.label for group in wanted]
     return [
         _group_row(view, [by_name[run.name] for run in group.runs], order)
         | {"id": labels[order] + " \N{HAIR SPACE}" * labels[:order].count(labels[order])}
@@ -148,7 +147,7 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
             f"config {key}": cell(value)
             for key, value in zip(view.by or (), group.values, strict=True)
         }
-        for order, group in enumerate(found)
+        for order, group in enumerate(wanted)
     ]
 
 

@@ -10,7 +10,7 @@ from exptools.rundir import State
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
-from exptools.viewing.app.facts import settled
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import DARK, LIGHT
@@ -24,13 +24,13 @@ def sweep(tmp_path):
 
 def shown(workspace, view=None, look=LIGHT):
     """The figure of a view, and the view with all that was left open chosen."""
-    view = settled(view or View(), workspace.facts())
+    view = resolve(view or View(), workspace.facts())
     found = drawing(workspace, view)
     return chart(found, view, look), found, view
 
 
 def words(workspace, view=None):
-    view = settled(view or View(), workspace.facts())
+    view = resolve(view or View(), workspace.facts())
     found = drawing(workspace, view)
     return found.empty or caption(workspace.facts(), view, found)
 
@@ -74,7 +74,7 @@ def test_the_key_on_which_the_metric_depends_most_is_grouped_by_first(tmp_path):
     ]
     workspace = made(tmp_path, *runs)
     assert workspace.facts().by == ("telling",)
-    first = settled(View(), workspace.facts())
+    first = resolve(View(), workspace.facts())
     assert reason(workspace.facts(), first) == (
         "Chosen for you: reward by telling, which matters most."
     )
@@ -274,19 +274,19 @@ def test_names_that_look_like_markup_are_escaped_in_the_figure(tmp_path):
 def test_what_was_chosen_stays_chosen_and_what_was_open_is_chosen_when_it_can_be(tmp_path):
     write_run(tmp_path / "0", {"lr": 1}, None, state=State.RUNNING)
     workspace = Workspace(indexed(tmp_path))
-    early = settled(View(), workspace.facts())
+    early = resolve(View(), workspace.facts())
     assert (early.metrics, early.by) == ((), None)
     write_run(tmp_path / "0", {"lr": 1}, csv_text({"a": [1.0]}))
     write_run(tmp_path / "1", {"lr": 2}, csv_text({"test/acc": [1.0]}))
     workspace.index.refresh()
-    late = settled(early, workspace.facts())
+    late = resolve(early, workspace.facts())
     assert (late.metrics, late.by) == (("test/acc",), ("lr",))
     chosen = View(metrics=("a",), by=(EACH_RUN,))
-    assert settled(chosen, workspace.facts()) == chosen
+    assert resolve(chosen, workspace.facts()) == chosen
 
 
 def test_what_the_runs_do_not_have_is_left_out_of_the_view_and_said(sweep):
-    view = settled(View(metrics=("nothing",), by=("optim.rl",), split=("x",)), sweep.facts())
+    view = resolve(View(metrics=("nothing",), by=("optim.rl",), split=("x",)), sweep.facts())
     assert (view.metrics, view.by, view.split) == (("test/accuracy",), ("optim.lr",), ())
     assert [note.partition(";")[0] for note in view.notes] == [
         *("No run has logged nothing.", "No run has a key 'optim.rl'", "No run has a key 'x'"),
@@ -294,7 +294,7 @@ def test_what_the_runs_do_not_have_is_left_out_of_the_view_and_said(sweep):
 
 
 def test_an_answer_is_computed_once_a_version(sweep):
-    view = settled(View(), sweep.facts())
+    view = resolve(View(), sweep.facts())
     assert drawing(sweep, view) is drawing(sweep, View(**view.__dict__ | {"sort": ("run",)}))
     before = drawing(sweep, view)
     write_run(sweep.index.roots[0] / "new", {}, csv_text({"test/accuracy": [1.0]}))

@@ -7,12 +7,11 @@ import dash
 import pytest
 
 from exptools.rundir import PROGRESS_CSV, State
-from exptools.viewing.app.facts import settled
-from exptools.viewing.app.table import grid as table
-from exptools.viewing.app.table.callbacks import keep_notes, turn_star, update_table
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.table.columns import columns
+from exptools.viewing.app.table.grid import HINT, hint, keep_notes, turn_star, update_table
 from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
-from exptools.viewing.app.user_marks import Mark, UserData
+from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
@@ -24,13 +23,22 @@ def sweep(tmp_path):
 
 
 def rows(workspace, **chosen) -> list[dict]:
-    return table_rows(workspace, settled(View(**chosen), workspace.facts()))
+    return table_rows(workspace, resolve(View(**chosen), workspace.facts()))
 
 
 def titles(workspace, marks=None, **chosen) -> list[str]:
-    view = settled(View(**chosen), workspace.facts())
+    view = resolve(View(**chosen), workspace.facts())
     found = columns(workspace.facts(), view, marks or {})
     return [column["headerName"] for column in found if not column["hide"]]
+
+
+def update(workspace, marks, tables=None, had=None, columns=(), **chosen):
+    """What a page is sent that had a table of this key, and these columns."""
+    return update_table(
+        *(workspace, marks, tables or Tables()),
+        **{"version": 0, "changed_marks": None, "had": had, "had_columns": list(columns)},
+        data=resolve(View(**chosen), workspace.facts()).to_data(),
+    )
 
 
 def test_the_table_has_what_differs_the_seed_last_and_the_last_value(sweep):
@@ -99,8 +107,8 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
     assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
-    assert table.hint(0, 2, len(workspace.facts().keys)) == (
-        f"{table.HINT} Of 3001 keys that differ, the first 50 have a column."
+    assert hint(0, 2, len(workspace.facts().keys)) == (
+        f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )
     assert len(json.dumps(rows(workspace))) < 10_000
 
@@ -111,57 +119,48 @@ def test_the_filter_keeps_rows_and_one_that_cannot_be_read_keeps_all(sweep):
 
 
 def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
-    tables, userdata = Tables(), UserData(tmp_path / "marks")
-    view = settled(View(), sweep.facts()).to_data()
-
-    def update(had, column_defs=()):
-        return update_table(sweep, userdata, tables, 0, view, None, had, list(column_defs))
-
-    first, key, wanted, *_ = update(None)
-    assert first["base"] is None
-    assert len(first["columns"]["id"]) == 9
-    again = update(key, wanted)
-    assert again[0] is dash.no_update
-    assert again[2] is dash.no_update
+    tables, marks = Tables(), UserMarks(tmp_path / "marks")
+    first = update(sweep, marks, tables)
+    assert first["rows"]["base"] is None
+    assert len(first["rows"]["columns"]["id"]) == 9
+    again = update(sweep, marks, tables, first["key"], first["columns"])
+    assert again["rows"] is dash.no_update
+    assert again["columns"] is dash.no_update
     root = sweep.index.roots[0]
     with (root / "4" / PROGRESS_CSV).open("a") as file:
         file.write("30,1.0,1.5,0.5\n")
     shutil.rmtree(root / "8")
     sweep.index.refresh()
-    changes, *_ = update(key)
-    assert (changes["base"], changes["columns"]["id"], changes["gone"]) == (key, ["4"], ["8"])
-    forgotten, *_ = update("a table that no server of today has sent")
+    changes = update(sweep, marks, tables, first["key"])["rows"]
+    assert (changes["base"], changes["columns"]["id"]) == (first["key"], ["4"])
+    assert changes["gone"] == ["8"]
+    forgotten = update(sweep, marks, tables, "a table that no server of today has sent")["rows"]
     assert forgotten["base"] is None
 
 
 def test_stars_and_notes_are_kept_with_the_user_and_stand_in_the_table(tmp_path, sweep):
-    userdata = UserData(tmp_path / "marks")
-    marks, _ = turn_star(sweep, userdata, {"run": "3"})
-    assert marks is not dash.no_update
-    keep_notes(sweep, userdata, [{"colId": "note", "rowId": "3", "value": " good \n"}])
-    view = settled(View(), sweep.facts()).to_data()
-    update, *_ = update_table(sweep, userdata, Tables(), 0, view, None, None, [])
-    assert [update["columns"][name][3] for name in ("star", "note")] == [True, "good"]
-    assert update["columns"]["star"].count(True) == 1
-    turn_star(sweep, userdata, {"run": "3"})
-    assert userdata.get(sweep.facts().runs[3]) == Mark(False, "good")
-    assert turn_star(sweep, userdata, {"run": "gone"}) == (dash.no_update, dash.no_update)
+    marks = UserMarks(tmp_path / "marks")
+    stamp, _ = turn_star(sweep, marks, {"run": "3"})
+    assert stamp is not dash.no_update
+    keep_notes(sweep, marks, [{"colId": "note", "rowId": "3", "value": " good \n"}])
+    rows = update(sweep, marks)["rows"]["columns"]
+    assert (rows["star"][3], rows["note"][3]) == (True, "good")
+    assert rows["star"].count(True) == 1
+    turn_star(sweep, marks, {"run": "3"})
+    assert marks.get(sweep.facts().runs[3]) == Mark(False, "good")
+    assert turn_star(sweep, marks, {"run": "gone"}) == (dash.no_update, dash.no_update)
 
 
 def test_a_note_that_cannot_be_kept_is_said(tmp_path, sweep):
     (tmp_path / "file").touch()
-    userdata = UserData(tmp_path / "file" / "marks")
-    marks, sentence = keep_notes(
-        sweep, userdata, [{"colId": "note", "rowId": "3", "value": "good"}]
-    )
-    assert marks is dash.no_update
+    marks = UserMarks(tmp_path / "file" / "marks")
+    stamp, sentence = keep_notes(sweep, marks, [{"colId": "note", "rowId": "3", "value": "good"}])
+    assert stamp is dash.no_update
     assert "cannot be written" in sentence
 
 
 def test_a_table_that_nobody_sees_is_not_computed(sweep):
-    view = View(tab="run").to_data()
-    answers = update_table(sweep, UserData(), Tables(), 0, view, None, None, [])
-    assert set(answers) == {dash.no_update}
+    assert update(sweep, UserMarks(), tab="run") is dash.no_update
 
 
 def test_a_sweep_below_the_root_names_its_runs(tmp_path):

@@ -2,7 +2,7 @@ import io
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from rich.console import Console
 from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.headline import Headline
 from exptools.launching.display.live_table import Row, time_left
-from exptools.launching.display.progress import Progress
 from exptools.launching.display.summary import print_summary
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.slots import Slot
 from exptools.launching.machine.topology import Gpu
-from exptools.launching.usage.meter import Usage
+from exptools.launching.usage.meter import UsageSample
 from exptools.rundir import State, Status
+from tests.conftest import until
 
+GONE = 2**30  # the id of no process
 GPU = Gpu(index=0, uuid="GPU-0", name="GPU", memory=2**34)
 SLOT = Slot(index=0, cpus=(0, 1), threads=2, gpus=(), hide_gpus=False)
 
@@ -39,13 +41,6 @@ def console(terminal: bool, height: int = 40, width: int = 100) -> Console:
     )
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
-
-
 def printed(screen: Console) -> str:
     assert isinstance(screen.file, io.StringIO)
     return screen.file.getvalue()
@@ -53,9 +48,9 @@ def printed(screen: Console) -> str:
 
 def test_without_a_terminal_each_event_is_one_plain_line() -> None:
     screen = console(terminal=False)
-    with Progress([job(0)], [SLOT], Path("/runs"), screen) as progress:
-        progress.started(job(0), SLOT)
-        progress.ended(outcome(0, State.FAILED, "ValueError: bad"))
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
+        display.started(job(0), SLOT, GONE)
+        display.ended(outcome(0, State.FAILED, "ValueError: bad"))
     assert printed(screen).splitlines()[:2] == [
         "exptools: 1 job in 1 slot, into /runs",
         "  slot 0: cpus 0-1",
@@ -68,26 +63,26 @@ def test_without_a_terminal_each_event_is_one_plain_line() -> None:
 
 def test_on_a_terminal_a_failure_is_told_when_it_happens() -> None:
     screen = console(terminal=True)
-    with Progress([job(0), job(1)], [SLOT], Path("/runs"), screen) as progress:
-        progress.started(job(0), SLOT)
+    with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        display.started(job(0), SLOT, GONE)
         before = printed(screen)
-        progress.ended(outcome(0, State.KILLED, "killed by SIGKILL"))
+        display.ended(outcome(0, State.KILLED, "killed by SIGKILL"))
         assert "✗ killed  job 0" in printed(screen).removeprefix(before)
 
 
-def drawn(progress: Progress, screen: Console) -> list[str]:
+def drawn(display: SweepDisplay, screen: Console) -> list[str]:
     """The lines of the live table as they would stand on this screen."""
     sheet = Console(file=io.StringIO(), width=screen.width, height=screen.height, color_system=None)
-    sheet.print(progress._table())
+    sheet.print(display._table())
     return printed(sheet).splitlines()
 
 
 def test_the_live_table_keeps_to_the_screen_and_shows_what_runs() -> None:
     screen = console(terminal=True, height=10)
     jobs = [job(number) for number in range(100)]
-    with Progress(jobs, [SLOT], Path("/runs"), screen) as progress:
-        progress.started(job(57), SLOT)
-        lines = drawn(progress, screen)
+    with SweepDisplay(jobs, [SLOT], Path("/runs"), screen) as display:
+        display.started(job(57), SLOT, GONE)
+        lines = drawn(display, screen)
     assert len(lines) <= 8
     assert any("▶ 57" in line and "running" in line and "cpus 0-1" in line for line in lines)
     assert "0/100" in lines[-1]
@@ -102,17 +97,17 @@ def test_the_live_table_is_never_wider_or_higher_than_the_screen(width: int, cou
     slots = [replace(SLOT, index=index, gpus=(GPU,)) for index in range(64)]
     long = ("model=" + "深い" * 30, "data=" + "x" * 80)
     jobs = [replace(job(number), overrides=(f"a\n{number}", *long)) for number in range(count)]
-    with Progress([*jobs, job(1000)], slots, Path("/runs"), screen) as progress:
+    with SweepDisplay([*jobs, job(1000)], slots, Path("/runs"), screen) as display:
         for one, slot in zip(jobs, slots, strict=False):
-            progress.started(one, slot)
-            row = progress._rows[one.number]
-            row.usage = Usage(1.0, 6400.0, 10**13, 100.0, 10**11)
+            display.started(one, slot, GONE)
+            row = display._rows[one.number]
+            row.usage = UsageSample(1.0, 6400.0, 10**13, 100.0, 10**11)
             row.headline = Headline(
                 10**12, "a\nvery long metric of the test set/mean", -1.2345e-100
             )
         for slot in slots[:40]:
-            progress.waiting(slot, "GPU 0 is held by somebody else " * 5)
-        lines = drawn(progress, screen)
+            display.waiting(slot, "GPU 0 is held by somebody else " * 5)
+        lines = drawn(display, screen)
     assert len(lines) <= 18
     assert max(map(cell_len, lines)) <= width
     assert f"0/{count + 1}" in lines[-1]
@@ -122,11 +117,11 @@ def test_at_80_columns_what_matters_most_is_still_there() -> None:
     screen = console(terminal=True, width=80)
     slot = replace(SLOT, gpus=(GPU,))
     one = replace(job(3), overrides=("model.encoder.name=transformer_with_a_long_name", "seed=12"))
-    with Progress([one, job(4)], [slot], Path("/runs"), screen) as progress:
-        progress.started(one, slot)
-        progress._rows[3].usage = Usage(1.0, 99.0, 2**30, 87.0, 2**30)
-        progress._rows[3].headline = Headline(12000, "test/accuracy", 0.9731)
-        head, line, *_ = drawn(progress, screen)
+    with SweepDisplay([one, job(4)], [slot], Path("/runs"), screen) as display:
+        display.started(one, slot, GONE)
+        display._rows[3].usage = UsageSample(1.0, 99.0, 2**30, 87.0, 2**30)
+        display._rows[3].headline = Headline(12000, "test/accuracy", 0.9731)
+        head, line, *_ = drawn(display, screen)
     assert head.split() == ["job", "overrides", "time", "step", "test/accuracy", "cpu", "gpu"]
     assert line.startswith("▶ 3  model.encode")
     assert "…" in line
@@ -136,18 +131,18 @@ def test_at_80_columns_what_matters_most_is_still_there() -> None:
 
 def test_what_all_jobs_share_does_not_fill_the_table() -> None:
     screen = console(terminal=True)
-    with Progress([job(0), job(1)], [SLOT], Path("/runs"), screen) as progress:
-        assert "note=[x]" not in "".join(drawn(progress, screen))
-    with Progress([job(0)], [SLOT], Path("/runs"), screen) as progress:
-        assert "lr=0 note=[x]" in "".join(drawn(progress, screen))
+    with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        assert "note=[x]" not in "".join(drawn(display, screen))
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
+        assert "lr=0 note=[x]" in "".join(drawn(display, screen))
 
 
 def test_different_metrics_are_named_in_their_cells() -> None:
     screen = console(terminal=True)
-    with Progress([job(0), job(1)], [SLOT], Path("/runs"), screen) as progress:
-        progress._rows[0].headline = Headline(1, "loss", 0.5)
-        progress._rows[1].headline = Headline(1, "return", 100)
-        lines = drawn(progress, screen)
+    with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        display._rows[0].headline = Headline(1, "loss", 0.5)
+        display._rows[1].headline = Headline(1, "return", 100)
+        lines = drawn(display, screen)
     assert "metric" in lines[0]
     assert "loss 0.5" in lines[1]
     assert "return 100" in lines[2]
@@ -158,15 +153,15 @@ def test_a_running_job_shows_what_it_logs_and_uses(tmp_path: Path) -> None:
     (tmp_path / ".exptools").mkdir()
     (tmp_path / "progress.csv").write_text("step,wall_time,test/acc\n1,1.5,0.25\n")
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    with Progress([one], [SLOT], tmp_path, screen) as progress:
-        progress.started(one, SLOT, pid=process.pid)
-        until(lambda: "0.25" in drawn(progress, screen)[1])
-        assert "MiB" in drawn(progress, screen)[1]
+    with SweepDisplay([one], [SLOT], tmp_path, screen) as display:
+        display.started(one, SLOT, process.pid)
+        until(lambda: "0.25" in drawn(display, screen)[1])
+        assert "MiB" in drawn(display, screen)[1]
         (tmp_path / "progress.csv").write_text("step,wall_time,test/acc\n1,1.5,0.25\n2,2.5,0.75\n")
         process.kill()
         process.wait()
-        progress.ended(replace(outcome(0, State.COMPLETED), job=one))
-        line = drawn(progress, screen)[1]
+        display.ended(replace(outcome(0, State.COMPLETED), job=one))
+        line = drawn(display, screen)[1]
     assert "0.75" in line
     assert "MiB" not in line
     assert (tmp_path / ".exptools" / "usage.csv").exists()
@@ -177,10 +172,10 @@ def test_usage_is_recorded_without_a_terminal_and_its_loss_is_told(tmp_path: Pat
     here, gone = (replace(job(n), directory=tmp_path / str(n)) for n in (0, 1))
     (here.directory / ".exptools").mkdir(parents=True)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    with Progress([here, gone], [SLOT], tmp_path, screen) as progress:
-        progress.started(here, SLOT, pid=process.pid)
-        progress.started(gone, SLOT, pid=process.pid)
-        until(lambda: progress._sampler.problems)
+    with SweepDisplay([here, gone], [SLOT], tmp_path, screen) as display:
+        display.started(here, SLOT, process.pid)
+        display.started(gone, SLOT, process.pid)
+        until(lambda: display._sampler.problems)
         until((here.directory / ".exptools" / "usage.csv").exists)
     process.kill()
     process.wait()
@@ -204,24 +199,24 @@ def test_the_time_left_is_told_from_the_first_completed_job_on() -> None:
 
 def test_the_bar_says_about_how_long_it_takes() -> None:
     screen = console(terminal=True)
-    with Progress([job(0), job(1)], [SLOT], Path("/runs"), screen) as progress:
-        assert "left" not in drawn(progress, screen)[-1]
-        progress.started(job(0), SLOT)
-        progress._rows[0].started = 10.0
-        progress.ended(outcome(0, State.COMPLETED))
-        assert "1/2" in drawn(progress, screen)[-1]
-        assert "about 1m left" in drawn(progress, screen)[-1]
+    with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        assert "left" not in drawn(display, screen)[-1]
+        display.started(job(0), SLOT, GONE)
+        display._rows[0].started = 10.0
+        display.ended(outcome(0, State.COMPLETED))
+        assert "1/2" in drawn(display, screen)[-1]
+        assert "about 1 min left" in drawn(display, screen)[-1]
 
 
 def test_a_waiting_slot_says_each_reason_once() -> None:
     screen = console(terminal=False)
-    with Progress([job(0)], [SLOT], Path("/runs"), screen) as progress:
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
         for reason in (
             "GPU 0 is held by pid 7",
             "GPU 0 is held by pid 7",
             "GPU 0 is held by pid 8",
         ):
-            progress.waiting(SLOT, reason)
+            display.waiting(SLOT, reason)
     assert printed(screen).splitlines()[2:] == [
         "slot 0 waits for GPU 0 is held by pid 7",
         "slot 0 waits for GPU 0 is held by pid 8",
@@ -230,25 +225,22 @@ def test_a_waiting_slot_says_each_reason_once() -> None:
 
 def test_on_a_terminal_a_waiting_slot_is_a_row_until_it_starts_a_job() -> None:
     screen = console(terminal=True)
-    with Progress([job(0)], [SLOT], Path("/runs"), screen) as progress:
-        progress.waiting(SLOT, "GPU 0 is held by pid 7")
-        assert "  slot 0 waits for GPU 0 is held by pid 7" in drawn(progress, screen)
-        progress.started(job(0), SLOT)
-        assert "waits" not in "".join(drawn(progress, screen))
-        progress.waiting(SLOT, "again")
-        progress.waiting(SLOT, "")
-        assert "waits" not in "".join(drawn(progress, screen))
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
+        display.waiting(SLOT, "GPU 0 is held by pid 7")
+        assert "  slot 0 waits for GPU 0 is held by pid 7" in drawn(display, screen)
+        display.started(job(0), SLOT, GONE)
+        assert "waits" not in "".join(drawn(display, screen))
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_retry_says_what_went_wrong_and_which_attempt_comes(terminal: bool) -> None:
     screen = console(terminal)
-    with Progress([job(0), job(1)], [SLOT], Path("/runs"), screen) as progress:
-        progress.started(job(0), SLOT)
-        progress.retrying(job(0), 2, outcome(0, State.FAILED, "ValueError: bad"), of=3)
-        assert "2 queued" in drawn(progress, screen)[-1]
-        progress.started(job(0), SLOT)
-        assert "1 running" in drawn(progress, screen)[-1]
+    with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        display.started(job(0), SLOT, GONE)
+        display.retrying(job(0), 2, outcome(0, State.FAILED, "ValueError: bad"), of=3)
+        assert "2 queued" in drawn(display, screen)[-1]
+        display.started(job(0), SLOT, GONE)
+        assert "1 running" in drawn(display, screen)[-1]
     (line,) = [line for line in printed(screen).splitlines() if "bad" in line]
     assert "✗ failed  job 0  lr=0 note=[x]  (after" in line
     assert "ValueError: bad; log: /runs/0/output.log; again, attempt 2 of 3)" in line
@@ -270,7 +262,7 @@ def test_composing_that_is_quick_is_not_mentioned(
     terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen, clock = console(terminal), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         for done in range(101):
             clock.now = 100 + done * 0.019
             bar.update(done)
@@ -279,7 +271,7 @@ def test_composing_that_is_quick_is_not_mentioned(
 
 def test_composing_says_a_plain_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, clock = console(terminal=False), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         for done in range(101):
             clock.now = 100 + done / 4
             bar.update(done)
@@ -291,7 +283,7 @@ def test_composing_says_a_plain_line_every_ten_seconds(monkeypatch: pytest.Monke
 
 def test_composing_shows_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, clock = console(terminal=True), Clock(monkeypatch)
-    with ComposeBar(screen) as bar:
+    with closing(ComposeBar(screen)) as bar:
         clock.now = 103
         bar.update(40)
         until(lambda: "40" in printed(screen))

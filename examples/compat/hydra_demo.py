@@ -1,4 +1,4 @@
-"""The variants of docs/seed-api.md as a Hydra sweep; the commands are there."""
+"""The variants of docs/compat.md as a Hydra sweep; the commands are there."""
 
 from __future__ import annotations
 

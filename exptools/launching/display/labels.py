@@ -1,17 +1,17 @@
-"""How states, times, sizes and paths are said, while a sweep runs and at its end."""
+"""States, times, numbers and paths as short texts, for the live table and the summary."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from exptools.rundir import State
+from exptools.units import short_duration
 
 # A sign and a word as well as a colour: the tables must be readable without colours.
-LOOKS = {
+STATE_LABELS = {
     State.QUEUED: ("·", "dim"),
     State.RUNNING: ("▶", "cyan"),
     State.COMPLETED: ("✓", "green"),
@@ -22,17 +22,9 @@ LOOKS = {
 }
 
 
-class SteadyConsole(Console):
-    """A console that falls silent when nobody reads it any more, where rich ends the program."""
-
-    def on_broken_pipe(self) -> None:
-        """See rich's `Console`."""
-        self.quiet = True
-
-
-def look(state: State) -> Text:
+def state_label(state: State) -> Text:
     """A state's sign and word in its colour."""
-    sign, style = LOOKS[state]
+    sign, style = STATE_LABELS[state]
     return Text(f"{sign} {state.value}", style=style)
 
 
@@ -41,46 +33,23 @@ def went_wrong(state: State) -> bool:
     return state.ended and state is not State.COMPLETED
 
 
-def duration(start: float | None, end: float | None) -> str:
+def elapsed(start: float | None, end: float | None) -> str:
     """The time between two times in Unix seconds, until now without an end: "1m05s"."""
-    if start is None:
-        return ""
-    seconds = (time.time() if end is None else end) - start
-    minutes, hours = int(seconds // 60) % 60, int(seconds // 3600)
-    if hours:
-        return f"{hours}h{minutes:02}m"
-    return f"{minutes}m{int(seconds % 60):02}s" if minutes else f"{seconds:.1f}s"
+    return "" if start is None else short_duration((time.time() if end is None else end) - start)
 
 
-def roughly(seconds: float) -> str:
-    """A time that is only estimated: "3m", "2h10m"."""
-    if seconds < 60:
-        return f"{max(round(seconds / 5) * 5, 5)}s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes}m"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours}h{rest:02}m" if hours < 10 else f"{round(minutes / 60)}h"
-
-
-def size(count: int) -> str:
-    """A number of bytes: "340 MiB", "1.2 GiB"."""
-    mebibytes = count / 2**20
-    return f"{mebibytes:.0f} MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.1f} GiB"
-
-
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A whole number with its thousands set apart, any other with four digits."""
     whole = float(value).is_integer() and abs(value) < 1e15
     return f"{value:,.0f}" if whole else f"{value:.4g}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A noun in the number that its count asks for."""
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: "1 job", "3 jobs"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def shown(path: Path) -> str:
+def short_path(path: Path) -> str:
     """A path as short as it can be and still be opened from here."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -93,7 +62,7 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def middle(text: str, width: int) -> str:
+def cut_middle(text: str, width: int) -> str:
     """A text in at most that many characters; what is cut out is its middle."""
     if len(text) <= width:
         return text

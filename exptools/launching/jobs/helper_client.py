@@ -20,22 +20,22 @@ from exptools.launching.jobs.fresh import (
     Exit,
     FreshStarter,
     JobProcess,
-    interpreter,
+    interpreter_command,
     open_log,
     signal_group,
 )
-from exptools.launching.jobs.worker import Order
+from exptools.launching.jobs.worker import JobSpec
 
 _PATIENCE = 60.0  # seconds in which a fork should be answered
 
 
-class CannotWarm(Exception):
+class CannotFork(Exception):
     """Jobs cannot be forked from a helper; the message says why."""
 
 
 @dataclass(frozen=True)
 class Hello:
-    """The first message to the helper."""
+    """The first message to the helper: what all its jobs have in common."""
 
     parent: int  # pid
     task: bytes  # a cloudpickled Task
@@ -55,7 +55,7 @@ class Fork:
     """Start a job; the key names it in the answers."""
 
     key: int
-    order: Order
+    spec: JobSpec
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Forked:
 
 @dataclass(frozen=True)
 class Ended:
-    """The job's process has ended."""
+    """The job's process has ended, and how."""
 
     key: int
     exit: Exit
@@ -87,48 +87,48 @@ class HelperStarter:
     Should it die, its jobs die with it, and the next ones start in fresh interpreters.
 
     Raises:
-        CannotWarm: the platform cannot fork safely, or importing the task touched a GPU, left
+        CannotFork: the platform cannot fork safely, or importing the task touched a GPU, left
             threads running, or failed.
     """
 
-    def __init__(self, task: bytes, environment: Mapping[str, str], preload: bool = True) -> None:
+    def __init__(self, task: bytes, environment: Mapping[str, str], *, preload: bool) -> None:
         if sys.platform != "linux":
-            raise CannotWarm(f"{sys.platform} has no fork that is safe for its libraries")
+            raise CannotFork(f"{sys.platform} has no fork that is safe for its libraries")
         self._fresh = FreshStarter(task)
         self._answers: dict[int, SimpleQueue[Answer]] = defaultdict(SimpleQueue)
         self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with us)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with us)
         self._connection, theirs = Pipe()
         with theirs:
             self._helper = subprocess.Popen(
-                interpreter("exptools.launching.jobs.helper", str(theirs.fileno())),
+                interpreter_command("exptools.launching.jobs.helper", str(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
+                stdout=self._output,
+                stderr=self._output,
                 env=_helper_environment(environment),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        self._greet(Hello(os.getpid(), task, preload, tuple(sys.argv)))
+        self._shake_hands(Hello(os.getpid(), task, preload, tuple(sys.argv)))
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def start(self, order: Order) -> JobProcess:
+    def start(self, spec: JobSpec) -> JobProcess:
         """See `Starter`."""
-        open_log(order).close()  # an error is raised here, not in a fork that nobody hears
+        open_log(spec).close()  # an error is raised here, not in a fork that nobody hears
         key, self._started = self._started, self._started + 1
         answers = self._answers[key]
         try:
-            self._connection.send(Fork(key, order))
+            self._connection.send(Fork(key, spec))
         except OSError:  # the helper is gone
-            return self._fresh.start(order)
+            return self._fresh.start(spec)
         try:
             forked = answers.get(timeout=_PATIENCE)
         except Empty:
             raise OSError(f"the helper process {self._helper.pid} does not answer") from None
         if isinstance(forked, Ended):  # it died before it could fork
-            return self._fresh.start(order)
+            return self._fresh.start(spec)
         if forked.error is not None:
             raise forked.error
         return HelperProcess(forked.pid, answers)
@@ -141,9 +141,9 @@ class HelperStarter:
         self._helper.wait()
         self._listener.join()
         self._connection.close()
-        self._said.close()
+        self._output.close()
 
-    def _greet(self, hello: Hello) -> None:
+    def _shake_hands(self, hello: Hello) -> None:
         try:
             self._connection.send(hello)
             answer: Ready = self._connection.recv()
@@ -152,13 +152,13 @@ class HelperStarter:
         if answer.problem is not None:
             self._connection.close()
             self._helper.wait()
-            self._said.close()
-            raise CannotWarm(answer.problem)
+            self._output.close()
+            raise CannotFork(answer.problem)
 
     def _last_words(self) -> str:
         self._helper.wait()
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit code {self._helper.returncode}"
 
     def _listen(self) -> None:
@@ -180,7 +180,7 @@ class HelperStarter:
 
 
 class HelperProcess:
-    """See `process.JobProcess`."""
+    """A job that the helper runs and waits for; see `fresh.JobProcess`."""
 
     def __init__(self, pid: int, answers: SimpleQueue[Answer]) -> None:
         self._pid = pid

@@ -1,4 +1,4 @@
-"""What is logged: tags, numbers and the rows that they make."""
+"""Numbers and steps as they are logged, and the rows that they make."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
-from exptools.rundir import STEP, WALL_TIME
-
 Number: TypeAlias = int | float
 
-MAX_TAG = 2**17  # characters; Python's csv reads no longer fields
 MAX_STEP = 2**62  # in the 64 bits of TensorBoard's steps there is room to count on from it
 
 
@@ -98,37 +95,6 @@ class OpenRows:
             self.count = at + 1
         self.current, self.named_step = OpenRow(), None
         return rows
-
-
-def check_tag(tag: object) -> str:
-    """Give the tag back if it can name a scalar.
-
-    Raises:
-        TypeError: it is no text.
-        ValueError: it is empty, longer than ``MAX_TAG``, not writable as UTF-8 or unreadable in a
-            CSV file, or the name of a column of every row.
-    """
-    if not isinstance(tag, str):
-        raise TypeError(f"a tag is text, not {tag!r} ({type(tag).__name__})")
-    if not tag:
-        raise ValueError("a tag needs at least one character")
-    if tag in (STEP, WALL_TIME):
-        raise ValueError(
-            f"the tag {tag!r} is taken: {STEP!r} and {WALL_TIME!r} are columns of every row; "
-            f"choose another, for example 'my/{tag}'"
-        )
-    if len(tag) > MAX_TAG or "\0" in tag:
-        why = (
-            f"has {len(tag)} characters, not {MAX_TAG} at most"
-            if len(tag) > MAX_TAG
-            else "has a NUL"
-        )
-        raise ValueError(f"the tag {tag[:60]!r} {why}: programs could not read progress.csv")
-    try:
-        tag.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the tag {tag!r} cannot be written as UTF-8: {error.reason}") from error
-    return tag
 
 
 def as_number(tag: str, value: object) -> Number:

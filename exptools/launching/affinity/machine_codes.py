@@ -1,4 +1,4 @@
-"""Affinity codes of this machine, as `topology` reads it, within what this process may use."""
+"""What affinity codes say of a machine: within what this process may use of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from exptools.collections import AttrDict
-from exptools.launching.affinity.codes import AffinityError
+from exptools.launching.affinity.codes import AffinityError, read_settings
 from exptools.launching.affinity.layout import make_runs
 from exptools.launching.affinity.rendering import Affinity
-from exptools.launching.affinity.settings import read_settings
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.placing import choose_cores
-from exptools.launching.machine.topology import Core, Machine, read_machine
+from exptools.launching.machine.topology import Core, Machine
 
 
 def hyperthread_offset(machine: Machine) -> int:
@@ -47,7 +46,7 @@ def socket_count(machine: Machine) -> int:
 
 
 def quick_code(
-    machine: Machine, n_parallel: int | None, use_gpu: bool, contexts_per_gpu: int
+    machine: Machine, n_parallel: int | None, *, use_gpu: bool, contexts_per_gpu: int
 ) -> dict[str, Any]:
     """What `quick_affinity_code` gives to `encode_affinity`, but for offset and sockets."""
     gpus = len(machine.gpus) if use_gpu else 0
@@ -81,22 +80,21 @@ def can_be_divided(code: str) -> bool:
     return True
 
 
-def whole_machine(set_affinity: bool) -> Affinity:
+def whole_machine(machine: Machine, *, set_affinity: bool) -> Affinity:
     """All that this process may use, for one run; with several GPUs a list of a share for each."""
-    machine = read_machine()
     gpus: list[tuple[Gpu, ...]] = [(gpu,) for gpu in machine.gpus] or [()]
     each = len(machine.cores) // len(gpus)
     if each == 0:
         raise AffinityError(f"{len(gpus)} GPUs need a CPU core each: {len(machine.cores)} are here")
     shares = choose_cores(machine, machine.cores, gpus, each)
     rendered = [
-        _share(cores, index if machine.gpus else None, set_affinity)
+        _share(cores, index if machine.gpus else None, set_affinity=set_affinity)
         for index, cores in enumerate(shares)
     ]
     return rendered if len(rendered) > 1 else rendered[0]
 
 
-def _share(cores: Sequence[Core], cuda_idx: int | None, set_affinity: bool) -> AttrDict:
+def _share(cores: Sequence[Core], cuda_idx: int | None, *, set_affinity: bool) -> AttrDict:
     most = max(len(core.cpus) for core in cores)
     cpus = tuple(
         core.cpus[thread] for thread in range(most) for core in cores if thread < len(core.cpus)

@@ -1,4 +1,4 @@
-"""What every picture is made of: its figure, its sentence, and the look that all have in common."""
+"""What every chart is made of: its figure, its sentence, and the style that all have in common."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.curves.options import Option
-from exptools.viewing.figures.theme import FONT, Look, short_text
+from exptools.viewing.curves.summaries import Cell
+from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
-HEIGHT = 360  # px, where nothing makes a picture higher
+HEIGHT = 360  # px, where nothing makes a chart higher
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """A figure as it is drawn, and what it shows."""
 
     figure: dict[str, Any]  # Plotly's; in customdata the names of the runs that marks stand for
@@ -24,47 +25,31 @@ class Picture:
     fills: bool = True  # whether it may be drawn higher, to fill the page
 
 
-def layout(look: Look, **parts: Any) -> dict[str, Any]:
-    """Plotly's layout in the house's look, with the parts that make it this picture."""
+def layout(theme: Theme, **parts: Any) -> dict[str, Any]:
+    """Plotly's layout in the house's style, with the parts that make it this chart."""
     legend = {
-        "font": {"color": look.text, "size": 12},
-        "bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": theme.text, "size": 12},
+        "bgcolor": CLEAR,
         "orientation": "h",
         "x": 0,
         "y": 1.02,
         "yanchor": "bottom",
     }
-    common = {
-        "font": {"family": FONT, "color": look.text, "size": 13},
-        "paper_bgcolor": look.background,
-        "plot_bgcolor": look.background,
+    common = base_layout(theme)
+    common |= {
         "margin": {"l": 8, "r": 16, "t": 36, "b": 8},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.text},
         "hovermode": "closest",
-        "hoverlabel": {
-            "bgcolor": look.background,
-            "bordercolor": look.grid,
-            "align": "left",
-            "font": {"color": look.text, "size": 12, "family": FONT},
-        },
+        "hoverlabel": common["hoverlabel"] | {"align": "left"},
         "showlegend": False,
     }
     return common | {"legend": legend | parts.pop("legend", {})} | parts
 
 
-def axis(look: Look, title: str = "", **parts: Any) -> dict[str, Any]:
-    """An axis in the house's look."""
-    style = {
-        "showline": False,
-        "zeroline": False,
-        "gridcolor": look.grid,
-        "tickfont": {"color": look.muted, "size": 12},
-        "ticks": "outside",
-        "ticklen": 6,
-        "tickcolor": "rgba(0,0,0,0)",  # room for the labels
-        "automargin": True,
-    }
-    text = {"text": short_text(title, 60), "font": {"size": 12, "color": look.muted}}
+def axis(theme: Theme, title: str = "", **parts: Any) -> dict[str, Any]:
+    """An axis in the house's theme."""
+    room = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR}  # for the labels
+    style = base_axis(theme) | room
+    text = {"text": short_text(title, 60), "font": {"size": 12, "color": theme.muted}}
     return style | ({"title": text | {"standoff": 8}} if title else {}) | parts
 
 
@@ -79,15 +64,15 @@ def colorscale(colors: Sequence[str]) -> list[list[Any]]:
     return [[at / (len(colors) - 1), color] for at, color in enumerate(colors)]
 
 
-def colorbar(look: Look, title: str) -> dict[str, Any]:
-    """The scale of colours beside a picture."""
+def colorbar(theme: Theme, title: str) -> dict[str, Any]:
+    """The scale of colours beside a chart."""
     return {
         "title": {
             "text": short_text(title, 40),
             "side": "right",
-            "font": {"color": look.muted, "size": 12},
+            "font": {"color": theme.muted, "size": 12},
         },
-        "tickfont": {"color": look.muted, "size": 12},
+        "tickfont": {"color": theme.muted, "size": 12},
         "thickness": 10,
         "outlinewidth": 0,
         "ticks": "",
@@ -117,6 +102,11 @@ def each(numbers: Collection[int]) -> str:
     return f"n = {low}" if low == high else f"n = {low} to {high}"
 
 
+def runs_of(cell: Cell) -> str:
+    """How many runs a cell's numbers are of: "3", or "2 of 3" where one has no value."""
+    return str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+
+
 def hover(lines: Mapping[str, str], head: str = "") -> str:
     """What a hover says: a bold head, and lines of a name and a value."""
     parts = [f"<b>{short_text(head, HOVER_CHARACTERS)}</b>"] if head else []
@@ -140,21 +130,3 @@ def summary_words(summary: Option) -> str:
         "auc": "area under the curve of",
     }
     return words[summary.name]
-
-
-def interval_words(band: Option) -> str:
-    """What an interval around a centre is; "" where there is none."""
-    low, high = (*band.numbers, 0, 0)[:2]
-    return {
-        "none": "",
-        "std": "± one standard deviation",
-        "sem": "± one standard error",
-        "minmax": "from the lowest to the highest run",
-        "percentiles": f"from the {low:g}th to the {high:g}th percentile",
-        "ci": f"the {low:g} % confidence interval (bootstrap)",
-    }[band.name]
-
-
-def center_words(center: str) -> str:
-    """What a centre is called in a sentence."""
-    return {"iqm": "interquartile mean"}.get(center, center)

@@ -1,0 +1,87 @@
+"""One running job: until when it may run, how it is asked to end or killed, and how it ended."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from exptools.launching.jobs.fresh import (
+    Exit,
+    JobProcess,
+    descendants,
+    kill_processes,
+    signal_group,
+)
+from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, save_status
+from exptools.launching.machine.slots import Slot
+from exptools.rundir import State, Status
+
+if TYPE_CHECKING:
+    import psutil
+
+_LAST_WAIT = 10.0  # seconds in which a killed job's end should be reported
+_SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has the latter alone
+
+
+@dataclass
+class RunningJob:
+    """A job whose process runs; what is due at its deadline depends on what was done before."""
+
+    job: Job
+    slot: Slot
+    process: JobProcess
+    status: Status
+    timeout: float | None  # seconds that it may run
+    oom_kills: int  # of this machine's kernel, before the job started
+    port: str  # its MASTER_PORT
+    deadline: float | None = None  # by time.monotonic(): when to ask it to end or, then, to kill it
+    asked: State | None = None  # why it was asked to end
+    killed: bool = False
+    family: list[psutil.Process] = field(default_factory=list)  # of the moment it was asked
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self.deadline = None if self.timeout is None else time.monotonic() + self.timeout
+
+    def ask_to_end(self, why: State, grace: float) -> None:
+        """Send what Ctrl-C sends; after so many seconds of grace it is to be killed."""
+        self.asked = why
+        self.family = descendants(self.process.pid)
+        self.deadline = time.monotonic() + grace
+        signal_group(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it and all that it has started."""
+        self.family += descendants(self.process.pid)
+        signal_group(self.process.pid, _SIGKILL)
+        kill_processes(self.family)
+        self.killed, self.deadline = True, time.monotonic() + _LAST_WAIT
+
+    def wait(self) -> Exit:
+        """Wait for the end of its process."""
+        try:
+            return self.process.wait()
+        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
+            return Exit(None, None)
+
+    def end(self, exit_: Exit) -> Outcome:
+        """Judge how it ended and write that into its status."""
+        kill_processes(self.family)
+        oom = oom_kills() > self.oom_kills
+        verdict = judge(self.job.directory, exit_, self.asked, oom=oom)
+        error = verdict.error
+        if verdict.state is State.TIMEOUT:
+            error = f"ran longer than timeout={self.timeout:g} s; {error}"
+        status = replace(
+            self.status,
+            ended=time.time(),
+            exit_code=exit_.code,
+            signal=exit_.signal,
+            max_rss=exit_.max_rss,
+            cpu_seconds=exit_.cpu_seconds,
+            error=error,
+            state=verdict.state,
+        )
+        return Outcome(self.job, save_status(self.job, status), verdict.result)

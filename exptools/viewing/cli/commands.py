@@ -1,0 +1,86 @@
+"""What was typed after ``exptools``: a type a command. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+FIGURE = "figure"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command writes to, and what."""
+
+    command: str  # its name, said before each sentence for people
+    kind: str | None  # "csv", "json", "latex", "markdown", FIGURE; None: a text for people
+    path: Path | None  # None: the standard output
+
+
+@dataclass(frozen=True)
+class Command:
+    """What all commands have; ``action`` is the module and the function that do it."""
+
+    action: ClassVar[str]
+    where: str | None  # a condition
+    output: Output
+
+
+@dataclass(frozen=True)
+class DiffCommand(Command):
+    """``exptools diff``."""
+
+    action = "actions:diff_runs"
+    left: Path
+    right: Path
+
+
+@dataclass(frozen=True)
+class RunsCommand(Command):
+    """What the commands have that look at the runs below some directories."""
+
+    roots: tuple[Path, ...]
+    metrics: tuple[str, ...]  # none: the command chooses
+    by: tuple[str, ...] | None  # keys; None: the command chooses
+
+
+@dataclass(frozen=True)
+class ListCommand(RunsCommand):
+    """``exptools list``."""
+
+    action = "actions:list_runs"
+    summary: str
+
+
+@dataclass(frozen=True)
+class ExportCommand(RunsCommand):
+    """``exptools export``."""
+
+    action = "actions:export_rows"
+    wide: bool  # a column a metric, instead of a row a value
+
+
+@dataclass(frozen=True)
+class TableCommand(RunsCommand):
+    """``exptools table``."""
+
+    action = "actions:make_table"
+    facet: str | None
+    summary: str
+    center: str
+    band: str
+    better: tuple[tuple[str, str], ...]  # a metric, and "min" or "max"
+
+
+@dataclass(frozen=True)
+class PlotCommand(RunsCommand):
+    """``exptools plot``."""
+
+    action = "plotting:plot"
+    facet: str | None
+    x: str
+    center: str
+    band: str
+    smooth: str | None
+    size: str

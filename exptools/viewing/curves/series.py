@@ -1,0 +1,66 @@
+"""The rows of each run as x and y."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from exptools.hints import suggestion
+from exptools.rundir import STEP, WALL_TIME
+from exptools.viewing.arrays import Series
+from exptools.viewing.errors import QueryError
+from exptools.viewing.index import Index
+from exptools.viewing.run import Run, natural_key
+
+RELATIVE_TIME = "relative_time"  # seconds since the run's first row
+
+
+def check_metric(index: Index, runs: Sequence[Run], name: str) -> None:
+    """Raise QueryError where no run has logged this, with the nearest name that one has."""
+    tags = index.tags(runs)
+    if name not in tags:
+        raise QueryError(f"no run has logged {name!r}; {suggestion(name, tags)}")
+
+
+def metric_names(
+    index: Index, runs: Sequence[Run], metrics: str | Sequence[str] | None
+) -> Sequence[str]:
+    """The metrics that are asked for; None: all, in natural order.
+
+    Raises:
+        QueryError: no run has logged one of them.
+    """
+    if metrics is None:
+        return sorted(index.tags(runs), key=natural_key)
+    names = (metrics,) if isinstance(metrics, str) else metrics
+    for name in names:
+        check_metric(index, runs, name)
+    return names
+
+
+def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
+    """x and y of each run by its name: the rows that have both.
+
+    Raises:
+        QueryError: no run has logged the metric, or x.
+    """
+    relative = x == RELATIVE_TIME
+    series = _since_start(index, runs, metric) if relative else index.series(runs, metric, x)
+    if not any(len(points) for points, _ in series.values()):
+        check_metric(index, runs, metric)
+        names = [STEP, WALL_TIME, RELATIVE_TIME, *index.tags(runs)]
+        if x not in names:
+            raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
+    return series
+
+
+def _since_start(index: Index, runs: Sequence[Run], metric: str) -> dict[str, Series]:
+    """Seconds since the first row of the run, and the metric."""
+    series = {}
+    for name, columns in index.columns(runs, [WALL_TIME, metric]).items():
+        x, y = columns.series(metric, WALL_TIME)
+        clock = columns[WALL_TIME] if WALL_TIME in columns else np.empty(0)
+        times = clock[np.isfinite(clock)]
+        series[name] = (x - times[0] if len(times) else x, y)
+    return series
