@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
 
-from exptools.launching.display.summary import print_summary
-from exptools.launching.display.sweep_display import SweepDisplay
+from exptools.launching.display.sweep_display import SweepDisplay, print_summary
 from exptools.launching.jobs.environment import job_environment
 from exptools.launching.jobs.fresh import FreshStarter, Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
@@ -54,9 +53,9 @@ def run_jobs(
         with closing(starter), closing(gate), display:
             outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
-        _print_summary(interruption.outcomes, console)
+        print_summary(interruption.outcomes, console)
         sys.exit(128 + interruption.signum)
-    _print_summary(outcomes, console)
+    print_summary(outcomes, console)
     return outcomes
 
 
@@ -71,8 +70,3 @@ def fresh_starter(task: bytes, slot: Slot) -> Starter:
 def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
     console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
-
-
-def _print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
-    with suppress(OSError):  # nobody reads any more: the status files tell
-        print_summary(outcomes, console)

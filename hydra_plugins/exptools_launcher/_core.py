@@ -13,8 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.slots import slots_of_code
-from exptools.launching.display.compose_bar import ComposeBar
-from exptools.launching.display.sweep_display import SweepDisplay
+from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
 from exptools.launching.jobs.environment import job_environment, threads_set_by_user
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter

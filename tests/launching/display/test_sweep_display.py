@@ -10,15 +10,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.headline import Headline
 from exptools.launching.display.live_table import Row, time_left
-from exptools.launching.display.summary import print_summary
-from exptools.launching.display.sweep_display import SweepDisplay
+from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay, print_summary
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.slots import Slot
 from exptools.launching.machine.topology import Gpu
-from exptools.launching.usage.meter import UsageSample
+from exptools.launching.usage import UsageSample
 from exptools.rundir import State, Status
 from tests.conftest import until
 
@@ -251,7 +249,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("exptools.launching.display.compose_bar.time", self)
+        monkeypatch.setattr("exptools.launching.display.sweep_display.time", self)
 
     def monotonic(self) -> float:
         return self.now

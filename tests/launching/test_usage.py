@@ -12,8 +12,8 @@ import psutil
 import pynvml
 import pytest
 
-from exptools.launching.usage import meter
-from exptools.launching.usage.sampler import UsageSampler
+from exptools.launching import usage
+from exptools.launching.usage import UsageSampler
 from exptools.rundir import USAGE_FILE
 from tests.conftest import until
 
@@ -119,9 +119,9 @@ def test_cpu_time_of_children_that_ended_between_two_looks_counts(
     code += f"subprocess.run([sys.executable, '-c', {burn!r}])\n"
     code += f"pathlib.Path({str(done)!r}).touch()\ntime.sleep(600)"
     began = time.monotonic()
-    job = meter.JobMeter(start(code), ())
+    job = usage.JobMeter(start(code), ())
     until(done.exists)
-    percent = job.measure(meter.SystemReading(meter.GpuReader())).cpu_percent
+    percent = job.measure(usage.SystemReading(usage.GpuReader())).cpu_percent
     assert percent / 100 * (time.monotonic() - began) > 0.9
 
 
@@ -242,14 +242,14 @@ def test_a_costly_look_at_the_machine_is_followed_by_a_longer_pause(
 ) -> None:
     looks = []
 
-    def costly(self: meter.JobMeter, reading: meter.SystemReading) -> meter.UsageSample:
+    def costly(self: usage.JobMeter, reading: usage.SystemReading) -> usage.UsageSample:
         looks.append(time.monotonic())
         end = time.thread_time() + 0.02
         while time.thread_time() < end:
             pass
-        return meter.UsageSample(time.time(), 0.0, 1)
+        return usage.UsageSample(time.time(), 0.0, 1)
 
-    monkeypatch.setattr(meter.JobMeter, "measure", costly)
+    monkeypatch.setattr(usage.JobMeter, "measure", costly)
     sampler = UsageSampler(interval=0.02)
     sampler.watch(0, start(SLEEP), run_dir(tmp_path), ())
     until(lambda: len(looks) >= 3)
@@ -319,11 +319,11 @@ def test_gpus_are_averaged_and_a_lost_one_leaves_cells_empty(
 
 
 def test_a_gpu_that_jobs_share_is_asked_once_a_look(nvml: StandInNvml) -> None:
-    gpus = meter.GpuReader()
-    reading = meter.SystemReading(gpus)
+    gpus = usage.GpuReader()
+    reading = usage.SystemReading(gpus)
     assert reading.of_gpus(("GPU-1",)) == reading.of_gpus(("GPU-1",)) == (20.0, 2 << 30)
     assert nvml.reads == ["GPU-1"]
-    meter.SystemReading(gpus).of_gpus(("GPU-1",))
+    usage.SystemReading(gpus).of_gpus(("GPU-1",))
     assert nvml.reads == ["GPU-1", "GPU-1"]
 
 
