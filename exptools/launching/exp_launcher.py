@@ -17,7 +17,7 @@ from typing import Any
 import cloudpickle
 from rich.console import Console
 
-from exptools.launching.affinity.slots import slots_of_code
+from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
     ExperimentError,

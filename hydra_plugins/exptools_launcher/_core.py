@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
-from exptools.launching.affinity.slots import slots_of_code
+from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
 from exptools.launching.jobs.environment import job_environment, threads_set_by_user
 from exptools.launching.jobs.fresh import Starter
