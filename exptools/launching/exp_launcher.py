@@ -31,8 +31,8 @@ from exptools.launching.compat.experiments import (
 )
 from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
 from exptools.launching.display.sweep_display import SweepDisplay
-from exptools.launching.jobs.environment import threads_set_by_user
-from exptools.launching.jobs.outcomes import Job, Outcome, save_status
+from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
+from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
 from exptools.launching.machine.leases import Gate
@@ -40,8 +40,7 @@ from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
-from exptools.provenance import command_line, git_state
-from exptools.rundir import RETURN_FILE, State, Status, process_start
+from exptools.rundir import RETURN_FILE, State
 
 __all__ = ["ExperimentError", "run_experiments"]
 
@@ -164,7 +163,8 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
     for job in jobs:
         run: ScriptRun = pickle.loads(job.argument)
         (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
-        status = save_status(job, _debug_status(job))
+        status = replace(queued_status(), job=job.number, overrides=job.overrides)
+        status = save_status(job, replace(status, state=State.RUNNING, started=time.time()))
         try:
             call_entry(experiments.script, run.arguments(0))
         except BaseException as error:
@@ -176,18 +176,3 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
         status = save_status(job, replace(status, state=State.COMPLETED, ended=time.time()))
         outcomes.append(Outcome(job, status))
     return outcomes
-
-
-def _debug_status(job: Job) -> Status:
-    now = time.time()
-    return Status(
-        State.RUNNING,
-        job=job.number,
-        overrides=job.overrides,
-        pid=os.getpid(),
-        pid_start=process_start(os.getpid()),
-        queued=now,
-        started=now,
-        command=command_line(),
-        git=git_state(Path.cwd()),
-    )

@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from exptools.launching.display.sweep_display import SweepDisplay, print_summary
-from exptools.launching.jobs.environment import job_environment
 from exptools.launching.jobs.fresh import FreshStarter, Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot

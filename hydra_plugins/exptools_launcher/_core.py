@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
-from exptools.launching.jobs.environment import job_environment, threads_set_by_user
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.running import job_environment, threads_set_by_user
 from exptools.launching.machine.leases import Gate, find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
@@ -131,7 +131,9 @@ class Sweep:
             console.print(text, highlight=False)
         if not jobs:
             return []
-        slots, gate = self._slots(len(jobs)), self._gate()
+        slots, gate = self._slots(len(jobs)), Gate(self._options.request)
+        if gate.note:
+            self._note(gate.note)
         starter = self._starter(slots[0])
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
         return run_jobs(jobs, slots, starter, gate, display, self._options.policy, console)
@@ -149,12 +151,6 @@ class Sweep:
         for note in notes:
             self._note(note)
         return slots
-
-    def _gate(self) -> Gate:
-        gate = Gate(self._options.request)
-        if gate.note:
-            self._note(gate.note)
-        return gate
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.jobs.environment import job_environment
+from exptools.launching.jobs.running import job_environment
 from exptools.launching.machine.slots import Slot
 from tests.conftest import SWEEP, App
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
-from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, Status, write_status
+from exptools.provenance import command_line, git_state
+from exptools.rundir import (
+    OUTPUT_LOG,
+    RETURN_FILE,
+    State,
+    Status,
+    process_start,
+    write_status,
+)
 from exptools.units import format_bytes
 
 
@@ -98,6 +108,18 @@ def read_result(run_dir: Path) -> Result | None:
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result
+
+
+def queued_status() -> Status:
+    """What the statuses of all jobs that this process queues now have in common."""
+    return Status(
+        State.QUEUED,
+        pid=os.getpid(),
+        pid_start=process_start(os.getpid()),
+        queued=time.time(),
+        command=command_line(),
+        git=git_state(Path.cwd()),
+    )
 
 
 def save_status(job: Job, status: Status) -> Status:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from exptools.launching.machine.gpus import Gpu
-from exptools.launching.machine.topology import Core, Machine
+from exptools.launching.machine.topology import Core, Machine, grouped
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def _chunks(machine: Machine, size: int) -> list[tuple[Gpu, ...]]:
 
 
 def _far_apart(
-    machine: Machine, groups: list[list[int]], nodes: Sequence[int | None]
-) -> list[list[int]]:
+    machine: Machine, groups: Sequence[tuple[int, ...]], nodes: Sequence[int | None]
+) -> list[tuple[int, ...]]:
     """The groups in such an order that each is far from those before it."""
-    left, ordered = list(groups), list[list[int]]()
+    left, ordered = list(groups), list[tuple[int, ...]]()
     while left:
         near = [
             min((machine.distance(nodes[group[0]], nodes[one[0]]) for one in ordered), default=0)
@@ -86,12 +86,9 @@ def _far_apart(
     return ordered
 
 
-def _positions_by(keys: Iterable[Hashable]) -> list[list[int]]:
+def _positions_by(keys: Iterable[Hashable]) -> list[tuple[int, ...]]:
     """The positions of equal keys together."""
-    groups: dict[Hashable, list[int]] = {}
-    for position, key in enumerate(keys):
-        groups.setdefault(key, []).append(position)
-    return list(groups.values())
+    return grouped(dict(enumerate(keys)))
 
 
 def _sort_key(core: Core) -> tuple[int, int, int, int]:
@@ -158,7 +155,7 @@ def _nearest(machine: Machine, free: Sequence[Core], home: _Home | None) -> list
 
 
 def _largest(cores: Sequence[Core], keys: Sequence[Hashable]) -> list[Core]:
-    return [cores[i] for i in max(_positions_by(keys), key=len, default=[])]
+    return [cores[i] for i in max(_positions_by(keys), key=len, default=())]
 
 
 def _move(chosen: Sequence[Core], free: list[Core], own: list[Core]) -> None:
