@@ -78,6 +78,17 @@ def start(request: pytest.FixtureRequest) -> str:
     return f"hydra.launcher.start={request.param}"
 
 
+def line_with(process: subprocess.Popen[str], part: str) -> str:
+    """The next line of a process's output that has a part; waits for it."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if part in line:
+            return line
+    pytest.fail(f"{part!r} never came:\n{''.join(lines)}")
+
+
 def until(condition: Callable[[], object]) -> None:
     """Wait for what another process or thread will do."""
     deadline = time.monotonic() + 30

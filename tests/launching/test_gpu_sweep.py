@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.machine.slots import Slot
-from tests.conftest import SWEEP, App
+from tests.conftest import SWEEP, App, line_with
 
 pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
@@ -32,6 +31,7 @@ record = dict(
     gpus=[gpu.uuid for gpu in slot.gpus],
     slot=slot.index,
     cores=slot.cores,
+    bound=sorted(os.sched_getaffinity(0)),
     environment=dict(os.environ),
 )
 Path(f"here-{cfg.x}").touch()
@@ -46,7 +46,7 @@ Path(f"{cfg.x}.json").write_text(json.dumps(record))
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "MASTER_PORT"):
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "MASTER_PORT", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -119,17 +119,6 @@ def test_a_gpu_that_fell_off_the_bus_is_named_and_left_out(app: App, tmp_path: P
     assert set(by_gpu(records(app))) == {UUID(0), UUID(2)}
 
 
-def test_a_gpu_that_is_lost_after_it_was_named_is_left_out_by_its_uuid(
-    app: App, tmp_path: Path
-) -> None:
-    machine = tmp_path / "gpus.txt"
-    machine.write_text("gpu 0\ngpu 1\nerror 1 GetMemoryInfo 15\n")
-    code, output = app.sweep("+x=1,2", FAKE_NVML_FILE=str(machine))
-    assert code == 0, output
-    assert f"GPU 1 ({UUID(1)}) is left out" in output
-    assert set(by_gpu(records(app))) == {UUID(0)}
-
-
 def test_the_parents_visible_devices_are_divided_and_no_others(app: App) -> None:
     code, output = app.sweep(
         "+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3"
@@ -156,7 +145,7 @@ def test_gpus_can_be_told_by_index_in_the_order_of_the_bus(app: App) -> None:
     assert {one["CUDA_DEVICE_ORDER"] for one in told} == {"PCI_BUS_ID"}
 
 
-def test_a_job_renders_on_its_own_gpu_and_knows_its_slot(app: App) -> None:
+def test_a_job_renders_on_its_own_gpu_and_knows_its_slot_and_port(app: App) -> None:
     code, output = app.sweep("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
     assert code == 0, output
     for job in records(app):
@@ -165,12 +154,7 @@ def test_a_job_renders_on_its_own_gpu_and_knows_its_slot(app: App) -> None:
         assert UUID(job["environment"]["MUJOCO_EGL_DEVICE_ID"]) == gpu
         assert UUID(job["slot"]) == gpu
     assert {job["slot"] for job in records(app)} == {0, 1, 2}
-
-
-def test_jobs_that_run_at_once_are_told_ports_of_their_own(app: App) -> None:
-    code, output = app.sweep("+x=range(8)", "+together=8", FAKE_NVML_GPUS="8")
-    assert code == 0, output
-    assert len({job["environment"]["MASTER_PORT"] for job in records(app)}) == 8
+    assert len({job["environment"]["MASTER_PORT"] for job in records(app)}) == 3
 
 
 def test_a_port_that_another_job_has_is_never_told() -> None:
@@ -180,6 +164,19 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
         port = job_environment(slot, Path("/run"), told)["MASTER_PORT"]
         assert port not in told
         told.add(port)
+
+
+def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
+    binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
+    affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")
+    code, output = app.sweep("+x=1,2,3", f"hydra.launcher.affinity={affinity}", FAKE_NVML_GPUS="2")
+    assert code == 0, output
+    runs = records(app)
+    assert {job["slot"] for job in runs} == {0, 1}
+    for job in runs:
+        assert job["bound"] == [job["slot"]] or not binds
+        assert job["environment"]["CUDA_VISIBLE_DEVICES"] == UUID(job["slot"])
+        assert job["environment"]["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path) -> None:
@@ -249,14 +246,3 @@ class TestTwoSweeps:
         output, _ = second.communicate(timeout=60)
         assert second.returncode == 0, output
         assert (app.directory / "2.json").exists()
-
-
-def line_with(process: "subprocess.Popen[str]", part: str) -> str:
-    """The first line of a process's output that has a part; waits for it."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if part in line:
-            return line
-    pytest.fail(f"{part!r} never came:\n{''.join(lines)}")
