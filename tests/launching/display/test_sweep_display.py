@@ -100,9 +100,7 @@ def test_the_live_table_is_never_wider_or_higher_than_the_screen(width: int, cou
             display.started(one, slot, GONE)
             row = display._rows[one.number]
             row.usage = UsageSample(1.0, 6400.0, 10**13, 100.0, 10**11)
-            row.headline = Headline(
-                10**12, "a\nvery long metric of the test set/mean", -1.2345e-100
-            )
+            row.headline = Headline(10**12, "a\nvery long metric of the test/mean", -1.2345e-100)
         for slot in slots[:40]:
             display.waiting(slot, "GPU 0 is held by somebody else " * 5)
         lines = drawn(display, screen)
@@ -209,16 +207,10 @@ def test_the_bar_says_about_how_long_it_takes() -> None:
 def test_a_waiting_slot_says_each_reason_once() -> None:
     screen = console(terminal=False)
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
-        for reason in (
-            "GPU 0 is held by pid 7",
-            "GPU 0 is held by pid 7",
-            "GPU 0 is held by pid 8",
-        ):
-            display.waiting(SLOT, reason)
-    assert printed(screen).splitlines()[2:] == [
-        "slot 0 waits for GPU 0 is held by pid 7",
-        "slot 0 waits for GPU 0 is held by pid 8",
-    ]
+        for pid in (7, 7, 8):
+            display.waiting(SLOT, f"GPU 0 is held by pid {pid}")
+    told = [f"slot 0 waits for GPU 0 is held by pid {pid}" for pid in (7, 8)]
+    assert printed(screen).splitlines()[2:] == told
 
 
 def test_on_a_terminal_a_waiting_slot_is_a_row_until_it_starts_a_job() -> None:
