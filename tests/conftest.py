@@ -59,6 +59,18 @@ class App:
         """Run a sweep into ``self.directory / "out"`` under our launcher."""
         return self.run(*SWEEP, *overrides, **environment)
 
+    def completes(self, *overrides: str, **environment: str) -> str:
+        """Run a sweep of which every job should complete; all that it printed."""
+        code, output = self.sweep(*overrides, **environment)
+        assert code == 0, output
+        return output
+
+    def fails(self, *overrides: str, **environment: str) -> str:
+        """Run a sweep that should end with an error; all that it printed."""
+        code, output = self.sweep(*overrides, **environment)
+        assert code == 1, output
+        return output
+
     @property
     def out(self) -> Path:
         return self.directory / "out"

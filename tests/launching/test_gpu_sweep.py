@@ -75,10 +75,9 @@ def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
 
 @pytest.mark.parametrize("start", ["warm", "fresh"])
 def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> None:
-    code, output = app.sweep(
+    app.completes(
         "+x=range(16)", "+together=8", f"hydra.launcher.start={start}", FAKE_NVML_GPUS="8"
     )
-    assert code == 0, output
     runs = records(app)
     assert len(runs) == 16
     assert most_at_once(runs) == 8
@@ -90,20 +89,16 @@ def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> 
 
 
 def test_jobs_that_take_half_a_gpu_share_it_by_two(app: App) -> None:
-    code, output = app.sweep(
+    app.completes(
         "+x=range(10)", "+together=4", "hydra.launcher.gpus_per_job=0.5", FAKE_NVML_GPUS="2"
     )
-    assert code == 0, output
     runs = records(app)
     assert most_at_once(runs) == 4
     assert [most_at_once(jobs) for jobs in by_gpu(runs).values()] == [2, 2]
 
 
 def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
-    code, output = app.sweep(
-        "+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5"
-    )
-    assert code == 0, output
+    app.completes("+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5")
     runs = records(app)
     assert most_at_once(runs) == 2
     assert {len(job["gpus"]) for job in runs} == {2}
@@ -113,41 +108,32 @@ def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
 def test_a_gpu_that_fell_off_the_bus_is_named_and_left_out(app: App, tmp_path: Path) -> None:
     machine = tmp_path / "gpus.txt"
     machine.write_text("gpu 0\ngpu 1\ngpu 2\nerror 1 * 15\n")
-    code, output = app.sweep("+x=range(4)", "+together=2", FAKE_NVML_FILE=str(machine))
-    assert code == 0, output
+    output = app.completes("+x=range(4)", "+together=2", FAKE_NVML_FILE=str(machine))
     assert "exptools: GPU 1 is left out: NVML says GPU is lost" in output
     assert set(by_gpu(records(app))) == {UUID(0), UUID(2)}
 
 
 def test_the_parents_visible_devices_are_divided_and_no_others(app: App) -> None:
-    code, output = app.sweep(
-        "+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3"
-    )
-    assert code == 0, output
+    app.completes("+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3")
     told = {job["environment"]["CUDA_VISIBLE_DEVICES"] for job in records(app)}
     assert told == {UUID(2), UUID(3)}
 
 
 def test_jobs_without_a_gpu_see_none(app: App) -> None:
-    code, output = app.sweep("+x=1", "hydra.launcher.gpus_per_job=0", FAKE_NVML_GPUS="2")
-    assert code == 0, output
+    app.completes("+x=1", "hydra.launcher.gpus_per_job=0", FAKE_NVML_GPUS="2")
     (job,) = records(app)
     assert job["environment"]["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_gpus_can_be_told_by_index_in_the_order_of_the_bus(app: App) -> None:
-    code, output = app.sweep(
-        "+x=1,2", "+together=2", "hydra.launcher.gpu_ids=index", FAKE_NVML_GPUS="2"
-    )
-    assert code == 0, output
+    app.completes("+x=1,2", "+together=2", "hydra.launcher.gpu_ids=index", FAKE_NVML_GPUS="2")
     told = [job["environment"] for job in records(app)]
     assert {one["CUDA_VISIBLE_DEVICES"] for one in told} == {"0", "1"}
     assert {one["CUDA_DEVICE_ORDER"] for one in told} == {"PCI_BUS_ID"}
 
 
 def test_a_job_renders_on_its_own_gpu_and_knows_its_slot_and_port(app: App) -> None:
-    code, output = app.sweep("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
-    assert code == 0, output
+    app.completes("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
     for job in records(app):
         (gpu,) = job["gpus"]
         assert UUID(job["environment"]["EGL_DEVICE_ID"]) == gpu
@@ -169,8 +155,7 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
 def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
     binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
     affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")
-    code, output = app.sweep("+x=1,2,3", f"hydra.launcher.affinity={affinity}", FAKE_NVML_GPUS="2")
-    assert code == 0, output
+    app.completes("+x=1,2,3", f"hydra.launcher.affinity={affinity}", FAKE_NVML_GPUS="2")
     runs = records(app)
     assert {job["slot"] for job in runs} == {0, 1}
     for job in runs:

@@ -63,8 +63,7 @@ def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(
     make_app: MakeApp, start: str
 ) -> None:
     app = make_app(REPORT)
-    code, output = app.sweep("+x=1,2", start, OMP_NUM_THREADS="", MKL_NUM_THREADS="5")
-    assert code == 0, output
+    output = app.completes("+x=1,2", start, OMP_NUM_THREADS="", MKL_NUM_THREADS="5")
     first, second = reports(app, 2)
     assert first["pid"] != second["pid"]
     cores = len(os.sched_getaffinity(0))
@@ -80,8 +79,7 @@ def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(
 
 def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: str) -> None:
     app = make_app(ENDS)
-    code, output = app.sweep("+end=raise,exit,kill,unpicklable,well", start)
-    assert code == 1
+    output = app.fails("+end=raise,exit,kill,unpicklable,well", start)
     states = [status(app, job).state for job in range(5)]
     assert states == [State.FAILED, State.FAILED, State.KILLED, State.FAILED, State.COMPLETED]
     assert [status(app, job).error for job in range(4)] == [
@@ -178,8 +176,7 @@ def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_start
     make_app: MakeApp,
 ) -> None:
     app = make_app("pass")
-    code, output = app.sweep("+x=1,2", "hydra.sweep.subdir=same")
-    assert code == 1
+    output = app.fails("+x=1,2", "hydra.sweep.subdir=same")
     assert "jobs 0 (+x=1) and 1 (+x=2) would both write into" in output
     assert "hydra.sweep.subdir='${hydra.job.num}'" in output
     assert "Traceback" not in output
@@ -191,8 +188,7 @@ def test_a_sweep_directory_that_cannot_be_written_is_told_in_one_sentence(
 ) -> None:
     app = make_app("pass")
     app.out.write_text("a file where the directory should be")
-    code, output = app.sweep("+x=1,2")
-    assert code == 1
+    output = app.fails("+x=1,2")
     assert "the sweep directory out cannot be written" in output
     assert "Traceback" not in output
 
@@ -201,8 +197,7 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
     app = make_app("pass")
     (app.out / "1" / "output.log").mkdir(parents=True)
     (app.out / "0").write_text("in the way")
-    code, output = app.sweep("+x=1,2,3")
-    assert code == 1
+    output = app.fails("+x=1,2,3")
     assert output.count("could not be started") >= 2
     assert status(app, 1).state is State.FAILED
     assert "could not be started" in (status(app, 1).error or "")
@@ -238,8 +233,7 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
 def test_a_bad_option_is_told_without_a_traceback(
     make_app: MakeApp, options: str, told: str
 ) -> None:
-    code, output = make_app("pass").sweep(*options.split())
-    assert code == 1
+    output = make_app("pass").fails(*options.split())
     assert "Traceback" not in output
     assert re.search(told, " ".join(output.split()))
 
@@ -247,8 +241,7 @@ def test_a_bad_option_is_told_without_a_traceback(
 def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
     app = make_app("LOCK")
     app.insert("import threading\nLOCK = threading.Lock()")
-    code, output = app.sweep()
-    assert code == 1
+    output = app.fails()
     assert "main cannot be sent to the jobs' processes: cannot pickle '_thread.lock'" in output
     assert "Traceback" not in output
 
@@ -274,8 +267,7 @@ def test_a_job_that_runs_too_long_is_ended_and_the_others_go_on(
     make_app: MakeApp, start: str
 ) -> None:
     app = make_app("time.sleep(cfg.seconds)")
-    code, output = app.sweep("+seconds=600,0", start, "hydra.launcher.timeout=2")
-    assert code == 1
+    output = app.fails("+seconds=600,0", start, "hydra.launcher.timeout=2")
     assert [status(app, job).state for job in (0, 1)] == [State.TIMEOUT, State.COMPLETED]
     assert "ran longer than timeout=2 s" in output
 
@@ -286,18 +278,14 @@ def test_a_job_that_failed_is_started_again_as_often_as_allowed(
     app = make_app(
         "with open('tries', 'a') as f: f.write('x')\nassert len(open('tries').read()) >= cfg.needed"
     )
-    code, output = app.sweep("+needed=3", start, "hydra.launcher.max_retries=2")
-    assert code == 0, output
+    app.completes("+needed=3", start, "hydra.launcher.max_retries=2")
     assert status(app, 0).state is State.COMPLETED
     assert status(app, 0).attempt == 3
 
 
 def test_with_fail_fast_the_first_failure_ends_the_sweep(make_app: MakeApp, start: str) -> None:
     app = make_app("assert cfg.x\ntime.sleep(600)")
-    code, output = app.sweep(
-        "+x=0,1,2", start, "hydra.launcher.fail_fast=true", "hydra.launcher.grace=1"
-    )
-    assert code == 1
+    output = app.fails("+x=0,1,2", start, "hydra.launcher.fail_fast=true", "hydra.launcher.grace=1")
     assert status(app, 0).state is State.FAILED
     assert {status(app, job).state for job in (1, 2)} == {State.INTERRUPTED}
     assert "fail_fast is set" in output
@@ -324,8 +312,7 @@ def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, star
 def test_unseeded_jobs_draw_different_numbers(make_app: MakeApp, start: str) -> None:
     app = make_app("import random\nreturn random.random(), NUMPY.random.random()")
     app.insert("import numpy as NUMPY")
-    code, output = app.sweep("+x=1,2,3", start)
-    assert code == 0, output
+    app.completes("+x=1,2,3", start)
     drawn = [read_result(app.out / str(job)) for job in range(3)]
     pythons, numpys = zip(*(result.value.value for result in drawn if result), strict=True)
     assert len(set(pythons)) == len(set(numpys)) == 3
@@ -339,16 +326,14 @@ def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp)
         "threading.Thread(target=event.wait, daemon=True).start()\n"
     )
     app.insert("import threaded as MODULE")
-    code, output = app.sweep("+x=1")
-    assert code == 0, output
+    output = app.completes("+x=1")
     assert "each job starts in a fresh interpreter, for importing the task left 1 threads" in output
 
 
 def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: MakeApp) -> None:
     app = make_app(REPORT)
     app.insert("import numpy")
-    code, output = app.sweep("+x=1", "hydra.launcher.jobs=1", OMP_NUM_THREADS="")
-    assert code == 0, output
+    app.completes("+x=1", "hydra.launcher.jobs=1", OMP_NUM_THREADS="")
     (report,) = reports(app, 1)
     threads = int(report["environment"]["OPENBLAS_NUM_THREADS"])
     assert threads == len(os.sched_getaffinity(0)) or threads * 2 == len(os.sched_getaffinity(0))
@@ -361,23 +346,20 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     )
-    code, output = app.sweep("+x=1", start)
-    assert code == 1
+    output = app.fails("+x=1", start)
     assert "its result could not be written to its directory: is the disk full?" in output
 
 
 def test_when_the_helper_dies_its_jobs_die_and_the_rest_start_fresh(make_app: MakeApp) -> None:
     app = make_app("if cfg.x == 0: os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
-    code, output = app.sweep("+x=0,1,2", "hydra.launcher.jobs=1")
-    assert code == 1
+    output = app.fails("+x=0,1,2", "hydra.launcher.jobs=1")
     states = [status(app, job).state for job in range(3)]
     assert states == [State.KILLED, State.COMPLETED, State.COMPLETED], output
 
 
 def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
     app = make_app("assert cfg.x")
-    code, output = app.sweep("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
-    assert code == 1
+    output = app.fails("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
     said = "with max_batch_size=2, Hydra stops after a batch in which a job failed"
     assert output.count(said) == 1
     assert output.index(said) < output.index("▶ running")
@@ -415,8 +397,7 @@ def test_an_odd_end_is_told_and_harms_nobody_else(
 ) -> None:
     indented = "\n".join(f"    {line}" for line in end.split("\n"))
     app = make_app(f"if cfg.x == 0:\n{indented}\ntime.sleep(0.5)")
-    code, output = app.sweep("+x=0,1,2", start)
-    assert code == 1, output
+    output = app.fails("+x=0,1,2", start)
     assert status(app, 0).state is state, output
     assert error in (status(app, 0).error or "")
     assert [status(app, job).state for job in (1, 2)] == [State.COMPLETED] * 2
@@ -429,8 +410,7 @@ def test_a_job_that_catches_the_interrupt_is_interrupted_all_the_same(
         "try:\n    print('ready', flush=True)\n    time.sleep(600)\n"
         "except KeyboardInterrupt:\n    return 1"
     )
-    code, _ = app.sweep(start, "hydra.launcher.timeout=2")
-    assert code == 1
+    app.fails(start, "hydra.launcher.timeout=2")
     assert status(app, 0).state is State.TIMEOUT
 
 
@@ -445,8 +425,7 @@ def test_a_sweep_goes_on_when_nobody_reads_its_output(make_app: MakeApp) -> None
 
 
 def test_a_terminal_without_our_signs_gets_others(make_app: MakeApp) -> None:
-    code, output = make_app("pass").sweep("+x=1", PYTHONIOENCODING="ascii")
-    assert code == 0, output
+    output = make_app("pass").completes("+x=1", PYTHONIOENCODING="ascii")
     assert "? completed" in output
 
 
@@ -456,8 +435,7 @@ def test_a_sweep_inside_a_job_uses_the_jobs_own_slot(make_app: MakeApp) -> None:
         "subprocess.run([sys.executable, 'app.py', '-m', '+inner=1,2', 'hydra/launcher=exptools',"
         " f'hydra.sweep.dir=inner{cfg.x}'], check=True, timeout=60)"
     )
-    code, output = app.sweep("+x=1,2")
-    assert code == 0, output
+    app.completes("+x=1,2")
     assert len(list(app.directory.glob("inner*/*/.exptools/status.json"))) == 4
 
 

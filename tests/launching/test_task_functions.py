@@ -59,15 +59,13 @@ RUN = 'if __name__ == "__main__":\n    main()\n'
 
 def test_a_task_may_be_in_the_script(app: App, start: str) -> None:
     write(app, MODULE + MAIN + RUN)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
+    app.completes("+x=1,2", start)
     assert returned(app, 2) == [2, 4]
 
 
 def test_a_task_may_be_in_a_module_that_the_script_imports(app: App, start: str) -> None:
     write_module(app, MODULE + MAIN)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
+    app.completes("+x=1,2", start)
     assert returned(app, 2) == [2, 4]
 
 
@@ -108,8 +106,7 @@ def test_a_task_may_be_decorated_in_any_way(
         write(app, MODULE + how + RUN)
     else:
         write_module(app, MODULE + how)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
+    app.completes("+x=1,2", start)
     assert returned(app, 2) == [(expected, 2), (expected, 4)]
 
 
@@ -162,15 +159,13 @@ def main(cfg):
 
 def test_configs_may_be_structured_and_use_resolvers_of_the_script(app: App, start: str) -> None:
     write(app, STRUCTURED + RUN)
-    code, output = app.sweep("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
-    assert code == 0, output
+    app.completes("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
     assert returned(app, 2) == [("Adam", 6.0), ("Optimiser", 6.0)]
 
 
 def test_a_value_that_a_structured_config_forbids_is_told_before_anything_starts(app: App) -> None:
     write(app, STRUCTURED + RUN)
-    code, output = app.sweep("size=LARGE,HUGE")
-    assert code == 1
+    output = app.fails("size=LARGE,HUGE")
     assert "Invalid value 'HUGE'" in output
     assert not (app.out / "0").exists()
 
@@ -186,8 +181,7 @@ def main(cfg):
         return type(pickle.load(file)) is Model
 """
     write(app, MODULE + task + RUN)
-    code, output = app.sweep("+x=7", start)
-    assert code == 0, output
+    app.completes("+x=7", start)
     assert returned(app) == [True]
     assert b"__main__" in (app.directory / "model.pkl").read_bytes()
 
@@ -209,8 +203,7 @@ def test_a_job_may_have_a_pool_of_processes(app: App, start: str, place: str, ho
     else:
         write_module(app, MODULE + POOL)
     # A pool whose workers cannot find what they should call waits for ever.
-    code, output = app.sweep(f"+how={how}", "hydra.launcher.timeout=60", start)
-    assert code == 0, output
+    app.completes(f"+how={how}", "hydra.launcher.timeout=60", start)
     assert returned(app) == [[0, 2, 4]]
 
 
@@ -241,8 +234,7 @@ def run(app: App, *words: str) -> tuple[int, str]:
 def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) -> None:
     unused = "import threading\nLOCK = threading.Lock()\ndef unused():\n    return LOCK\n"
     write(app, MODULE + unused + POOL + RUN)
-    code, output = app.sweep("+how=fork", "hydra.launcher.timeout=60", start)
-    assert code == 0, output
+    app.completes("+how=fork", "hydra.launcher.timeout=60", start)
     assert returned(app) == [[0, 2, 4]]
 
 
@@ -259,8 +251,7 @@ def main(cfg):
     return registry.KNOWN
 """
     write(app, MODULE + task + RUN)
-    code, output = app.sweep("+x=1", start)
-    assert code == 0, output
+    app.completes("+x=1", start)
     assert returned(app) == [["pendulum"]]
 
 
@@ -292,8 +283,7 @@ def main(cfg):
 def test_a_torch_that_the_helper_has_imported_is_each_jobs_own(app: App) -> None:
     write(app, TORCH, "torch.py")  # the parts that matter, for the real one is a gigabyte
     write(app, MODULE + USES_TORCH + RUN)
-    code, output = app.sweep("+x=1,2")
-    assert code == 0, output
+    app.completes("+x=1,2")
     threads, told, drawn = zip(*returned(app, 2), strict=True)
     assert [str(count) for count in threads] == list(told)
     assert len(set(drawn)) == 2
