@@ -23,6 +23,7 @@ class App:
 
     def __init__(self, directory: Path, task: str) -> None:
         self.directory = directory
+        self.command = ["app.py"]
         directory.mkdir(parents=True)
         body = textwrap.indent(textwrap.dedent(task).strip(), "    ")
         (directory / "app.py").write_text(
@@ -40,7 +41,7 @@ class App:
 
     def start(self, *overrides: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "app.py", *overrides],
+            [sys.executable, *self.command, *overrides],
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,

@@ -26,13 +26,7 @@ from exptools.launching.sweep import fresh_starter, open_console, print_note, ru
 
 from ._compose import Place, cache_composed_configs, compose
 from ._options import LauncherOptions, LaunchError
-from ._sweep_dir import (
-    ConfigChanged,
-    EarlierRuns,
-    lock_sweep_dir,
-    move_sweep,
-    share_provenance,
-)
+from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
 from ._task import make_job_return, pickle_task
 
 
@@ -77,7 +71,10 @@ class Sweep:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         with closing(self._bar):
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
-        outcomes = self._completed_before(jobs)
+        outcomes: dict[int, Outcome] = {}
+        if self._earlier_runs is not None:
+            despite_changes = self._options.resume_changed
+            outcomes = self._earlier_runs.completed_outcomes(jobs, despite_changes=despite_changes)
         to_run = [job for job in jobs if job.number not in outcomes]
         outcomes |= {outcome.job.number: outcome for outcome in self._run(to_run, len(outcomes))}
         return [make_job_return(outcomes[job.number]) for job in jobs]
@@ -99,19 +96,6 @@ class Sweep:
                 "make hydra.sweep.subdir differ between jobs"
             )
         return job
-
-    def _completed_before(self, jobs: Sequence[Job]) -> dict[int, Outcome]:
-        if self._earlier_runs is None:
-            return {}
-        try:
-            return self._earlier_runs.completed_outcomes(
-                jobs, despite_changes=self._options.resume_changed
-            )
-        except ConfigChanged as change:
-            raise LaunchError(
-                f"the config has changed since the sweep in {self._sweep_dir} was started; "
-                f"hydra.launcher.resume_changed=true runs the changed jobs again:\n{change}"
-            ) from None
 
     def _pickled_task(self) -> bytes:
         context = HydraContext(self._loader.loader, self._context.callbacks)

@@ -1,15 +1,12 @@
 """Tasks wherever users define them, and what of their modules the jobs can use."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from exptools.launching.jobs.outcomes import read_result
-from tests.conftest import ROOT, SWEEP, App
+from tests.conftest import App
 
 pytestmark = pytest.mark.hydra
 
@@ -25,8 +22,11 @@ def write(app: App, text: str, name: str = "app.py") -> None:
     (app.directory / name).write_text(text, encoding="utf-8")
 
 
-def write_module(app: App, text: str) -> None:
-    """A task in a module, which Hydra wants to be in a package; the script only imports it."""
+def write_task(app: App, place: str, text: str) -> None:
+    """A task in the script, or in a module, which Hydra wants to be in a package."""
+    if place == "script":
+        write(app, text + RUN)
+        return
     (app.directory / "lab").mkdir()
     write(app, "", "lab/__init__.py")
     write(app, text, "lab/tasks.py")
@@ -57,14 +57,9 @@ def main(cfg):
 RUN = 'if __name__ == "__main__":\n    main()\n'
 
 
-def test_a_task_may_be_in_the_script(app: App, start: str) -> None:
-    write(app, MODULE + MAIN + RUN)
-    app.completes("+x=1,2", start)
-    assert returned(app, 2) == [2, 4]
-
-
-def test_a_task_may_be_in_a_module_that_the_script_imports(app: App, start: str) -> None:
-    write_module(app, MODULE + MAIN)
+@pytest.mark.parametrize("place", ["script", "module"])
+def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place: str) -> None:
+    write_task(app, place, MODULE + MAIN)
     app.completes("+x=1,2", start)
     assert returned(app, 2) == [2, 4]
 
@@ -102,10 +97,7 @@ def main(cfg):
 def test_a_task_may_be_decorated_in_any_way(
     app: App, start: str, place: str, how: str, expected: object
 ) -> None:
-    if place == "script":
-        write(app, MODULE + how + RUN)
-    else:
-        write_module(app, MODULE + how)
+    write_task(app, place, MODULE + how)
     app.completes("+x=1,2", start)
     assert returned(app, 2) == [(expected, 2), (expected, 4)]
 
@@ -198,10 +190,7 @@ def main(cfg):
 @pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("place", ["script", "module"])
 def test_a_job_may_have_a_pool_of_processes(app: App, start: str, place: str, how: str) -> None:
-    if place == "script":
-        write(app, MODULE + POOL + RUN)
-    else:
-        write_module(app, MODULE + POOL)
+    write_task(app, place, MODULE + POOL)
     # A pool whose workers cannot find what they should call waits for ever.
     app.completes(f"+how={how}", "hydra.launcher.timeout=60", start)
     assert returned(app) == [[0, 2, 4]]
@@ -211,24 +200,9 @@ def test_a_pool_finds_its_work_in_a_script_that_is_run_as_a_module(app: App, sta
     (app.directory / "package").mkdir()
     write(app, "START = 2", "package/__init__.py")
     write(app, "from . import START\n" + MODULE + POOL + RUN, "package/train.py")
-    code, output = run(app, "-m", "package.train", *SWEEP, "+how=fork,spawn", start)
-    assert code == 0, output
+    app.command = ["-m", "package.train"]
+    app.completes("+how=fork,spawn", start)
     assert returned(app, 2) == [[0, 2, 4]] * 2
-
-
-def run(app: App, *words: str) -> tuple[int, str]:
-    """Run Python in the app's directory, to the end."""
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=app.directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout
 
 
 def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) -> None:

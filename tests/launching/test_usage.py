@@ -179,19 +179,6 @@ def test_a_job_is_sampled_no_more_once_it_is_unwatched(
     assert sampler.latest(0) is not None
 
 
-def test_a_deleted_directory_is_told_and_the_others_are_written(
-    tmp_path: Path, start: Start, sampler: UsageSampler
-) -> None:
-    gone, kept = tmp_path / "gone", run_dir(tmp_path, "kept")
-    sampler.watch(0, start(SLEEP), gone, ())
-    sampler.watch(1, start(SLEEP), kept, ())
-    until(has_rows(kept, 2))
-    assert list(sampler.problems) == [0]
-    assert str(gone / USAGE_FILE) in sampler.problems[0]
-    assert "No such file" in sampler.problems[0]
-    assert sampler.latest(0) is not None  # the live table still shows it
-
-
 def test_a_full_disk_is_told_and_never_leaves_half_a_line(
     tmp_path: Path, start: Start, sampler: UsageSampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

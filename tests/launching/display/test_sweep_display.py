@@ -172,6 +172,7 @@ def test_usage_is_recorded_without_a_terminal_and_its_loss_is_told(tmp_path: Pat
         display.started(here, SLOT, process.pid)
         display.started(gone, SLOT, process.pid)
         until(lambda: display._sampler.problems)
+        assert display._sampler.latest(1) is not None  # the live table still shows it
         until((here.directory / ".exptools" / "usage.csv").exists)
     process.kill()
     process.wait()
