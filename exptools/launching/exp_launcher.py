@@ -11,11 +11,9 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from rich.console import Console
 
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
@@ -138,22 +136,17 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
 class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
 
-    def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
-    ) -> None:
-        super().__init__(jobs, slots, directory, console)
-        self._path = directory / LAUNCHED
-        self._total = len(jobs)
-        self._launched: set[int] = set()
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._launched: set[int] = set()  # numbers of jobs
 
     def started(self, job: Job, slot: Slot, pid: int) -> None:
         super().started(job, slot, pid)
         if job.number not in self._launched:
             self._launched.add(job.number)
-            count = len(self._launched)
-            append_lines(
-                self._path, [f"Experiments launched so far: {count} out of {self._total}."]
-            )
+            count, total = len(self._launched), len(self._rows)
+            line = f"Experiments launched so far: {count} out of {total}."
+            append_lines(self._directory / LAUNCHED, [line])
 
 
 def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:

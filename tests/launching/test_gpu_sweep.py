@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,11 +74,8 @@ def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
     return {gpu: [one for one in runs if gpu in one["gpus"]] for gpu in gpus}
 
 
-@pytest.mark.parametrize("start", ["warm", "fresh"])
 def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> None:
-    app.completes(
-        "+x=range(16)", "+together=8", f"hydra.launcher.start={start}", FAKE_NVML_GPUS="8"
-    )
+    app.completes("+x=range(16)", "+together=8", start, FAKE_NVML_GPUS="8")
     runs = records(app)
     assert len(runs) == 16
     assert most_at_once(runs) == 8
@@ -177,9 +175,15 @@ def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path)
     assert "uses 10 GiB" in told
     assert not (app.directory / "here-1").exists()
     free.replace(machine)
-    output, _ = sweep.communicate(timeout=60)
-    assert sweep.returncode == 0, output
+    finish(sweep)
     assert len(records(app)) == 1
+
+
+def finish(*sweeps: subprocess.Popen[str]) -> None:
+    """Wait for the ends of sweeps that should complete."""
+    for sweep in sweeps:
+        output, _ = sweep.communicate(timeout=60)
+        assert sweep.returncode == 0, output
 
 
 class TestTwoSweeps:
@@ -194,9 +198,7 @@ class TestTwoSweeps:
         second = app.start(*OTHER, "+x=range(4,8)", FAKE_NVML_GPUS="2")
         told = line_with(second, "waits for")
         wait.unlink()
-        for sweep in (first, second):
-            output, _ = sweep.communicate(timeout=60)
-            assert sweep.returncode == 0, output
+        finish(first, second)
         assert "waits for GPU GPU-00000000-0000-0000-0000-" in told
         assert f"pid {first.pid} (app.py" in told
         runs = records(app)
@@ -211,23 +213,18 @@ class TestTwoSweeps:
         first = app.start(*SWEEP, "+x=1", *limits, unpinned, FAKE_NVML_GPUS="2")
         line_with(first, "▶ running")
         second = app.start(*OTHER, "+x=2", *limits, unpinned, FAKE_NVML_GPUS="2")
-        for sweep in (first, second):
-            output, _ = sweep.communicate(timeout=60)
-            assert sweep.returncode == 0, output
+        finish(first, second)
         assert set(by_gpu(records(app))) == {UUID(0), UUID(1)}
 
-    @pytest.mark.parametrize("start", ["warm", "fresh"])
     def test_when_one_is_killed_the_other_goes_on(self, app: App, start: str) -> None:
-        how = f"hydra.launcher.start={start}"
         wait = app.directory / "wait"
         wait.touch()
-        first = app.start(*SWEEP, "+x=1", how, FAKE_NVML_GPUS="1")
+        first = app.start(*SWEEP, "+x=1", start, FAKE_NVML_GPUS="1")
         line_with(first, "▶ running")
-        second = app.start(*OTHER, "+x=2", how, FAKE_NVML_GPUS="1")
+        second = app.start(*OTHER, "+x=2", start, FAKE_NVML_GPUS="1")
         line_with(second, "waits for")
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=60)
         wait.unlink()
-        output, _ = second.communicate(timeout=60)
-        assert second.returncode == 0, output
+        finish(second)
         assert (app.directory / "2.json").exists()

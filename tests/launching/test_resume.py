@@ -5,7 +5,6 @@ import pickle
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
-from tests.conftest import SWEEP, App
+from tests.conftest import SWEEP, App, until
 
 pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
@@ -126,8 +125,7 @@ def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
 ) -> None:
     app = make_app("time.sleep(600)")
     first = app.start(*SWEEP, "+x=1")
-    while not (app.out / "0" / ".hydra").exists():
-        time.sleep(0.01)
+    until((app.out / "0" / ".hydra").exists)
     before = (app.out / "multirun.yaml").read_bytes()
     output = app.fails("+y=2")
     assert f"out is in use by process {first.pid} on " in output

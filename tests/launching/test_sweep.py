@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 
 from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, Status, read_status
-from tests.conftest import SWEEP, App, line_with
+from tests.conftest import SWEEP, App, line_with, until
 
 pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
@@ -134,7 +133,9 @@ def test_a_signal_stops_the_sweep_and_leaves_no_process(
     process = app.start(*SWEEP, start, stubborn, "hydra.launcher.grace=1")
     for _ in range(min(2, waiting)):
         line_with(process, "▶ running")
-    family = wait_for_grandchildren(psutil.Process(process.pid), least=4)
+    parent = psutil.Process(process.pid)
+    until(lambda: len(parent.children(recursive=True)) >= 6)
+    family = parent.children(recursive=True)
     process.send_signal(signum)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
@@ -145,13 +146,6 @@ def test_a_signal_stops_the_sweep_and_leaves_no_process(
     assert status(app, waiting).error == "never started"
 
 
-def wait_for_grandchildren(process: psutil.Process, least: int) -> list[psutil.Process]:
-    while True:
-        family = process.children(recursive=True)
-        if len(family) >= least + 2:
-            return family
-
-
 def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
     make_app: MakeApp, start: str
 ) -> None:
@@ -160,8 +154,7 @@ def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
     process = app.start(*SWEEP, start, f"+x=range({many})")
     for _ in range(many - 1):
         line_with(process, "▶ running")
-    while not (app.out / "0" / ".hydra").exists():  # until the job has asked to die with us
-        pass
+    until((app.out / "0" / ".hydra").exists)  # until the job has asked to die with us
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
@@ -300,8 +293,8 @@ def test_a_job_that_asks_should_stop_ends_in_its_own_way(make_app: MakeApp, star
         "open('saved', 'w')\n"
     )
     process = app.start(*SWEEP, start)
-    while not (log := app.out / "0" / "output.log").exists() or "ready" not in log.read_text():
-        time.sleep(0.01)
+    log = app.out / "0" / "output.log"
+    until(lambda: log.exists() and "ready" in log.read_text())
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert (app.directory / "saved").exists()

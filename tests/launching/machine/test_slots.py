@@ -341,16 +341,13 @@ def test_parts_of_gpus_are_devices_that_are_not_joined_or_counted() -> None:
 
 
 def test_a_job_can_ask_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXPTOOLS_SLOT", raising=False)
+    assert exptools.launching.current_slot() is None, "outside of a job"
     here = machine(4, gpus=2, smt=2)
     part = replace(here.gpus[1], mig=(3, 0), parent="GPU-1", uuid="MIG-1")
     _, slot = make_slots(replace(here, gpus=(here.gpus[0], part)), Request(), most=9)
     monkeypatch.setenv("EXPTOOLS_SLOT", slot.environment()["EXPTOOLS_SLOT"])
     assert exptools.launching.current_slot() == slot
-
-
-def test_outside_of_a_job_there_is_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EXPTOOLS_SLOT", raising=False)
-    assert current_slot() is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"index": 1}'])
