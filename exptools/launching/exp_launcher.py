@@ -33,7 +33,6 @@ from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_s
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
-from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
@@ -121,16 +120,15 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
 def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
     if not jobs:
         return []
-    machine, gate = read_machine(), Gate(Request())
-    code = experiments.affinity_code
-    slots, notes = slots_of_code(machine, code, len(jobs), INHERITED)
+    machine = read_machine()
+    slots, notes = slots_of_code(machine, experiments.affinity_code, len(jobs), INHERITED)
     write_settings(experiments, jobs)
     console = open_console()
-    for note in (*machine.notes, *threads_set_by_user(), *notes, *filter(None, [gate.note])):
+    for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, gate, display, policy, console)
+    return run_jobs(jobs, slots, starter, Request(), display, policy, console)
 
 
 class _CountingDisplay(SweepDisplay):

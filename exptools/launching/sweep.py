@@ -17,6 +17,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 
 
@@ -39,19 +40,22 @@ def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[Slot],
     starter: Starter,
-    gate: Gate,
+    request: Request,
     display: SweepDisplay,
     policy: Policy,
     console: Console,
 ) -> list[Outcome]:
-    """Run the jobs, show them, and print at the end which went wrong; starter and gate are closed.
+    """Run the jobs, show them, and print at the end which went wrong; the starter is closed.
 
     Raises:
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with closing(starter), closing(gate), display:
-            outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
+        with closing(starter), closing(Gate(request)) as gate:
+            if gate.note:
+                print_note(console, gate.note)
+            with display:
+                outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
         print_summary(interruption.outcomes, console)
         sys.exit(128 + interruption.signum)

@@ -18,7 +18,7 @@ from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
-from exptools.launching.machine.leases import Gate, find_busy
+from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
 from exptools.launching.machine.topology import read_machine
@@ -115,12 +115,10 @@ class Sweep:
             console.print(text, highlight=False)
         if not jobs:
             return []
-        slots, gate = self._slots(len(jobs)), Gate(self._options.request)
-        if gate.note:
-            self._note(gate.note)
-        starter = self._starter(slots[0])
+        slots = self._slots(len(jobs))
+        starter, request = self._starter(slots[0]), self._options.request
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        return run_jobs(jobs, slots, starter, gate, display, self._options.policy, console)
+        return run_jobs(jobs, slots, starter, request, display, self._options.policy, console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine, request, code = read_machine(), self._options.request, self._options.affinity

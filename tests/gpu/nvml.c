@@ -236,16 +236,14 @@ static int set_bits(const char *list, unsigned size, u64 *words) {
     }
     return SUCCESS;
 }
-int nvmlDeviceGetCpuAffinityWithinScope(void *device, unsigned size, u64 *words, unsigned scope) {
-    (void)scope;
-    ASK(device);
-    const char *cpus = gpu_at(device)->cpus;
-    return *cpus ? set_bits(cpus, size, words) : NOT_SUPPORTED;
-}
 int nvmlDeviceGetCpuAffinity(void *device, unsigned size, u64 *words) {
     ASK(device);
     const char *cpus = gpu_at(device)->cpus;
     return *cpus ? set_bits(cpus, size, words) : NOT_SUPPORTED;
+}
+int nvmlDeviceGetCpuAffinityWithinScope(void *device, unsigned size, u64 *words, unsigned scope) {
+    (void)scope;
+    return nvmlDeviceGetCpuAffinity(device, size, words);
 }
 int nvmlDeviceGetMemoryAffinity(void *device, unsigned size, u64 *words, unsigned scope) {
     (void)scope;

@@ -161,7 +161,8 @@ def _validate(machine: Machine, settings: Settings, runs: list[Run], gpu_ids: st
         raise AffinityError("gpu_ids=index cannot name parts of a GPU (MIG): use gpu_ids=uuid")
     unseen = not machine.gpus and gpu_ids == INHERITED  # another maker's, perhaps
     if missing and not unseen:
-        here = _gpus_here(machine.gpus)
+        here = f"this process may use {len(machine.gpus)}, counted from 0"
+        here = here if machine.gpus else "there is none"
         raise AffinityError(f"{settings.code} names {_gpu_list(missing)}, but {here}")
     notes = [f"{_gpu_list(missing)} of {settings.code} cannot be seen here"] if missing else []
     threads = set(logical_cpus(tuple(sorted(cores)), settings.hto)) - cpus
@@ -188,7 +189,3 @@ def _cpu_list(cpus: set[int]) -> str:
 
 def _gpu_list(gpus: set[int]) -> str:
     return f"GPU {_cpu_list(gpus)}"
-
-
-def _gpus_here(gpus: tuple[Gpu, ...]) -> str:
-    return f"this process may use {len(gpus)}, counted from 0" if gpus else "there is none"
