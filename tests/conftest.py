@@ -85,7 +85,7 @@ def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)
 
 
-@pytest.fixture(params=["warm", "fresh"])
+@pytest.fixture(scope="session", params=["warm", "fresh"])
 def start(request: pytest.FixtureRequest) -> str:
     """Each way to start a job, as an override."""
     return f"hydra.launcher.start={request.param}"

@@ -158,12 +158,6 @@ def swept(app: App, *overrides: str, **environment: str) -> Sweep:
     return Sweep(app, process.pid, process.returncode, output)
 
 
-@pytest.fixture(scope="module", params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
-
-
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory, start: str) -> Path:
     return tmp_path_factory.mktemp("sweeps") / "it's a dir ü"

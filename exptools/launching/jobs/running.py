@@ -74,9 +74,8 @@ class RunningJob:
         """Judge how it ended and write that into its status."""
         kill_processes(self.family)
         oom = oom_kills() > self.oom_kills
-        verdict = judge(self.job.directory, exit_, self.asked, oom=oom)
-        error = verdict.error
-        if verdict.state is State.TIMEOUT:
+        state, error, result = judge(self.job.directory, exit_, self.asked, oom=oom)
+        if state is State.TIMEOUT:
             error = f"ran longer than timeout={self.timeout:g} s; {error}"
         status = replace(
             self.status,
@@ -86,9 +85,9 @@ class RunningJob:
             max_rss=exit_.max_rss,
             cpu_seconds=exit_.cpu_seconds,
             error=error,
-            state=verdict.state,
+            state=state,
         )
-        return Outcome(self.job, save_status(self.job, status), verdict.result)
+        return Outcome(self.job, save_status(self.job, status), result)
 
 
 def job_environment(slot: Slot, run_dir: Path, ports: Collection[str] = ()) -> dict[str, str]:
