@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.directory_lock import DirectoryInUse, RunLock
+from exptools.logging.run.locks import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, State, read_status
 
