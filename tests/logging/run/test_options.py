@@ -13,6 +13,7 @@ import pytest
 
 from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
+from tests.logging.conftest import git
 
 pytestmark = pytest.mark.hydra
 
@@ -144,11 +145,6 @@ def test_a_directory_that_cannot_be_made_is_one_warning_too(logger, tmp_path, re
 def test_what_is_no_option_is_refused_in_a_sentence(logger, tmp_path, options, error, words):
     with pytest.raises(error, match=words):
         logger.open(tmp_path, **options)
-
-
-def git(directory, *arguments):
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
 
 
 def commit(directory, file, content):
