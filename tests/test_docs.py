@@ -28,6 +28,7 @@ LOGGING = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
+@pytest.mark.slow
 def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
     (command,) = set(re.findall(r"\.venv/bin/python (train\.py -m \S.*)$", README, re.MULTILINE))
     quick = ["epochs=2", f"hydra.sweep.dir={tmp_path}/sweep"]
@@ -63,6 +64,7 @@ def test_the_readmes_preview_of_slots_runs() -> None:
     assert done.returncode == (0 if fits else 2), done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_readmes_way_to_resume_is_one_that_the_launcher_knows(tmp_path: Path) -> None:
     (command,) = re.findall(r"^python (train\.py -m .*resume=)\S+$", README, re.MULTILINE)
     first = [sys.executable, *shlex.split(command)[:-1], "epochs=1"]
@@ -113,6 +115,7 @@ def test_every_option_of_the_callback_is_documented() -> None:
     assert all(getattr(ours, name) == getattr(theirs, name) for name in options)
 
 
+@pytest.mark.slow
 def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(import torch.*?)```", LOGGING, re.DOTALL)
     (tmp_path / "train.py").write_text(code)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.hydra  # which finds plugins in another way from 1.4 on
+# Hydra finds plugins in another way from 1.4 on.
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent
 ASK_HYDRA = """
 from hydra.core.config_store import ConfigStore

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from exptools.units import format_bytes, format_duration
-
 
 def escape_invalid_unicode(text: str) -> str:
     """The text with halves of characters escaped, as Python shows them: no browser takes them.
@@ -21,7 +19,3 @@ def moment(seconds: float) -> str:
         return time.strftime("%d %b %Y, %H:%M:%S", time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
         return "at no time that there is"
-
-
-sound = clean = escape_invalid_unicode
-size, duration = format_bytes, format_duration

@@ -4,6 +4,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from exptools.viewing.app.view import View
+
 LINES = "#curves .scatterlayer .js-line"
 BANDS = "#curves .scatterlayer .js-fill"
 LEGEND = "#curves .infolayer .legendtext"
@@ -66,3 +68,16 @@ def drag(page: Page, start: float, end: float) -> None:
     page.mouse.move(plot["x"] + plot["width"] * (start + end) / 2, middle, steps=4)
     page.mouse.move(plot["x"] + plot["width"] * end, middle, steps=4)
     page.mouse.up()
+
+
+def view_of(page: Page) -> View:
+    return view_in(page.url)
+
+
+def view_in(address: str) -> View:
+    return View.from_query(address.partition("?")[2])
+
+
+def wait_for_view(page: Page, **fields: object) -> None:
+    """The address follows what the page shows a moment later: wait until it has the fields."""
+    page.wait_for_url(lambda url: fields == {name: getattr(view_in(url), name) for name in fields})

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.controls import PICTURES
-from exptools.viewing.app.view import View
+from tests.e2e.pages import view_of, wait_for_view
 from tests.viewing.samples import write_run
 
 T0 = 1_700_000_000.0
@@ -61,10 +61,6 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def view_of(page: Page) -> View:
-    return View.from_query(page.url.partition("?")[2])
-
-
 def caption(page: Page):
     return page.locator("#picture-caption")
 
@@ -102,7 +98,7 @@ def test_every_picture_appears_with_its_own_options(page):
     expect(page.locator(".differences td")).to_have_text(["algo", "ppo", "sac"])
     pairs = page.locator("#picture-pairs .ag-center-cols-container .ag-row")
     expect(pairs.first).to_contain_text("a/0")
-    assert view_of(page).picture == "sweeps"
+    wait_for_view(page, picture="sweeps")
 
 
 def test_options_change_the_picture_and_the_address_has_them(page):

@@ -11,7 +11,7 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import ROOT, SWEEP, App
 
-pytestmark = pytest.mark.hydra
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
 

@@ -163,6 +163,7 @@ def test_the_end_is_known_also_where_the_job_does_not_return(run_python, then, s
     assert logged(run_dir) == ([4] if "SIGKILL" in then else [4, 40])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
     then = "+then='assert cfg.a != 2, \"two is bad\"'"

@@ -19,7 +19,7 @@ from exptools.viewing.app.widgets import labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import FONT
 from exptools.viewing.run import Run
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 REFRESH_MS = 3000
 MOST_FAULTS = 200  # that are listed
@@ -62,7 +62,10 @@ def page(workspace: Workspace) -> Any:
         dmc.TabsPanel(run_tab.layout(), value="run"),
     ]
     tabs = dmc.Tabs(
-        [_header(sound(", ".join(map(str, workspace.index.roots)))), html.Main(panels)],
+        [
+            _header(escape_invalid_unicode(", ".join(map(str, workspace.index.roots)))),
+            html.Main(panels),
+        ],
         id="tabs",
         value="compare",
     )

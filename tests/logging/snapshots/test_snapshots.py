@@ -425,6 +425,7 @@ for line in sys.stdin:  # a directory for each child, which is forked, for impor
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "saver"), [("last+gap", "pickle"), ("all", "torch")])
 def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode, saver):
     pipe = subprocess.PIPE

@@ -19,10 +19,12 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.units import format_bytes
 from exptools.viewing.app.compare.as_python import python_lines
 from exptools.viewing.app.compare.content import curve_queries
 from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
+from exptools.viewing.app.widgets import popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, curve_set, points
@@ -133,14 +135,7 @@ def menu() -> Component:
     button = dmc.Button("Take away", id="take-away", variant="default", size="xs")
     return html.Div(
         [
-            dmc.Popover(
-                [dmc.PopoverTarget(button), dmc.PopoverDropdown(html.Div(buttons))],
-                position="bottom-end",
-                shadow="md",
-                trapFocus=True,
-                keepMounted=True,
-                withRoles=False,  # they would stand on a box around the button
-            ),
+            popover(button, html.Div(buttons)),
             html.Span(id="download-refused", role="status"),
             dcc.Download(id="download"),
             dmc.Modal(
@@ -219,7 +214,7 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
         size += len(piece)
         if size > LARGEST:
             raise QueryError(
-                f"that is more than {LARGEST // 2**20} MB: choose fewer runs or metrics, or have "
+                f"that is more than {format_bytes(LARGEST)}: choose fewer runs or metrics, or have "
                 "it written by `exptools export`"
             )
     return b"".join(kept)

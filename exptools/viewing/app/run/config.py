@@ -19,7 +19,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.rerun import HYDRA_SETTINGS, read_hydra, read_overrides, rerun
-from exptools.viewing.wording import clean
+from exptools.viewing.wording import escape_invalid_unicode
 
 GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
@@ -122,7 +122,7 @@ def compare_options(workspace: Workspace, run: Run) -> list[dict[str, str]]:
     others = (other.name for other in workspace.index.snapshot.runs if other.name != run.name)
     return [
         {"value": GROUP, "label": group},
-        *({"value": RUN + name, "label": clean(name)} for name in others),
+        *({"value": RUN + name, "label": escape_invalid_unicode(name)} for name in others),
     ]
 
 
@@ -134,7 +134,7 @@ def compared(workspace: Workspace, run: Run, other: str) -> tables.Table:
     name = other.removeprefix(RUN)
     partner = workspace.run(name)
     if partner is None:
-        return tables.Table(sentence=f"There is no run {clean(name)!r} any more.")
+        return tables.Table(sentence=f"There is no run {escape_invalid_unicode(name)!r} any more.")
     return tables.differences(diff(run, partner), name)
 
 
@@ -145,7 +145,9 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
         hydra = read(workspace, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
         return [tables.sentence(str(said)), *tensorboard(run)]
-    words: list[Any] = [html.Code(clean(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
+    words: list[Any] = [
+        html.Code(escape_invalid_unicode(one)[:500]) for one in overrides[:MAX_OVERRIDES]
+    ]
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
@@ -154,7 +156,7 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        shown += _command("Run it again", clean(again.text), again.note)
+        shown += _command("Run it again", escape_invalid_unicode(again.text), again.note)
     return [*shown, *tensorboard(run)]
 
 
@@ -168,7 +170,7 @@ def tensorboard(run: Run) -> list[Component]:
         return []
     text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles, audio."
-    return _command("Open it in TensorBoard", clean(text), note)
+    return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)
 
 
 def _command(name: str, text: str, note: str = "") -> list[Component]:
@@ -193,7 +195,7 @@ def patch_text(workspace: Workspace, run: Run) -> str:
 def _patch(file: BinaryIO) -> str:
     content = file.read(MAX_PATCH + 1)
     end = "\n… (cut)" if len(content) > MAX_PATCH else ""
-    return clean(content[:MAX_PATCH].decode(errors="replace")) + end
+    return escape_invalid_unicode(content[:MAX_PATCH].decode(errors="replace")) + end
 
 
 def _overrides(workspace: Workspace, run: Run) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
-from exptools.viewing.wording import clean, moment
+from exptools.viewing.wording import escape_invalid_unicode, moment
 
 STARS = {False: "☆", True: "★"}
 LONGEST = 5000  # characters of an error or a fault
@@ -149,7 +149,7 @@ def facts(run: Run, now: float) -> list[Component]:
         values |= _status_facts(run.status, now)
     else:
         values |= {"Format": run.format, "Last written": run.updated and moment(run.updated)}
-    values["Directory"] = html.Code(clean(str(run.directory)))
+    values["Directory"] = html.Code(escape_invalid_unicode(str(run.directory)))
     return [
         html.Div([html.Dt(name), html.Dd(value)])
         for name, value in values.items()
@@ -176,8 +176,12 @@ def complaints(run: Run) -> list[Component]:
     """The error that ended the run, and what of it could not be read."""
     error = run.status.error if run.status else None
     return [
-        *([html.P(clean(error[:LONGEST]), className="run-error")] if error else []),
-        *(html.P(clean(str(fault))[:LONGEST]) for fault in run.faults),
+        *(
+            [html.P(escape_invalid_unicode(error[:LONGEST]), className="run-error")]
+            if error
+            else []
+        ),
+        *(html.P(escape_invalid_unicode(str(fault))[:LONGEST]) for fault in run.faults),
     ]
 
 
@@ -191,7 +195,7 @@ def _slot(slot: int | None, cpus: str | None, gpus: Sequence[str]) -> str | None
 def _code(git: Any) -> Any:
     if not git or not isinstance(git.get("commit"), str):
         return None
-    commit = clean(git["commit"])
+    commit = escape_invalid_unicode(git["commit"])
     code = html.Code(commit[:10], title=commit[:100])
     return [code, " with changes"] if git.get("dirty") else code
 
@@ -212,4 +216,4 @@ def _note_field(run: str, note: str) -> Component:
 
 
 def _stripped(note: str | None) -> str:
-    return clean(note or "").strip()
+    return escape_invalid_unicode(note or "").strip()

@@ -23,7 +23,7 @@ from exptools.viewing.run_files.media import (
     read_object,
     read_text,
 )
-from exptools.viewing.wording import clean
+from exptools.viewing.wording import escape_invalid_unicode
 
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 STILL: Any = {"displaylogo": False, "displayModeBar": False}
@@ -82,7 +82,7 @@ def _text(text: str, *, cut: bool, as_json: bool) -> Component:
     if as_json and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
             text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    return html.Pre(clean(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
+    return html.Pre(escape_invalid_unicode(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
 def _graph(figure: dict[str, Any], height: int) -> Component:

@@ -81,11 +81,11 @@ def read(
 
 
 class MediaCache:
-    """The media of the runs that were looked at last. Thread-safe."""
+    """The media of the runs that were looked at last. Thread-safe; no run waits for another's."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._media: OrderedDict[str, MediaIndex] = OrderedDict()
+        self._media: OrderedDict[str, tuple[threading.Lock, MediaIndex]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, run: Run) -> MediaIndex:
@@ -95,13 +95,16 @@ class MediaCache:
             Unreadable: there is an index that cannot be read.
         """
         with self._lock:
-            media = self._media.setdefault(run.name, MediaIndex())
+            lock, media = self._media.setdefault(run.name, (threading.Lock(), MediaIndex()))
             self._media.move_to_end(run.name)
             while len(self._media) > REMEMBERED:
                 self._media.popitem(last=False)
-            if read(self._workspace, run, MEDIA_INDEX, media.follow) is None:
-                media = self._media[run.name] = MediaIndex()
-            return media
+        with lock:
+            if read(self._workspace, run, MEDIA_INDEX, media.follow) is not None:
+                return media
+        with self._lock:  # the index is gone: begin anew when there is one again
+            self._media.pop(run.name, None)
+        return MediaIndex()
 
 
 def _last_seen(run: Run) -> tuple[bool, float]:

@@ -19,7 +19,7 @@ from exptools.viewing.configs.tree import bounded
 from exptools.viewing.groups.differences import Difference, Peculiarity
 from exptools.viewing.run_files.directory import SnapshotFile
 from exptools.viewing.run_files.media import Item
-from exptools.viewing.wording import clean, moment
+from exptools.viewing.wording import escape_invalid_unicode, moment
 
 MAX_ROWS = 500  # nobody reads more
 LONGEST = 5000  # characters of a value
@@ -68,7 +68,7 @@ def differences(differing: Sequence[Difference], other: str) -> Table:
     if not differing:
         return Table(sentence="Their configs are the same.")
     rows = [(_plain(one.key), _value(one.left[0]), _value(one.right[0])) for one in differing]
-    return _table(("Key", "This run", clean(other)), rows)
+    return _table(("Key", "This run", escape_invalid_unicode(other)), rows)
 
 
 def peculiarities(peculiar: Sequence[Peculiarity], runs: int) -> Table:
@@ -120,7 +120,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
 
 
 def _plain(text: str, *others: Piece) -> Cell:
-    return ((Piece(clean(text)), *others),)
+    return ((Piece(escape_invalid_unicode(text)), *others),)
 
 
 def _value(value: Any, *others: Piece) -> Cell:

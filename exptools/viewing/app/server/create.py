@@ -18,7 +18,7 @@ from exptools.viewing.app.server.access import Access
 from exptools.viewing.app.server.guard import guard
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.index import Index
-from exptools.viewing.wording import sound
+from exptools.viewing.wording import escape_invalid_unicode
 
 ANYONE_HERE = Access()
 LAYOUT = "/_dash-layout"
@@ -50,7 +50,7 @@ def create_app(
         looked: set when the index has looked for the first time; until then the browser gets the
             scripts, and waits for what is in them. None: it has.
     """
-    title = sound(", ".join(root.name for root in index.roots))
+    title = escape_invalid_unicode(", ".join(root.name for root in index.roots))
     app = _Viewer(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",

@@ -1,6 +1,7 @@
 """The tab of one run without a browser: what its callbacks answer."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from exptools.viewing.app.run.tables import Piece, Table
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
-from exptools.viewing.run_files.media import Item
+from exptools.viewing.run_files.media import Item, MediaIndex
 from tests.viewing.samples import indexed, write_run, write_sweep
 
 
@@ -197,6 +198,29 @@ def test_media_are_found_by_a_part_of_their_tag(workspace):
     assert len(media.matching(logged, "EVAL/1")) == 11
     note = media.note(logged, media.matching(logged, ""))
     assert note == ("24 of 30 tags: filter to see others. 1 line of the index cannot be read.")
+
+
+def test_the_media_of_a_run_do_not_wait_for_those_of_another(workspace, monkeypatch):
+    slow, quick = workspace.run("sweep/0"), workspace.run("sweep/1")
+    for run in (slow, quick):
+        (run.directory / "media").mkdir()
+        (run.directory / "media" / "index.jsonl").touch()
+    began, ended, follow = threading.Event(), threading.Event(), MediaIndex.follow
+
+    def wait_for_the_other(index, file):
+        if Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(slow.directory):
+            began.set()
+            assert ended.wait(60)
+        return follow(index, file)
+
+    monkeypatch.setattr(MediaIndex, "follow", wait_for_the_other)
+    cache = MediaCache(workspace)
+    reader = threading.Thread(target=cache.get, args=(slow,))
+    reader.start()
+    assert began.wait(60)
+    assert cache.get(quick).items == {}
+    ended.set()
+    reader.join()
 
 
 def muted(text):
