@@ -132,20 +132,6 @@ def test_the_callback_opens_the_run_before_the_job_begins_and_records_its_end(ru
     assert logged(run_dir) == [4, 40]
 
 
-def test_the_callback_records_running_while_the_job_runs(run_python):
-    then = "+then='print(open(\"out of main/.exptools/status.json\").read())'"
-    done = run_python(APP, "+a=4", HERE, CALLBACK, then)
-    assert '"state": "running"' in done.stdout
-
-
-def test_the_callback_records_a_failure_by_the_exceptions_last_line(run_python):
-    done = run_python(APP, "+a=4", HERE, CALLBACK, "+then='raise ValueError(\"bad lr\")'")
-    assert done.returncode == 1
-    status = read_status(run_python.home / "out of main")
-    assert (status.state, status.error) == (State.FAILED, "ValueError: bad lr")
-    assert logged(run_python.home / "out of main") == [4, 40]
-
-
 @pytest.mark.parametrize(
     ("then", "state"),
     [

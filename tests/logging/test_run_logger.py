@@ -114,7 +114,7 @@ def test_a_repeated_tag_keeps_the_last_value(logger, tmp_path):
 
 def test_closing_writes_the_pending_row_to_both_files(logger, tmp_path, read_events):
     logger.open(tmp_path)
-    logger.log_scalar("a", 0.5, step=3)
+    logger.log_scalar("a", 0.5, step=np.int32(3))
     logger.close()
     assert rows(tmp_path, "a") == [(3, 0.5)]
     assert read_events(tmp_path) == {"a": [(3, 0.5)]}
@@ -132,6 +132,8 @@ def test_the_end_of_the_process_writes_the_pending_row(run_python, tmp_path):
     [
         (3, "3"),
         (10**20, "100000000000000000000"),
+        (10**300, str(10**300)),
+        (Fraction(1, 10**400), "0.0"),
         (True, "1"),
         (0.1, "0.1"),
         (math.nan, "NaN"),
@@ -217,15 +219,6 @@ def test_a_number_that_no_float_holds_is_refused_by_its_tag(logger, tmp_path, va
     assert rows(tmp_path, "a") == [(0, 1), (1, 2)]
 
 
-@pytest.mark.parametrize("value", [10**300, 1.7e308, -math.inf, Fraction(1, 10**400)])
-def test_the_greatest_and_smallest_numbers_are_written(logger, tmp_path, value, read_events):
-    logger.open(tmp_path)
-    logger.log_scalar("a", value)
-    logger.dump()
-    assert [float(cell) for _, cell in rows(tmp_path, "a")] == [float(value)]
-    assert len(read_events(tmp_path)["a"]) == 1
-
-
 @pytest.mark.parametrize("value", [np.ma.masked, np.ma.array([1.0], mask=[True])])
 def test_a_masked_value_is_refused_and_not_taken_for_what_lies_under_the_mask(
     logger, tmp_path, value
@@ -270,14 +263,6 @@ def test_a_refused_value_leaves_the_row_as_it_was(logger, tmp_path):
         logger.log_scalars({"a": 2, "b": "text"}, step=2)
     logger.dump()
     assert rows(tmp_path, "a") == [(1, 1)]
-
-
-def test_numpy_steps_are_integers(logger, tmp_path, read_events):
-    logger.open(tmp_path)
-    logger.log_scalar("a", 1, np.int32(5))
-    logger.dump()
-    assert rows(tmp_path, "a") == [(5, 1)]
-    assert read_events(tmp_path) == {"a": [(5, 1.0)]}
 
 
 def test_outside_any_run_it_warns_once_and_does_nothing(logger, tmp_path, monkeypatch):
@@ -484,12 +469,3 @@ def test_importing_it_loads_nothing_heavy(run_python, module):
     heavy = {"numpy", "hydra", "google.protobuf", "PIL", "tensorboard", "torch", "cloudpickle"}
     code = f"import sys, exptools.logging.{module}; print({heavy} & set(sys.modules))"
     assert run_python(code).stdout == "set()\n"
-
-
-def test_ten_thousand_tags_fit_into_one_row(logger, tmp_path, read_events):
-    logger.open(tmp_path, console=None)
-    logger.log_scalars({f"layer/{n}": n / 7 for n in range(10_000)}, 3)
-    logger.dump()
-    (row,) = (tmp_path / "progress.csv").read_text().splitlines()[1:]
-    assert row.split(",")[2:] == [repr(n / 7) for n in range(10_000)]
-    assert read_events(tmp_path)["layer/9999"] == [(3, pytest.approx(9999 / 7))]

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 
 import matplotlib.figure
 import numpy as np
@@ -294,10 +292,9 @@ def test_what_are_no_hyperparameters_is_refused(config, error, message):
         encode_hparams(config)
 
 
-def test_a_figure_of_plotly_is_logged_without_matplotlib_or_a_browser():
+def test_a_figure_of_plotly_is_logged_without_matplotlib_or_a_browser(run_python):
     code = (
         "import sys, plotly.graph_objects as go; from exptools.logging.media.images import *; "
         "encode_figure('f', go.Figure()); print({'matplotlib', 'kaleido'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
+    assert run_python(code).stdout == "set()\n"

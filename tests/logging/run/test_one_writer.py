@@ -261,6 +261,7 @@ def test_where_files_cannot_be_locked_workers_lose_no_row_and_it_is_said_once(ru
         assert table[f"worker {number}"].dropna().tolist() == list(range(50))
     (line,) = (line for line in done.stderr.splitlines() if "RuntimeWarning" in line)
     assert "this file system has no file locks (No locks available)" in line
+    assert "write there from one host at a time" in line
 
 
 def test_where_files_cannot_be_locked_a_second_program_is_refused(run_python):
