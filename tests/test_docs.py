@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools import logger
 from exptools.logging import logger as seed_logger
 from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
@@ -122,6 +123,26 @@ def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True)
     rows = (tmp_path / "runs" / "resumed" / "progress.csv").read_text().splitlines()
     assert len(rows) == 101
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("library", "rows"), [("Lightning", 0), ("Stable-Baselines3", 2), ("SummaryWriter", 3)]
+)
+def test_the_examples_of_other_peoples_loggers_log(
+    library: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning.pytorch.demos.boring_classes import BoringModel
+
+    (code,) = re.findall(rf"### {library}\n+```python\n(.*?)```", LOGGING, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    logger.open("runs/a", console=None)
+    try:
+        exec(code, {"model": BoringModel()})
+    finally:
+        logger.close()
+    table = (tmp_path / "runs" / "a" / "progress.csv").read_text()
+    assert len(table.splitlines()) == 1 + rows
 
 
 @pytest.fixture
