@@ -60,10 +60,7 @@ def bars(
 ) -> Chart:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
-    Args:
-        measure: the number of a run, and how a group's are put together.
-        by: the keys to group by; none: all runs together.
-        filled: whether a bar from zero stands behind each centre.
+    ``filled`` puts a bar from zero behind each centre.
     """
     values = measure.of_runs(index, runs)
     ordered = _rows(index, runs, values, measure, by, theme)

@@ -50,14 +50,7 @@ def heat_map(
     *,
     theme: Theme = LIGHT,
 ) -> Chart:
-    """The centre of a metric's summary for each pair of values of two keys.
-
-    Args:
-        runs: what to show; a cell is over all that have its two values, whatever else they have.
-        measure: the number of a run, and how a cell's are put together.
-        across: the key whose values are the columns.
-        down: the key whose values are the rows, the first at the bottom.
-    """
+    """The centre of a metric's summary for each pair of values of two keys."""
     if across == down:
         raise QueryError(f"A heat map needs two keys, and {across} was given twice")
     keys = find_keys(runs, [across, down])

@@ -139,11 +139,7 @@ def caption(curves: CurveData | Sequence[CurveData]) -> str:
 
 
 def parse_size(size: str | float) -> float:
-    """The width in inches that a size stands for.
-
-    Raises:
-        QueryError: there is no such size.
-    """
+    """The width in inches that a size stands for."""
     if isinstance(size, str) and size in SIZES:
         return SIZES[size]
     try:

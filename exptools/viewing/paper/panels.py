@@ -44,10 +44,6 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
 
     A style stands for the same values in all panels. The legend's order is that of the last
     values, highest first, in the first panel; lines that only later panels have come after.
-
-    Raises:
-        QueryError: there is nothing to draw, the sets differ in their keys or their x, or are not
-            grouped by ``facet``.
     """
     _check(sets, facet)
     rest = [at for at, key in enumerate(sets[0].by) if key != facet]

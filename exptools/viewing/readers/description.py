@@ -41,7 +41,8 @@ class Reader:
     # The files that describe the run, relative to its directory; None: not a run of this format.
     files: Callable[[Listing], tuple[str, ...] | None]
     read: Callable[[RunTexts], Description]
-    metric_files: Mapping[str, SourceKind]  # name → kind, the best first; events come last
+    # Name → kind, the best first; events come last.
+    metric_files: Mapping[str, SourceKind] = field(default_factory=lambda: METRIC_FILES)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 from exptools.viewing.readers.description import (
-    METRIC_FILES,
     Description,
     Reader,
     RunTexts,
@@ -58,4 +57,4 @@ def _read(run: RunTexts) -> Description:
     return Description(config, None, faults)
 
 
-READER = Reader("variant", _files, _read, METRIC_FILES)
+READER = Reader("variant", _files, _read)

@@ -111,11 +111,7 @@ _FRAME: tuple[tuple[str, type, type[pl.DataType]], ...] = (
 
 
 def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Results:
-    """The table that is asked for, of these runs.
-
-    Raises:
-        QueryError: something of this is not there; the message names the nearest.
-    """
+    """The table that is asked for, of these runs."""
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
     keys = find_keys(runs, query.by)

@@ -8,7 +8,6 @@ import pytest
 import exptools.viewing as xv
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
-from exptools.viewing.tables.rounding import rounded
 from tests.viewing.samples import write_run, write_sweep
 
 NAN, INF = math.nan, math.inf
@@ -155,8 +154,8 @@ def test_numbers_have_the_digits_that_their_uncertainty_leaves(center, low, high
 
 
 def test_what_is_no_number_is_not_rounded():
-    assert rounded(NAN) is None
-    assert rounded(INF, 0, 1) is None
+    assert export.rounded(NAN) is None
+    assert export.rounded(INF, 0, 1) is None
 
 
 @pytest.mark.parametrize("long", [True, False])
