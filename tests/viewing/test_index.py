@@ -1,5 +1,4 @@
 import os
-import threading
 from dataclasses import replace
 
 import pytest
@@ -47,12 +46,6 @@ def test_a_root_may_be_a_run_itself_and_roots_may_overlap(tmp_path):
     run = write_run(tmp_path / "out" / "0", {})
     assert names(indexed(run)) == ["0"]
     assert names(indexed(tmp_path / "out", run, tmp_path / "out")) == ["0"]
-
-
-def test_runs_of_two_roots_keep_their_names_apart(tmp_path):
-    write_run(tmp_path / "a" / "0", {})
-    write_run(tmp_path / "b" / "0", {})
-    assert names(indexed(tmp_path / "a", tmp_path / "b")) == ["a/0", "b/0"]
 
 
 def test_links_are_not_followed_but_a_root_may_be_one(tmp_path):
@@ -186,26 +179,3 @@ def test_a_run_whose_process_goes_is_seen_to_be_killed_though_no_file_changes(
     monkeypatch.setattr("exptools.rundir.process_start", lambda pid: None)
     assert index.refresh() is True
     assert index.snapshot.runs[0].state is State.KILLED
-
-
-def test_threads_may_refresh_and_read_at_once(tmp_path):
-    for job in range(20):
-        write_run(tmp_path / str(job), {"lr": job}, csv_text({"x": [1.0, 2.0]}))
-    index, lengths, errors = indexed(tmp_path), [], []
-
-    def use():
-        try:
-            for _ in range(10):
-                index.refresh()
-                columns = index.columns(index.snapshot.runs, ["x"])
-                lengths.extend(of_run.rows for of_run in columns.values())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test should show it
-            errors.append(error)
-
-    threads = [threading.Thread(target=use) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert lengths == [2] * (20 * 10 * 6)
