@@ -56,7 +56,11 @@ def heat_map(
     keys = find_keys(runs, [across, down])
     columns, rows = (groups(runs, [key]) for key in keys)
     for key, values in zip(keys, (columns, rows), strict=True):
-        _check_number(key, len(values))
+        if len(values) > MOST_VALUES:
+            raise QueryError(
+                f"{key.name} has {len(values):,} values, and a heat map shows at most "
+                f"{MOST_VALUES}: a scatter shows more"
+            )
     numbers = measure.of_runs(index, runs)
     cells = _cells(columns, rows, numbers, measure)
     filled = [cell for cell in chain.from_iterable(cells) if cell and cell.n]
@@ -68,14 +72,6 @@ def heat_map(
     }
     caption = _caption(filled, len(columns) * len(rows), numbers, measure)
     return Chart(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
-
-
-def _check_number(key: Key, values: int) -> None:
-    if values > MOST_VALUES:
-        raise QueryError(
-            f"{key.name} has {values:,} values, and a heat map shows at most {MOST_VALUES}: "
-            "a scatter shows more"
-        )
 
 
 def _cells(

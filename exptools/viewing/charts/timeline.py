@@ -80,12 +80,8 @@ def _color(style: _Style, theme: Theme) -> str:
 def _bars(lanes: Sequence[Lane], theme: Theme) -> list[dict[str, Any]]:
     """A trace for each state that occurs."""
     placed = [(at, job) for at, lane in enumerate(lanes) for job in lane.jobs]
-    traces = []
-    for state, style in _STYLES.items():
-        members = [(at, job) for at, job in placed if job.state is state]
-        if members:
-            traces.append(_bar(members, style, theme))
-    return traces
+    members = {state: [(at, job) for at, job in placed if job.state is state] for state in _STYLES}
+    return [_bar(jobs, _STYLES[state], theme) for state, jobs in members.items() if jobs]
 
 
 def _bar(members: Sequence[tuple[int, Job]], style: _Style, theme: Theme) -> dict[str, Any]:
@@ -166,7 +162,8 @@ def _number(job: Job) -> str:
 
 def _hover(job: Job, style: _Style) -> str:
     status = job.run.status
-    lines = {"state": style.word, "started": _clock(job.started)}
+    started = datetime.fromtimestamp(job.started).strftime("%Y-%m-%d %H:%M:%S")
+    lines = {"state": style.word, "started": started}
     lines |= {"took" if job.state.ended else "for": format_duration(job.ended - job.started)}
     if job.queued is not None:
         lines["waited"] = format_duration(job.started - job.queued)
@@ -179,10 +176,6 @@ def _hover(job: Job, style: _Style) -> str:
     if status is not None and status.error:
         lines["error"] = status.error
     return hover(lines, job.run.name)
-
-
-def _clock(time: float) -> str:
-    return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _use(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any], str]], int]:

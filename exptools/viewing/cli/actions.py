@@ -44,7 +44,9 @@ def list_runs(command: ListCommand) -> None:
     """A row for each run."""
     runs = _find_runs(command.roots, command)
     metrics = _metrics_of(command.metrics, runs) if command.metrics or runs.metrics else []
-    summaries = [_summaries(runs, metric, command.summary) for metric in metrics]
+    summaries = [
+        runs.table(metric, summary_of(metric, command.summary)).to_series(-1) for metric in metrics
+    ]
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
         write_frame(_listing(runs, keys, metrics, summaries), command.output)
@@ -186,10 +188,6 @@ def _listing(
         values += [("config", name, table[name]) for name in islice(table.columns, 3, None)]
     values += [("metric", name, numbers) for name, numbers in zip(metrics, summaries, strict=True)]
     return frame_of(values)
-
-
-def _summaries(runs: Runs, metric: str, summary: str) -> pl.Series:
-    return runs.table(metric, summary_of(metric, summary)).to_series(-1)
 
 
 def _show_runs(

@@ -112,8 +112,3 @@ def source_of(listing: Listing, metric_files: Mapping[str, SourceKind]) -> Sourc
             return Source(kind, (f"{listing.path}/{name}",))
     events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
     return Source("events", tuple(f"{listing.path}/{name}" for name in events)) if events else None
-
-
-def has_metrics(listing: Listing) -> bool:
-    """Whether a directory has a file of metrics."""
-    return source_of(listing, METRIC_FILES) is not None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 import polars as pl
 
@@ -17,6 +18,8 @@ from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import Results, headings
+
+T = TypeVar("T")
 
 ROWS_AT_ONCE = 50_000
 NOTHING = "—"
@@ -44,12 +47,7 @@ _MARKDOWN = set("\\`*_{}[]()<>#+!|~$&")
 def latex(table: Results) -> str:
     """A ``tabular`` for the package booktabs, the best of each column in bold."""
     heads = [latex_text(head) for head in headings(table)]
-    rows = [
-        [latex_text(text) for text in texts]
-        + [_latex_cell(cell) for cell in cells]
-        + [latex_text(_counts(cells))]
-        for texts, cells in zip(table.texts, table.cells, strict=True)
-    ]
+    rows = _rows(table, latex_text, _latex_cell)
     lines = [
         f"% {_what(table)}; needs \\usepackage{{booktabs}}",
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
@@ -66,27 +64,26 @@ def latex(table: Results) -> str:
 def markdown(table: Results) -> str:
     """A table in GitHub's Markdown, the best of each column in bold."""
     heads = [markdown_text(head) for head in headings(table)]
-    rows = [
-        [markdown_text(text) for text in texts]
-        + [f"**{plain(cell)}**" if cell and cell.best else plain(cell) for cell in cells]
-        + [_counts(cells)]
-        for texts, cells in zip(table.texts, table.cells, strict=True)
-    ]
+    bold = "**{}**".format
+    rows = _rows(table, markdown_text, lambda c: bold(plain(c)) if c and c.best else plain(c))
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
     return "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
 
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
     """Headings and rows for a terminal; a cell is its text and whether it is the best."""
-    rows = [
-        [
-            *((text, False) for text in texts),
-            *((plain(cell), bool(cell and cell.best)) for cell in cells),
-            (_counts(cells), False),
-        ]
+    rows = _rows(table, lambda text: (text, False), lambda c: (plain(c), bool(c and c.best)))
+    return [*headings(table), "n"], rows
+
+
+def _rows(
+    table: Results, show_text: Callable[[str], T], show_cell: Callable[[Cell | None], T]
+) -> list[list[T]]:
+    """The rows of a table: the keys' values, the cells, and how many runs these are of."""
+    return [
+        [*map(show_text, texts), *map(show_cell, cells), show_text(_counts(cells))]
         for texts, cells in zip(table.texts, table.cells, strict=True)
     ]
-    return [*headings(table), "n"], rows
 
 
 def logged(
