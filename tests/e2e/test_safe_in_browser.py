@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
 from exptools.viewing.app import create_app
+from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare.downloads import content_of, numbers
-from exptools.viewing.app.server.access import Access
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.e2e.pages import BANDS

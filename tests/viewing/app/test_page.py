@@ -8,10 +8,9 @@ import pytest
 
 from exptools.rundir import PROGRESS_CSV, STATUS_FILE, State, Status, write_atomic
 from exptools.viewing.app import create_app
-from exptools.viewing.app.callbacks import look, update_header
 from exptools.viewing.app.compare.tab import click, draw
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.page import faults, state_counts
+from exptools.viewing.app.page import faults, look, state_counts, update_header
 from exptools.viewing.app.states import count_states, seconds_left
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace

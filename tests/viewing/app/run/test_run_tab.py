@@ -8,7 +8,7 @@ import pytest
 from dash import no_update
 
 from exptools.rundir import OUTPUT_LOG, State
-from exptools.viewing.app.run import config, log, media, medium
+from exptools.viewing.app.run import config, log, media
 from exptools.viewing.app.run.log import ShownLog
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read
 from exptools.viewing.app.run.tab import show_run
@@ -145,7 +145,7 @@ def test_of_a_run_without_a_log_one_sentence_says_so(workspace):
 def shown_medium(workspace, path, kind="image"):
     run = workspace.run("sweep/0")
     item = Item("tag", 1, kind, path, 0.0, 1, "00")
-    return medium.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
+    return media.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
 
 
 @pytest.mark.parametrize("kind", ["image", "gif", "text", "histogram", "figure", "hparams"])

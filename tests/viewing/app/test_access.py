@@ -5,7 +5,7 @@ import re
 import pytest
 
 from exptools.viewing.app import create_app
-from exptools.viewing.app.server.access import Access, host_name, is_local
+from exptools.viewing.app.access import Access, host_name, is_local
 from tests.viewing.samples import indexed, write_sweep
 
 TOKEN = "a-token-of-this-test"

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from exptools.viewing.app.server.access import Access, host_name
+from exptools.viewing.app.access import Access, host_name
 
 TOKEN = "token"
 READING = ("GET", "HEAD", "OPTIONS")
