@@ -29,6 +29,7 @@ from exptools.viewing.app.widgets import (
     SELECT,
     grid_height,
     in_browser,
+    options,
     theme_of,
 )
 from exptools.viewing.app.workspace import Workspace
@@ -49,7 +50,7 @@ _SIGNED = "params.value == null ? '—' : d3.format('+.4~g')(params.value)"
 
 def layout() -> Component:
     """What the tab holds before anything is chosen."""
-    pictures = [{"value": name, "label": label} for name, label in PICTURES.items()]
+    pictures = options(PICTURES)
     return html.Section(
         [
             dcc.Store(id="picture-drawn"),  # what the controls said when they were drawn
@@ -177,7 +178,7 @@ def _caption(view: View, text: str) -> list[Any]:
 def _component(control: Control) -> Any:
     """The control as it stands on the page."""
     id_ = {"type": CONTROL, "name": control.name}
-    data = [{"value": value, "label": label} for value, label in control.options.items()]
+    data = options(control.options)
     if control.segmented:
         sides = dmc.SegmentedControl(id=id_, data=data, value=control.value, size="sm")
         return html.Div([html.Label(control.label), sides], className="control segmented")
