@@ -4,10 +4,17 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from exptools.viewing.app.view import View
+
 LINES = "#curves .scatterlayer .js-line"
 BANDS = "#curves .scatterlayer .js-fill"
 LEGEND = "#curves .infolayer .legendtext"
 ROWS = "#runs .ag-center-cols-container .ag-row"
+
+
+def view_in(address: str) -> View:
+    """What an address has chosen."""
+    return View.from_query(address.partition("?")[2])
 
 
 def add(page: Page, control: str, option: str) -> None:

@@ -5,7 +5,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from exptools.viewing.app.view import View
 from tests.e2e.pages import (
     BANDS,
     LEGEND,
@@ -18,6 +17,7 @@ from tests.e2e.pages import (
     pick,
     pills,
     replace,
+    view_in,
 )
 from tests.viewing.samples import write_sweep
 
@@ -27,14 +27,6 @@ DARK_PAPER = "rgb(23, 26, 33)"
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, serve_here):
     return serve_here(write_sweep(tmp_path_factory.mktemp("runs") / "outputs"))
-
-
-def view_of(page: Page) -> View:
-    return view_in(page.url)
-
-
-def view_in(address: str) -> View:
-    return View.from_query(address.partition("?")[2])
 
 
 def wait_for_view(page: Page, **fields: object) -> None:
@@ -55,7 +47,7 @@ def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, 
         "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
         "standard deviation."
     )
-    expect(page.locator("#reason")).to_contain_text("Chosen for you: test/accuracy")
+    expect(page.locator("#reason")).to_have_text("Chosen for you: test/accuracy by lr.")
 
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
@@ -99,7 +91,7 @@ def test_options_change_the_picture_and_the_address(look_at, address):
     expect(page).to_have_url(re.compile("show_runs=1"))
     assert len(drawn(page, LINES)) >= 6
     assert figure(page)["type"] == "log"
-    view = view_of(page)
+    view = view_in(page.url)
     assert (view.band, view.smooth, view.log) == ("minmax", "ema:0.9", ("y",))
 
 
@@ -107,7 +99,7 @@ def test_a_zoom_is_drawn_from_all_the_data_kept_and_undone_by_a_double_click(loo
     page = look_at(address)
     drag(page, 0.25, 0.75)
     expect(page).to_have_url(re.compile("x_range="))
-    low, high = view_of(page).x_range
+    low, high = view_in(page.url).x_range
     assert 5 < low < 9
     assert 20 < high < 24
     assert figure(page)["x"] == pytest.approx([low, high])
