@@ -24,14 +24,9 @@ def add(page: Page, control: str, option: str) -> None:
     page.keyboard.press("Escape")
 
 
-def remove(page: Page, control: str, option: str) -> None:
-    chosen = pills(page, control).filter(has_text=option)
-    chosen.locator("button").click()
-
-
 def replace(page: Page, control: str, old: str, new: str) -> None:
     add(page, control, new)
-    remove(page, control, old)
+    pills(page, control).filter(has_text=old).locator("button").click()
 
 
 def pills(page: Page, control: str) -> Locator:

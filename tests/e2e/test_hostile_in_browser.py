@@ -43,13 +43,8 @@ def hostile(tmp_path_factory):
     (unreadable / ".hydra" / "config.yaml").chmod(0)
     (write_run(root / "closed", {}) / ".hydra").chmod(0)
     surrogate = write_run(root / "surrogate", 'seed: "\\uD800"\n"\\uDC00": 1\n', TAGS)
-    lone = {
-        "state": "failed",
-        "error": "\ud800",
-        "overrides": ["\udfff"],
-        "git": {"commit": "\udc00"},
-    }
-    (surrogate / STATUS_FILE).write_text(json.dumps(lone))
+    lone = {"error": "\ud800", "overrides": ["\udfff"], "git": {"commit": "\udc00"}}
+    (surrogate / STATUS_FILE).write_text(json.dumps({"state": "failed"} | lone))
     odd = os.fsencode(root) + b"/\xff\xfe"
     write_run(Path(os.fsdecode(odd)), {"seed": 10}, TAGS)
     yield root
@@ -98,19 +93,13 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
 
 def write_many(root: Path) -> Path:
     """Runs with as little as a run can have, quickly."""
-    text = csv_text({"acc": [0.1, 0.5, 0.9]}).encode()
+    text = csv_text({"acc": [0.1, 0.5, 0.9]})
     for job in range(RUNS):
         hydra = root / str(job) / ".hydra"
-        os.makedirs(hydra)
-        for path, content in (
-            (
-                hydra / "config.yaml",
-                f"lr: {job // 5 % 4}\nseed: {job % 5}\nwidth: {job // 20}\n".encode(),
-            ),
-            (hydra.parent / "progress.csv", text),
-        ):
-            with open(path, "wb", buffering=0) as file:
-                file.write(content)
+        hydra.mkdir(parents=True)
+        config = f"lr: {job // 5 % 4}\nseed: {job % 5}\nwidth: {job // 20}\n"
+        (hydra / "config.yaml").write_text(config)
+        (hydra.parent / "progress.csv").write_text(text)
     return root
 
 

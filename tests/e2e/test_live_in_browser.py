@@ -1,6 +1,5 @@
 """Runs that come, grow and go while somebody looks, and pages with little to show: 1, 6, 8, 10."""
 
-import json
 import re
 
 from playwright.sync_api import Page, expect
@@ -57,23 +56,6 @@ def test_a_page_with_nothing_new_asks_for_nothing_but_the_version(look_at, serve
             pass
         assert poll.value.json()["response"] == {}
     assert all("n_intervals" in question for question in asked)
-
-
-def test_a_row_that_has_not_changed_is_not_sent_again(look_at, serve_here, tmp_path):
-    sweep = write_sweep(tmp_path / "outputs")
-    page = look_at(serve_here(sweep))
-    expect(page.locator(ROWS)).to_have_count(9)
-    with (
-        page.expect_response(
-            lambda answer: "rows-data" in (answer.request.post_data or "")
-        ) as sent,
-        (sweep / "4" / PROGRESS_CSV).open("a") as file,
-    ):
-        file.write("30,1.0,1.5,0.5\n")
-    update = json.loads(sent.value.text())["response"]["rows-data"]["data"]
-    assert update["columns"]["id"] == ["4"]
-    expect(page.locator("#runs [row-id='4'] [col-id=step]")).to_have_text("30")
-    expect(page.locator(ROWS)).to_have_count(9)
 
 
 def test_before_the_first_value_one_sentence_says_so_and_then_the_curve_comes(

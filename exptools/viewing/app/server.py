@@ -51,11 +51,8 @@ def create_app(
 ) -> Dash:
     """The viewer of an index's runs; ``create_app(index).server`` is its WSGI application.
 
-    Args:
-        index: where the runs are.
-        access: who may ask.
-        looked: set when the index has looked for the first time; until then the browser gets the
-            scripts, and waits for what is in them. None: it has.
+    Until ``looked`` says that the index has looked for the first time, the browser gets the
+    scripts, and waits for what is in them. None: it has.
     """
     title = escape_invalid_unicode(", ".join(root.name for root in index.roots))
     app = _Viewer(
@@ -122,14 +119,9 @@ def serve(
     *,
     browse: bool | None,
 ) -> None:
-    """Serve the runs of an index until KeyboardInterrupt.
+    """Serve the runs of an index until KeyboardInterrupt, at what ``listen`` has given.
 
-    Args:
-        index: what to show.
-        looked: set when the index has looked for the first time; pages wait until then.
-        access: who may ask, and where to listen.
-        listener: at the access's host, see ``listen``.
-        browse: whether to open a browser; None: if there is one, and a person at the terminal.
+    ``browse`` says whether to open a browser; None: if there is one, and a person at the terminal.
     """
     from werkzeug.serving import make_server
 

@@ -102,15 +102,6 @@ def test_a_click_selects_the_runs_of_a_curve_and_a_second_one_lets_them_go(sweep
         data |= {"selected": selected}
 
 
-def test_the_page_holds_all_it_needs_and_asks_no_other_server(sweep):
-    client = create_app(sweep.index).server.test_client()
-    html = client.get("/", base_url=HOST).text
-    assert "https://" not in html.replace("https://dash.plotly.com", "")
-    layout = client.get("/_dash-layout", base_url=HOST)
-    assert layout.status_code == 200
-    assert "accuracy" in layout.text
-
-
 def test_a_config_of_thousands_of_keys_leaves_the_page_light(tmp_path):
     write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
     write_run(tmp_path / "1", {}, csv_text({"acc": [1.0]}))

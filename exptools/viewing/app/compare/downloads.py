@@ -220,12 +220,7 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
 
 
 def python_lines(view: View, roots: Sequence[Path]) -> str:
-    """A script that makes the curves of a view with ``exptools.viewing``, and draws them.
-
-    Args:
-        view: with its metrics and groups chosen.
-        roots: the directories that the page shows.
-    """
+    """A script that makes the curves of a view, once all is chosen, and draws them."""
     lines = ["import exptools.viewing as xv", ""]
     lines.append(f"runs = xv.load({', '.join(_literal(str(root)) for root in roots)})")
     if view.where.strip():

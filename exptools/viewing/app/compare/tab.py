@@ -170,14 +170,9 @@ def draw(
     colors: str | None,
     drawn: str | None,
 ) -> Any:
-    """The figure, and the sentences around it; nothing where that is what the page has.
+    """The figure, and the sentences around it; nothing where ``drawn`` says that the page has it.
 
-    Args:
-        workspace: where the runs are.
-        version: only triggers.
-        data: the view.
-        colors: "dark", or any other for light.
-        drawn: what the page has, as ``drawn`` of the answer before.
+    ``version`` only triggers.
     """
     view, facts = View.from_data(data), workspace.facts()
     key = repr((view, facts.version, colors))
