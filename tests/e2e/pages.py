@@ -12,6 +12,11 @@ LEGEND = "#curves .infolayer .legendtext"
 ROWS = "#runs .ag-center-cols-container .ag-row"
 
 
+def view_in(address: str) -> View:
+    """What an address has chosen."""
+    return View.from_query(address.partition("?")[2])
+
+
 def add(page: Page, control: str, option: str) -> None:
     """Choose one more in a control that holds several."""
     page.locator(f"#{control}").click()
@@ -19,14 +24,9 @@ def add(page: Page, control: str, option: str) -> None:
     page.keyboard.press("Escape")
 
 
-def remove(page: Page, control: str, option: str) -> None:
-    chosen = pills(page, control).filter(has_text=option)
-    chosen.locator("button").click()
-
-
 def replace(page: Page, control: str, old: str, new: str) -> None:
     add(page, control, new)
-    remove(page, control, old)
+    pills(page, control).filter(has_text=old).locator("button").click()
 
 
 def pills(page: Page, control: str) -> Locator:
@@ -72,10 +72,6 @@ def drag(page: Page, start: float, end: float) -> None:
 
 def view_of(page: Page) -> View:
     return view_in(page.url)
-
-
-def view_in(address: str) -> View:
-    return View.from_query(address.partition("?")[2])
 
 
 def wait_for_view(page: Page, **fields: object) -> None:

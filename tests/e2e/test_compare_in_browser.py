@@ -43,7 +43,7 @@ def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, 
         "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
         "standard deviation."
     )
-    expect(page.locator("#reason")).to_contain_text("Chosen for you: test/accuracy")
+    expect(page.locator("#reason")).to_have_text("Chosen for you: test/accuracy by lr.")
 
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
