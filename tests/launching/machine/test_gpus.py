@@ -93,6 +93,7 @@ def test_a_gpu_that_is_lost_is_left_out_and_named(ask: Ask, question: str) -> No
     assert ask(lines, INDICES) == [0, 1, 2, 4, 5, 6, 7]
     (note,) = ask(lines, "machine.notes")
     assert note.startswith("GPU 3 ")
+    assert (UUID(3) in note) is (question == "GetMemoryInfo"), "by its UUID if it has told that"
     assert note.endswith("is left out: NVML says GPU is lost")
 
 
