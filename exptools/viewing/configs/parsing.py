@@ -90,11 +90,7 @@ class YamlParser:
 
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
-    """As ``YamlParser.parse``, of JSON, less some top-level keys.
-
-    Raises:
-        ValueError: the text is no JSON, no object, or beyond our limits; the message says why.
-    """
+    """As ``YamlParser.parse``, of JSON, less some top-level keys."""
     try:
         config = json.loads(text)
     except RecursionError as error:
