@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from exptools.viewing.app import create_app
+from exptools.viewing.app.access import Access
+from exptools.viewing.app.server import ANYONE_HERE, create_app
 from exptools.viewing.index import Index
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -45,18 +46,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Start exptools-dash on a directory, as a process of its own; returns its address."""
+def open_viewer(look_at: Callable[..., Page]) -> Iterator[OpenViewer]:
+    """The viewer of a directory as the command serves it, in a process of its own."""
     servers: list[subprocess.Popen[str]] = []
 
-    def start(directory: Path) -> str:
+    def start(directory: Path) -> Page:
         command = [sys.executable, "-c", COMMAND, str(directory), "--port", "0"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         servers.append(server)
         line = server.stdout.readline()
         address = re.search(r"http://\S+", line)
         assert address, f"exptools-dash said {line!r} where it should say its address"
-        return address.group()
+        return look_at(address.group())
 
     yield start
     for server in servers:
@@ -66,18 +67,18 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.fixture(scope="module")
-def serve_here() -> Iterator[Callable[[Path], str]]:
+def serve_here() -> Iterator[Callable[..., str]]:
     """Serve a directory from a thread of this process, which is quicker; returns the address."""
     servers = []
 
-    def start(directory: Path) -> str:
-        index = Index([directory], cache=False)
-        server = make_server("127.0.0.1", 0, create_app(index).server, threaded=True)
+    def start(directory: Path, access: Access = ANYONE_HERE) -> str:
+        app = create_app(Index([directory], cache=False), access)
+        server = make_server("127.0.0.1", 0, app.server, threaded=True)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}/"
+        return f"http://127.0.0.1:{server.server_port}{access.prefix}"
 
     yield start
     for server, thread in servers:
@@ -96,7 +97,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Open an address: a page with its chart drawn, or with its reason why not.
+    """Open an address: a page with its chart drawn, or with its reason why not, or with its run.
 
     After the test the page must have complained of nothing, and asked nobody but its server.
     """
@@ -110,19 +111,13 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: _note_request(request, address, complaints))
         page.goto(address + query)
-        page.locator("#chart:not(.loading)").wait_for()
+        page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
         return page
 
     yield open_
     for page in pages:
         page.close()
     assert complaints == []
-
-
-@pytest.fixture
-def open_viewer(serve: Callable[[Path], str], look_at: Callable[..., Page]) -> OpenViewer:
-    """The viewer of a directory as the command serves it."""
-    return lambda directory: look_at(serve(directory))
 
 
 def _note_console(message, complaints: list[str]) -> None:

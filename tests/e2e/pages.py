@@ -4,10 +4,17 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from exptools.viewing.app.view import View
+
 LINES = "#curves .scatterlayer .js-line"
 BANDS = "#curves .scatterlayer .js-fill"
 LEGEND = "#curves .infolayer .legendtext"
 ROWS = "#runs .ag-center-cols-container .ag-row"
+
+
+def view_in(address: str) -> View:
+    """What an address has chosen."""
+    return View.from_query(address.partition("?")[2])
 
 
 def add(page: Page, control: str, option: str) -> None:
@@ -17,14 +24,9 @@ def add(page: Page, control: str, option: str) -> None:
     page.keyboard.press("Escape")
 
 
-def remove(page: Page, control: str, option: str) -> None:
-    chosen = pills(page, control).filter(has_text=option)
-    chosen.locator("button").click()
-
-
 def replace(page: Page, control: str, old: str, new: str) -> None:
     add(page, control, new)
-    remove(page, control, old)
+    pills(page, control).filter(has_text=old).locator("button").click()
 
 
 def pills(page: Page, control: str) -> Locator:
@@ -66,3 +68,12 @@ def drag(page: Page, start: float, end: float) -> None:
     page.mouse.move(plot["x"] + plot["width"] * (start + end) / 2, middle, steps=4)
     page.mouse.move(plot["x"] + plot["width"] * end, middle, steps=4)
     page.mouse.up()
+
+
+def view_of(page: Page) -> View:
+    return view_in(page.url)
+
+
+def wait_for_view(page: Page, **fields: object) -> None:
+    """The address follows what the page shows a moment later: wait until it has the fields."""
+    page.wait_for_url(lambda url: fields == {name: getattr(view_in(url), name) for name in fields})

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from exptools.viewing.app.view import View
 from tests.e2e.pages import (
     BANDS,
     LEGEND,
@@ -18,6 +17,8 @@ from tests.e2e.pages import (
     pick,
     pills,
     replace,
+    view_of,
+    wait_for_view,
 )
 from tests.viewing.samples import write_sweep
 
@@ -27,19 +28,6 @@ DARK_PAPER = "rgb(23, 26, 33)"
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, serve_here):
     return serve_here(write_sweep(tmp_path_factory.mktemp("runs") / "outputs"))
-
-
-def view_of(page: Page) -> View:
-    return view_in(page.url)
-
-
-def view_in(address: str) -> View:
-    return View.from_query(address.partition("?")[2])
-
-
-def wait_for_view(page: Page, **fields: object) -> None:
-    """The address follows what the page shows a moment later: wait until it has the fields."""
-    page.wait_for_url(lambda url: fields == {name: getattr(view_in(url), name) for name in fields})
 
 
 def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, address):
@@ -55,7 +43,7 @@ def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, 
         "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
         "standard deviation."
     )
-    expect(page.locator("#reason")).to_contain_text("Chosen for you: test/accuracy")
+    expect(page.locator("#reason")).to_have_text("Chosen for you: test/accuracy by lr.")
 
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):

@@ -14,7 +14,6 @@ from tests.viewing.samples import csv_text, write_run
 
 SCRIPT = "<script>window.hacked=1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
-HTML_NAME = IMAGE  # of a run: all but a slash may be in it
 ODD = [f"loss{SCRIPT}", f"acc{IMAGE}", "${alert(1)} {{7*7}} [x](y)"]
 QUOTED = ",".join('"' + tag.replace('"', '""') + '"' for tag in ODD)
 TAGS = f"step,{QUOTED}\n0,3,0.1,1\n1,2,0.2,2\n"
@@ -25,7 +24,7 @@ RUNS = 10_000
 def hostile(tmp_path_factory):
     """Each run hostile in its own way, one below a directory that nobody may read, a loop."""
     root = tmp_path_factory.mktemp("runs") / f"out{SCRIPT.replace('/', '∕')}"
-    names = [HTML_NAME, "javascript:alert(1)", "'); DROP--", "\u202egnp.run", "a\nb"]
+    names = [IMAGE, "javascript:alert(1)", "'); DROP--", "\u202egnp.run", "a\nb"]
     for job, name in enumerate(names):
         config = {"name": IMAGE if job % 2 else SCRIPT, f"key{IMAGE}": job, "seed": job // 2}
         run = write_run(root / name, config, TAGS, job=job, error=SCRIPT, state=State.FAILED)
@@ -44,13 +43,8 @@ def hostile(tmp_path_factory):
     (unreadable / ".hydra" / "config.yaml").chmod(0)
     (write_run(root / "closed", {}) / ".hydra").chmod(0)
     surrogate = write_run(root / "surrogate", 'seed: "\\uD800"\n"\\uDC00": 1\n', TAGS)
-    lone = {
-        "state": "failed",
-        "error": "\ud800",
-        "overrides": ["\udfff"],
-        "git": {"commit": "\udc00"},
-    }
-    (surrogate / STATUS_FILE).write_text(json.dumps(lone))
+    lone = {"error": "\ud800", "overrides": ["\udfff"], "git": {"commit": "\udc00"}}
+    (surrogate / STATUS_FILE).write_text(json.dumps({"state": "failed"} | lone))
     odd = os.fsencode(root) + b"/\xff\xfe"
     write_run(Path(os.fsdecode(odd)), {"seed": 10}, TAGS)
     yield root
@@ -90,7 +84,7 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     page.goto(f"{address}?tab=pictures")
     expect(page.locator("#picture-graph .js-plotly-plot").first).to_be_visible()
     unharmed(page)
-    for name in (HTML_NAME, "binary", "large", "pipe"):
+    for name in (IMAGE, "binary", "large", "pipe"):
         page.goto(f"{address}?{View(tab='run', run=name).to_query()}")
         expect(page.locator("#run-facts")).to_be_visible()
         unharmed(page)
@@ -99,19 +93,13 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
 
 def write_many(root: Path) -> Path:
     """Runs with as little as a run can have, quickly."""
-    text = csv_text({"acc": [0.1, 0.5, 0.9]}).encode()
+    text = csv_text({"acc": [0.1, 0.5, 0.9]})
     for job in range(RUNS):
         hydra = root / str(job) / ".hydra"
-        os.makedirs(hydra)
-        for path, content in (
-            (
-                hydra / "config.yaml",
-                f"lr: {job // 5 % 4}\nseed: {job % 5}\nwidth: {job // 20}\n".encode(),
-            ),
-            (hydra.parent / "progress.csv", text),
-        ):
-            with open(path, "wb", buffering=0) as file:
-                file.write(content)
+        hydra.mkdir(parents=True)
+        config = f"lr: {job // 5 % 4}\nseed: {job % 5}\nwidth: {job // 20}\n"
+        (hydra / "config.yaml").write_text(config)
+        (hydra.parent / "progress.csv").write_text(text)
     return root
 
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
-from exptools.viewing.app.charts.controls import PICTURES
-from exptools.viewing.app.view import View
+from exptools.viewing.app.charts.content import PICTURES
+from tests.e2e.pages import view_of, wait_for_view
 from tests.viewing.samples import write_run
 
 T0 = 1_700_000_000.0
@@ -15,11 +15,8 @@ GRAPH = "#picture-graph .js-plotly-plot"
 HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
 
-expect.set_options(timeout=15_000)  # on a busy machine a picture takes its time
-
-
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def address(tmp_path_factory, serve_here):
     """Two sweeps of three learning rates, two tasks and two seeds; one job failed."""
     root = tmp_path_factory.mktemp("runs") / "outputs"
     for sweep, algo in (("a", "ppo"), ("b", "sac")):
@@ -36,12 +33,7 @@ def outputs(tmp_path_factory):
             write_atomic(run / USAGE_FILE, usage.encode())
         write_atomic(root / sweep / SWEEP_FILE, b"{}\n")
     write_run(root / "c" / HOSTILE.replace("/", "|"), {"lr": 1.0, "env": HOSTILE}, {"acc": [3.0]})
-    return root
-
-
-@pytest.fixture(scope="module")
-def address(outputs, serve_here):
-    return serve_here(outputs)
+    return serve_here(root)
 
 
 @pytest.fixture
@@ -59,10 +51,6 @@ def show(page: Page, picture: str) -> None:
 def choose(page: Page, label: str, option: str) -> None:
     page.locator("#picture-controls").get_by_role("textbox", name=label, exact=True).click()
     page.get_by_role("option", name=option, exact=True).click()
-
-
-def view_of(page: Page) -> View:
-    return View.from_query(page.url.partition("?")[2])
 
 
 def caption(page: Page):
@@ -102,7 +90,7 @@ def test_every_picture_appears_with_its_own_options(page):
     expect(page.locator(".differences td")).to_have_text(["algo", "ppo", "sac"])
     pairs = page.locator("#picture-pairs .ag-center-cols-container .ag-row")
     expect(pairs.first).to_contain_text("a/0")
-    assert view_of(page).picture == "sweeps"
+    wait_for_view(page, picture="sweeps")
 
 
 def test_options_change_the_picture_and_the_address_has_them(page):

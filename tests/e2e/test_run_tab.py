@@ -4,8 +4,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from exptools.launching.usage.sampler import HEADER, USAGE_FILE
+from exptools.launching.usage import HEADER, USAGE_FILE
 from exptools.logging.media.artifacts import store_file
 from exptools.logging.media.histograms import encode_histogram
 from exptools.logging.media.store import EncodedMedium, write_medium
@@ -26,7 +24,6 @@ from exptools.rundir import (
     update_status,
     write_atomic,
 )
-from tests.e2e.conftest import COMMAND
 from tests.viewing.samples import write_run, write_sweep
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -117,66 +114,26 @@ def write_hostile(run):
 
 
 @pytest.fixture(scope="module")
-def address(root, tmp_path_factory):
-    own = {
-        name: str(tmp_path_factory.mktemp("own")) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")
-    }
-    command = [sys.executable, "-c", COMMAND, str(root), "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **own}
-    ) as server:
-        yield re.search(r"http://\S+", server.stdout.readline()).group()
-        server.terminate()
-
-
-@pytest.fixture(scope="module")
-def context(browser, address):
-    """A window of the browser; its pages must not have complained, nor asked another server."""
-    complaints = []
-
-    def check(request):
-        if not request.url.startswith((address, "data:", "blob:")):
-            complaints.append(request.url)
-
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("console", lambda message: complain(message, complaints))
-        context.on("request", check)
-        yield context
-        assert complaints == []
+def address(root, serve_here):
+    return serve_here(root)
 
 
 @pytest.fixture
-def open_run(context, address):
+def open_run(look_at, address):
     """Open the tab of a run in a page of its own."""
-    pages = []
 
     def open_(name):
-        pages.append(context.new_page())
-        return shown(pages[-1], address, name)
+        page = look_at(address, f"?tab=run&run={quote(name)}")
+        expect(page.locator("#run-select")).to_have_value(name)
+        return page
 
-    yield open_
-    for page in pages:
-        page.close()
+    return open_
 
 
-@pytest.fixture(scope="module")
-def crashed(context, address):
+@pytest.fixture
+def crashed(open_run):
     """The page of a run that has everything, and has failed."""
-    page = shown(context.new_page(), address, "sweep/3")
-    yield page
-    page.close()
-
-
-def shown(page, address, name):
-    page.goto(f"{address}?tab=run&run={quote(name)}")
-    expect(page.locator("#run-select")).to_have_value(name, timeout=15_000)
-    return page
-
-
-def complain(message, complaints):
-    if message.type in ("error", "warning"):
-        complaints.append(message.text)
+    return open_run("sweep/3")
 
 
 def test_everything_of_a_run_is_there_to_be_seen(crashed):

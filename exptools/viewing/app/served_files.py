@@ -54,13 +54,8 @@ class NotServedError(Exception):
 def open_served(index: Index, run: str, relative: str) -> BinaryIO:
     """A file of a run, open for reading.
 
-    Nobody can put a link in its place meanwhile: no link is followed on the way from the root.
-
-    Args:
-        index: its roots are all that is ever served.
-        run: the run's name in the index.
-        relative: the path from the run's directory, with slashes; it may lead through links, as
-            long as these stay inside the roots.
+    The path from the run's directory, with slashes, may lead through links that stay inside the
+    roots. Nobody can put a link in its place meanwhile: none is followed on the way from the root.
 
     Raises:
         NotServedError: there is no such run or file, it is no regular one, it lies outside the

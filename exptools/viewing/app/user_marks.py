@@ -35,11 +35,7 @@ UNMARKED = Mark()
 
 
 class UserMarks:
-    """The marks of a user.
-
-    Args:
-        path: the directory that they are in; by default in the system's place for user data.
-    """
+    """The marks of a user, in a directory: by default in the system's place for user data."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path if path is not None else default_place()
@@ -60,6 +56,10 @@ class UserMarks:
         except ValueError as error:
             return None, f"This is not kept: {error}."
         return time.time_ns() // 1_000_000, ""
+
+    def turn_star(self, run: Run) -> tuple[int | None, str]:
+        """Star a run or take its star back; what ``keep`` says."""
+        return self.keep(run, star=not self.get(run).star)
 
     def set(self, run: Run, *, star: bool | None = None, note: str | None = None) -> Mark:
         """Change what is given, and return the run's mark as it is now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -42,10 +42,9 @@ SUMMARIES = {
 }
 
 
-def options(names: dict[str, str], chosen: str | None = None) -> list[dict[str, str]]:
-    """Options of fixed names; what an address has chosen beside them is one, too."""
-    others = {chosen: chosen} if chosen and chosen not in names else {}
-    return [{"value": name, "label": label} for name, label in (names | others).items()]
+def options(names: Mapping[str, str]) -> list[dict[str, str]]:
+    """What can be chosen in a control: values and their labels."""
+    return [{"value": name, "label": label} for name, label in names.items()]
 
 
 def theme_of(colors: str | None) -> Theme:

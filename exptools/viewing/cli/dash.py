@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exptools.viewing.app.server.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
+from exptools.viewing.app.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
 from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package, no_runs
 from exptools.viewing.errors import UsageError
 
@@ -124,7 +124,7 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
             return 1
         index = Index(roots)
         looked = _search(index)  # while Dash is imported
-        from exptools.viewing.app.server.listen import listen, serve
+        from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from exptools.launching.usage.sampler import HEADER
+from exptools.launching.usage import HEADER
 from exptools.viewing.configs.tree import MAX_VALUE, Leaf, bounded, leaves
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.figures.single_run import usage_figures

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.charts.content import picture_content
-from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, controls, picture_of
-from exptools.viewing.app.charts.sweep_tables import below
+from exptools.viewing.app.charts.content import (
+    PICTURES,
+    Control,
+    chosen,
+    controls,
+    picture_content,
+    picture_of,
+)
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import GRAPH, SELECT, in_browser, theme_of
+from exptools.viewing.app.widgets import (
+    COLUMN,
+    GRAPH,
+    GRID,
+    SELECT,
+    grid_height,
+    in_browser,
+    options,
+    theme_of,
+)
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.charts.sweeps import Match, SideBySide
+from exptools.viewing.run import Run
 
 PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a picture
 CONTROL = "picture-control"
 HIDDEN = {"display": "none"}
+MOST_ROWS = 12  # of the table before it scrolls
+MOST_DIFFERENCES = 30
+MOST_NAMES = 200
+MAX_CELL = 200  # characters
+
+_NUMBER = "params.value == null ? '—' : d3.format('.5~g')(params.value)"
+_SIGNED = "params.value == null ? '—' : d3.format('+.4~g')(params.value)"
 
 
 def layout() -> Component:
     """What the tab holds before anything is chosen."""
-    pictures = [{"value": name, "label": label} for name, label in PICTURES.items()]
+    pictures = options(PICTURES)
     return html.Section(
         [
             dcc.Store(id="picture-drawn"),  # what the controls said when they were drawn
@@ -152,7 +178,7 @@ def _caption(view: View, text: str) -> list[Any]:
 def _component(control: Control) -> Any:
     """The control as it stands on the page."""
     id_ = {"type": CONTROL, "name": control.name}
-    data = [{"value": value, "label": label} for value, label in control.options.items()]
+    data = options(control.options)
     if control.segmented:
         sides = dmc.SegmentedControl(id=id_, data=data, value=control.value, size="sm")
         return html.Div([html.Label(control.label), sides], className="control segmented")
@@ -178,3 +204,87 @@ def _number(text: str | tuple[str, ...]) -> float | str:
         return float(str(text))
     except ValueError:
         return ""
+
+
+def below(sides: SideBySide | None) -> list[Component]:
+    """Differences, matched runs, and runs without a partner; nothing below other pictures."""
+    if sides is None:
+        return []
+    alone = [("the left", sides.only_left), ("the right", sides.only_right)]
+    return [
+        html.H2("What they differ in"),
+        _differences(sides),
+        *([html.H2("Matched runs"), _pairs(sides.matches)] if sides.matches else []),
+        *(_alone(side, runs) for side, runs in alone if runs),
+    ]
+
+
+def _differences(sides: SideBySide) -> Component:
+    if not sides.differences:
+        return html.P("Nothing: every key has values in common.", className="picture-caption")
+    rows = [
+        html.Tr([html.Td(_cut(text)) for text in (difference.key, *difference.texts)])
+        for difference in sides.differences[:MOST_DIFFERENCES]
+    ]
+    more = len(sides.differences) - MOST_DIFFERENCES
+    if more > 0:
+        rows.append(html.Tr([html.Td(f"and {more} more keys")]))
+    head = html.Tr([html.Th(name) for name in ("key", "left", "right")])
+    return html.Table([html.Thead(head), html.Tbody(rows)], className="differences")
+
+
+def _pairs(matches: Sequence[Match]) -> Any:
+    names = list(matches[0].values)
+    rows = [_row(match) for match in matches]
+    columns = [
+        *({"field": f"key {name}", "headerName": name} for name in names),
+        {"field": "left", "headerName": "Left run"},
+        {"field": "right", "headerName": "Right run"},
+        _number_column("left value", "Left", _NUMBER),
+        _number_column("right value", "Right", _NUMBER),
+        _number_column("difference", "Right − left", _SIGNED),
+    ]
+    return dag.AgGrid(
+        id="picture-pairs",
+        rowData=rows,
+        columnDefs=columns,
+        defaultColDef=COLUMN | {"minWidth": 100, "suppressHeaderMenuButton": True},
+        dashGridOptions=GRID | {"suppressCellFocus": True},
+        style=grid_height(len(rows), MOST_ROWS, 4),
+    )
+
+
+def _row(match: Match) -> dict[str, str | float | None]:
+    values = {f"key {name}": _cut(value) for name, value in match.values.items()}
+    return values | {
+        "left": match.left.name,
+        "right": match.right.name,
+        "left value": _finite(match.left_value),
+        "right value": _finite(match.right_value),
+        "difference": _finite(match.difference),
+    }
+
+
+def _number_column(field: str, title: str, formatted: str) -> dict[str, Any]:
+    return {
+        "field": field,
+        "headerName": title,
+        "valueFormatter": {"function": formatted},
+        "cellClass": "number",
+    }
+
+
+def _alone(side: str, runs: Sequence[Run]) -> Component:
+    names = [html.Li(run.name) for run in runs[:MOST_NAMES]]
+    if len(runs) > MOST_NAMES:
+        names.append(html.Li(f"and {len(runs) - MOST_NAMES} more"))
+    number = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    return html.Details([html.Summary(f"{number} of {side} without a partner"), html.Ul(names)])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"

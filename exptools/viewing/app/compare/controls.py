@@ -9,7 +9,6 @@ import dash_mantine_components as dmc
 from dash import html
 
 from exptools.viewing.app.facts import Facts
-from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     BANDS,
     MAX_OPTIONS,
@@ -23,44 +22,31 @@ from exptools.viewing.curves.statistics import CENTERS
 
 # The controls by which page.js sets the view, and the property of each that holds the choice.
 CONTROLS = {
-    "metrics": "value",
-    "by": "value",
-    "split": "value",
-    "where": "value",
-    "x": "value",
-    "log": "value",
-    "center": "value",
-    "band": "value",
-    "smoothing": "value",
-    "amount": "value",
-    "when": "value",
-    "best": "value",
-    "mode": "value",
-    "clip": "checked",
-    "lines": "checked",
-    "summaries": "value",
-    "rows": "value",
+    **dict.fromkeys(("metrics", "by", "split", "where", "x", "log", "center", "band"), "value"),
+    **dict.fromkeys(("smoothing", "amount", "when", "best", "mode"), "value"),
+    **dict.fromkeys(("summaries", "rows"), "value"),
+    **dict.fromkeys(("clip", "lines"), "checked"),
 }
 
 
-def bar(facts: Facts, view: View) -> Any:
+def bar(facts: Facts) -> Any:
     """The controls that are always there, and the button that opens the others."""
     return html.Div(
         [
-            _many("metrics", "Metrics", list(facts.metrics), view.metrics, "none yet"),
-            _many("by", "Group by", keys(facts, each=True), view.by or (), "all runs together"),
-            _many("split", "Split by", keys(facts), view.split, "one chart"),
+            _many("metrics", "Metrics", list(facts.metrics), "none yet"),
+            _many("by", "Group by", keys(facts, each=True), "all runs together"),
+            _many("split", "Split by", keys(facts), "one chart"),
             dmc.TextInput(
                 id="where",
                 label="Filter",
-                value=view.where,
+                value="",
                 placeholder="lr > 1e-4 and env = 'Hopper'",
                 debounce=350,
                 rightSection=dmc.Kbd("/", size="xs"),
                 className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},
             ),
-            _more(facts, view),
+            _more(facts),
         ],
         className="controls",
     )
@@ -72,17 +58,21 @@ def keys(facts: Facts, *, each: bool = False) -> list[dict[str, str]]:
     return options(names | ({facts.each_run: "run: each by itself"} if each else {}))
 
 
+def best_of(facts: Facts) -> list[dict[str, str]]:
+    """The keys of whose settings each group may keep the best."""
+    return [option for option in keys(facts) if option["value"] != facts.seed]
+
+
 def x_options(facts: Facts) -> list[dict[str, str]]:
     """What the horizontal axis can be."""
     return options(X | {metric: metric for metric in facts.metrics if metric not in X})
 
 
-def _more(facts: Facts, view: View) -> Any:
-    best = [option for option in keys(facts) if option["value"] != facts.seed]
+def _more(facts: Facts) -> Any:
     parts = [
         _part(
             "Axes",
-            _one("x", "Horizontal axis", x_options(facts), view.x),
+            _one("x", "Horizontal axis", x_options(facts)),
             dmc.ChipGroup(
                 html.Div(
                     [
@@ -93,45 +83,45 @@ def _more(facts: Facts, view: View) -> Any:
                 ),
                 id="log",
                 multiple=True,
-                value=list(view.log),
+                value=[],
             ),
-            dmc.Switch(id="clip", label="Leave outliers out of view", checked=view.clip, size="xs"),
+            dmc.Switch(id="clip", label="Leave outliers out of view", checked=False, size="xs"),
         ),
         _part(
             "Runs of a group",
-            _one("center", "Line", options(CENTERS, view.center), view.center),
-            _one("band", "Band", options(BANDS, view.band), view.band),
-            dmc.Switch(id="lines", label="Show single runs", checked=view.show_runs, size="xs"),
+            _one("center", "Line", options(CENTERS)),
+            _one("band", "Band", options(BANDS)),
+            dmc.Switch(id="lines", label="Show single runs", checked=False, size="xs"),
         ),
         _part(
             "Smoothing",
-            _one("smoothing", "Kind", options(SMOOTHINGS), view.smooth.partition(":")[0]),
+            _one("smoothing", "Kind", options(SMOOTHINGS)),
             dmc.NumberInput(
                 id="amount",
                 label="Weight (exponential) or rows",
-                value=_amount(view.smooth),
+                value=0.9,
                 min=0,
                 step=0.05,
                 decimalScale=4,
                 size="xs",
                 debounce=350,
             ),
-            _either("when", {"before": "before", "after": "after averaging"}, view.smooth_when),
+            _either("when", {"before": "before", "after": "after averaging"}),
         ),
         _part(
             "Best only",
             dmc.MultiSelect(
                 id="best",
                 label="Of these keys, each group's best",
-                data=best,
-                value=list(view.best),
-                placeholder="all are averaged" if not view.best else "",
+                data=best_of(facts),
+                value=[],
+                placeholder="all are averaged",
                 searchable=True,
                 limit=MAX_OPTIONS,
                 size="xs",
                 comboboxProps={"withinPortal": False},
             ),
-            _either("mode", {"max": "highest", "min": "lowest"}, view.best_mode),
+            _either("mode", {"max": "highest", "min": "lowest"}),
         ),
     ]
     chevron = html.Span(className="glyph chevron")
@@ -139,22 +129,17 @@ def _more(facts: Facts, view: View) -> Any:
     return popover(button, html.Div(parts, className="options"))
 
 
-def _amount(smooth: str) -> float:
-    number = smooth.partition(":")[2]
-    return float(number) if number else 0.9
-
-
 def _part(title: str, *children: Any) -> Any:
     return html.Fieldset([html.Legend(title), *children])
 
 
-def _many(id_: str, label: str, data: Sequence[Any], value: Sequence[str], placeholder: str) -> Any:
+def _many(id_: str, label: str, data: Sequence[Any], placeholder: str) -> Any:
     return dmc.MultiSelect(
         id=id_,
         label=label,
         data=data,
-        value=list(value),
-        placeholder=placeholder if not value else "",
+        value=[],
+        placeholder=placeholder,
         searchable=True,
         clearSearchOnChange=True,
         className="control",
@@ -162,12 +147,12 @@ def _many(id_: str, label: str, data: Sequence[Any], value: Sequence[str], place
     )
 
 
-def _one(id_: str, label: str, data: Sequence[Any], value: str) -> Any:
+def _one(id_: str, label: str, data: Sequence[Any]) -> Any:
     return dmc.Select(
         id=id_,
         label=label,
         data=data,
-        value=value,
+        value=data[0]["value"],  # the view's default, too
         searchable=len(data) > 8,
         limit=MAX_OPTIONS,
         allowDeselect=False,
@@ -176,5 +161,6 @@ def _one(id_: str, label: str, data: Sequence[Any], value: str) -> Any:
     )
 
 
-def _either(id_: str, names: dict[str, str], value: str) -> Any:
-    return dmc.SegmentedControl(id=id_, data=options(names), value=value, size="xs", fullWidth=True)
+def _either(id_: str, names: dict[str, str]) -> Any:
+    first = next(iter(names))
+    return dmc.SegmentedControl(id=id_, data=options(names), value=first, size="xs", fullWidth=True)

@@ -28,10 +28,9 @@ from exptools.viewing.errors import QueryError
 
 def layout(facts: Facts) -> list[Any]:
     """What the tab holds; the chart and the rows follow once the page is there."""
-    view = View()
     chart_card = html.Section(
         [
-            controls.bar(facts, view),
+            controls.bar(facts),
             html.Div(
                 [
                     html.P(
@@ -154,12 +153,11 @@ def _register_in_browser(app: Dash) -> None:
 def update_options(workspace: Workspace, _version: int) -> dict[str, Any]:
     """What can be chosen now."""
     facts = workspace.facts()
-    keys = controls.keys(facts)
     return {
         "metrics": list(facts.metrics),
         "by": controls.keys(facts, each=True),
-        "split": keys,
-        "best": [option for option in keys if option["value"] != facts.seed],
+        "split": controls.keys(facts),
+        "best": controls.best_of(facts),
         "x": controls.x_options(facts),
     }
 
@@ -172,14 +170,9 @@ def draw(
     colors: str | None,
     drawn: str | None,
 ) -> Any:
-    """The figure, and the sentences around it; nothing where that is what the page has.
+    """The figure, and the sentences around it; nothing where ``drawn`` says that the page has it.
 
-    Args:
-        workspace: where the runs are.
-        version: only triggers.
-        data: the view.
-        colors: "dark", or any other for light.
-        drawn: what the page has, as ``drawn`` of the answer before.
+    ``version`` only triggers.
     """
     view, facts = View.from_data(data), workspace.facts()
     key = repr((view, facts.version, colors))

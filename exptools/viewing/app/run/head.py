@@ -126,7 +126,7 @@ def turn_star(workspace: Workspace, marks: UserMarks, _clicks: int, shown: Any) 
     run = shown_run(workspace, shown)
     if run is None:
         return no_update, ""
-    stamp, problem = marks.keep(run, star=not marks.get(run).star)
+    stamp, problem = marks.turn_star(run)
     return stamp or no_update, problem
 
 

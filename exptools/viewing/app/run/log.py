@@ -136,14 +136,9 @@ def show_log(workspace: Workspace, *, run: Any, log: str | None, events: Any, be
 def answer(
     workspace: Workspace, run: Run, name: str | None, asked: str, before: ShownLog | None
 ) -> Any:
-    """What is new for the page.
+    """What is new for a page that shows ``before``, of the log of a name, or of the first log.
 
-    Args:
-        workspace: where the run is.
-        run: the run.
-        name: the log that is chosen; None where none is yet.
-        asked: the component that asks: a button, the clock, or what chose run or log.
-        before: what the page shows.
+    ``asked`` is the component that asks: a button, the clock, or what chose run or log.
     """
     names = _names(run)
     chosen = name if name in names else next(iter(names), None)

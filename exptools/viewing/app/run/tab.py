@@ -84,11 +84,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
 def show_run(workspace: Workspace, *, data: Any, version: int, before: Any) -> dict[str, Any]:
     """Which run is shown, its config, and what can be chosen; of it what the page does not have.
 
-    Args:
-        workspace: where the runs are.
-        data: the view.
-        version: only triggers.
-        before: what the page has, as ``shown`` of the answer before.
+    That is told by ``before``, the ``shown`` of the answer before; ``version`` only triggers.
     """
     view, before = View.from_data(data), before or {}
     same = dict.fromkeys(("shown", "config", "runs", "run", "partners", "sentence"), no_update)

@@ -67,6 +67,11 @@ def layout() -> Any:
 
 
 def _heading() -> Any:
+    chips = [
+        dmc.Chip(label, value=name, size="xs", variant="outline")
+        for name, label in SUMMARIES.items()
+    ]
+    results, names = html.Div(chips, id="summaries-list"), html.Div(id="columns-list")
     return html.Div(
         [
             html.H2("Runs"),
@@ -79,35 +84,22 @@ def _heading() -> Any:
             html.Span(className="space"),
             dmc.SegmentedControl(
                 id="rows",
-                data=[{"value": "runs", "label": "Runs"}, {"value": "groups", "label": "Groups"}],
+                data=options({"runs": "Runs", "groups": "Groups"}),
                 value="runs",
                 size="xs",
                 **labelled("A row a run or a row a group"),
             ),
-            _popover("Results", "summaries", dmc.ChipGroup, _chips()),
-            _popover("Columns", "columns", dmc.CheckboxGroup, []),
+            _popover("Results", dmc.ChipGroup(results, id="summaries", value=[], multiple=True)),
+            _popover("Columns", dmc.CheckboxGroup(names, id="columns", value=[])),
         ],
         className="heading",
     )
 
 
-def _popover(title: str, id_: str, group: Any, children: Sequence[Any]) -> Any:
-    more = {"multiple": True} if group is dmc.ChipGroup else {}
-    inner = group(html.Div(children, id=f"{id_}-list"), id=id_, value=[], **more)
-    button = dmc.Button(
-        title,
-        variant="default",
-        size="xs",
-        rightSection=html.Span(className="glyph chevron"),
-    )
-    return popover(button, html.Div(inner, className="list"))
-
-
-def _chips() -> list[Any]:
-    return [
-        dmc.Chip(option["label"], value=option["value"], size="xs", variant="outline")
-        for option in options(SUMMARIES)
-    ]
+def _popover(title: str, group: Any) -> Any:
+    chevron = html.Span(className="glyph chevron")
+    button = dmc.Button(title, variant="default", size="xs", rightSection=chevron)
+    return popover(button, html.Div(group, className="list"))
 
 
 def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
@@ -198,7 +190,7 @@ def turn_star(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -
     run = workspace.run(starred["run"])
     if run is None:
         return no_update, no_update
-    stamp, problem = marks.keep(run, star=not marks.get(run).star)
+    stamp, problem = marks.turn_star(run)
     return stamp or no_update, problem or no_update
 
 

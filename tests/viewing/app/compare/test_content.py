@@ -13,7 +13,7 @@ from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawi
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.figures.theme import DARK, LIGHT
+from exptools.viewing.figures.theme import LIGHT
 from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
 
 
@@ -22,11 +22,11 @@ def sweep(tmp_path):
     return Workspace(indexed(write_sweep(tmp_path / "outputs")))
 
 
-def shown(workspace, view=None, look=LIGHT):
+def shown(workspace, view=None):
     """The figure of a view, and the view with all that was left open chosen."""
     view = resolve(view or View(), workspace.facts())
     found = drawing(workspace, view)
-    return chart(found, view, look), found, view
+    return chart(found, view, LIGHT), found, view
 
 
 def words(workspace, view=None):
@@ -52,17 +52,6 @@ def made(tmp_path, *runs):
     for job, (config, metrics) in enumerate(runs):
         write_run(tmp_path / str(job), config, metrics and csv_text(metrics))
     return Workspace(indexed(tmp_path))
-
-
-def test_metric_and_group_are_chosen_at_first_sight_and_the_choice_is_said(sweep):
-    figure, _, view = shown(sweep)
-    assert (view.metrics, view.by) == (("test/accuracy",), ("optim.lr",))
-    assert legend(figure) == ["0.01", "0.1", "0.001"]
-    assert words(sweep) == (
-        "Each line is the mean of 3 runs with the same lr (3 seeds averaged); the band is ± one "
-        "standard deviation."
-    )
-    assert reason(sweep.facts(), view) == ("Chosen for you: test/accuracy by lr.")
 
 
 def test_the_key_on_which_the_metric_depends_most_is_grouped_by_first(tmp_path):
@@ -219,11 +208,6 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
     assert [line.label for line in found.panels[0].lines] == ["1"]
     _, found, _ = shown(workspace, View(metrics=("acc",), split=("lr",), by=()))
     assert [len(panel.lines) for panel in found.panels] == [1, 0]
-
-
-@pytest.mark.parametrize("look", [DARK, LIGHT])
-def test_the_chart_follows_the_colours_of_the_page(sweep, look):
-    assert shown(sweep, look=look)[0]["layout"]["paper_bgcolor"] == look.background
 
 
 @pytest.mark.parametrize(

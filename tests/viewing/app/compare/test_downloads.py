@@ -11,8 +11,7 @@ from dash import no_update
 from PIL import Image
 
 from exptools.viewing.app.compare import downloads
-from exptools.viewing.app.compare.as_python import python_lines
-from exptools.viewing.app.compare.downloads import KINDS, as_python, download
+from exptools.viewing.app.compare.downloads import KINDS, as_python, download, python_lines
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import indexed, write_run, write_sweep

@@ -2,15 +2,16 @@
 
 import json
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from dash import no_update
 
 from exptools.rundir import OUTPUT_LOG, State
-from exptools.viewing.app.run import config, log, media, medium
+from exptools.viewing.app.run import config, log, media
 from exptools.viewing.app.run.log import ShownLog
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, read
+from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.run.tab import show_run
 from exptools.viewing.app.run.tables import Piece, Table
 from exptools.viewing.app.view import View
@@ -131,12 +132,6 @@ def test_a_log_that_may_not_be_shown_is_a_sentence(workspace, tmp_path_factory, 
     assert note.startswith(f"'{OUTPUT_LOG}' ")
 
 
-def test_nothing_is_read_outside_of_the_run(workspace):
-    run = workspace.run("sweep/0")
-    with pytest.raises(Unreadable, match="no path of a file in a run"):
-        read(workspace, run, "../1/progress.csv", lambda file: file.read())
-
-
 def test_of_a_run_without_a_log_one_sentence_says_so(workspace):
     answer = log_answer(workspace, workspace.run("sweep/0"), "run-shown", None)
     assert answer["note"] == "It left no log."
@@ -145,7 +140,7 @@ def test_of_a_run_without_a_log_one_sentence_says_so(workspace):
 def shown_medium(workspace, path, kind="image"):
     run = workspace.run("sweep/0")
     item = Item("tag", 1, kind, path, 0.0, 1, "00")
-    return medium.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
+    return media.medium(workspace, run, item, lambda run, path: f"/file?{run}&{path}", LIGHT)
 
 
 @pytest.mark.parametrize("kind", ["image", "gif", "text", "histogram", "figure", "hparams"])
@@ -223,21 +218,14 @@ def test_the_media_of_a_run_do_not_wait_for_those_of_another(workspace, monkeypa
     reader.join()
 
 
-def muted(text):
-    return Piece(text, "muted")
-
-
-def value(text):
-    return Piece(text, "value")
-
-
 def test_differences_are_shown_from_most_of_the_sweep_or_from_one_run(workspace):
     run = workspace.run("sweep/4")
     lr, seed = config.compared(workspace, run, config.GROUP).rows
+    value, share = partial(Piece, style="value"), Piece("3 of 9", "muted")
     assert lr == (
         ((Piece("optim.lr"),),),
-        ((value("0.01"), muted("3 of 9")),),
-        ((value("0.001"), muted("3 of 9")), (value("0.1"), muted("3 of 9"))),
+        ((value("0.01"), share),),
+        ((value("0.001"), share), (value("0.1"), share)),
     )
     assert seed[0] == ((Piece("seed"),),)
     other = config.compared(workspace, run, "run:sweep/5")
@@ -265,11 +253,3 @@ def test_what_hydra_has_saved_may_be_broken(tmp_path):
     workspace = Workspace(indexed(tmp_path / "runs"))
     shown = text_of(config.commands(workspace, workspace.run("0")))
     assert "overrides.yaml cannot be read" in shown
-
-
-def test_ten_thousand_values_of_one_run_are_bounded(tmp_path):
-    write_run(tmp_path / "0", "\n".join(f"k{n}: {'x' * 900}" for n in range(1000)))
-    workspace = Workspace(indexed(tmp_path))
-    first = on_tab(workspace, "0")
-    assert len(first["config"]) == 1000
-    assert on_tab(workspace, "0", first["shown"])["config"] is no_update

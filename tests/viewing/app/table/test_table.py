@@ -163,11 +163,6 @@ def test_a_table_that_nobody_sees_is_not_computed(sweep):
     assert update(sweep, UserMarks(), tab="run") is dash.no_update
 
 
-def test_a_sweep_below_the_root_names_its_runs(tmp_path):
-    write_sweep(tmp_path / "day")
-    assert rows(Workspace(indexed(tmp_path)))[0]["id"] == "day/0"
-
-
 def test_keys_that_are_called_like_what_runs_have_themselves_are_told_apart_from_it(tmp_path):
     for job in range(4):
         config = {"name": f"model {job // 2}", "state": job % 2, "sweep": job}

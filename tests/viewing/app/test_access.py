@@ -5,7 +5,7 @@ import re
 import pytest
 
 from exptools.viewing.app import create_app
-from exptools.viewing.app.server.access import Access, host_name, is_local
+from exptools.viewing.app.access import Access, host_name, is_local
 from tests.viewing.samples import indexed, write_sweep
 
 TOKEN = "a-token-of-this-test"
@@ -156,11 +156,3 @@ def test_the_policy_lets_scripts_be_ours_only_and_never_evaluates(index):
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
     assert set(re.sub("'sha256-[^']+'", "", rules["script-src"]).split()) == {"'self'"}
     assert "http" not in policy
-
-
-@pytest.mark.parametrize("path", ["/_dash-layout", "/exptools/_dash-layout"])
-def test_behind_a_prefix_it_does_not_matter_who_takes_it_off(index, path):
-    browser = client(index, Access(prefix="/exptools/"))
-    assert "accuracy" in browser.get(path, base_url=HERE).text
-    page = browser.get("/exptools/", base_url=HERE).text
-    assert set(re.findall(r'src="(/[^/]+/)', page)) == {"/exptools/"}

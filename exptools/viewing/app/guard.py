@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from exptools.viewing.app.server.access import Access, host_name
+from exptools.viewing.app.access import Access, host_name
 
 TOKEN = "token"
 READING = ("GET", "HEAD", "OPTIONS")
@@ -29,10 +29,7 @@ HEADERS = {
 def guard(server: Flask, access: Access, scripts: Sequence[str]) -> None:
     """Let nobody else in, and set the headers of every answer that has not set them itself.
 
-    Args:
-        server: what to guard.
-        access: who may ask.
-        scripts: the hashes of the page's own inline scripts, as a policy spells them.
+    ``scripts`` are the hashes of the page's own inline scripts, as a policy spells them.
     """
     headers = HEADERS | {"Content-Security-Policy": page_policy(scripts)}
 

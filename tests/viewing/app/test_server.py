@@ -102,17 +102,10 @@ class Proxy(BaseHTTPRequestHandler):
     """Passes on what is asked for below /lab/, with the path as it is, or without the prefix."""
 
     def do_GET(self) -> None:
-        self.pass_on("GET")
-
-    def do_POST(self) -> None:
-        self.pass_on("POST")
-
-    def pass_on(self, method: str) -> None:
         target, strip = self.server.target
         path = self.path.replace("/lab/", "/", 1) if strip else self.path
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         upstream = http.client.HTTPConnection(target)
-        upstream.request(method, path, body, dict(self.headers) | {"Host": target})
+        upstream.request("GET", path, headers=dict(self.headers) | {"Host": target})
         answer = upstream.getresponse()
         content = answer.read()
         self.send_response(answer.status)
