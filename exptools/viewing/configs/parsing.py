@@ -64,9 +64,6 @@ class YamlParser:
         """The config of a text that ``cut`` has divided.
 
         Its leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
-
-        Raises:
-            ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
         """
         try:
             return _merged([self._section(part) for part in parts])
