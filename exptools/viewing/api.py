@@ -42,9 +42,6 @@ def load(*roots: str | PathLike[str]) -> Runs:
     """Find the runs below one or several directories.
 
     Their configs and states are as they are now; metrics are read when they are asked for.
-
-    Raises:
-        QueryError: there is no such directory.
     """
     if not roots:
         raise QueryError("load takes the directories that have the runs in them")
@@ -79,7 +76,10 @@ class CurveSet(CurveData):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Runs(Sequence[Run]):
-    """Runs in the natural order of their names. It never changes: filtering gives another one."""
+    """Runs in the natural order of their names. It never changes: filtering gives another one.
+
+    What is asked for and is not there is a QueryError that names the nearest.
+    """
 
     origin: Index  # where the runs were found, and their metrics are read
     _runs: tuple[Run, ...]
@@ -100,12 +100,7 @@ class Runs(Sequence[Run]):
     @overload
     def __getitem__(self, which: slice) -> Runs: ...
     def __getitem__(self, which: int | str | slice) -> Run | Runs:
-        """A run by its position or name, or a collection of some positions.
-
-        Raises:
-            QueryError: no run has the name.
-            IndexError: there is no such position.
-        """
+        """A run by its position or name, or a collection of some positions."""
         if isinstance(which, slice):
             return Runs(self.origin, self._runs[which])
         if isinstance(which, int):
@@ -171,9 +166,6 @@ class Runs(Sequence[Run]):
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
         ``name``, ``state`` and ``sweep`` are the runs' own. ``conditions`` has all rules.
-
-        Raises:
-            QueryError: it is no condition, or names a key that no run has.
         """
         return Runs(self.origin, tuple(conditions.select(self._runs, condition)))
 
@@ -186,9 +178,6 @@ class Runs(Sequence[Run]):
             metrics: which, by default all.
             summary: ``last``, ``min``, ``max``, ``mean:10`` (of the last 10), ``at:1000`` (that
                 step) or ``auc``; null where the run has not logged the metric.
-
-        Raises:
-            QueryError: no run has logged a metric, or there is no such summary.
         """
         each, names = parse_summary(summary), metric_names(self.origin, self._runs, metrics)
         columns = self.origin.columns(self._runs, [STEP, *names])
@@ -211,29 +200,18 @@ class Runs(Sequence[Run]):
             metrics: which, by default all.
             long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
                 column a metric, in which null means "not logged in that row".
-
-        Raises:
-            QueryError: no run has logged a metric.
         """
         return logged(self.origin, self._runs, metrics, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
-        """The keys in which two runs differ: key, left, right, the values as texts.
-
-        Raises:
-            QueryError: no run has the name.
-        """
+        """The keys in which two runs differ: key, left, right, the values as texts."""
         one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
         cells = [(key.key, *key.texts) for key in differences.diff(one, other)]
         schema = dict.fromkeys(("key", "left", "right"), pl.String)
         return pl.DataFrame(cells, schema=schema, orient="row")
 
     def compare(self, left: str, right: str) -> SweepComparison:
-        """Two sweeps: what they differ in, which of their runs match, which have no partner.
-
-        Raises:
-            QueryError: there is no such sweep.
-        """
+        """Two sweeps: what they differ in, which of their runs match, which have no partner."""
         return differences.compare_sweeps(self._runs, left, right)
 
     def curves(  # noqa: PLR0913 (each says one thing about the figure)
@@ -271,9 +249,6 @@ class Runs(Sequence[Run]):
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
             best: keep of each group the best setting of other keys.
-
-        Raises:
-            QueryError: something of this is not there; the message names the nearest.
         """
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)

@@ -46,7 +46,7 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
 
 
 def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:
-    """TextCache; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
+    """Texts; what is no UTF-8, as in the name of a directory, is escaped as Python shows it."""
     cells = [text and escape_invalid_unicode(text) for text in texts]
     return pl.Series(name, cells, pl.String)
 

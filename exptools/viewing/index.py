@@ -111,10 +111,7 @@ class Index:
         return (*run.faults, *self._metrics.faults(run))
 
     def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
-        """The values in each run's last row, by run name: from the end of the file, so it is cheap.
-
-        Without the cells that are empty there.
-        """
+        """The values in each run's last row, by run name: from the end of the file, thus cheap."""
         return {run.name: self._metrics.last(run) for run in runs}
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:

@@ -36,9 +36,6 @@ def results(
         center: over runs, as for ``Runs.curves``.
         band: likewise.
         better: for metrics whose name does not tell it, ``max`` or ``min``.
-
-    Raises:
-        QueryError: something of this is not there; the message names the nearest.
     """
     names, keys = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
     method = parse_method(center, band)

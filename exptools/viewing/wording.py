@@ -1,4 +1,4 @@
-"""TextCache and times as a page can show them."""
+"""Texts and times as a page can show them."""
 
 from __future__ import annotations
 

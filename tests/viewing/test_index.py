@@ -34,16 +34,12 @@ def test_runs_below_a_run_are_found_but_not_in_its_own_parts(tmp_path):
     }
 
 
-def test_a_root_that_is_a_run_has_a_name_of_its_own(tmp_path):
-    write_run(tmp_path / "a", {})
-    write_run(tmp_path / "a" / "a", {})
-    assert names(indexed(tmp_path / "a")) == ["a", "a/"]
-
-
-def test_a_root_may_be_a_run_itself_and_roots_may_overlap(tmp_path):
+def test_a_root_may_be_a_run_with_a_name_of_its_own_and_roots_may_overlap(tmp_path):
     run = write_run(tmp_path / "out" / "0", {})
     assert names(indexed(run)) == ["0"]
     assert names(indexed(tmp_path / "out", run, tmp_path / "out")) == ["0"]
+    write_run(run / "0", {})
+    assert names(indexed(run)) == ["0", "0/"]
 
 
 def test_links_are_not_followed_but_a_root_may_be_one(tmp_path):

@@ -36,14 +36,6 @@ def test_a_cell_that_is_no_number_is_nan_and_never_0(tmp_path):
     assert [fault.line for fault in runs.faults] == [3]
 
 
-def test_an_empty_cell_is_no_value_at_all(tmp_path):
-    write_run(tmp_path / "0", {}, {"return": [1.0, None, 3.0], "loss": [None, 2.0, None]})
-    runs = xv.load(tmp_path)
-    (group,) = runs.curves("return").groups
-    assert (group.curve.x.tolist(), group.curve.center.tolist()) == ([0, 2], [1, 3])
-    assert runs.rows("return").height == 2
-
-
 def test_a_run_that_lacks_the_key_is_a_group_of_its_own_and_in_no_other(folder):
     groups = xv.load(folder).curves("return", by="algo").groups
     assert [group.label for group in groups] == ["a", "b", "—"]
@@ -74,13 +66,6 @@ def test_a_seed_that_ended_early_neither_cuts_the_others_nor_goes_on(tmp_path):
     assert group.curve.center.tolist() == [2, 2, 3]
     assert group.curve.n.tolist() == [2, 2, 1]
     assert np.isnan(group.curve.low[-1])  # one run has no deviation, not one of 0
-
-
-def test_a_run_that_ended_in_nan_does_not_pass_for_one_that_did_well(tmp_path):
-    write_run(tmp_path / "0", {}, {"return": [1.0, 9.0, NAN]})
-    runs = xv.load(tmp_path)
-    assert np.isnan(runs.table("return", "last")["return"][0])
-    assert np.isnan(runs.table("return", "mean:2")["return"][0])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from exptools.viewing.charts.chart import (
     hover,
     layout,
     named,
+    note,
     number,
     runs_of,
 )
@@ -224,16 +225,8 @@ def _room(rows: Sequence[_Row], values: Mapping[str, float]) -> dict[str, Any]:
 
 def _beside(text: str, y: float, color: str) -> dict[str, Any]:
     """A text at the right of a row."""
-    return {
-        "text": short_text(text),
-        "xref": "paper",
-        "x": 1,
-        "xanchor": "left",
-        "xshift": 12,
-        "y": y,
-        "showarrow": False,
-        "font": {"size": 12, "color": color},
-    }
+    place = {"xref": "paper", "x": 1, "xanchor": "left", "xshift": 12, "y": y}
+    return note(short_text(text), 12, color, **place)
 
 
 def _caption(

@@ -81,6 +81,11 @@ def colorbar(theme: Theme, title: str) -> dict[str, Any]:
     }
 
 
+def note(text: str, size: int, color: str, **place: Any) -> dict[str, Any]:
+    """A text on a chart."""
+    return {"text": text, "showarrow": False, "font": {"size": size, "color": color}} | place
+
+
 def number(value: float) -> str:
     """A number as hovers and captions have it: four digits, and more only before the point."""
     size = abs(value)

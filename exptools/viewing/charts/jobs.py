@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def jobs_of(runs: Sequence[Run], now: float) -> list[Job]:
 
 def lanes_of(jobs: Sequence[Job]) -> list[Lane]:
     """Jobs in the order of their starts, each on the first of its slot's lanes that is free."""
-    places: dict[_Place, list[list[Job]]] = {}
+    places: dict[tuple[str, int | None], list[list[Job]]] = {}
     for job in jobs:
         lanes = places.setdefault(job.place, [])
         free = next((lane for lane in lanes if lane[-1].ended <= job.started), None)
@@ -70,10 +70,7 @@ def local_ms(times: Sequence[float] | Floats) -> Floats:
     return shifted
 
 
-_Place: TypeAlias = tuple[str, int | None]
-
-
-def _order(place: _Place) -> tuple[object, ...]:
+def _order(place: tuple[str, int | None]) -> tuple[object, ...]:
     host, slot = place
     return natural_key(host), slot is None, slot or 0
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exptools.metrics import better
 from exptools.viewing.arrays import Floats
-from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, number
+from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, note, number
 from exptools.viewing.charts.quantities import (
     Measure,
     Quantity,
@@ -216,28 +216,12 @@ def _upright(at: int, lowest: float, theme: Theme) -> dict[str, Any]:
 
 def _labels(at: int, one: _Axis, theme: Theme, *, last: bool) -> list[dict[str, Any]]:
     log = " (log)" if one.values.log else ""
-    title = {
-        "text": short_text(one.name, 24) + log,
-        "x": at,
-        "y": 1,
-        "yref": "paper",
-        "yshift": 22,
-        "showarrow": False,
-        "font": {"size": 13, "color": theme.text},
-    }
+    name = short_text(one.name, 24) + log
+    title = note(name, 13, theme.text, x=at, y=1, yref="paper", yshift=22)
+    side = {"xanchor": "left", "xshift": 6} if last else {"xanchor": "right", "xshift": -6}
+    looks = {"bgcolor": theme.background, "borderpad": 1, "opacity": 0.9}
     ticks = [
-        {
-            "text": short_text(text, 18),
-            "x": at,
-            "xanchor": "left" if last else "right",
-            "xshift": 6 if last else -6,
-            "y": height,
-            "showarrow": False,
-            "font": {"size": 11, "color": theme.muted},
-            "bgcolor": theme.background,
-            "borderpad": 1,
-            "opacity": 0.9,
-        }
+        note(short_text(text, 18), 11, theme.muted, x=at, y=height, **side, **looks)
         for height, text in one.ticks
     ]
     return [title, *ticks]

@@ -32,10 +32,7 @@ def scatter(
     summary: str = "last",
     theme: Theme = LIGHT,
 ) -> Chart:
-    """Runs as dots.
-
-    ``x``, ``y`` and ``color`` are ``key:…`` or ``metric:…``; without a colour all are alike.
-    """
+    """Runs as dots; ``x``, ``y`` and ``color`` are ``key:…`` or ``metric:…``."""
     whole = [quantity(index, runs, name, summary) for name in (x, y)]
     rows = np.flatnonzero(whole[0].has_value & whole[1].has_value)
     if not len(rows):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.charts.chart import Chart, count, number
+from exptools.viewing.charts.chart import Chart, count, note, number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
 from exptools.viewing.curves.aggregation import aggregate, parse_method
@@ -171,19 +171,11 @@ def _axes(metric: str, theme: Theme) -> dict[str, Any]:
 
 
 def _title(panel: _Panel, at: int, theme: Theme) -> dict[str, Any]:
-    return {
-        "text": f"<b>{short_text(panel.sweep, 44)}</b>  {count(len(panel.runs))}"
-        + ("" if panel.groups else ", none has logged it"),
-        "x": at * (0.5 + GUTTER / 2),
-        "xref": "paper",
-        "xanchor": "left",
-        "y": 1,
-        "yref": "paper",
-        "yanchor": "bottom",
-        "yshift": 8,
-        "showarrow": False,
-        "font": {"size": 13, "color": theme.text},
-    }
+    text = f"<b>{short_text(panel.sweep, 44)}</b>  {count(len(panel.runs))}"
+    text += "" if panel.groups else ", none has logged it"
+    across = {"x": at * (0.5 + GUTTER / 2), "xref": "paper", "xanchor": "left"}
+    up = {"y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 8}
+    return note(text, 13, theme.text, **across, **up)
 
 
 def _caption(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from exptools.hints import nearest
@@ -15,7 +16,13 @@ def chosen_roots(given: Sequence[Path]) -> list[Path]:
     """The directories that were given, or those into which Hydra writes."""
     for root in given:
         _check_root(root)
-    return list(given) or _default_roots()
+    roots = given or [root for root in DEFAULT_ROOTS if root.is_dir()]
+    if not roots:
+        raise UsageError(
+            f"there is no {listed(DEFAULT_ROOTS, ' and no ')} in this directory; "
+            "give the directory that has the runs in it"
+        )
+    return list(roots)
 
 
 def listed(roots: Sequence[Path], joint: str = " and ") -> str:
@@ -39,29 +46,14 @@ def missing_package(error: ModuleNotFoundError) -> str:
     return f"needs {package}, which is not installed: pip install 'hydra-exptools[dash]'"
 
 
-def _default_roots() -> list[Path]:
-    roots = [root for root in DEFAULT_ROOTS if root.is_dir()]
-    if not roots:
-        raise UsageError(
-            f"there is no {listed(DEFAULT_ROOTS, ' and no ')} in this directory; "
-            "give the directory that has the runs in it"
-        )
-    return roots
-
-
 def _check_root(root: Path) -> None:
     if root.is_dir():
         return
     if root.exists():
         raise UsageError(f"{root} is a file; give the directory that has the runs in it")
-    siblings = [path.name for path in _directories_beside(root)]
-    close = nearest(root.name, siblings)
+    siblings: list[Path] = []
+    with suppress(OSError):
+        siblings = sorted(path for path in root.parent.iterdir() if path.is_dir())
+    close = nearest(root.name, [path.name for path in siblings])
     proposal = f"; did you mean {root.with_name(close)}?" if close else ""
     raise UsageError(f"there is no directory {root}{proposal}")
-
-
-def _directories_beside(path: Path) -> list[Path]:
-    try:
-        return sorted(sibling for sibling in path.parent.iterdir() if sibling.is_dir())
-    except OSError:
-        return []

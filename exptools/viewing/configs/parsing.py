@@ -64,9 +64,6 @@ class YamlParser:
         """The config of a text that ``cut`` has divided.
 
         Its leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
-
-        Raises:
-            ValueError: the text is no YAML, no mapping, or beyond our limits; the message says why.
         """
         try:
             return _merged([self._section(part) for part in parts])
@@ -90,11 +87,7 @@ class YamlParser:
 
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
-    """As ``YamlParser.parse``, of JSON, less some top-level keys.
-
-    Raises:
-        ValueError: the text is no JSON, no object, or beyond our limits; the message says why.
-    """
+    """As ``YamlParser.parse``, of JSON, less some top-level keys."""
     try:
         config = json.loads(text)
     except RecursionError as error:

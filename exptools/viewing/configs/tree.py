@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exptools.viewing.configs.values import display, segments
+from exptools.viewing.configs.values import pieces, segments
 from exptools.viewing.wording import escape_invalid_unicode
 
 MAX_VALUE = 20_000  # characters of a value
@@ -50,28 +50,11 @@ def bounded(value: Any, limit: int) -> tuple[str, bool]:
 
     A short text of aliases may stand for more than any memory holds, so no more is built.
     """
-    pieces, length = [], 0
-    for piece in _pieces(value):
-        pieces.append(piece[: limit + 1])
-        length += len(pieces[-1])
+    parts, length = [], 0
+    for piece in pieces(value):
+        parts.append(piece[: limit + 1])
+        length += len(parts[-1])
         if length > limit:
             break
-    text = escape_invalid_unicode("".join(pieces))
+    text = escape_invalid_unicode("".join(parts))
     return text[:limit], len(text) > limit
-
-
-def _pieces(value: Any) -> Iterator[str]:
-    if isinstance(value, (list, tuple)):
-        yield "["
-        for number, item in enumerate(value):
-            yield ", " if number else ""
-            yield from _pieces(item)
-        yield "]"
-    elif isinstance(value, Mapping):
-        yield "{"
-        for number, (key, item) in enumerate(value.items()):
-            yield f"{', ' if number else ''}{key}: "
-            yield from _pieces(item)
-        yield "}"
-    else:
-        yield display(value)

@@ -55,13 +55,29 @@ def display(value: Any) -> str:
         return "—"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False) if _passes_for_typed(value) else value
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(display, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {display(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (list, tuple, Mapping)):
+        return "".join(pieces(value))
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return str(value)
+
+
+def pieces(value: Any) -> Iterator[str]:
+    """What ``display`` puts together, one after the other."""
+    if isinstance(value, (list, tuple)):
+        yield "["
+        for number, item in enumerate(value):
+            yield ", " if number else ""
+            yield from pieces(item)
+        yield "]"
+    elif isinstance(value, Mapping):
+        yield "{"
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{', ' if number else ''}{key}: "
+            yield from pieces(item)
+        yield "}"
+    else:
+        yield display(value)
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

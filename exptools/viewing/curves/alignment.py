@@ -35,10 +35,7 @@ class _Order:
 
 
 def tidy(runs: Iterable[Series]) -> list[Tidy]:
-    """Order the points of each run by x; of several values at one x the last one counts.
-
-    Points whose x is not finite are left out.
-    """
+    """Order the points of each run by x, if finite; of several values at one x the last counts."""
     tidied: list[Tidy] = []
     order: _Order | None = None
     with np.errstate(over="ignore", invalid="ignore"):  # in the squares

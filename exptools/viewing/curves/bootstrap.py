@@ -55,10 +55,7 @@ def _same_runs(has: Bools) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _draws(labels: Ints) -> tuple[Ints, Ints]:
-    """The different samples, [different, runs], and how often each was drawn.
-
-    Of a few runs there are not many different samples: 126 of five.
-    """
+    """The different samples, [different, runs], 126 of five runs, and how often each was drawn."""
     random = np.random.default_rng(0)
     drawn = np.empty((SAMPLES, len(labels)), np.int64)
     for label in np.unique(labels):

@@ -64,10 +64,7 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     """A figure that a run has logged as Plotly's JSON: its data and layout, nothing else of it.
 
     Plotly's own classes check each property; what they do not know is left out, and so are
-    images that are not in the file itself.
-
-    Raises:
-        ValueError: it is no figure, or needs maps from another server.
+    images that are not in the file itself. A ValueError says why it cannot be drawn.
     """
     from plotly.graph_objects import Figure
 

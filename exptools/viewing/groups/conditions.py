@@ -45,12 +45,7 @@ _COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
 
 
 def select(runs: Sequence[Run], condition: str) -> list[Run]:
-    """The runs for which a condition is true.
-
-    Raises:
-        QueryError: it is no condition, names a key that no run has, or uses more of SQL than
-            comparisons, and, or, not, in, between, like, ilike and is null.
-    """
+    """The runs for which a condition is true."""
     try:
         holds = _truth(sqlglot.parse_one(_quoted(condition, runs)), runs)
     except SqlglotError as error:

@@ -56,10 +56,7 @@ class Columns(Mapping[str, Values]):
         return ~is_absent(self.arrays[name])
 
     def series(self, metric: str, x: str = STEP) -> tuple[Values, Values]:
-        """x and y of the rows that have both; no rows where the run lacks one of the columns.
-
-        NaN that was logged stays.
-        """
+        """x and y of the rows that have both, be it NaN; no rows where the run lacks a column."""
         if metric not in self.arrays or x not in self.arrays:
             return np.empty(0), np.empty(0)
         absent = is_absent(self.arrays[metric])

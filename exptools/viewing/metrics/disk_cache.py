@@ -82,11 +82,7 @@ class Place(NamedTuple):
 
 
 class DiskCache:
-    """The packs of an index. Safe to use from threads.
-
-    Args:
-        directory: where they are; other indexes have others beside it.
-    """
+    """The packs of an index. Safe to use from threads."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -78,10 +78,7 @@ def _read_file(content: bytes, scalars: _Scalars) -> int | None:
 
 
 def _records(content: bytes) -> tuple[Positions, Positions]:
-    """Where the messages of the records that are all there begin, and their lengths in bytes.
-
-    They end before the first length that cannot be one.
-    """
+    """Where the messages begin, and their lengths: up to the first that is not all there."""
     begins, lengths = array("q"), array("q")
     position, size = 0, len(content)
     while position + _LENGTH.size <= size:

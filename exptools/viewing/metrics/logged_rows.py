@@ -42,10 +42,7 @@ class LoggedRows:
 
 
 def step_column(names: Sequence[str]) -> str | None:
-    """Which of a file's columns counts the steps, None where none does: then rows are counted.
-
-    The first of ``STEP_NAMES`` that the file has.
-    """
+    """Which of a file's columns counts the steps, None where none does: then rows are counted."""
     return next((name for name in STEP_NAMES if name in names), None)
 
 

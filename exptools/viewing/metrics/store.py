@@ -58,11 +58,7 @@ class _Remembered:
 
 
 class MetricStore:
-    """Columns of runs. Safe to use from threads.
-
-    Args:
-        cache: where to keep them for the next session; None to forget.
-    """
+    """Columns of runs, kept for the next session if there is a cache. Safe to use from threads."""
 
     def __init__(self, cache: DiskCache | None) -> None:
         self._cache = cache
@@ -170,10 +166,7 @@ class MetricStore:
         self._keep_on_disk(list(missing.values()), tables)
 
     def _recall(self, request: _Request, wanted: Choose) -> Table | None:
-        """A table without reading it anew: from memory, by the end of a grown file, or from disk.
-
-        None where it lacks a column.
-        """
+        """A table from memory, the end of a grown file, or disk; None where it lacks a column."""
         remembered = self._remembered.get(request.directory)
         table = remembered.table if remembered else None
         if remembered and table and table.signatures != request.signatures:

@@ -84,9 +84,6 @@ def figure(
             other keys make the lines.
         size: ``column``, ``text`` or ``page``, or the width in inches.
         out: a file to write, too, as ``save`` does.
-
-    Raises:
-        QueryError: there is nothing to draw, or what no figure can show, or no such option.
     """
     width = parse_size(size)
     sheet = arrange(_several(curves), facet)
@@ -108,10 +105,6 @@ def save(drawn: Figure, path: str | PathLike[str]) -> None:
 
     The same figure gives the same bytes with the same version of Matplotlib: no dates, no random
     names. Fonts are embedded, in SVG as outlines.
-
-    Raises:
-        QueryError: there is no such format.
-        OSError: the file cannot be written.
     """
     kind = Path(path).suffix[1:].lower()
     if kind not in FORMATS:

@@ -59,15 +59,11 @@ class RunTexts:
         return Path(os.path.normpath(os.path.join(self.directory, name)))
 
     def text(self, name: str, limit: int = MAX_TEXT) -> str:
-        """The text of a file.
-
-        Raises:
-            OSError, ValueError: it cannot be read, is no text, or has more than ``limit`` bytes.
-        """
+        """The text of a file."""
         path = f"{self.directory}/{name}"
         return self.cache.parts(path, self.signatures[name], limit=limit)[0]
 
-    def yaml(self, name: str) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
         return self._config(
@@ -77,23 +73,19 @@ class RunTexts:
             ),
         )
 
-    def json(
-        self, name: str, without: tuple[str, ...] = ()
-    ) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
         return self._config(name, lambda: parse_json(self.text(name), without))
 
-    def _config(
-        self, name: str, read: Callable[[], Mapping[str, Any]]
-    ) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
         if name not in self.signatures:
-            return NO_CONFIG, ()
+            return Description()
         try:
-            return read(), ()
+            return Description(read())
         except FileNotFoundError:
-            return NO_CONFIG, ()
+            return Description()
         except (OSError, ValueError) as error:
-            return NO_CONFIG, (fault_of(self.path(name), error),)
+            return Description(faults=(fault_of(self.path(name), error),))
 
 
 def fault_of(path: Path, error: OSError | ValueError) -> Fault:

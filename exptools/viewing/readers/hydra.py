@@ -37,12 +37,11 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
 
 
 def _read(run: RunTexts) -> Description:
-    if HYDRA_CONFIG in run.signatures:
-        config, faults = run.yaml(HYDRA_CONFIG)
-    else:  # of the seed's interface, without Hydra
-        config, faults = variant.read_config(run)
-    status, status_faults = _read_status(run)
-    return Description(config, status, faults + status_faults)
+    # Without Hydra's it may have a config of the seed's interface.
+    of_hydra = HYDRA_CONFIG in run.signatures
+    described = run.yaml(HYDRA_CONFIG) if of_hydra else variant.read_config(run)
+    status, faults = _read_status(run)
+    return Description(described.config, status, described.faults + faults)
 
 
 def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:

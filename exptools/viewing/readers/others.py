@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from exptools.rundir import PROGRESS_CSV
-from exptools.viewing.readers.description import (
-    EVENTS,
-    Description,
-    Reader,
-    RunTexts,
-)
+from exptools.viewing.readers.description import EVENTS, Description, Reader
 from exptools.viewing.readers.walk import Listing
 
 _HPARAMS, _SPINNING_UP, _ITS_CONFIG = "hparams.yaml", "progress.txt", "config.json"
@@ -19,20 +14,10 @@ def _lightning_files(listing: Listing) -> tuple[str, ...] | None:
     return (_HPARAMS,) if _HPARAMS in listing.files else None
 
 
-def _read_lightning(run: RunTexts) -> Description:
-    config, faults = run.yaml(_HPARAMS)
-    return Description(config, None, faults)
-
-
 def _spinning_up_files(listing: Listing) -> tuple[str, ...] | None:
     if _SPINNING_UP not in listing.files:
         return None
     return (_ITS_CONFIG,) if _ITS_CONFIG in listing.files else ()
-
-
-def _read_spinning_up(run: RunTexts) -> Description:
-    config, faults = run.json(_ITS_CONFIG)
-    return Description(config, None, faults)
 
 
 def _csv_files(listing: Listing) -> tuple[str, ...] | None:
@@ -44,11 +29,7 @@ def _event_files(listing: Listing) -> tuple[str, ...] | None:
     return () if any(EVENTS in name for name in listing.files) else None
 
 
-def _read_nothing(run: RunTexts) -> Description:
-    return Description()
-
-
-LIGHTNING = Reader("lightning", _lightning_files, _read_lightning)
-SPINNING_UP = Reader("spinningup", _spinning_up_files, _read_spinning_up)
-CSV = Reader("csv", _csv_files, _read_nothing)
-TENSORBOARD = Reader("tensorboard", _event_files, _read_nothing)
+LIGHTNING = Reader("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS))
+SPINNING_UP = Reader("spinningup", _spinning_up_files, lambda run: run.json(_ITS_CONFIG))
+CSV = Reader("csv", _csv_files, lambda run: Description())
+TENSORBOARD = Reader("tensorboard", _event_files, lambda run: Description())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -33,15 +34,16 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
 
 
 def _read(run: RunTexts) -> Description:
-    config, faults = run.json(_CONFIG)
+    described = run.json(_CONFIG)
     try:
         record = json.loads(run.text(_RUN, MAX_STATUS))
         status = _status(record)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, RecursionError):
             error = ValueError("it is nested too deeply")
-        return Description(config, None, (*faults, fault_of(run.path(_RUN), error)))
-    return Description(config, status, faults)
+        faults = (*described.faults, fault_of(run.path(_RUN), error))
+        return replace(described, faults=faults)
+    return replace(described, status=status)
 
 
 def _status(record: Any) -> Status:

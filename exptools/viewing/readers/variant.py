@@ -7,7 +7,6 @@ that as ``run_<n>/params.json``; rllab and viskit keep ``variant.json`` or ``par
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -32,15 +31,15 @@ def config_files(listing: Listing) -> tuple[str, ...]:
     return (_OF_THE_JOB if _OF_THE_JOB in listing.files else _ABOVE, *of_the_run)
 
 
-def read_config(run: RunTexts) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+def read_config(run: RunTexts) -> Description:
     """A run's settings; those of the run itself count more than the job's."""
     config: dict[str, Any] = {}
     faults: tuple[Fault, ...] = ()
     for name in (_ABOVE, _OF_THE_JOB, *_OF_THE_RUN):
-        settings, of_file = run.json(name, without=_PICKLED)
-        config |= settings
-        faults += of_file
-    return MappingProxyType(config), faults
+        settings = run.json(name, without=_PICKLED)
+        config |= settings.config
+        faults += settings.faults
+    return Description(MappingProxyType(config), faults=faults)
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
@@ -53,9 +52,4 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return files if is_run else None
 
 
-def _read(run: RunTexts) -> Description:
-    config, faults = read_config(run)
-    return Description(config, None, faults)
-
-
-READER = Reader("variant", _files, _read)
+READER = Reader("variant", _files, read_config)

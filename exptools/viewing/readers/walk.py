@@ -47,7 +47,7 @@ def walk(
 
     Links are not followed, roots excepted. What cannot be looked into is added to ``faults``.
     """
-    # TextCache, with the places that they really are: a root may be a link into another one.
+    # Paths, with the places that they really are: a root may be a link into another one.
     directories = deque((str(root), os.path.realpath(root)) for root in roots)
     visited: set[str] = set()
     while directories:

@@ -33,9 +33,6 @@ def log_names(directory: Path) -> list[str]:
     """The logs in a run's directory: what it wrote on its terminal, then the others.
 
     Links are among them: whether one may be followed is for whoever opens it.
-
-    Raises:
-        OSError: the directory cannot be read.
     """
     with os.scandir(directory) as entries:
         logs = [e.name for e in entries if e.name.endswith(_LOGS) and not e.is_dir()]
@@ -43,11 +40,7 @@ def log_names(directory: Path) -> list[str]:
 
 
 def snapshots(directory: Path) -> list[SnapshotFile]:
-    """The snapshots in a directory: the last one, then those of the latest steps first.
-
-    Raises:
-        OSError: the directory cannot be read. There being none is no error; a link is none.
-    """
+    """The snapshots in a directory: the last one, then the latest steps first; no links."""
     if directory.is_symlink() or not directory.exists():
         return []
     with os.scandir(directory) as entries:
@@ -56,11 +49,7 @@ def snapshots(directory: Path) -> list[SnapshotFile]:
 
 
 def read_limited(file: BinaryIO, limit: int) -> bytes:
-    """The content of a file.
-
-    Raises:
-        OSError: it has more than ``limit`` bytes.
-    """
+    """The content of a file; an OSError where it has more than ``limit`` bytes."""
     content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read")

@@ -93,12 +93,7 @@ class Histogram:
 
 
 def read_histogram(file: BinaryIO) -> Histogram:
-    """A histogram that was logged.
-
-    Raises:
-        OSError: the file has more than ``MAX_JSON`` bytes.
-        ValueError: it is no histogram; the message says why.
-    """
+    """A histogram that was logged; a ValueError says why it is none."""
     record = read_object(file)
     edges, counts = _numbers(record, "edges"), _numbers(record, "counts")
     if not edges and not counts:
@@ -118,12 +113,7 @@ def read_text(file: BinaryIO) -> tuple[str, bool]:
 
 
 def read_object(file: BinaryIO) -> Mapping[str, Any]:
-    """The object in a JSON file.
-
-    Raises:
-        OSError: the file has more than ``MAX_JSON`` bytes.
-        ValueError: it holds no JSON object.
-    """
+    """The object in a JSON file; a ValueError where there is none."""
     try:
         record = json.loads(read_limited(file, MAX_JSON))
     except RecursionError as error:

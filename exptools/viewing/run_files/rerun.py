@@ -74,11 +74,7 @@ def rerun(
 
 
 def read_overrides(file: BinaryIO) -> tuple[str, ...]:
-    """The overrides of a run's task, as Hydra has saved them.
-
-    Raises:
-        OSError: the file is too large. ValueError: they are no list of texts.
-    """
+    """The overrides of a run's task, as Hydra has saved them."""
     overrides = _load(file)
     if not isinstance(overrides, list) or not all(isinstance(item, str) for item in overrides):
         raise ValueError("the overrides should be a list of texts")
@@ -86,11 +82,7 @@ def read_overrides(file: BinaryIO) -> tuple[str, ...]:
 
 
 def read_hydra(file: BinaryIO) -> Mapping[str, Any]:
-    """Hydra's settings of a run, as it has saved them.
-
-    Raises:
-        OSError: the file is too large. ValueError: they are no mapping.
-    """
+    """Hydra's settings of a run, as it has saved them."""
     return _mapping(_load(file), "hydra")
 
 

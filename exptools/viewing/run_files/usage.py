@@ -43,12 +43,7 @@ def usage_of(run_dir: Path) -> Usage | None:
 def read_usage(file: BinaryIO) -> Usage | None:
     """The samples in a job's ``usage.csv``, None where there are none.
 
-    Cells that hold no number are NaN; rows without a time, and a last line that is torn, are left
-    out.
-
-    Raises:
-        OSError: it has more than ``MAX_USAGE`` bytes.
-        ValueError: it is no such table.
+    Cells that hold no number are NaN; rows without a time, and a torn last line, are left out.
     """
     content = read_limited(file, MAX_USAGE)
     whole = content[: content.rfind(b"\n") + 1]

@@ -61,15 +61,6 @@ def test_runs_without_the_colours_value_are_drawn_muted(tmp_path):
     assert having["customdata"] == ["0"]
 
 
-def test_runs_without_one_of_the_values_are_left_out_and_counted(tmp_path):
-    write_run(tmp_path / "0", {"lr": 1.0}, {"acc": [1.0]})
-    write_run(tmp_path / "1", {"lr": 2.0}, {"acc": [float("inf")]})
-    write_run(tmp_path / "2", {"lr": 3.0}, None)
-    chart = drawn(indexed(tmp_path), "key:lr", "metric:acc")
-    assert names(chart.figure) == ["0"]
-    assert "2 runs without one of the two values" in chart.caption
-
-
 def test_of_too_many_runs_some_are_drawn_and_that_is_said(index, monkeypatch):
     monkeypatch.setattr(module, "MOST_DOTS", 4)
     chart = drawn(index, "key:seed", "metric:train/loss")
@@ -77,11 +68,16 @@ def test_of_too_many_runs_some_are_drawn_and_that_is_said(index, monkeypatch):
     assert "4 of 9 runs are drawn" in chart.caption
 
 
-def test_where_no_run_has_both_values_a_sentence_says_so(tmp_path):
+def test_runs_without_one_of_the_values_are_left_out_and_counted(tmp_path):
     write_run(tmp_path / "0", {}, {"acc": [1.0]})
     write_run(tmp_path / "1", {"lr": 1.0}, {"other": [1.0]})
     with pytest.raises(QueryError, match="No run has both lr and last acc"):
         drawn(indexed(tmp_path), "key:lr", "metric:acc")
+    write_run(tmp_path / "2", {"lr": 2.0}, {"acc": [3.0]})
+    write_run(tmp_path / "3", {"lr": 2.0}, {"acc": [float("inf")]})
+    chart = drawn(indexed(tmp_path), "key:lr", "metric:acc")
+    assert names(chart.figure) == ["2"]
+    assert "3 runs without one of the two values" in chart.caption
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,7 @@ def found(index):
 
 def lines(found, axis):
     data = found.chart.figure["data"]
-    return {
-        t["name"]: t
-        for t in data
-        if t["xaxis"] == axis and t.get("mode") == "lines" and "name" in t
-    }
+    return {trace["name"]: trace for trace in data if trace["xaxis"] == axis and "name" in trace}
 
 
 def test_the_sweeps_have_a_panel_each_with_one_colour_a_group(found):

@@ -64,10 +64,6 @@ def test_a_deviation_lies_around_the_centre_that_is_drawn():
     np.testing.assert_allclose(found.high - found.center, found.center - found.low)
 
 
-def test_no_band_is_drawn_where_none_is_wanted():
-    assert np.isnan(curve(band="none").low).all()
-
-
 def test_the_bootstrap_agrees_with_rliable(monkeypatch):
     monkeypatch.setattr(bootstrap, "SAMPLES", 20_000)
     # Recorded with rliable itself, see the file: it needs arch 7, which pandas 3 breaks.

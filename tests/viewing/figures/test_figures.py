@@ -65,11 +65,8 @@ def test_the_legend_is_ordered_as_the_lines_end():
 
 def test_a_group_keeps_its_colour_whatever_else_is_drawn():
     one, two = line("a", [1, 2], style=0), line("b", [2, 3], style=1)
-    together = {
-        trace["name"]: trace["line"]["color"] for trace in means(figure([one, two], "", ""))
-    }
-    alone = means(figure([two], "", ""))[0]["line"]["color"]
-    assert alone == together["b"] != together["a"]
+    colors = {t["name"]: t["line"]["color"] for t in means(figure([one, two], "", ""))}
+    assert means(figure([two], "", ""))[0]["line"]["color"] == colors["b"] != colors["a"]
 
 
 def test_when_the_colours_run_out_the_dashes_tell_the_lines_apart():

@@ -139,11 +139,6 @@ def test_a_header_alone_is_no_rows_and_a_torn_one_is_named():
     assert places(parse("step,wall_ti"))[0][0] == 1
 
 
-def test_a_file_without_steps_has_its_rows_numbered():
-    rows = parse("loss\n3\n2\n1\n")
-    assert (column(rows, "step"), column(rows, "loss")) == ([0, 1, 2], [3, 2, 1])
-
-
 def test_windows_lines_and_a_byte_order_mark_are_read_too():
     rows = parse(b"\xef\xbb\xbfstep,x\r\n0,1\r\n1,2\r\n")
     assert (column(rows, "x"), rows.faults) == ([1, 2], ())

@@ -18,6 +18,7 @@ from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
 from exptools.viewing.metrics.csv_reader import parse_csv
+from exptools.viewing.readers import text_cache
 from tests.viewing.samples import csv_text, indexed, write_run
 
 NAN = float("nan")
@@ -306,35 +307,26 @@ def test_a_pack_that_is_not_as_it_should_be_is_not_used(tmp_path, spoil):
     assert read(indexed(tmp_path)) == expected
 
 
-@pytest.mark.usefixtures("worth_it")
-def test_spoiled_texts_in_the_cache_are_read_again(tmp_path):
-    write_runs(tmp_path)
-    for config in tmp_path.glob("*/.hydra/config.yaml"):
-        os.utime(config, (LONG_AGO, LONG_AGO))
-    indexed(tmp_path)
-    texts = cache_directory([tmp_path]) / "texts.json"
-    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": {"x": [1, 2, 3, [7]]}}', "{"):
-        texts.write_text(spoiled)
-        runs = indexed(tmp_path).snapshot.runs
-        assert [run.config["job"] for run in runs] == [0, 1, 2]
-
-
-def test_configs_come_from_the_cache_until_they_change(tmp_path, monkeypatch):
+def test_configs_come_from_the_cache_until_they_change_or_it_is_spoiled(tmp_path, monkeypatch):
     write_runs(tmp_path)
     for config in tmp_path.glob("*/.hydra/config.yaml"):
         os.utime(config, (LONG_AGO, LONG_AGO))
     indexed(tmp_path)
     (tmp_path / "1" / ".hydra" / "config.yaml").write_text("job: 7\n")
-    real, files = __import__("exptools.rundir", fromlist=["x"]).read_regular, []
+    real, files = text_cache.read_regular, []
     monkeypatch.setattr(
-        "exptools.viewing.readers.text_cache.read_regular",
+        text_cache,
+        "read_regular",
         lambda path, limit: files.append(Path(path).parts[-3:]) or real(path, limit),
     )
-    runs = indexed(tmp_path).snapshot.runs
-    assert [run.config["job"] for run in runs] == [0, 7, 2]
+    assert [run.config["job"] for run in indexed(tmp_path).snapshot.runs] == [0, 7, 2]
     assert [parts for parts in files if parts[-1] == "config.yaml"] == [
         ("1", ".hydra", "config.yaml")
     ]
+    texts = cache_directory([tmp_path]) / "texts.json"
+    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": {"x": [1, 2, 3, [7]]}}', "{"):
+        texts.write_text(spoiled)
+        assert [run.config["job"] for run in indexed(tmp_path).snapshot.runs] == [0, 7, 2]
 
 
 @pytest.mark.usefixtures("worth_it")

@@ -81,10 +81,8 @@ def test_a_variant_beside_its_metrics_is_a_run_and_rllabs_pickle_is_left_out(tmp
 def test_a_run_of_exptools_without_hydra_has_the_seeds_settings(tmp_path):
     run = write(tmp_path / "run_0", params__json='{"lr": 3}', progress__csv="step,x\n0,1\n")
     write_status(run, Status(State.COMPLETED))
-    assert (only(indexed(tmp_path)).config, only(indexed(tmp_path)).state) == (
-        {"lr": 3},
-        State.COMPLETED,
-    )
+    found = only(indexed(tmp_path))
+    assert (found.config, found.state) == ({"lr": 3}, State.COMPLETED)
 
 
 def test_stable_baselines3_counts_timesteps(tmp_path):

@@ -69,10 +69,9 @@ def test_usage_of_nothing_is_nothing(tmp_path, content):
     assert usage is None or list(usage_figures(usage)) == []
 
 
-@pytest.mark.parametrize("content", [b"\0\xff\n\xfe\n", b"a,b\n1,2\n"])
-def test_another_table_is_no_usage(tmp_path, content):
+def test_another_table_is_no_usage(tmp_path):
     with pytest.raises(ValueError, match="first line should be time"):
-        usage_of(tmp_path, content)
+        usage_of(tmp_path, b"a,b\n1,2\n")
 
 
 def test_cells_that_are_no_numbers_are_gaps(tmp_path):
