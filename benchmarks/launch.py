@@ -70,13 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--without", nargs="*", default=[], help="peers to leave out")
     options = parser.parse_args()
-    peers = [name for name in (*PEERS, "xargs") if name not in options.without]
     with tempfile.TemporaryDirectory() as directory:
         app = write_app(Path(directory) / "light", imports="")
         heavy = write_app(Path(directory) / "heavy", imports="import scipy.optimize")
-        costs = measure(app, [peer for peer in peers if is_there(peer)], options)
+        costs = measure(app, [peer for peer in (*PEERS, "xargs") if is_there(peer)], options)
         show(costs, options.jobs)
         show_heavy(app, heavy, options)
         show_start(app)

@@ -1,6 +1,6 @@
-"""What logging costs and keeps, beside a CSV writer and its peers: ratios, and what kills lose.
+"""What logging costs and keeps, beside a CSV writer and its peers: ratios.
 
-python benchmarks/log.py             all tables, in about three minutes
+python benchmarks/log.py             all tables, in about two minutes
 python benchmarks/log.py --quick     a look
 
 The floor is Python's ``csv.DictWriter`` with a flush a row, which has no TensorBoard file, nor new
@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from log_kills import ENDS, lose
 from log_peers import Pairs, Writer, exptools, floor, installed
 from rich.console import Console
 from rich.table import Table
@@ -41,17 +40,6 @@ took = time.process_time() - begun
 status = open("/proc/self/status").read()
 print(took * 1000, int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) / 1024)
 """
-READ = """
-import sys, pandas
-failed = 0
-for line in sys.stdin:
-    try:
-        steps = pandas.read_csv(sys.argv[1])["step"].tolist()
-        failed += steps != list(range(len(steps)))
-    except Exception:
-        failed += 1
-    print(failed, flush=True)
-"""
 
 
 def main() -> None:
@@ -67,7 +55,6 @@ def main() -> None:
             *growing(here, rounds=1 if quick else 5),
             ("bytes a scalar, both files", f"{bytes_a_scalar(here):.1f}", "≤ 50"),
             *start(here, rounds=3 if quick else 11),
-            *kills(here, runs=2 if quick else 20),
         ):
             table.add_row(*row)
         Console().print(table)
@@ -134,7 +121,6 @@ def growing(here: Path, rounds: int) -> list[tuple[str, str, str]]:
     return [
         ("growing columns, ours / fixed ones", f"{statistics.median(ratios):.2f}", "≤ 6"),
         ("the longest stall, ms", f"{statistics.median(stalls):.0f}", "≤ 100"),
-        ("failed reads of 200 by pandas meanwhile", str(failed_reads(new_path(here))), "0"),
     ]
 
 
@@ -143,7 +129,7 @@ def growing_tags(step: int) -> list[str]:
     return [f"tag/{number}" for number in range(min(step // 100 + 1, 100))]
 
 
-def grow(writer: Writer, between: Callable[[int], object] = lambda step: None) -> list[float]:
+def grow(writer: Writer) -> list[float]:
     """The seconds that each row takes."""
     seconds = []
     for step in range(10_000):
@@ -151,31 +137,8 @@ def grow(writer: Writer, between: Callable[[int], object] = lambda step: None) -
         begun = time.perf_counter()
         writer.log(row)
         seconds.append(time.perf_counter() - begun)
-        between(step)
     writer.close()
     return seconds
-
-
-def failed_reads(run: Path) -> int:
-    """How many of 200 reads fail, each while 50 rows are written."""
-    writer = exptools(run, [])
-    command = [sys.executable, "-c", READ, str(run / "progress.csv")]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as reader:
-        assert reader.stdin is not None
-        assert reader.stdout is not None
-        answers = []
-
-        def read_on(step: int) -> None:
-            if step % 50 == 0:
-                if step:
-                    answers.append(reader.stdout.readline())
-                reader.stdin.write("\n")
-
-        grow(writer, read_on)
-        answers.append(reader.stdout.readline())
-    assert len(answers) == 200
-    return int(answers[-1])
 
 
 def bytes_a_scalar(here: Path) -> float:
@@ -207,16 +170,6 @@ def run_start(*arguments: str) -> list[float]:
     command = [sys.executable, "-c", START, *arguments]
     said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     return [float(figure) for figure in said.split()]
-
-
-def kills(here: Path, runs: int) -> list[tuple[str, str, str]]:
-    """What runs that come to a bad end lose."""
-    rows = []
-    for end in ENDS:
-        lost = lose(end, runs, here)
-        answer = f"{lost.csv} and {lost.events} of {lost.rows}, {lost.torn} of {2 * runs} files"
-        rows.append((f"{runs} × {end}: rows lost (CSV, events), files torn", answer, "0"))
-    return rows
 
 
 def new_path(here: Path) -> Path:

@@ -63,8 +63,6 @@ QUESTIONS = (
     Question("memory of one metric of long runs", "C", "memory_one", None, 1.5, of="memory"),
     Question("event files, beside TensorBoard's EventAccumulator", "E", "events", "accumulator"),
 )
-# Grouped mean and band (at most 3 × numpy's own) and zooming (at most 100 ms) are asked of curves:
-# their tasks go into view_tasks.py, their questions here.
 
 
 def main() -> None:

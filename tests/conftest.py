@@ -23,6 +23,7 @@ class App:
 
     def __init__(self, directory: Path, task: str) -> None:
         self.directory = directory
+        self.command = ["app.py"]
         directory.mkdir(parents=True)
         body = textwrap.indent(textwrap.dedent(task).strip(), "    ")
         (directory / "app.py").write_text(
@@ -40,7 +41,7 @@ class App:
 
     def start(self, *overrides: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "app.py", *overrides],
+            [sys.executable, *self.command, *overrides],
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,
@@ -59,6 +60,18 @@ class App:
         """Run a sweep into ``self.directory / "out"`` under our launcher."""
         return self.run(*SWEEP, *overrides, **environment)
 
+    def completes(self, *overrides: str, **environment: str) -> str:
+        """Run a sweep of which every job should complete; all that it printed."""
+        code, output = self.sweep(*overrides, **environment)
+        assert code == 0, output
+        return output
+
+    def fails(self, *overrides: str, **environment: str) -> str:
+        """Run a sweep that should end with an error; all that it printed."""
+        code, output = self.sweep(*overrides, **environment)
+        assert code == 1, output
+        return output
+
     @property
     def out(self) -> Path:
         return self.directory / "out"
@@ -72,10 +85,21 @@ def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)
 
 
-@pytest.fixture(params=["warm", "fresh"])
+@pytest.fixture(scope="session", params=["warm", "fresh"])
 def start(request: pytest.FixtureRequest) -> str:
     """Each way to start a job, as an override."""
     return f"hydra.launcher.start={request.param}"
+
+
+def line_with(process: subprocess.Popen[str], part: str) -> str:
+    """The next line of a process's output that has a part; waits for it."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if part in line:
+            return line
+    pytest.fail(f"{part!r} never came:\n{''.join(lines)}")
 
 
 def until(condition: Callable[[], object]) -> None:

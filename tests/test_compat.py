@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from exptools.launching.affinity.codes import ARGUMENTS
@@ -32,6 +33,7 @@ def python(*words: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_runs_its_variants_and_goes_on(tmp_path: Path) -> None:
     launch = (str(EXAMPLES / "launch_demo.py"), "--affinity", "2cpu_0gpu_1cpr_0hto_0saf")
     assert "12 of 12 runs were completed" in python(*launch, cwd=tmp_path)
@@ -51,6 +53,7 @@ def test_the_demo_runs_in_one_process_for_a_debugger(tmp_path: Path) -> None:
     assert "1 of 1 runs were completed" in python(*launch, "--debug", "2", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_sweeps_of_the_docs_are_the_variants_beside_them(tmp_path: Path) -> None:
     code = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
     names: dict[str, Any] = {}

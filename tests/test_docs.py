@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools import logger
 from exptools.logging import logger as seed_logger
 from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
@@ -27,6 +28,7 @@ LOGGING = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
+@pytest.mark.slow
 def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
     (command,) = set(re.findall(r"\.venv/bin/python (train\.py -m \S.*)$", README, re.MULTILINE))
     quick = ["epochs=2", f"hydra.sweep.dir={tmp_path}/sweep"]
@@ -62,6 +64,7 @@ def test_the_readmes_preview_of_slots_runs() -> None:
     assert done.returncode == (0 if fits else 2), done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_readmes_way_to_resume_is_one_that_the_launcher_knows(tmp_path: Path) -> None:
     (command,) = re.findall(r"^python (train\.py -m .*resume=)\S+$", README, re.MULTILINE)
     first = [sys.executable, *shlex.split(command)[:-1], "epochs=1"]
@@ -112,6 +115,7 @@ def test_every_option_of_the_callback_is_documented() -> None:
     assert all(getattr(ours, name) == getattr(theirs, name) for name in options)
 
 
+@pytest.mark.slow
 def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(import torch.*?)```", LOGGING, re.DOTALL)
     (tmp_path / "train.py").write_text(code)
@@ -119,6 +123,26 @@ def test_the_example_of_going_on_runs_twice(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True)
     rows = (tmp_path / "runs" / "resumed" / "progress.csv").read_text().splitlines()
     assert len(rows) == 101
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("library", "rows"), [("Lightning", 0), ("Stable-Baselines3", 2), ("SummaryWriter", 3)]
+)
+def test_the_examples_of_other_peoples_loggers_log(
+    library: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning.pytorch.demos.boring_classes import BoringModel
+
+    (code,) = re.findall(rf"### {library}\n+```python\n(.*?)```", LOGGING, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    logger.open("runs/a", console=None)
+    try:
+        exec(code, {"model": BoringModel()})
+    finally:
+        logger.close()
+    table = (tmp_path / "runs" / "a" / "progress.csv").read_text()
+    assert len(table.splitlines()) == 1 + rows
 
 
 @pytest.fixture

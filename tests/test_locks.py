@@ -5,7 +5,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -79,17 +78,6 @@ def test_without_locks_processes_of_a_host_keep_each_other_off(lustre: Path, end
             holder.kill()
         holder.communicate("")
     assert lock.try_acquire()
-    lock.close()
-
-
-def test_it_is_said_once_that_a_file_system_has_no_locks(lustre: Path) -> None:
-    lock = FileLock(lustre)
-    with pytest.warns(RuntimeWarning, match="no file locks.*from one host at a time"):
-        assert lock.try_acquire()
-    lock.release()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert lock.try_acquire()
     lock.close()
 
 

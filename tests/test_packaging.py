@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.hydra  # which finds plugins in another way from 1.4 on
+# Hydra finds plugins in another way from 1.4 on.
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent
 ASK_HYDRA = """
 from hydra.core.config_store import ConfigStore
@@ -71,18 +72,13 @@ def assert_hydra_finds_the_plugin(python: Path, elsewhere: Path, home: Path) -> 
     assert Path(file).is_relative_to(home)
 
 
-def test_hydra_finds_the_plugin_after_a_plain_install(
-    source: Path, python: Path, tmp_path: Path
+@pytest.mark.parametrize("how", [(), ("-e",)], ids=["plain", "editable"])
+def test_hydra_finds_the_plugin_after_an_install(
+    source: Path, python: Path, tmp_path: Path, how: tuple[str, ...]
 ) -> None:
-    pip_install(python, source)
-    assert_hydra_finds_the_plugin(python, tmp_path, home=python.parent.parent)
-
-
-def test_hydra_finds_the_plugin_after_an_editable_install(
-    source: Path, python: Path, tmp_path: Path
-) -> None:
-    pip_install(python, "-e", source)
-    assert_hydra_finds_the_plugin(python, tmp_path, home=source)
+    pip_install(python, *how, source)
+    home = source if how else python.parent.parent
+    assert_hydra_finds_the_plugin(python, tmp_path, home)
 
 
 def test_hydra_finds_the_plugin_from_a_wheel_built_from_the_source_distribution(

@@ -124,10 +124,6 @@ def running(pid: int, **changes: str) -> Status:
     return Status(State.RUNNING, pid=pid, pid_start=process_start(pid), **changes)
 
 
-def test_a_running_run_whose_process_lives_is_running() -> None:
-    assert running(os.getpid()).observed is State.RUNNING
-
-
 def test_a_running_run_whose_process_is_gone_was_killed() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     status = running(process.pid)

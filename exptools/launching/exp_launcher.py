@@ -11,13 +11,11 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from rich.console import Console
 
-from exptools.launching.affinity.slots import slots_of_code
+from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
     ExperimentError,
@@ -31,17 +29,15 @@ from exptools.launching.compat.experiments import (
 )
 from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
 from exptools.launching.display.sweep_display import SweepDisplay
-from exptools.launching.jobs.environment import threads_set_by_user
-from exptools.launching.jobs.outcomes import Job, Outcome, save_status
+from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
+from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
-from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
-from exptools.provenance import command_line, git_state
-from exptools.rundir import RETURN_FILE, State, Status, process_start
+from exptools.rundir import RETURN_FILE, State
 
 __all__ = ["ExperimentError", "run_experiments"]
 
@@ -124,37 +120,31 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
 def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
     if not jobs:
         return []
-    machine, gate = read_machine(), Gate(Request())
-    code = experiments.affinity_code
-    slots, notes = slots_of_code(machine, code, len(jobs), INHERITED)
+    machine = read_machine()
+    slots, notes = slots_of_code(machine, experiments.affinity_code, len(jobs), INHERITED)
     write_settings(experiments, jobs)
     console = open_console()
-    for note in (*machine.notes, *threads_set_by_user(), *notes, *filter(None, [gate.note])):
+    for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, gate, display, policy, console)
+    return run_jobs(jobs, slots, starter, Request(), display, policy, console)
 
 
 class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
 
-    def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
-    ) -> None:
-        super().__init__(jobs, slots, directory, console)
-        self._path = directory / LAUNCHED
-        self._total = len(jobs)
-        self._launched: set[int] = set()
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._launched: set[int] = set()  # numbers of jobs
 
     def started(self, job: Job, slot: Slot, pid: int) -> None:
         super().started(job, slot, pid)
         if job.number not in self._launched:
             self._launched.add(job.number)
-            count = len(self._launched)
-            append_lines(
-                self._path, [f"Experiments launched so far: {count} out of {self._total}."]
-            )
+            count, total = len(self._launched), len(self._rows)
+            line = f"Experiments launched so far: {count} out of {total}."
+            append_lines(self._directory / LAUNCHED, [line])
 
 
 def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
@@ -164,7 +154,8 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
     for job in jobs:
         run: ScriptRun = pickle.loads(job.argument)
         (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
-        status = save_status(job, _debug_status(job))
+        status = replace(queued_status(), job=job.number, overrides=job.overrides)
+        status = save_status(job, replace(status, state=State.RUNNING, started=time.time()))
         try:
             call_entry(experiments.script, run.arguments(0))
         except BaseException as error:
@@ -176,18 +167,3 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
         status = save_status(job, replace(status, state=State.COMPLETED, ended=time.time()))
         outcomes.append(Outcome(job, status))
     return outcomes
-
-
-def _debug_status(job: Job) -> Status:
-    now = time.time()
-    return Status(
-        State.RUNNING,
-        job=job.number,
-        overrides=job.overrides,
-        pid=os.getpid(),
-        pid_start=process_start(os.getpid()),
-        queued=now,
-        started=now,
-        command=command_line(),
-        git=git_state(Path.cwd()),
-    )

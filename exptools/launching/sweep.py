@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
 
-from exptools.launching.display.summary import print_summary
-from exptools.launching.display.sweep_display import SweepDisplay
-from exptools.launching.jobs.environment import job_environment
+from exptools.launching.display.sweep_display import SweepDisplay, print_summary
 from exptools.launching.jobs.fresh import FreshStarter, Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 
 
@@ -40,23 +40,26 @@ def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[Slot],
     starter: Starter,
-    gate: Gate,
+    request: Request,
     display: SweepDisplay,
     policy: Policy,
     console: Console,
 ) -> list[Outcome]:
-    """Run the jobs, show them, and print at the end which went wrong; starter and gate are closed.
+    """Run the jobs, show them, and print at the end which went wrong; the starter is closed.
 
     Raises:
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with closing(starter), closing(gate), display:
-            outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
+        with closing(starter), closing(Gate(request)) as gate:
+            if gate.note:
+                print_note(console, gate.note)
+            with display:
+                outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
-        _print_summary(interruption.outcomes, console)
+        print_summary(interruption.outcomes, console)
         sys.exit(128 + interruption.signum)
-    _print_summary(outcomes, console)
+    print_summary(outcomes, console)
     return outcomes
 
 
@@ -71,8 +74,3 @@ def fresh_starter(task: bytes, slot: Slot) -> Starter:
 def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
     console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
-
-
-def _print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
-    with suppress(OSError):  # nobody reads any more: the status files tell
-        print_summary(outcomes, console)

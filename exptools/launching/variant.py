@@ -137,9 +137,10 @@ def flatten_variant4hparams(variant: Mapping[Any, Any]) -> dict[str, Any]:
 def _check_level(name: str, level: VariantLevel) -> None:
     for key in level.keys:
         if not isinstance(key, tuple | list) or not key:
+            hint = f": write ({key!r},)" if isinstance(key, str) and key else ""
             raise ValueError(
                 f"{name}: keys should be a list of paths such as [('optimizer', 'lr')]; "
-                f"{key!r} is no tuple{_comma_hint(key)}"
+                f"{key!r} is no tuple{hint}"
             )
     if not len(level.values):
         raise ValueError(f"{name} has no values: give it at least one row, or leave the level out")
@@ -159,10 +160,6 @@ def _check_level(name: str, level: VariantLevel) -> None:
             raise ValueError(
                 f"{name}: dir_names should be texts that stand for part of a path, not {dir_name!r}"
             )
-
-
-def _comma_hint(key: object) -> str:
-    return f": write ({key!r},)" if isinstance(key, str) and key else ""
 
 
 def _extend(before: AttrDict, keys: Sequence[tuple[Hashable, ...]], row: Sequence[Any]) -> AttrDict:

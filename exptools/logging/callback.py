@@ -17,8 +17,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.directory_lock import DirectoryInUse
 from exptools.logging.run.environment import is_silent
+from exptools.logging.run.locks import DirectoryInUse
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
 from exptools.rundir import (
@@ -90,18 +90,8 @@ class ExptoolsCallback(Callback):
             self._run_dir = run_dir
             self._signal = None
             atexit.register(self._on_exit)
-            self._turn_sigterm_into_an_exit()
-
-    def _turn_sigterm_into_an_exit(self) -> None:
-        """Without a handler the process would vanish; the user's own is left as it is."""
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._on_sigterm)
-
-    def _leave_sigterm(self) -> None:
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            # Without a handler the process would vanish.
+            _replace_handler(signal.SIG_DFL, self._on_sigterm)
 
     def _on_sigterm(self, number: int, frame: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
@@ -122,7 +112,7 @@ class ExptoolsCallback(Callback):
         if os.getpid() != self._job_pid:
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
-        self._leave_sigterm()
+        _replace_handler(self._on_sigterm, signal.SIG_DFL)
         if state is State.COMPLETED:
             self._signal = None  # it did not end the job
         elif self._signal is not None:
@@ -137,6 +127,13 @@ class ExptoolsCallback(Callback):
             if run_dir is not None:
                 ended = {"ended": time.time(), "error": error, "signal": self._signal}
                 update_status(run_dir, state=state, **ended)
+
+
+def _replace_handler(expected: Any, handler: Any) -> None:
+    """Handle SIGTERM in another way; a handler that is not the expected one is the user's own."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGTERM) == expected:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _initial_status(config: DictConfig, run_dir: Path) -> Status:

@@ -225,7 +225,7 @@ class Logger:
             tag: what it is called; slashes make directories below ``media/``.
             step: the row that it belongs to; None means the current one. It does not end a row.
         """
-        from exptools.logging.media.texts import encode_text
+        from exptools.logging.media.store import encode_text
 
         self._log_medium(tag, lambda name: encode_text(name, text), step)
 
@@ -274,7 +274,7 @@ class Logger:
 
     def log_figure(self, tag: str, figure: Any, step: SupportsIndex | None = None) -> None:
         """Log a figure: matplotlib's as PNG, Plotly's as JSON, which TensorBoard cannot show."""
-        from exptools.logging.media.figures import encode_figure
+        from exptools.logging.media.images import encode_figure
 
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 

@@ -28,7 +28,7 @@ from exptools.viewing.groups.grouping import (
     own_name,
     run_key,
 )
-from exptools.viewing.groups.variation import Seed
+from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.index import Index
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.tables.export import logged
@@ -121,14 +121,18 @@ class Runs(Sequence[Run]):
         return tuple(variation.varying(self._runs))
 
     @cached_property
+    def _overview(self) -> Overview:
+        return variation.overview(self._runs)
+
+    @property
     def together(self) -> dict[str, tuple[str, ...]]:
         """The varying keys, with those that divide the runs in the same way under one of them."""
-        return variation.together(self._runs)
+        return self._overview.together
 
-    @cached_property
+    @property
     def seed(self) -> Seed | None:
         """The key that holds the random seed and a sentence that says why we think so."""
-        return variation.seed_of(self._runs)
+        return self._overview.seed
 
     @property
     def seed_key(self) -> str | None:
@@ -141,7 +145,7 @@ class Runs(Sequence[Run]):
 
         As ``curves`` takes them: a config's own ``name`` is ``config.name``.
         """
-        keys = [config_name(key) for key in variation.facets(self._runs)]
+        keys = [config_name(key) for key in self._overview.facets]
         if 1 < len(self.sweeps) < len(self):
             keys.append(own_name("sweep", known_keys(self._runs)))
         return tuple(keys)

@@ -67,12 +67,8 @@ def logged_rows(
 ) -> pl.DataFrame:
     """Every row in which a run logged one of the metrics, as it was logged.
 
-    Args:
-        runs: the runs.
-        columns: by run name step, wall_time and the metrics.
-        metrics: which of them.
-        long: a row a value, with columns metric and value; else a column a metric, in which null
-            is "not logged in that row".
+    ``columns`` has step, wall_time and the metrics by run name. ``long``: a row a value, with
+    columns metric and value; else a column a metric, in which null is "not logged in that row".
     """
     parts = [columns[run.name] for run in runs]
     clocks = [name for name in (STEP, WALL_TIME) if any(name in part for part in parts)]

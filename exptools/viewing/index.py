@@ -16,8 +16,14 @@ from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.store import MetricStore
-from exptools.viewing.readers.formats import DetectedRun, Sweeps, detect_format, read_run, updated
-from exptools.viewing.readers.nested_metrics import attach_nested_metrics
+from exptools.viewing.readers.formats import (
+    DetectedRun,
+    Sweeps,
+    attach_nested_metrics,
+    detect_format,
+    read_run,
+    updated,
+)
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key

@@ -12,14 +12,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
-from exptools.launching.affinity.slots import slots_of_code
-from exptools.launching.display.compose_bar import ComposeBar
-from exptools.launching.display.sweep_display import SweepDisplay
-from exptools.launching.jobs.environment import job_environment, threads_set_by_user
+from exptools.launching.affinity.on_machine import slots_of_code
+from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.machine.leases import Gate, find_busy
+from exptools.launching.jobs.running import job_environment, threads_set_by_user
+from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
 from exptools.launching.machine.topology import read_machine
@@ -27,13 +26,7 @@ from exptools.launching.sweep import fresh_starter, open_console, print_note, ru
 
 from ._compose import Place, cache_composed_configs, compose
 from ._options import LauncherOptions, LaunchError
-from ._sweep_dir import (
-    ConfigChanged,
-    EarlierRuns,
-    lock_sweep_dir,
-    move_sweep,
-    share_provenance,
-)
+from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
 from ._task import make_job_return, pickle_task
 
 
@@ -78,7 +71,10 @@ class Sweep:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         with closing(self._bar):
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
-        outcomes = self._completed_before(jobs)
+        outcomes: dict[int, Outcome] = {}
+        if self._earlier_runs is not None:
+            despite_changes = self._options.resume_changed
+            outcomes = self._earlier_runs.completed_outcomes(jobs, despite_changes=despite_changes)
         to_run = [job for job in jobs if job.number not in outcomes]
         outcomes |= {outcome.job.number: outcome for outcome in self._run(to_run, len(outcomes))}
         return [make_job_return(outcomes[job.number]) for job in jobs]
@@ -101,19 +97,6 @@ class Sweep:
             )
         return job
 
-    def _completed_before(self, jobs: Sequence[Job]) -> dict[int, Outcome]:
-        if self._earlier_runs is None:
-            return {}
-        try:
-            return self._earlier_runs.completed_outcomes(
-                jobs, despite_changes=self._options.resume_changed
-            )
-        except ConfigChanged as change:
-            raise LaunchError(
-                f"the config has changed since the sweep in {self._sweep_dir} was started; "
-                f"hydra.launcher.resume_changed=true runs the changed jobs again:\n{change}"
-            ) from None
-
     def _pickled_task(self) -> bytes:
         context = HydraContext(self._loader.loader, self._context.callbacks)
         try:
@@ -132,10 +115,10 @@ class Sweep:
             console.print(text, highlight=False)
         if not jobs:
             return []
-        slots, gate = self._slots(len(jobs)), self._gate()
-        starter = self._starter(slots[0])
+        slots = self._slots(len(jobs))
+        starter, request = self._starter(slots[0]), self._options.request
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        return run_jobs(jobs, slots, starter, gate, display, self._options.policy, console)
+        return run_jobs(jobs, slots, starter, request, display, self._options.policy, console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine, request, code = read_machine(), self._options.request, self._options.affinity
@@ -150,12 +133,6 @@ class Sweep:
         for note in notes:
             self._note(note)
         return slots
-
-    def _gate(self) -> Gate:
-        gate = Gate(self._options.request)
-        if gate.note:
-            self._note(gate.note)
-        return gate
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")

@@ -53,15 +53,13 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
             )
     values = {**_OPTIONS, **given}
     request, policy = _build(Request, values), _build(Policy, values)
-    if values["affinity"] is not None:
-        _validate_affinity(values)
     start = values["start"]
     if start not in ("warm", "fresh"):
         raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
     return LauncherOptions(
         request,
         policy,
-        affinity=None if values["affinity"] is None else str(values["affinity"]),
+        affinity=_affinity_code(values),
         warm=start == "warm",
         resume=values["resume"],
         resume_changed=values["resume_changed"],
@@ -75,16 +73,20 @@ def _build(part: type[_Part], values: Mapping[str, Any]) -> _Part:
         raise LaunchError(f"hydra.launcher: {error}") from error
 
 
-def _validate_affinity(values: Mapping[str, Any]) -> None:
-    """Refuse a code that is none, and options that say what the code says, too."""
+def _affinity_code(values: Mapping[str, Any]) -> str | None:
+    """The code; what is none is refused, and so are options that say what the code says, too."""
+    if values["affinity"] is None:
+        return None
+    code = str(values["affinity"])
     both = [name for name in _IN_CODES if values[name] != _OPTIONS[name]]
     if both:
         names = ", ".join(f"hydra.launcher.{name}" for name in both)
         raise LaunchError(
-            f"hydra.launcher.affinity={values['affinity']} says how the machine is divided, and "
+            f"hydra.launcher.affinity={code} says how the machine is divided, and "
             f"so does {names}: leave one of them out"
         )
     try:
-        make_runs(read_settings(str(values["affinity"])))
+        make_runs(read_settings(code))
     except AffinityError as error:
         raise LaunchError(f"hydra.launcher.affinity: {error}") from error
+    return code

@@ -72,10 +72,6 @@ def share_provenance(sweep_dir: Path) -> None:
     os.environ[PROVENANCE] = str(sweep_dir.absolute())
 
 
-class ConfigChanged(Exception):
-    """Runs that stand in the directory were made with another config; the message is a diff."""
-
-
 class EarlierRuns:
     """The runs that the sweep directory holds, matched to jobs by their overrides.
 
@@ -84,6 +80,7 @@ class EarlierRuns:
     """
 
     def __init__(self, sweep_dir: Path) -> None:
+        self._sweep_dir = sweep_dir
         self._unmatched: dict[tuple[str, ...], deque[EarlierRun]] = defaultdict(deque)
         for run in find_earlier_runs(sweep_dir):
             self._unmatched[tuple(sorted(run.status.overrides))].append(run)
@@ -117,7 +114,7 @@ class EarlierRuns:
         """The outcomes, by job number, of the jobs that need not run again.
 
         Raises:
-            ConfigChanged: a run has another config than its job, and not ``despite_changes``.
+            LaunchError: a run has another config than its job, and not ``despite_changes``.
         """
         outcomes: dict[int, Outcome] = {}
         changes = []
@@ -134,13 +131,14 @@ class EarlierRuns:
             elif run.completed:
                 outcomes[job.number] = earlier_outcome(job, run)
         if changes and not despite_changes:
-            raise ConfigChanged(changes[0] + _and_more(len(changes) - 1))
+            more = f"\n(and {len(changes) - 1} more runs)" if len(changes) > 1 else ""
+            raise LaunchError(
+                f"the config has changed since the sweep in {self._sweep_dir} was started; "
+                f"hydra.launcher.resume_changed=true runs the changed jobs again:\n"
+                f"{changes[0]}{more}"
+            )
         return outcomes
 
     def _new_number(self) -> int:
         self._next += 1
         return self._next
-
-
-def _and_more(number: int) -> str:
-    return f"\n(and {number} more runs)" if number else ""

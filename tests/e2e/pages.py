@@ -68,3 +68,12 @@ def drag(page: Page, start: float, end: float) -> None:
     page.mouse.move(plot["x"] + plot["width"] * (start + end) / 2, middle, steps=4)
     page.mouse.move(plot["x"] + plot["width"] * end, middle, steps=4)
     page.mouse.up()
+
+
+def view_of(page: Page) -> View:
+    return view_in(page.url)
+
+
+def wait_for_view(page: Page, **fields: object) -> None:
+    """The address follows what the page shows a moment later: wait until it has the fields."""
+    page.wait_for_url(lambda url: fields == {name: getattr(view_in(url), name) for name in fields})

@@ -17,7 +17,8 @@ from tests.e2e.pages import (
     pick,
     pills,
     replace,
-    view_in,
+    view_of,
+    wait_for_view,
 )
 from tests.viewing.samples import write_sweep
 
@@ -27,11 +28,6 @@ DARK_PAPER = "rgb(23, 26, 33)"
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, serve_here):
     return serve_here(write_sweep(tmp_path_factory.mktemp("runs") / "outputs"))
-
-
-def wait_for_view(page: Page, **fields: object) -> None:
-    """The address follows what the page shows a moment later: wait until it has the fields."""
-    page.wait_for_url(lambda url: fields == {name: getattr(view_in(url), name) for name in fields})
 
 
 def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, address):
@@ -91,7 +87,7 @@ def test_options_change_the_picture_and_the_address(look_at, address):
     expect(page).to_have_url(re.compile("show_runs=1"))
     assert len(drawn(page, LINES)) >= 6
     assert figure(page)["type"] == "log"
-    view = view_in(page.url)
+    view = view_of(page)
     assert (view.band, view.smooth, view.log) == ("minmax", "ema:0.9", ("y",))
 
 
@@ -99,7 +95,7 @@ def test_a_zoom_is_drawn_from_all_the_data_kept_and_undone_by_a_double_click(loo
     page = look_at(address)
     drag(page, 0.25, 0.75)
     expect(page).to_have_url(re.compile("x_range="))
-    low, high = view_in(page.url).x_range
+    low, high = view_of(page).x_range
     assert 5 < low < 9
     assert 20 < high < 24
     assert figure(page)["x"] == pytest.approx([low, high])

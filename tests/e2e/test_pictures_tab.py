@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.content import PICTURES
-from tests.e2e.pages import view_in
+from tests.e2e.pages import view_of, wait_for_view
 from tests.viewing.samples import write_run
 
 T0 = 1_700_000_000.0
@@ -90,7 +90,7 @@ def test_every_picture_appears_with_its_own_options(page):
     expect(page.locator(".differences td")).to_have_text(["algo", "ppo", "sac"])
     pairs = page.locator("#picture-pairs .ag-center-cols-container .ag-row")
     expect(pairs.first).to_contain_text("a/0")
-    assert view_in(page.url).picture == "sweeps"
+    wait_for_view(page, picture="sweeps")
 
 
 def test_options_change_the_picture_and_the_address_has_them(page):
@@ -113,7 +113,7 @@ def test_options_change_the_picture_and_the_address_has_them(page):
     expect(caption(page)).to_contain_text("the median of the mean of the last 3 values of loss")
 
     page.wait_for_url("**option.columns=env*")
-    view = view_in(page.url)
+    view = view_of(page)
     assert view.metrics[0] == "loss"
     assert (view.center, view.band, view.picture) == ("median", "ci:95", "heat-map")
     assert view.options == {"summary": "mean:3", "style": "bars", "columns": "env"}
@@ -152,7 +152,7 @@ def test_a_zoom_stays_for_as_long_as_the_same_is_shown_and_a_click_on_a_dot_open
     name = hover.locator("tspan").first.text_content()
     plot.click(force=True, position=place)
     expect(page).to_have_url(re.compile("tab=run"))
-    assert view_in(page.url).run == name
+    assert view_of(page).run == name
 
 
 def y_range(page: Page) -> list[float]:

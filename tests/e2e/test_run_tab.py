@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from exptools.launching.usage.sampler import HEADER, USAGE_FILE
+from exptools.launching.usage import HEADER, USAGE_FILE
 from exptools.logging.media.artifacts import store_file
 from exptools.logging.media.histograms import encode_histogram
 from exptools.logging.media.store import EncodedMedium, write_medium

@@ -14,7 +14,6 @@ A GPU is lost with "error 3 * 15". Without cpus= NVML knows no CPU affinity of a
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, TOO_SMALL };
 enum { GPUS = 32, PARTS = 8, PROCESSES = 16, ERRORS = 32, TEXT = 96 };
@@ -139,10 +138,6 @@ const char *nvmlErrorString(int code) {
     default: return "Unknown Error";
     }
 }
-int nvmlSystemGetDriverVersion(char *version, unsigned length) {
-    snprintf(version, length, "999.0");
-    return SUCCESS;
-}
 
 int nvmlDeviceGetCount_v2(unsigned *count) {
     load();
@@ -170,34 +165,10 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
         }
     return NOT_FOUND;
 }
-int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device) {
-    load();
-    for (int gpu = 0; gpu < machine.gpus; gpu++)
-        if (!strcasecmp(machine.gpu[gpu].bus, bus)) {
-            *device = handle(gpu, -1);
-            return ask(*device, "GetHandleByPciBusId");
-        }
-    return NOT_FOUND;
-}
 
 int nvmlDeviceGetName(void *device, char *name, unsigned length) {
     ASK(device);
     snprintf(name, length, "%s", gpu_at(device)->name);
-    return SUCCESS;
-}
-int nvmlDeviceGetIndex(void *device, unsigned *index) {
-    ASK(device);
-    *index = gpu_of(device);
-    return SUCCESS;
-}
-int nvmlDeviceGetMinorNumber(void *device, unsigned *minor) {
-    ASK(device);
-    *minor = gpu_of(device);
-    return SUCCESS;
-}
-int nvmlDeviceGetComputeMode(void *device, int *mode) {
-    ASK(device);
-    *mode = 0;
     return SUCCESS;
 }
 int nvmlDeviceGetUtilizationRates(void *device, unsigned rates[2]) {
@@ -233,16 +204,6 @@ int nvmlDeviceGetMemoryInfo(void *device, u64 memory[3]) { /* total, free, used 
     memory[1] = memory[0] - memory[2];
     return SUCCESS;
 }
-int nvmlDeviceGetMemoryInfo_v2(void *device, void *result) {
-    ASK(device);
-    struct { unsigned version; u64 total, reserved, free, used; } *memory = result;
-    if (memory->version != 0x02000028) return 25;
-    memory->total = total(device);
-    memory->reserved = 0;
-    memory->used = used(device);
-    memory->free = memory->total - memory->used;
-    return SUCCESS;
-}
 int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, void *result) {
     ASK(device);
     struct { unsigned pid; u64 memory; unsigned instance, compute; } *process = result;
@@ -275,16 +236,14 @@ static int set_bits(const char *list, unsigned size, u64 *words) {
     }
     return SUCCESS;
 }
-int nvmlDeviceGetCpuAffinityWithinScope(void *device, unsigned size, u64 *words, unsigned scope) {
-    (void)scope;
-    ASK(device);
-    const char *cpus = gpu_at(device)->cpus;
-    return *cpus ? set_bits(cpus, size, words) : NOT_SUPPORTED;
-}
 int nvmlDeviceGetCpuAffinity(void *device, unsigned size, u64 *words) {
     ASK(device);
     const char *cpus = gpu_at(device)->cpus;
     return *cpus ? set_bits(cpus, size, words) : NOT_SUPPORTED;
+}
+int nvmlDeviceGetCpuAffinityWithinScope(void *device, unsigned size, u64 *words, unsigned scope) {
+    (void)scope;
+    return nvmlDeviceGetCpuAffinity(device, size, words);
 }
 int nvmlDeviceGetMemoryAffinity(void *device, unsigned size, u64 *words, unsigned scope) {
     (void)scope;
@@ -297,11 +256,6 @@ int nvmlDeviceGetMemoryAffinity(void *device, unsigned size, u64 *words, unsigne
 int nvmlDeviceGetNumaNodeId(void *device, int *node) {
     ASK(device);
     *node = 8 + gpu_of(device);
-    return SUCCESS;
-}
-int nvmlDeviceGetTopologyCommonAncestor(void *one, void *other, int *level) {
-    ASK(one);
-    *level = gpu_at(one)->node == gpu_at(other)->node ? 40 : 50;
     return SUCCESS;
 }
 
@@ -319,16 +273,6 @@ int nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned index, void **par
     ASK(device);
     if (index >= (unsigned)gpu_at(device)->parts) return NOT_FOUND;
     *part = handle(gpu_of(device), index);
-    return SUCCESS;
-}
-int nvmlDeviceIsMigDeviceHandle(void *device, unsigned *is) {
-    ASK(device);
-    *is = part_of(device) >= 0;
-    return SUCCESS;
-}
-int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(void *part, void **device) {
-    ASK(part);
-    *device = handle(gpu_of(part), -1);
     return SUCCESS;
 }
 int nvmlDeviceGetGpuInstanceId(void *device, unsigned *id) {

@@ -1,7 +1,8 @@
 """Hydra's interface as sweepers, callbacks and tasks know it, in real sweeps of a real app.
 
 For each way to start a job there are three sweeps, which all tests share: one that has Hydra do
-much, one that has it do little, and one that fails.
+much, one that has it do little, and one that fails. Then come Hydra's own tests of a launcher,
+which ship in its wheel.
 """
 
 import json
@@ -9,6 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hydra.core.plugins import Plugins
+from hydra.test_utils.launcher_common_tests import (
+    BatchedSweeperTestSuite,
+    IntegrationTestSuite,
+    LauncherTestSuite,
+)
 
 from exptools.launching.jobs.outcomes import read_result
 from exptools.rundir import State, read_status
@@ -149,12 +156,6 @@ def swept(app: App, *overrides: str, **environment: str) -> Sweep:
     process = app.start(*SWEEP, *overrides, **environment)
     output, _ = process.communicate(timeout=120)
     return Sweep(app, process.pid, process.returncode, output)
-
-
-@pytest.fixture(scope="module", params=["warm", "fresh"])
-def start(request: pytest.FixtureRequest) -> str:
-    """Each way to start a job, as an override."""
-    return f"hydra.launcher.start={request.param}"
 
 
 @pytest.fixture(scope="module")
@@ -331,3 +332,29 @@ def test_verbose_jobs_log_what_they_debug(much: Sweep, little: Sweep, failed: Sw
 
 def test_a_job_that_reads_its_input_finds_none(much: Sweep) -> None:
     assert of_three(much, "input") == [("", True)] * 3
+
+
+# Hydra 1.4's suites expect the plugins to be registered before the first fixture saves its state.
+Plugins.instance()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("exptools", [])])
+class TestLauncher(LauncherTestSuite):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"), [("exptools", ["hydra.sweeper.max_batch_size=2"])]
+)
+class TestBatches(BatchedSweeperTestSuite):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=exptools"])]
+)
+class TestIntegration(IntegrationTestSuite):
+    pass

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.jobs.environment import job_environment
+from exptools.launching.jobs.running import job_environment
 from exptools.launching.machine.slots import Slot
-from tests.conftest import SWEEP, App
+from tests.conftest import SWEEP, App, line_with
 
 pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
@@ -32,6 +32,7 @@ record = dict(
     gpus=[gpu.uuid for gpu in slot.gpus],
     slot=slot.index,
     cores=slot.cores,
+    bound=sorted(os.sched_getaffinity(0)),
     environment=dict(os.environ),
 )
 Path(f"here-{cfg.x}").touch()
@@ -46,7 +47,7 @@ Path(f"{cfg.x}.json").write_text(json.dumps(record))
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "MASTER_PORT"):
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "MASTER_PORT", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -73,12 +74,8 @@ def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
     return {gpu: [one for one in runs if gpu in one["gpus"]] for gpu in gpus}
 
 
-@pytest.mark.parametrize("start", ["warm", "fresh"])
 def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> None:
-    code, output = app.sweep(
-        "+x=range(16)", "+together=8", f"hydra.launcher.start={start}", FAKE_NVML_GPUS="8"
-    )
-    assert code == 0, output
+    app.completes("+x=range(16)", "+together=8", start, FAKE_NVML_GPUS="8")
     runs = records(app)
     assert len(runs) == 16
     assert most_at_once(runs) == 8
@@ -90,20 +87,16 @@ def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> 
 
 
 def test_jobs_that_take_half_a_gpu_share_it_by_two(app: App) -> None:
-    code, output = app.sweep(
+    app.completes(
         "+x=range(10)", "+together=4", "hydra.launcher.gpus_per_job=0.5", FAKE_NVML_GPUS="2"
     )
-    assert code == 0, output
     runs = records(app)
     assert most_at_once(runs) == 4
     assert [most_at_once(jobs) for jobs in by_gpu(runs).values()] == [2, 2]
 
 
 def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
-    code, output = app.sweep(
-        "+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5"
-    )
-    assert code == 0, output
+    app.completes("+x=range(4)", "+together=2", "hydra.launcher.gpus_per_job=2", FAKE_NVML_GPUS="5")
     runs = records(app)
     assert most_at_once(runs) == 2
     assert {len(job["gpus"]) for job in runs} == {2}
@@ -113,64 +106,39 @@ def test_jobs_that_take_two_gpus_share_none(app: App) -> None:
 def test_a_gpu_that_fell_off_the_bus_is_named_and_left_out(app: App, tmp_path: Path) -> None:
     machine = tmp_path / "gpus.txt"
     machine.write_text("gpu 0\ngpu 1\ngpu 2\nerror 1 * 15\n")
-    code, output = app.sweep("+x=range(4)", "+together=2", FAKE_NVML_FILE=str(machine))
-    assert code == 0, output
+    output = app.completes("+x=range(4)", "+together=2", FAKE_NVML_FILE=str(machine))
     assert "exptools: GPU 1 is left out: NVML says GPU is lost" in output
     assert set(by_gpu(records(app))) == {UUID(0), UUID(2)}
 
 
-def test_a_gpu_that_is_lost_after_it_was_named_is_left_out_by_its_uuid(
-    app: App, tmp_path: Path
-) -> None:
-    machine = tmp_path / "gpus.txt"
-    machine.write_text("gpu 0\ngpu 1\nerror 1 GetMemoryInfo 15\n")
-    code, output = app.sweep("+x=1,2", FAKE_NVML_FILE=str(machine))
-    assert code == 0, output
-    assert f"GPU 1 ({UUID(1)}) is left out" in output
-    assert set(by_gpu(records(app))) == {UUID(0)}
-
-
 def test_the_parents_visible_devices_are_divided_and_no_others(app: App) -> None:
-    code, output = app.sweep(
-        "+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3"
-    )
-    assert code == 0, output
+    app.completes("+x=range(4)", "+together=2", FAKE_NVML_GPUS="8", CUDA_VISIBLE_DEVICES="2,3")
     told = {job["environment"]["CUDA_VISIBLE_DEVICES"] for job in records(app)}
     assert told == {UUID(2), UUID(3)}
 
 
 def test_jobs_without_a_gpu_see_none(app: App) -> None:
-    code, output = app.sweep("+x=1", "hydra.launcher.gpus_per_job=0", FAKE_NVML_GPUS="2")
-    assert code == 0, output
+    app.completes("+x=1", "hydra.launcher.gpus_per_job=0", FAKE_NVML_GPUS="2")
     (job,) = records(app)
     assert job["environment"]["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_gpus_can_be_told_by_index_in_the_order_of_the_bus(app: App) -> None:
-    code, output = app.sweep(
-        "+x=1,2", "+together=2", "hydra.launcher.gpu_ids=index", FAKE_NVML_GPUS="2"
-    )
-    assert code == 0, output
+    app.completes("+x=1,2", "+together=2", "hydra.launcher.gpu_ids=index", FAKE_NVML_GPUS="2")
     told = [job["environment"] for job in records(app)]
     assert {one["CUDA_VISIBLE_DEVICES"] for one in told} == {"0", "1"}
     assert {one["CUDA_DEVICE_ORDER"] for one in told} == {"PCI_BUS_ID"}
 
 
-def test_a_job_renders_on_its_own_gpu_and_knows_its_slot(app: App) -> None:
-    code, output = app.sweep("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
-    assert code == 0, output
+def test_a_job_renders_on_its_own_gpu_and_knows_its_slot_and_port(app: App) -> None:
+    app.completes("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
     for job in records(app):
         (gpu,) = job["gpus"]
         assert UUID(job["environment"]["EGL_DEVICE_ID"]) == gpu
         assert UUID(job["environment"]["MUJOCO_EGL_DEVICE_ID"]) == gpu
         assert UUID(job["slot"]) == gpu
     assert {job["slot"] for job in records(app)} == {0, 1, 2}
-
-
-def test_jobs_that_run_at_once_are_told_ports_of_their_own(app: App) -> None:
-    code, output = app.sweep("+x=range(8)", "+together=8", FAKE_NVML_GPUS="8")
-    assert code == 0, output
-    assert len({job["environment"]["MASTER_PORT"] for job in records(app)}) == 8
+    assert len({job["environment"]["MASTER_PORT"] for job in records(app)}) == 3
 
 
 def test_a_port_that_another_job_has_is_never_told() -> None:
@@ -180,6 +148,18 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
         port = job_environment(slot, Path("/run"), told)["MASTER_PORT"]
         assert port not in told
         told.add(port)
+
+
+def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
+    binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
+    affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")
+    app.completes("+x=1,2,3", f"hydra.launcher.affinity={affinity}", FAKE_NVML_GPUS="2")
+    runs = records(app)
+    assert {job["slot"] for job in runs} == {0, 1}
+    for job in runs:
+        assert job["bound"] == [job["slot"]] or not binds
+        assert job["environment"]["CUDA_VISIBLE_DEVICES"] == UUID(job["slot"])
+        assert job["environment"]["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path) -> None:
@@ -195,9 +175,15 @@ def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path)
     assert "uses 10 GiB" in told
     assert not (app.directory / "here-1").exists()
     free.replace(machine)
-    output, _ = sweep.communicate(timeout=60)
-    assert sweep.returncode == 0, output
+    finish(sweep)
     assert len(records(app)) == 1
+
+
+def finish(*sweeps: subprocess.Popen[str]) -> None:
+    """Wait for the ends of sweeps that should complete."""
+    for sweep in sweeps:
+        output, _ = sweep.communicate(timeout=60)
+        assert sweep.returncode == 0, output
 
 
 class TestTwoSweeps:
@@ -212,9 +198,7 @@ class TestTwoSweeps:
         second = app.start(*OTHER, "+x=range(4,8)", FAKE_NVML_GPUS="2")
         told = line_with(second, "waits for")
         wait.unlink()
-        for sweep in (first, second):
-            output, _ = sweep.communicate(timeout=60)
-            assert sweep.returncode == 0, output
+        finish(first, second)
         assert "waits for GPU GPU-00000000-0000-0000-0000-" in told
         assert f"pid {first.pid} (app.py" in told
         runs = records(app)
@@ -229,34 +213,18 @@ class TestTwoSweeps:
         first = app.start(*SWEEP, "+x=1", *limits, unpinned, FAKE_NVML_GPUS="2")
         line_with(first, "▶ running")
         second = app.start(*OTHER, "+x=2", *limits, unpinned, FAKE_NVML_GPUS="2")
-        for sweep in (first, second):
-            output, _ = sweep.communicate(timeout=60)
-            assert sweep.returncode == 0, output
+        finish(first, second)
         assert set(by_gpu(records(app))) == {UUID(0), UUID(1)}
 
-    @pytest.mark.parametrize("start", ["warm", "fresh"])
     def test_when_one_is_killed_the_other_goes_on(self, app: App, start: str) -> None:
-        how = f"hydra.launcher.start={start}"
         wait = app.directory / "wait"
         wait.touch()
-        first = app.start(*SWEEP, "+x=1", how, FAKE_NVML_GPUS="1")
+        first = app.start(*SWEEP, "+x=1", start, FAKE_NVML_GPUS="1")
         line_with(first, "▶ running")
-        second = app.start(*OTHER, "+x=2", how, FAKE_NVML_GPUS="1")
+        second = app.start(*OTHER, "+x=2", start, FAKE_NVML_GPUS="1")
         line_with(second, "waits for")
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=60)
         wait.unlink()
-        output, _ = second.communicate(timeout=60)
-        assert second.returncode == 0, output
+        finish(second)
         assert (app.directory / "2.json").exists()
-
-
-def line_with(process: "subprocess.Popen[str]", part: str) -> str:
-    """The first line of a process's output that has a part; waits for it."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if part in line:
-            return line
-    pytest.fail(f"{part!r} never came:\n{''.join(lines)}")

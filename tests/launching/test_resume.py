@@ -5,7 +5,6 @@ import pickle
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
-from tests.conftest import SWEEP, App
+from tests.conftest import SWEEP, App, until
 
 pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
@@ -63,8 +62,7 @@ def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App
     break_jobs(app, 2)
     assert app.sweep("+x=1,2,3")[0] == 1
     break_jobs(app)
-    code, output = app.sweep("+x=1,2,3", RESUME)
-    assert code == 0, output
+    output = app.completes("+x=1,2,3", RESUME)
     assert "2 jobs were completed before" in output
     assert ran(app) == [1, 2, 3]
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=2",), "2": ("+x=3",)}
@@ -72,8 +70,7 @@ def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App
 
 def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) -> None:
     app.sweep("+x=1,3")
-    code, output = app.sweep("+x=0,1,2,3", RESUME)
-    assert code == 0, output
+    app.completes("+x=0,1,2,3", RESUME)
     assert ran(app) == [0, 1, 2, 3]
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=3",), "2": ("+x=0",), "3": ("+x=2",)}
 
@@ -98,8 +95,7 @@ def test_the_sweeper_gets_the_saved_results(app: App) -> None:
         "Hydra.multirun = show\n"
     )
     app.insert("import show")
-    code, output = app.sweep("+x=2,1", RESUME)
-    assert code == 0, output
+    output = app.completes("+x=2,1", RESUME)
     assert "returned [20, 10] {'x': 1}" in output, output
     assert ran(app) == [1, 2]
 
@@ -115,14 +111,12 @@ def test_a_changed_config_is_shown_and_refused(make_app: MakeApp) -> None:
     )
     app.sweep("x=1,2")
     config.write_text("x: 1\nwidth: 20\n")
-    code, output = app.sweep("x=1,2", RESUME)
-    assert code == 1
+    output = app.fails("x=1,2", RESUME)
     assert "-width: 10\n+width: 20" in output
     assert "and 1 more runs" in output
     assert "Traceback" not in output
     assert (app.directory / "ran").read_text() == "xx"
-    code, output = app.sweep("x=1,2", RESUME, "hydra.launcher.resume_changed=true")
-    assert code == 0, output
+    app.completes("x=1,2", RESUME, "hydra.launcher.resume_changed=true")
     assert (app.directory / "ran").read_text() == "xxxx"
 
 
@@ -131,11 +125,9 @@ def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
 ) -> None:
     app = make_app("time.sleep(600)")
     first = app.start(*SWEEP, "+x=1")
-    while not (app.out / "0" / ".hydra").exists():
-        time.sleep(0.01)
+    until((app.out / "0" / ".hydra").exists)
     before = (app.out / "multirun.yaml").read_bytes()
-    code, output = app.sweep("+y=2")
-    assert code == 1
+    output = app.fails("+y=2")
     assert f"out is in use by process {first.pid} on " in output
     assert "Traceback" not in output
     assert (app.out / "multirun.yaml").read_bytes() == before
@@ -154,8 +146,7 @@ def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
 def test_runs_of_others_in_the_directory_are_left_alone(app: App) -> None:
     app.run("-m", "hydra.sweep.dir=out", "+x=1,2")  # the basic launcher
     before = (app.out / "0" / ".hydra" / "overrides.yaml").read_text()
-    code, output = app.sweep("+x=7,8", RESUME)
-    assert code == 0, output
+    app.completes("+x=7,8", RESUME)
     assert (app.out / "0" / ".hydra" / "overrides.yaml").read_text() == before
     assert overrides(app) == {"2": ("+x=7",), "3": ("+x=8",)}
 
@@ -164,32 +155,28 @@ def test_runs_of_two_sweeps_with_the_same_numbers_are_told_apart(app: App) -> No
     named = "hydra.sweep.subdir='x${x}'"
     app.sweep("+x=1,2", named)
     app.sweep("+x=3,4", named)
-    code, output = app.sweep("+x=1,2,3,4", named, RESUME)
-    assert code == 0, output
+    output = app.completes("+x=1,2,3,4", named, RESUME)
     assert "4 jobs were completed before" in output
     assert ran(app) == [1, 2, 3, 4]
 
 
 def test_where_no_config_was_saved_nobody_can_say_that_it_is_the_same(app: App) -> None:
     app.sweep("+x=1", "hydra.output_subdir=null")
-    code, output = app.sweep("+x=1", "hydra.output_subdir=null", RESUME)
-    assert code == 1
+    output = app.fails("+x=1", "hydra.output_subdir=null", RESUME)
     assert "nobody knows whether it has changed" in output
 
 
 def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
     app.sweep("+x=1")
     (app.out / "0" / ".exptools" / "return.pkl").write_bytes(pickle.dumps("a") + pickle.dumps(3))
-    code, output = app.sweep("+x=1", RESUME)
-    assert code == 0, output
+    app.completes("+x=1", RESUME)
     assert ran(app) == [1, 1]
 
 
 def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:
     same_name = "hydra.sweep.subdir=run"
     app.sweep("+x=1", same_name)
-    code, output = app.sweep("+x=2", same_name, RESUME)
-    assert code == 1
+    output = app.fails("+x=2", same_name, RESUME)
     assert "holds another job than job 1 (+x=2)" in output
 
 
@@ -207,8 +194,7 @@ def test_after_kills_at_any_instant_each_job_completes_exactly_once(app: App) ->
         now = completions(app)
         assert before.items() <= now.items()
         before = now
-    code, output = app.sweep(f"+x={jobs}", RESUME)
-    assert code == 0, output
+    app.completes(f"+x={jobs}", RESUME)
     now = completions(app)
     assert before.items() <= now.items()
     assert sorted(now) == list(range(24))

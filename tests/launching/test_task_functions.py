@@ -1,17 +1,14 @@
 """Tasks wherever users define them, and what of their modules the jobs can use."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from exptools.launching.jobs.outcomes import read_result
-from tests.conftest import ROOT, SWEEP, App
+from tests.conftest import App
 
-pytestmark = pytest.mark.hydra
+pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 
 MakeApp = Callable[[str], App]
 
@@ -25,8 +22,11 @@ def write(app: App, text: str, name: str = "app.py") -> None:
     (app.directory / name).write_text(text, encoding="utf-8")
 
 
-def write_module(app: App, text: str) -> None:
-    """A task in a module, which Hydra wants to be in a package; the script only imports it."""
+def write_task(app: App, place: str, text: str) -> None:
+    """A task in the script, or in a module, which Hydra wants to be in a package."""
+    if place == "script":
+        write(app, text + RUN)
+        return
     (app.directory / "lab").mkdir()
     write(app, "", "lab/__init__.py")
     write(app, text, "lab/tasks.py")
@@ -57,17 +57,10 @@ def main(cfg):
 RUN = 'if __name__ == "__main__":\n    main()\n'
 
 
-def test_a_task_may_be_in_the_script(app: App, start: str) -> None:
-    write(app, MODULE + MAIN + RUN)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
-    assert returned(app, 2) == [2, 4]
-
-
-def test_a_task_may_be_in_a_module_that_the_script_imports(app: App, start: str) -> None:
-    write_module(app, MODULE + MAIN)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
+@pytest.mark.parametrize("place", ["script", "module"])
+def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place: str) -> None:
+    write_task(app, place, MODULE + MAIN)
+    app.completes("+x=1,2", start)
     assert returned(app, 2) == [2, 4]
 
 
@@ -104,12 +97,8 @@ def main(cfg):
 def test_a_task_may_be_decorated_in_any_way(
     app: App, start: str, place: str, how: str, expected: object
 ) -> None:
-    if place == "script":
-        write(app, MODULE + how + RUN)
-    else:
-        write_module(app, MODULE + how)
-    code, output = app.sweep("+x=1,2", start)
-    assert code == 0, output
+    write_task(app, place, MODULE + how)
+    app.completes("+x=1,2", start)
     assert returned(app, 2) == [(expected, 2), (expected, 4)]
 
 
@@ -162,15 +151,13 @@ def main(cfg):
 
 def test_configs_may_be_structured_and_use_resolvers_of_the_script(app: App, start: str) -> None:
     write(app, STRUCTURED + RUN)
-    code, output = app.sweep("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
-    assert code == 0, output
+    app.completes("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
     assert returned(app, 2) == [("Adam", 6.0), ("Optimiser", 6.0)]
 
 
 def test_a_value_that_a_structured_config_forbids_is_told_before_anything_starts(app: App) -> None:
     write(app, STRUCTURED + RUN)
-    code, output = app.sweep("size=LARGE,HUGE")
-    assert code == 1
+    output = app.fails("size=LARGE,HUGE")
     assert "Invalid value 'HUGE'" in output
     assert not (app.out / "0").exists()
 
@@ -186,8 +173,7 @@ def main(cfg):
         return type(pickle.load(file)) is Model
 """
     write(app, MODULE + task + RUN)
-    code, output = app.sweep("+x=7", start)
-    assert code == 0, output
+    app.completes("+x=7", start)
     assert returned(app) == [True]
     assert b"__main__" in (app.directory / "model.pkl").read_bytes()
 
@@ -204,13 +190,9 @@ def main(cfg):
 @pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("place", ["script", "module"])
 def test_a_job_may_have_a_pool_of_processes(app: App, start: str, place: str, how: str) -> None:
-    if place == "script":
-        write(app, MODULE + POOL + RUN)
-    else:
-        write_module(app, MODULE + POOL)
+    write_task(app, place, MODULE + POOL)
     # A pool whose workers cannot find what they should call waits for ever.
-    code, output = app.sweep(f"+how={how}", "hydra.launcher.timeout=60", start)
-    assert code == 0, output
+    app.completes(f"+how={how}", "hydra.launcher.timeout=60", start)
     assert returned(app) == [[0, 2, 4]]
 
 
@@ -218,31 +200,15 @@ def test_a_pool_finds_its_work_in_a_script_that_is_run_as_a_module(app: App, sta
     (app.directory / "package").mkdir()
     write(app, "START = 2", "package/__init__.py")
     write(app, "from . import START\n" + MODULE + POOL + RUN, "package/train.py")
-    code, output = run(app, "-m", "package.train", *SWEEP, "+how=fork,spawn", start)
-    assert code == 0, output
+    app.command = ["-m", "package.train"]
+    app.completes("+how=fork,spawn", start)
     assert returned(app, 2) == [[0, 2, 4]] * 2
-
-
-def run(app: App, *words: str) -> tuple[int, str]:
-    """Run Python in the app's directory, to the end."""
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=app.directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout
 
 
 def test_what_the_task_does_not_use_need_not_be_picklable(app: App, start: str) -> None:
     unused = "import threading\nLOCK = threading.Lock()\ndef unused():\n    return LOCK\n"
     write(app, MODULE + unused + POOL + RUN)
-    code, output = app.sweep("+how=fork", "hydra.launcher.timeout=60", start)
-    assert code == 0, output
+    app.completes("+how=fork", "hydra.launcher.timeout=60", start)
     assert returned(app) == [[0, 2, 4]]
 
 
@@ -259,8 +225,7 @@ def main(cfg):
     return registry.KNOWN
 """
     write(app, MODULE + task + RUN)
-    code, output = app.sweep("+x=1", start)
-    assert code == 0, output
+    app.completes("+x=1", start)
     assert returned(app) == [["pendulum"]]
 
 
@@ -292,8 +257,7 @@ def main(cfg):
 def test_a_torch_that_the_helper_has_imported_is_each_jobs_own(app: App) -> None:
     write(app, TORCH, "torch.py")  # the parts that matter, for the real one is a gigabyte
     write(app, MODULE + USES_TORCH + RUN)
-    code, output = app.sweep("+x=1,2")
-    assert code == 0, output
+    app.completes("+x=1,2")
     threads, told, drawn = zip(*returned(app, 2), strict=True)
     assert [str(count) for count in threads] == list(told)
     assert len(set(drawn)) == 2

@@ -66,3 +66,9 @@ def run_python(tmp_path):
 
     run.home = home
     return run
+
+
+def git(directory: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    done = subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -114,7 +114,7 @@ def test_a_repeated_tag_keeps_the_last_value(logger, tmp_path):
 
 def test_closing_writes_the_pending_row_to_both_files(logger, tmp_path, read_events):
     logger.open(tmp_path)
-    logger.log_scalar("a", 0.5, step=3)
+    logger.log_scalar("a", 0.5, step=np.int32(3))
     logger.close()
     assert rows(tmp_path, "a") == [(3, 0.5)]
     assert read_events(tmp_path) == {"a": [(3, 0.5)]}
@@ -132,6 +132,8 @@ def test_the_end_of_the_process_writes_the_pending_row(run_python, tmp_path):
     [
         (3, "3"),
         (10**20, "100000000000000000000"),
+        (10**300, str(10**300)),
+        (Fraction(1, 10**400), "0.0"),
         (True, "1"),
         (0.1, "0.1"),
         (math.nan, "NaN"),
@@ -178,6 +180,8 @@ def test_what_is_no_scalar_is_refused_by_its_tag(logger, tmp_path, value, error,
         ("wall_time", ValueError, "'wall_time' is taken"),
         ("", ValueError, "at least one character"),
         ("\ud800", ValueError, "UTF-8"),
+        ("x" * 200_000, ValueError, "programs could not read"),
+        ("nul\0", ValueError, "programs could not read"),
         (7, TypeError, r"text, not 7 \(int\)"),
         (["a"], TypeError, "text, not"),
     ],
@@ -213,15 +217,6 @@ def test_a_number_that_no_float_holds_is_refused_by_its_tag(logger, tmp_path, va
     logger.log_scalar("a", 2, 1)
     logger.dump()
     assert rows(tmp_path, "a") == [(0, 1), (1, 2)]
-
-
-@pytest.mark.parametrize("value", [10**300, 1.7e308, -math.inf, Fraction(1, 10**400)])
-def test_the_greatest_and_smallest_numbers_are_written(logger, tmp_path, value, read_events):
-    logger.open(tmp_path)
-    logger.log_scalar("a", value)
-    logger.dump()
-    assert [float(cell) for _, cell in rows(tmp_path, "a")] == [float(value)]
-    assert len(read_events(tmp_path)["a"]) == 1
 
 
 @pytest.mark.parametrize("value", [np.ma.masked, np.ma.array([1.0], mask=[True])])
@@ -268,14 +263,6 @@ def test_a_refused_value_leaves_the_row_as_it_was(logger, tmp_path):
         logger.log_scalars({"a": 2, "b": "text"}, step=2)
     logger.dump()
     assert rows(tmp_path, "a") == [(1, 1)]
-
-
-def test_numpy_steps_are_integers(logger, tmp_path, read_events):
-    logger.open(tmp_path)
-    logger.log_scalar("a", 1, np.int32(5))
-    logger.dump()
-    assert rows(tmp_path, "a") == [(5, 1)]
-    assert read_events(tmp_path) == {"a": [(5, 1.0)]}
 
 
 def test_outside_any_run_it_warns_once_and_does_nothing(logger, tmp_path, monkeypatch):
@@ -477,31 +464,8 @@ def test_a_pickled_task_reaches_the_logger_of_the_process_that_runs_it(tmp_path)
     assert rows(tmp_path, "a") == [(0, 7)]
 
 
-def test_importing_the_logger_loads_nothing_heavy(run_python):
-    code = (
-        "import sys, exptools.logging.run_logger; "
-        "print({'numpy', 'hydra', 'tensorboard', 'google.protobuf'} & set(sys.modules))"
-    )
+@pytest.mark.parametrize("module", ["run_logger", "media.artifacts", "adapters.summary_writer"])
+def test_importing_it_loads_nothing_heavy(run_python, module):
+    heavy = {"numpy", "hydra", "google.protobuf", "PIL", "tensorboard", "torch", "cloudpickle"}
+    code = f"import sys, exptools.logging.{module}; print({heavy} & set(sys.modules))"
     assert run_python(code).stdout == "set()\n"
-
-
-def test_ten_thousand_tags_fit_into_one_row(logger, tmp_path, read_events):
-    logger.open(tmp_path, console=None)
-    logger.log_scalars({f"layer/{n}": n / 7 for n in range(10_000)}, 3)
-    logger.dump()
-    (row,) = (tmp_path / "progress.csv").read_text().splitlines()[1:]
-    assert row.split(",")[2:] == [repr(n / 7) for n in range(10_000)]
-    assert read_events(tmp_path)["layer/9999"] == [(3, pytest.approx(9999 / 7))]
-
-
-def test_a_tag_may_be_seen_first_at_row_9999(logger, tmp_path, read_events):
-    logger.open(tmp_path, console=None)
-    for step in range(10_001):
-        logger.log_scalar("a", step)
-        if step >= 9_999:
-            logger.log_scalar("late", -step)
-        logger.dump()
-    table = pd.read_csv(tmp_path / "progress.csv")
-    assert table["a"].tolist() == list(range(10_001))
-    assert table["late"].dropna().to_dict() == {9_999: -9_999, 10_000: -10_000}
-    assert read_events(tmp_path)["late"] == [(9_999, -9_999), (10_000, -10_000)]

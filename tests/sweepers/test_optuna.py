@@ -30,8 +30,7 @@ def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
 ) -> None:
     app = make_app("return (cfg.x - 0.5) ** 2")
     batches = ("hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
-    code, output = app.sweep(*OPTUNA, *batches, "+x=interval(0,1)", start)
-    assert code == 0, output
+    output = app.completes(*OPTUNA, *batches, "+x=interval(0,1)", start)
     assert output.count("exptools: 2 jobs in ") >= 2
     job_statuses = statuses(app, 6)
     assert [one and one.job for one in job_statuses] == [0, 1, 2, 3, 4, None]
@@ -57,8 +56,7 @@ def test_a_job_that_ends_badly_is_a_failed_trial_and_the_study_goes_on(
     app = make_app(f"if {number} == 1:\n    {end}\nreturn cfg.x")
     trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
     some = "hydra.sweeper.max_failure_rate=0.5"
-    code, output = app.sweep(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
-    assert code == 0, output
+    output = app.completes(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
     states = [one and one.state for one in statuses(app, 4)]
     assert states == [State.COMPLETED, state, State.COMPLETED, State.COMPLETED]
     before, _, after = told.partition("*")
@@ -72,8 +70,7 @@ def test_too_many_failed_trials_end_the_study_with_the_users_own_error(
 ) -> None:
     app = make_app("raise ValueError('diverged')")
     trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
-    code, output = app.sweep(*OPTUNA, *trials, "+x=interval(0,1)", start)
-    assert code == 1
+    output = app.fails(*OPTUNA, *trials, "+x=interval(0,1)", start)
     assert "in main\n" in output
     assert "ValueError: diverged" in output
     assert [one is None for one in statuses(app, 3)] == [False, False, True]
@@ -81,12 +78,11 @@ def test_too_many_failed_trials_end_the_study_with_the_users_own_error(
 
 def test_trials_on_two_objectives_return_both(make_app: MakeApp) -> None:
     app = make_app("return cfg.x, 1 - cfg.x")
-    code, output = app.sweep(
+    app.completes(
         *OPTUNA,
         "hydra.sweeper.direction=[minimize,minimize]",
         "hydra.sweeper.n_trials=2",
         "hydra.sweeper.n_jobs=2",
         "+x=interval(0,1)",
     )
-    assert code == 0, output
     assert len(best(app)["solutions"]) == 2

@@ -1,10 +1,12 @@
-"""Run directories as exptools writes them, made by hand for the viewer's tests."""
+"""Run directories as exptools writes them, made by hand, and Plotly's figures read back."""
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from exptools.rundir import (
@@ -96,3 +98,19 @@ def run_with(name: str = "0", **config: Any) -> Run:
     """A run that is nowhere on disk; ``__`` in a key stands for a dot."""
     dotted = {key.replace("__", "."): value for key, value in config.items()}
     return Run(Path("/nowhere") / name, name, None, dotted, None, None)
+
+
+def numbers(packed: dict[str, str]) -> list[Any]:
+    """What a figure's base64 stands for."""
+    values = np.frombuffer(base64.b64decode(packed["bdata"]), f"<{packed['dtype']}")
+    shape = [int(size) for size in packed.get("shape", "-1").split(",")]
+    return values.astype(float).reshape(shape).tolist()
+
+
+def traces(figure: dict[str, Any], kind: str, **having: Any) -> list[dict[str, Any]]:
+    """The traces of a type whose parts are these."""
+    return [
+        trace
+        for trace in figure["data"]
+        if trace["type"] == kind and all(trace.get(name) == part for name, part in having.items())
+    ]

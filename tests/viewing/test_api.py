@@ -3,8 +3,7 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import SWEEP_FILE, State
-from tests.viewing.samples import csv_text, curve, write_run, write_sweep
+from tests.viewing.samples import curve, write_run, write_sweep
 
 NAN = float("nan")
 
@@ -238,16 +237,6 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
 def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence):
     with pytest.raises(xv.QueryError, match=sentence):
         runs.curves(**{"metric": "train/loss"} | asked)
-
-
-def test_a_broken_run_is_listed_and_leaves_the_others(tmp_path):
-    write_run(tmp_path / "0", "a: [", "step,acc\n0,1\n")
-    write_run(tmp_path / "1", {"a": 1}, csv_text({"acc": [2.0]}), state=State.FAILED)
-    (tmp_path / SWEEP_FILE).touch()
-    runs = xv.load(tmp_path)
-    assert [group.label for group in runs.curves("acc", by="a").groups] == ["1", "—"]
-    (fault,) = runs.faults
-    assert fault.file.parent.parent.name == "0"
 
 
 def test_no_runs_are_an_empty_collection(tmp_path):

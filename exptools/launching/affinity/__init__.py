@@ -15,15 +15,20 @@ from exptools.launching.affinity.codes import (
     read_settings,
     remove_run_slot,
 )
-from exptools.launching.affinity.devices import combine_affinity, set_gpu_from_visibles
-from exptools.launching.affinity.machine_codes import (
+from exptools.launching.affinity.layout import make_runs
+from exptools.launching.affinity.on_machine import (
     can_be_divided,
     hyperthread_offset,
     quick_code,
     socket_count,
     whole_machine,
 )
-from exptools.launching.affinity.rendering import CLUSTER, Affinity, affinity_of_slot
+from exptools.launching.affinity.rendering import (
+    Affinity,
+    combine_affinity,
+    render,
+    set_gpu_from_visibles,
+)
 from exptools.launching.machine.topology import read_machine
 
 __all__ = [
@@ -146,9 +151,16 @@ def affinity_from_code(run_slot_affinity_code: str) -> Affinity:
         AffinityError: it is no code, has no such slot, or its runs cannot have equal shares of
             their own.
     """
-    if run_slot_affinity_code == CLUSTER:
+    if run_slot_affinity_code == "cluster":  # its manager has chosen the resources
         return full_resource_affinity(set_affinity=False)
-    return affinity_of_slot(run_slot_affinity_code)
+    slot, code = remove_run_slot(run_slot_affinity_code)
+    settings = read_settings(code)
+    runs = make_runs(settings)
+    if slot >= len(runs):
+        raise AffinityError(
+            f"run slot {slot} is not one of {code}, which has {len(runs)}: 0 to {len(runs) - 1}"
+        )
+    return render(settings, runs[slot])
 
 
 def make_affinity(run_slot: int = 0, **kwargs: Any) -> Affinity:

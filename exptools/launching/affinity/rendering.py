@@ -1,35 +1,20 @@
-"""Affinities: what a run of a code has, in the dictionaries that rlpyt's runners read."""
+"""Affinities: what a run of a code has, in the dictionaries that rlpyt's runners read.
+
+And what a script does with its own: choose its GPUs, or take several shares as one.
+"""
 
 from __future__ import annotations
 
-from exptools.collections import AttrDict
-from exptools.launching.affinity.codes import (
-    AffinityError,
-    Settings,
-    read_settings,
-    remove_run_slot,
-)
-from exptools.launching.affinity.layout import Run, Share, make_runs
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-CLUSTER = "cluster"  # stands for a code where a cluster's manager has chosen the resources
+from exptools.collections import AttrDict
+from exptools.launching.affinity.codes import AffinityError, Settings
+from exptools.launching.affinity.layout import Run, Share
+from exptools.launching.machine.gpus import VISIBLE
 
 Affinity = AttrDict | list[AttrDict]
-
-
-def affinity_of_slot(run_slot_affinity_code: str) -> Affinity:
-    """The affinity of a run's code.
-
-    Raises:
-        AffinityError: the code makes no sense, or has no such slot.
-    """
-    slot, code = remove_run_slot(run_slot_affinity_code)
-    settings = read_settings(code)
-    runs = make_runs(settings)
-    if slot >= len(runs):
-        raise AffinityError(
-            f"run slot {slot} is not one of {code}, which has {len(runs)}: 0 to {len(runs) - 1}"
-        )
-    return render(settings, runs[slot])
 
 
 def render(settings: Settings, run: Run) -> Affinity:
@@ -43,6 +28,57 @@ def render(settings: Settings, run: Run) -> Affinity:
 def logical_cpus(cores: tuple[int, ...], offset: int) -> tuple[int, ...]:
     """The cores' first hardware threads, then their second ones if there are."""
     return cores + tuple(core + offset for core in cores if offset)
+
+
+def set_gpu_from_visibles(cuda_idxs: int | Sequence[int], n_gpu_max: int = 16) -> None:
+    """Narrow this process's ``CUDA_VISIBLE_DEVICES`` to some of the devices that it names.
+
+    Call it before anything uses CUDA. Devices are counted anew afterwards: the first one is 0.
+
+    Args:
+        cuda_idxs: positions among the visible devices, as an affinity's ``cuda_idx`` has them; an
+            empty list hides all.
+        n_gpu_max: how many devices there may be where the variable is not set.
+
+    Raises:
+        AffinityError: a position is no number, repeated, or beyond the visible devices.
+    """
+    limit = os.environ.get(VISIBLE)
+    names = list(map(str, range(n_gpu_max))) if limit is None else limit.split(",")
+    wanted = [cuda_idxs] if isinstance(cuda_idxs, int) else cuda_idxs
+    if not isinstance(wanted, list | tuple):
+        raise AffinityError(f"cuda_idx is {wanted!r}; it should be a number or a list of numbers")
+    chosen = [_device_name(names, index, limit) for index in wanted]
+    if len(set(chosen)) < len(chosen):
+        raise AffinityError(f"cuda_idx is {cuda_idxs!r}; it names a GPU twice")
+    os.environ[VISIBLE] = ",".join(chosen)
+
+
+def combine_affinity(affinities: Sequence[Mapping[str, Any]]) -> AttrDict:
+    """One affinity with all that several have, such as those of a run with several GPUs.
+
+    CPUs are listed one after the other, ``cuda_idx`` becomes a list, thread counts are added, and
+    a switch is on if it is on in one.
+
+    Raises:
+        AffinityError: there is none, or one has other keys than the first.
+    """
+    if isinstance(affinities, Mapping):
+        affinities = [affinities]
+    if not affinities or any("optimizer" in one for one in affinities):
+        raise AffinityError("combine_affinity takes the affinities of one run's GPUs, as a list")
+    if any(one.keys() != affinities[0].keys() for one in affinities):
+        raise AffinityError("the affinities are of two modes: only some of them have cuda_idx")
+    combined = AttrDict()
+    for key in affinities[0]:
+        values = [affinity[key] for affinity in affinities]
+        if "cpus" in key:
+            combined[key] = [cpu for cpus in values for cpu in cpus]
+        elif key == "cuda_idx":
+            combined[key] = values
+        else:
+            combined[key] = sum(values) if "torch_threads" in key else any(values)
+    return combined
 
 
 def _render_share(settings: Settings, share: Share, reserved: int) -> AttrDict:
@@ -86,3 +122,11 @@ def _workers(cores: tuple[int, ...], settings: Settings) -> tuple[tuple[int, ...
     if not settings.alt:
         return tuple(logical_cpus(group, offset) for group in groups)
     return tuple(groups + [tuple(core + offset for core in group) for group in groups])
+
+
+def _device_name(names: Sequence[str], index: object, limit: str | None) -> str:
+    name = names[index] if isinstance(index, int) and 0 <= index < len(names) else ""
+    if not name.strip():
+        reason = f"{VISIBLE} is not set" if limit is None else f"{VISIBLE} is {limit!r}"
+        raise AffinityError(f"there is no GPU {index!r}: {reason}")
+    return name

@@ -145,9 +145,21 @@ def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
     Raises:
         ExperimentError: that cannot be written.
     """
+    log_dirs = experiments.log_dirs
+    plan = [
+        f"Experiment manager process ID: {os.getpid()}.",
+        f"Number of settings (experiments) to run: {len(log_dirs)}  ({len(jobs)}).",
+        *log_dirs,
+    ]
     try:
-        _save_variants(experiments, jobs)
-        append_lines(experiments.directory / _TREE, _plan(experiments, jobs))
+        experiments.directory.mkdir(parents=True, exist_ok=True)
+        for log_dir, variant in zip(log_dirs, experiments.variants, strict=True):
+            place = experiments.place(log_dir)
+            runs = [job.directory for job in jobs if job.directory.parent == place]
+            for directory in (place, *runs):
+                directory.mkdir(parents=True, exist_ok=True)
+                save_variant(variant, directory)
+        append_lines(experiments.directory / _TREE, plan)
     except OSError as error:
         raise ExperimentError(
             f"{error.filename or experiments.directory} cannot be written ({error.strerror}): "
@@ -160,25 +172,6 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
     with open(path, "a", encoding="utf-8") as file:
         file.writelines(f"{now} | {line}\n" for line in lines)
-
-
-def _save_variants(experiments: Experiments, jobs: Sequence[Job]) -> None:
-    experiments.directory.mkdir(parents=True, exist_ok=True)
-    for log_dir, variant in zip(experiments.log_dirs, experiments.variants, strict=True):
-        place = experiments.place(log_dir)
-        runs = [job.directory for job in jobs if job.directory.parent == place]
-        for directory in (place, *runs):
-            directory.mkdir(parents=True, exist_ok=True)
-            save_variant(variant, directory)
-
-
-def _plan(experiments: Experiments, jobs: Sequence[Job]) -> list[str]:
-    settings = len(experiments.log_dirs)
-    return [
-        f"Experiment manager process ID: {os.getpid()}.",
-        f"Number of settings (experiments) to run: {settings}  ({len(jobs)}).",
-        *experiments.log_dirs,
-    ]
 
 
 def _refuse_if_running(run_dir: Path) -> None:

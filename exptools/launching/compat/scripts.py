@@ -71,7 +71,7 @@ def call_entry(script: str, arguments: Sequence[str]) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with _as_script(script, arguments), _imported(module):
+    with _as_script(script, arguments, module):
         spec.loader.exec_module(module)
         entry = next((getattr(module, name) for name in ENTRIES if hasattr(module, name)), None)
         if entry is None:
@@ -103,25 +103,17 @@ def _exit_0_is_the_end() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_script(script: str, arguments: Sequence[str]) -> Iterator[None]:
-    argv, path = list(sys.argv), list(sys.path)
+def _as_script(script: str, arguments: Sequence[str], module: ModuleType) -> Iterator[None]:
+    """The script's arguments and path, and its module where pickle and dataclasses look for it."""
+    name = module.__name__
+    argv, path, before = list(sys.argv), list(sys.path), sys.modules.get(name)
     sys.argv[:] = [script, *arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
-    try:
-        yield
-    finally:
-        sys.argv[:], sys.path[:] = argv, path
-
-
-@contextlib.contextmanager
-def _imported(module: ModuleType) -> Iterator[None]:
-    """Have the module where pickle and dataclasses look for it."""
-    name = module.__name__
-    before = sys.modules.get(name)
     sys.modules[name] = module
     try:
         yield
     finally:
+        sys.argv[:], sys.path[:] = argv, path
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before

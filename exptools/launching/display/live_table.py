@@ -25,7 +25,7 @@ from exptools.launching.display.labels import (
 )
 from exptools.launching.jobs.outcomes import Job
 from exptools.launching.machine.slots import Slot
-from exptools.launching.usage.meter import UsageSample
+from exptools.launching.usage import UsageSample
 from exptools.rundir import State
 from exptools.units import format_bytes, rough_duration
 

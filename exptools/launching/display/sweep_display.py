@@ -1,19 +1,23 @@
-"""What people see of a sweep while it runs: a live table, or plain lines."""
+"""What people see of a sweep: configs being composed, jobs that run, and a summary at the end."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 from exptools.launching.display.headline import HeadlineReader
 from exptools.launching.display.labels import (
+    STATE_LABELS,
     elapsed,
     one_line,
     plural,
@@ -24,8 +28,55 @@ from exptools.launching.display.labels import (
 from exptools.launching.display.live_table import Row, live_table
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.slots import Slot
-from exptools.launching.usage.sampler import UsageSampler
+from exptools.launching.usage import UsageSampler
 from exptools.rundir import State
+
+_QUIET = 2.0  # seconds of composing that need no explanation
+_EVERY = 10.0  # seconds between two plain lines about it
+
+
+class ComposeBar:
+    """Shows that Hydra composes the jobs' configs, which takes minutes for thousands of them.
+
+    A bar on a terminal, elsewhere a plain line now and then, and nothing for a short wait. How many
+    there will be only the sweeper knows.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._next_line = self._began + _EVERY
+        self._bar: Progress | None = None
+
+    def update(self, done: int) -> None:
+        """Say how many configs are composed."""
+        now = time.monotonic()
+        if now - self._began < _QUIET:
+            return
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._draw(done)
+        elif now >= self._next_line:
+            self._next_line = now + _EVERY
+            self._console.print(f"exptools: {done} configs composed", highlight=False)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _draw(self, done: int) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("exptools: composing configs"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.completed}"),
+                console=self._console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._bar.add_task("", total=None)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done)
 
 
 class SweepDisplay(AbstractContextManager["SweepDisplay"]):
@@ -74,7 +125,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the terminal as it was; the final table is `summary.print_summary`'s."""
+        """Leave the terminal as it was; the final table is `print_summary`'s."""
         self._sampler.close()
         if self._live is not None:
             self._live.stop()
@@ -159,6 +210,20 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         return live_table(list(self._rows.values()), waits, self._began, len(self._slots), room)
 
 
+def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
+    """Print the jobs that went wrong, and how many jobs ended in each way."""
+    wrong = [outcome for outcome in outcomes if went_wrong(outcome.status.state)]
+    start = min((out.status.queued for out in outcomes if out.status.queued), default=None)
+    line = Text(f"exptools: {plural(len(outcomes), 'job')} in {elapsed(start, None)}: ")
+    counts = Counter(outcome.status.state for outcome in outcomes)
+    for state in (state for state in State if counts[state]):
+        line.append(f"{counts[state]} {state.value}  ", style=STATE_LABELS[state][1])
+    with suppress(OSError):  # nobody reads any more: the status files tell
+        if wrong:
+            console.print(_summary_table(wrong))
+        console.print(line)
+
+
 def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     """What tells the jobs from each other: their overrides without those that all have."""
     if len(jobs) == 1:
@@ -166,3 +231,20 @@ def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     shared = set(jobs[0].overrides).intersection(*(job.overrides for job in jobs)) if jobs else ()
     own = [[text for text in job.overrides if text not in shared] for job in jobs]
     return [" ".join(texts) or job.name for job, texts in zip(jobs, own, strict=True)]
+
+
+def _summary_table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("job", justify="right")
+    table.add_column("state", no_wrap=True)
+    table.add_column("overrides", overflow="fold")
+    table.add_column("what happened", overflow="fold")
+    table.add_column("time", justify="right", no_wrap=True)
+    for outcome in outcomes:
+        job, status = outcome.job, outcome.status
+        details = Text(status.error or "")
+        if status.started is not None:
+            details.append(f"\n{short_path(job.log)}", style="dim")
+        took = elapsed(status.started, status.ended)
+        table.add_row(str(job.number), state_label(status.state), Text(job.name), details, took)
+    return table

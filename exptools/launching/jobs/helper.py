@@ -29,7 +29,7 @@ from exptools.launching.jobs.fresh import (
     reap,
     signal_group,
 )
-from exptools.launching.jobs.helper_client import Ended, Fork, Forked, Hello, Ready
+from exptools.launching.jobs.helper_client import Ended, Fork, Forked, Hello
 from exptools.launching.jobs.worker import (
     JobSpec,
     Task,
@@ -52,7 +52,7 @@ def main(descriptor: int) -> None:
     die_with_parent(hello.parent)  # an import may take long, and nobody waits for it any more
     sys.argv[:] = hello.argv
     task, problem = _load_task(hello.task) if hello.preload else (None, None)
-    connection.send(Ready(problem))
+    connection.send(problem)
     if problem is not None:
         return
     outlive_parent()  # to end its jobs and say so

@@ -35,19 +35,15 @@ class CannotFork(Exception):
 
 @dataclass(frozen=True)
 class Hello:
-    """The first message to the helper: what all its jobs have in common."""
+    """The first message to the helper: what all its jobs have in common.
+
+    Its answer is None when jobs may come, else why they may not.
+    """
 
     parent: int  # pid
     task: bytes  # a cloudpickled Task
     preload: bool  # whether to import the task now and fork the jobs
     argv: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The helper's answer: jobs may come, or why they may not."""
-
-    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -146,14 +142,14 @@ class HelperStarter:
     def _shake_hands(self, hello: Hello) -> None:
         try:
             self._connection.send(hello)
-            answer: Ready = self._connection.recv()
+            problem: str | None = self._connection.recv()
         except (EOFError, OSError):
-            answer = Ready(f"importing the task ended the process: {self._last_words()}")
-        if answer.problem is not None:
+            problem = f"importing the task ended the process: {self._last_words()}"
+        if problem is not None:
             self._connection.close()
             self._helper.wait()
             self._output.close()
-            raise CannotFork(answer.problem)
+            raise CannotFork(problem)
 
     def _last_words(self) -> str:
         self._helper.wait()

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
-from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, Status, write_status
+from exptools.provenance import command_line, git_state
+from exptools.rundir import (
+    OUTPUT_LOG,
+    RETURN_FILE,
+    State,
+    Status,
+    process_start,
+    write_status,
+)
 from exptools.units import format_bytes
 
 
@@ -43,17 +53,10 @@ class Outcome:
     result: Result | None = None  # None when the process ended before it could say
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What an end means: the run's state and, if it is not "completed", the reason in one line."""
-
-    state: State
-    error: str | None
-    result: Result | None
-
-
-def judge(run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool) -> Verdict:
-    """Read what a job left behind.
+def judge(
+    run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool
+) -> tuple[State, str | None, Result | None]:
+    """Read what a job left behind: its state, what went wrong in one line, and its result.
 
     Args:
         run_dir: where its result is.
@@ -64,15 +67,15 @@ def judge(run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool) -> Verd
     try:
         result = read_result(run_dir)
     except ResultError as problem:
-        return Verdict(State.FAILED, str(problem), None)
+        return State.FAILED, str(problem), None
     if result is None:
         state = asked or (State.KILLED if exit_.signal else State.FAILED)
-        return Verdict(state, _end_without_result(exit_, oom=oom), None)
+        return state, _end_without_result(exit_, oom=oom), None
     if result.stopped:
-        return Verdict(asked or State.INTERRUPTED, "returned early, as it was asked to", result)
+        return asked or State.INTERRUPTED, "returned early, as it was asked to", result
     if result.error is None:
-        return Verdict(State.COMPLETED, None, result)
-    return Verdict(asked or State.FAILED, last_line(result.error), result)
+        return State.COMPLETED, None, result
+    return asked or State.FAILED, last_line(result.error), result
 
 
 class ResultError(Exception):
@@ -98,6 +101,18 @@ def read_result(run_dir: Path) -> Result | None:
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result
+
+
+def queued_status() -> Status:
+    """What the statuses of all jobs that this process queues now have in common."""
+    return Status(
+        State.QUEUED,
+        pid=os.getpid(),
+        pid_start=process_start(os.getpid()),
+        queued=time.time(),
+        command=command_line(),
+        git=git_state(Path.cwd()),
+    )
 
 
 def save_status(job: Job, status: Status) -> Status:

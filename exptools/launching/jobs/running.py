@@ -1,10 +1,14 @@
-"""One running job: until when it may run, how it is asked to end or killed, and how it ended."""
+"""One running job: the environment it gets, its deadline, how it is ended, and how it ended."""
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exptools.launching.jobs.fresh import (
@@ -15,8 +19,8 @@ from exptools.launching.jobs.fresh import (
     signal_group,
 )
 from exptools.launching.jobs.outcomes import Job, Outcome, judge, oom_kills, save_status
-from exptools.launching.machine.slots import Slot
-from exptools.rundir import State, Status
+from exptools.launching.machine.slots import THREAD_VARIABLES, Slot
+from exptools.rundir import STATUS_WRITER, State, Status
 
 if TYPE_CHECKING:
     import psutil
@@ -70,9 +74,8 @@ class RunningJob:
         """Judge how it ended and write that into its status."""
         kill_processes(self.family)
         oom = oom_kills() > self.oom_kills
-        verdict = judge(self.job.directory, exit_, self.asked, oom=oom)
-        error = verdict.error
-        if verdict.state is State.TIMEOUT:
+        state, error, result = judge(self.job.directory, exit_, self.asked, oom=oom)
+        if state is State.TIMEOUT:
             error = f"ran longer than timeout={self.timeout:g} s; {error}"
         status = replace(
             self.status,
@@ -82,6 +85,37 @@ class RunningJob:
             max_rss=exit_.max_rss,
             cpu_seconds=exit_.cpu_seconds,
             error=error,
-            state=verdict.state,
+            state=state,
         )
-        return Outcome(self.job, save_status(self.job, status), verdict.result)
+        return Outcome(self.job, save_status(self.job, status), result)
+
+
+def job_environment(slot: Slot, run_dir: Path, ports: Collection[str] = ()) -> dict[str, str]:
+    """This process's environment with the slot's limits; what the user set explicitly wins.
+
+    Its MASTER_PORT is none of those that are given, which other jobs have.
+    """
+    ours = {**slot.environment(), "MASTER_PORT": _free_port(ports)}
+    for name in (*THREAD_VARIABLES, "MASTER_PORT"):
+        if os.environ.get(name):
+            ours.pop(name, None)
+    return {**os.environ, **ours, STATUS_WRITER: str(run_dir)}
+
+
+def threads_set_by_user() -> list[str]:
+    """What to say of thread counts that the user has set in the environment."""
+    own = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if os.environ.get(name)]
+    return [f"{', '.join(own)} is set by you and stays so in the jobs"] if own else []
+
+
+def _free_port(taken: Collection[str]) -> str:
+    """A TCP port that nobody listens on now, so that torch's jobs do not meet on its default.
+
+    A job takes its port later than we look: the kernel may offer it to us again.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        if port not in taken:
+            return port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import signal
 import sys
 import threading
@@ -12,19 +11,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Protocol, TypeAlias
 
-from exptools.launching.jobs.environment import job_environment
 from exptools.launching.jobs.fresh import Exit, Starter
-from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, save_status
-from exptools.launching.jobs.running import RunningJob
+from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, queued_status, save_status
+from exptools.launching.jobs.running import RunningJob, job_environment
 from exptools.launching.jobs.worker import JobSpec
 from exptools.launching.machine.leases import Gate
 from exptools.launching.machine.slots import Slot
-from exptools.provenance import command_line, git_state
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
 
 _GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
@@ -112,14 +108,7 @@ class Scheduler:
         self._stopped_by: signal.Signals | None = None
         self._stopping = False
         self._is_observed = True  # whether the observer still works
-        self._common = Status(
-            State.QUEUED,
-            pid=os.getpid(),
-            pid_start=process_start(os.getpid()),
-            queued=time.time(),
-            command=command_line(),
-            git=git_state(Path.cwd()),
-        )
+        self._common = queued_status()
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run all jobs and return their outcomes in the order of the jobs.

@@ -9,10 +9,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from exptools.launching.machine.fitting import count_jobs, count_sharers, has_too_few_cores
 from exptools.launching.machine.gpus import Gpu, match_gpus
 from exptools.launching.machine.lease_files import Holder
-from exptools.launching.machine.placing import choose_cores, choose_gpus
+from exptools.launching.machine.placing import (
+    choose_cores,
+    choose_gpus,
+    count_jobs,
+    count_sharers,
+    has_too_few_cores,
+)
 from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.machine.topology import Core, Machine
 from exptools.rundir import format_cpus, parse_cpus

@@ -98,7 +98,7 @@ def read_cores(root: Path, cpus: Iterable[int]) -> tuple[Core, ...]:
     kinds = _kinds(root, numbers)
     return tuple(
         Core(core[0], core, packages.get(core[0]), nodes.get(core[0]), kinds[core[0]])
-        for core in _grouped({cpu: _core_key(root, cpu) for cpu in numbers})
+        for core in grouped({cpu: _core_key(root, cpu) for cpu in numbers})
     )
 
 
@@ -154,7 +154,7 @@ def _packages(root: Path, cpus: list[int]) -> dict[int, int]:
         agreed = all(masks.get(other, mask) == mask for other in mask)
         name = root / CPU_DIR / f"cpu{cpu}/topology/physical_package_id"
         keys[cpu] = mask if agreed else read_int(name)  # the id repeats, but does not contradict
-    return {cpu: index for index, group in enumerate(_grouped(keys)) for cpu in group}
+    return {cpu: index for index, group in enumerate(grouped(keys)) for cpu in group}
 
 
 def _kinds(root: Path, cpus: list[int]) -> dict[int, int]:
@@ -187,11 +187,11 @@ def _speeds(root: Path, cpus: list[int]) -> dict[int, int]:
     return {}
 
 
-def _grouped(keys: Mapping[int, Hashable]) -> list[tuple[int, ...]]:
-    """CPUs with the same key together; the groups are ordered by their lowest CPU."""
+def grouped(keys: Mapping[int, Hashable]) -> list[tuple[int, ...]]:
+    """Numbers (of CPUs) with the same key together; the groups are ordered by their lowest one."""
     groups: dict[Hashable, list[int]] = {}
-    for cpu in sorted(keys):
-        groups.setdefault(keys[cpu], []).append(cpu)
+    for number in sorted(keys):
+        groups.setdefault(keys[number], []).append(number)
     return [tuple(group) for group in groups.values()]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from stable_baselines3.common.logger import Figure, HParam, Image, KVWriter, Video
 
-from exptools.logging.adapters.conversions import close_figure, frames_of
+from exptools.logging.adapters.summary_writer import close_figure, frames_of
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as the_logger
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -144,8 +145,6 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """See :meth:`Logger.log_figure`; of a list each is logged."""
-        from exptools.logging.adapters.conversions import close_figure
-
         for each in figure if isinstance(figure, Iterable) else (figure,):
             self._logger.log_figure(tag, each, _step(global_step))
             if close:
@@ -160,8 +159,6 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Log videos of shape (N, T, C, H, W), side by side; see :meth:`Logger.log_gif`."""
-        from exptools.logging.adapters.conversions import frames_of
-
         self._logger.log_gif(tag, frames_of(tag, vid_tensor), _step(global_step), fps, "TCHW")
 
     def add_text(
@@ -231,3 +228,29 @@ def _step(global_step: Any) -> int | None:
 
 def _default_directory(comment: str) -> Path:
     return Path("runs", time.strftime("%b%d_%H-%M-%S_") + socket.gethostname() + comment)
+
+
+def frames_of(tag: str, videos: Any) -> Any:
+    """A batch of videos of shape (N, T, C, H, W) as one video (T, C, H, N·W), side by side.
+
+    Raises:
+        TypeError: it holds no real numbers.
+        ValueError: it has another shape.
+    """
+    import numpy as np
+
+    from exptools.logging.rows.arrays import as_array
+
+    array = as_array(f"the video {tag!r}", videos)
+    if array.ndim != 5:
+        raise ValueError(
+            f"the video {tag!r} should have the shape (N, T, C, H, W), not {array.shape}"
+        )
+    return np.concatenate(list(array), axis=-1)
+
+
+def close_figure(figure: Any) -> None:
+    """Let pyplot forget a figure; those that it did not make need no closing."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)

@@ -14,13 +14,8 @@ from exptools.logging.run.attempts import set_aside
 from exptools.logging.writers.append_file import AppendFile
 from exptools.logging.writers.csv import CsvWriter
 
-_COLORS = dict(
-    zip(
-        ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white"),
-        range(30, 38),
-        strict=True,
-    )
-)
+_NAMES = ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_COLORS = {name: 30 + number for number, name in enumerate(_NAMES)}
 
 
 class TextFiles:

@@ -32,11 +32,6 @@ def store_file(
     A content that is there already is not stored again; its line in the index is new.
 
     Args:
-        run_dir: must exist.
-        tag: what the file is called in the index.
-        source: a regular file.
-        step: of the row that it belongs to.
-        wall_time: Unix seconds.
         link: not to copy, but to make a hard link, or where the file system cannot, a symbolic
             one. It costs no space, and shows what the file later becomes if it is written to.
 

@@ -19,8 +19,7 @@ def write_embedding(
     """Write points and labels to ``media/projector/<tag>/``, and add them to the config.
 
     Args:
-        run_dir: the run.
-        tag: what the points are called; an earlier embedding of that tag is replaced.
+        tag: an earlier embedding of that tag is replaced.
         points: [points, dimensions].
         texts: a label a point.
         images: [points, channels, height, width], as ``log_image`` takes them.

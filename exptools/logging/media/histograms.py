@@ -23,7 +23,6 @@ def encode_histogram(tag: str, values: object, bins: int = BINS) -> EncodedMediu
     were. A sum beyond the range of a 64-bit float is ``Infinity``, of no values ``min`` is null.
 
     Args:
-        tag: its name.
         values: an array, tensor or list of numbers, of any shape.
         bins: how many; there are fewer where so many floats do not lie between the values.
 

@@ -1,4 +1,4 @@
-"""Images and GIFs. Imported when the first one is logged.
+"""Images, GIFs and figures. Imported when the first one is logged.
 
 Axes are named by letters: H is height, W width, C channels, N the images of a batch, T the frames
 of a GIF. Where a layout is not given, the shape says which it is:
@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -41,7 +42,6 @@ def encode_image(tag: str, image: object, layout: str | None = None) -> EncodedM
     as TensorBoard's writers do, and NaN is black; a warning says so.
 
     Args:
-        tag: its name.
         image: an array or tensor, a Pillow image, or a list of them, all of one shape.
         layout: the axes in their order, letters of "NHWC"; None goes by the shape, see above.
 
@@ -67,7 +67,6 @@ def encode_gif(
     on average. It has 256 colours a frame, and pixels are opaque or not.
 
     Args:
-        tag: its name.
         frames: an array or tensor, or an iterable of images, all of one shape.
         fps: frames a second; more than 50 are shown with 50, which is what browsers can.
         layout: the axes in their order, letters of "THWC"; None goes by the shape, see above.
@@ -94,19 +93,36 @@ def encode_gif(
     return _encoded("gif", tag, video.shape[1:], "gif", file.getvalue())
 
 
-def image_summary(tag: str, shape: tuple[int, ...], encoded: bytes) -> Summary.Value:
-    """An encoded image of some height, width and channels for TensorBoard's images."""
-    height, width, channels = shape
-    image = Summary.Image(
-        height=height, width=width, colorspace=channels, encoded_image_string=encoded
-    )
-    return Summary.Value(tag=tag, image=image)
+def encode_figure(tag: str, figure: Any) -> EncodedMedium:
+    """A figure: of matplotlib as PNG, of plotly as plotly's JSON, which keeps it interactive.
+
+    TensorBoard shows matplotlib's. Of plotly's it shows nothing: to draw them without a browser
+    is not possible, and starting one takes seconds. The figure is left as it is, also open.
+
+    Raises:
+        TypeError: it is no figure of one of them, nor axes of matplotlib's.
+    """
+    if callable(getattr(figure, "to_plotly_json", None)):
+        return EncodedMedium("figure", "json", figure.to_json().encode())
+    figure = getattr(figure, "figure", figure)
+    if not callable(getattr(figure, "savefig", None)) or isinstance(figure, type):
+        kind = type(figure).__name__
+        raise TypeError(f"the figure {tag!r} should be one of matplotlib or plotly, not {kind}")
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    width, height = Image.open(file).size
+    return _encoded("figure", tag, (height, width, 4), "png", file.getvalue())
 
 
 def _encoded(
     kind: str, tag: str, shape: tuple[int, ...], extension: str, content: bytes
 ) -> EncodedMedium:
-    return EncodedMedium(kind, extension, content, (image_summary(tag, shape, content),))
+    height, width, channels = shape
+    image = Summary.Image(
+        height=height, width=width, colorspace=channels, encoded_image_string=content
+    )
+    summary = Summary.Value(tag=tag, image=image)
+    return EncodedMedium(kind, extension, content, (summary,))
 
 
 def _in_order(what: str, value: object, layout: str | None, many: str) -> Array:

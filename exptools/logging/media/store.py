@@ -1,8 +1,7 @@
 """``media/``: files of what is logged besides scalars, and an index that says what each is.
 
-An encoder (``texts``, ``images``, ``figures``, ``histograms``, ``hparams``) turns what the user
-logged into an :class:`EncodedMedium`; each is imported when the first of its kind is logged, for
-they need more than the standard library.
+An encoder (here that of texts; ``images``, ``histograms``, ``hparams``) turns what the user logged
+into an :class:`EncodedMedium`; what it needs is imported when the first of its kind is logged.
 
 Nothing is overwritten: what is logged again for a tag and step gets a file and a line of its own.
 Nothing is kept open: a file has its whole content before it has its line in the index.
@@ -59,17 +58,34 @@ class MediaRecord:
     link: Literal["hard", "symbolic"] | None = None  # of a file that was not copied
 
 
+def encode_text(tag: str, text: str) -> EncodedMedium:
+    """A text, which TensorBoard shows as Markdown; the file holds it as it is, in UTF-8.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise TypeError(f"the text {tag!r} should be a str, not {kind}: give str(value)")
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.types_pb2 import DT_STRING
+    from tensorboard.plugins.text.metadata import create_summary_metadata
+
+    # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
+    content = text.encode(errors="replace")
+    value = Summary.Value(
+        tag=tag,
+        metadata=create_summary_metadata(display_name=None, description=None),
+        tensor=TensorProto(dtype=DT_STRING, string_val=[content]),
+    )
+    return EncodedMedium("text", "txt", content, (value,))
+
+
 def write_medium(
     run_dir: Path, tag: str, step: int, medium: EncodedMedium, wall_time: float
 ) -> MediaRecord:
     """Write the file of a medium and its line of the index; the system has both on return.
-
-    Args:
-        run_dir: must exist.
-        tag: any text.
-        step: of the row that it belongs to.
-        medium: what an encoder gave.
-        wall_time: Unix seconds.
 
     Raises:
         LoggingError: it cannot be written; what was logged before stays as it is.

@@ -49,12 +49,8 @@ def batch_statistics(tag: str, array: Any) -> dict[str, Number]:
 
     Where nothing is left to count, the others are NaN.
 
-    Args:
-        tag: what the array is called.
-        array: real numbers of any shape: an array, a tensor, or a sequence.
-
     Raises:
-        TypeError: it holds something else.
+        TypeError: it is no array, tensor or sequence of real numbers.
     """
     numbers = _as_floats(tag, array)
     mean = std = low = high = math.nan

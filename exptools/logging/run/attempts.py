@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import set_aside_media
-from exptools.logging.run.row_lock import Attempt
+from exptools.logging.run.locks import Attempt
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.csv import read_header
 from exptools.rundir import PROGRESS_CSV, write_atomic

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exptools.logging.errors import LoggingError, warn_user
-from exptools.logging.run.directory_lock import DirectoryInUse, is_held_here
 from exptools.logging.run.environment import (
+    HydraRun,
     attempt_name,
+    current_hydra_run,
     inherited_directory,
     is_of_the_run,
     is_silent,
     rank,
 )
-from exptools.logging.run.hydra_run import HydraRun, current_hydra_run
+from exptools.logging.run.locks import DirectoryInUse, is_held_here
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import DEFAULTS, LogOptions
 from exptools.logging.writers.console import Console

@@ -17,9 +17,8 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import index_size, write_medium
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
-from exptools.logging.run.directory_lock import RunLock
 from exptools.logging.run.environment import is_silent
-from exptools.logging.run.row_lock import Attempt, RowLock
+from exptools.logging.run.locks import Attempt, RowLock, RunLock
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console

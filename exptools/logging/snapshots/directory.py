@@ -117,10 +117,6 @@ class SnapshotDirectory:
 
         Where the newest is damaged, a warning names it and the one before it is loaded.
 
-        Args:
-            itr: the step; None means the newest.
-            map_location: where tensors go, as ``torch.load`` takes it.
-
         Returns:
             The snapshot, None where there is none at all.
 

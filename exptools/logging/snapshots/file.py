@@ -69,10 +69,6 @@ def sync_directory(directory: Path) -> None:
 def read_snapshot(path: Path, map_location: Any = None) -> Any:
     """What a snapshot file holds, after a look at its checksums.
 
-    Args:
-        path: the file.
-        map_location: where tensors go, as ``torch.load`` takes it.
-
     Raises:
         DamagedSnapshot: the file is not whole.
         SnapshotError: it is whole, but cannot be unpickled here.

@@ -37,12 +37,7 @@ class SnapshotPolicy:
                 raise ValueError(f"snapshot_{name} should be an integer from 1 on, not {value!r}")
 
     def names(self, itr: int, *, in_gap: bool) -> list[str]:
-        """The files in which the snapshot of an iteration is kept; none, one or two.
-
-        Args:
-            itr: the iteration.
-            in_gap: whether it is one that the modes with a gap keep.
-        """
+        """The files of an iteration, none to two; ``in_gap``: the modes with a gap keep it."""
         names = []
         if self.mode == "all" or (in_gap and "gap" in self.mode):
             names.append(f"itr_{itr}.pkl")

@@ -60,10 +60,7 @@ def bars(
 ) -> Chart:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
-    Args:
-        measure: the number of a run, and how a group's are put together.
-        by: the keys to group by; none: all runs together.
-        filled: whether a bar from zero stands behind each centre.
+    ``filled`` puts a bar from zero behind each centre.
     """
     values = measure.of_runs(index, runs)
     ordered = _rows(index, runs, values, measure, by, theme)
@@ -71,8 +68,13 @@ def bars(
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     rows = ordered[:MOST_GROUPS]
     legend = ", ".join(short_names(by).values())
+    with_dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     figure: dict[str, Any] = {
-        "data": _data(rows, values, measure, theme, filled=filled),
+        "data": [
+            *([_bars(rows)] if filled else []),
+            *([_dots(rows, values, theme)] if with_dots else []),
+            _centers(rows, measure, theme),
+        ],
         "layout": _layout(rows, measure, legend, theme, filled=filled),
     }
     if not filled:
@@ -107,22 +109,6 @@ def _rows(
 def _color(style: int, number_of_groups: int, theme: Theme) -> str:
     # As in the curves; but where colours would come again, one is enough: the rows have names.
     return theme.lines[style if style < len(theme.lines) >= number_of_groups else 0]
-
-
-def _data(
-    rows: Sequence[_Row],
-    values: Mapping[str, float],
-    measure: Measure,
-    theme: Theme,
-    *,
-    filled: bool,
-) -> list[dict[str, Any]]:
-    dots = sum(row.cell.n for row in rows) <= MOST_DOTS
-    return [
-        *([_bars(rows)] if filled else []),
-        *([_dots(rows, values, theme)] if dots else []),
-        _centers(rows, measure, theme),
-    ]
 
 
 def _bars(rows: Sequence[_Row]) -> dict[str, Any]:

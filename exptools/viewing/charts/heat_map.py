@@ -50,20 +50,17 @@ def heat_map(
     *,
     theme: Theme = LIGHT,
 ) -> Chart:
-    """The centre of a metric's summary for each pair of values of two keys.
-
-    Args:
-        runs: what to show; a cell is over all that have its two values, whatever else they have.
-        measure: the number of a run, and how a cell's are put together.
-        across: the key whose values are the columns.
-        down: the key whose values are the rows, the first at the bottom.
-    """
+    """The centre of a metric's summary for each pair of values of two keys."""
     if across == down:
         raise QueryError(f"A heat map needs two keys, and {across} was given twice")
     keys = find_keys(runs, [across, down])
     columns, rows = (groups(runs, [key]) for key in keys)
     for key, values in zip(keys, (columns, rows), strict=True):
-        _check_number(key, len(values))
+        if len(values) > MOST_VALUES:
+            raise QueryError(
+                f"{key.name} has {len(values):,} values, and a heat map shows at most "
+                f"{MOST_VALUES}: a scatter shows more"
+            )
     numbers = measure.of_runs(index, runs)
     cells = _cells(columns, rows, numbers, measure)
     filled = [cell for cell in chain.from_iterable(cells) if cell and cell.n]
@@ -75,14 +72,6 @@ def heat_map(
     }
     caption = _caption(filled, len(columns) * len(rows), numbers, measure)
     return Chart(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
-
-
-def _check_number(key: Key, values: int) -> None:
-    if values > MOST_VALUES:
-        raise QueryError(
-            f"{key.name} has {values:,} values, and a heat map shows at most {MOST_VALUES}: "
-            "a scatter shows more"
-        )
 
 
 def _cells(

@@ -46,11 +46,7 @@ def jobs_of(runs: Sequence[Run], now: float) -> list[Job]:
 
 
 def lanes_of(jobs: Sequence[Job]) -> list[Lane]:
-    """Jobs on lanes: each on the first of its slot's that is free when it starts.
-
-    Args:
-        jobs: in the order of their starts.
-    """
+    """Jobs in the order of their starts, each on the first of its slot's lanes that is free."""
     places: dict[_Place, list[list[Job]]] = {}
     for job in jobs:
         lanes = places.setdefault(job.place, [])

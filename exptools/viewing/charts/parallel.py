@@ -16,8 +16,15 @@ from numpy.typing import NDArray
 from exptools.metrics import better
 from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, number
-from exptools.viewing.charts.coloring import between, decades, scaled
-from exptools.viewing.charts.quantities import Measure, Quantity, of_key, of_numbers
+from exptools.viewing.charts.quantities import (
+    Measure,
+    Quantity,
+    between,
+    decades,
+    of_key,
+    of_numbers,
+    scaled,
+)
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
@@ -56,10 +63,6 @@ def parallel(
     """A line a run through its values of the keys to its metric, which gives the colour.
 
     Keys that do not vary are left out. So are runs without the metric's value.
-
-    Args:
-        measure: the number of a run; nothing is averaged.
-        keys: the axes, from the left to the right.
     """
     numbers = measure.of_runs(index, runs)
     valued = [run for run in runs if np.isfinite(numbers[run.name])]

@@ -1,4 +1,4 @@
-"""One value a run, to be put on an axis or into a colour: of a key, or of a metric's summary."""
+"""One value a run, of a key or of a metric's summary; how it is put on a scale or into a colour."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.arrays import Bools, Floats
-from exptools.viewing.charts.chart import count, number, summary_words
+from exptools.viewing.charts.chart import colorbar, colorscale, count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.statistics import parse_band, parse_center
 from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.theme import Theme
 from exptools.viewing.groups.grouping import find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
 KEY, METRIC = "key:", "metric:"  # before the name of a quantity, to tell which of both it is
 WIDE = 100  # positive numbers whose largest is so many times their smallest get a log scale
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")  # each time the colours have run out
+FEW = 6  # values of which each has its tick beside the scale
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,7 @@ class Measure:
         return f"{summary_words(self._summary)} {self.metric}"
 
     def of_runs(self, index: Index, runs: Sequence[Run]) -> dict[str, float]:
-        """The number of each run by its name; NaN where it has none, or it is not finite.
-
-        Raises:
-            QueryError: no run has logged the metric, or there is no such summary.
-        """
+        """The number of each run by its name; NaN where it has none, or it is not finite."""
         values = summarize_runs(index, runs, self.metric, self._summary)
         return {
             name: math.nan if value is None or not math.isfinite(value) else value
@@ -83,11 +83,7 @@ class Quantity:
 
 
 def quantity(index: Index, runs: Sequence[Run], name: str, summary: str = "last") -> Quantity:
-    """Read ``key:lr`` or ``metric:loss`` of each run.
-
-    Raises:
-        QueryError: there is no such key or metric.
-    """
+    """Read ``key:lr`` or ``metric:loss`` of each run."""
     if name.startswith(KEY):
         return of_key(runs, name.removeprefix(KEY))
     if name.startswith(METRIC):
@@ -140,3 +136,54 @@ def without_value(values: Mapping[str, float]) -> list[str]:
     """The sentence that says how many runs have no number; none where all have."""
     missing = sum(map(math.isnan, values.values()))
     return [f"{count(missing)} without such a value: not in the numbers."] if missing else []
+
+
+def scaled(values: Floats, *, log: bool) -> Floats:
+    """Numbers as their scale takes them: themselves or their logarithms."""
+    return np.asarray(np.log10(values) if log else values, np.float64)
+
+
+def scale_marker(values: Quantity, theme: Theme) -> dict[str, Any]:
+    """The part of Plotly's marker that colours each number by its place on a scale."""
+    numbers = scaled(values.places, log=values.log)
+    bar = colorbar(theme, values.title)
+    different = np.unique(values.places[values.has_value])
+    if len(different) <= FEW or values.log:
+        ticks = different if len(different) <= FEW else decades(different)
+        bar |= {
+            "tickvals": scaled(ticks, log=values.log).tolist(),
+            "ticktext": [number(tick) for tick in ticks],
+        }
+    return {"color": typed_array(numbers), "colorscale": colorscale(theme.marks), "colorbar": bar}
+
+
+def decades(values: Floats) -> Floats:
+    """The powers of ten among some positive numbers, and their ends where they are none."""
+    low, high = float(values.min()), float(values.max())
+    first, last = int(np.ceil(np.log10(low))), int(np.floor(np.log10(high)))
+    step = max(1, (last - first) // 6 + 1)
+    powers: Floats = np.power(10.0, np.arange(first, last + 1, step), dtype=np.float64)
+    if len(powers) > 1:
+        return powers
+    return np.array([low, high])
+
+
+def level_style(level: int, theme: Theme) -> dict[str, str] | None:
+    """Colour and shape of one of several values; None where there are too many to tell apart."""
+    cycle, place = divmod(level, len(theme.lines))
+    if cycle >= len(SYMBOLS):
+        return None
+    return {"color": theme.lines[place], "symbol": SYMBOLS[cycle]}
+
+
+def between(colors: Sequence[str], part: float) -> str:
+    """The colour at a part (0 to 1) of the way from the first to the last."""
+    at = part * (len(colors) - 1)
+    place = min(int(at), len(colors) - 2)
+    low, high = (_channels(color) for color in colors[place : place + 2])
+    mixed = (1 - (at - place)) * low + (at - place) * high
+    return "#" + "".join(f"{round(channel):02x}" for channel in mixed)
+
+
+def _channels(color: str) -> Floats:
+    return np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)], float)

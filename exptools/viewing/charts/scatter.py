@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
-from exptools.viewing.charts.coloring import level_style, scale_marker
-from exptools.viewing.charts.quantities import Quantity, quantity
+from exptools.viewing.charts.quantities import Quantity, level_style, quantity, scale_marker
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text
@@ -35,11 +34,7 @@ def scatter(
 ) -> Chart:
     """Runs as dots.
 
-    Args:
-        x: ``key:…`` or ``metric:…``.
-        y: likewise.
-        color: likewise; None: all alike.
-        summary: of the metrics, as for ``Runs.table``.
+    ``x``, ``y`` and ``color`` are ``key:…`` or ``metric:…``; without a colour all are alike.
     """
     whole = [quantity(index, runs, name, summary) for name in (x, y)]
     rows = np.flatnonzero(whole[0].has_value & whole[1].has_value)
@@ -61,7 +56,7 @@ def scatter(
 def _parts(
     tint: Quantity | None, dots: int, theme: Theme
 ) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
-    """The dots that are one trace, and how they theme."""
+    """The dots that are one trace, and how they look."""
     common = {"size": 9, "opacity": 0.85, "line": {"width": 1, "color": theme.background}}
     everything = np.arange(dots)
     if tint is None:

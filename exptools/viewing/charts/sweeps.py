@@ -84,14 +84,9 @@ def side_by_side(
     band: str = "std",
     theme: Theme = LIGHT,
 ) -> SideBySide:
-    """Compare two sweeps.
+    """Compare two sweeps: the curves of either, and the runs that match by their measure.
 
-    Args:
-        runs: all runs, of other sweeps, too.
-        sweeps: the left one and the right one.
-        measure: the number of a run, which matched runs are compared by.
-        by: the keys to group curves by.
-        band: of the curves, as for ``Runs.curves``; their centre is the measure's.
+    ``band`` is that of the curves; their centre is the measure's.
     """
     if sweeps[0] == sweeps[1]:
         raise QueryError(f"The sweep {sweeps[0]} cannot be compared with itself: choose another")

@@ -7,17 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from exptools.rundir import State
 from exptools.units import format_duration
+from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.jobs import Job, Lane, jobs_of, lanes_of, local_ms
-from exptools.viewing.charts.use import use_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, translucent
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.usage import (
+    StepFunction,
+    Usage,
+    as_steps,
+    sum_in_bins,
+    usage_of,
+)
 
 MOST_JOBS = 1000
+BINS = 300  # of the time, in which use is summed up
 LANE, PANEL, GAP, AROUND = 34, 84, 36, 88  # px: a lane, a panel of use, above it, around all
 
 
@@ -43,20 +53,16 @@ _STYLES = {
 
 
 def timeline(runs: Sequence[Run], now: float, *, theme: Theme = LIGHT) -> Chart:
-    """The jobs of some runs over time, a lane a slot.
+    """The jobs of some runs over time, a lane a slot; of running ones until ``now`` (Unix seconds).
 
     Of a job that was started again only the last attempt is known.
-
-    Args:
-        runs: what to show; those that have not started are counted.
-        now: Unix seconds: where the bars of running jobs end.
     """
     started = jobs_of(runs, now)
     if not started:
         raise QueryError("No run has a status that says when it started: nothing to show")
     jobs = started[-MOST_JOBS:]
     lanes = lanes_of(jobs)
-    use, unread = use_of(jobs, theme)
+    use, unread = _use(jobs, theme)
     figure = {
         "data": [*_bars(lanes, theme), *_marks(lanes, theme), *(trace for trace, _ in use)],
         "layout": _layout(lanes, [title for _, title in use], theme),
@@ -74,12 +80,8 @@ def _color(style: _Style, theme: Theme) -> str:
 def _bars(lanes: Sequence[Lane], theme: Theme) -> list[dict[str, Any]]:
     """A trace for each state that occurs."""
     placed = [(at, job) for at, lane in enumerate(lanes) for job in lane.jobs]
-    traces = []
-    for state, style in _STYLES.items():
-        members = [(at, job) for at, job in placed if job.state is state]
-        if members:
-            traces.append(_bar(members, style, theme))
-    return traces
+    members = {state: [(at, job) for at, job in placed if job.state is state] for state in _STYLES}
+    return [_bar(jobs, _STYLES[state], theme) for state, jobs in members.items() if jobs]
 
 
 def _bar(members: Sequence[tuple[int, Job]], style: _Style, theme: Theme) -> dict[str, Any]:
@@ -160,7 +162,8 @@ def _number(job: Job) -> str:
 
 def _hover(job: Job, style: _Style) -> str:
     status = job.run.status
-    lines = {"state": style.word, "started": _clock(job.started)}
+    started = datetime.fromtimestamp(job.started).strftime("%Y-%m-%d %H:%M:%S")
+    lines = {"state": style.word, "started": started}
     lines |= {"took" if job.state.ended else "for": format_duration(job.ended - job.started)}
     if job.queued is not None:
         lines["waited"] = format_duration(job.started - job.queued)
@@ -175,8 +178,55 @@ def _hover(job: Job, style: _Style) -> str:
     return hover(lines, job.run.name)
 
 
-def _clock(time: float) -> str:
-    return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
+def _use(jobs: Sequence[Job], theme: Theme) -> tuple[list[tuple[dict[str, Any], str]], int]:
+    """A trace and its title for the CPUs and for the GPUs, where anything was sampled."""
+    samples: list[tuple[Job, Usage]] = []
+    unread = 0
+    for job in jobs:
+        try:
+            usage = usage_of(job.run.directory)
+        except (OSError, ValueError):
+            unread += 1
+        else:
+            samples += [(job, usage)] if usage is not None else []
+    edges = np.linspace(jobs[0].started, max(job.ended for job in jobs), BINS + 1)
+    if edges[-1] <= edges[0]:
+        return [], unread
+    cpus = _uses(samples, "cpu_percent")
+    gpus = _uses(samples, "gpu_percent")
+    panels = []
+    if cpus:
+        panels.append((_area(edges, sum_in_bins(cpus, edges)[0] / 100, theme, "y2"), "CPU cores"))
+    if gpus:
+        percent, running = sum_in_bins(gpus, edges)
+        mean = np.divide(percent, running, out=np.zeros_like(percent), where=running > 1e-9)
+        panels.append((_area(edges, mean, theme, f"y{len(panels) + 2}"), "GPU %"))
+    return panels, unread
+
+
+def _uses(samples: Sequence[tuple[Job, Usage]], name: str) -> list[StepFunction]:
+    uses = []
+    for job, usage in samples:
+        # Of one that runs nobody knows what it has used since its last sample.
+        end = float(usage.time[-1]) if job.state is State.RUNNING else job.ended
+        use = as_steps(usage.time, getattr(usage, name), job.started, end)
+        uses += [use] if use is not None else []
+    return uses
+
+
+def _area(edges: Floats, values: Floats, theme: Theme, yaxis: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": typed_array(local_ms(edges)),
+        "y": typed_array(np.append(values, values[-1])),
+        "yaxis": yaxis,
+        "showlegend": False,
+        "line": {"color": theme.lines[2], "width": 1.5, "shape": "hv"},
+        "fill": "tozeroy",
+        "fillcolor": translucent(theme.lines[2], 0.16),
+        "hovertemplate": "%{x|%H:%M:%S}: %{y:.3~g}<extra></extra>",
+    }
 
 
 def _layout(lanes: Sequence[Lane], panels: Sequence[str], theme: Theme) -> dict[str, Any]:

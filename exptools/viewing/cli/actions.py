@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,19 +12,22 @@ import polars as pl
 from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
 from exptools.viewing.cli.commands import (
+    FIGURE,
     Command,
     DiffCommand,
     ExportCommand,
     ListCommand,
     Output,
+    PlotCommand,
     TableCommand,
 )
-from exptools.viewing.cli.output import json_text, say, show, write, write_frame
+from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
 from exptools.viewing.curves.summaries import summary_of
-from exptools.viewing.errors import NothingError
+from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
@@ -38,9 +42,11 @@ MOST_FAULTS = 3  # that are told one by one
 
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
-    runs = find_runs(command.roots, command)
-    metrics = metrics_of(command.metrics, runs) if command.metrics or runs.metrics else []
-    summaries = [_summaries(runs, metric, command.summary) for metric in metrics]
+    runs = _find_runs(command.roots, command)
+    metrics = _metrics_of(command.metrics, runs) if command.metrics or runs.metrics else []
+    summaries = [
+        runs.table(metric, summary_of(metric, command.summary)).to_series(-1) for metric in metrics
+    ]
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
         write_frame(_listing(runs, keys, metrics, summaries), command.output)
@@ -49,13 +55,13 @@ def list_runs(command: ListCommand) -> None:
         if not keys:
             pairs = [(key, others) for key, others in runs.together.items() if others]
             say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
-    tell_faults(command.output, runs)
+    _tell_faults(command.output, runs)
 
 
 def diff_runs(command: DiffCommand) -> None:
     """What two runs, or two sweeps, differ in."""
     output = command.output
-    left, right = (find_runs([root], command) for root in (command.left, command.right))
+    left, right = (_find_runs([root], command) for root in (command.left, command.right))
     if len(left) == len(right) == 1:
         differing = tuple(differences.diff(left[0], right[0]))
         compared = SweepComparison(differing, (), ((left[0], right[0]),), (), ())
@@ -70,24 +76,24 @@ def diff_runs(command: DiffCommand) -> None:
     else:
         show(["", str(command.left), str(command.right)], cells)
         print("\n".join(_matches(compared, len(left), len(right))))
-    tell_faults(output, left, right)
+    _tell_faults(output, left, right)
 
 
 def export_rows(command: ExportCommand) -> None:
     """All logged rows; CSV where nothing else is said."""
-    runs = find_runs(command.roots, command)
+    runs = _find_runs(command.roots, command)
     metrics, long = command.metrics or None, not command.wide
     rows = export.logged(runs.origin, runs, metrics, command.by or (), long=long)
     write_frame(rows, command.output)
-    tell_faults(command.output, runs)
+    _tell_faults(command.output, runs)
 
 
 def make_table(command: TableCommand) -> None:
     """A table of results."""
-    output, runs = command.output, find_runs(command.roots, command)
+    output, runs = command.output, _find_runs(command.roots, command)
     query = ResultsQuery(
-        tuple(metrics_of(command.metrics, runs)),
-        tuple(keys_of(command.by, command.facet, runs)),
+        tuple(_metrics_of(command.metrics, runs)),
+        tuple(_keys_of(command.by, command.facet, runs)),
         command.facet,
         command.summary,
         parse_method(command.center, command.band),
@@ -103,19 +109,32 @@ def make_table(command: TableCommand) -> None:
         heads, rows = export.readable(table)
         show(heads, rows, numbers=len(heads) - len(table.by))
     say(output, table.notes)
-    tell_faults(output, runs)
+    _tell_faults(output, runs)
 
 
-def find_runs(given: Sequence[Path], command: Command) -> Runs:
-    """The runs below the given directories that fulfil the command's condition.
+def plot(command: PlotCommand) -> None:
+    """A figure, or the numbers in it."""
+    output = command.output
+    if output.kind is None:
+        raise UsageError(
+            "say where to, as in --out curves.pdf; --csv and --json print the figure's numbers"
+        )
+    runs = _find_runs(command.roots, command)
+    curves = [curve_set(runs.origin, runs, query) for query in _queries(command, runs)]
+    if output.kind == FIGURE and output.path is not None:
+        _draw(command, curves, output.path)
+    else:
+        write_frame(points(curves), output)
+    say(output, dict.fromkeys(note for part in curves for note in part.notes))
+    _tell_faults(output, runs)
 
-    Raises:
-        NothingError: there is none.
-    """
+
+def _find_runs(given: Sequence[Path], command: Command) -> Runs:
+    """The runs below the given directories that fulfil the command's condition."""
     roots = chosen_roots(given)
     runs = load(*roots)
     if not len(runs):
-        tell_faults(command.output, runs)
+        _tell_faults(command.output, runs)
         raise NothingError(no_runs(roots, MARKERS))
     if command.where:
         runs = runs.where(command.where)
@@ -124,7 +143,7 @@ def find_runs(given: Sequence[Path], command: Command) -> Runs:
     return runs
 
 
-def metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
+def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
@@ -134,7 +153,7 @@ def metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     return [metric]
 
 
-def keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
+def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
     Where nothing but the seed differs, all runs are one group; an empty ``--by`` says the same.
@@ -148,7 +167,7 @@ def keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[
     return [key for key in dict.fromkeys(keys) if key != facet]
 
 
-def tell_faults(output: Output, *collections: Runs) -> None:
+def _tell_faults(output: Output, *collections: Runs) -> None:
     """Say what could not be read."""
     faults = [fault for runs in collections for fault in runs.faults]
     say(output, map(str, faults[:MOST_FAULTS]))
@@ -169,10 +188,6 @@ def _listing(
         values += [("config", name, table[name]) for name in islice(table.columns, 3, None)]
     values += [("metric", name, numbers) for name, numbers in zip(metrics, summaries, strict=True)]
     return frame_of(values)
-
-
-def _summaries(runs: Runs, metric: str, summary: str) -> pl.Series:
-    return runs.table(metric, summary_of(metric, summary)).to_series(-1)
 
 
 def _show_runs(
@@ -206,3 +221,22 @@ def _matches(compared: SweepComparison, left: int, right: int) -> list[str]:
     for side, alone in (("left", compared.only_left), ("right", compared.only_right)):
         lines += [f"only {side}: {', '.join(run.name for run in alone)}"] if alone else []
     return lines
+
+
+def _queries(command: PlotCommand, runs: Runs) -> list[CurveQuery]:
+    facet = (command.facet,) if command.facet else ()
+    by = (*facet, *_keys_of(command.by, command.facet, runs))
+    method = parse_method(command.center, command.band, command.smooth)
+    return [CurveQuery(name, by, command.x, method) for name in _metrics_of(command.metrics, runs)]
+
+
+def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None:
+    from exptools.viewing import paper
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        drawn = paper.figure(curves, facet=command.facet, size=command.size)
+        with writing(path):
+            paper.save(drawn, path)
+    print(f"{path}: {paper.caption(curves)}")
+    say(command.output, dict.fromkeys(str(warning.message) for warning in caught))

@@ -20,7 +20,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Command:
-    """What all commands have; ``action`` is the module and the function that do it."""
+    """What all commands have; ``action`` is the function in ``actions`` that does it."""
 
     action: ClassVar[str]
     where: str | None  # a condition
@@ -31,7 +31,7 @@ class Command:
 class DiffCommand(Command):
     """``exptools diff``."""
 
-    action = "actions:diff_runs"
+    action = "diff_runs"
     left: Path
     right: Path
 
@@ -49,7 +49,7 @@ class RunsCommand(Command):
 class ListCommand(RunsCommand):
     """``exptools list``."""
 
-    action = "actions:list_runs"
+    action = "list_runs"
     summary: str
 
 
@@ -57,7 +57,7 @@ class ListCommand(RunsCommand):
 class ExportCommand(RunsCommand):
     """``exptools export``."""
 
-    action = "actions:export_rows"
+    action = "export_rows"
     wide: bool  # a column a metric, instead of a row a value
 
 
@@ -65,7 +65,7 @@ class ExportCommand(RunsCommand):
 class TableCommand(RunsCommand):
     """``exptools table``."""
 
-    action = "actions:make_table"
+    action = "make_table"
     facet: str | None
     summary: str
     center: str
@@ -77,7 +77,7 @@ class TableCommand(RunsCommand):
 class PlotCommand(RunsCommand):
     """``exptools plot``."""
 
-    action = "plotting:plot"
+    action = "plot"
     facet: str | None
     x: str
     center: str

@@ -6,13 +6,11 @@ is called ``list`` stays servable.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from exptools.viewing.cli.commands import Command
 from exptools.viewing.cli.parser import parse
 from exptools.viewing.cli.roots import missing_package
 from exptools.viewing.errors import NothingError, QueryError, UsageError
@@ -31,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
-        _run(parse(arguments))
+        command = parse(arguments)
+        from exptools.viewing.cli import actions  # needs the extra, which the help does not
+
+        getattr(actions, command.action)(command)
         sys.stdout.flush()
     except (UsageError, QueryError) as error:
         return _failed(name, f": {error}", 2)
@@ -46,11 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
-
-
-def _run(command: Command) -> None:
-    module, _, function = command.action.partition(":")
-    getattr(importlib.import_module(f"exptools.viewing.cli.{module}"), function)(command)
 
 
 def _failed(name: str, reason: str, code: int) -> int:

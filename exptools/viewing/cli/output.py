@@ -40,11 +40,7 @@ def json_text(value: Any) -> bytes:
 
 
 def write(pieces: Iterable[bytes], output: Output) -> None:
-    """Write into ``--out``, or else to the standard output.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
+    """Write into ``--out``, or else to the standard output."""
     if output.path is None:
         for piece in pieces:
             rest = memoryview(piece)
@@ -68,12 +64,9 @@ def writing(path: Path) -> Iterator[None]:
 def show(
     headings: Sequence[str], rows: Iterable[Sequence[tuple[str, bool] | str]], numbers: int = 0
 ) -> None:
-    """Print a table for people.
+    """Print a table for people; the last columns, as many as ``numbers``, hold numbers.
 
-    Args:
-        headings: of the columns.
-        rows: of texts, or of texts and whether they are bold.
-        numbers: how many of the last columns hold numbers.
+    A cell is a text, or a text and whether it is bold.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -34,11 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """Read a command and its options; ends the process where these cannot be read.
-
-    Raises:
-        UsageError: the suffix of ``--out`` does not say what to write.
-    """
+    """Read a command and its options; ends the process where these cannot be read."""
     top = _Parser(
         prog="exptools",
         usage="exptools COMMAND [ROOT ...] [OPTION ...]",

@@ -12,11 +12,7 @@ DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
 
 
 def chosen_roots(given: Sequence[Path]) -> list[Path]:
-    """The directories that were given, or those into which Hydra writes.
-
-    Raises:
-        UsageError: one of them is none, or none was given and Hydra wrote nothing here.
-    """
+    """The directories that were given, or those into which Hydra writes."""
     for root in given:
         _check_root(root)
     return list(given) or _default_roots()

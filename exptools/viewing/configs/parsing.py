@@ -111,11 +111,7 @@ def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
 
 
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
-    """The leaves of a nested config, as they are written.
-
-    Raises:
-        ValueError: it has more than ``MAX_KEYS``, or is beyond another limit.
-    """
+    """The leaves of a nested config, as they are written."""
     leaves: dict[str, Any] = {}
     length = 0
     for key, leaf in flatten(config):

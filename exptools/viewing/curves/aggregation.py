@@ -46,11 +46,7 @@ def parse_method(
     smooth_when: str = "before",
     bin_width: float | None = None,
 ) -> Method:
-    """Check and read the options of ``aggregate``, which are those of ``Runs.curves``.
-
-    Raises:
-        QueryError: there is no such option; the message names the nearest.
-    """
+    """Check and read the options of ``aggregate``, which are those of ``Runs.curves``."""
     when = parse("smooth_when", smooth_when, {"before": Choice(), "after": Choice()})
     if bin_width is not None and not 0 < bin_width < np.inf:
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
@@ -79,10 +75,7 @@ def aggregate(
     do not count at all. Where no run reaches, a NaN keeps the line from bridging the hole. In a
     bin a run counts with the mean of its values there, and not at all if it has none.
 
-    Args:
-        runs: x and y of each.
-        method: centre, band, smoothing, bins.
-        strata: for each run what it is a repetition of, for the bootstrap; by default all alike.
+    ``strata`` says of each run what it is a repetition of, for the bootstrap; by default all alike.
     """
     tidied = tidy(runs)
     kept = [place for place, run in enumerate(tidied) if len(run.x)]

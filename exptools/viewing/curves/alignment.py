@@ -102,13 +102,8 @@ def values_at(
 ) -> Iterator[Floats]:
     """The runs' values at ascending points, in pieces of shape [runs, some of the points].
 
-    Before a run's first point, after its last one and next to its gaps the value is NaN.
-
-    Args:
-        runs: the runs.
-        points: where.
-        aligned: whether these are the x of all runs.
-        between: whether a run has values between its points, on the straight line through them.
+    Before a run's first point, after its last one and next to its gaps the value is NaN; and
+    ``between`` its points, too, if that is not set. ``aligned``: the points are the x of all runs.
     """
     at_once = max(1, MOST_CELLS // len(runs))
     for start in range(0, len(points), at_once):

@@ -23,11 +23,8 @@ def interval(
 ) -> tuple[Floats, Floats]:
     """The confidence interval of the centre at each point; NaN where fewer than two runs are.
 
-    Args:
-        values: [runs, points], NaN where a run has no value; such a run is not drawn there.
-        kind: of centre: mean, median or iqm.
-        level: of confidence, in percent.
-        strata: the stratum of each run.
+    A run without a value (NaN in ``values``) is not drawn there. ``level`` is in percent;
+    ``strata`` has the stratum of each run.
     """
     low, high = np.full((2, values.shape[1]), np.nan)
     numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(strata))}

@@ -37,11 +37,7 @@ class Choice:
 
 
 def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
-    """Read ``name`` or ``name:number,number``.
-
-    Raises:
-        QueryError: there is no such option, or it takes other numbers.
-    """
+    """Read ``name`` or ``name:number,number``."""
     name, colon, given = text.partition(":")
     if name not in choices:
         raise QueryError(f"there is no {what} {name!r}; {suggestion(name, choices)}")

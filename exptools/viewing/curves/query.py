@@ -100,11 +100,7 @@ class CurveData:
 
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
-    """The curves that are asked for, of these runs.
-
-    Raises:
-        QueryError: something of this is not there; the message names the nearest.
-    """
+    """The curves that are asked for, of these runs."""
     runs = select(runs, query.where) if query.where else runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)

@@ -26,11 +26,7 @@ def check_metric(index: Index, runs: Sequence[Run], name: str) -> None:
 def metric_names(
     index: Index, runs: Sequence[Run], metrics: str | Sequence[str] | None
 ) -> Sequence[str]:
-    """The metrics that are asked for; None: all, in natural order.
-
-    Raises:
-        QueryError: no run has logged one of them.
-    """
+    """The metrics that are asked for; None: all, in natural order."""
     if metrics is None:
         return sorted(index.tags(runs), key=natural_key)
     names = (metrics,) if isinstance(metrics, str) else metrics
@@ -40,11 +36,7 @@ def metric_names(
 
 
 def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
-    """x and y of each run by its name: the rows that have both.
-
-    Raises:
-        QueryError: no run has logged the metric, or x.
-    """
+    """x and y of each run by its name: the rows that have both."""
     relative = x == RELATIVE_TIME
     series = _since_start(index, runs, metric) if relative else index.series(runs, metric, x)
     if not any(len(points) for points, _ in series.values()):

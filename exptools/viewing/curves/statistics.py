@@ -38,20 +38,12 @@ LARGE = 1e150  # squares of larger numbers overflow
 
 
 def parse_center(text: str) -> str:
-    """Check a centre's name: ``mean``, ``median``, ``iqm``.
-
-    Raises:
-        QueryError: there is no such centre.
-    """
+    """Check a centre's name: ``mean``, ``median``, ``iqm``."""
     return parse("center", text, dict.fromkeys(CENTERS, Choice())).name
 
 
 def parse_band(text: str) -> Option:
-    """Read a band's name: ``std``, ``sem``, ``minmax``, ``percentiles:10,90``, ``ci:95``, ``none``.
-
-    Raises:
-        QueryError: there is no such band, or it takes other numbers.
-    """
+    """Read a band: ``std``, ``sem``, ``minmax``, ``percentiles:10,90``, ``ci:95``, ``none``."""
     band = parse("band", text, BANDS)
     if len(set(band.numbers)) < len(band.numbers):
         raise QueryError(f"band {text!r}: the two percentages should differ")

@@ -48,11 +48,7 @@ def parse_summary(text: str) -> Option:
 
 
 def summary_of(metric: str, summary: str, mode: str | None = None) -> str:
-    """The summary of a metric; ``best`` is ``max`` or ``min``, as said or as its name tells.
-
-    Raises:
-        QueryError: neither tells what the best is.
-    """
+    """The summary of a metric; ``best`` is ``max`` or ``min``, as said or as its name tells."""
     parse("summary", summary, {**SUMMARIES, BEST: Choice()})
     if summary != BEST:
         return summary
@@ -93,11 +89,7 @@ def summarize(x: Floats, y: Floats, summary: Option) -> float:
 def summarize_runs(
     index: Index, runs: Sequence[Run], metric: str, summary: Option
 ) -> dict[str, float | None]:
-    """The number of each run by its name; None where the run has not logged the metric.
-
-    Raises:
-        QueryError: no run has logged it.
-    """
+    """The number of each run by its name; None where the run has not logged the metric."""
     check_metric(index, runs, metric)
     series = index.series(runs, metric)
     return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}

@@ -17,12 +17,7 @@ def downsample(curve: Curve, points: int, window: tuple[float, float] | None = N
 
     x is cut into equal bins; of each stay the lowest and the highest point of the centre and of
     both edges of the band, and a gap if it has one (MinMax aggregation, Jugel et al., 2014).
-    The first and the last point always stay.
-
-    Args:
-        curve: what to draw.
-        points: how many points, or a few more where there are gaps.
-        window: the range of x that is seen; one point on either side of it stays, too.
+    The first and the last point always stay; of a ``window`` of x, one point on either side, too.
     """
     if window is not None:
         start = max(0, int(np.searchsorted(curve.x, window[0])) - 1)

@@ -42,15 +42,9 @@ def figure(
 ) -> dict[str, Any]:
     """A figure with a line for each curve's centre and its band around it.
 
-    The legend is ordered as the lines end: the highest first. A line has about ``MAX_POINTS``
-    points: those that decide how a longer one looks, its spikes and gaps among them.
-
-    Args:
-        lines: what to draw.
-        metric: the metric shown; a zoom is kept until another one is.
-        legend: what the labels are values of.
-        theme: the colours.
-        x: what the horizontal axis is.
+    The legend, with what the labels are values of as its title, is ordered as the lines end: the
+    highest first. A line has about ``MAX_POINTS`` points: those that decide how a longer one looks,
+    its spikes and gaps among them. A zoom is kept until another metric is shown.
     """
     thin = [Line(line.label, downsample(line.curve, MAX_POINTS), line.style) for line in lines]
     ordered = sorted(thin, key=from_the_top)

@@ -63,11 +63,7 @@ def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
 
 
 def compare_sweeps(runs: Sequence[Run], left: str, right: str) -> SweepComparison:
-    """The same for two sweeps of some runs, by their names.
-
-    Raises:
-        QueryError: none of the runs belongs to such a sweep.
-    """
+    """The same for two sweeps of some runs, by their names."""
     sweeps = dict.fromkeys(run.sweep for run in runs if run.sweep is not None)
     for sweep in (left, right):
         if sweep not in sweeps:

@@ -51,11 +51,7 @@ def run_key(name: str) -> Key:
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
-    """The keys of these names: of the configs, or ``name``, ``state``, ``sweep`` of the runs.
-
-    Raises:
-        QueryError: no run has such a key, or both the runs and their configs have.
-    """
+    """The keys of these names: of the configs, or ``name``, ``state``, ``sweep`` of the runs."""
     return keys_among(known_keys(runs), names)
 
 

@@ -55,10 +55,18 @@ class Seed:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the functions below say of the same runs, found in one go."""
+    """What differs between some runs."""
 
     varying: tuple[str, ...]
+    # The varying keys, those that divide the runs in the same way under one of them, which speaks
+    # for them: first a swept one, then the seed, then the first of the configs.
+    together: dict[str, tuple[str, ...]]
+    # Keys worth grouping by, the most telling first: neither one group nor one a run. Of keys that
+    # vary together one is named; the seed never is.
     facets: tuple[str, ...]
+    # The key that holds the seed, None where no run has one; one that differs comes first. Known by
+    # its name, or as the only key, an integer, in which runs differ that agree in all else. Where
+    # each of several keys is so, as in a full grid, none is taken.
     seed: Seed | None
     # The key by which the runs are best grouped, None where nothing differs: one that was swept,
     # that all runs have, and that several runs share a value of makes the better groups; among
@@ -67,11 +75,14 @@ class Overview:
 
 
 def overview(runs: Sequence[Run]) -> Overview:
-    """What differs between runs, for who wants to know all of it."""
+    """What differs between runs, all of it found in one go."""
     by_key = variations(runs)
-    seed = _seed_among(by_key, runs)
+    seed, together = _seed_among(by_key, runs), _together(by_key, runs)
+    telling = [key for key in together if by_key[key].values < len(runs)]
+    keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
+    facets = _by_use(keys, runs, by_key, seed)
     best = next(iter(_by_use(by_key, runs, by_key, seed)), None)
-    return Overview(tuple(by_key), tuple(_facets(by_key, runs, seed)), seed, best)
+    return Overview(tuple(by_key), together, tuple(facets), seed, best)
 
 
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
@@ -102,46 +113,13 @@ def varying(runs: Sequence[Run]) -> list[str]:
     return list(variations(runs))
 
 
-def together(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
-    """The varying keys, those that divide the runs in the same way under one of them.
-
-    One key speaks for all whose values change where its own do: first a swept one, then the
-    seed, then the first of the configs.
-    """
-    return _together(variations(runs), runs)
-
-
-def facets(runs: Sequence[Run]) -> list[str]:
-    """Keys worth grouping by, the most telling first: neither one group nor one a run.
-
-    Of keys that vary together one is named; the seed never is.
-    """
-    by_key = variations(runs)
-    return _facets(by_key, runs, _seed_among(by_key, runs))
-
-
-def _facets(by_key: Mapping[str, Variation], runs: Sequence[Run], seed: Seed | None) -> list[str]:
-    telling = [key for key in _together(by_key, runs) if by_key[key].values < len(runs)]
-    keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
-    return _by_use(keys, runs, by_key, seed)
-
-
 def is_seed(key: str) -> bool:
     """Whether a key names a random seed, judged by its last segment."""
     last = segments(key)[-1].lower()
     return last in SEED_NAMES or last.endswith("_seed")
 
 
-def seed_of(runs: Sequence[Run]) -> Seed | None:
-    """The key that holds the seed, None where no run has one; one that differs comes first.
-
-    Known by its name, or as the only key, an integer, in which runs differ that agree in all
-    else. Where each of several keys is so, as in a full grid, none is taken.
-    """
-    return _seed_among(variations(runs), runs)
-
-
-def swept_keys(runs: Iterable[Run]) -> frozenset[str]:
+def _swept_keys(runs: Iterable[Run]) -> frozenset[str]:
     """The keys that were overridden when the runs were started."""
     return frozenset(
         override.lstrip("+~").partition("=")[0]
@@ -173,7 +151,7 @@ def _together(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str,
     alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
     for key, variation in by_key.items():
         alike.setdefault(variation.partition(len(runs)), []).append(key)
-    swept = swept_keys(runs)
+    swept = _swept_keys(runs)
     speakers = {}
     for keys in alike.values():
         first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
@@ -194,7 +172,7 @@ def _seed_among(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | 
 def _by_use(
     keys: Iterable[str], runs: Sequence[Run], by_key: Mapping[str, Variation], seed: Seed | None
 ) -> list[str]:
-    swept = swept_keys(runs)
+    swept = _swept_keys(runs)
 
     def drawbacks(key: str) -> tuple[bool, ...]:
         values = by_key[key].values

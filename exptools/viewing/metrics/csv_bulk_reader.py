@@ -162,11 +162,7 @@ def parse(
 ) -> Numbers | None:
     """Columns of whole rows; None where a row or one of the cells is not as it should be.
 
-    Args:
-        text: the rows.
-        layout: what they look like.
-        names: which columns to read.
-        path: a file that holds nothing but a header and ``text``; if given, it is parsed in place.
+    If ``path`` is given, it holds nothing but a header and ``text``, and is parsed in place.
     """
     if isinstance(text, bytes):
         if b'"' in text:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +18,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from exptools.rundir import STEP
+from exptools.rundir import STEP, open_without_waiting
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.run import Fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 MAX_FAULTS = 20  # a file: more would only bury the first ones
+HEAD, MAX_HEAD = 2**16, 2**20  # bytes in which a header is looked for: at first, and at most
+TAIL = 2**14  # bytes in which the last row is looked for
 
 
 @dataclass(frozen=True)
@@ -160,3 +164,41 @@ def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:
     if len(faults) <= MAX_FAULTS:
         return tuple(faults)
     return (*faults[:MAX_FAULTS], Fault(path, None, "more lines like these are not listed"))
+
+
+def read_header(path: str, separator: str) -> tuple[str, ...]:
+    """The names of a file's columns; none where there is no file or not even a line is whole."""
+    try:
+        with open(path, "rb", opener=open_without_waiting) as file:
+            content = file.read(HEAD) or b""
+            if b"\n" not in content:
+                content += file.readline(MAX_HEAD) or b""
+    except OSError:
+        return ()
+    content = content.removeprefix(BYTE_ORDER_MARK)
+    line = content[: content.find(b"\n") + 1].replace(b"\r\n", b"\n")
+    header = content if b'"' in line else line  # in quotes it may go on in the next line
+    return tuple(split_header(header, separator)[0]) if line else ()
+
+
+def read_last_row(path: str, header: Sequence[str], separator: str) -> dict[str, float]:
+    """The numbers in the last whole row of a file; nothing where there is no such row."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            size = os.fstat(file.fileno()).st_size
+            lines = os.pread(file.fileno(), TAIL, max(0, size - TAIL)).split(b"\n")
+    except OSError:
+        return {}
+    # The first one may have lost its beginning, or is the header; the last one has no end.
+    cells = lines[-2].decode(errors="replace").split(separator) if len(lines) > 2 else []
+    if len(cells) != len(header):
+        return {}
+    numbers = {name: _as_number(cell) for name, cell in zip(header, cells, strict=True)}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _as_number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)  # Python also reads 1_000
+    except ValueError:
+        return None

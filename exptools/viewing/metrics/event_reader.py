@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.crc32c import masked_checksums
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows
-from exptools.viewing.metrics.points import Points, as_rows
+from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, Points, as_rows
 from exptools.viewing.run import Fault
 
 if TYPE_CHECKING:

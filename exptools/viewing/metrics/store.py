@@ -23,7 +23,7 @@ from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.metrics.columns import Columns, column_of, is_absent, read_only
 from exptools.viewing.metrics.csv_bulk_reader import CsvPart, read_many, read_tail
-from exptools.viewing.metrics.csv_ends import read_header, read_last_row
+from exptools.viewing.metrics.csv_reader import read_header, read_last_row
 from exptools.viewing.metrics.disk_cache import DiskCache, Signatures, Table
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.metrics.reading import SEPARATORS, read_logged_rows

@@ -9,8 +9,7 @@ Nothing here touches the user's own Matplotlib settings, opens a window, or need
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,7 @@ from exptools.hints import suggestion
 from exptools.viewing.curves.query import CurveData, GroupCurve
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
-from exptools.viewing.paper.drawing import RESOLUTION, STYLES, draw
-from exptools.viewing.paper.panels import Sheet, arrange
+from exptools.viewing.paper.drawing import RESOLUTION, STYLES, Sheet, arrange, draw
 
 # Inches, as the style files of the venues have them.
 SIZES = {
@@ -66,6 +64,7 @@ SETTINGS: dict[str, Any] = {
     "pdf.fonttype": 42,  # TrueType, as venues demand
     "svg.hashsalt": "exptools",
 }
+OURS: Any = ["default", SETTINGS]  # on top of Matplotlib's own settings and not of the user's
 
 
 def figure(
@@ -97,7 +96,7 @@ def figure(
             "group by fewer keys, give one its own panels, or choose among the runs"
         )
     _check_numbers(sheet)
-    with _settings():
+    with matplotlib.style.context(OURS):
         drawn = draw(sheet, width)
     if out is not None:
         save(drawn, out)
@@ -116,9 +115,10 @@ def save(drawn: Figure, path: str | PathLike[str]) -> None:
     """
     kind = Path(path).suffix[1:].lower()
     if kind not in FORMATS:
-        raise QueryError(f"{path}: a figure is a file .pdf, .svg or .png; {_meant(kind)}")
+        meant = suggestion(kind, FORMATS) if kind else "this name has no suffix"
+        raise QueryError(f"{path}: a figure is a file .pdf, .svg or .png; {meant}")
     content = io.BytesIO()
-    with _settings():
+    with matplotlib.style.context(OURS):
         drawn.savefig(content, format=kind, metadata=FORMATS[kind])
     Path(path).write_bytes(content.getvalue())
 
@@ -139,11 +139,7 @@ def caption(curves: CurveData | Sequence[CurveData]) -> str:
 
 
 def parse_size(size: str | float) -> float:
-    """The width in inches that a size stands for.
-
-    Raises:
-        QueryError: there is no such size.
-    """
+    """The width in inches that a size stands for."""
     if isinstance(size, str) and size in SIZES:
         return SIZES[size]
     try:
@@ -175,14 +171,3 @@ def _several(curves: CurveData | Sequence[CurveData]) -> tuple[CurveData, ...]:
     if not sets:
         raise QueryError("there is no curve to draw: give the curves of one metric or of several")
     return sets
-
-
-def _meant(kind: str) -> str:
-    return suggestion(kind, FORMATS) if kind else "this name has no suffix"
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """Our settings, on top of Matplotlib's own and not of the user's, as long as this lasts."""
-    with matplotlib.style.context(["default", SETTINGS]):
-        yield

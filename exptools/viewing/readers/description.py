@@ -41,7 +41,8 @@ class Reader:
     # The files that describe the run, relative to its directory; None: not a run of this format.
     files: Callable[[Listing], tuple[str, ...] | None]
     read: Callable[[RunTexts], Description]
-    metric_files: Mapping[str, SourceKind]  # name → kind, the best first; events come last
+    # Name → kind, the best first; events come last.
+    metric_files: Mapping[str, SourceKind] = field(default_factory=lambda: METRIC_FILES)
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,3 @@ def source_of(listing: Listing, metric_files: Mapping[str, SourceKind]) -> Sourc
             return Source(kind, (f"{listing.path}/{name}",))
     events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
     return Source("events", tuple(f"{listing.path}/{name}" for name in events)) if events else None
-
-
-def has_metrics(listing: Listing) -> bool:
-    """Whether a directory has a file of metrics."""
-    return source_of(listing, METRIC_FILES) is not None

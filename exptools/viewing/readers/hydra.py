@@ -17,7 +17,6 @@ from exptools.rundir import (
 )
 from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
-    METRIC_FILES,
     Description,
     Reader,
     RunTexts,
@@ -78,4 +77,4 @@ def _escape_value(value: Any) -> Any:
     return value
 
 
-READER = Reader("hydra", _files, _read, METRIC_FILES)
+READER = Reader("hydra", _files, _read)

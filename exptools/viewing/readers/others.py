@@ -5,7 +5,6 @@ from __future__ import annotations
 from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.readers.description import (
     EVENTS,
-    METRIC_FILES,
     Description,
     Reader,
     RunTexts,
@@ -49,7 +48,7 @@ def _read_nothing(run: RunTexts) -> Description:
     return Description()
 
 
-LIGHTNING = Reader("lightning", _lightning_files, _read_lightning, METRIC_FILES)
-SPINNING_UP = Reader("spinningup", _spinning_up_files, _read_spinning_up, METRIC_FILES)
-CSV = Reader("csv", _csv_files, _read_nothing, METRIC_FILES)
-TENSORBOARD = Reader("tensorboard", _event_files, _read_nothing, METRIC_FILES)
+LIGHTNING = Reader("lightning", _lightning_files, _read_lightning)
+SPINNING_UP = Reader("spinningup", _spinning_up_files, _read_spinning_up)
+CSV = Reader("csv", _csv_files, _read_nothing)
+TENSORBOARD = Reader("tensorboard", _event_files, _read_nothing)

@@ -45,11 +45,7 @@ def _read(run: RunTexts) -> Description:
 
 
 def _status(record: Any) -> Status:
-    """What sacred says of the run, in our words.
-
-    Raises:
-        ValueError: the record is not one of sacred's.
-    """
+    """What sacred says of the run, in our words."""
     state = _STATES.get(str(record.get("status"))) if isinstance(record, Mapping) else None
     if state is None:
         raise ValueError(f"status should be one of {', '.join(_STATES)}")

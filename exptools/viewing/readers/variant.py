@@ -16,7 +16,7 @@ from exptools.viewing.readers.description import (
     Description,
     Reader,
     RunTexts,
-    has_metrics,
+    source_of,
 )
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault
@@ -49,7 +49,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
         return files
     # A job's own directory is a run only where the runs are not in directories below.
     below = any(name.startswith("run_") for name in listing.directories)
-    is_run = files[0] == _OF_THE_JOB and (has_metrics(listing) or not below)
+    is_run = files[0] == _OF_THE_JOB and (source_of(listing, METRIC_FILES) is not None or not below)
     return files if is_run else None
 
 
@@ -58,4 +58,4 @@ def _read(run: RunTexts) -> Description:
     return Description(config, None, faults)
 
 
-READER = Reader("variant", _files, _read, METRIC_FILES)
+READER = Reader("variant", _files, _read)

@@ -26,11 +26,7 @@ class Listing(NamedTuple):
 
 
 def list_directory(path: str) -> Listing:
-    """What a directory holds.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """What a directory holds."""
     listing = Listing(path, [], [], [])
     with os.scandir(path) as entries:
         for entry in entries:

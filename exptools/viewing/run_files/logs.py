@@ -48,15 +48,9 @@ def tail(file: BinaryIO, limit: int = WINDOW) -> Window:
 
 
 def after(file: BinaryIO, last: tuple[int, int], limit: int = WINDOW) -> Window | None:
-    """What follows a window; None where that cannot be said and the tail should be read anew.
+    """What follows a window of this ``end`` and ``inode``; None where the tail is to be read anew.
 
     So it is for a log that was replaced or cut, or that has grown by more than ``limit``.
-
-    Args:
-        file: the log.
-        last: ``end`` and ``inode`` of the window.
-        limit: bytes.
-
     """
     end, inode = last
     log = _Log(file)
@@ -82,13 +76,8 @@ def around(file: BinaryIO, offset: int, limit: int = WINDOW) -> Window:
 def find_error(file: BinaryIO, said: str | None = None) -> int | None:
     """Where the error that ended the run stands: the byte at which its line begins.
 
-    That is the last traceback; where there is none, the last line with ``said``, or else the last
-    one that complains.
-
-    Args:
-        file: the log.
-        said: what the run's status says of its error.
-
+    That is the last traceback; where there is none, the last line with ``said``, which the run's
+    status says of its error, or else the last one that complains.
     """
     places: dict[int, int] = {}  # by rank, the smallest tells best
     log = _Log(file)

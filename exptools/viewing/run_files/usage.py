@@ -33,11 +33,7 @@ _NAMES = tuple(field.name for field in fields(Usage))
 
 
 def usage_of(run_dir: Path) -> Usage | None:
-    """What a run used, None where nothing was sampled.
-
-    Raises:
-        OSError, ValueError: as ``read_usage``.
-    """
+    """What a run used, None where nothing was sampled."""
     try:
         return read_usage(BytesIO(read_regular(run_dir / USAGE_FILE, MAX_USAGE)))
     except FileNotFoundError:
@@ -100,10 +96,6 @@ def sum_in_bins(uses: Iterable[StepFunction], edges: Floats) -> tuple[Floats, Fl
     """The mean over each bin of the sum of some uses, and of how many were under way.
 
     Means over time, not of samples: a bin has what was really used in it.
-
-    Args:
-        uses: one a run.
-        edges: of the bins, ascending.
     """
     total, running = np.zeros((2, len(edges) - 1))
     width = np.diff(edges)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
 
 import polars as pl
 
@@ -14,10 +18,16 @@ from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import Results, headings
-from exptools.viewing.tables.rounding import Rounded, rounded
+
+T = TypeVar("T")
 
 ROWS_AT_ONCE = 50_000
 NOTHING = "—"
+
+DIGITS = 4  # of a number without uncertainty
+SPREAD_DIGITS = 2  # of an uncertainty
+NOISE = 1e-12  # of the centre: a narrower band comes from the arithmetic
+LONGEST, SHORTEST = 6, -4  # powers of ten from and up to which a power of ten is taken out
 
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -37,12 +47,7 @@ _MARKDOWN = set("\\`*_{}[]()<>#+!|~$&")
 def latex(table: Results) -> str:
     """A ``tabular`` for the package booktabs, the best of each column in bold."""
     heads = [latex_text(head) for head in headings(table)]
-    rows = [
-        [latex_text(text) for text in texts]
-        + [_latex_cell(cell) for cell in cells]
-        + [latex_text(_counts(cells))]
-        for texts, cells in zip(table.texts, table.cells, strict=True)
-    ]
+    rows = _rows(table, latex_text, _latex_cell)
     lines = [
         f"% {_what(table)}; needs \\usepackage{{booktabs}}",
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
@@ -59,27 +64,26 @@ def latex(table: Results) -> str:
 def markdown(table: Results) -> str:
     """A table in GitHub's Markdown, the best of each column in bold."""
     heads = [markdown_text(head) for head in headings(table)]
-    rows = [
-        [markdown_text(text) for text in texts]
-        + [f"**{plain(cell)}**" if cell and cell.best else plain(cell) for cell in cells]
-        + [_counts(cells)]
-        for texts, cells in zip(table.texts, table.cells, strict=True)
-    ]
+    bold = "**{}**".format
+    rows = _rows(table, markdown_text, lambda c: bold(plain(c)) if c and c.best else plain(c))
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
     return "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
 
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
     """Headings and rows for a terminal; a cell is its text and whether it is the best."""
-    rows = [
-        [
-            *((text, False) for text in texts),
-            *((plain(cell), bool(cell and cell.best)) for cell in cells),
-            (_counts(cells), False),
-        ]
+    rows = _rows(table, lambda text: (text, False), lambda c: (plain(c), bool(c and c.best)))
+    return [*headings(table), "n"], rows
+
+
+def _rows(
+    table: Results, show_text: Callable[[str], T], show_cell: Callable[[Cell | None], T]
+) -> list[list[T]]:
+    """The rows of a table: the keys' values, the cells, and how many runs these are of."""
+    return [
+        [*map(show_text, texts), *map(show_cell, cells), show_text(_counts(cells))]
         for texts, cells in zip(table.texts, table.cells, strict=True)
     ]
-    return [*headings(table), "n"], rows
 
 
 def logged(
@@ -90,17 +94,9 @@ def logged(
     *,
     long: bool = True,
 ) -> pl.DataFrame:
-    """Every logged row of some metrics (None: of all), with a column for each of some keys.
+    """Every logged row of some metrics (None: of all), behind its run's name a column for each key.
 
-    Args:
-        index: where the metrics are read.
-        runs: the runs.
-        metrics: which.
-        by: the keys, behind the run's name.
-        long: a row a value, else a column a metric: as for ``Runs.rows``.
-
-    Raises:
-        QueryError: no run has such a key, or has logged such a metric.
+    ``long``: a row a value, else a column a metric, as for ``Runs.rows``.
     """
     names = metric_names(index, runs, metrics)
     columns = index.columns(runs, [STEP, WALL_TIME, *names])
@@ -177,3 +173,49 @@ def _count(cell: Cell) -> str:
 def _what(table: Results) -> str:
     parts = dict.fromkeys(f"{head.summary} of {head.metric}" for head in table.columns)
     return " ".join(f"{', '.join(parts)}: {table.center}, band {table.band}, over n runs".split())
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A centre and its band as texts, all in the same power of ten."""
+
+    center: str
+    spread: str = ""  # of a band of the same width on either side
+    low: str = ""  # the edges of any other band
+    high: str = ""
+    exponent: int = 0  # the power of ten that all is to be multiplied by
+
+
+def rounded(center: float, low: float = math.nan, high: float = math.nan) -> Rounded | None:
+    """Round half the band's width to two digits, and the rest to its last place.
+
+    Without a band the centre has four digits. None where the centre is no finite number.
+    """
+    if not math.isfinite(center):
+        return None
+    banded = math.isfinite(low) and math.isfinite(high)
+    spread = high / 2 - low / 2 if banded else 0.0
+    size = _power(max(abs(center), spread), DIGITS)
+    exponent = size if size >= LONGEST or size <= SHORTEST else 0
+    if spread <= NOISE * abs(center):
+        text = _fixed(center, exponent, DIGITS - 1 - _power(center, DIGITS) + exponent)
+        short = text.rstrip("0").rstrip(".") if "." in text else text
+        return Rounded(short, "0" if banded else "", exponent=exponent)
+    places = SPREAD_DIGITS - 1 - _power(spread, SPREAD_DIGITS) + exponent
+    middle = _fixed(center, exponent, places)
+    if math.isclose(high - center, center - low, rel_tol=1e-6):
+        return Rounded(middle, _fixed(spread, exponent, places), exponent=exponent)
+    edges = [_fixed(edge, exponent, places) for edge in (low, high)]
+    return Rounded(middle, low=edges[0], high=edges[1], exponent=exponent)
+
+
+def _power(number: float, digits: int) -> int:
+    """The power of ten of the first digit, once rounded: 0.0999 is 0.10 in two digits."""
+    return int(f"{number:.{digits - 1}e}".partition("e")[2]) if number else 0
+
+
+def _fixed(number: float, exponent: int, places: int) -> str:
+    """A number without its power of ten, with so many places after the point."""
+    scaled = round(Decimal(number).scaleb(-exponent), places)
+    text = f"{scaled:.{max(0, places)}f}"
+    return text.removeprefix("-") if not scaled else text

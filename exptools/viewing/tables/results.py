@@ -111,11 +111,7 @@ _FRAME: tuple[tuple[str, type, type[pl.DataType]], ...] = (
 
 
 def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Results:
-    """The table that is asked for, of these runs.
-
-    Raises:
-        QueryError: something of this is not there; the message names the nearest.
-    """
+    """The table that is asked for, of these runs."""
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
     keys = find_keys(runs, query.by)
@@ -134,7 +130,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         str(query.method.band),
         tuple(head for metric in metrics for head in _across(metric, facets)),
         tuple(row.values for row in rows),
-        tuple(_texts(keys, row) for row in rows),
+        tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
     )
 
@@ -163,8 +159,8 @@ def _across(head: Column, facets: Sequence[Group]) -> list[Column]:
     return [replace(head, facet=(group.values[0], group.label)) for group in facets] or [head]
 
 
-def _texts(keys: Sequence[Key], row: Group) -> tuple[str, ...]:
-    return tuple(key.show(value) for key, value in zip(keys, row.values, strict=True))
+def _shown(key: Key, value: Any) -> str:
+    return key.show(value)
 
 
 def _cells(

@@ -21,7 +21,7 @@ from exptools.launching.affinity import (
     remove_run_slot,
     set_gpu_from_visibles,
 )
-from exptools.launching.affinity.slots import slots_of_code
+from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.slots import INHERITED
 from exptools.launching.machine.topology import Core, Machine
@@ -237,7 +237,7 @@ def test_gpus_are_chosen_among_the_visible_ones(
     if visible is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     set_gpu_from_visibles(cuda_idx)
-    assert affinity.devices.os.environ["CUDA_VISIBLE_DEVICES"] == after
+    assert affinity.rendering.os.environ["CUDA_VISIBLE_DEVICES"] == after
 
 
 @pytest.mark.parametrize(

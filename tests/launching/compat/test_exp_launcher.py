@@ -18,7 +18,7 @@ from exptools.launching.exp_launcher import ExperimentError, run_experiments
 from exptools.launching.jobs.outcomes import Outcome
 from exptools.launching.variant import VARIANT_FILE, VariantLevel, load_variant, make_variants
 from exptools.rundir import State, read_status
-from tests.conftest import ROOT
+from tests.conftest import ROOT, until
 
 # Containers may have other cores than the first two: then nothing is bound.
 BINDS = {0, 1} <= os.sched_getaffinity(0)
@@ -70,7 +70,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project's directory with the script; we stand in it."""
     directory = tmp_path / "it's a dir ü"
     (directory / "scripts").mkdir(parents=True)
@@ -78,29 +78,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (directory / "scripts" / "neighbour.py").write_text("NAME = 'beside'")
     monkeypatch.chdir(directory)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
-    return directory
-
-
-@pytest.fixture(autouse=True)
-def same_imports() -> Iterator[None]:
-    before = dict(sys.modules)
-    yield
-    for name in set(sys.modules) - set(before):
-        if name == "neighbour":
-            del sys.modules[name]
+    yield directory
+    sys.modules.pop("neighbour", None)
 
 
 def run(ends: Sequence[str], runs: int = 1, **options: Any) -> list[Outcome]:
     variants, log_dirs = make_variants(VariantLevel([("end",)], [[end] for end in ends], ends))
-    options = {"affinity_code": CODE, **options}
-    return run_experiments(
-        script="scripts/train.py",
-        experiment_title="try",
-        runs_per_setting=runs,
-        variants=variants,
-        log_dirs=log_dirs,
-        **options,
-    )
+    code = options.pop("affinity_code", CODE)
+    return run_experiments("scripts/train.py", code, "try", runs, variants, log_dirs, **options)
 
 
 def day(place: Path) -> Path:
@@ -121,12 +106,8 @@ def states(outcomes: Sequence[Outcome]) -> list[State]:
 def test_each_run_is_the_script_in_a_process_and_a_slot_of_its_own(place: Path) -> None:
     outcomes = run(["a", "b"], 2, common_args=["--fast"], runs_args=[(1,), (2,)])
     assert states(outcomes) == [State.COMPLETED] * 4
-    assert [outcome.job.name for outcome in outcomes] == [
-        "a run_0",
-        "b run_0",
-        "a run_1",
-        "b run_1",
-    ]
+    names = [outcome.job.name for outcome in outcomes]
+    assert names == ["a run_0", "b run_0", "a run_1", "b run_1"]
     reports = [report(place, log_dir, run_id) for run_id in (0, 1) for log_dir in "ab"]
     assert len({one["pid"] for one in reports} | {os.getpid()}) == 5
     for outcome, one in zip(outcomes, reports, strict=True):
@@ -261,63 +242,50 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(place: Path) 
     assert not (place / "data").exists()
 
 
-def test_cuda_idx_counts_the_visible_gpus(place: Path, fake_nvml: str) -> None:
-    launch = (
-        "import sys\n"
-        "from exptools.launching.exp_launcher import run_experiments\n"
-        "run_experiments('scripts/train.py', sys.argv[1], 'try', 1, [{}], ['a'])\n"
+LAUNCH = """
+import sys
+from exptools.launching.exp_launcher import run_experiments
+code, end, *names = sys.argv[1:]
+run_experiments("scripts/train.py", code, "try", 1, [{"end": end}] * len(names), names)
+"""
+
+
+def launched(code: str, end: str, *names: str, **environment: str) -> "subprocess.Popen[str]":
+    """A launch in a process of its own, of runs that have these names and end so."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, code, end, *names],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "LD_LIBRARY_PATH": fake_nvml,
-        "FAKE_NVML_GPUS": "2",
-        "CUDA_VISIBLE_DEVICES": "1",
-    }
 
-    def started(code: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-c", launch, code],
-            cwd=place,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    done = started("1cpu_1gpu_0hto_0saf")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_cuda_idx_counts_the_visible_gpus(place: Path, fake_nvml: str) -> None:
+    gpus = {"LD_LIBRARY_PATH": fake_nvml, "FAKE_NVML_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
+    done = launched("1cpu_1gpu_0hto_0saf", "", "a", **gpus)
+    output, _ = done.communicate()
+    assert done.returncode == 0, output
     status = read_status(day(place) / "a" / "run_0")
     assert status is not None
     assert status.gpus == ("GPU-00000000-0000-0000-0000-000000000001",)
     one = report(place, "a")
     assert (one["affinity"]["cuda_idx"], one["devices"]) == (0, "1")
-    refused = started("2cpu_2gpu_2gpr_0hto_0saf").stderr.splitlines()[-1]
+    refused, _ = launched("2cpu_2gpu_2gpr_0hto_0saf", "", "a", **gpus).communicate()
     assert "names GPU 1, but this process may use 1, counted from 0" in refused
 
 
-LAUNCH = f"""
-from exptools.launching.exp_launcher import run_experiments
-run_experiments("scripts/train.py", {CODE!r}, "try", 1, [{{"end": "wait"}}] * 3, ["a", "b", "c"])
-"""
-
-
 @pytest.fixture
-def waiting(place: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A launch in a process of its own, of which two runs have begun."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", LAUNCH], cwd=place, env=environment) as process:
-        deadline = time.monotonic() + 60
-        while len(list(place.glob("data/local/try/*/*/0.json"))) < 2:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.02)
+def waiting(place: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A launch of three runs, of which two have begun."""
+    with launched(CODE, "wait", *"abc") as process:
+        until(lambda: len(list(place.glob("data/local/try/*/*/0.json"))) == 2)
         yield process
         process.kill()
 
 
 def test_ctrl_c_ends_all_runs_and_the_rest_is_never_started(
-    place: Path, waiting: "subprocess.Popen[bytes]"
+    place: Path, waiting: "subprocess.Popen[str]"
 ) -> None:
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(60) == 128 + signal.SIGINT
@@ -329,7 +297,7 @@ def test_ctrl_c_ends_all_runs_and_the_rest_is_never_started(
 
 
 def test_a_killed_launcher_leaves_no_run_behind(
-    place: Path, waiting: "subprocess.Popen[bytes]"
+    place: Path, waiting: "subprocess.Popen[str]"
 ) -> None:
     runs = [psutil.Process(report(place, name)["pid"]) for name in "ab"]
     waiting.kill()
@@ -338,7 +306,7 @@ def test_a_killed_launcher_leaves_no_run_behind(
 
 
 def test_runs_that_are_running_now_are_left_alone(
-    place: Path, waiting: "subprocess.Popen[bytes]"
+    place: Path, waiting: "subprocess.Popen[str]"
 ) -> None:
     with pytest.raises(ExperimentError, match=r"is running now, by process \d+: wait"):
         run_experiments("scripts/train.py", CODE, "try", 1, [{}], ["a"])

@@ -96,13 +96,11 @@ def test_a_new_attempt_does_not_show_the_values_of_the_old_one(tmp_path: Path) -
     "text",
     ["", "\n\n", "step\n", '"', '"step,wall_time\n1,2\n', "step,loss\n1,2,3\n", "step,a\0b\n1\n"],
 )
-def test_a_file_that_makes_no_sense_is_no_headline_and_no_error(tmp_path: Path, text: str) -> None:
+def test_without_a_file_that_makes_sense_there_is_no_headline(tmp_path: Path, text: str) -> None:
+    reader = HeadlineReader(tmp_path)
+    assert reader.read() == Headline()
     write(tmp_path, text)
-    assert HeadlineReader(tmp_path).read().value is None
-
-
-def test_a_run_that_logs_nothing_has_no_headline(tmp_path: Path) -> None:
-    assert HeadlineReader(tmp_path).read() == Headline()
+    assert reader.read().value is None
 
 
 def test_nan_is_a_value(tmp_path: Path) -> None:

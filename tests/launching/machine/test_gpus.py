@@ -67,31 +67,24 @@ def test_name_uuid_memory_and_processes(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "place"),
+    ("nvml", "files", "place"),
     [
-        ({"local_cpus": "f0", "numa_node": "-1"}, (0, 1, (4, 5, 6, 7))),
-        ({"local_cpulist": "4-7"}, (0, 1, (4, 5, 6, 7))),
-        ({"numa_node": "1"}, (0, 1, (4, 5, 6, 7))),
-        ({"local_cpus": "ff", "numa_node": "-1"}, (0, None, tuple(range(8)))),
-        ({}, (0, None, ())),
+        ("", {"local_cpus": "f0", "numa_node": "-1"}, (0, 1, (4, 5, 6, 7))),
+        ("", {"local_cpulist": "4-7"}, (0, 1, (4, 5, 6, 7))),
+        ("", {"numa_node": "1"}, (0, 1, (4, 5, 6, 7))),
+        ("", {"local_cpus": "ff", "numa_node": "-1"}, (0, None, tuple(range(8)))),
+        ("", {}, (0, None, ())),
+        ("cpus=4-7", {"local_cpus": "ff"}, (0, 1, (4, 5, 6, 7))),  # NVML's word comes first
     ],
 )
 def test_where_nvml_knows_no_cpus_the_pci_device_tells(
-    ask: Ask, tmp_path: Path, files: dict[str, str], place: object
+    ask: Ask, tmp_path: Path, nvml: str, files: dict[str, str], place: object
 ) -> None:
     device = tmp_path / "sys/bus/pci/devices/0000:3b:00.0"
     device.mkdir(parents=True)
     for name, text in files.items():
         (device / name).write_text(text)
-    assert ask("gpu 0 bus=00000000:3B:00.0", PLACES) == [place]
-
-
-def test_nvmls_word_comes_before_that_of_the_pci_device(ask: Ask, tmp_path: Path) -> None:
-    device = tmp_path / "sys/bus/pci/devices/0000:3b:00.0"
-    device.mkdir(parents=True)
-    (device / "local_cpus").write_text("ff")
-    lines = "gpu 0 bus=00000000:3B:00.0 cpus=4-7"
-    assert ask(lines, PLACES) == [(0, 1, (4, 5, 6, 7))]
+    assert ask(f"gpu 0 bus=00000000:3B:00.0 {nvml}", PLACES) == [place]
 
 
 @pytest.mark.parametrize("question", ["*", "GetHandleByIndex", "GetUUID", "GetMemoryInfo"])
@@ -182,15 +175,3 @@ def test_a_limit_may_name_parts_of_a_gpu_or_all_of_it(
     ask: Ask, visible: str, uuids: list[str]
 ) -> None:
     assert ask(MIG, UUIDS, visible) == uuids
-
-
-def test_the_simple_way_still_makes_plain_gpus(fake_nvml: str) -> None:
-    code = (
-        "from exptools.launching.machine.topology import read_machine;"
-        "print([gpu.memory >> 30 for gpu in read_machine().gpus])"
-    )
-    environment = {**os.environ, "LD_LIBRARY_PATH": fake_nvml, "FAKE_NVML_GPUS": "3"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[16, 16, 16]"

@@ -73,10 +73,7 @@ class Sweep:
 
     def close(self) -> None:
         self.kill()
-        assert self._popen.stdin
-        assert self._popen.stdout
-        self._popen.stdin.close()
-        self._popen.stdout.close()
+        self._popen.communicate()
 
 
 @pytest.fixture
@@ -106,26 +103,20 @@ def test_what_another_process_holds_is_waited_for_until_it_dies(
     assert gate.try_enter(slot(0, 1)) is None
 
 
-def test_a_forked_child_does_not_keep_a_dead_sweeps_leases(
-    start: Callable[..., Sweep], make_gate: MakeGate
-) -> None:
-    other = start(
+@pytest.mark.parametrize(
+    "start_child",
+    [
+        # The fork reads the same pipe, whose other end we hold: it lives on.
         "ready, tell = os.pipe()\nchild = os.fork()\n"
         "if not child: os.write(tell, b'x'); sys.stdin.read(); os._exit(0)\n"
-        "os.read(ready, 1); print(child, end=' ')"
-    )
-    child = int(other.said.split()[0])
-    # The child reads the same pipe, whose other end we hold: it lives on.
-    other.kill()
-    os.kill(child, 0)
-    assert make_gate().try_enter(slot(1)) is None
-    os.kill(child, signal.SIGKILL)
-
-
-def test_a_started_program_does_not_keep_a_dead_sweeps_leases(
-    start: Callable[..., Sweep], make_gate: MakeGate
+        "os.read(ready, 1); print(child, end=' ')",
+        "print(subprocess.Popen(['sleep', '100'], close_fds=False).pid, end=' ')",
+    ],
+)
+def test_a_child_does_not_keep_a_dead_sweeps_leases(
+    start: Callable[..., Sweep], make_gate: MakeGate, start_child: str
 ) -> None:
-    other = start("print(subprocess.Popen(['sleep', '100'], close_fds=False).pid, end=' ')")
+    other = start(start_child)
     child = int(other.said.split()[0])
     other.kill()
     os.kill(child, 0)
@@ -322,7 +313,11 @@ for line in sys.stdin:
 
 
 class Waiting:
+    """A process with a gate, on a machine whose GPU is as ``file`` says."""
+
     def __init__(self, fake_nvml: str, file: Path) -> None:
+        self.file = file
+        file.write_text("gpu 0\n")
         environment = {**os.environ, "LD_LIBRARY_PATH": fake_nvml, "FAKE_NVML_FILE": str(file)}
         environment.pop("CUDA_VISIBLE_DEVICES", None)
         self.popen = subprocess.Popen(
@@ -342,26 +337,10 @@ class Waiting:
 
 
 @pytest.fixture
-def gpus(tmp_path: Path) -> Path:
-    file = tmp_path / "gpus.txt"
-    file.write_text("gpu 0\n")
-    return file
-
-
-@pytest.fixture
-def waiting(fake_nvml: str, gpus: Path) -> Iterator[Waiting]:
-    waiting = Waiting(fake_nvml, gpus)
+def waiting(fake_nvml: str, tmp_path: Path) -> Iterator[Waiting]:
+    waiting = Waiting(fake_nvml, tmp_path / "gpus.txt")
     yield waiting
     waiting.popen.communicate()
-
-
-def test_a_job_waits_until_a_neighbours_memory_is_free(waiting: Waiting, gpus: Path) -> None:
-    gpus.write_text("gpu 0\nprocess 0 1 12288\n")
-    told = waiting.tries()
-    assert told.startswith("6 GiB on GPU 0, where 4 GiB are free: pid 1 (")
-    assert told.endswith(") uses 12 GiB")
-    gpus.write_text("gpu 0\n")
-    assert waiting.tries() == "None"
 
 
 def test_our_own_jobs_are_not_called_neighbours() -> None:
@@ -371,17 +350,13 @@ def test_our_own_jobs_are_not_called_neighbours() -> None:
     assert told.startswith("pid 1 (")
 
 
-def test_what_our_own_jobs_asked_for_counts_before_they_use_it(
-    waiting: Waiting, gpus: Path
-) -> None:
-    gpus.write_text("gpu 0\nprocess 0 1 3072\n")  # 13 GiB are free: enough for two
+def test_what_our_own_jobs_asked_for_counts_before_they_use_it(waiting: Waiting) -> None:
+    waiting.file.write_text("gpu 0\nprocess 0 1 3072\n")  # 13 GiB are free: enough for two
     assert [waiting.tries(), waiting.tries()] == ["None", "None"]
     assert "6 GiB on GPU 0, where 1 GiB are free" in waiting.tries()
     assert waiting.tries("leave") == "None"
 
 
-def test_a_gpu_whose_memory_nvml_does_not_tell_is_not_waited_for(
-    waiting: Waiting, gpus: Path
-) -> None:
-    gpus.write_text("gpu 0\nerror 0 GetMemoryInfo 3\n")
+def test_a_gpu_whose_memory_nvml_does_not_tell_is_not_waited_for(waiting: Waiting) -> None:
+    waiting.file.write_text("gpu 0\nerror 0 GetMemoryInfo 3\n")
     assert waiting.tries() == "None"

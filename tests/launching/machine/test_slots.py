@@ -5,19 +5,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 import exptools.launching
 from exptools.launching.machine.gpus import Gpu, GpuProcess
 from exptools.launching.machine.request import Request, SlotError, parse_bytes
-from exptools.launching.machine.slots import (
-    Busy,
-    Slot,
-    current_slot,
-    make_slots,
-)
+from exptools.launching.machine.slots import Busy, Slot, current_slot, make_slots
 from exptools.launching.machine.topology import Core, Machine, Node
 
 GIB = 1 << 30
@@ -55,17 +49,14 @@ def devices(slots: tuple[Slot, ...]) -> list[list[int]]:
     return [[gpu.index for gpu in slot.gpus] for slot in slots]
 
 
-def test_without_gpus_each_core_is_a_slot() -> None:
-    assert cpus(make_slots(machine(3), Request(), most=9)) == [(0,), (1,), (2,)]
-
-
 def test_with_gpus_each_gpu_is_a_slot_with_its_share_of_the_cores() -> None:
     slots = make_slots(machine(8, gpus=2), Request(), most=9)
     assert devices(slots) == [[0], [1]]
     assert cpus(slots) == [(0, 1, 2, 3), (4, 5, 6, 7)]
 
 
-def test_fewer_jobs_than_cores_share_all_the_cores() -> None:
+def test_without_gpus_each_core_is_a_slot_and_fewer_jobs_share_all_the_cores() -> None:
+    assert cpus(make_slots(machine(3), Request(), most=9)) == [(0,), (1,), (2,)]
     assert cpus(make_slots(machine(8), Request(), most=2)) == [(0, 1, 2, 3), (4, 5, 6, 7)]
 
 
@@ -80,13 +71,10 @@ def test_with_gpus_the_quota_bounds_threads_but_no_jobs() -> None:
     assert [slot.threads for slot in slots] == [1, 1, 1, 1]
 
 
-def test_a_slot_has_both_threads_of_its_cores_and_counts_cores_as_threads() -> None:
+def test_a_slot_has_both_threads_of_its_cores_or_without_smt_one() -> None:
     (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2), most=9)
     assert slot.cpus == (0, 1, 4, 5)
     assert slot.environment()["OMP_NUM_THREADS"] == "2"
-
-
-def test_without_smt_a_slot_has_one_cpu_of_each_core() -> None:
     (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2, smt=False), most=9)
     assert slot.cpus == slot.cores == (0, 1)
 
@@ -169,16 +157,8 @@ def test_jobs_are_spread_over_gpus_and_nodes_before_two_share_one() -> None:
     request = Request(gpus_per_job=0.5)
     assert devices(make_slots(here, request, most=2)) == [[0], [2]]
     assert devices(make_slots(here, request, most=4)) == [[0], [1], [2], [3]]
-    assert sorted(devices(make_slots(here, request, most=9))) == [
-        [0],
-        [0],
-        [1],
-        [1],
-        [2],
-        [2],
-        [3],
-        [3],
-    ]
+    every = make_slots(here, request, most=9)
+    assert sorted(devices(every)) == [[number // 2] for number in range(8)]
 
 
 def test_the_gpus_of_one_job_are_of_one_node() -> None:
@@ -202,21 +182,15 @@ def test_gpus_of_different_nodes_in_one_job_are_neighbours() -> None:
     assert devices(slots) == [[0, 1], [2, 3]]
 
 
-def test_gpus_on_which_nobody_computes_are_joined() -> None:
+def test_gpus_on_which_nobody_computes_are_taken_first_and_joined() -> None:
     here = machine(4, gpus=4)
     gpus = tuple(
         replace(gpu, processes=(GpuProcess(1, GIB),)) if gpu.index % 2 == 0 else gpu
         for gpu in here.gpus
     )
-    slots = make_slots(replace(here, gpus=gpus), Request(gpus_per_job=2), most=1)
-    assert devices(slots) == [[1, 3]]
-
-
-def test_gpus_on_which_nobody_computes_are_taken_first() -> None:
-    here = machine(4, gpus=2)
-    used = replace(here.gpus[0], processes=(GpuProcess(1, GIB),))
-    (slot,) = make_slots(replace(here, gpus=(used, here.gpus[1])), Request(), most=1)
-    assert slot.gpus[0].index == 1
+    for per_job, taken in ((1, [1]), (2, [1, 3])):
+        slots = make_slots(replace(here, gpus=gpus), Request(gpus_per_job=per_job), most=1)
+        assert devices(slots) == [taken]
 
 
 def test_only_the_gpus_that_are_named_are_used() -> None:
@@ -233,23 +207,6 @@ def test_jobs_see_their_gpus_by_uuid() -> None:
     (slot,) = make_slots(machine(2, gpus=2), Request(gpus_per_job=2), most=9)
     assert slot.environment()["CUDA_VISIBLE_DEVICES"] == "GPU-0,GPU-1"
     assert "CUDA_DEVICE_ORDER" not in slot.environment()
-
-
-def test_jobs_may_see_their_gpus_by_index_counted_as_nvml_does() -> None:
-    _, slot = make_slots(machine(2, gpus=2), Request(gpu_ids="index"), most=9)
-    assert slot.environment()["CUDA_VISIBLE_DEVICES"] == "1"
-    assert slot.environment()["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-
-
-def test_jobs_render_on_their_own_gpu() -> None:
-    _, slot = make_slots(machine(2, gpus=2), Request(), most=9)
-    assert slot.environment()["EGL_DEVICE_ID"] == "1"
-    assert slot.environment()["MUJOCO_EGL_DEVICE_ID"] == "1"
-
-
-def test_zero_gpus_a_job_hides_the_gpus() -> None:
-    slots = make_slots(machine(2, gpus=1), Request(gpus_per_job=0), most=9)
-    assert [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["", ""]
 
 
 def test_a_machine_without_gpus_leaves_the_variables_alone() -> None:
@@ -308,10 +265,7 @@ def test_gpus_that_are_all_busy_are_waited_for_and_not_done_without() -> None:
         (Request(jobs=3), "^jobs=3 does not fit.*2 cores and 0 GPUs.*: jobs=2 at once would fit$"),
         (Request(cpus_per_job=3), "cpus_per_job=3 does not fit.*: cpus_per_job=2 would fit$"),
         (Request(gpus_per_job=1), "gpus_per_job=1 does not fit.*0 GPUs.*: gpus_per_job=0 would"),
-        (
-            Request(jobs=2, cpus_per_job=2),
-            "jobs=1 at once or cpus_per_job=1 would fit",
-        ),
+        (Request(jobs=2, cpus_per_job=2), "jobs=1 at once or cpus_per_job=1 would fit"),
         (Request(reserve_cpus=2), "reserve_cpus=2 leaves nothing of 2 cores: reserve_cpus=1 is"),
         (Request(gpu_memory_per_job="1GB"), "gpu_memory_per_job=1GB does not fit: there is no GPU"),
         (Request(gpus="GPU-x"), "gpus names 'GPU-x', which is not one of the GPUs for us: none"),
@@ -378,11 +332,8 @@ def test_parts_of_gpus_are_devices_that_are_not_joined_or_counted() -> None:
     )
     divided = replace(here, gpus=parts)
     slots = make_slots(divided, Request(), most=9)
-    assert [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in slots] == [
-        "MIG-0",
-        "MIG-1",
-        "MIG-2",
-    ]
+    seen = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in slots]
+    assert seen == ["MIG-0", "MIG-1", "MIG-2"]
     with pytest.raises(SlotError, match="0 GPUs"):
         make_slots(divided, Request(gpus_per_job=2), most=9)
     with pytest.raises(SlotError, match="use gpu_ids=uuid"):
@@ -390,16 +341,13 @@ def test_parts_of_gpus_are_devices_that_are_not_joined_or_counted() -> None:
 
 
 def test_a_job_can_ask_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXPTOOLS_SLOT", raising=False)
+    assert exptools.launching.current_slot() is None, "outside of a job"
     here = machine(4, gpus=2, smt=2)
     part = replace(here.gpus[1], mig=(3, 0), parent="GPU-1", uuid="MIG-1")
     _, slot = make_slots(replace(here, gpus=(here.gpus[0], part)), Request(), most=9)
     monkeypatch.setenv("EXPTOOLS_SLOT", slot.environment()["EXPTOOLS_SLOT"])
     assert exptools.launching.current_slot() == slot
-
-
-def test_outside_of_a_job_there_is_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EXPTOOLS_SLOT", raising=False)
-    assert current_slot() is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"index": 1}'])
@@ -418,11 +366,6 @@ def test_asking_for_slots_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-@pytest.fixture(autouse=True)
-def no_other_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EXPTOOLS_LEASES", str(tmp_path / "leases"))
 
 
 def preview(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -68,14 +68,6 @@ def test_checkpoints_stand_in_the_run_directory(trainer, logger, tmp_path):
     assert [path.parent for path in tmp_path.rglob("*.ckpt")] == [tmp_path / "checkpoints"]
 
 
-def test_what_a_call_logs_is_on_the_disk_when_lightning_has_saved(logger, tmp_path):
-    logger.open(tmp_path, console=None)
-    theirs = ExptoolsLogger(logger)
-    theirs.log_metrics({"a": 1}, step=5)
-    theirs.save()
-    assert pd.read_csv(tmp_path / "progress.csv")["a"].tolist() == [1]
-
-
 def test_modules_reach_the_verbs_through_experiment(logger, tmp_path):
     logger.open(tmp_path, console=None)
     ExptoolsLogger(logger).experiment.log_text("note", "hello", 1)

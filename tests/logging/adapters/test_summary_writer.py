@@ -154,11 +154,3 @@ def test_a_purge_step_goes_on_with_what_is_there(tmp_path, read_events):
                 writer.add_scalar("a", step, step)
     assert table(tmp_path)["a"].tolist() == list(range(6))
     assert [step for step, _ in read_events(tmp_path)["a"]] == list(range(6))
-
-
-def test_torch_is_not_loaded_for_it(run_python):
-    code = (
-        "import sys, exptools.logging.adapters.summary_writer; "
-        "print({'torch', 'numpy', 'tensorboard'} & set(sys.modules))"
-    )
-    assert run_python(code).stdout == "set()\n"

@@ -1,9 +1,7 @@
-"""TextCache, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
+"""Texts, histograms, figures and hyperparameters, read back by TensorBoard's own readers."""
 
 import json
 import math
-import subprocess
-import sys
 
 import matplotlib.figure
 import numpy as np
@@ -20,10 +18,10 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams.hparams_plugin import HParamsPlugin
 from werkzeug.test import Client
 
-from exptools.logging.media.figures import encode_figure
 from exptools.logging.media.histograms import encode_histogram
 from exptools.logging.media.hparams import encode_hparams, hparams_end
-from exptools.logging.media.texts import encode_text
+from exptools.logging.media.images import encode_figure
+from exptools.logging.media.store import encode_text
 from exptools.logging.writers.tensorboard import as_record
 
 
@@ -60,16 +58,27 @@ def provider(tmp_path):
     return load
 
 
-def test_tensorboard_shows_a_text_and_the_file_holds_it(tmp_path, provider):
+@pytest.fixture
+def shown(tmp_path, provider):
+    """The point that a page of TensorBoard gets for messages of one tag."""
+
+    def read(page, *summaries):
+        write_events(tmp_path / "run", *summaries)
+        runs = provider().read_tensors(
+            RequestContext(), experiment_id="", plugin_name=page, downsample=10
+        )
+        ((point,),) = runs["run"].values()
+        return point
+
+    return read
+
+
+def test_tensorboard_shows_a_text_and_the_file_holds_it(shown):
     text = "# Sampled\n\n*größer* 🙂\r\n"
     medium = encode_text("sample", text)
     assert (medium.kind, medium.extension) == ("text", "txt")
     assert medium.content.decode() == text
-    write_events(tmp_path / "run", *medium.summaries)
-    shown = provider().read_tensors(
-        RequestContext(), experiment_id="", plugin_name="text", downsample=10
-    )
-    (point,) = shown["run"]["sample"]
+    point = shown("text", *medium.summaries)
     assert point.step == 7
     assert point.numpy.item().decode() == text
 
@@ -99,12 +108,8 @@ def test_tensorboard_reads_a_histogram_as_it_was_counted(accumulated):
     assert file["edges"] == pytest.approx(edges)
 
 
-def test_tensorboards_page_gets_the_bins_of_a_histogram(tmp_path, provider):
-    write_events(tmp_path / "run", *encode_histogram("h", [0, 1, 1, 4], bins=4).summaries)
-    shown = provider().read_tensors(
-        RequestContext(), experiment_id="", plugin_name="histograms", downsample=10
-    )
-    (point,) = shown["run"]["h"]
+def test_tensorboards_page_gets_the_bins_of_a_histogram(shown):
+    point = shown("histograms", *encode_histogram("h", [0, 1, 1, 4], bins=4).summaries)
     assert point.numpy.tolist() == [[0, 1, 1], [1, 2, 2], [2, 3, 0], [3, 4, 1]]
 
 
@@ -117,15 +122,11 @@ def test_nan_and_infinities_are_counted_and_left_out():
     assert medium.summaries[0].histo.num == 2
 
 
-def test_a_histogram_without_a_finite_value_has_no_bins(tmp_path, provider):
+def test_a_histogram_without_a_finite_value_has_no_bins(shown):
     medium = encode_histogram("grad", [math.nan] * 3)
     file = json.loads(medium.content)
     assert (file["edges"], file["counts"], file["min"], file["nan"]) == ([], [], None, 3)
-    write_events(tmp_path / "run", *medium.summaries)
-    shown = provider().read_tensors(
-        RequestContext(), experiment_id="", plugin_name="histograms", downsample=10
-    )
-    assert shown["run"]["grad"][0].numpy.shape == (0, 3)
+    assert shown("histograms", *medium.summaries).numpy.shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -291,21 +292,9 @@ def test_what_are_no_hyperparameters_is_refused(config, error, message):
         encode_hparams(config)
 
 
-def test_nothing_heavy_is_loaded_before_it_is_needed():
+def test_a_figure_of_plotly_is_logged_without_matplotlib_or_a_browser(run_python):
     code = (
-        "import sys, exptools.logging.media.texts, exptools.logging.media.store, "
-        "exptools.logging.media.artifacts, exptools.logging.snapshots.policy; "
-        "print({'numpy', 'torch', 'PIL', 'matplotlib', 'plotly', 'tensorboard', 'cloudpickle'}"
-        " & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
-def test_a_figure_of_plotly_is_logged_without_matplotlib_or_a_browser():
-    code = (
-        "import sys, plotly.graph_objects as go; from exptools.logging.media.figures import *; "
+        "import sys, plotly.graph_objects as go; from exptools.logging.media.images import *; "
         "encode_figure('f', go.Figure()); print({'matplotlib', 'kaleido'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
+    assert run_python(code).stdout == "set()\n"

@@ -127,7 +127,7 @@ def test_a_prefix_decorates_functions_and_coroutines(logger, tmp_path):
             await asyncio.sleep(0)
             logger.log_scalar("x", turn)
 
-    async def both():
+    async def both():  # one prefix, in tasks that overlap
         await asyncio.gather(wait(1), wait(2))
 
     logger.open(tmp_path)
@@ -159,25 +159,6 @@ def test_a_prefix_of_one_thread_is_none_of_the_others(logger, tmp_path):
     thread.join()
     logger.dump()
     assert only_row(tmp_path) == {"step": 0, "a": 1, "mine/a": 2}
-
-
-def test_one_prefix_may_serve_overlapping_tasks(logger, tmp_path):
-    logger.open(tmp_path, console=None)
-    prefix = logger.prefix("eval/")
-
-    async def task(number):
-        with prefix:
-            await asyncio.sleep(0)
-            logger.log_scalar(str(number), 1)
-        logger.log_scalar(f"after {number}", 1)
-
-    async def run_tasks():
-        await asyncio.gather(*map(task, range(3)))
-
-    run_in_thread(run_tasks())
-    logger.dump()
-    tags = list(pd.read_csv(tmp_path / "progress.csv"))[2:]
-    assert sorted(tags) == ["after 0", "after 1", "after 2", "eval/0", "eval/1", "eval/2"]
 
 
 def test_a_generator_that_another_task_closes_takes_its_prefix_along(logger, tmp_path, caplog):
@@ -236,18 +217,3 @@ def test_a_throttled_tag_keeps_every_so_many_th_value(logger, tmp_path):
 def test_a_throttle_needs_a_whole_number(logger, every, error):
     with pytest.raises(error, match="every should be an integer from 1 on"):
         logger.throttle("a", every)
-
-
-def test_nothing_logged_for_an_earlier_step_makes_no_row(logger, tmp_path):
-    logger.open(tmp_path, console=None)
-    logger.log_scalar("a", 1, 7)
-    logger.log_scalars({}, 3)
-    logger.dump()
-    assert pd.read_csv(tmp_path / "progress.csv")["step"].tolist() == [7]
-
-
-@pytest.mark.parametrize("tag", ["x" * 200_000, "nul\0"])
-def test_a_tag_with_which_nobody_could_read_the_table_is_refused(logger, tmp_path, tag):
-    logger.open(tmp_path, console=None)
-    with pytest.raises(ValueError, match="programs could not read"):
-        logger.log_scalar(tag, 1)

@@ -39,22 +39,25 @@ def log_text(logger):
 
 
 @pytest.mark.parametrize("log", [log_hparams, log_text])
-def test_what_is_no_scalar_may_be_logged_before_the_snapshot_is_loaded(logger, crashed, log):
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_no_scalar_may_be_logged_before_and_after_the_snapshot_is_loaded(
+    logger, crashed, log, before
+):
     logger.open(crashed, console=None)
-    log(logger)
+    if before:
+        log(logger)
     assert logger.load_snapshot().itr == 3
+    if not before:
+        log(logger)
     logger.log_scalar("a", 4)
     logger.close()
     assert steps(crashed) == [0, 1, 2, 3, 4]
 
 
-def test_a_text_of_an_early_step_leaves_the_rows_up_to_the_snapshot(logger, crashed):
-    logger.open(crashed, console=None)
-    logger.load_snapshot()
-    log_text(logger)
-    logger.log_scalar("a", 4)
-    logger.close()
-    assert steps(crashed) == [0, 1, 2, 3, 4]
+def steps_of_texts(directory, tag):
+    tensorboard = EventAccumulator(str(directory), size_guidance={"tensors": 0})
+    tensorboard.Reload()
+    return [event.step for event in tensorboard.Tensors(tag)]
 
 
 def test_media_from_before_the_first_row_belong_to_the_new_attempt(logger, crashed, read_index):
@@ -63,27 +66,21 @@ def test_media_from_before_the_first_row_belong_to_the_new_attempt(logger, crash
     logger.log_scalar("a", 0)
     logger.dump()
     assert [record.tag for record in read_index(crashed)] == ["begun"]
-    tensorboard = EventAccumulator(str(crashed))
-    tensorboard.Reload()
-    assert [event.step for event in tensorboard.Tensors("begun")] == [0]
+    assert steps_of_texts(crashed, "begun") == [0]
 
 
 def test_media_without_any_row_reach_tensorboard_at_the_end(logger, crashed):
     logger.open(crashed, console=None)
     log_text(logger)
     logger.close()
-    tensorboard = EventAccumulator(str(crashed))
-    tensorboard.Reload()
-    assert [event.step for event in tensorboard.Tensors("begun")] == [0]
+    assert steps_of_texts(crashed, "begun") == [0]
 
 
 def test_many_media_without_any_row_do_not_wait_in_memory(logger, crashed):
     logger.open(crashed, console=None)
     for number in range(150):
         logger.log_text("t", str(number), number)
-    tensorboard = EventAccumulator(str(crashed), size_guidance={"tensors": 0})
-    tensorboard.Reload()
-    assert len(tensorboard.Tensors("t")) == 150
+    assert steps_of_texts(crashed, "t") == list(range(150))
 
 
 WORKER = """

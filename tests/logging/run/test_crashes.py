@@ -1,42 +1,15 @@
-"""What stands on disk after the process was killed or the disk was full."""
+"""What stands on disk after the process was killed or interrupted, or the disk was full."""
 
+import csv
 import random
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-
-KILLED = """
-import os, signal, sys
-from exptools import logger
-
-logger.open(sys.argv[1], console=None)
-for step in range(500):
-    logger.log_scalars({"a": step, f"late/{step // 100}": 0.5}, step)
-    logger.dump()
-    print("dumped", step, flush=True)
-logger.log_scalar("a", -1)
-sys.stdin.read()
-"""
-
-
-def test_no_dumped_row_is_lost_when_the_process_is_killed(tmp_path, read_events):
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        next(line for line in process.stdout if line == "dumped 317\n")
-        process.kill()
-        said_after = process.stdout.readlines()
-    assert process.returncode == -signal.SIGKILL
-    dumped = 318 + sum(line.endswith("\n") for line in said_after)
-    steps = pd.read_csv(tmp_path / "progress.csv")["a"].tolist()
-    assert steps == list(range(len(steps)))
-    assert len(steps) in (dumped, dumped + 1)
-    assert len(read_events(tmp_path)["a"]) in (dumped, dumped + 1)
-
 
 ENDING = """
 import os, random, sys
@@ -67,7 +40,7 @@ def test_whatever_ends_the_process_no_dumped_row_is_lost_and_no_file_torn(
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL) as process:
             process.stdout.readline()
             if end.startswith("SIG"):
-                time.sleep(random.uniform(0, 0.01))
+                time.sleep(random.uniform(0, 0.05))
                 process.send_signal(signal.Signals[end])
             dumped = 1 + len(process.stdout.readlines())
         assert process.returncode != 0
@@ -171,3 +144,82 @@ def test_the_value_whose_call_told_of_a_lost_row_is_not_lost(run_python, tmp_pat
         f"{tmp_path}/run/progress.csv: File too large; this file lacks the rows of steps -1, 1, "
         f"{events.name} lacks the rows of steps -1, 1\n"
     )
+
+
+# A signal may interrupt a dump at any line, to raise an exception or to log itself.
+@contextmanager
+def at_line(number, interrupt):
+    """Call a function before the line that our code reaches as its so many-th."""
+    left = number
+
+    def trace(frame, event, argument):
+        nonlocal left
+        if not frame.f_globals["__name__"].startswith("exptools.logging"):
+            return None
+        if frame.f_code.co_name in ("_quoted", "<genexpr>"):  # once for each tag
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                interrupt()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield lambda: left <= 0
+    finally:
+        sys.settrace(before)
+
+
+def read(directory):
+    with open(directory / "progress.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert {len(row) for row in rows} == {len(header)}
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def test_an_exception_at_any_line_of_a_dump_leaves_the_table_whole(logger, tmp_path):
+    def stop():
+        raise KeyboardInterrupt
+
+    logger.open(tmp_path, console=None)
+    number, was_reached, returned = 0, True, []
+    while was_reached:
+        number += 1
+        with at_line(number, stop) as is_reached:
+            try:
+                logger.log_scalars({"n": number, f"new {number}": 1}, 2 * number)
+                logger.dump()
+                returned.append(2 * number)
+            except KeyboardInterrupt:
+                pass
+            was_reached = is_reached()
+        logger.log_scalar("n", number, 2 * number + 1)
+        logger.dump()
+        returned.append(2 * number + 1)
+    assert number > 60
+    assert set(returned) <= {int(row["step"]) for row in read(tmp_path)}
+
+
+def test_a_handler_that_logs_during_a_dump_disturbs_neither_row(logger, tmp_path, read_events):
+    def handle():
+        logger.log_scalar(f"handled {number}", number)
+        logger.dump()
+
+    logger.open(tmp_path, console=None)
+    number, was_reached = 0, True
+    while was_reached:
+        number += 1
+        logger.log_scalars({"n": number, f"new {number}": 1})
+        with at_line(number, handle) as is_reached:
+            logger.dump()
+            was_reached = is_reached()
+    logger.close()
+    rows, events = read(tmp_path), read_events(tmp_path)
+    for n in range(1, number):
+        assert [row for row in rows if row["n"] == str(n)], n
+        assert [row for row in rows if row[f"handled {n}"] == str(n)], n
+        assert events[f"new {n}"], n
+        assert events[f"handled {n}"], n

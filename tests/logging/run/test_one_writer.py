@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.directory_lock import DirectoryInUse, RunLock
+from exptools.logging.run.locks import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, State, read_status
 
@@ -224,15 +224,50 @@ def test_a_child_of_a_run_whose_directory_is_gone_says_so_and_makes_no_new_one(l
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_system_without_locks_is_logged_to(logger, tmp_path, monkeypatch):
-    def unsupported(descriptor, operation):
-        raise OSError(95, "Operation not supported")
+# As Lustre without ``-o flock`` answers, below the run's directory; elsewhere the real system call.
+NO_FLOCK = """
+import errno, fcntl, multiprocessing, os, subprocess, sys
+flock = fcntl.flock
+def refusing(descriptor, how):
+    if "/lustre" in os.readlink(f"/proc/self/fd/{descriptor}"):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    flock(descriptor, how)
+fcntl.flock = refusing
+from exptools import logger
+logger.open("lustre")
+"""
+WORKERS = """
+def work(number):
+    for step in range(50):
+        logger.log_scalar(f"worker {number}", step, step)
+        logger.dump()
+children = [multiprocessing.get_context("fork").Process(target=work, args=(n,)) for n in range(4)]
+for child in children: child.start()
+for child in children: child.join()
+logger.close()
+"""
+A_SECOND_PROGRAM = """
+if len(sys.argv) == 1:
+    second = subprocess.run([sys.executable, sys.argv[0], "second"])
+    sys.exit(second.returncode != 1)
+"""
 
-    monkeypatch.setattr("fcntl.flock", unsupported)
-    logger.open(tmp_path)
-    logger.log_scalar("a", 1)
-    logger.close()
-    assert len(pd.read_csv(tmp_path / "progress.csv")) == 1
+
+def test_where_files_cannot_be_locked_workers_lose_no_row_and_it_is_said_once(run_python):
+    done = run_python(NO_FLOCK + WORKERS)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(run_python.home / "lustre" / "progress.csv")
+    for number in range(4):
+        assert table[f"worker {number}"].dropna().tolist() == list(range(50))
+    (line,) = (line for line in done.stderr.splitlines() if "RuntimeWarning" in line)
+    assert "this file system has no file locks (No locks available)" in line
+    assert "write there from one host at a time" in line
+
+
+def test_where_files_cannot_be_locked_a_second_program_is_refused(run_python):
+    done = run_python(NO_FLOCK + A_SECOND_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    assert "this directory is being logged by process" in done.stderr
 
 
 def test_a_table_that_somebody_put_in_the_files_place_is_not_rewritten(logger, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
+from tests.logging.conftest import git
 
 pytestmark = pytest.mark.hydra
 
@@ -133,19 +134,17 @@ def test_a_directory_that_cannot_be_made_is_one_warning_too(logger, tmp_path, re
     [
         ({"on_eror": "warn"}, TypeError, "no option 'on_eror'; did you mean 'on_error'"),
         ({"on_error": "wrn"}, ValueError, "one of raise, warn, not 'wrn'; did you mean 'warn'"),
-        ({"snapshot_mode": "lst"}, ValueError, "did you mean 'last'"),
+        ({"snapshot_mode": "lst"}, ValueError, "one of all, .*, not 'lst'; did you mean 'last'"),
+        ({"snapshot_mode": 3}, ValueError, "snapshot_mode should be one of all, .*, not 3"),
         ({"snapshot_gap": 0}, ValueError, "snapshot_gap should be an integer from 1 on, not 0"),
+        ({"snapshot_gap": "10"}, ValueError, "should be an integer from 1 on, not '10'"),
+        ({"snapshot_keep": -1}, ValueError, "snapshot_keep should be an integer from 1 on, not -1"),
         ({"console": -1}, ValueError, "console should be seconds or None, not -1"),
     ],
 )
 def test_what_is_no_option_is_refused_in_a_sentence(logger, tmp_path, options, error, words):
     with pytest.raises(error, match=words):
         logger.open(tmp_path, **options)
-
-
-def git(directory, *arguments):
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
 
 
 def commit(directory, file, content):

@@ -141,15 +141,21 @@ main()
 """
 
 
-def test_sigterm_closes_a_single_run_with_its_state(run_python):
-    (run_python.home / "train.py").write_text(ENDING)
+def terminated(run_python, code):
+    """Run a job until it is ready and has got a SIGTERM: exit code, and what it said after that."""
+    (run_python.home / "train.py").write_text(code)
     command = [sys.executable, "train.py", "hydra.run.dir=out", "hydra/callbacks=exptools"]
-    with subprocess.Popen(
-        command, cwd=run_python.home, stdout=subprocess.PIPE, text=True
-    ) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=run_python.home, stdout=pipe, text=True) as process:
         assert any(line == "ready\n" for line in process.stdout)
         process.send_signal(signal.SIGTERM)
-    assert process.returncode == 128 + signal.SIGTERM
+        said = process.stdout.read()
+    return process.returncode, said
+
+
+def test_sigterm_closes_a_single_run_with_its_state(run_python):
+    code, _ = terminated(run_python, ENDING)
+    assert code == 128 + signal.SIGTERM
     status = read_status(run_python.home / "out")
     assert (status.state, status.signal) == (State.KILLED, "SIGTERM")
     assert status.error == "ended by SIGTERM"
@@ -163,13 +169,6 @@ OWN_HANDLER = ENDING.replace(
 
 
 def test_a_handler_of_the_users_own_stays(run_python):
-    (run_python.home / "train.py").write_text(OWN_HANDLER)
-    command = [sys.executable, "train.py", "hydra.run.dir=out", "hydra/callbacks=exptools"]
-    with subprocess.Popen(
-        command, cwd=run_python.home, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert any(line == "ready\n" for line in process.stdout)
-        process.send_signal(signal.SIGTERM)
-        assert "mine" in process.stdout.read()
-    assert process.returncode == 0
+    code, said = terminated(run_python, OWN_HANDLER)
+    assert (code, "mine" in said) == (0, True)
     assert read_status(run_python.home / "out").state is State.COMPLETED

@@ -13,7 +13,6 @@ from contextlib import suppress
 
 import pandas as pd
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from exptools.logging.run_logger import Logger
 from exptools.rundir import MEDIA_INDEX
@@ -186,11 +185,8 @@ def killed_run(tmp_path_factory):
     return run
 
 
-def test_after_kills_every_step_stands_once_in_table_and_tensorboard(killed_run):
+def test_after_kills_every_step_stands_once_in_the_table(killed_run):
     assert pd.read_csv(killed_run / "progress.csv")["a"].tolist() == list(range(150))
-    events = EventAccumulator(str(killed_run), size_guidance={"scalars": 0})
-    events.Reload()
-    assert [event.step for event in events.Scalars("a")] == list(range(150))
     replaced = [pd.read_csv(path)["a"].tolist() for path in killed_run.glob("progress.*.csv")]
     assert all(replaced), "an attempt that replaced nothing should leave no empty table"
 

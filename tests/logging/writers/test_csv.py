@@ -3,7 +3,6 @@ import io
 import math
 import subprocess
 import sys
-import threading
 
 import duckdb
 import numpy as np
@@ -42,6 +41,7 @@ def test_columns_stand_in_the_order_of_their_first_appearance(writer, path):
     writer.write(Row(1, 11.5, {"c": 2, "a": 3}))
     writer.write(Row(2, 12.5, {"a": 4, "b": 5}))
     assert path.read_text() == ("step,wall_time,b,c,a\n0,10.5,1,,\n1,11.5,,2,3\n2,12.5,5,,4\n")
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_pandas_and_polars_read_back_the_exact_numbers(writer, path):
@@ -97,6 +97,13 @@ def test_any_tag_is_read_back_as_it_was(writer, path):
     ]
 
 
+READERS = {
+    "pandas": lambda path: pd.read_csv(path).to_numpy(float),
+    "polars": lambda path: pl.read_csv(path, infer_schema_length=None).cast(pl.Float64).to_numpy(),
+    "duckdb": lambda path: np.array(duckdb.read_csv(str(path)).fetchall(), float),
+    "numpy": lambda path: np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2),
+}
+
 GROWING = """
 import sys
 from pathlib import Path
@@ -126,46 +133,10 @@ def test_a_concurrent_reader_never_sees_lines_of_different_widths(path):
     assert len(set(rows_seen)) > 10, "the reader did not catch the writer at work"
     assert rows_seen == sorted(rows_seen), "rows vanished for a while"
     assert pd.read_csv(path)["a"].tolist() == list(range(3000))
-    assert pl.read_csv(path).shape == (3000, 3 + 150)
-
-
-READERS = {
-    "pandas": lambda path: pd.read_csv(path).to_numpy(float),
-    "polars": lambda path: pl.read_csv(path, infer_schema_length=None).cast(pl.Float64).to_numpy(),
-    "duckdb": lambda path: np.array(duckdb.read_csv(str(path)).fetchall(), float),
-    "numpy": lambda path: np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2),
-}
-
-
-def test_every_reader_takes_the_file_while_it_grows(writer, path, tmp_path):
-    may_go_on = threading.Semaphore(0)
-
-    def grow():
-        for step in range(600):
-            if step % 100 == 0:
-                may_go_on.acquire()
-            writer.write(Row(step, 0.0, {"a": step, f"t/{step // 20}": 0.5}))
-
-    growing = threading.Thread(target=grow, daemon=True)
-    growing.start()
-    seen = tmp_path / "seen.csv"
-    for _ in range(6):
-        may_go_on.release()
-        content = path.read_bytes()
-        seen.write_bytes(content[: content.rfind(b"\n") + 1])
-        if (rows := content.count(b"\n") - 1) > 0:
-            tables = {name: read(seen) for name, read in READERS.items()}
-            assert {len(table) for table in tables.values()} == {rows}
-            for name, table in tables.items():
-                assert np.array_equal(table, tables["pandas"], equal_nan=True), name
-    growing.join()
-    assert [read(path).shape for read in READERS.values()] == [(600, 3 + 30)] * 4
-
-
-def test_a_new_column_leaves_no_other_file_behind(writer, path):
-    writer.write(Row(0, 0.0, {"a": 1}))
-    writer.write(Row(1, 0.0, {"b": 1}))
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    tables = {name: read(path) for name, read in READERS.items()}
+    for name, table in tables.items():
+        assert table.shape == (3000, 3 + 150), name
+        assert np.array_equal(table, tables["pandas"], equal_nan=True), name
 
 
 def test_rows_of_earlier_attempts_are_set_aside_byte_for_byte(path):

@@ -2,7 +2,6 @@
 
 import io
 import math
-import random
 import struct
 
 import pytest
@@ -75,19 +74,3 @@ def test_cells_are_the_numbers_repr(table, numbers):
     table.write(row)
     last = table.path.read_text().splitlines()[-1].split(",")[2 : 2 + len(numbers)]
     assert last == [repr(number).replace("nan", "NaN") for number in numbers]
-
-
-def test_floats_of_all_magnitudes_are_read_back_bit_for_bit(tmp_path):
-    bits = random.Random(0)
-    numbers = [struct.unpack("<d", bits.randbytes(8))[0] for _ in range(20_000)]
-    writer = CsvWriter(tmp_path / "progress.csv")
-    for step in range(0, len(numbers), 10):
-        writer.write(
-            Row(step, 0.5, dict(zip("abcdefghij", numbers[step : step + 10], strict=True)))
-        )
-    writer.close()
-    lines = (tmp_path / "progress.csv").read_text().splitlines()[1:]
-    cells = [cell for line in lines for cell in line.split(",")[2:]]
-    assert [struct.pack("<d", float(cell)) for cell in cells if cell != "NaN"] == [
-        struct.pack("<d", number) for number in numbers if not math.isnan(number)
-    ]

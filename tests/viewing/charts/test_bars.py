@@ -4,10 +4,17 @@ import pytest
 from exptools.viewing.charts.bars import MOST_GROUPS, bars
 from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.curves import bootstrap
-from exptools.viewing.errors import QueryError
-from tests.viewing.drawn import numbers, traces
-from tests.viewing.samples import LEARNING_RATES, SEEDS, curve, indexed, write_run, write_sweep
+from exptools.viewing.curves.aggregation import aggregate, parse_method
+from tests.viewing.samples import (
+    LEARNING_RATES,
+    SEEDS,
+    curve,
+    indexed,
+    numbers,
+    traces,
+    write_run,
+    write_sweep,
+)
 
 ACCURACY = "test/accuracy"
 STEPS = 30
@@ -69,22 +76,15 @@ def test_every_run_is_a_dot_in_the_row_of_its_group_and_says_its_name(sweep):
     assert trace["hovertext"][0].startswith(f"<b>{trace['customdata'][0]}</b>")
 
 
-@pytest.mark.parametrize("center", ["mean", "median", "iqm"])
-@pytest.mark.parametrize("interval", ["std", "sem", "ci:95", "none"])
+@pytest.mark.parametrize(("center", "interval"), [("median", "ci:95"), ("mean", "sem")])
 def test_the_line_is_the_interval_of_the_same_statistics_as_the_curves(sweep, center, interval):
     chart = drawn(sweep, Measure(ACCURACY, "last", center, interval), ["optim.lr"])
-    ours = np.array(values(lambda y: y[-1], 0.01))  # the best: the first row
-    middle = ours.mean() if center == "mean" else np.median(ours) if center == "median" else None
-    middle = ours.mean() if middle is None else middle  # of three runs a quarter is none
-    spread = {"std": ours.std(ddof=1), "sem": ours.std(ddof=1) / np.sqrt(3), "none": 0.0}
-    if interval == "ci:95":
-        (low,), (high,) = bootstrap.interval(ours[:, None], center, 95.0, [None] * 3)
-    else:
-        low, high = middle - spread[interval], middle + spread[interval]
-    error = centers(chart)["error_x"]
-    assert numbers(centers(chart)["x"])[0] == pytest.approx(middle, rel=1e-6)
-    assert numbers(error["array"])[0] == pytest.approx(high - middle, rel=1e-5)
-    assert numbers(error["arrayminus"])[0] == pytest.approx(middle - low, rel=1e-5)
+    ends = [(np.zeros(1), np.array([y])) for y in values(lambda y: y[-1], 0.01)]  # the first row
+    expected = aggregate(ends, parse_method(center, interval))
+    middle, error = numbers(centers(chart)["x"])[0], centers(chart)["error_x"]
+    assert middle == pytest.approx(expected.center[0], rel=1e-6)
+    assert middle + numbers(error["array"])[0] == pytest.approx(expected.high[0], rel=1e-6)
+    assert middle - numbers(error["arrayminus"])[0] == pytest.approx(expected.low[0], rel=1e-6)
 
 
 def test_of_a_loss_the_lowest_is_first_and_the_caption_says_so(sweep):
@@ -117,11 +117,6 @@ def test_of_too_many_groups_the_best_are_shown_and_that_is_said(tmp_path):
     assert rows(chart)[:2] == ["44", "43"]
     assert len(rows(chart)) == MOST_GROUPS
     assert f"The first {MOST_GROUPS} of {MOST_GROUPS + 5} groups" in chart.caption
-
-
-def test_a_metric_that_nobody_logged_is_named_with_the_nearest(sweep):
-    with pytest.raises(QueryError, match="did you mean 'test/accuracy'"):
-        drawn(sweep, Measure("test/acuracy"), [])
 
 
 def test_texts_of_runs_are_not_taken_for_markup(tmp_path):

@@ -6,8 +6,7 @@ import pytest
 from exptools.viewing.charts.heat_map import MOST_VALUES, heat_map
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.errors import QueryError
-from tests.viewing.drawn import numbers, traces
-from tests.viewing.samples import indexed, write_run
+from tests.viewing.samples import indexed, numbers, traces, write_run
 
 NAN = float("nan")
 

@@ -5,8 +5,7 @@ from exptools.viewing.charts import parallel as module
 from exptools.viewing.charts.parallel import NOWHERE, SPREAD, parallel
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.errors import QueryError
-from tests.viewing.drawn import numbers
-from tests.viewing.samples import indexed, write_run
+from tests.viewing.samples import indexed, numbers, write_run
 
 
 @pytest.fixture(scope="module")

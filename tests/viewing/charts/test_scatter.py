@@ -5,8 +5,7 @@ from exptools.viewing.charts.quantities import of_key
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import LIGHT
-from tests.viewing.drawn import numbers
-from tests.viewing.samples import indexed, run_with, write_run, write_sweep
+from tests.viewing.samples import indexed, numbers, run_with, write_run, write_sweep
 
 
 @pytest.fixture(scope="module")

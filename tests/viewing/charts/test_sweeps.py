@@ -7,8 +7,7 @@ from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.sweeps import side_by_side
 from exptools.viewing.curves import bootstrap
 from exptools.viewing.errors import QueryError
-from tests.viewing.drawn import numbers
-from tests.viewing.samples import indexed, write_run
+from tests.viewing.samples import indexed, numbers, write_run
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ from exptools.rundir import USAGE_FILE, State, process_start, write_atomic
 from exptools.viewing.charts import timeline as module
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.errors import QueryError
-from exptools.viewing.run_files.usage import StepFunction, as_steps, sum_in_bins, usage_of
-from tests.viewing.drawn import numbers, traces
-from tests.viewing.samples import indexed, write_run
+from exptools.viewing.run_files.usage import StepFunction, as_steps, sum_in_bins
+from tests.viewing.samples import indexed, numbers, traces, write_run
 
 T0 = 1_700_000_000.0
 NOW = T0 + 1000
@@ -33,16 +32,11 @@ def bars(chart):
     found = {}
     for trace in traces(chart.figure, "bar"):
         starts, spans = numbers(trace["base"]), numbers(trace["x"])
-        for name, lane, start, span in zip(
-            trace["customdata"], trace["y"], starts, spans, strict=True
-        ):
+        places = zip(trace["customdata"], trace["y"], starts, spans, strict=True)
+        for name, lane, start, span in places:
             begin = start / 1000 - shift - T0
-            found[name] = (
-                lane,
-                pytest.approx(begin),
-                pytest.approx(begin + span / 1000),
-                trace["name"],
-            )
+            end = pytest.approx(begin + span / 1000)
+            found[name] = (lane, pytest.approx(begin), end, trace["name"])
     return found
 
 
@@ -75,11 +69,8 @@ def test_jobs_of_one_slot_that_ran_at_once_get_lanes_of_their_own(tmp_path):
 
 
 def test_a_running_job_ends_now_and_one_whose_process_vanished_when_it_last_logged(tmp_path):
-    alive = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "pid_start": process_start(os.getpid()),
-    }
+    me = {"pid": os.getpid(), "pid_start": process_start(os.getpid())}
+    alive = {"host": socket.gethostname(), **me}
     run(tmp_path, 0, 10, None, State.RUNNING, slot=0, **alive)
     gone = run(tmp_path, 1, 10, None, State.RUNNING, slot=1, **alive | {"pid_start": "another/1"})
     (gone / "progress.csv").write_text("step,wall_time,acc\n0,1.0,2.0\n")
@@ -177,15 +168,6 @@ def test_usage_that_is_none_takes_nothing_else_along(tmp_path, content):
     directory = run(tmp_path, 0, 10, 20, slot=0)
     write_atomic(directory / USAGE_FILE, content)
     assert bars(drawn(tmp_path)) == {"0": (0, 10, 20, "finished")}
-
-
-def test_cells_that_are_missing_are_gaps_and_a_last_line_that_is_cut_off_is_left_out(tmp_path):
-    rows = "1.0,50.0,10,,\nx,1,1,,\n2.0,6\n3.0,50.0,1000"
-    write_atomic(tmp_path / USAGE_FILE, f"{HEADER}{rows}".encode())
-    usage = usage_of(tmp_path)
-    assert usage.time.tolist() == [1.0, 2.0]
-    assert np.isnan(usage.gpu_percent).all()
-    assert np.isnan(usage.rss[1])
 
 
 def test_of_too_many_jobs_the_last_are_shown_and_that_is_said(tmp_path, monkeypatch):

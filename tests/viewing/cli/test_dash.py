@@ -56,20 +56,29 @@ def test_a_taken_port_moves_on_to_a_free_one_and_says_so(start, tmp_path):
     assert f"port {port} is taken, {served} is not" in process.communicate()[1]
 
 
-def test_a_missing_directory_is_named_with_the_one_that_was_meant(tmp_path, capsys):
-    (tmp_path / "outputs").mkdir()
-    assert main([str(tmp_path / "output")]) == 2
-    out, err = capsys.readouterr()
-    assert err == (
-        f"exptools-dash: there is no directory {tmp_path / 'output'}; "
-        f"did you mean {tmp_path / 'outputs'}?\n"
-    )
-    assert out == ""
-
-
-def test_a_missing_directory_without_a_likely_one_is_named_alone(tmp_path, capsys):
-    assert main([str(tmp_path / "nowhere" / "outputs")]) == 2
-    assert capsys.readouterr().err.endswith(f"no directory {tmp_path / 'nowhere' / 'outputs'}\n")
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["output"], 2, "there is no directory output; did you mean outputs?"),
+        (["nowhere/outputs"], 2, "there is no directory nowhere/outputs"),
+        (["file"], 2, "file is a file; give the directory that has the runs in it"),
+        (["empty"], 1, "no runs in empty: a run is a directory that has .hydra/config.yaml or "
+         ".exptools/status.json or progress.csv or *.tfevents.* in it, as python train.py of a "
+         "Hydra app makes one"),
+        ([], 2, "there is no outputs/ and no multirun/ in this directory; give the directory "
+         "that has the runs in it"),
+    ],
+)  # fmt: skip
+def test_a_directory_that_cannot_be_shown_is_named_in_one_sentence(
+    tmp_path, monkeypatch, capsys, given, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    if given:
+        (tmp_path / "outputs").mkdir()
+    assert main(given) == code
+    assert capsys.readouterr() == ("", f"exptools-dash: {message}\n")
 
 
 @pytest.mark.parametrize("there", [["outputs"], ["multirun"], ["outputs", "multirun"]])
@@ -79,31 +88,6 @@ def test_without_a_directory_hydras_own_ones_are_shown(tmp_path, start, monkeypa
         write_run(tmp_path / name / "0", {})
     _, line = start("--port", "0")
     assert line.startswith(f"runs in {', '.join(there)}: http://")
-
-
-def test_without_a_directory_where_hydra_wrote_nothing_one_is_asked_for(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    assert main([]) == 2
-    assert capsys.readouterr().err == (
-        "exptools-dash: there is no outputs/ and no multirun/ in this directory; "
-        "give the directory that has the runs in it\n"
-    )
-
-
-def test_a_file_is_not_a_directory_of_runs(tmp_path, capsys):
-    (tmp_path / "progress.csv").touch()
-    assert main([str(tmp_path / "progress.csv")]) == 2
-    assert "is a file" in capsys.readouterr().err
-
-
-def test_a_directory_without_runs_says_what_a_run_is(tmp_path, capsys):
-    assert main([str(tmp_path)]) == 1
-    error = capsys.readouterr().err
-    assert str(tmp_path) in error
-    assert "a directory that has .hydra/config.yaml or .exptools/status.json or" in error
-    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])

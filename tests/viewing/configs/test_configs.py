@@ -1,84 +1,129 @@
 import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from exptools.rundir import State, Status
-from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
-from exptools.viewing.groups.grouping import config_key, groups, run_key
-from exptools.viewing.groups.variation import overview, seed_of, varying
-from exptools.viewing.run import Run
-from tests.viewing.samples import run_with
+from exptools.viewing.configs.parsing import YamlParser
+from exptools.viewing.configs.values import MISSING, display, flatten, short_names
+from tests.viewing.samples import parse_config
 
-
-def grid(**values) -> list[Run]:
-    """Runs with every combination of some values."""
-    combinations = [{}]
-    for key, options in values.items():
-        combinations = [old | {key: option} for old in combinations for option in options]
-    return [run_with(str(number), **config) for number, config in enumerate(combinations)]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [(1, 1.0), (0.001, 1e-3), ([1, [2]], [1.0, [2]]), ({"a": 1}, {"a": 1.0}), (None, None)],
+REFERENCES = (
+    "a: 1\nb: ${a}\n",
+    "a: {b: 1.5, c: x}\nd: ${a.b}\ne: pre_${a.c}_${a.b}\n",
+    "a: {b: 1, c: '${.b}', d: {e: '${..b}', f: '${...g}'}}\ng: 3\n",
+    "a: {b: {x: 1, y: [1, 2]}}\nc: ${a.b}\nd: ${c.x}\n",
+    "a: [3, 4]\nb: ${a.1}\nc: ${a[0]}\nd: ${a}\ne: [1, '${b}']\n",
+    "a: {b: '${c}'}\nc: {d: '${e}'}\ne: 7\n",
+    "key: b\na: {b: 2}\nc: ${a.${key}}\n",
+    "a: true\nb: null\nc: ${a} and ${b}\n",
+    "a: ${b}\nb: ${c}\nc: 1e-3\n",
 )
-def test_equal_values_do_not_differ(one, other):
-    assert varying([run_with(x=one), run_with(x=other)]) == []
 
 
-def test_nan_does_not_differ_from_itself():
-    assert varying([run_with(x=float("nan")), run_with(x=float("nan"))]) == []
+def thawed(value):
+    return [thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [(1, True), (0, False), (0.001, "0.001"), (None, "null"), ([1, 2], [2, 1]), ([], {}), (0, "")],
+@pytest.mark.parametrize("text", REFERENCES)
+def test_references_are_resolved_as_omegaconf_resolves_them(text):
+    ours = {key: thawed(value) for key, value in parse_config(text).items()}
+    theirs = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    assert ours == dict(flatten(theirs))
+
+
+UNRESOLVED = (
+    "${oc.env:HOME}",
+    "x_${oc.env:HOME}_${b}",
+    "${nowhere}",
+    "${a}",  # itself
+    "${..b}",
+    "${missing}",
+    "\\${b}",
+    "${b",
+    "${hydra:runtime.cwd}",
+    "${b}${now:%Y}",
+    "${c}",  # which cannot be resolved either
 )
-def test_values_of_other_types_differ(one, other):
-    assert varying([run_with(x=one), run_with(x=other)]) == ["x"]
 
 
-def test_a_missing_key_is_a_value_of_its_own():
-    assert varying([run_with(x=None), run_with()]) == ["x"]
-    assert comparison_key(MISSING) != comparison_key("MISSING")
+@pytest.mark.parametrize("written", UNRESOLVED)
+def test_what_cannot_be_known_stays_as_it_is_written(written):
+    config = parse_config(f"a: '{written}'\nb: 1\nmissing: '???'\nc: ${{env:X}}\n")
+    assert config["a"] == written
+    assert config["b"] == 1
 
 
-def test_the_seed_is_known_by_the_last_part_of_its_name():
-    assert seed_of([run_with(seedling=1, env__random_seed=0)]).key == "env.random_seed"
-    assert seed_of([run_with(n_seeds=1)]) is None
-    assert seed_of([run_with(data_seed=1, seed=0), run_with(data_seed=1, seed=1)]).key == "seed"
+def test_circles_and_texts_that_double_themselves_come_to_an_end():
+    assert parse_config("a: ${b}\nb: ${a}\n") == {"a": "${b}", "b": "${a}"}
+    doubling = "a0: xxxxxxxxxx\n" + "".join(
+        f"a{n}: ${{a{n - 1}}}${{a{n - 1}}}\n" for n in range(1, 40)
+    )
+    config = parse_config(doubling)
+    assert config["a3"] == "x" * 80
+    assert config["a39"] == "${a38}${a38}"
 
 
-def test_runs_are_grouped_by_what_differs_besides_the_seed():
-    assert overview(grid(seed=[0, 1], lr=[0.1, 0.2])).group_key == "lr"
-    assert overview(grid(seed=[0, 1, 2])).group_key == "seed"
-    assert overview(grid(lr=[0.1])).group_key is None
+def test_what_would_make_too_many_values_stays_as_it_was_written():
+    config = parse_config(f"n: [{'1, ' * 20_000}]\n" + "".join(f"a{n}: ${{n}}\n" for n in range(9)))
+    assert [len(config[f"a{n}"]) for n in range(9)] == [20_000] * 2 + [len("${n}")] * 7
 
 
-def test_a_key_that_is_another_in_every_run_makes_no_groups():
-    runs = [run_with(str(job), log_dir=f"out/{job}", lr=job // 2) for job in range(6)]
-    assert overview(runs).group_key == "lr"
+def test_a_hydra_config_with_a_reference_that_is_missing_keeps_the_rest():
+    text = "a: {b: '${c.d}', e: '${f}'}\nf: 2\n"
+    with pytest.raises(OmegaConfBaseException):
+        OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    assert parse_config(text) == {"a.b": "${c.d}", "a.e": 2, "f": 2}
 
 
-def test_a_swept_key_goes_before_one_that_follows_from_it():
-    runs = [
-        Run(None, str(job), None, {"width": 2**layers, "layers": layers},
-            Status(State.COMPLETED, overrides=(f"+layers={layers}",)), None)
-        for job, layers in enumerate([1, 1, 2, 2])
-    ]  # fmt: skip
-    assert overview(runs).group_key == "layers"
+CUT = {
+    "a list at the margin": "a:\n- 1\n- b: 2\nc: 3\n",
+    "comments and blank lines": "# first\n\na: 1\n# second\n\nb:\n  c: 2 # third\n",
+    "an alias to another section": "a: &x {b: 1}\nc: *x\n",
+    "a flow that goes on at the margin": "a: [1,\n2]\nb: 3\n",
+    "a quoted text that goes on at the margin": 'a: "x\nb: 1"\nc: 2\n',
+    "a block text": "a: |\n  b: 1\n\n  c: 2\nd: 3\n",
+    "a key that stands twice": "a: {x: 1}\nb: 2\na: {y: 3}\n",
+    "keys that are no words": '"a b": 1\n1: 2\n? c\n: 3\n',
+    "a merge": "a: &x {b: 1}\n<<: *x\nc: 2\n",
+    "a document's mark": "---\na: 1\nb: 2\n",
+    "windows lines": "a: 1\r\nb:\r\n  c: 2\r\n",
+    "no last newline": "a: 1\nb:",
+    "nothing": "",
+}
 
 
-def test_groups_are_in_the_order_of_their_values_and_missing_comes_last():
-    runs = [run_with(str(x), x=x) for x in (10, 9.5, "b", "a10", "a9", None)] + [run_with("-")]
-    labels = [group.label for group in groups(runs, [config_key("x")])]
-    assert labels == ["9.5", "10", "a9", "a10", "b", "null", "—"]
+@pytest.mark.parametrize("text", CUT.values(), ids=CUT.keys())
+def test_a_text_in_sections_is_what_it_is_as_a_whole(text):
+    texts = YamlParser()
+    assert texts.parse(texts.cut(text)) == texts.parse([text])
 
 
-def test_without_a_key_each_run_is_a_group():
-    runs = [run_with("0", x=1), run_with("1", x=1)]
-    assert [(group.label, group.runs) for group in groups(runs, [run_key("name")])] == [
-        ("0", (runs[0],)),
-        ("1", (runs[1],)),
-    ]
+def test_a_section_that_many_configs_share_is_parsed_once_and_cannot_be_changed(monkeypatch):
+    parsed = []
+    load = "exptools.viewing.configs.parsing._parse_yaml"
+    original = __import__("exptools.viewing.configs.parsing", fromlist=["x"])._parse_yaml
+    monkeypatch.setattr(load, lambda text: parsed.append(text) or original(text))
+    texts = YamlParser()
+    shared = "model:\n  sizes: [1, {a: [2]}]\n"
+    one, two = (texts.parse(texts.cut(f"{shared}seed: {seed}\n")) for seed in range(2))
+    assert len(parsed) == 3
+    assert (one["seed"], two["seed"]) == (0, 1)
+    assert one["model.sizes"] is two["model.sizes"]
+    assert isinstance(one["model.sizes"], tuple)
+    with pytest.raises(TypeError):
+        one["model.sizes"][1]["a"] = 3
+    with pytest.raises(TypeError):
+        one["seed"] = 3
+
+
+def test_the_line_of_a_fault_is_the_texts_and_not_its_sections():
+    with pytest.raises(ValueError, match="YAML") as error:
+        parse_config("a: 1\nb: 2\nc: [1\nd: 4\n")
+    assert error.value.__cause__.problem_mark.line in (2, 3)
+
+
+def test_two_documents_are_no_config():
+    with pytest.raises(ValueError, match="YAML"):
+        parse_config("a: 1\n---\nb: 2\n")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from exptools.viewing.curves.aggregation import aggregate, final_value, parse_method
+from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.smoothing import smooth
+from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.errors import QueryError
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 
 
 def series(*points: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,11 +34,6 @@ def test_mean_and_sample_deviation_are_taken_over_the_runs():
 
 def test_one_run_is_its_own_mean_without_a_deviation():
     check(aggregate([series((0, 1), (5, 2))]), [0, 5], [1, 2], [0, 0], [1, 1])
-
-
-def test_runs_are_aligned_by_x_and_not_by_row():
-    runs = [series((0, 0), (10, 10)), series((0, 0), (5, 5), (10, 10))]
-    check(aggregate(runs), [0, 5, 10], [0, 5, 10], [0, 0, 0], [2, 2, 2])
 
 
 def test_the_largest_numbers_are_averaged_and_interpolated_without_overflow():
@@ -122,3 +121,111 @@ def test_runs_that_share_their_x_give_what_runs_that_do_not_give():
     at = np.isin(apart.x, x)
     np.testing.assert_array_equal(apart.center[at], shared.center)
     np.testing.assert_array_equal(apart.n[at], shared.n)
+
+
+def smoothed(how: str, *numbers: float, y) -> np.ndarray:
+    return smooth(np.array(y, float), Option(how, numbers))
+
+
+def tensorboards(y: list[float], weight: float) -> list[float]:
+    """TensorBoard's rule: an average that starts at 0, over the weights that there have been."""
+    last, count, found = 0.0, 0, []
+    for value in y:
+        if not np.isfinite(value):
+            found.append(NAN)
+            continue
+        last = last * weight + (1 - weight) * value
+        count += 1
+        found.append(last / (1 - weight**count))
+    return found
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.6, 0.99])
+def test_exponential_smoothing_is_tensorboards(weight):
+    y = [3.0, 1.0, 4.0, NAN, 1.0, 5.0, NAN, NAN, 9.0]
+    np.testing.assert_allclose(smoothed("ema", weight, y=y), tensorboards(y, weight))
+
+
+def test_a_running_mean_is_over_the_rows_around_each():
+    y = [1.0, 2.0, 4.0, 8.0, 16.0]
+    np.testing.assert_allclose(smoothed("mean", 3, y=y), [1.5, 7 / 3, 14 / 3, 28 / 3, 12])
+    np.testing.assert_allclose(smoothed("mean", 2, y=y), [1, 1.5, 3, 6, 12])
+    np.testing.assert_allclose(smoothed("mean", 1, y=y), y)
+    np.testing.assert_allclose(smoothed("mean", 999, y=y), [31 / 5] * 5)
+
+
+def test_a_gaussian_has_the_weights_of_a_normal_distribution():
+    weights = np.exp(-0.5 * (np.arange(-4, 5) / 1.0) ** 2)
+    impulse = np.zeros(21)
+    impulse[10] = 1
+    np.testing.assert_allclose(
+        smoothed("gaussian", 1, y=impulse)[6:15], weights / weights.sum(), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("how", [("ema", 0.9), ("gaussian", 3), ("mean", 4), ("mean", 50)])
+def test_what_is_constant_stays_so_and_a_gap_stays_a_gap(how):
+    y = [2.0, NAN, 2.0, 2.0, NAN, 2.0]
+    np.testing.assert_allclose(smoothed(*how, y=y), y)
+    assert len(smoothed(*how, y=[])) == 0
+
+
+def test_smoothing_may_come_before_the_centre_or_after_it():
+    runs = [(np.arange(4.0), np.array(y)) for y in ([0.0, 4, 0, 4], [8.0, 0, 0, 0], [1.0, 1, 9, 1])]
+    smooth_runs = [(x, smoothed("mean", 3, y=y)) for x, y in runs]
+    before = aggregate(runs, parse_method("median", "minmax", "mean:3", "before"))
+    np.testing.assert_allclose(before.center, aggregate(smooth_runs, parse_method("median")).center)
+    plain, after = (
+        aggregate(runs, parse_method("median", "minmax", how, "after")) for how in (None, "mean:3")
+    )
+    for line in ("center", "low", "high"):
+        expected = smoothed("mean", 3, y=getattr(plain, line))
+        np.testing.assert_allclose(getattr(after, line), expected)
+
+
+def summary(how: str, y, x=None) -> float:
+    x = np.arange(len(y)) if x is None else x
+    return summarize(np.array(x, float), np.array(y, float), parse_summary(how))
+
+
+@pytest.mark.parametrize(
+    ("how", "value"),
+    [
+        *(("last", 3), ("min", -1), ("max", 5), ("mean:2", 4), ("mean:99", 2.25), ("auc", 6.5)),
+        *(("at:2", 5), ("at:2.5", 4), ("at:-1", NAN), ("at:4", NAN)),
+    ],
+)
+def test_a_curve_in_one_number(how, value):
+    np.testing.assert_allclose(summary(how, [2, -1, 5, 3]), value)
+
+
+@pytest.mark.parametrize(
+    ("how", "value"),
+    [
+        *(("last", NAN), ("min", 1), ("max", 2), ("mean:1", NAN), ("mean:3", NAN), ("auc", NAN)),
+        *(("at:0", 1), ("at:1", 2), ("at:1.5", NAN), ("at:2", NAN)),
+    ],
+)
+def test_a_value_that_is_not_finite_is_never_hidden_by_an_average(how, value):
+    np.testing.assert_equal(summary(how, [1, 2, INF]), value)
+
+
+def test_the_order_is_that_of_x_and_the_last_of_one_x_counts():
+    assert summary("last", [1, 2, 3], x=[0, 9, 5]) == 2
+    assert summary("last", [1, 2, 3], x=[0, 9, 9]) == 3
+    assert summary("auc", [0, 0, 4, 4], x=[0, 10, 10, 20]) == 60
+
+
+def test_no_points_have_no_summary():
+    assert np.isnan([summary(how, []) for how in ("last", "min", "mean:3", "at:1", "auc")]).all()
+
+
+def test_the_largest_numbers_do_not_overflow():
+    assert summary("mean:3", [1e308] * 3) == pytest.approx(1e308)
+    assert summary("auc", [1e308, -1e308, 1e308]) == 0
+
+
+@pytest.mark.parametrize("how", ["mean", "mean:0", "at", "best", "last:3", "mean:x"])
+def test_a_summary_that_there_is_not_is_refused(how):
+    with pytest.raises(QueryError):
+        parse_summary(how)

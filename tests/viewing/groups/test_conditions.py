@@ -102,6 +102,8 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
         ("env.name in ()", "in takes values in brackets"),
         ("env.name like 'x' escape '!'", "is not understood in a condition"),
         ("f('x').y = 1", "is not understood in a condition"),
+        *((f"{code} is null", ".") for code in ("__import__('os').getcwd()", "exec(1)")),
+        ("flag = 1; drop table runs", "."),
         ("-env.name = 1", "only a number can be negative"),
     ],
 )

@@ -12,7 +12,7 @@ from tensorboard.util.tensor_util import make_tensor_proto
 
 from exptools.logging.run_logger import Logger
 from exptools.logging.writers.tensorboard import as_record
-from exptools.viewing.metrics import points
+from exptools.viewing.metrics import logged_rows
 from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.event_reader import read_events
 from tests.viewing.samples import indexed, write_run
@@ -155,7 +155,7 @@ def test_a_few_bytes_cannot_ask_for_all_the_memory(tmp_path, monkeypatch):
     huge.summary.value[0].tensor.tensor_shape.dim.add(size=10**15)
     write(tmp_path / "0", huge, scalar("b", 1, 2))
     write(tmp_path / "1", *(scalar(f"tag{step}", step, 1) for step in range(20)))
-    monkeypatch.setattr(points, "MAX_CELLS", 100)
+    monkeypatch.setattr(logged_rows, "MAX_CELLS", 100)
     index = indexed(tmp_path)
     assert index.tags(index.snapshot.runs) == ["b"]
     ((fault,),) = [index.faults(run) for run in index.snapshot.runs[1:]]

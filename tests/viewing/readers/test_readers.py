@@ -11,24 +11,10 @@ from exptools.viewing.readers.text_cache import MAX_TEXT
 from tests.viewing.samples import indexed, only_run, parse_config, run_with, write_run
 
 SPELLINGS = (
-    *(
-        "1e-3",
-        "1E5",
-        "-1e3",
-        "+2e-4",
-        "1.5e-3",
-        "1.e3",
-        ".5",
-        ".5e-2",
-        ".5e2",
-        "-.5",
-        "-.5e2",
-        "1_000",
-        "1_0.5",
-        "12e03",
-    ),
-    *("1", "0x1F", "true", "null", "~", "nan", ".nan", "-.inf", "e3", "1e", "1-3", "1e-3x", "."),
-    *("2026-11-22", "2026-11-22 10:00:00", "'1e-3'", "${a.b}", "[1e-3, x]", "...", "abc"),
+    *("1e-3", "1E5", "-1e3", "+2e-4", "1.5e-3", "1.e3", ".5", ".5e-2", ".5e2", "-.5", "-.5e2"),
+    *("1_000", "1_0.5", "12e03", "1", "0x1F", "true", "null", "~", "nan", ".nan", "-.inf", "e3"),
+    *("1e", "1-3", "1e-3x", ".", "...", "abc", "'1e-3'", "${a.b}", "[1e-3, x]", "2026-11-22"),
+    "2026-11-22 10:00:00",
 )
 
 
@@ -38,10 +24,6 @@ def test_a_value_is_read_as_hydra_reads_it(spelling):
     ours = dict(parse_config(text))
     hydras = dict(flatten(OmegaConf.to_container(OmegaConf.create(text), resolve=True)))
     assert repr(ours) == repr(hydras).replace("[0.001, 'x']", "(0.001, 'x')")
-
-
-def test_1e_minus_3_is_a_number():
-    assert parse_config("lr: 1e-3") == {"lr": 0.001}
 
 
 def test_a_nested_config_becomes_dotted_keys_and_lists_become_tuples():
@@ -65,21 +47,6 @@ def test_a_config_cannot_be_changed(tmp_path):
         run.config["lr"] = 2
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "reason"),
-    [("a: [1\nb: 2\n", 2, "YAML"), ("- 1\n", None, "mapping"), ("a: &x {b: *x}\n", 1, "itself")],
-)
-def test_a_config_that_cannot_be_read_is_a_fault_of_a_run_that_is_still_there(
-    tmp_path, text, line, reason
-):
-    run = only_run(write_run(tmp_path / "0", text))
-    assert (dict(run.config), run.state) == ({}, State.COMPLETED)
-    (fault,) = run.faults
-    assert fault.file == tmp_path / "0" / HYDRA_CONFIG
-    assert fault.line in (line, line and line + 1)
-    assert reason in fault.reason
-
-
 def bomb(repeat: str, first: str = "[1]") -> str:
     """Nine levels, each with nine aliases of the one before: 9⁹ values in a few lines."""
     levels = [repeat.format(*[f"*a{level - 1}"] * 9) for level in range(1, 10)]
@@ -87,6 +54,7 @@ def bomb(repeat: str, first: str = "[1]") -> str:
 
 
 OVER_LIMITS = {
+    "a list": ("- 1\n", "mapping"),
     "a list that contains itself": ("a: &a [1, *a]\n", "contains itself"),
     "a list of itself in another": ("a: &a\n  b: &b [*a]\n", "contains itself"),
     "an alias bomb of lists": (bomb("[{}, {}, {}, {}, {}, {}, {}, {}, {}]"), "aliases expanded"),
@@ -125,6 +93,7 @@ OVER_LIMITS = {
 def test_a_config_over_a_limit_is_a_fault_and_not_the_readers_death(tmp_path, text, reason):
     run = only_run(write_run(tmp_path / "0", text))
     assert (dict(run.config), run.state) == ({}, State.COMPLETED)
+    assert run.faults[0].file == tmp_path / "0" / HYDRA_CONFIG
     assert reason in run.faults[0].reason
 
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from exptools.launching.usage.sampler import HEADER
+from exptools.launching.usage import HEADER
 from exptools.viewing.configs.tree import MAX_VALUE, Leaf, bounded, leaves
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.figures.single_run import usage_figures
@@ -25,25 +25,13 @@ HYDRA = {"job": {"name": "train"}, "runtime": {"cwd": "/code/my project"}}
 def test_snapshots_are_listed_by_what_counts_and_never_opened(tmp_path):
     place = tmp_path / "snapshots"
     place.mkdir()
-    names = [
-        "params.pkl",
-        "itr_9.pkl",
-        "itr_100.pkl",
-        "itr_200.1.pkl",
-        ".params.pkl.aside",
-        "x.txt",
-    ]
-    for name in names:
+    snapshot_names = ["params.pkl", "itr_100.pkl", "itr_9.pkl", "itr_200.1.pkl"]
+    for name in (*reversed(snapshot_names), ".params.pkl.aside", "x.txt"):
         (place / name).write_bytes(b"12345")
         (place / name).chmod(0)
     (place / "itr_1.pkl").symlink_to("/etc/passwd")
     found = snapshots(place)
-    assert [one.name for one in found] == [
-        "params.pkl",
-        "itr_100.pkl",
-        "itr_9.pkl",
-        "itr_200.1.pkl",
-    ]
+    assert [one.name for one in found] == snapshot_names
     assert (found[1].step, found[0].size, found[3].replaced_by) == (100, 5, 1)
     assert snapshots(tmp_path / "none") == []
 

@@ -1,1 +1,0 @@
-"""What jobs use of the machine while they run: sampled, summed up, written down."""

@@ -1,0 +1,170 @@
+"""The two locks of a run directory: one writer at a time, and turns of the writer's processes.
+
+``.exptools/log.lock`` is held for as long as a process logs there. The processes of one run (a
+forked worker, or a process that the run has started) write to the same files: who writes a row
+holds ``.exptools/rows.lock``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from exptools.locks import FileLock
+from exptools.logging.errors import LoggingError, as_logging_error
+from exptools.rundir import LOG_LOCK
+
+_LONGEST_NAME = 200  # bytes that log.lock says of its holder
+_LONGEST_ATTEMPT = 4096  # bytes of rows.lock
+_LOOKS, _PAUSE = 20, 0.01  # seconds, for a holder that has not said yet who it is
+_held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
+
+
+class DirectoryInUse(LoggingError):
+    """Another process logs in this directory."""
+
+
+class RunLock:
+    """Holds ``.exptools/log.lock`` until it is released or the process ends, however it ends.
+
+    The file says who holds it. It stays behind, empty; only the lock on it counts. A forked child
+    does not hold it.
+
+    Raises:
+        DirectoryInUse: another process logs in the directory, or another logger of this one.
+        LoggingError: the file cannot be made.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / LOG_LOCK
+        with as_logging_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path)
+        _held[self._lock] = directory
+        try:
+            with as_logging_error(path):
+                if not self._lock.try_acquire():
+                    raise self._in_use(directory)
+                self._say_who()
+        except BaseException:
+            self._close()
+            raise
+
+    def release(self) -> None:
+        """Let others log here."""
+        with contextlib.suppress(OSError):  # nobody needs what it says any more
+            os.ftruncate(self._lock.descriptor, 0)
+        self._close()
+
+    def _close(self) -> None:
+        _held.pop(self._lock, None)
+        self._lock.close()
+
+    def _say_who(self) -> None:
+        who = f"process {os.getpid()} on host {socket.gethostname()}"
+        os.ftruncate(self._lock.descriptor, 0)
+        os.write(self._lock.descriptor, who.encode())
+
+    def _in_use(self, directory: Path) -> DirectoryInUse:
+        message = (
+            f"this directory is being logged by {self._holder()}; "
+            "give each process a directory of its own"
+        )
+        return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
+
+    def _holder(self) -> str:
+        for _ in range(_LOOKS):
+            if text := os.pread(self._lock.descriptor, _LONGEST_NAME, 0):
+                return text.decode(errors="replace")
+            time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
+        return "another process"
+
+
+def is_held_here(directory: Path) -> bool:
+    """Whether this process logs in the directory already."""
+    return directory in _held.values()
+
+
+def _drop_in_child() -> None:
+    """Close the parent's locks: the kernel keeps a lock for as long as any process has it open."""
+    for lock in _held:
+        with contextlib.suppress(OSError):
+            lock.drop()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_in_child)
+
+
+class Attempt(NamedTuple):
+    """What the processes of a run should agree on while one attempt at it lasts."""
+
+    name: str = ""  # the scheduler's, if it has started the run
+    event_file: str = ""  # to which the attempt writes; "" before its first row
+    resumed: int | None = None  # the last step of earlier attempts that counts, if any does
+    index_size: int = 0  # bytes of the media's index that are of earlier attempts
+
+
+class RowLock:
+    """Held by one process of the run at a time.
+
+    A forked child shares its parent's lock, so it needs another one.
+
+    The file says what the processes should agree on.
+
+    Raises:
+        LoggingError: the file cannot be made, or its directory is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with as_logging_error(path):
+            self._lock = FileLock(path)
+        self.path = path
+
+    def __enter__(self) -> None:
+        """Wait for our turn."""
+        self._lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the others have theirs."""
+        self._lock.release()
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that is going on."""
+        with as_logging_error(self.path):
+            os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
+            content = os.read(self._lock.descriptor, _LONGEST_ATTEMPT)
+        try:
+            return Attempt(**json.loads(content))
+        except (ValueError, TypeError):  # empty, or half-written when the machine went down
+            return Attempt()
+
+    @attempt.setter
+    def attempt(self, attempt: Attempt) -> None:
+        content = json.dumps(attempt._asdict()).encode()
+        with as_logging_error(self.path):
+            os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
+            os.write(self._lock.descriptor, content)
+            # At once, for a full disk takes nothing new.
+            os.ftruncate(self._lock.descriptor, len(content))
+
+    def begin(self, attempt: Attempt) -> None:
+        """Forget the attempt before, unless this is the one of that name still."""
+        if not attempt.name or self.attempt.name != attempt.name:
+            self.attempt = attempt
+
+    def close(self) -> None:
+        """Give the file back to the system; it stays behind."""
+        self._lock.close()
+
+    def drop(self) -> None:
+        """Close what a forked child has inherited; the parent's lock stays."""
+        self._lock.drop()
