@@ -2,16 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 from playwright.sync_api import expect
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from exptools.rundir import State, read_status
+from tests.conftest import ROOT
 from tests.e2e.pages import BANDS, LEGEND, drawn
 
-ROOT = Path(__file__).parent.parent.parent
 TAGS = ["train/loss", "test/loss", "test/accuracy"]
 
 

@@ -13,7 +13,7 @@ from exptools.rundir import SNAPSHOTS_DIR, USAGE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
 from exptools.viewing.app.served_files import file_url
-from exptools.viewing.app.widgets import theme_of
+from exptools.viewing.app.widgets import STILL, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.single_run import usage_figures
 from exptools.viewing.figures.theme import Theme
@@ -23,7 +23,6 @@ from exptools.viewing.run_files.media import MediaIndex
 from exptools.viewing.run_files.usage import read_usage
 
 TABLES = ("run-snapshots", "run-files")
-STILL: Any = {"staticPlot": False, "displayModeBar": False}
 
 
 def layout() -> Component:
