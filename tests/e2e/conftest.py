@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 
 from exptools.viewing.app.access import Access
@@ -103,13 +110,21 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """
     pages, complaints = [], []
 
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"console: {message.text}")
+
+    def note_request(url: str, address: str) -> None:
+        if not url.startswith((address, "data:", "blob:")):
+            complaints.append(f"request to {url}")
+
     def open_(address: str, query: str = "") -> Page:
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: _note_console(message, complaints))
+        page.on("console", note_console)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: _note_request(request, address, complaints))
+        page.on("request", lambda request: note_request(request.url, address))
         page.goto(address + query)
         page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
         return page
@@ -118,13 +133,3 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.close()
     assert complaints == []
-
-
-def _note_console(message, complaints: list[str]) -> None:
-    if message.type in ("error", "warning"):
-        complaints.append(f"console: {message.text}")
-
-
-def _note_request(request, address: str, complaints: list[str]) -> None:
-    if not request.url.startswith((address, "data:", "blob:")):
-        complaints.append(f"request to {request.url}")

@@ -1,6 +1,7 @@
-"""Runs that come, grow and go while somebody looks, and pages with little to show: 1, 6, 8, 10."""
+"""Runs that come, grow and go while somebody looks, and pages with little or very much to show."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -88,3 +89,27 @@ def test_of_too_many_groups_the_best_are_drawn_and_the_others_a_click_away(
     expect(page.locator("#pager-text")).to_contain_text("Groups 41 to 60 of 60")
     expect(page.locator(LEGEND).first).to_have_text("19")
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
+
+
+def write_many(root: Path) -> Path:
+    """Runs with as little as a run can have, quickly."""
+    text = csv_text({"acc": [0.1, 0.5, 0.9]})
+    for job in range(10_000):
+        hydra = root / str(job) / ".hydra"
+        hydra.mkdir(parents=True)
+        config = f"lr: {job // 5 % 4}\nseed: {job % 5}\nwidth: {job // 20}\n"
+        (hydra / "config.yaml").write_text(config)
+        (hydra.parent / "progress.csv").write_text(text)
+    return root
+
+
+def test_ten_thousand_runs_are_compared_sorted_and_filtered(look_at, serve_here, tmp_path):
+    page = look_at(serve_here(write_many(tmp_path / "outputs")), "?by=lr")
+    expect(page.locator("#counts")).to_contain_text("10,000")
+    expect(page.locator(LEGEND)).to_have_text(["0", "1", "2", "3"])
+    assert page.locator("#runs .ag-row").count() < 100  # the table holds what can be seen
+    page.get_by_role("columnheader", name="width").click()
+    page.get_by_role("columnheader", name="width").click()
+    expect(page.locator("#runs .ag-row [col-id$=width]").first).to_have_text("499")
+    page.locator("#where").fill("width = 123 and lr = 2")
+    expect(page.locator(LEGEND)).to_have_text(["2"])

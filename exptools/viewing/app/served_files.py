@@ -72,11 +72,6 @@ def open_served(index: Index, run: str, relative: str) -> BinaryIO:
     return file
 
 
-def content_type(path: str) -> str | None:
-    """The type that a file is shown as; None where it is only ever a download."""
-    return SHOWN.get(PurePosixPath(path).suffix.lower())
-
-
 def file_url(app: Dash, run: str, relative: str, *, download: bool = False) -> str:
     """The address of a file of a run, for ``src`` and ``href``."""
     question = {"run": run, "path": relative} | ({"download": "1"} if download else {})
@@ -103,7 +98,7 @@ def register(app: Dash, index: Index) -> None:
 
 
 def _answer(file: BinaryIO, name: str, *, download: bool) -> Response:
-    kind, size = content_type(name), os.fstat(file.fileno()).st_size
+    kind, size = SHOWN.get(PurePosixPath(name).suffix.lower()), os.fstat(file.fileno()).st_size
     if download or kind is None or size > MAX_SHOWN:
         shown = "".join(char if char.isprintable() else "_" for char in name)
         return send_file(file, "application/octet-stream", as_attachment=True, download_name=shown)

@@ -18,9 +18,11 @@ from flask import Flask, has_request_context, request
 from exptools.viewing.app import served_files
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare import downloads
-from exptools.viewing.app.compare.content import prepare
+from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.guard import guard
 from exptools.viewing.app.page import page, register
+from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import UsageError
 from exptools.viewing.index import Index
@@ -84,7 +86,7 @@ def _prepare(workspace: Workspace, looked: threading.Event | None) -> None:
     if looked is not None:
         looked.wait()
         workspace.has_looked()
-    prepare(workspace)
+    drawing(workspace, resolve(View(), workspace.facts()))
 
 
 def _is_asked_for() -> bool:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from exptools.rundir import read_regular, write_atomic
 from exptools.viewing.run import Run
 
@@ -38,7 +40,7 @@ class UserMarks:
     """The marks of a user, in a directory: by default in the system's place for user data."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path if path is not None else default_place()
+        self.path = path or user_data_path("exptools", appauthor=False) / "marks"
 
     def get(self, run: Run) -> Mark:
         """The mark of a run."""
@@ -84,29 +86,19 @@ class UserMarks:
 
     def of(self, runs: Sequence[Run]) -> Mapping[str, Mark]:
         """The marks of those of the runs that have one, by the runs' names."""
-        marks = self._by_path()
+        try:
+            files = sorted(self.path.glob("*.json"))
+        except OSError:
+            return {}
+        marks = dict(record for file in files if (record := _read(file)) is not None)
         if not marks:
             return {}
         places = {run.name: real_path(run) for run in runs}
         return {name: marks[place] for name, place in places.items() if place in marks}
 
-    def _by_path(self) -> dict[str, Mark]:
-        try:
-            files = sorted(self.path.glob("*.json"))
-        except OSError:
-            return {}
-        return dict(record for file in files if (record := _read(file)) is not None)
-
     def _file(self, place: str) -> Path:
         digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
         return self.path / f"{digest[:32]}.json"
-
-
-def default_place() -> Path:
-    """Where marks are if nothing else is said: below the user's data directory."""
-    from platformdirs import user_data_path
-
-    return user_data_path("exptools", appauthor=False) / "marks"
 
 
 def real_path(run: Run) -> str:

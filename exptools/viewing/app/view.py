@@ -24,8 +24,6 @@ TABS = ("compare", "pictures", "run")
 EACH_RUN = "run.name"  # to group by: each run by itself
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
-_OTHERS = ("token",)  # parts of a query that are no view's
-
 Range = tuple[float, float]
 
 
@@ -130,7 +128,7 @@ class View:
         values: dict[str, Any] = {"y_ranges": {}, "options": {}}
         notes = []
         for name, texts in given.items():
-            if name in _OTHERS:
+            if name == "token":  # is no view's
                 continue
             try:
                 _take(values, name, texts)

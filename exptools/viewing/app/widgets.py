@@ -94,6 +94,7 @@ BUTTONS_TO_REMOVE = [
 # A flat list: Plotly compares it item by item, and where a nested one would never be the same it
 # would start over at each update, without the user's zoom.
 GRAPH: Any = {"displaylogo": False, "modeBarButtonsToRemove": BUTTONS_TO_REMOVE}
+STILL: Any = {"displayModeBar": False}  # of the small graphs of a run
 
 ROW, HEADER = 36, 40  # px, of a grid
 

@@ -47,6 +47,7 @@ def test_the_time_left_is_that_of_the_queue_in_the_slots_that_are_in_use():
     assert seconds_left([*done, *running, *queued * 3], now=1000) == 220
     assert seconds_left([*done, *queued], now=1000) is None  # nothing goes on
     assert seconds_left(running, now=1000) is None  # nothing tells how long a job takes
+    assert "about 1 min left" in str(state_counts([*done, *running], now=1000))
 
 
 def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version(sweep):
@@ -68,11 +69,6 @@ def test_a_zoom_or_another_tab_computes_no_picture_that_the_page_has(sweep):
     assert answer(drawn) is dash.no_update
     assert answer(None, tab="run") is dash.no_update
     assert answer(drawn, "dark")["drawing"] is not dash.no_update
-
-
-def test_an_estimate_of_the_time_left_stands_beside_the_numbers_of_runs():
-    shown = str(state_counts([job(State.COMPLETED, 0, 600), job(State.RUNNING, 1000)], now=1000))
-    assert "about 10 min left" in shown
 
 
 def test_faults_are_listed_with_file_and_line(tmp_path):

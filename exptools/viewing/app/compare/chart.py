@@ -30,6 +30,7 @@ from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
 POINTS_OF_RUNS = 20_000  # of all thin lines together
+X_TITLES = {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}
 PANEL_HEIGHT = 250  # px, where there are several rows
 OUTLIERS = (1.0, 99.0)  # percentiles between which the y axis ends, where it leaves outliers out
 CROWD = 12  # lines in a panel; of more each is drawn lighter
@@ -174,7 +175,8 @@ def _axes(
     suffix = "" if at == 0 else str(at + 1)
     left, right, bottom, top = _place(at, columns, rows)
     below = at + columns >= len(drawing.panels)
-    x = x_axis(_x_title(view.x) if below else "", theme) | _scale(view, "x", view.x_range)
+    title = X_TITLES.get(view.x, view.x) if below else ""
+    x = x_axis(title, theme) | _scale(view, "x", view.x_range)
     if view.x == "wall_time":
         x |= {"type": "date", "hoverformat": "%b %-d %H:%M:%S"}
         x["unifiedhovertitle"] = {"text": "%{x|%b %-d, %H:%M:%S}"}
@@ -193,12 +195,6 @@ def _axes(
     if rows > 1:
         y["nticks"] = 5
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
-
-
-def _x_title(x: str) -> str:
-    return {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}.get(
-        x, x
-    )
 
 
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:

@@ -201,11 +201,7 @@ def _keys(view: View) -> tuple[str, ...]:
 
 
 def _joined(pieces: Iterable[bytes]) -> bytes:
-    """The pieces of a file.
-
-    Raises:
-        QueryError: they are more than a browser should be handed.
-    """
+    """The pieces of a file; raises QueryError where a browser should not be handed so much."""
     kept: list[bytes] = []
     size = 0
     for piece in pieces:

@@ -14,9 +14,8 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
-from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
-from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.compare.content import caption, drawing, pager, reason
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks

@@ -175,14 +175,10 @@ def _status_facts(status: Status, now: float) -> dict[str, Any]:
 def complaints(run: Run) -> list[Component]:
     """The error that ended the run, and what of it could not be read."""
     error = run.status.error if run.status else None
-    return [
-        *(
-            [html.P(escape_invalid_unicode(error[:LONGEST]), className="run-error")]
-            if error
-            else []
-        ),
-        *(html.P(escape_invalid_unicode(str(fault))[:LONGEST]) for fault in run.faults),
-    ]
+    said: list[Component] = []
+    if error:
+        said.append(html.P(escape_invalid_unicode(error[:LONGEST]), className="run-error"))
+    return said + [html.P(escape_invalid_unicode(str(fault))[:LONGEST]) for fault in run.faults]
 
 
 def _slot(slot: int | None, cpus: str | None, gpus: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.served_files import file_url
-from exptools.viewing.app.widgets import card, labelled, theme_of
+from exptools.viewing.app.widgets import STILL, card, labelled, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.figures.theme import Theme
@@ -34,7 +34,6 @@ from exptools.viewing.wording import escape_invalid_unicode, moment
 SHOWN_KINDS = ("image", "gif", "figure", "histogram", "text", "hparams")
 MAX_CARDS = 24  # at a time; the filter finds the others
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
-STILL: Any = {"displaylogo": False, "displayModeBar": False}
 
 Key = tuple[str, str]  # kind and tag
 Url = Callable[[str, str], str]  # of a run and a path in it

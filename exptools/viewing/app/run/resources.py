@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -14,16 +13,16 @@ from exptools.rundir import SNAPSHOTS_DIR, USAGE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
 from exptools.viewing.app.served_files import file_url
-from exptools.viewing.app.widgets import theme_of
+from exptools.viewing.app.widgets import STILL, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.single_run import usage_figures
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.directory import snapshots
+from exptools.viewing.run_files.media import MediaIndex
 from exptools.viewing.run_files.usage import read_usage
 
 TABLES = ("run-snapshots", "run-files")
-STILL: Any = {"staticPlot": False, "displayModeBar": False}
 
 
 def layout() -> Component:
@@ -75,14 +74,19 @@ def show_resources(
     run = shown_run(workspace, shown)
     if run is None:
         return no_update
-    stamps = [run.name, _stamp(run, USAGE_FILE), _stamp(run, SNAPSHOTS_DIR), _media(cache, run)]
+    try:
+        media = cache.get(run)
+    except Unreadable:  # it is said where the media would be
+        media = MediaIndex()
+    stamps = [run.name, _stamp(run, USAGE_FILE), _stamp(run, SNAPSHOTS_DIR), media.read_to]
     if str(ctx.triggered_id).startswith("run-clock") and stamps == before:
         return no_update
     url = partial(file_url, app, run.name, download=True)
+    logged = [one for kind, tag in media.tags if kind == "file" for one in media.steps(kind, tag)]
     return {
         "usage": _usage(workspace, run, theme_of(colors)),
         "snapshots": asdict(_snapshots(run)),
-        "files": asdict(_files(cache, run, url)),
+        "files": asdict(tables.files(logged, url)),
         "stamps": stamps,
     }
 
@@ -94,13 +98,6 @@ def _stamp(run: Run, name: str) -> list[int] | None:
     except OSError:
         return None
     return [stat.st_size, stat.st_mtime_ns // 1000, stat.st_ino]
-
-
-def _media(cache: MediaCache, run: Run) -> int:
-    try:
-        return cache.get(run).read_to
-    except Unreadable:
-        return 0
 
 
 def _usage(workspace: Workspace, run: Run, theme: Theme) -> Any:
@@ -126,12 +123,3 @@ def _snapshots(run: Run) -> tables.Table:
         return tables.snapshots(snapshots(run.directory / SNAPSHOTS_DIR))
     except OSError as error:
         return tables.Table(sentence=f"{SNAPSHOTS_DIR} cannot be read: {error.strerror}.")
-
-
-def _files(cache: MediaCache, run: Run, url: Callable[[str], str]) -> tables.Table:
-    try:
-        media = cache.get(run)
-    except Unreadable:
-        return tables.Table()  # it is said where the media would be
-    files = [item for kind, tag in media.tags if kind == "file" for item in media.steps(kind, tag)]
-    return tables.files(files, url)

@@ -86,14 +86,8 @@ def test_a_filter_and_a_selection_hold_here_too(workspace):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        (
-            "picture=heat-map",
-            "A heat map needs two keys that vary between the runs; here only lr",
-        ),
-        (
-            "picture=sweeps",
-            "Sweeps stand side by side where there are two of them; here there is",
-        ),
+        ("picture=heat-map", "A heat map needs two keys that vary between the runs; here only lr"),
+        ("picture=sweeps", "Sweeps stand side by side where there are two of them; here there is"),
         ("picture=timeline", "No run has a status that says when it started: nothing to show."),
         ("where=lr%3E5", "No run fulfils lr>5."),
         ("where=lr%3E", "'lr>' cannot be read as a condition"),

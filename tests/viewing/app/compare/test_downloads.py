@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from unittest.mock import MagicMock, call
 
 import numpy as np
 import polars as pl
@@ -74,31 +75,16 @@ def test_the_lines_of_the_first_sight_are_those_that_one_would_write(workspace):
 def test_names_with_quotes_and_code_in_them_stay_names():
     odd = "a'b\"c\\n\n'); raise SystemExit('run') #"
     view = View(metrics=(odd,), by=(odd,), split=(odd,), best=("x",), selected=(odd,), where=odd)
+    runs = MagicMock()
+    runs.where.return_value = runs
+    xv = MagicMock(**{"load.return_value": runs})
     lines = python_lines(view, [Path("/tmp") / odd])
-    given = {}
-
-    class Runs:
-        def where(self, condition):
-            given.setdefault("conditions", []).append(condition)
-            return self
-
-        def curves(self, metric, **options):
-            given.update(options, metric=metric)
-            return self
-
-        def plot(self):
-            return self
-
-        def paper(self, **options):
-            given.update(options)
-
-    fake = "class xv:\n    load = staticmethod(load)\n    Best = staticmethod(lambda *a, **b: a)\n"
-    body = lines.replace("import exptools.viewing as xv\n", fake)
-    exec(body, {"load": lambda root: given.update(root=root) or Runs()})
-    assert given["metric"] == given["facet"] == odd
-    assert given["by"] == [odd]
-    assert given["conditions"][0] == odd
-    assert given["root"] == f"/tmp/{odd}"
+    exec(lines.replace("import exptools.viewing as xv\n", ""), {"xv": xv})
+    xv.load.assert_called_once_with(f"/tmp/{odd}")
+    assert runs.where.call_args_list[0] == call(odd)
+    (metric,), options = runs.curves.call_args
+    assert (metric, options["by"]) == (odd, [odd])
+    assert runs.curves.return_value.paper.call_args.kwargs["facet"] == odd
 
 
 def test_a_figure_is_what_its_suffix_says(workspace):

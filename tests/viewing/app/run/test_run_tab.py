@@ -99,25 +99,6 @@ def test_a_log_is_followed_and_only_the_new_lines_are_sent(workspace):
     assert log_answer(workspace, run, "run-shown", then["shown"])["lines"]["how"] == "end"
 
 
-def test_an_earlier_part_and_the_error_are_found_in_a_long_log(workspace):
-    run = workspace.run("sweep/0")
-    filler = "nothing of note\n" * 40_000
-    text = f"begin\n{filler}Traceback (most recent call last):\n  x\n{filler}"
-    (run.directory / OUTPUT_LOG).write_text(text)
-    end = log_answer(workspace, run, "run-shown", None)["shown"]
-    assert end["start"] > 400_000
-    error = log_answer(workspace, run, "run-log-jump", end)
-    assert error["lines"]["how"] == "error"
-    assert error["lines"]["lines"][1] == "Traceback (most recent call last):"
-    after = error["shown"]
-    assert not after["follows"]
-    assert log_answer(workspace, run, "run-clock", after) is no_update  # stays there
-    earlier = log_answer(workspace, run, "run-log-earlier", after)
-    assert (earlier["lines"]["how"], earlier["lines"]["at"]) == ("before", after["start"])
-    assert earlier["shown"]["start"] < after["start"]
-    assert log_answer(workspace, run, "run-log-last", earlier["shown"])["shown"]["follows"]
-
-
 @pytest.mark.parametrize("target", ["outside", "nowhere"])
 def test_a_log_that_may_not_be_shown_is_a_sentence(workspace, tmp_path_factory, target):
     run = workspace.run("sweep/0")
@@ -163,17 +144,6 @@ def test_a_medium_outside_of_the_run_or_gone_is_a_sentence(workspace, kind, tmp_
         shown = shown_medium(workspace, path, kind)
         assert shown.className == "run-nothing"
         assert "secret" not in text_of(shown)
-
-
-def test_a_picture_is_sent_by_its_address_and_a_text_as_text(workspace):
-    directory = workspace.run("sweep/0").directory / "media"
-    directory.mkdir()
-    (directory / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 8 + b"\0\0\0\x08" * 2)
-    (directory / "1.txt").write_text("<script>alert(1)</script>")
-    link = shown_medium(workspace, "media/1.png")
-    assert link.href == "/file?sweep/0&media/1.png&v=00"
-    assert (link.children.width, link.children.className) == (8, "run-pixels")
-    assert shown_medium(workspace, "media/1.txt", "text").children == "<script>alert(1)</script>"
 
 
 def test_a_slider_that_stood_at_the_newest_follows_and_another_stays():

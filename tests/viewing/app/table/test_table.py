@@ -9,7 +9,7 @@ import pytest
 from exptools.rundir import PROGRESS_CSV, State
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.table.columns import columns
-from exptools.viewing.app.table.grid import HINT, hint, keep_notes, turn_star, update_table
+from exptools.viewing.app.table.grid import HINT, hint, keep_notes, update_table
 from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
 from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.view import View
@@ -113,11 +113,6 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     assert len(json.dumps(rows(workspace))) < 10_000
 
 
-def test_the_filter_keeps_rows_and_one_that_cannot_be_read_keeps_all(sweep):
-    assert [row["id"] for row in rows(sweep, where="seed = 2")] == ["2", "5", "8"]
-    assert len(rows(sweep, where="seed =")) == 9
-
-
 def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
     tables, marks = Tables(), UserMarks(tmp_path / "marks")
     first = update(sweep, marks, tables)
@@ -136,19 +131,6 @@ def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
     assert changes["gone"] == ["8"]
     forgotten = update(sweep, marks, tables, "a table that no server of today has sent")["rows"]
     assert forgotten["base"] is None
-
-
-def test_stars_and_notes_are_kept_with_the_user_and_stand_in_the_table(tmp_path, sweep):
-    marks = UserMarks(tmp_path / "marks")
-    stamp, _ = turn_star(sweep, marks, {"run": "3"})
-    assert stamp is not dash.no_update
-    keep_notes(sweep, marks, [{"colId": "note", "rowId": "3", "value": " good \n"}])
-    rows = update(sweep, marks)["rows"]["columns"]
-    assert (rows["star"][3], rows["note"][3]) == (True, "good")
-    assert rows["star"].count(True) == 1
-    turn_star(sweep, marks, {"run": "3"})
-    assert marks.get(sweep.facts().runs[3]) == Mark(False, "good")
-    assert turn_star(sweep, marks, {"run": "gone"}) == (dash.no_update, dash.no_update)
 
 
 def test_a_note_that_cannot_be_kept_is_said(tmp_path, sweep):
