@@ -15,7 +15,7 @@ from exptools.launching.jobs.running import job_environment
 from exptools.launching.machine.slots import Slot
 from tests.conftest import SWEEP, App, line_with
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 Record = dict[str, Any]
@@ -130,6 +130,7 @@ def test_gpus_can_be_told_by_index_in_the_order_of_the_bus(app: App) -> None:
     assert {one["CUDA_DEVICE_ORDER"] for one in told} == {"PCI_BUS_ID"}
 
 
+@pytest.mark.hydra
 def test_a_job_renders_on_its_own_gpu_and_knows_its_slot_and_port(app: App) -> None:
     app.completes("+x=range(3)", "+together=3", FAKE_NVML_GPUS="3")
     for job in records(app):
@@ -150,6 +151,7 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
         told.add(port)
 
 
+@pytest.mark.hydra
 def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
     binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
     affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")

@@ -16,7 +16,7 @@ from exptools.launching.resume import SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
 from tests.conftest import SWEEP, App, until
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 RESUME = "hydra.launcher.resume=true"
@@ -58,6 +58,7 @@ def overrides(app: App) -> dict[str, tuple[str, ...]]:
     return by_directory
 
 
+@pytest.mark.hydra
 def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App) -> None:
     break_jobs(app, 2)
     assert app.sweep("+x=1,2,3")[0] == 1
@@ -68,6 +69,7 @@ def test_only_jobs_that_did_not_complete_run_again_in_their_directories(app: App
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=2",), "2": ("+x=3",)}
 
 
+@pytest.mark.hydra
 def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) -> None:
     app.sweep("+x=1,3")
     app.completes("+x=0,1,2,3", RESUME)
@@ -75,6 +77,7 @@ def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) ->
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=3",), "2": ("+x=0",), "3": ("+x=2",)}
 
 
+@pytest.mark.hydra
 def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> None:
     app.sweep("+x=1,2")
     plain = [word for word in SWEEP if not word.startswith("hydra.sweep.dir")]
@@ -84,6 +87,7 @@ def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> No
     assert not (app.directory / "multirun").exists()
 
 
+@pytest.mark.hydra
 def test_the_sweeper_gets_the_saved_results(app: App) -> None:
     app.sweep("+x=1,2")
     (app.directory / "show.py").write_text(
@@ -100,6 +104,7 @@ def test_the_sweeper_gets_the_saved_results(app: App) -> None:
     assert ran(app) == [1, 2]
 
 
+@pytest.mark.hydra
 def test_a_changed_config_is_shown_and_refused(make_app: MakeApp) -> None:
     app = make_app("open('ran', 'a').write('x')")
     config = app.directory / "config.yaml"

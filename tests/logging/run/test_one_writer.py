@@ -16,8 +16,6 @@ from exptools.logging.run.locks import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, State, read_status
 
-pytestmark = pytest.mark.hydra
-
 WRITER = """
 import sys
 from exptools import logger
@@ -184,6 +182,7 @@ main()
 """
 
 
+@pytest.mark.hydra
 @pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
 def test_of_two_runs_in_one_directory_one_is_whole_and_one_says_why_not(tmp_path, callback):
     (tmp_path / "train.py").write_text(TWICE)

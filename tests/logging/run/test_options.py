@@ -15,8 +15,6 @@ from exptools import provenance
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 from tests.logging.conftest import git
 
-pytestmark = pytest.mark.hydra
-
 
 def test_a_row_is_one_line_where_there_is_no_terminal(logger, tmp_path, capsys):
     logger.open(tmp_path, console=0)
@@ -167,6 +165,7 @@ main()
 """
 
 
+@pytest.mark.hydra
 def test_where_the_code_came_from_is_gathered_once_a_sweep(run_python):
     commit(run_python.home, "train.py", "first\n")
     done = run_python(APP, "-m", "+a=1,2", "hydra.sweep.dir=sweep", "hydra/callbacks=exptools")

@@ -11,8 +11,6 @@ import pytest
 from exptools.logging.run.environment import is_silent
 from exptools.rundir import State, read_status
 
-pytestmark = pytest.mark.hydra
-
 # Two ranks of torch's own, in processes that the job spawns; they alone load it, as it takes long.
 DISTRIBUTED = """
 import multiprocessing, os
@@ -46,6 +44,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.hydra
 @pytest.mark.slow
 @pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
 def test_of_two_ranks_under_the_launcher_the_first_logs_and_none_is_refused(run_python, callback):
@@ -153,6 +152,7 @@ def terminated(run_python, code):
     return process.returncode, said
 
 
+@pytest.mark.hydra
 def test_sigterm_closes_a_single_run_with_its_state(run_python):
     code, _ = terminated(run_python, ENDING)
     assert code == 128 + signal.SIGTERM
@@ -168,6 +168,7 @@ OWN_HANDLER = ENDING.replace(
 ).replace("time.sleep(60)", "while not told: time.sleep(0.01)\n    print(told[0])")
 
 
+@pytest.mark.hydra
 def test_a_handler_of_the_users_own_stays(run_python):
     code, said = terminated(run_python, OWN_HANDLER)
     assert (code, "mine" in said) == (0, True)
