@@ -25,9 +25,10 @@ from exptools.launching.machine.topology import read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
+from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
 from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
-from ._task import make_job_return, pickle_task
+from ._task import pickle_task
 
 
 class Sweep:

@@ -1,4 +1,4 @@
-"""A Hydra job in its own process, and the JobReturn that the sweeper gets for it."""
+"""A Hydra job in its own process."""
 
 from __future__ import annotations
 
@@ -11,23 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
-from hydra.errors import CompactHydraException
+from hydra.core.utils import JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig
 
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.main_module import MainModule, dumps, read_main_module
-from exptools.launching.jobs.outcomes import Outcome
 from exptools.launching.jobs.worker import Result
-from exptools.rundir import State
 
 # Modules that every job would import anew, after the helper has forked it.
 _IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
-
-
-class JobDied(CompactHydraException):
-    """A job ended without an exception of its own: by a signal, or by leaving its process."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +69,11 @@ class HydraTask:
             error = job_return._return_value
         else:
             value = job_return._return_value
-        return Result(_Returned(value, job_return.working_dir, job_return.task_name), error)
+        return Result(Returned(value, job_return.working_dir, job_return.task_name), error)
 
 
 @dataclass(frozen=True)
-class _Returned:
+class Returned:
     """The parts of a JobReturn that the parent does not know; the whole would be 90 kB."""
 
     value: Any
@@ -100,43 +93,6 @@ def pickle_task(context: HydraContext, task_function: TaskFunction) -> bytes:
     except Exception:  # noqa: BLE001 (it may be in a part of __main__ that no job needs)
         content = dumps(replace(task, main_module=main_module.picklable()))
     return content
-
-
-def make_job_return(outcome: Outcome) -> JobReturn:
-    """What Hydra's sweeper gets for a job, however it ended."""
-    job, result = outcome.job, outcome.result
-    # Unpickling twice is cheaper than any copy that OmegaConf makes.
-    task_config, hydra_config = pickle.loads(job.argument), pickle.loads(job.argument)
-    with open_dict(task_config), open_dict(hydra_config):
-        del task_config["hydra"]
-        for key in task_config:
-            del hydra_config[key]
-    with read_write(hydra_config):
-        hydra_config.hydra.runtime.output_dir = str(job.directory)
-    returned = result.value if result is not None else None
-    if not isinstance(returned, _Returned):
-        returned = _Returned(None, str(job.directory), JobRuntime.instance().get("name"))
-    completed = outcome.status.state is State.COMPLETED
-    return JobReturn(
-        overrides=list(job.overrides),
-        cfg=task_config,
-        hydra_cfg=hydra_config,
-        working_dir=returned.working_dir,
-        task_name=returned.task_name,
-        status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
-        _return_value=returned.value if completed else _failure(outcome),
-    )
-
-
-def _failure(outcome: Outcome) -> BaseException:
-    if outcome.result is not None and outcome.result.error is not None:
-        return outcome.result.error
-    job, status = outcome.job, outcome.status
-    reason = status.error or status.state.value
-    if reason.startswith("killed"):
-        reason = f"was {reason}"
-    log = f"; its output is in {job.log}" if status.started is not None else ""
-    return JobDied(f"job {job.number} ({job.name}) {reason}{log}")
 
 
 def _close_logger() -> None:
