@@ -29,9 +29,9 @@ def make_job_return(outcome: Outcome) -> JobReturn:
             del hydra_config[key]
     with read_write(hydra_config):
         hydra_config.hydra.runtime.output_dir = str(job.directory)
-    returned = result.value if result is not None else None
+    returned = result.details if result is not None else None
     if not isinstance(returned, Returned):
-        returned = Returned(None, str(job.directory), JobRuntime.instance().get("name"))
+        returned = Returned(str(job.directory), JobRuntime.instance().get("name"))
     completed = outcome.status.state is State.COMPLETED
     return JobReturn(
         overrides=list(job.overrides),
@@ -40,7 +40,7 @@ def make_job_return(outcome: Outcome) -> JobReturn:
         working_dir=returned.working_dir,
         task_name=returned.task_name,
         status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
-        _return_value=returned.value if completed else _failure(outcome),
+        _return_value=result.value if completed and result is not None else _failure(outcome),
     )
 
 
