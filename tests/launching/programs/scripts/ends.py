@@ -6,20 +6,27 @@ import threading
 from pathlib import Path
 
 import hydra
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.plugins import Plugins
 
-sweep = BasicSweeper.sweep
-
-
-def sweep_and_record(self, arguments):
-    """Sweep, and write what the sweeper was given, and how that looks."""
-    returned = sweep(self, arguments)
-    lines = [[job.overrides, job.status.name, repr(job.return_value)] for job in returned[0]]
-    Path("returned.json").write_text(json.dumps(lines))
-    return returned
+instantiate_launcher = Plugins.instantiate_launcher
 
 
-BasicSweeper.sweep = sweep_and_record
+def recording_launcher(*arguments, **more):
+    """Hydra's launcher, which writes down what it gives the sweeper, and how that looks."""
+    launcher = instantiate_launcher(*arguments, **more)
+    launch = launcher.launch
+
+    def launch_and_record(overrides, initial_job_idx):
+        jobs = launch(overrides, initial_job_idx)
+        lines = [[job.overrides, job.status.name, repr(job._return_value)] for job in jobs]
+        Path("returned.json").write_text(json.dumps(lines))
+        return jobs
+
+    launcher.launch = launch_and_record
+    return launcher
+
+
+Plugins.instantiate_launcher = recording_launcher
 
 
 class Stubborn:
@@ -31,8 +38,8 @@ def numbers():
     yield 1
 
 
-def leave(code=None):
-    raise SystemExit(code)
+def leave():
+    raise SystemExit
 
 
 def fail():
@@ -41,9 +48,9 @@ def fail():
 
 ENDS = {
     "exit_0": lambda: sys.exit(0),
-    "exit_none": lambda: sys.exit(),
-    "quit": lambda: quit(),
-    "raise": lambda: leave(),
+    "exit_none": sys.exit,
+    "quit": quit,
+    "raise": leave,
     "exit_3": lambda: sys.exit(3),
     "exit_text": lambda: sys.exit("no data"),
     "fail": fail,

@@ -266,7 +266,7 @@ def main(cfg):
     for name, function in CHECKS.items():
         try:
             answers[name] = function()
-        except Exception as error:  # what a check raises is its answer
+        except Exception as error:  # noqa: BLE001 (what a check raises is its answer)
             answers[name] = repr(error)
     (out / "answers.json").write_text(json.dumps(answers, indent=1))
     (out / "model.pkl").write_bytes(pickle.dumps(Model(cfg.job)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hydra
 import torch
-import torch.backends.cudnn as cudnn
+import torch.backends.cudnn as cudnn  # noqa: PLR0402 (so it is written)
 from hydra.core.hydra_config import HydraConfig
 from torch.utils.data import DataLoader, TensorDataset
 
