@@ -9,7 +9,6 @@ import gc
 import io
 import logging
 import os
-import random
 import signal
 import sys
 import threading
@@ -18,8 +17,10 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from exptools.launching.jobs.random_state import RandomState
+
 # Descriptors of these mean that the driver of a GPU was opened.
-_GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel")
+_GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/dxg", "/dev/nvmap")
 # Threads of libraries that see to forks themselves: jemalloc's, and one of polars that only cleans.
 _FORK_PROOF = ("jemalloc_bg_thd", "polars-ooc-clea")
 # By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
@@ -82,10 +83,10 @@ class Inherited:
         from threadpoolctl import ThreadpoolController
 
         self._libraries = ThreadpoolController().lib_controllers  # finding them is slow
-        self._random_state = random.getstate()  # Python gives each fork another
         self._handlers = {signum: signal.getsignal(signum) for signum in _signal_numbers()}
         gc.unfreeze()
         self._streams = open_streams()
+        self._random_state = RandomState(gc.get_objects())
         gc.freeze()  # the collector would touch, and so copy, every page that the forks share
 
     def flush(self) -> None:
@@ -104,7 +105,7 @@ class Inherited:
                 signal.signal(signum, handler)
         _forget_exit_handlers(self.flush)
         self._limit_threads(environment)
-        self._give_random_numbers()
+        self._random_state.settle()
 
     def _limit_threads(self, environment: Mapping[str, str]) -> None:
         """Make the thread pools no larger than the environment says.
@@ -121,30 +122,6 @@ class Inherited:
         torch = sys.modules.get("torch")
         if torch is not None and default is not None and torch.get_num_threads() > default:
             torch.set_num_threads(default)
-
-    def _give_random_numbers(self) -> None:
-        """Give each job others, or those of the program's seeds where it has seeded its generators.
-
-        Those of GPUs are made, each with a seed of its own, when a job opens its GPU.
-        """
-        numpy_random, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
-        if _is_seeded(numpy_random, torch):
-            random.setstate(self._random_state)
-            return
-        if numpy_random is not None:
-            numpy_random.seed()
-        if torch is not None:
-            torch.default_generator.seed()
-
-
-def _is_seeded(numpy_random: Any, torch: Any) -> bool:
-    """Whether the program has seeded NumPy's or torch's global generator."""
-    if numpy_random is not None:
-        generator = numpy_random.mtrand._rand._bit_generator
-        if getattr(generator, "_seed_seq", generator) is None:  # a seed that was given leaves none
-            return True
-    # Who gives a seed gives a short one; torch's own choice has 64 bits.
-    return torch is not None and bool(torch.initial_seed() < 1 << 32)
 
 
 def _forget_exit_handlers(last: Callable[[], None]) -> None:
