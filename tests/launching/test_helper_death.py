@@ -3,10 +3,11 @@
 The sweep's process has a guard for a child, which has the helper, which has the jobs.
 """
 
+import contextlib
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -58,8 +59,13 @@ class Sweep:
         return " ".join(output.split())
 
 
+StartSweep = Callable[[str], tuple[App, Sweep]]
+
+
 @pytest.fixture
-def start_sweep(make_app: MakeApp) -> Callable[[str], tuple[App, Sweep]]:
+def start_sweep(make_app: MakeApp) -> Iterator[StartSweep]:
+    started: list[psutil.Process] = []
+
     def start_it(start: str) -> tuple[App, Sweep]:
         app = make_app(STAYS)
         app.insert(RAN)
@@ -68,11 +74,15 @@ def start_sweep(make_app: MakeApp) -> Callable[[str], tuple[App, Sweep]]:
         files = [app.directory / f"pids-{x}" for x in (1, 2)]
         until(lambda: all(file.exists() for file in files))
         left = [psutil.Process(pid) for file in files for pid in json.loads(file.read_text())]
+        started.extend(left)
         helper, guard = left[0].parents()[:2]
         assert guard.ppid() == program.pid
         return app, Sweep(program, helper, guard, left)
 
-    return start_it
+    yield start_it
+    for process in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def states(app: App, jobs: int) -> list[State]:
@@ -91,7 +101,7 @@ def assert_gone(processes: list[psutil.Process]) -> None:
 
 
 def test_jobs_are_lost_with_their_helper_and_the_next_start_as_before(
-    start_sweep: Callable[[str], tuple[App, Sweep]], start: str
+    start_sweep: StartSweep, start: str
 ) -> None:
     app, sweep = start_sweep(start)
     imports = (app.directory / "imports").read_text()
@@ -114,7 +124,7 @@ def test_jobs_are_lost_with_their_helper_and_the_next_start_as_before(
 
 @pytest.mark.parametrize("others", [(), ("helper",)])
 def test_with_the_guard_its_helper_ends_and_the_next_jobs_get_others(
-    start_sweep: Callable[[str], tuple[App, Sweep]], others: tuple[str, ...]
+    start_sweep: StartSweep, others: tuple[str, ...]
 ) -> None:
     app, sweep = start_sweep("hydra.launcher.start=warm")
     sweep.kill("guard", *others)
@@ -122,8 +132,6 @@ def test_with_the_guard_its_helper_ends_and_the_next_jobs_get_others(
     # Where both are killed at once, nothing tells whose the daemons are.
     daemons = sweep.left[2::3] if others else []
     assert_gone([process for process in sweep.left if process not in daemons])
-    for daemon in daemons:
-        daemon.kill()
     assert states(app, 3) == [State.KILLED, State.KILLED, State.COMPLETED]
     assert status(app, 0).error == f"lost with the helper process {sweep.helper.pid}"
     assert "was lost with its guard, and the 2 jobs that ran are lost with it" in output
@@ -135,7 +143,7 @@ def test_with_the_guard_its_helper_ends_and_the_next_jobs_get_others(
     [("program", "helper"), ("helper", "program"), ("program", "guard"), ("guard", "program")],
 )
 def test_when_two_of_program_guard_and_helper_are_killed_nothing_stays(
-    start_sweep: Callable[[str], tuple[App, Sweep]], victims: tuple[str, str]
+    start_sweep: StartSweep, victims: tuple[str, str]
 ) -> None:
     app, sweep = start_sweep("hydra.launcher.start=warm")
     sweep.kill(*victims)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
@@ -65,8 +67,7 @@ class GuardLink:
         """Have all end, and wait until they have."""
         self._helper.close()
         self._control.close()
-        with contextlib.suppress(ChildProcessError):  # a handler of SIGCHLD has taken its end
-            os.waitpid(self._pid, 0)
+        _wait_or_kill(self._pid)
 
     def _new_helper(self) -> _HelperLink:
         connection, theirs = Pipe()
@@ -131,6 +132,7 @@ class _HelperLink:
         self._directories: dict[int, str] = {}  # of the jobs that run or are about to, by key
         self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
+        self._is_closing = False
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -162,10 +164,14 @@ class _HelperLink:
 
     def close(self) -> None:
         """Have it end; no job runs any more."""
+        self._is_closing = True
         with contextlib.suppress(OSError):  # it may have died
             # Closing alone would not be heard while our listener waits at the same socket.
             self._connection.send(None)
-        self._listener.join()
+        self._listener.join(timeout=_LAST_WAIT)
+        if not self.is_gone:  # somebody has stopped it
+            os.kill(self._pid, signal.SIGKILL)
+            self._listener.join()
         self._connection.close()
 
     def _listen(self) -> None:
@@ -175,7 +181,8 @@ class _HelperLink:
                 if answer is None:
                     return
                 self._hand_on(answer)
-        self._lose_jobs()
+        if not self._is_closing:
+            self._lose_jobs()
 
     def _hand_on(self, answer: Answer) -> None:
         answers = self._answers[answer.key]
@@ -210,3 +217,14 @@ class HelperProcess:
         ended = self._answers.get()
         assert isinstance(ended, Ended), "a job that runs is not forked again"
         return ended.exit
+
+
+def _wait_or_kill(pid: int) -> None:
+    """Wait for the end of a child that should end by itself; kill it if it does not."""
+    deadline = time.monotonic() + _LAST_WAIT
+    with contextlib.suppress(ChildProcessError):  # a handler of SIGCHLD has taken its end
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                deadline = math.inf
+            time.sleep(0.002)
