@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -33,6 +34,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_s
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
@@ -58,6 +60,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     grace: float = 5.0,
     max_retries: int = 0,
     fail_fast: bool = False,
+    share_gpus: bool = False,
 ) -> list[Outcome]:
     """Run a script for each variant, as many at once as the affinity code has slots.
 
@@ -84,6 +87,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         grace: seconds that a run has to end after it was asked to, before it is killed.
         max_retries: how many times a failed run is retried.
         fail_fast: whether to stop when a run has failed for good.
+        share_gpus: whether runs start on GPUs on which strangers compute; else they wait.
 
     Returns:
         how each run ended: all runs of ``run_id`` 0 in the order of the variants, then of 1, …
@@ -110,14 +114,16 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     jobs = [job for job in experiments.jobs() if job.number not in outcomes]
     if debug_mode == 2 and jobs:
         jobs = [random.choice(jobs)]
-    run = _run_in_slots if debug_mode == 0 else _run_here
+    run = partial(_run_in_slots, share_gpus=share_gpus) if debug_mode == 0 else _run_here
     if outcomes:
         print_note(open_console(), f"{len(outcomes)} runs were completed before")
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+def _run_in_slots(
+    experiments: Experiments, jobs: Sequence[Job], policy: Policy, *, share_gpus: bool
+) -> list[Outcome]:
     if not jobs:
         return []
     machine = read_machine()
@@ -128,11 +134,14 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
         print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, Request(), display, policy, console)
+    gate = Gate(Request(share_gpus=share_gpus))
+    return run_jobs(jobs, slots, starter, gate, display, policy, console)
 
 
 class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
+
+    options = ""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
