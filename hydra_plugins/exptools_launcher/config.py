@@ -30,6 +30,10 @@ class LauncherConf:
     # Which GPUs to use, by index or UUID: [0,1]. Null: all that this process may use.
     gpus: Any = None
 
+    # Whether jobs start on GPUs on which somebody computes who is no job of this user's sweeps. If
+    # not, they wait for the end of that. With gpu_memory_per_job they wait for the memory alone.
+    share_gpus: bool = False
+
     # Start a job only when its GPU has this much free memory: 10GB, 8GiB or bytes. Null: no check.
     gpu_memory_per_job: Any = None
 
@@ -42,10 +46,6 @@ class LauncherConf:
     # Whether jobs are bound to their cores. If not, they wait for no core, and other sweeps may use
     # the same ones.
     pin: bool = True
-
-    # Whether jobs start on GPUs on which somebody computes who is no job of this user's sweeps. If
-    # not, they wait for the end of that. With gpu_memory_per_job they wait for the memory alone.
-    share_gpus: bool = False
 
     # What CUDA_VISIBLE_DEVICES contains: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
     gpu_ids: str = "uuid"

@@ -200,7 +200,8 @@ class Scheduler:
     def _next_event(self) -> _Event | None:
         deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
         due = min(deadlines, default=math.inf)
-        interval = _GATE_INTERVAL if self._waits else math.inf
+        # Slots that are free while jobs are to come wait at the gate, or for another attempt.
+        interval = _GATE_INTERVAL if self._queue and self._free else math.inf
         while True:
             timeout = min(interval, max(due - time.monotonic(), 0))
             try:

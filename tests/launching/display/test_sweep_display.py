@@ -213,7 +213,8 @@ def test_how_not_to_wait_is_told_once(terminal: bool) -> None:
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
         for waits in (core, {}, {0: core[0]}, {1: Wait("GPU 0", "share_gpus=true")}):
             display.waiting(waits)
-    told = [line for line in printed(screen).splitlines() if "at once" in line]
+    lines = [line for line in printed(screen).splitlines() if "at once" in line]
+    told = [line[line.index("slot ") :] for line in lines]
     assert told == [
         "slot 0 (and 2 other slots) waits for core 0, which bob, pid 7 holds; "
         "hydra.launcher.pin=false starts at once",
