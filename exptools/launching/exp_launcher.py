@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from exptools.launching.affinity.on_machine import slots_of_code
@@ -32,6 +33,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_s
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
@@ -57,6 +59,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     grace: float = 5.0,
     max_retries: int = 0,
     fail_fast: bool = False,
+    share_gpus: bool = False,
 ) -> list[Outcome]:
     """Run a script for each variant, as many at once as the affinity code has slots.
 
@@ -83,6 +86,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         grace: seconds that a run has to end after it was asked to, before it is killed.
         max_retries: how many times a failed run is retried.
         fail_fast: whether to stop when a run has failed for good.
+        share_gpus: whether runs start on GPUs on which strangers compute; else they wait.
 
     Returns:
         how each run ended: all runs of ``run_id`` 0 in the order of the variants, then of 1, …
@@ -109,14 +113,16 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     jobs = [job for job in experiments.jobs() if job.number not in outcomes]
     if debug_mode == 2 and jobs:
         jobs = [random.choice(jobs)]
-    run = _run_in_slots if debug_mode == 0 else _run_here
+    run = partial(_run_in_slots, share_gpus=share_gpus) if debug_mode == 0 else _run_here
     if outcomes:
         print_note(open_console(), f"{len(outcomes)} runs were completed before")
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+def _run_in_slots(
+    experiments: Experiments, jobs: Sequence[Job], policy: Policy, *, share_gpus: bool
+) -> list[Outcome]:
     if not jobs:
         return []
     machine = read_machine()
@@ -126,13 +132,15 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
     for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    task = pickle.dumps(ScriptTask(experiments.script))
+    task, gate = pickle.dumps(ScriptTask(experiments.script)), Gate(Request(share_gpus=share_gpus))
     with closing(fresh_starter(task, slots[0], console)) as starter:
-        return run_jobs(jobs, slots, starter, Request(), display, policy, console)
+        return run_jobs(jobs, slots, starter, gate, display, policy, console)
 
 
 class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
+
+    options = ""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -21,10 +21,11 @@ from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
-from exptools.launching.machine.slots import Slot, make_slots
-from exptools.launching.machine.topology import read_machine
+from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usable_part
+from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
@@ -127,17 +128,20 @@ class Sweep:
             console.print(text, highlight=False)
         if not jobs:
             return []
-        slots = self._slots(len(jobs))
+        machine, request = read_machine(), self._options.request
+        slots = self._slots(machine, len(jobs))
         if self._starter is None:
             self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
-        display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        request, policy = self._options.request, self._options.policy
-        outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console)
+        part = usable_part(machine, request) if self._options.affinity is None else None
+        spare = spare_cores(slots, part, request) if part else None
+        display = SweepDisplay(jobs, slots, self._sweep_dir, console, spare)
+        gate, policy = Gate(request, part), self._options.policy
+        outcomes = run_jobs(jobs, slots, self._starter, gate, display, policy, console)
         self._note_lost_values(outcomes)
         return outcomes
 
-    def _slots(self, jobs: int) -> Sequence[Slot]:
-        machine, request, code = read_machine(), self._options.request, self._options.affinity
+    def _slots(self, machine: Machine, jobs: int) -> Sequence[Slot]:
+        request, code = self._options.request, self._options.affinity
         for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
             self._note(note)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,8 @@ from exptools.launching.display.labels import (
 )
 from exptools.launching.display.live_table import Row, live_table
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.machine.slots import Slot
+from exptools.launching.machine.gate import Wait
+from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.usage import UsageSampler
 from exptools.rundir import State
 
@@ -86,8 +87,15 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
     running jobs use is sampled all the while, for the table and for their ``usage.csv``.
     """
 
+    options = "hydra.launcher."  # how the names of options begin here
+
     def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
+        self,
+        jobs: Sequence[Job],
+        slots: Sequence[Slot],
+        directory: Path,
+        console: Console,
+        spare: Spare | None = None,
     ) -> None:
         self._directory = directory
         names = _distinguishing_names(jobs)
@@ -95,10 +103,12 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
             job.number: Row(job, one_line(name)) for job, name in zip(jobs, names, strict=True)
         }
         self._slots = slots
+        self._spare = spare
         self._console = console
         self._began = time.time()
         self._live: Live | None = None
-        self._waits: dict[int, str] = {}  # what a slot waits for, by its index
+        self._waits: dict[int, tuple[float, Wait]] = {}  # by slot's index: since when, for what
+        self._ways_out: set[str | None] = set()  # that were told
         self._readers: dict[int, HeadlineReader] = {}  # of the running jobs, by number
         self._sampler = UsageSampler(after=self._refresh_row)
 
@@ -109,6 +119,9 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         self._console.print(into, soft_wrap=True)
         for slot in self._slots:
             self._console.print(f"  slot {slot.index}: {slot}", highlight=False)
+        if self._spare is not None:
+            told = self._spare.told(self.options)
+            self._console.print(f"  {told}", highlight=False, soft_wrap=True)
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 get_renderable=self._table,
@@ -139,7 +152,6 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         """See `scheduler.Observer`."""
         row = self._rows[job.number]
         row.state, row.slot, row.started, row.ended = State.RUNNING, slot, time.time(), None
-        self._waits.pop(slot.index, None)
         if self._live is not None:
             self._readers[job.number] = HeadlineReader(job.directory)
         uuids = tuple(gpu.uuid for gpu in slot.gpus)
@@ -158,12 +170,18 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         row = self._rows[job.number]
         row.state, row.slot, row.started, row.ended = State.QUEUED, None, None, None
 
-    def waiting(self, slot: Slot, reason: str) -> None:
-        """See `scheduler.Observer`; a start of a job in the slot ends the waiting."""
-        if reason != self._waits.get(slot.index):
-            self._waits[slot.index] = reason
-            if self._live is None:
-                self._print_warning(f"slot {slot.index} waits for {reason}")
+    def waiting(self, waits: Mapping[int, Wait]) -> None:
+        """See `scheduler.Observer`; each way not to wait is told once."""
+        now = time.time()
+        began = {index: since for index, (since, _) in self._waits.items()}
+        self._waits = {index: (began.get(index, now), wait) for index, wait in waits.items()}
+        for index, wait in sorted(waits.items()):
+            if wait.way_out not in self._ways_out:
+                self._ways_out.add(wait.way_out)
+                others = sum(one.way_out == wait.way_out for one in waits.values()) - 1
+                also = f" (and {plural(others, 'other slot')})" if others else ""
+                out = f"; {self.options}{wait.way_out} starts at once" if wait.way_out else ""
+                self._print_warning(f"slot {index}{also} waits for {wait.reason}{out}")
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
         """See `scheduler.Observer`."""
@@ -206,7 +224,10 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def _table(self) -> RenderableType:
         room = self._console.width, self._console.height
-        waits = dict(self._waits)
+        waits = {
+            index: f"{wait.reason} ({elapsed(since, None)})"
+            for index, (since, wait) in self._waits.items()
+        }
         return live_table(list(self._rows.values()), waits, self._began, len(self._slots), room)
 
 
