@@ -16,6 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from exptools.error_line import error_line
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import DirectoryInUse
@@ -157,7 +158,5 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
 
 
 def _failure(error: BaseException) -> tuple[State, str]:
-    message = str(error).strip().partition("\n")[0]
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     is_interrupt = isinstance(error, KeyboardInterrupt)
-    return State.INTERRUPTED if is_interrupt else State.FAILED, text
+    return State.INTERRUPTED if is_interrupt else State.FAILED, error_line(error)

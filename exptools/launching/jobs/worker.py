@@ -17,6 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from exptools.error_line import error_line
 from exptools.launching.stopping import stop_was_noticed, watch_interrupts
 from exptools.rundir import RETURN_FILE, write_atomic
 
@@ -151,24 +152,14 @@ def _pickle_result(result: Result) -> bytes:
             cloudpickle.loads(cloudpickle.dumps(error))  # some can be written, but not read back
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
         text = "".join(traceback.format_exception(error)).rstrip()
-        error = RemoteError(f"the exception could not be pickled; it was\n{text}")
+        error = RemoteError(f"the exception could not be pickled:\n{text}")
     try:
         content: bytes = cloudpickle.dumps(replace(result, error=error))
     except Exception as problem:  # noqa: BLE001 (pickling runs code of the user's classes)
         error = error or RemoteError(f"the job's return value cannot be pickled: {problem}")
         _print_traceback(error)
         content = cloudpickle.dumps(Result(None, error))
-    return pickle.dumps(None if error is None else last_line(error)) + content
-
-
-def last_line(error: BaseException) -> str:
-    """An exception in one line, as the end of its traceback has it."""
-    try:
-        text = str(error).strip()
-    except Exception:  # noqa: BLE001 (the user's own __str__)
-        text = "(its message cannot be made)"
-    last = text.splitlines()[-1] if text else ""
-    return f"{type(error).__name__}: {last}" if last else type(error).__name__
+    return pickle.dumps(None if error is None else error_line(error)) + content
 
 
 def _print_traceback(error: BaseException) -> None:
