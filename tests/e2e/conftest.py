@@ -69,7 +69,7 @@ def open_viewer(look_at: Callable[..., Page]) -> Iterator[OpenViewer]:
     yield start
     for server in servers:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
         server.stdout.close()
 
 
@@ -90,7 +90,7 @@ def serve_here() -> Iterator[Callable[..., str]]:
     yield start
     for server, thread in servers:
         server.shutdown()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         server.server_close()
 
 

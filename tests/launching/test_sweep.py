@@ -158,7 +158,7 @@ def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     assert status(app, 0).state is State.INTERRUPTED
     assert status(app, many - 1).state is State.QUEUED

@@ -146,7 +146,7 @@ def test_a_prefix_of_one_thread_is_none_of_the_others(logger, tmp_path):
     inside, logged = threading.Event(), threading.Event()
 
     def other():
-        inside.wait(10)
+        inside.wait(60)
         logger.log_scalar("a", 1)
         logged.set()
 
@@ -154,7 +154,7 @@ def test_a_prefix_of_one_thread_is_none_of_the_others(logger, tmp_path):
     thread.start()
     with logger.prefix("mine/"):
         inside.set()
-        assert logged.wait(10)
+        assert logged.wait(60)
         logger.log_scalar("a", 2)
     thread.join()
     logger.dump()

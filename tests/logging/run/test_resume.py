@@ -220,7 +220,7 @@ def shown_by(page):
         time.sleep(0.05)  # it reads meanwhile, and there is no other way to learn how far it is
         with suppress(urllib.error.HTTPError):  # until it knows the run
             query = "data/plugin/scalars/scalars?run=.&tag=a"
-            with urllib.request.urlopen(page + query, timeout=10) as answer:
+            with urllib.request.urlopen(page + query, timeout=60) as answer:
                 points = json.load(answer)
         if points and points[-1][1] == 149:
             break

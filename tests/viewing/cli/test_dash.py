@@ -39,7 +39,7 @@ def test_it_says_where_it_serves_and_ends_at_ctrl_c(start, tmp_path):
     address = re.fullmatch(r"runs in .*outputs: (http://127\.0\.0\.1:\d+/) \(.*\)\n", line)[1]
     assert "exptools" in urllib.request.urlopen(address).read().decode()
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=5)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
