@@ -140,9 +140,7 @@ def test_a_message_with_another_processes_traceback_is_told_by_its_end() -> None
     told = "Torn: bad item (Caught ValueError in DataLoader worker process 0)"
     assert error_line(loader) == told
     # What comes back from a pool brings its traceback as a cause of its own.
-    remote = _RemoteTraceback(
-        '\n"""\nTraceback (most recent call last):\nValueError: bad width\n"""'
-    )
+    remote = Exception('\n"""\nTraceback (most recent call last):\nValueError: bad width\n"""')
     assert line_of(lambda: raise_from(ValueError("bad width"), remote)) == "ValueError: bad width"
 
 

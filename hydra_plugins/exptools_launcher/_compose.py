@@ -84,16 +84,24 @@ def compose(
 ) -> Job:
     """Compose one job's config; its place follows from the task's overrides."""
     config = loader.take(master_config, list(overrides))
-    task_overrides = tuple(str(override) for override in config.hydra.overrides.task)
+    # As they were given: an interpolation in them is for the job alone to resolve.
+    given = OmegaConf.to_container(config.hydra.overrides.task)
+    assert isinstance(given, list)
+    task_overrides = tuple(map(str, given))
     place = place_of(task_overrides)
     with open_dict(config):
-        config.hydra.job.id = f"{config.hydra.job.name}_{place.number}"
+        config.hydra.job.id = str(place.number)
         config.hydra.job.num = place.number
         if place.directory is not None:
             config.hydra.sweep.subdir = os.path.relpath(
                 place.directory, str(config.hydra.sweep.dir)
             )
-    return Job(place.number, task_overrides, _directory(config), pickle.dumps(config))
+    output_dir = _output_dir(config)
+    with open_dict(config):
+        # For the job, which would get another one of a time, say, if it resolved it again.
+        config.hydra.runtime.output_dir = output_dir
+    directory = Path(os.path.abspath(output_dir))
+    return Job(place.number, task_overrides, directory, pickle.dumps(config))
 
 
 def saved_config(job: Job) -> tuple[Path, str]:
@@ -106,8 +114,8 @@ def saved_config(job: Job) -> tuple[Path, str]:
     return path, OmegaConf.to_yaml(config)
 
 
-def _directory(config: DictConfig) -> Path:
-    """Where Hydra will run this job; its subdir may refer to ``${hydra:…}``, which is global."""
+def _output_dir(config: DictConfig) -> str:
+    """Where this job is to run; its subdir may refer to ``${hydra:…}``, which is global."""
     hydra_config = HydraConfig.instance()
     before = hydra_config.cfg
     hydra_config.cfg = config  # type: ignore[assignment]
@@ -116,4 +124,4 @@ def _directory(config: DictConfig) -> Path:
         subdir = str(OmegaConf.select(config, "hydra.sweep.subdir"))
     finally:
         hydra_config.cfg = before
-    return Path(os.path.abspath(os.path.join(sweep_dir, subdir)))
+    return os.path.join(sweep_dir, subdir)

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
@@ -29,6 +30,8 @@ from ._options import LauncherOptions, LaunchError
 from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
 from ._task import make_job_return, pickle_task
 
+_MANY = 1000  # jobs: more than there will be slots
+
 
 class Sweep:
     """One multirun: what Hydra gave the launcher, and the run directories taken so far."""
@@ -43,7 +46,8 @@ class Sweep:
         """Take the sweep's directory.
 
         Raises:
-            LaunchError: another sweep has it, or we cannot write there.
+            LaunchError: the machine has no such slots, another sweep has the directory, or we
+                cannot write there.
         """
         # Composing makes many objects. What exists by now stays: the collector need not look at it
         # each time, which takes a tenth of the time.
@@ -54,13 +58,15 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock_sweep_dir(self._sweep_dir)
         share_provenance(self._sweep_dir)
         self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
-        self._batches_mentioned = False
+        self._notes: set[str] = set()  # that were told
+        self._listed: list[str] = []  # the slots that were told last
         self._console = open_console()
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
@@ -117,7 +123,9 @@ class Sweep:
             return []
         slots = self._slots(len(jobs))
         starter, request = self._starter(slots[0]), self._options.request
-        display = SweepDisplay(jobs, slots, self._sweep_dir, console)
+        listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
+        is_new, self._listed = listed != self._listed, listed
+        display = SweepDisplay(jobs, slots, self._sweep_dir, console, list_slots=is_new)
         return run_jobs(jobs, slots, starter, request, display, self._options.policy, console)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
@@ -136,13 +144,15 @@ class Sweep:
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
-        if size is None or self._batches_mentioned:
+        if size is None:
             return []
-        self._batches_mentioned = True
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
 
     def _note(self, text: str) -> None:
-        print_note(self._console, text)
+        """Tell what the user should know, once for all batches."""
+        if text not in self._notes:
+            self._notes.add(text)
+            print_note(self._console, text)
 
     def _starter(self, slot: Slot) -> Starter:
         task = self._pickled_task()
@@ -152,6 +162,18 @@ class Sweep:
             except CannotFork as reason:
                 self._note(f"each job starts in a fresh interpreter, for {reason}")
         return fresh_starter(task, slot)
+
+
+def _refuse_what_cannot_fit(options: LauncherOptions) -> None:
+    """Refuse slots that this machine cannot have, however many jobs there will be."""
+    machine, request, code = read_machine(), options.request, options.affinity
+    try:
+        if code is None:
+            make_slots(machine, request, most=_MANY)
+        else:
+            slots_of_code(machine, code, _MANY, request.gpu_ids)
+    except (SlotError, AffinityError) as error:
+        raise LaunchError(f"hydra.launcher: {error}") from error
 
 
 def _label(job: Job) -> str:

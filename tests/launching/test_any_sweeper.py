@@ -308,8 +308,8 @@ def test_the_time_of_the_sweep_is_the_same_in_all_jobs(much: Sweep) -> None:
     assert set(of_three(much, "time")) == {(time, f"out/{time}")}
 
 
-def test_jobs_know_their_number_and_name(much: Sweep) -> None:
-    assert of_three(much, "name") == [(0, "mine_0"), (1, "mine_1"), (2, "mine_2")]
+def test_jobs_know_their_number_and_id_as_under_hydras_own_launcher(much: Sweep) -> None:
+    assert of_three(much, "name") == [(0, "0"), (1, "1"), (2, "2")]
 
 
 def test_runs_may_be_named_by_their_overrides(little: Sweep) -> None:

@@ -201,14 +201,8 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
     ("options", "told"),
     [
         ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
-        ("hydra.launcher.job=2", "job.* not in"),
-        ("hydra.launcher.jobs=0", "jobs is 0; it should be 1 or more"),
-        ("hydra.launcher.jobs=many", "'many'.*could not be converted to Integer"),
+        ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.jobs=9999", "jobs=9999 does not fit this machine"),
-        *(
-            (f"hydra.launcher.timeout={value}", "timeout is .*; it should be a number from 0 up")
-            for value in ("-1", "nan", "inf")
-        ),
         (
             "hydra.launcher.affinity=2cpu_0gpu_1cpr hydra.launcher.jobs=1",
             "affinity=2cpu_0gpu_1cpr says how .* and so does hydra.launcher.jobs: leave one",
@@ -223,12 +217,14 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
         ),
     ],
 )
-def test_a_bad_option_is_told_without_a_traceback(
+def test_a_bad_option_is_told_without_a_traceback_and_leaves_no_directory(
     make_app: MakeApp, options: str, told: str
 ) -> None:
-    output = make_app("pass").fails(*options.split())
+    app = make_app("pass")
+    output = app.fails("hydra/callbacks=exptools", *options.split())
     assert "Traceback" not in output
     assert re.search(told, " ".join(output.split()))
+    assert not app.out.exists()
 
 
 def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
