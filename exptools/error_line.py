@@ -72,13 +72,14 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 (the user's own __str__)
         return "(its message cannot be made)"
+    text = text.encode(errors="replace").decode()  # names of files may be no UTF-8
     return _TERMINAL_CODES.sub("", text).replace(_HYDRAS_ADVICE, "").strip()
 
 
 def _first_words(text: str) -> str:
     """The first line that says something; behind one that only announces it, if there is one."""
     parts: list[str] = []
-    for line in _telling_lines(text):
+    for line in [*_telling_lines(text)] or text.splitlines()[:1]:
         if parts and parts[0].startswith("while ") and line[0].isspace():
             continue  # PyYAML shows the place before it says what is wrong there
         parts.append(line.strip())

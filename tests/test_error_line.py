@@ -155,7 +155,8 @@ def test_what_cannot_be_told_is_told_as_far_as_it_can() -> None:
     assert error_line(KeyError("x")) == "KeyError: 'x'"
     assert error_line(KeyboardInterrupt()) == "KeyboardInterrupt"
     assert error_line(SystemExit("no data")) == "SystemExit: no data"
-    assert error_line(ValueError("broken \udcff\nname")) == "ValueError: broken"
+    assert error_line(ValueError("broken \udcff\nname")) == "ValueError: broken ?"
+    assert error_line(ValueError("\n  →")) == "ValueError: →"
 
 
 def test_of_a_group_the_first_exception_is_told() -> None:

@@ -73,12 +73,15 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
 
 
 def _typed(name: str, value: Any) -> Any:
-    """A value in its option's type, as from ``"4"`` of the environment; what has no such value is
-    left as it is, for others to refuse.
+    """A value in its option's type, as the text "4" from the environment is the number.
+
+    What has no such value is left as it is, for the option's own check to refuse.
     """
+    if not isinstance(value, str | int | float):
+        return value
     options = OmegaConf.structured(LauncherConf)
     try:
-        options[name] = value
+        OmegaConf.update(options, name, value)
     except ValidationError:
         return value
     return options[name]
