@@ -61,7 +61,7 @@ def _own_line(error: BaseException, text: str) -> str:
         inner = f"{end[1]}: {_cut(_printable(end[2]))}" if end[2] else end[1]
         around = _first_words(_TRACEBACK.split(text)[0]).rstrip(".")
         return f"{inner} ({around})" if around else inner
-    words = _first_words(text)
+    words = _first_words(text) or _printable(text.partition("\n")[0])
     for key in _FULL_KEY.findall(text):
         words += "" if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", words) else f" (in {key})"
     return f"{name}: {words}" if words else name + _place(error)
@@ -79,7 +79,7 @@ def _message(error: BaseException) -> str:
 def _first_words(text: str) -> str:
     """The first line that says something; behind one that only announces it, if there is one."""
     parts: list[str] = []
-    for line in [*_telling_lines(text)] or text.splitlines()[:1]:
+    for line in _telling_lines(text):
         if parts and parts[0].startswith("while ") and line[0].isspace():
             continue  # PyYAML shows the place before it says what is wrong there
         parts.append(line.strip())

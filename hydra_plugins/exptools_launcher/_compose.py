@@ -98,7 +98,7 @@ def compose(
     task_overrides = tuple(map(str, given))
     place = place_of(task_overrides)
     with open_dict(config):
-        config.hydra.job.id = str(place.number)
+        config.hydra.job.id = str(place.number)  # as Hydra's basic launcher has it
         config.hydra.job.num = place.number
         if place.directory is not None:
             config.hydra.sweep.subdir = os.path.relpath(

@@ -218,7 +218,7 @@ def directory_of(sweep: Sweep) -> Path:
 def returned(runs: list[Path], what: str) -> list[Any]:
     """One of the things that the tasks returned, read from the run directories."""
     results = [read_result(run) for run in runs]
-    return [result.value.value[what] if result else None for result in results]
+    return [result.value[what] if result else None for result in results]
 
 
 def of_three(much: Sweep, what: str) -> list[Any]:
@@ -231,6 +231,7 @@ def of_two(little: Sweep, what: str) -> list[Any]:
 
 def test_each_job_returns_in_the_order_it_was_given_in(much: Sweep) -> None:
     (one,) = much.launches
+    time = directory_of(much).name
     at = "+at='${now:%H-%M-%S-%f}'"  # as it was given, and as Hydra's own launcher returns it
     assert one["first"] == 0
     assert [job["overrides"] for job in one["jobs"]] == [[f"+x={x}", at] for x in (1, 2, 3)]
