@@ -261,6 +261,7 @@ def test_batches_go_on_counting_and_end_after_the_one_with_a_failure(failed: Swe
     ]
     statuses = [read_status(failed.out / str(job)) for job in range(5)]
     assert [status and status.job for status in statuses] == [0, 1, 2, 3, None]
+    assert failed.output.count("  slot 0: ") == 1  # the slots are the same, and listed once
 
 
 def test_the_directory_is_changed_if_hydra_should(much: Sweep) -> None:

@@ -44,7 +44,7 @@ def written(directory: Path) -> bytes:
 def test_jobs_get_what_the_overrides_refer_to(swept: tuple[App, str]) -> None:
     app, _ = swept
     results = [read_result(app.out / str(number)) for number in range(3)]
-    lengths = [result.value.value for result in results if result is not None]
+    lengths = [result.value for result in results if result is not None]
     assert lengths == [len("0"), len("7"), len(SECRET)]
 
 

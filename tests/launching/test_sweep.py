@@ -397,6 +397,7 @@ def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> No
     ("end", "state", "error"),
     [
         ("sys.exit(-9)", State.FAILED, "exited with code 247 before it returned"),
+        ("sys.exit('no data')", State.FAILED, "SystemExit: no data"),
         ("raise BaseException('odd')", State.FAILED, "BaseException: odd"),
         (
             "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad",
@@ -404,6 +405,7 @@ def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> No
             "Bad",
         ),
         ("raise ValueError('\\udcff')", State.FAILED, "ValueError: ?"),
+        ("cfg.y", State.FAILED, "ConfigAttributeError: Key 'y' is not in struct"),
         ("os.closerange(0, 99)\nraise ValueError('mute')", State.FAILED, "ValueError: mute"),
         (
             "class Odd(Exception):\n"

@@ -127,12 +127,14 @@ def _run(task: Task, spec: JobSpec) -> int:
     except KeyboardInterrupt:
         raise
     except SystemExit as stop:
-        if stop.code not in (None, 0):
-            raise
-        result = Result()
+        if isinstance(stop.code, int) and stop.code != 0:
+            raise  # the process's exit code says it
+        result = Result(error=stop if stop.code not in (None, 0) else None)  # a text
     except BaseException as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
-    if result.error is not None:
+    if isinstance(result.error, SystemExit):
+        _exit_code(result.error)
+    elif result.error is not None:
         _print_traceback(result.error)
     elif stop_was_noticed():
         result = replace(result, stopped=True)
@@ -181,6 +183,7 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def _exit_code(stop: SystemExit) -> int:
+    """The process's exit code; what is none is printed, as Python does."""
     if stop.code is None or isinstance(stop.code, int):
         return (stop.code or 0) & 0xFF  # as the kernel takes it
     with contextlib.suppress(Exception):
