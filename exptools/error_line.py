@@ -58,10 +58,10 @@ def _own_line(error: BaseException, text: str) -> str:
     name = type(error).__name__
     *_, last = [None, *_TRACEBACK.finditer(text)]
     if last is not None and (end := _END_OF_TRACEBACK.search(text, last.end())):
-        inner = f"{end[1]}: {_cut(_printable(end[2]))}" if end[2] else end[1]
+        inner = f"{end[1]}: {_cut(end[2])}" if end[2] else end[1]
         around = _first_words(_TRACEBACK.split(text)[0]).rstrip(".")
         return f"{inner} ({around})" if around else inner
-    words = _first_words(text) or _printable(text.partition("\n")[0])
+    words = _first_words(text) or _cut(text.partition("\n")[0])
     for key in _FULL_KEY.findall(text):
         words += "" if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", words) else f" (in {key})"
     return f"{name}: {words}" if words else name + _place(error)
@@ -73,7 +73,11 @@ def _message(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 (the user's own __str__)
         return "(its message cannot be made)"
     text = text.encode(errors="replace").decode()  # names of files may be no UTF-8
-    return _TERMINAL_CODES.sub("", text).replace(_HYDRAS_ADVICE, "").strip()
+    text = _TERMINAL_CODES.sub("", text).replace(_HYDRAS_ADVICE, "").strip()
+    return "\n".join(
+        "".join(character if character.isprintable() else " " for character in line)
+        for line in text.splitlines()
+    )
 
 
 def _first_words(text: str) -> str:
@@ -92,13 +96,9 @@ def _first_words(text: str) -> str:
 def _telling_lines(text: str) -> Iterator[str]:
     """The lines that have words, without what frames them."""
     for line in text.splitlines():
-        bare = _FRAME.sub("", _printable(line))
+        bare = _FRAME.sub("", line)
         if any(character.isalnum() for character in bare):
             yield bare
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _cut(text: str) -> str:

@@ -100,13 +100,11 @@ def test_a_directory_that_cannot_be_is_refused_before_anything_starts(tmp_path: 
     app = App(tmp_path / "app", "print('started')")
     subdir = "hydra.sweep.subdir=${hydra.job.override_dirname}"
     output = app.fails(f"+name='{'ü' * 130}'", "+x=1,2", subdir)
-    sentence, *_ = output.splitlines()
-    assert sentence.startswith("hydra.sweep.subdir of job 0 has a name of 2")
-    assert (
-        "255 are the most here: choose a shorter one, for example hydra.sweep.subdir=" in sentence
-    )
+    assert "hydra.sweep.subdir of job 0 has a name of 2" in output
+    assert "255 are the most here: choose a shorter one" in output
     assert "Traceback" not in output
     unresolved = app.fails("+x=1", "hydra.sweep.subdir=${oc.env:NOWHERE}")
-    assert unresolved.startswith("hydra.sweep.subdir of job 0 cannot be resolved: Interpolation")
-    assert "Environment variable 'NOWHERE' not found" in unresolved.splitlines()[0]
+    assert "hydra.sweep.subdir of job 0 cannot be resolved: Interpolation" in unresolved
+    assert "Environment variable 'NOWHERE' not found" in unresolved
+    assert "Traceback" not in unresolved
     assert not list(app.out.glob("*/.hydra"))
