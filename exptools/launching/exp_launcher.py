@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from exptools.error_line import error_line
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
@@ -32,7 +33,6 @@ from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
-from exptools.launching.jobs.worker import last_line
 from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
@@ -169,7 +169,7 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
         except BaseException as error:
             state = State.FAILED if isinstance(error, Exception) else State.INTERRUPTED
             save_status(
-                job, replace(status, state=state, ended=time.time(), error=last_line(error))
+                job, replace(status, state=state, ended=time.time(), error=error_line(error))
             )
             raise
         status = save_status(job, replace(status, state=State.COMPLETED, ended=time.time()))

@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
@@ -34,6 +35,8 @@ from ._options import LauncherOptions, LaunchError
 from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
 from ._task import HydraTask, RerunTask
 
+_MANY = 1000  # jobs: more than there will be slots
+
 
 class Sweep:
     """One multirun: what Hydra gave the launcher, and the run directories taken so far."""
@@ -48,7 +51,8 @@ class Sweep:
         """Take the sweep's directory.
 
         Raises:
-            LaunchError: another sweep has it, or we cannot write there.
+            LaunchError: the machine has no such slots, another sweep has the directory, or we
+                cannot write there.
         """
         # Composing makes many objects. What exists by now stays: the collector need not look at it
         # each time, which takes a tenth of the time.
@@ -59,13 +63,15 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock_sweep_dir(self._sweep_dir)
         share_provenance(self._sweep_dir)
         self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
-        self._batches_mentioned = False
+        self._noted: set[str] = set()  # by earlier batches, too
+        self._listed: list[str] = []  # the slots that were told last
         self._console = open_console()
         self._note = partial(
             print_note, self._console
@@ -134,7 +140,11 @@ class Sweep:
             self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
         part = usable_part(machine, request) if self._options.affinity is None else None
         spare = spare_cores(slots, part, request) if part else None
-        display = SweepDisplay(jobs, slots, self._sweep_dir, console, spare)
+        listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
+        is_new, self._listed = listed != self._listed, listed
+        display = SweepDisplay(
+            jobs, slots, self._sweep_dir, console, spare=spare, list_slots=is_new
+        )
         gate, policy = Gate(request, part), self._options.policy
         outcomes = run_jobs(jobs, slots, self._starter, gate, display, policy, console)
         self._note_lost_values(outcomes)
@@ -143,7 +153,7 @@ class Sweep:
     def _slots(self, machine: Machine, jobs: int) -> Sequence[Slot]:
         request, code = self._options.request, self._options.affinity
         for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
-            self._note(note)
+            self._note_once(note)
         try:
             if code is None:
                 return make_slots(machine, request, most=jobs, busy=find_busy())
@@ -151,15 +161,20 @@ class Sweep:
         except (SlotError, AffinityError) as error:
             raise LaunchError(str(error)) from error
         for note in notes:
-            self._note(note)
+            self._note_once(note)
         return slots
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
-        if size is None or self._batches_mentioned:
+        if size is None:
             return []
-        self._batches_mentioned = True
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
+
+    def _note_once(self, text: str) -> None:
+        """Tell what each batch would tell again."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
 
     def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
         lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
@@ -193,6 +208,18 @@ class Sweep:
             return fresh_starter(content, slot, self._console)
         self._note(f"the jobs are forks of a process that runs the program again, for {why}")
         return starter
+
+
+def _refuse_what_cannot_fit(options: LauncherOptions) -> None:
+    """Refuse slots that this machine cannot have, however many jobs there will be."""
+    machine, request, code = read_machine(), options.request, options.affinity
+    try:
+        if code is None:
+            make_slots(machine, request, most=_MANY)
+        else:
+            slots_of_code(machine, code, _MANY, request.gpu_ids)
+    except (SlotError, AffinityError) as error:
+        raise LaunchError(f"hydra.launcher: {error}") from error
 
 
 def _label(job: Job) -> str:

@@ -63,8 +63,6 @@ def share_provenance(sweep_dir: Path) -> None:
     Raises:
         LaunchError: it cannot be written.
     """
-    if os.environ.get(PROVENANCE) == str(sweep_dir.absolute()):
-        return  # the callback has
     try:
         record_provenance(sweep_dir.absolute(), Path.cwd())
     except OSError as error:

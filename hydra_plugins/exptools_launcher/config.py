@@ -3,10 +3,11 @@
 # No "from __future__ import annotations": Hydra 1.3 runs this module before sys.modules has it,
 # and dataclasses look there for the meaning of annotations that are text.
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 
 @dataclass
@@ -107,6 +108,10 @@ class CallbackConf:
     exptools: LoggingConf = field(default_factory=LoggingConf)
 
 
+# Without types, and open to other keys: `_options` refuses what is wrong, in our words.
+_launcher_node = OmegaConf.create(asdict(LauncherConf()))
+OmegaConf.set_struct(_launcher_node, value=False)
+
 _store = ConfigStore.instance()
-_store.store(group="hydra/launcher", name="exptools", node=LauncherConf, provider="exptools")
+_store.store(group="hydra/launcher", name="exptools", node=_launcher_node, provider="exptools")
 _store.store(group="hydra/callbacks", name="exptools", node=CallbackConf, provider="exptools")

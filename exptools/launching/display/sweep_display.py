@@ -1,4 +1,4 @@
-"""What people see of a sweep: configs being composed, jobs that run, and a summary at the end."""
+"""What people see of a sweep: the jobs that run, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -32,53 +31,6 @@ from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.usage import UsageSampler
 from exptools.rundir import State
 
-_QUIET = 2.0  # seconds of composing that need no explanation
-_EVERY = 10.0  # seconds between two plain lines about it
-
-
-class ComposeBar:
-    """Shows that Hydra composes the jobs' configs, which takes minutes for thousands of them.
-
-    A bar on a terminal, elsewhere a plain line now and then, and nothing for a short wait. How many
-    there will be only the sweeper knows.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._began = time.monotonic()
-        self._next_line = self._began + _EVERY
-        self._bar: Progress | None = None
-
-    def update(self, done: int) -> None:
-        """Say how many configs are composed."""
-        now = time.monotonic()
-        if now - self._began < _QUIET:
-            return
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._draw(done)
-        elif now >= self._next_line:
-            self._next_line = now + _EVERY
-            self._console.print(f"exptools: {done} configs composed", highlight=False)
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _draw(self, done: int) -> None:
-        if self._bar is None:
-            self._bar = Progress(
-                TextColumn("exptools: composing configs"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.completed}"),
-                console=self._console,
-                transient=True,
-                refresh_per_second=4,
-            )
-            self._bar.add_task("", total=None)
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done)
-
 
 class SweepDisplay(AbstractContextManager["SweepDisplay"]):
     """Shows a sweep while it runs: an observer of the scheduler.
@@ -95,9 +47,12 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         slots: Sequence[Slot],
         directory: Path,
         console: Console,
+        *,
         spare: Spare | None = None,
+        list_slots: bool = True,
     ) -> None:
         self._directory = directory
+        self._list_slots = list_slots
         names = _distinguishing_names(jobs)
         self._rows = {
             job.number: Row(job, one_line(name)) for job, name in zip(jobs, names, strict=True)
@@ -117,9 +72,9 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         jobs, slots = plural(len(self._rows), "job"), plural(len(self._slots), "slot")
         into = Text(f"exptools: {jobs} in {slots}, into {short_path(self._directory)}")
         self._console.print(into, soft_wrap=True)
-        for slot in self._slots:
+        for slot in self._slots if self._list_slots else ():
             self._console.print(f"  slot {slot.index}: {slot}", highlight=False)
-        if self._spare is not None:
+        if self._spare is not None and self._list_slots:
             told = self._spare.told(self.options)
             self._console.print(f"  {told}", highlight=False, soft_wrap=True)
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -215,7 +170,8 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def _print_event(self, job: Job, state: State, note: str) -> None:
         if self._live is None or went_wrong(state):
-            line = Text.assemble(state_label(state), f"  job {job.number}  {one_line(job.name)}")
+            name = self._rows[job.number].name
+            line = Text.assemble(state_label(state), f"  job {job.number}  {name}")
             line.append(f"  ({note})" if note else "")
             self._console.print(line, soft_wrap=True)
 
@@ -241,7 +197,9 @@ def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
         line.append(f"{counts[state]} {state.value}  ", style=STATE_LABELS[state][1])
     with suppress(OSError):  # nobody reads any more: the status files tell
         if wrong:
-            console.print(_summary_table(wrong))
+            names = _distinguishing_names([outcome.job for outcome in outcomes])
+            told = {out.job.number: name for out, name in zip(outcomes, names, strict=True)}
+            console.print(_summary_table(wrong, told))
         console.print(line)
 
 
@@ -254,7 +212,7 @@ def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     return [" ".join(texts) or job.name for job, texts in zip(jobs, own, strict=True)]
 
 
-def _summary_table(outcomes: Sequence[Outcome]) -> Table:
+def _summary_table(outcomes: Sequence[Outcome], names: Mapping[int, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("job", justify="right")
     table.add_column("state", no_wrap=True)
@@ -267,5 +225,6 @@ def _summary_table(outcomes: Sequence[Outcome]) -> Table:
         if status.started is not None:
             details.append(f"\n{short_path(job.log)}", style="dim")
         took = elapsed(status.started, status.ended)
-        table.add_row(str(job.number), state_label(status.state), Text(job.name), details, took)
+        name = Text(one_line(names[job.number]))
+        table.add_row(str(job.number), state_label(status.state), name, details, took)
     return table

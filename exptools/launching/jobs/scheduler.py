@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from exptools.launching.jobs.fresh import Exit, Starter
 from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, queued_status, save_status
@@ -41,10 +41,25 @@ class Policy:
         Raises:
             ValueError: one of them makes no sense.
         """
-        for name in ("grace", "timeout", "max_retries"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it should be a number from 0 up")
+        if self.timeout is not None and not (_is_number(self.timeout) and self.timeout > 0):
+            raise ValueError(
+                f"timeout is {self.timeout!r}; it should be a number of seconds above 0 "
+                "(leave it out for no limit)"
+            )
+        if not _is_number(self.grace):
+            raise ValueError(f"grace is {self.grace!r}; it should be so many seconds, 0 or more")
+        if not (_is_number(self.max_retries) and self.max_retries % 1 == 0):
+            raise ValueError(
+                f"max_retries is {self.max_retries!r}; it should be a whole number, 0 or more"
+            )
+        if not isinstance(self.fail_fast, bool):
+            raise ValueError(f"fail_fast is {self.fail_fast!r}; it should be true or false")
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number from 0 up."""
+    is_one = not isinstance(value, bool) and isinstance(value, int | float)
+    return is_one and 0 <= cast("float", value) < math.inf
 
 
 class Interrupted(Exception):

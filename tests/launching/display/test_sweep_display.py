@@ -10,9 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.headline import Headline
 from exptools.launching.display.live_table import Row, time_left
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay, print_summary
+from exptools.launching.display.sweep_display import SweepDisplay, print_summary
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.gate import Wait
 from exptools.launching.machine.slots import Slot, Spare
@@ -126,12 +127,27 @@ def test_at_80_columns_what_matters_most_is_still_there() -> None:
     assert line.endswith("12,000         0.9731   99 %   87 %")
 
 
-def test_what_all_jobs_share_does_not_fill_the_table() -> None:
+def test_what_all_jobs_share_is_repeated_nowhere() -> None:
     screen = console(terminal=True)
     with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        display.started(job(0), SLOT, GONE)
+        display.ended(outcome(0, State.FAILED))
         assert "note=[x]" not in "".join(drawn(display, screen))
+    # One that failed among others is told by what it does not share with those.
+    print_summary([outcome(0, State.FAILED), outcome(1, State.COMPLETED)], screen)
+    assert "lr=0" in printed(screen)
+    assert "note=[x]" not in printed(screen)
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
         assert "lr=0 note=[x]" in "".join(drawn(display, screen))
+    print_summary([outcome(0, State.FAILED)], screen)
+    assert "lr=0 note=[x]" in printed(screen)
+
+
+def test_slots_that_were_listed_need_not_be_listed_again() -> None:
+    screen = console(terminal=False)
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen, list_slots=False):
+        pass
+    assert printed(screen).splitlines() == ["exptools: 1 job in 1 slot, into /runs"]
 
 
 def test_different_metrics_are_named_in_their_cells() -> None:
@@ -252,7 +268,7 @@ def test_a_retry_says_what_went_wrong_and_which_attempt_comes(terminal: bool) ->
         display.started(job(0), SLOT, GONE)
         assert "1 running" in drawn(display, screen)[-1]
     (line,) = [line for line in printed(screen).splitlines() if "bad" in line]
-    assert "✗ failed  job 0  lr=0 note=[x]  (after" in line
+    assert "✗ failed  job 0  lr=0  (after" in line
     assert "ValueError: bad; log: /runs/0/output.log; again, attempt 2 of 3)" in line
 
 
@@ -261,7 +277,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("exptools.launching.display.sweep_display.time", self)
+        monkeypatch.setattr("exptools.launching.display.compose_bar.time", self)
 
     def monotonic(self) -> float:
         return self.now
@@ -298,6 +314,23 @@ def test_composing_shows_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
         bar.update(40)
         until(lambda: "40" in printed(screen))
     assert "composing configs" in printed(screen)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_composing_a_later_batch_is_shown_by_its_own_time_and_number(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, clock = console(terminal), Clock(monkeypatch)
+    bar = ComposeBar(screen)
+    for began, before in ((100.0, 0), (500.0, 40)):  # jobs ran for minutes in between
+        shown_before = len(printed(screen))
+        with closing(bar):
+            for done in (1, 10):
+                clock.now = began + 3 * (done - 1)
+                bar.update(before + done)
+            expected = "10" if terminal else "10 configs composed"
+            until(lambda: expected in printed(screen)[shown_before:])  # noqa: B023
+            assert "50" not in printed(screen)[shown_before:]
 
 
 def test_the_summary_lists_every_job_that_went_wrong_with_its_log() -> None:
