@@ -28,6 +28,7 @@ from exptools.launching.compat.experiments import (
     write_settings,
 )
 from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
+from exptools.launching.display.labels import short_path
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
 from exptools.launching.jobs.running import threads_set_by_user
@@ -128,7 +129,8 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
         print_note(console, note)
     starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, Request(), display, policy, console)
+    go_on = f"run_experiments(…, resume={str(short_path(experiments.directory))!r})"
+    return run_jobs(jobs, slots, starter, Request(), display, policy, console, go_on)
 
 
 class _CountingDisplay(SweepDisplay):

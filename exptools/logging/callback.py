@@ -34,6 +34,7 @@ from exptools.rundir import (
 )
 
 _log = logging.getLogger(__name__)
+_OUR_LAUNCHER = "hydra_plugins.exptools_launcher.launcher.ExptoolsLauncher"
 
 
 class ExptoolsCallback(Callback):
@@ -53,7 +54,12 @@ class ExptoolsCallback(Callback):
         self._signal: str | None = None  # that has ended the job
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gather once what the jobs of a sweep have in common: where their code comes from."""
+        """Gather once what the jobs of a sweep have in common: where their code comes from.
+
+        Our own launcher does that by itself, once it knows which directory the sweep goes into.
+        """
+        if OmegaConf.select(config, "hydra.launcher._target_") == _OUR_LAUNCHER:
+            return
         sweep_dir = Path(config.hydra.sweep.dir).absolute()
         write_provenance(sweep_dir, Path(config.hydra.runtime.cwd))
         os.environ[PROVENANCE] = str(sweep_dir)
@@ -153,6 +159,7 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
         started=time.time(),
         git=provenance.git,
         command=provenance.command,
+        script=provenance.script,
     )
 
 

@@ -18,15 +18,18 @@ from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
+from exptools.launching.launch_signals import LaunchSignals
 from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
-from exptools.launching.machine.topology import read_machine
+from exptools.launching.machine.split import Split, divide_as_before
+from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
+from ._earlier_runs import EarlierRuns
 from ._options import LauncherOptions, LaunchError
-from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
+from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
 from ._task import make_job_return, pickle_task
 
 
@@ -39,6 +42,7 @@ class Sweep:
         task_function: TaskFunction,
         config: DictConfig,
         options: LauncherOptions,
+        signals: LaunchSignals,
     ) -> None:
         """Take the sweep's directory.
 
@@ -59,11 +63,14 @@ class Sweep:
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock_sweep_dir(self._sweep_dir)
         share_provenance(self._sweep_dir)
-        self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
+        self._earlier_runs = EarlierRuns(config, options) if options.resume else None
+        self._split = self._earlier_runs.split if self._earlier_runs else None
         self._batches_mentioned = False
         self._console = open_console()
         self._bar = ComposeBar(self._console)
-        self._loader.on_composed = self._bar.update
+        self._loader.on_composed = self._composed
+        self._signals = signals
+        signals.on_stop = self._bar.close
 
     def launch(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """Run a batch of jobs; their numbers begin at ``first``."""
@@ -73,11 +80,14 @@ class Sweep:
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
         outcomes: dict[int, Outcome] = {}
         if self._earlier_runs is not None:
-            despite_changes = self._options.resume_changed
-            outcomes = self._earlier_runs.completed_outcomes(jobs, despite_changes=despite_changes)
+            outcomes = self._earlier_runs.completed_outcomes(jobs)
         to_run = [job for job in jobs if job.number not in outcomes]
         outcomes |= {outcome.job.number: outcome for outcome in self._run(to_run, len(outcomes))}
         return [make_job_return(outcomes[job.number]) for job in jobs]
+
+    def _composed(self, count: int) -> None:
+        self._signals.watch()  # a later batch is on its way
+        self._bar.update(count)
 
     def _job(self, overrides: Sequence[str], number: int) -> Job:
         earlier_runs = self._earlier_runs
@@ -111,28 +121,43 @@ class Sweep:
     def _run(self, jobs: Sequence[Job], completed_before: int) -> list[Outcome]:
         console = self._console
         if completed_before:
-            text = f"exptools: {completed_before} jobs were completed before"
+            were = "job was" if completed_before == 1 else "jobs were"
+            text = f"exptools: {completed_before} {were} completed before"
             console.print(text, highlight=False)
+        for note in self._earlier_runs.new_notes() if self._earlier_runs else ():
+            self._note(note)
         if not jobs:
             return []
         slots = self._slots(len(jobs))
         starter, request = self._starter(slots[0]), self._options.request
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        return run_jobs(jobs, slots, starter, request, display, self._options.policy, console)
+        policy, go_on = self._options.policy, resume_command(self._sweep_dir)
+        return run_jobs(jobs, slots, starter, request, display, policy, console, go_on)
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
-        machine, request, code = read_machine(), self._options.request, self._options.affinity
+        machine = read_machine()
         for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
             self._note(note)
         try:
-            if code is None:
-                return make_slots(machine, request, most=jobs, busy=find_busy())
-            slots, notes = slots_of_code(machine, code, jobs, request.gpu_ids)
+            slots, notes = self._divide(machine, jobs)
         except (SlotError, AffinityError) as error:
             raise LaunchError(str(error)) from error
         for note in notes:
             self._note(note)
+        self._split = Split.of_slots(slots)
         return slots
+
+    def _divide(self, machine: Machine, jobs: int) -> tuple[Sequence[Slot], list[str]]:
+        request, code, busy = self._options.request, self._options.affinity, find_busy()
+        if code is None:
+            return divide_as_before(
+                lambda asked: make_slots(machine, asked, most=jobs, busy=busy),
+                request,
+                jobs,
+                self._split,
+            )
+        slots, notes = slots_of_code(machine, code, jobs, request.gpu_ids)
+        return slots, [*notes, *Split.of_slots(slots).notes(self._split)]
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")

@@ -31,6 +31,7 @@ class LauncherOptions:
     warm: bool  # whether jobs are forked where that is safe
     resume: bool | str  # whether to go on with what is in the sweep directory, or in which one
     resume_changed: bool
+    resume_unknown: str | None  # "done", "again", or None to refuse
 
 
 _Part = TypeVar("_Part", Request, Policy)
@@ -56,6 +57,11 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
     start = values["start"]
     if start not in ("warm", "fresh"):
         raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
+    unknown = values["resume_unknown"]
+    if unknown not in (None, "done", "again"):
+        raise LaunchError(
+            f"hydra.launcher.resume_unknown is {unknown!r}; it should be done or again"
+        )
     return LauncherOptions(
         request,
         policy,
@@ -63,6 +69,7 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
         warm=start == "warm",
         resume=values["resume"],
         resume_changed=values["resume_changed"],
+        resume_unknown=unknown,
     )
 
 
