@@ -98,6 +98,11 @@ def read_provenance(run_dir: Path) -> Provenance:
         return Provenance(None, command_line(), None)
 
 
+def this_provenance(code: Path) -> Provenance:
+    """The same of what this process runs; ``code`` is a directory in the repository, if any."""
+    return Provenance(git_state(code), command_line(), main_script())
+
+
 def _link(shared: Path, run_dir: Path) -> bool:
     """Whether the files of the sweep are in the run's directory now."""
     if not (shared / PROVENANCE_FILE).exists():

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -34,11 +35,14 @@ from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_s
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import last_line
+from exptools.launching.launch_signals import LaunchSignals
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
+from exptools.launching.resume import code_changes
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
-from exptools.rundir import RETURN_FILE, State
+from exptools.provenance import this_provenance
+from exptools.rundir import RETURN_FILE, State, Status
 
 __all__ = ["ExperimentError", "run_experiments"]
 
@@ -113,14 +117,28 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         jobs = [random.choice(jobs)]
     run = _run_in_slots if debug_mode == 0 else _run_here
     if outcomes:
-        print_note(open_console(), f"{len(outcomes)} runs were completed before")
+        _note_completed([outcome.status for outcome in outcomes.values()])
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _note_completed(statuses: Sequence[Status]) -> None:
+    console = open_console()
+    print_note(console, f"{len(statuses)} runs were completed before")
+    for change in code_changes(statuses, this_provenance(Path.cwd())):
+        print_note(console, change)
 
 
 def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
     if not jobs:
         return []
+    with LaunchSignals():
+        return _run_all_in_slots(experiments, jobs, policy)
+
+
+def _run_all_in_slots(
+    experiments: Experiments, jobs: Sequence[Job], policy: Policy
+) -> list[Outcome]:
     machine = read_machine()
     slots, notes = slots_of_code(machine, experiments.affinity_code, len(jobs), INHERITED)
     write_settings(experiments, jobs)

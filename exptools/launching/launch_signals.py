@@ -18,9 +18,10 @@ _HANDLERS["SIGHUP"] = signal.SIG_DFL
 class LaunchSignals:
     """Has SIGINT, SIGTERM and SIGHUP end this program with one line while it gets ready for jobs.
 
-    The exit code is the shells': 128 and the signal's number. A handler of the user's own stays,
-    and so does a signal that is ignored. While jobs run, the scheduler's handlers stand before
-    these. Used as a context, the signals have their usual effect again behind it.
+    The exit code is the shells': 128 and the signal's number. A second signal ends it at once,
+    without a line. A handler of the user's own stays, and so does a signal that is ignored. While
+    jobs run, the scheduler's handlers stand before these. Used as a context, the signals have
+    their usual effect again behind it.
     """
 
     def __init__(self, on_stop: Callable[[], None] = lambda: None) -> None:
@@ -63,7 +64,9 @@ class LaunchSignals:
         self.release()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        self.release()
+        for other in (signum, *self._before):
+            signal.signal(other, _leave)
+        self._before.clear()  # the program ends: what it had is not put back
         self.on_stop()
         line = f"exptools: stopped by {signal.Signals(signum).name}; no job was running"
         try:
@@ -71,3 +74,8 @@ class LaunchSignals:
         except (OSError, ValueError, RuntimeError):  # nobody reads, or we are amid another print
             os.write(2, f"{line}\n".encode())
         sys.exit(128 + signum)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    """End this program at a second signal: somebody has no patience, and nothing is at stake."""
+    os._exit(128 + signum)

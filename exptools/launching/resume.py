@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
 from exptools.launching.jobs.worker import Result
@@ -24,6 +27,7 @@ from exptools.rundir import (
     read_status,
 )
 
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 
 
@@ -128,21 +132,26 @@ def earlier_outcome(job: Job, run: EarlierRun) -> Outcome:
 
 
 def config_diff(path: Path, config: str) -> str:
-    """What differs between a saved config and another, line by line; empty if nothing does."""
+    """What differs between a saved config and another, line by line; empty if nothing does.
+
+    Overrides in another order may give the same keys in another order: that is no difference.
+    """
     try:
-        before = path.read_text(encoding="utf-8").splitlines()
+        before = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
-    now = config.splitlines()
-    return "\n".join(difflib.unified_diff(before, now, str(path), "now", lineterm="", n=1))
+    if before == config or _sorted(before) == _sorted(config):
+        return ""
+    lines = before.splitlines(), config.splitlines()
+    return "\n".join(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
 
 
-def code_changes(runs: Sequence[EarlierRun], now: Provenance) -> list[str]:
+def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:
     """A sentence for each way in which runs came from other code than there is now."""
-    statuses = [run.status for run in runs if run.status and run.status.started]
-    changes = Counter(change for one in statuses if (change := _code_change(one, now)))
+    began = [status for status in statuses if status.started]
+    changes = Counter(change for one in began if (change := _code_change(one, now)))
     return [
-        f"{change}, and {count} of the {len(runs)} runs that are there came from the old code"
+        f"{change}, and {count} of the {len(statuses)} runs that are there came from the old code"
         for change, count in changes.items()
     ]
 
@@ -184,6 +193,14 @@ def _holds_run(path: Path, hydra_dir: str) -> bool:
     # Who was killed while making a run's directory may have left one without a status in it.
     ours = path / EXPTOOLS_DIR
     return ours.is_dir() and any(not entry.name.startswith(".") for entry in os.scandir(ours))
+
+
+def _sorted(config: str) -> str:
+    """A config with its keys in order; as it is, where it cannot be read."""
+    try:
+        return str(yaml.dump(yaml.load(config, YAML_LOADER), sort_keys=True))
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return config
 
 
 def _code_change(then: Status, now: Provenance) -> str:

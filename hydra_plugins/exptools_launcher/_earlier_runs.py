@@ -179,10 +179,11 @@ class EarlierRuns:
         self._note(done, "taken as completed")
         self._note(again, "run again in the same directory")
         self._note(without, "completed, without a saved return value")
+        statuses = [run.status for run in runs if run.status is not None]
         others = [run for runs in self._unmatched.values() for run in runs]
         if self._is_whole:
             self._note(others, "of none of these jobs, and left alone")
-        self._notes += code_changes(runs, read_provenance(self._sweep_dir.absolute()))
+        self._notes += code_changes(statuses, read_provenance(self._sweep_dir.absolute()))
 
     def _note(self, runs: Sequence[EarlierRun], what: str) -> None:
         if runs:

@@ -9,9 +9,7 @@ from typing import Any
 
 import yaml
 
-from exptools.launching.resume import EarlierRun, read_earlier_run, read_saved
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from exptools.launching.resume import YAML_LOADER, EarlierRun, read_earlier_run, read_saved
 
 
 def read_any_run(directory: Path, hydra_dir: str) -> EarlierRun | None:
@@ -46,6 +44,6 @@ def read_hydra_job(hydra_dir: Path) -> Mapping[str, Any]:
 def _read_yaml(path: Path) -> Any:
     """What stands in a file; None where it cannot be read."""
     try:
-        return yaml.load(path.read_bytes(), _LOADER)  # a safe one
+        return yaml.load(path.read_bytes(), YAML_LOADER)
     except (OSError, ValueError, yaml.YAMLError):
         return None

@@ -104,11 +104,14 @@ def test_what_the_callback_saw_complete_under_joblib_is_kept(make_app: MakeApp) 
     app = make_app(f"if cfg.x == 2 and not os.path.exists('ran'): raise ValueError\n{COUNTED}")
     callback = ("hydra/callbacks=exptools", "hydra.launcher.n_jobs=1")
     app.run("-m", "hydra/launcher=joblib", "hydra.sweep.dir=out", "+x=2,1", *callback)
-    output = app.completes("+x=2,1,3", RESUME, "hydra/callbacks=exptools")
+    ours = ("hydra/launcher=exptools", "hydra.launcher.resume=out", "hydra/callbacks=exptools")
+    code, output = app.run("-m", *ours, "+x=2,1,3")
+    assert code == 0, output
     assert "1 job was completed before" in output
     assert "1 earlier run is completed, without a saved return value: 1 (+x=1)" in output
     assert ran(app) == [1, 2, 3]
     assert sorted(path.name for path in app.out.glob("[0-9]*")) == ["0", "1", "2"]
+    assert not (app.directory / "multirun").exists()
 
 
 def test_a_run_that_another_launcher_is_at_work_on_is_not_started_beside_it(
@@ -121,7 +124,7 @@ def test_a_run_that_another_launcher_is_at_work_on_is_not_started_beside_it(
     )
     write_status(app.out / "0", ours)
     output = app.fails("+x=1", RESUME, AGAIN)
-    assert f"out/0 is running now, as process {pid} of another launcher" in output
+    assert f"out/0 is running now, as process {os.getpid()} of another launcher" in output
     elsewhere = replace(ours, host="node17")
     write_status(app.out / "0", elsewhere)
     output = app.fails("+x=1", RESUME)
