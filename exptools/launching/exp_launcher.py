@@ -10,11 +10,10 @@ import pickle
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import cloudpickle
 
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
@@ -145,10 +144,10 @@ def _run_all_in_slots(
     console = open_console()
     for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
-    starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
     go_on = f"run_experiments(…, resume={str(short_path(experiments.directory))!r})"
-    return run_jobs(jobs, slots, starter, Request(), display, policy, console, go_on)
+    with closing(fresh_starter(pickle.dumps(ScriptTask(experiments.script)), slots[0])) as starter:
+        return run_jobs(jobs, slots, starter, Request(), display, policy, console, go_on)
 
 
 class _CountingDisplay(SweepDisplay):

@@ -53,8 +53,9 @@ class LaunchSignals:
             yield
         except KeyboardInterrupt:
             self._stop(signal.SIGINT, None)
-        if watched:
-            self.watch()
+        finally:
+            if watched:
+                self.watch()
 
     def __enter__(self) -> LaunchSignals:
         self.watch()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.launcher import Launcher
@@ -41,8 +43,9 @@ class ExptoolsLauncher(Launcher):
         self._signals = LaunchSignals()
         self._signals.watch()  # until the first batch has run: sweepers compose before it
         try:
-            from ._core import Sweep
-            from ._options import validate_options
+            with _random_state_kept():  # rich draws a number when it is imported
+                from ._core import Sweep
+                from ._options import validate_options
 
             options = validate_options(self._options)
             self._sweep = Sweep(hydra_context, task_function, config, options, self._signals)
@@ -58,6 +61,15 @@ class ExptoolsLauncher(Launcher):
             raise RuntimeError("launch() was called before setup()")
         with self._signals:
             return self._sweep.launch(job_overrides, initial_job_idx)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 _ = _config
