@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-_HANDLERS = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL}
-_HANDLERS["SIGHUP"] = signal.SIG_DFL
+_USUAL = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+# An exception that comes out of nowhere becomes another one in their exception handlers.
+_DELICATE = ("omegaconf", "antlr4")
 
 
 class LaunchSignals:
@@ -24,59 +25,101 @@ class LaunchSignals:
     their usual effect again behind it.
     """
 
-    def __init__(self, on_stop: Callable[[], None] = lambda: None) -> None:
-        self.on_stop = on_stop  # what to tidy up before the line is printed
+    def __init__(self) -> None:
+        self.on_stop: Callable[[], None] = lambda: None  # what to tidy up before the line
         self._before: dict[int, Any] = {}
+        self._came: int | None = None  # the signal that came, if one has
+        self._is_said = False
 
     def watch(self) -> None:
         """Begin to do so; again, it changes nothing."""
         if self._before or threading.current_thread() is not threading.main_thread():
             return
-        for name, usual in _HANDLERS.items():
+        for name, usual in _USUAL.items():
             signum = getattr(signal, name, None)
             if signum is not None and signal.getsignal(signum) == usual:
-                self._before[signum] = signal.signal(signum, self._stop)
+                self._before[signum] = signal.signal(signum, self._on_signal)
 
     def release(self) -> None:
         """Give the signals their usual effect again."""
         for signum, handler in self._before.items():
-            if signal.getsignal(signum) == self._stop:
+            if signal.getsignal(signum) == self._on_signal:
                 signal.signal(signum, handler)
         self._before.clear()
 
+    def check(self) -> None:
+        """End the program now if a signal came and it has not.
+
+        It cannot where an exception would be lost: in a finalizer, or amid OmegaConf's own.
+
+        Raises:
+            SystemExit: one came.
+        """
+        if self._came is not None:
+            self._stop(self._came)
+
     @contextlib.contextmanager
-    def set_aside(self) -> Iterator[None]:
-        """Leave signals their usual effect for a moment, as for a process that is forked in it."""
+    def set_aside(self) -> Iterator[Callable[[], None]]:
+        """Have the program's own handlers for a moment, for a fork; signals wait until it is over.
+
+        Yields what the fork should call, for otherwise they wait there for ever.
+        """
+        self.check()
+        if sys.platform == "win32":  # nothing forks
+            yield lambda: None
+            return
         watched = bool(self._before)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
+
+        def let_through() -> None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
         self.release()
         try:
-            yield
-        except KeyboardInterrupt:
-            self._stop(signal.SIGINT, None)
+            yield let_through
         finally:
             if watched:
                 self.watch()
+            let_through()
 
     def __enter__(self) -> LaunchSignals:
         self.watch()
         return self
 
     def __exit__(self, *problem: object) -> None:
+        self.check()
         self.release()
 
-    def _stop(self, signum: int, frame: FrameType | None) -> None:
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         for other in (signum, *self._before):
-            signal.signal(other, _leave)
-        self._before.clear()  # the program ends: what it had is not put back
-        self.on_stop()
-        line = f"exptools: stopped by {signal.Signals(signum).name}; no job was running"
-        try:
-            print(line, flush=True)
-        except (OSError, ValueError, RuntimeError):  # nobody reads, or we are amid another print
-            os.write(2, f"{line}\n".encode())
+            signal.signal(other, _leave)  # for good: the program ends
+        self._came = signum
+        if not _is_delicate(frame):
+            self._stop(signum)
+
+    def _stop(self, signum: int) -> None:
+        if not self._is_said:
+            self._is_said = True
+            self.on_stop()
+            _print_line(f"exptools: stopped by {signal.Signals(signum).name}; no job was running")
         sys.exit(128 + signum)
+
+
+def _print_line(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except (OSError, ValueError, RuntimeError):  # nobody reads, or we are amid another print
+        os.write(2, f"{line}\n".encode())
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:
     """End this program at a second signal: somebody has no patience, and nothing is at stake."""
     os._exit(128 + signum)
+
+
+def _is_delicate(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in _DELICATE:
+            return True
+        frame = frame.f_back
+    return False

@@ -82,6 +82,7 @@ class Sweep:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         with closing(self._bar):
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
+        self._signals.check()
         outcomes: dict[int, Outcome] = {}
         if self._earlier_runs is not None:
             outcomes = self._earlier_runs.completed_outcomes(jobs)
@@ -90,6 +91,7 @@ class Sweep:
         return [make_job_return(outcomes[job.number]) for job in jobs]
 
     def _composed(self, count: int) -> None:
+        self._signals.check()
         self._signals.watch()  # a later batch is on its way
         self._bar.update(count)
 
@@ -142,6 +144,7 @@ class Sweep:
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
         request, policy = self._options.request, self._options.policy
         go_on = resume_command(self._sweep_dir)
+        self._signals.check()
         outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console, go_on)
         self._note_lost_values(outcomes)
         return outcomes
@@ -195,9 +198,14 @@ class Sweep:
         task = HydraTask(self._context_of_jobs(), self._task_function)
         task.prepare()
         try:
-            with self._signals.set_aside():  # a job should have the program's own handlers
+            with self._signals.set_aside() as let_signals_through:
+
+                def settle_fork() -> None:
+                    self._lock.drop()
+                    let_signals_through()
+
                 return fork_helper(
-                    task, lambda: fresh_starter(self._pickled_task(), slot), self._lock.drop
+                    task, lambda: fresh_starter(self._pickled_task(), slot), settle_fork
                 )
         except CannotFork as reason:
             why = f"{reason}"

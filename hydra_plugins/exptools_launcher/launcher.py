@@ -50,6 +50,7 @@ class ExptoolsLauncher(Launcher):
             options = validate_options(self._options)
             self._sweep = Sweep(hydra_context, task_function, config, options, self._signals)
         except BaseException:
+            self._signals.check()
             self._signals.release()
             raise
 

@@ -147,3 +147,12 @@ def test_a_handler_of_the_users_own_stays() -> None:
     finally:
         signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_job_has_the_programs_own_handlers(make_app: MakeApp) -> None:
+    app = make_app(
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+        "assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL"
+    )
+    app.completes("+x=1")
+    app.completes("+x=1", "hydra.launcher.start=fresh")
