@@ -146,7 +146,8 @@ def _run_all_in_slots(
         print_note(console, note)
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
     go_on = f"run_experiments(…, resume={str(short_path(experiments.directory))!r})"
-    with closing(fresh_starter(pickle.dumps(ScriptTask(experiments.script)), slots[0])) as starter:
+    task = pickle.dumps(ScriptTask(experiments.script))
+    with closing(fresh_starter(task, slots[0], console)) as starter:
         return run_jobs(jobs, slots, starter, Request(), display, policy, console, go_on)
 
 

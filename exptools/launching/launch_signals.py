@@ -13,7 +13,7 @@ from typing import Any
 
 _USUAL = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
 # An exception that comes out of nowhere becomes another one in their exception handlers.
-_DELICATE = ("omegaconf", "antlr4")
+_DELICATE = ("omegaconf.", "antlr4.", "hydra._internal.config_loader_impl.")
 
 
 class LaunchSignals:
@@ -50,7 +50,7 @@ class LaunchSignals:
     def check(self) -> None:
         """End the program now if a signal came and it has not.
 
-        It cannot where an exception would be lost: in a finalizer, or amid OmegaConf's own.
+        It cannot where an exception would be lost: in a finalizer, or while a config is composed.
 
         Raises:
             SystemExit: one came.
@@ -119,7 +119,7 @@ def _leave(signum: int, frame: FrameType | None) -> None:
 
 def _is_delicate(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in _DELICATE:
+        if f"{frame.f_globals.get('__name__')}.".startswith(_DELICATE):
             return True
         frame = frame.f_back
     return False
