@@ -11,7 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from exptools.launching.display.sweep_display import SweepDisplay, print_summary
+from exptools.launching.display.sweep_display import (
+    SweepDisplay,
+    print_summary,
+    print_way_on,
+)
 from exptools.launching.jobs.fresh import FreshStarter, Starter
 from exptools.launching.jobs.helper_client import CannotFork, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
@@ -44,8 +48,11 @@ def run_jobs(
     display: SweepDisplay,
     policy: Policy,
     console: Console,
+    go_on: str,
 ) -> list[Outcome]:
     """Run the jobs, show them, and print at the end which went wrong; the gate is closed.
+
+    Where some have not run, ``go_on`` is printed, too: what the user should do to have them run.
 
     Raises:
         SystemExit: a signal stopped the sweep; no process is left.
@@ -58,8 +65,11 @@ def run_jobs(
                 outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
         print_summary(interruption.outcomes, console)
+        print_way_on(go_on, console)
         sys.exit(128 + interruption.signum)
     print_summary(outcomes, console)
+    if any(outcome.never_started for outcome in outcomes):
+        print_way_on(go_on, console)
     return outcomes
 
 

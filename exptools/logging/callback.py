@@ -35,6 +35,7 @@ from exptools.rundir import (
 )
 
 _log = logging.getLogger(__name__)
+_OUR_LAUNCHER = "hydra_plugins.exptools_launcher.launcher.ExptoolsLauncher"
 
 
 class ExptoolsCallback(Callback):
@@ -58,8 +59,7 @@ class ExptoolsCallback(Callback):
 
         Our launcher does so itself, when it has found nothing to refuse and so makes a directory.
         """
-        launcher = OmegaConf.select(config, "hydra.launcher._target_")
-        if str(launcher).startswith("hydra_plugins.exptools_launcher."):
+        if OmegaConf.select(config, "hydra.launcher._target_") == _OUR_LAUNCHER:
             return
         sweep_dir = Path(config.hydra.sweep.dir).absolute()
         write_provenance(sweep_dir, Path(config.hydra.runtime.cwd))
@@ -163,6 +163,7 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
         started=time.time(),
         git=provenance.git,
         command=provenance.command,
+        script=provenance.script,
     )
 
 

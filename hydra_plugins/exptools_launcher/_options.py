@@ -32,6 +32,7 @@ class LauncherOptions:
     warm: bool  # whether jobs are forked where that is safe
     resume: bool | str  # whether to go on with what is in the sweep directory, or in which one
     resume_changed: bool
+    resume_unknown: str | None  # "done", "again", or None to refuse
 
 
 _Part = TypeVar("_Part", Request, Policy)
@@ -55,10 +56,12 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
     values = {**_OPTIONS, **{name: _typed(name, value) for name, value in given.items()}}
     request, policy = _build(Request, values), _build(Policy, values)
     start, resume, changed = (values[name] for name in ("start", "resume", "resume_changed"))
+    unknown = values["resume_unknown"]
     for name, is_right, allowed in (
         ("start", start in ("warm", "fresh"), "warm or fresh"),
         ("resume", isinstance(resume, bool | str), "true, false or a sweep's directory"),
         ("resume_changed", isinstance(changed, bool), "true or false"),
+        ("resume_unknown", unknown in (None, "done", "again"), "done or again"),
     ):
         if not is_right:
             raise LaunchError(f"hydra.launcher.{name} is {values[name]!r}; it should be {allowed}")
@@ -69,6 +72,7 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
         warm=start == "warm",
         resume=resume,
         resume_changed=changed,
+        resume_unknown=unknown,
     )
 
 

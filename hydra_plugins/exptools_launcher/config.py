@@ -78,6 +78,11 @@ class LauncherConf:
     # Whether to resume although the config has changed; jobs whose config changed run again.
     resume_changed: bool = False
 
+    # What runs are, in a directory to be resumed, that nothing says the end of (those of plain
+    # Hydra) or, where the sweeper needs it, the value of: "done", or "again" to run them again.
+    # Null: refuse.
+    resume_unknown: str | None = None
+
 
 @dataclass
 class LoggingConf:

@@ -115,7 +115,9 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def ended(self, outcome: Outcome) -> None:
         """See `scheduler.Observer`."""
-        self._print_event(outcome.job, outcome.status.state, self._end(outcome))
+        end = self._end(outcome)
+        if not outcome.never_started:  # there may be many: the summary counts them
+            self._print_event(outcome.job, outcome.status.state, end)
 
     def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int) -> None:
         """See `scheduler.Observer`."""
@@ -189,18 +191,28 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
 def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
     """Print the jobs that went wrong, and how many jobs ended in each way."""
-    wrong = [outcome for outcome in outcomes if went_wrong(outcome.status.state)]
+    started = [outcome for outcome in outcomes if not outcome.never_started]
+    wrong = [outcome for outcome in started if went_wrong(outcome.status.state)]
     start = min((out.status.queued for out in outcomes if out.status.queued), default=None)
     line = Text(f"exptools: {plural(len(outcomes), 'job')} in {elapsed(start, None)}: ")
-    counts = Counter(outcome.status.state for outcome in outcomes)
+    counts = Counter(outcome.status.state for outcome in started)
     for state in (state for state in State if counts[state]):
         line.append(f"{counts[state]} {state.value}  ", style=STATE_LABELS[state][1])
+    if len(started) < len(outcomes):
+        line.append(f"{len(outcomes) - len(started)} never started", "yellow")
     with suppress(OSError):  # nobody reads any more: the status files tell
         if wrong:
             names = _distinguishing_names([outcome.job for outcome in outcomes])
             told = {out.job.number: name for out, name in zip(outcomes, names, strict=True)}
             console.print(_summary_table(wrong, told))
         console.print(line)
+
+
+def print_way_on(go_on: str, console: Console) -> None:
+    """Print what to do to run what has not run, whole, so that it can be copied."""
+    with suppress(OSError):
+        console.print(Text("exptools: this goes on with the rest:", "yellow"))
+        console.print(Text(go_on), soft_wrap=True)
 
 
 def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:

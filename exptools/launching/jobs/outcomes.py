@@ -13,7 +13,7 @@ from exptools.error_line import error_line
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.worker import RESULT_LOST, Result
-from exptools.provenance import command_line, git_state
+from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
     OUTPUT_LOG,
     RETURN_FILE,
@@ -53,6 +53,11 @@ class Outcome:
     job: Job
     status: Status
     result: Result | None = None  # None when the process ended before it could say
+
+    @property
+    def never_started(self) -> bool:
+        """Whether the sweep ended before the job's turn came."""
+        return self.status.state is State.INTERRUPTED and self.status.started is None
 
 
 def judge(
@@ -119,6 +124,7 @@ def queued_status() -> Status:
         queued=time.time(),
         command=command_line(),
         git=git_state(Path.cwd()),
+        script=main_script(),
     )
 
 

@@ -191,6 +191,7 @@ class Scheduler:
             slot=slot.index,
             cpus=format_cpus(slot.cpus) or None,
             gpus=tuple(gpu.uuid for gpu in slot.gpus),
+            threads=slot.threads,
             started=started,
         )
         timeout, port = self._policy.timeout, environment["MASTER_PORT"]
