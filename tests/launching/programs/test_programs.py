@@ -167,7 +167,7 @@ def test_what_a_script_sets_opens_and_names_at_its_top_level_is_there_in_the_job
     guarded = [sweep.answers(0, "guarded.json") for sweep in sweeps]
     assert guarded == [["set", "spawn"], ["set", "spawn"], [None]]
     saved = sweeps.warm.out / "1" / "model.pkl"
-    assert project.run("top_level.py", "--read", str(saved))[1].startswith("Model(width=1,")
+    assert "Model(width=1," in project.run("top_level.py", "--read", str(saved))[1]
 
 
 @pytest.mark.hydra
