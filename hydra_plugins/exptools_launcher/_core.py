@@ -20,7 +20,6 @@ from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
-from exptools.launching.jobs.worker import describe_not_sent
 from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots
@@ -130,7 +129,7 @@ class Sweep:
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
         request, policy = self._options.request, self._options.policy
         outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console)
-        self._note_not_sent(outcomes)
+        self._note_lost_values(outcomes)
         return outcomes
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
@@ -157,12 +156,12 @@ class Sweep:
     def _note(self, text: str) -> None:
         print_note(self._console, text)
 
-    def _note_not_sent(self, outcomes: Sequence[Outcome]) -> None:
-        results = [outcome.result for outcome in outcomes if outcome.result is not None]
-        lossy = [result.not_sent for result in results if result.not_sent]
-        if lossy:
-            count = f"{len(lossy)} job{'s' if len(lossy) > 1 else ''} completed, but "
-            self._note(count + describe_not_sent(lossy[0]))
+    def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
+        lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
+        if lost:
+            job, what = lost[0]
+            others = f" (and so did {len(lost) - 1} more)" if len(lost) > 1 else ""
+            self._note(f"job {job.number} completed{others}, but {what}")
 
     def _make_starter(self, slot: Slot) -> Starter:
         """What starts the jobs of all batches, in forks where that is safe."""

@@ -218,7 +218,7 @@ def directory_of(sweep: Sweep) -> Path:
 def returned(runs: list[Path], what: str) -> list[Any]:
     """One of the things that the tasks returned, read from the run directories."""
     results = [read_result(run) for run in runs]
-    return [result.value.value[what] if result else None for result in results]
+    return [result.value[what] if result else None for result in results]
 
 
 def of_three(much: Sweep, what: str) -> list[Any]:

@@ -239,8 +239,7 @@ def _load_task(content: bytes) -> tuple[Task | None, str | None]:
     except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
         traceback.print_exc()
         return None, f"running the program again raised {type(error).__name__}: {error}"
-    reason = what_forbids_forks()
-    return task, f"once the program has been imported, {reason}" if reason else None
+    return task, what_forbids_forks()
 
 
 def _record_end(run_dir: Path, exit_: Exit) -> None:

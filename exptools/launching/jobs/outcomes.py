@@ -101,7 +101,7 @@ def read_result(run_dir: Path) -> Result | None:
     except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
         problem = f"its result cannot be read back here: {last_line(failure)}"
         if error is None:
-            return Result(NotSent(problem), stopped=stopped, not_sent=(problem,))
+            return Result(NotSent(problem), stopped=stopped, lost=problem)
         raise ResultError(f"{error} ({problem})" if error else problem) from failure
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")

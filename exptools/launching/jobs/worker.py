@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -35,7 +34,7 @@ class Result:
     error: BaseException | None = None
     stopped: bool = False  # it returned because should_stop() said so: there is more to do
     details: Any = None  # what else the task tells of its run
-    not_sent: tuple[str, ...] = ()  # parts of the value that cannot be sent between processes
+    lost: str | None = None  # in words, what of the value could not be sent between processes
 
 
 class Task(Protocol):
@@ -164,19 +163,15 @@ def _pickle_result(result: Result) -> bytes:
     try:
         content = dumps(result)
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
-        value, lost = without_unsendable(result.value)
-        print(f"warning: {describe_not_sent(lost)}", file=sys.stderr)
-        content = dumps(replace(result, value=value, not_sent=tuple(lost)))
+        value, parts = without_unsendable(result.value)
+        names = ", ".join(part or "all" for part in parts)
+        lost = (
+            f"of its return value {names} cannot be sent between processes: a NotSent stands there"
+        )
+        print(f"exptools: {lost}", file=sys.stderr)
+        content = dumps(replace(result, value=value, lost=lost))
     words = None if error is None else last_line(error)
     return pickle.dumps((words, result.stopped)) + content
-
-
-def describe_not_sent(parts: Sequence[str]) -> str:
-    """What to say of parts of a return value that the sweep does not get."""
-    return (
-        f"of the return value {', '.join(parts)} cannot be sent between processes: "
-        "the sweep gets a NotSent in its place"
-    )
 
 
 def last_line(error: BaseException) -> str:
