@@ -29,8 +29,9 @@ from exptools.launching.sweep import fresh_starter, open_console, print_note, ru
 from ._compose import Place, cache_composed_configs, compose
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
+from ._rerun import RerunTask
 from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
-from ._task import HydraTask, RerunTask
+from ._task import HydraTask
 
 
 class Sweep:

@@ -16,7 +16,12 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 
-from exptools.launching.jobs.forking import Inherited, quiet_fork, what_forbids_forks
+from exptools.launching.jobs.forking import (
+    LISTENER,
+    Inherited,
+    quiet_fork,
+    what_forbids_forks,
+)
 from exptools.launching.jobs.fresh import (
     Exit,
     FreshStarter,
@@ -130,7 +135,7 @@ class HelperStarter:
         self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
         self._pid = pid
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(target=self._listen, name=LISTENER, daemon=True)
         self._listener.start()
         # Nobody tells Hydra's launchers that no more jobs will come.
         self._finalizer = weakref.finalize(self, _close, os.getpid(), connection, pid)

@@ -198,6 +198,13 @@ def test_a_bare_call_beside_threads_runs_one_sweep_and_what_follows_it_once(
     assert lines == ["the sweep is over"] * len(sweeps)
 
 
+@pytest.mark.hydra
+def test_a_task_a_resolver_and_a_callback_may_hold_what_cannot_be_sent(project: Project) -> None:
+    notes = ("+hydra.callbacks.notes._target_=__main__.Notes", "+hydra.callbacks.notes.text=noted")
+    sweeps = project.sweeps("locked_in.py", "+x=5", "+y='${locked:${double:${x}}}'", *notes)
+    assert sweeps.basic.answers(0) == {"x": 15, "y": 10, "interrupts": 1}
+
+
 ENDS_WELL = ("exit_0", "exit_none", "quit", "raise", "generator", "module")
 HAS_A_LOSS = ("plain", "lock", "nested")
 
