@@ -83,11 +83,11 @@ class RerunTask:
         """
         resolvers = dict(BaseContainer._resolvers)
         with _sweeps_refused() as refused:
-            program.run(Reached, guard=False)
+            _run(program, refused, guard=False)
             task_function = None if self._travels else _find(self._name, refused)
             if not self._has_all(task_function):
                 BaseContainer._resolvers = resolvers  # registering one twice is an error
-                program.run(Reached, guard=True)
+                _run(program, refused, guard=True)
                 task_function = None if self._travels else _find(self._name, refused)
         if task_function is None and not self._travels:
             missing = self._name.path if self._name else "sweep"
@@ -122,6 +122,15 @@ def _name_of(task_function: TaskFunction) -> _Name | None:
             if member is task_function:
                 return _Name(module, path, depth)
     return None
+
+
+def _run(program: Program, refused: Sequence[TaskFunction], *, guard: bool) -> None:
+    """Run the program up to its sweep; what it makes of the refusal is not the job's concern."""
+    try:
+        program.run(Reached, guard=guard)
+    except BaseException:
+        if not refused:
+            raise
 
 
 def _find(name: _Name | None, refused: Sequence[TaskFunction]) -> TaskFunction | None:
