@@ -234,8 +234,11 @@ def test_a_bad_option_is_told_without_a_traceback(
     assert re.search(told, " ".join(output.split()))
 
 
-def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
+def test_a_task_that_can_neither_be_sent_nor_made_again_is_told_in_one_sentence(
+    make_app: MakeApp,
+) -> None:
     app = make_app("pass")
+    app.command = ["-c", "exec(open('app.py').read())"]  # no file that a job could run
     app.insert(
         "import threading\n"
         "def locked(task):\n"
