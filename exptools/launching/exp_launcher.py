@@ -126,7 +126,8 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
     for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    with closing(fresh_starter(pickle.dumps(ScriptTask(experiments.script)), slots[0])) as starter:
+    task = pickle.dumps(ScriptTask(experiments.script))
+    with closing(fresh_starter(task, slots[0], console)) as starter:
         return run_jobs(jobs, slots, starter, Request(), display, policy, console)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -63,10 +64,11 @@ def run_jobs(
     return outcomes
 
 
-def fresh_starter(task: bytes, slot: Slot) -> Starter:
+def fresh_starter(task: bytes, slot: Slot, console: Console) -> Starter:
     """What starts each job in an interpreter of its own, with a helper to watch over them."""
+    environment, note = job_environment(slot, Path.cwd()), partial(print_note, console)
     try:
-        return start_helper(task, job_environment(slot, Path.cwd()), preload=False)
+        return start_helper(task, environment, note, preload=False)
     except CannotFork:  # no fork on this system: nobody watches over the jobs
         return FreshStarter(task)
 

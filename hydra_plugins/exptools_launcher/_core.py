@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Sequence
 from contextlib import closing
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -66,6 +67,9 @@ class Sweep:
         self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
         self._batches_mentioned = False
         self._console = open_console()
+        self._note = partial(
+            print_note, self._console
+        )  # the starter keeps it, but must not keep us
         self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
@@ -154,9 +158,6 @@ class Sweep:
         self._batches_mentioned = True
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
 
-    def _note(self, text: str) -> None:
-        print_note(self._console, text)
-
     def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
         lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
         if lost:
@@ -167,21 +168,26 @@ class Sweep:
     def _make_starter(self, slot: Slot) -> Starter:
         """What starts the jobs of all batches, in forks where that is safe."""
         if not self._options.warm:
-            return fresh_starter(self._pickled_task(), slot)
+            return fresh_starter(self._pickled_task(), slot, self._console)
         task = HydraTask(self._context_of_jobs(), self._task_function)
         task.prepare()
+
+        def again() -> Starter:
+            return self._make_rerunning_starter(slot, "the one that they came from was killed")
+
         try:
-            return fork_helper(
-                task, lambda: fresh_starter(self._pickled_task(), slot), self._lock.drop
-            )
+            return fork_helper(task, again, self._note, self._lock.drop)
         except CannotFork as reason:
-            why = f"{reason}"
-        content = self._pickled_task()
+            return self._make_rerunning_starter(slot, str(reason))
+
+    def _make_rerunning_starter(self, slot: Slot, why: str) -> Starter:
+        """What starts the jobs in forks of a process that runs the program again, or fresh."""
+        content, environment = self._pickled_task(), job_environment(slot, self._sweep_dir)
         try:
-            starter = start_helper(content, job_environment(slot, self._sweep_dir), preload=True)
+            starter = start_helper(content, environment, self._note, preload=True)
         except CannotFork as reason:
             self._note(f"each job starts in a fresh interpreter, for {reason}")
-            return fresh_starter(content, slot)
+            return fresh_starter(content, slot, self._console)
         self._note(f"the jobs are forks of a process that runs the program again, for {why}")
         return starter
 

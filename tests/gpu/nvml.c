@@ -6,11 +6,14 @@ anew at every question, so that a test can change the machine under a running pr
     gpu <index> [memory=<MiB>] [node=<n>] [cpus=<list>] [uuid=<text>] [name=<text>] [bus=<id>]
                 [mig=1]
     process <gpu> <pid> <MiB>
+    held <gpu> <pid> <MiB>     (a process that is gone holds nothing)
     mig <gpu> <GPU instance> <compute instance> <MiB>
     error <gpu, or -1 for all> <function without "nvmlDevice", or *> <code>
     init <code>
 
 A GPU is lost with "error 3 * 15". Without cpus= NVML knows no CPU affinity of a GPU. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +64,15 @@ static void set(Gpu *gpu, const char *word) {
     else { fprintf(stderr, "FAKE_NVML_FILE: unknown %s\n", word); abort(); }
 }
 
+static void add_held(Process *held) {
+    for (Process *one = machine.process; one < held; one++)
+        if (one->gpu == held->gpu && one->pid == held->pid) {
+            one->memory += held->memory;
+            return;
+        }
+    machine.processes++;
+}
+
 static void read_line(char *line) {
     Process *process = &machine.process[machine.processes];
     Error *error = &machine.error[machine.errors];
@@ -74,6 +86,9 @@ static void read_line(char *line) {
     } else if (sscanf(line, "process %d %d %llu", &process->gpu, &process->pid,
                       &process->memory) == 3) {
         machine.processes++;
+    } else if (sscanf(line, "held %d %d %llu", &process->gpu, &process->pid,
+                      &process->memory) == 3) {
+        if (!kill(process->pid, 0) || errno == EPERM) add_held(process);
     } else if (sscanf(line, "mig %d %u %u %llu", &gpu, &part.instance, &part.compute,
                       &part.memory) == 4) {
         machine.gpu[gpu].part[machine.gpu[gpu].parts++] = part;
@@ -139,6 +154,10 @@ const char *nvmlErrorString(int code) {
     }
 }
 
+int nvmlSystemGetDriverVersion(char *version, unsigned length) {
+    snprintf(version, length, "stand-in");
+    return starts ? SUCCESS : UNINITIALIZED;
+}
 int nvmlDeviceGetCount_v2(unsigned *count) {
     load();
     *count = machine.gpus;

@@ -382,13 +382,6 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
     assert "its result could not be written to its directory: is the disk full?" in output
 
 
-def test_when_the_helper_dies_its_jobs_die_and_the_rest_start_fresh(make_app: MakeApp) -> None:
-    app = make_app("if cfg.x == 0: os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
-    output = app.fails("+x=0,1,2", "hydra.launcher.jobs=1")
-    states = [status(app, job).state for job in range(3)]
-    assert states == [State.KILLED, State.COMPLETED, State.COMPLETED], output
-
-
 def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
     app = make_app("assert cfg.x")
     output = app.fails("+x=1,0,1", "hydra.sweeper.max_batch_size=2")

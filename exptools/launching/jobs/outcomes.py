@@ -70,7 +70,8 @@ def judge(
     except ResultError as problem:
         return State.FAILED, str(problem), None
     if result is None:
-        state = asked or (State.KILLED if exit_.signal else State.FAILED)
+        killed = exit_.signal is not None or exit_.lost_with is not None
+        state = asked or (State.KILLED if killed else State.FAILED)
         return state, _end_without_result(exit_, oom=oom), None
     if result.stopped:
         return asked or State.INTERRUPTED, "returned early, as it was asked to", result
@@ -142,6 +143,8 @@ def oom_kills() -> int:
 
 
 def _end_without_result(exit_: Exit, *, oom: bool) -> str:
+    if exit_.lost_with is not None:
+        return str(exit_)
     if exit_.code == RESULT_LOST:
         return "its result could not be written to its directory: is the disk full?"
     end = f"{exit_} before it returned"

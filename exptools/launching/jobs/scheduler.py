@@ -104,6 +104,9 @@ class Scheduler:
         self._running: dict[int, RunningJob] = {}  # by job number
         self._outcomes: dict[int, Outcome] = {}  # by job number
         self._attempts: dict[int, int] = {}  # by job number
+        self._forgiven: set[int] = (
+            set()
+        )  # numbers of jobs that were lost through no fault of theirs
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._stopped_by: signal.Signals | None = None
         self._stopping = False
@@ -242,6 +245,8 @@ class Scheduler:
 
     def _end(self, running: RunningJob, exit_: Exit) -> None:
         outcome = running.end(exit_)
+        if exit_.lost_with is not None:  # once, for it may be the job that kills its helper
+            self._forgiven.add(running.job.number)
         del self._running[running.job.number]
         self._give_back(running.slot)
         self._settle(outcome)
@@ -250,8 +255,8 @@ class Scheduler:
         """Start a job again that may be, or take its end as final."""
         job, went_wrong = outcome.job, outcome.status.state is not State.COMPLETED
         may_act = went_wrong and not self._stopping
-        if may_act and self._attempts[job.number] <= self._policy.max_retries:
-            attempt, most = self._attempts[job.number] + 1, self._policy.max_retries + 1
+        attempt, most = self._attempts[job.number] + 1, self._most_attempts(job)
+        if may_act and attempt <= most:
             self._notify(self._observer.retrying, job, attempt, outcome, most)
             if self._enqueue(job):
                 self._queue.appendleft(job)
@@ -259,6 +264,11 @@ class Scheduler:
         self._finish(outcome)
         if may_act and self._policy.fail_fast:
             self._stop(f"job {job.number} {outcome.status.state.value}, and fail_fast is set")
+
+    def _most_attempts(self, job: Job) -> int:
+        """How often a job may be started; its first loss with a helper is not counted."""
+        retries = self._policy.max_retries
+        return 1 + retries + (retries > 0 and job.number in self._forgiven)
 
     def _give_back(self, slot: Slot) -> None:
         self._gate.leave(slot)
