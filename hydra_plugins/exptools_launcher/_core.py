@@ -35,8 +35,9 @@ from ._compose import Place, cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
+from ._rerun import RerunTask
 from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
-from ._task import HydraTask, RerunTask
+from ._task import HydraTask
 
 _MANY = 1000  # jobs: more than there will be slots
 
