@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import pickle
 import sys
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,8 @@ from omegaconf import DictConfig
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.main_module import MainModule, dumps, read_main_module
 from exptools.launching.jobs.worker import Result
+
+from ._packing import unpack
 
 # Modules that every job would import anew, after the helper has forked it.
 _IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
@@ -42,7 +43,7 @@ class HydraTask:
                 importlib.import_module(name)
 
     def __call__(self, argument: bytes) -> Result:
-        """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
+        """Run one job, as Hydra's basic launcher would; the argument is its packed config."""
         with collector_paused() as resume_collector:
 
             @functools.wraps(self.task_function)
@@ -50,7 +51,7 @@ class HydraTask:
                 resume_collector()
                 return self.task_function(config)
 
-            config: DictConfig = pickle.loads(argument)
+            config = unpack(argument)
             try:
                 job_return = run_job(
                     hydra_context=self.context,
