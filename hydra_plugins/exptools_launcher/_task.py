@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
 import sys
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,9 +17,7 @@ from exptools.launching.jobs.main_module import MainModule, dumps, read_main_mod
 from exptools.launching.jobs.worker import Result
 
 from ._packing import unpack
-
-# Modules that every job would import anew, after the helper has forked it.
-_IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
+from ._rehearsal import rehearse
 
 
 @dataclass(frozen=True)
@@ -38,9 +34,7 @@ class HydraTask:
         self.main_module.restore()
         setup_globals()
         Singleton.set_state(self.singletons)
-        for name in _IMPORTED_LATE:
-            with contextlib.suppress(ImportError):  # another version of Hydra or OmegaConf
-                importlib.import_module(name)
+        rehearse()
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, as Hydra's basic launcher would; the argument is its packed config."""
