@@ -116,9 +116,11 @@ def _find(config: DictConfig, path: Sequence[str]) -> tuple[Any, str, Node | Non
 
 
 def _child(node: Any, key: str) -> Any:
-    if isinstance(node, ListConfig) and node._content is not None:
-        return node._get_child(int(key))
-    return node._get_child(key) if isinstance(node, DictConfig) and _is_set(node) else None
+    """The node that a container has at a key; None where it has none or is no container."""
+    if not isinstance(node, DictConfig | ListConfig) or not _is_set(node):
+        return None
+    place = int(key) if isinstance(node, ListConfig) else key
+    return node._get_child(place, validate_access=False)
 
 
 def _is_set(node: Node | None) -> bool:

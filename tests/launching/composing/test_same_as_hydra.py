@@ -6,11 +6,14 @@ interpolated choices, typed nodes; and on sweeps of all kinds of overrides, righ
 
 import enum
 import math
+import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Optional, Union
+from unittest.mock import patch
 
 import hydra
 import pytest
@@ -23,6 +26,7 @@ from hypothesis import strategies as st
 from omegaconf import MISSING, DictConfig, Node, OmegaConf
 
 from hydra_plugins.exptools_launcher._compose import CachingLoader
+from hydra_plugins.exptools_launcher._template import Template
 
 pytestmark = [
     pytest.mark.hydra,
@@ -82,6 +86,7 @@ class Tree:
             GlobalHydra.instance().clear()
             hydra.initialize_config_dir(str(directory), version_base="1.3")
             loaders.append(GlobalHydra.instance().config_loader())
+        self.directory = directory
         self.hydra = loaders[0]
         self.ours = CachingLoader(loaders[1])
         self.master = self.hydra.load_configuration("config", [*overrides], RunMode.MULTIRUN)
@@ -91,9 +96,18 @@ class Tree:
             expected = answer(self.hydra, self.master, overrides)
             assert answer(self.ours, self.master, overrides) == expected, overrides
 
-    @property
-    def templates_are_trusted(self) -> bool:
-        return self.ours._templates._trusted
+    def count(self, sweep: list[list[str]]) -> tuple[int, int]:
+        """How often Hydra composes a config for a sweep, and reads a file of the tree."""
+        loader = self.ours.loader
+        with (
+            patch.object(loader, "load_sweep_config", wraps=loader.load_sweep_config) as composed,
+            patch.object(OmegaConf, "load", wraps=OmegaConf.load) as loaded,
+        ):
+            for overrides in sweep:
+                self.ours.load_sweep_config(self.master, overrides)
+        mine = str(self.directory.parent)
+        names = [str(getattr(call.args[0], "name", "")) for call in loaded.call_args_list]
+        return composed.call_count, sum(name.startswith(mine) for name in names)
 
 
 @pytest.fixture(autouse=True)
@@ -104,8 +118,11 @@ def _hydra_state() -> Iterator[None]:
 
 
 SCALARS = st.sampled_from(
-    [0, 1, -7, 0.1, 1e-5, math.inf, math.nan, True, None, "text", "é ≤ 日本", "a=b, c", "1", ""]
-    + ["???", "${seed}", "${.x}", "${oc.env:HOME}", "${hydra:job.num}_x", "${nested.x}"]
+    [
+        *(0, 1, -7, 0.1, 1e-5, math.inf, math.nan, True, None),
+        *("text", "é ≤ 日本", "a=b, c", "1", "", "???"),
+        *("${seed}", "${.x}", "${oc.env:HOME}", "${hydra:job.num}_x", "${nested.x}"),
+    ]
 )
 CONTENTS = st.fixed_dictionaries(
     {"x": SCALARS},
@@ -160,31 +177,15 @@ GROUPS = {
 KEYS = [
     *("seed", "x", "db.x", "model.x", "t.colour", "t.limit", "t.either", "t.counts.a", "t.counts"),
     *("t.layer.width", "t.layers.1.act", "t.layer", "t.name", "+new", "+new.key", "+deep.er.key"),
-    *(
-        "+t.counts.b",
-        "++seed",
-        "++new",
-        "++db.y",
-        "++db.nested.x",
-        "++model.nested",
-        "++model.items",
-    ),
-    *("~x", "~db.x", "~model", "~t.counts.a", "+other.place.x", "++nested.1", "++link.x", "++db"),
-    *("nosuch", "+seed", "~nosuch", "t.layers.9.act", "db@x.y", "hydra.job.name", "model.items.0"),
+    *("+t.counts.b", "++seed", "++new", "++db.y", "++db.nested.x", "++model.nested", "++db"),
+    *("++model.items", "++nested.1", "++link.x", "~x", "~db.x", "~model", "~t.counts.a", "nosuch"),
+    *("+seed", "~nosuch", "t.layers.9.act", "db@x.y", "hydra.job.name", "model.items.0"),
 ]
 VALUES = [
-    *("1", "2", "0.5", "-3", "1e-5", "null", "true", "inf", "nan", "RED", "text", "???", ""),
-    *(
-        "'quoted, text'",
-        '"${seed}"',
-        "${seed}",
-        "${hydra:job.num}_x",
-        '"${now:%S}"',
-        r"a\,b",
-        "'1'",
-    ),
-    *("[1,2]", "[]", "{x:1,y:{z:2}}", "{}", "{a:2}", "[{width:7}]", "1,2", "range(3)", "é", "a=b"),
-    *("{x:${seed}}", r"'it\'s'", "{1:2}", "[a,[b,{c:d}]]", "glob(*)"),
+    *("1", "2", "0.5", "-3", "1e-5", "null", "true", "inf", "nan", "RED", "text", "???", "", "é"),
+    *("'quoted, text'", '"${seed}"', "${seed}", "${hydra:job.num}_x", '"${now:%S}"', r"a\,b"),
+    *("[1,2]", "[]", "{x:1,y:{z:2}}", "{}", "{a:2}", "[{width:7}]", "1,2", "range(3)", "a=b"),
+    *("{x:${seed}}", r"'it\'s'", "{1:2}", "[a,[b,{c:d}]]", "glob(*)", "'1'"),
 ]
 
 
@@ -226,3 +227,76 @@ def test_whatever_the_tree_and_the_overrides_config_and_error_are_hydras(
 ) -> None:
     with TemporaryDirectory() as directory:
         Tree(write(Path(directory), files)).compare(sweep)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """One of 14 groups with 2 options each."""
+    groups = {f"g{number}": "a" for number in range(14)}
+    defaults: list[Any] = [{group: option} for group, option in groups.items()]
+    files = {f"{group}/{option}": ("", {"x": option}) for group in groups for option in "ab"}
+    return Tree(write(tmp_path, {"config": ("", {"defaults": defaults, "seed": 1}), **files}))
+
+
+def test_hydra_composes_two_configs_for_each_choice_of_groups_however_many_jobs_there_are(
+    tree: Tree,
+) -> None:
+    sweep = [[f"g3={option}", f"seed={seed}"] for seed in range(10) for option in "ab"]
+    tree.compare(sweep)
+    assert tree.count(sweep) == (0, 0)  # both choices are known by now
+    assert tree.count([["g4=b", f"seed={seed}"] for seed in range(10)])[0] == 2
+
+
+def test_where_each_job_has_groups_of_its_own_each_file_is_read_once(tree: Tree) -> None:
+    sweep = [[f"g{number}=b"] for number in range(14)]
+    composed, files = tree.count(sweep)
+    assert composed == 14, "a template would be for nothing"
+    assert files == 1 + 14 + 14  # the primary config and both options of each group
+    tree.compare(sweep)
+
+
+def test_each_kind_of_override_is_composed_by_hydra_when_it_is_first_met(tree: Tree) -> None:
+    sweep = [["seed=1"], ["seed=2"], ["seed=text"], ["seed=more"], ["+new=1"], ["+new=2"]]
+    tree.compare(sweep)
+    assert [tree.count([job])[0] for job in [["seed=3"], ["seed=[1]"], ["+new=2"]]] == [0, 1, 0]
+
+
+def test_after_a_difference_hydra_composes_every_config(tree: Tree) -> None:
+    with patch.object(Template, "fill", side_effect=lambda *_: OmegaConf.create({"seed": 1})):
+        tree.count([["seed=1"], ["seed=2"]])
+    sweep = [[f"seed={seed}"] for seed in range(3, 6)]
+    assert tree.count(sweep)[0] == 3
+    tree.compare(sweep)
+
+
+def test_what_hydra_adds_at_the_end_may_depend_on_the_job(tree: Tree) -> None:
+    with patch.dict(os.environ, {"TOLD": "1"}):
+        own = Tree(tree.directory, "hydra.job.env_copy=[TOLD]", "hydra.job.name=${seed}_x")
+        own.compare([[f"seed={seed}"] for seed in range(4)])
+        os.environ["TOLD"] = "2"
+        own.compare([["seed=5"], ["seed=6", "g1=b"]])
+    item = "hydra.job.config.override_dirname.item_sep=${sep}"
+    Tree(tree.directory, "+sep=_", item).compare([["+sep=_", f"seed={n}"] for n in range(4)])
+
+
+def test_a_search_path_of_the_primary_config_is_read_once_too(tmp_path: Path) -> None:
+    write(tmp_path / "more", {"extra/a": ("", {"x": 1}), "extra/b": ("", {"x": 2})})
+    search = {"hydra": {"searchpath": [f"file://{tmp_path}/more"]}}
+    write(tmp_path / "conf", {"config": ("", {"defaults": [{"extra": "a"}], "seed": 1, **search})})
+    tree = Tree(tmp_path / "conf")
+    assert tree.count([["extra=b"], ["extra=a"]])[1] == 3
+    tree.compare([[f"extra={option}", f"seed={n}"] for option in "ab" for n in range(3)])
+
+
+def test_nothing_that_a_job_does_with_its_config_reaches_the_next(tree: Tree) -> None:
+    for _ in range(4):
+        config = tree.ours.load_sweep_config(tree.master, ["seed=7"])
+        config.g0.x, config.hydra.job.env_set = "changed", {"X": "1"}
+    tree.compare([["seed=7"], ["g0=b"], ["g1=b"]])
+
+
+def test_the_loader_of_a_fresh_job_is_hydras_own_and_carries_no_files(tree: Tree) -> None:
+    tree.count([["seed=1"], ["seed=2"]])
+    sent = pickle.loads(pickle.dumps(tree.ours.loader))
+    assert type(sent.repository) is type(tree.hydra.repository)
+    assert answer(sent, tree.master, ["seed=3"]) == answer(tree.hydra, tree.master, ["seed=3"])
