@@ -10,10 +10,9 @@ import pickle
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
-
-import cloudpickle
 
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
@@ -126,9 +125,9 @@ def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy)
     console = open_console()
     for note in (*machine.notes, *threads_set_by_user(), *notes):
         print_note(console, note)
-    starter = fresh_starter(cloudpickle.dumps(ScriptTask(experiments.script)), slots[0])
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
-    return run_jobs(jobs, slots, starter, Request(), display, policy, console)
+    with closing(fresh_starter(pickle.dumps(ScriptTask(experiments.script)), slots[0])) as starter:
+        return run_jobs(jobs, slots, starter, Request(), display, policy, console)
 
 
 class _CountingDisplay(SweepDisplay):

@@ -45,6 +45,12 @@ class SweepLock:
         os.ftruncate(self._lock.descriptor, 0)
         os.write(self._lock.descriptor, json.dumps(us).encode())
 
+    def drop(self) -> None:
+        """Leave the lock to the process that this one was forked from."""
+        if self._lock is not None:
+            self._lock.drop()
+            self._lock = None
+
     def __del__(self) -> None:
         if self._lock is not None:
             self._lock.close()

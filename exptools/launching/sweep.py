@@ -12,7 +12,7 @@ from rich.console import Console
 
 from exptools.launching.display.sweep_display import SweepDisplay, print_summary
 from exptools.launching.jobs.fresh import FreshStarter, Starter
-from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
+from exptools.launching.jobs.helper_client import CannotFork, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
@@ -45,13 +45,13 @@ def run_jobs(
     policy: Policy,
     console: Console,
 ) -> list[Outcome]:
-    """Run the jobs, show them, and print at the end which went wrong; the starter is closed.
+    """Run the jobs, show them, and print at the end which went wrong.
 
     Raises:
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with closing(starter), closing(Gate(request)) as gate:
+        with closing(Gate(request)) as gate:
             if gate.note:
                 print_note(console, gate.note)
             with display:
@@ -66,7 +66,7 @@ def run_jobs(
 def fresh_starter(task: bytes, slot: Slot) -> Starter:
     """What starts each job in an interpreter of its own, with a helper to watch over them."""
     try:
-        return HelperStarter(task, job_environment(slot, Path.cwd()), preload=False)
+        return start_helper(task, job_environment(slot, Path.cwd()), preload=False)
     except CannotFork:  # no fork on this system: nobody watches over the jobs
         return FreshStarter(task)
 

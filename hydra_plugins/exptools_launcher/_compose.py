@@ -91,7 +91,7 @@ def compose(
     task_overrides = tuple(str(override) for override in config.hydra.overrides.task)
     place = place_of(task_overrides)
     with open_dict(config):
-        config.hydra.job.id = f"{config.hydra.job.name}_{place.number}"
+        config.hydra.job.id = str(place.number)  # as Hydra's basic launcher has it
         config.hydra.job.num = place.number
         if place.directory is not None:
             config.hydra.sweep.subdir = os.path.relpath(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections.abc import Sequence
 from contextlib import closing
+from copy import copy
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -15,7 +17,7 @@ from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
 from exptools.launching.jobs.fresh import Starter
-from exptools.launching.jobs.helper_client import CannotFork, HelperStarter
+from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
 from exptools.launching.machine.leases import find_busy
@@ -28,7 +30,7 @@ from ._compose import Place, cache_composed_configs, compose
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
 from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
-from ._task import pickle_task
+from ._task import HydraTask, RerunTask
 
 
 class Sweep:
@@ -63,6 +65,7 @@ class Sweep:
         self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
         self._batches_mentioned = False
         self._console = open_console()
+        self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._bar.update
 
@@ -98,15 +101,19 @@ class Sweep:
             )
         return job
 
+    def _context_of_jobs(self) -> HydraContext:
+        context = copy(self._context)
+        context.config_loader = self._loader.loader
+        return context
+
     def _pickled_task(self) -> bytes:
-        context = HydraContext(self._loader.loader, self._context.callbacks)
         try:
-            return pickle_task(context, self._task_function)
+            return pickle.dumps(RerunTask(self._context_of_jobs(), self._task_function))
         except Exception as error:  # pickling runs code of the user's objects
             name = getattr(self._task_function, "__qualname__", repr(self._task_function))
             raise LaunchError(
                 f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
-                "and the like out of its module's globals and of the config's resolvers"
+                "and the like out of what it closes over and of Hydra's callbacks"
             ) from error
 
     def _run(self, jobs: Sequence[Job], completed_before: int) -> list[Outcome]:
@@ -117,9 +124,13 @@ class Sweep:
         if not jobs:
             return []
         slots = self._slots(len(jobs))
-        starter, request = self._starter(slots[0]), self._options.request
+        if self._starter is None:
+            self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
         display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        return run_jobs(jobs, slots, starter, request, display, self._options.policy, console)
+        request, policy = self._options.request, self._options.policy
+        outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console)
+        self._note_lost_values(outcomes)
+        return outcomes
 
     def _slots(self, jobs: int) -> Sequence[Slot]:
         machine, request, code = read_machine(), self._options.request, self._options.affinity
@@ -145,14 +156,34 @@ class Sweep:
     def _note(self, text: str) -> None:
         print_note(self._console, text)
 
-    def _starter(self, slot: Slot) -> Starter:
-        task = self._pickled_task()
-        if self._options.warm:
-            try:
-                return HelperStarter(task, job_environment(slot, self._sweep_dir), preload=True)
-            except CannotFork as reason:
-                self._note(f"each job starts in a fresh interpreter, for {reason}")
-        return fresh_starter(task, slot)
+    def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
+        lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
+        if lost:
+            job, what = lost[0]
+            others = f" (and so did {len(lost) - 1} more)" if len(lost) > 1 else ""
+            self._note(f"job {job.number} completed{others}, but {what}")
+
+    def _make_starter(self, slot: Slot) -> Starter:
+        """What starts the jobs of all batches, in forks where that is safe."""
+        if not self._options.warm:
+            return fresh_starter(self._pickled_task(), slot)
+        task = HydraTask(self._context_of_jobs(), self._task_function)
+        task.prepare()
+        task.rehearse()
+        try:
+            return fork_helper(
+                task, lambda: fresh_starter(self._pickled_task(), slot), self._lock.drop
+            )
+        except CannotFork as reason:
+            why = f"{reason}"
+        content = self._pickled_task()
+        try:
+            starter = start_helper(content, job_environment(slot, self._sweep_dir), preload=True)
+        except CannotFork as reason:
+            self._note(f"each job starts in a fresh interpreter, for {reason}")
+            return fresh_starter(content, slot)
+        self._note(f"the jobs are forks of a process that runs the program again, for {why}")
+        return starter
 
 
 def _label(job: Job) -> str:

@@ -79,16 +79,16 @@ class JobReturnOnDemand(JobReturn):
 def make_job_return(outcome: Outcome) -> JobReturn:
     """What Hydra's sweeper gets for a job, however it ended."""
     job, result = outcome.job, outcome.result
-    returned = result.value if result is not None else None
+    returned = result.details if result is not None else None
     if not isinstance(returned, Returned):
-        returned = Returned(None, str(job.directory), JobRuntime.instance().get("name"))
+        returned = Returned(str(job.directory), JobRuntime.instance().get("name"))
     completed = outcome.status.state is State.COMPLETED
     return JobReturnOnDemand.of(
         job,
         working_dir=returned.working_dir,
         task_name=returned.task_name,
         status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
-        _return_value=returned.value if completed else _failure(outcome),
+        _return_value=result.value if completed and result is not None else _failure(outcome),
     )
 
 

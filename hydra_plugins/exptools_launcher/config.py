@@ -48,8 +48,8 @@ class LauncherConf:
     # the options above except gpu_ids and gpu_memory_per_job. Null: none.
     affinity: str | None = None
 
-    # "warm": fork jobs from a process that has already imported your code; "fresh": each job
-    # imports everything again. Where a fork is not safe, warm falls back to fresh and says so.
+    # "warm": fork each job from your program; "fresh": run your script again, in a new interpreter.
+    # Where a fork is not safe, warm falls back to that and says so.
     start: str = "warm"
 
     # Seconds that a job may run. Null: no limit.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.launcher import Launcher
@@ -33,8 +35,9 @@ class ExptoolsLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """See Hydra's `Launcher`; refuses what cannot work before anything is written."""
-        from ._core import Sweep
-        from ._options import validate_options
+        with _random_state_kept():  # rich draws a number when it is imported
+            from ._core import Sweep
+            from ._options import validate_options
 
         options = validate_options(self._options)
         self._sweep = Sweep(hydra_context, task_function, config, options)
@@ -46,6 +49,15 @@ class ExptoolsLauncher(Launcher):
         if self._sweep is None:
             raise RuntimeError("launch() was called before setup()")
         return self._sweep.launch(job_overrides, initial_job_idx)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 _ = _config

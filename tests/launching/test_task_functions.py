@@ -36,7 +36,7 @@ def write_task(app: App, place: str, text: str) -> None:
 def returned(app: App, jobs: int = 1) -> list[Any]:
     """What the tasks returned, read from the run directories 0, 1, …"""
     results = [read_result(app.out / str(job)) for job in range(jobs)]
-    return [result.value.value if result else None for result in results]
+    return [result.value if result else None for result in results]
 
 
 MODULE = """
@@ -240,6 +240,12 @@ class Generator:
 
 default_generator = Generator()
 threads = 99
+
+def initial_seed():
+    return int.from_bytes(default_generator.drawn, "big")
+
+def get_num_threads():
+    return threads
 
 def set_num_threads(count):
     global threads

@@ -9,16 +9,15 @@ import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 from exptools.launching.affinity.codes import prepend_run_slot
+from exptools.launching.jobs.program import run_script
 from exptools.launching.jobs.worker import Result
 from exptools.launching.machine.slots import current_slot
 
 ENTRIES = ("main", "build_and_train")
-_MAIN = "__main__"
 
 
 class ScriptError(ValueError):
@@ -49,13 +48,18 @@ class ScriptTask:
     def prepare(self) -> None:
         """See `worker.Task`: a script is not imported beforehand, for all of it is its run."""
 
+    def rehearse(self) -> None:
+        """See `worker.Task`; jobs are never forked from it."""
+
     def __call__(self, argument: bytes) -> Result:
         """Run the script as ``__main__``; the argument is a pickled `ScriptRun`."""
         run: ScriptRun = pickle.loads(argument)
         slot = current_slot()
         sys.argv[:] = [self.script, *run.arguments(slot.index if slot is not None else 0)]
         with _exit_0_is_the_end():
-            _run_as_main(Path(self.script).absolute())
+            path = Path(self.script).absolute()
+            sys.path.insert(0, str(path.parent))
+            run_script(path)
         return Result()
 
 
@@ -80,16 +84,6 @@ def call_entry(script: str, arguments: Sequence[str]) -> None:
             )
         with _exit_0_is_the_end():
             entry(*arguments)
-
-
-def _run_as_main(path: Path) -> None:
-    """Do what the interpreter does when it is given a script."""
-    module = ModuleType(_MAIN)
-    module.__file__ = str(path)
-    module.__loader__ = SourceFileLoader(_MAIN, str(path))
-    sys.modules[_MAIN] = module
-    sys.path.insert(0, str(path.parent))
-    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
 
 
 @contextlib.contextmanager

@@ -154,6 +154,9 @@ def main() -> None:
     prepare_process(spec.cpus)  # before the task is imported, with all its thread pools
     task: Task = pickle.loads(content)
     task.prepare()
+    sys.argv[:] = argv
+    os.environ.clear()  # the program may change them as it is imported: it has done so before
+    os.environ.update(spec.environment)
     run_and_exit(task, spec)
 
 

@@ -1,4 +1,4 @@
-"""The helper process: imports the task once, then forks each job from its only thread.
+"""The helper process: starts each job as its child, by a fork or in a fresh interpreter.
 
 It never runs the user's task itself and never opens a GPU. When the process that asked for it is
 gone, it ends all jobs and says so in their runs.
@@ -16,11 +16,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
+from exptools.launching.jobs.forking import Inherited, what_forbids_forks
 from exptools.launching.jobs.fresh import (
     Exit,
     descendants,
@@ -29,7 +30,6 @@ from exptools.launching.jobs.fresh import (
     reap,
     signal_group,
 )
-from exptools.launching.jobs.helper_client import Ended, Fork, Forked, Hello
 from exptools.launching.jobs.worker import (
     JobSpec,
     Task,
@@ -41,8 +41,47 @@ from exptools.launching.jobs.worker import (
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
 
 _PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
-# By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
-_POOL_VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS"}
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The first message to a helper that was not forked: what all its jobs have in common.
+
+    Its answer is None when jobs may come, else why they may not.
+    """
+
+    parent: int  # pid
+    task: bytes  # a cloudpickled Task
+    preload: bool  # whether to prepare the task now and fork the jobs
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Start a job; the key names it in the answers."""
+
+    key: int
+    spec: JobSpec
+
+
+@dataclass(frozen=True)
+class Forked:
+    """The job runs, or why it could not be started."""
+
+    key: int
+    pid: int
+    error: OSError | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job's process has ended, and how."""
+
+    key: int
+    exit: Exit
+
+
+Answer: TypeAlias = Forked | Ended
 
 
 def main(descriptor: int) -> None:
@@ -56,18 +95,61 @@ def main(descriptor: int) -> None:
     if problem is not None:
         return
     outlive_parent()  # to end its jobs and say so
-    # What a job leaves behind in a session of its own becomes our child, and ends with us.
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    gc.freeze()  # the collector would touch, and so copy, every page that the forks share
-    _Helper(connection, hello, task).serve()
+    if task is None:
+        _Helper(connection, _FreshJobs(hello.task, hello.argv)).serve()
+    else:
+        sys.argv[:] = hello.argv  # the program has its own again
+        _Helper(connection, _ForkedJobs(task, Inherited())).serve()
+
+
+def serve_forked(connection: Connection, task: Task, inherited: Inherited) -> NoReturn:
+    """Be the helper in a process that was just forked from the program, with all that it has."""
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.close(null)
+        inherited.forget_signals()
+        _Helper(connection, _ForkedJobs(task, inherited)).serve()
+    except BaseException:  # noqa: BLE001 (it must not go on as a second program)
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+class _FreshJobs:
+    """Each job runs the program again, in an interpreter of its own."""
+
+    def __init__(self, task: bytes, argv: tuple[str, ...]) -> None:
+        self._task = task
+        self._argv = argv
+
+    def become(self, spec: JobSpec) -> NoReturn:
+        exec_fresh(self._task, self._argv, spec)
+
+
+class _ForkedJobs:
+    """Each job is a fork of the helper."""
+
+    def __init__(self, task: Task, inherited: Inherited) -> None:
+        self._task = task
+        self._inherited = inherited
+
+    def become(self, spec: JobSpec) -> NoReturn:
+        os.environ.clear()
+        os.environ.update(spec.environment)
+        self._inherited.settle(spec.environment)
+        prepare_process(spec.cpus)
+        run_and_exit(self._task, spec)
 
 
 class _Helper:
-    def __init__(self, connection: Connection, hello: Hello, task: Task | None) -> None:
+    def __init__(self, connection: Connection, jobs: _FreshJobs | _ForkedJobs) -> None:
+        # What a job leaves behind in a session of its own becomes our child, and ends with us.
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        gc.freeze()  # the collector would touch, and so copy, every page that the forks share
         self._connection = connection
-        self._hello = hello
-        self._task = task  # None: each job imports it in an interpreter of its own
-        self._pools = _ThreadPools() if task is not None else None
+        self._kind = jobs
         self._jobs: dict[int, Fork] = {}  # by pid
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
@@ -117,14 +199,7 @@ class _Helper:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)
-            if self._task is None or self._pools is None:
-                exec_fresh(self._hello.task, self._hello.argv, spec)
-            os.environ.clear()
-            os.environ.update(spec.environment)
-            prepare_process(spec.cpus)
-            self._pools.limit(spec.environment)
-            _reseed()
-            run_and_exit(self._task, spec)
+            self._kind.become(spec)
         except BaseException:  # noqa: BLE001 (a fork must not go on as a second helper)
             traceback.print_exc()
         finally:
@@ -156,70 +231,16 @@ class _Helper:
             _record_end(Path(fork.spec.directory), reap(pid))
 
 
-class _ThreadPools:
-    """The thread pools of the libraries that are loaded at this moment; finding them is slow.
-
-    Libraries read their environment variables when they are loaded: in a process forked from one
-    that has them, only a call changes what they do.
-    """
-
-    def __init__(self) -> None:
-        from threadpoolctl import ThreadpoolController
-
-        self._libraries = ThreadpoolController().lib_controllers
-
-    def limit(self, environment: Mapping[str, str]) -> None:
-        """Make the pools as large as these environment variables say."""
-        default = _thread_count(environment, "OMP_NUM_THREADS")
-        for library in self._libraries:
-            own = _thread_count(environment, _POOL_VARIABLES.get(library.internal_api, ""))
-            threads = own or default
-            if threads is not None:
-                library.set_num_threads(threads)
-        torch = sys.modules.get("torch")
-        if torch is not None and default is not None:
-            torch.set_num_threads(default)
-
-
 def _load_task(content: bytes) -> tuple[Task | None, str | None]:
     """The task, ready to be called, or in words why jobs cannot be forked from here."""
     try:
         task: Task = pickle.loads(content)
         task.prepare()
+        task.rehearse()
     except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
         traceback.print_exc()
-        return None, f"importing the task raised {type(error).__name__}: {error}"
-    opened = _opened_gpu_files()
-    if opened:
-        return task, f"importing the task opened {opened[0]}, and CUDA does not survive a fork"
-    threads = len(os.listdir("/proc/self/task")) - 1
-    if threads:
-        return task, f"importing the task left {threads} threads, which do not survive a fork"
-    return task, None
-
-
-def _opened_gpu_files() -> list[str]:
-    opened = []
-    for descriptor in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # that of the listing itself is closed by now
-            opened.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-    return [path for path in opened if path.startswith("/dev/nvidia")]
-
-
-def _thread_count(environment: Mapping[str, str], name: str) -> int | None:
-    text = environment.get(name, "")
-    return int(text) if text.isdigit() and int(text) > 0 else None
-
-
-def _reseed() -> None:
-    """Give global generators a state of their own; Python's does so by itself at a fork."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-    # Those of GPUs are made, each with a seed of its own, when a job opens its GPU.
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.default_generator.seed()
+        return None, f"running the program again raised {type(error).__name__}: {error}"
+    return task, what_forbids_forks()
 
 
 def _record_end(run_dir: Path, exit_: Exit) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exptools.launching.jobs.fresh import Exit
+from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
 from exptools.provenance import command_line, git_state
 from exptools.rundir import (
@@ -85,19 +86,23 @@ class ResultError(Exception):
 def read_result(run_dir: Path) -> Result | None:
     """The result that a job has left, None where there is none.
 
+    A value that cannot be unpickled here does not make a completed job another: it is a `NotSent`.
+
     Raises:
-        ResultError: it cannot be unpickled here.
+        ResultError: it cannot be unpickled here, and is no value but an exception.
     """
-    summary = None  # the error in words, for where it cannot be unpickled
+    error, stopped = "", False  # in words, for where it cannot be unpickled
     try:
         with open(run_dir / RETURN_FILE, "rb") as file:
-            summary = pickle.load(file)
+            error, stopped = pickle.load(file)
             result = pickle.load(file)
     except FileNotFoundError:
         return None
-    except (Exception, SystemExit) as error:  # unpickling runs code of the user's classes
-        problem = f"its result cannot be read back here: {last_line(error)}"
-        raise ResultError(f"{summary} ({problem})" if summary else problem) from error
+    except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
+        problem = f"its result cannot be read back here: {last_line(failure)}"
+        if error is None:
+            return Result(NotSent(problem), stopped=stopped, lost=problem)
+        raise ResultError(f"{error} ({problem})" if error else problem) from failure
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result

@@ -17,6 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from exptools.launching.jobs.forking import flush_streams, open_streams
 from exptools.launching.stopping import stop_was_noticed, watch_interrupts
 from exptools.rundir import RETURN_FILE, write_atomic
 
@@ -32,6 +33,8 @@ class Result:
     value: Any = None
     error: BaseException | None = None
     stopped: bool = False  # it returned because should_stop() said so: there is more to do
+    details: Any = None  # what else the task tells of its run
+    lost: str | None = None  # in words, what of the value could not be sent between processes
 
 
 class Task(Protocol):
@@ -39,6 +42,9 @@ class Task(Protocol):
 
     def prepare(self) -> None:
         """Import what all jobs need: in each fresh process, or once in the one they fork from."""
+
+    def rehearse(self) -> None:
+        """Do once, where jobs fork from, what each would do for the first time."""
 
     def __call__(self, argument: bytes) -> Result:
         """Run one job, which the argument (`JobSpec.argument`) describes."""
@@ -120,8 +126,12 @@ def run_and_exit(task: Task, spec: JobSpec) -> NoReturn:
 def _run(task: Task, spec: JobSpec) -> int:
     try:
         result = task(spec.argument)
-    except (SystemExit, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            raise
+        result = Result()
     except BaseException as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
     if result.error is not None:
@@ -140,7 +150,7 @@ def _run(task: Task, spec: JobSpec) -> int:
 
 def _pickle_result(result: Result) -> bytes:
     """Pickle a result, behind its error in words: what cannot travel is replaced by those."""
-    import cloudpickle
+    from exptools.launching.jobs.pickling import dumps, without_unsendable
 
     error = result.error
     try:
@@ -148,17 +158,23 @@ def _pickle_result(result: Result) -> bytes:
             import tblib.pickling_support
 
             tblib.pickling_support.install(error)
-            cloudpickle.loads(cloudpickle.dumps(error))  # some can be written, but not read back
+            pickle.loads(dumps(error))  # some can be written, but not read back
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
         text = "".join(traceback.format_exception(error)).rstrip()
         error = RemoteError(f"the exception could not be pickled; it was\n{text}")
+    result = replace(result, error=error)
     try:
-        content: bytes = cloudpickle.dumps(replace(result, error=error))
-    except Exception as problem:  # noqa: BLE001 (pickling runs code of the user's classes)
-        error = error or RemoteError(f"the job's return value cannot be pickled: {problem}")
-        _print_traceback(error)
-        content = cloudpickle.dumps(Result(None, error))
-    return pickle.dumps(None if error is None else last_line(error)) + content
+        content = dumps(result)
+    except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
+        value, parts = without_unsendable(result.value)
+        names = ", ".join(part or "all" for part in parts)
+        lost = (
+            f"of its return value {names} cannot be sent between processes: a NotSent stands there"
+        )
+        print(f"exptools: {lost}", file=sys.stderr)
+        content = dumps(replace(result, value=value, lost=lost))
+    words = None if error is None else last_line(error)
+    return pickle.dumps((words, result.stopped)) + content
 
 
 def last_line(error: BaseException) -> str:
@@ -191,5 +207,4 @@ def _run_exit_handlers() -> None:
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    flush_streams(open_streams())

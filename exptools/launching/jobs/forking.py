@@ -1,0 +1,187 @@
+"""What a process must be like to fork jobs, and what a forked job does with what it inherits."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from exptools.launching.jobs.random_state import RandomState
+
+# Descriptors of these mean that the driver of a GPU was opened.
+_GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel")
+# Threads of libraries that see to forks themselves: jemalloc's, and one of polars that only cleans.
+_FORK_PROOF = ("jemalloc_bg_thd", "polars-ooc-clea")
+# By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
+_POOL_VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS"}
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGUSR1", "SIGUSR2")
+
+
+def what_forbids_forks() -> str | None:
+    """Why this process's forks could not use what it has loaded; None if they can.
+
+    A fork has one thread only. Where a library waits for the others, it hangs: OpenMP's does at its
+    first parallel region if the process has run one before. OpenBLAS, though, ends its threads
+    before a fork and starts them when they are needed. So one is forked, and what threads are
+    still there afterwards are those that would be missed.
+    """
+    opened = _opened_gpu_files()
+    if opened:
+        return f"{opened[0]} is open, and CUDA does not survive a fork"
+    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    if not others:
+        _fork_once()
+        others = _native_threads()
+    if others:
+        threads = f"{len(others)} threads run" if len(others) > 1 else "a thread runs"
+        return f"{threads} ({', '.join(others[:3])}), and threads do not survive a fork"
+    return None
+
+
+def flush_streams(streams: Iterable[io.IOBase]) -> None:
+    """Write what open files hold in memory, those of C libraries too.
+
+    A fork would write it again, and a process that ends without the interpreter's end never would.
+    """
+    for stream in (sys.stdout, sys.stderr, *streams):
+        with contextlib.suppress(Exception):  # closed, on a full disk, or None
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def open_streams() -> list[io.IOBase]:
+    """The open files of this process that are written, but for those that were frozen."""
+    objects = gc.get_objects()
+    # Text goes into the bytes below it. Subclasses are left out, for isinstance would ask objects
+    # of all kinds, some of which import something or warn.
+    return [
+        obj
+        for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+        for obj in objects
+        if type(obj) is kind
+    ]
+
+
+class Inherited:
+    """What the forks of this process share with it, and how each makes that its own.
+
+    Made once, in the process that they are forked from or in its parent.
+    """
+
+    def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._libraries = ThreadpoolController().lib_controllers  # finding them is slow
+        self._handlers = {signum: signal.getsignal(signum) for signum in _signal_numbers()}
+        gc.unfreeze()
+        self._streams = open_streams()
+        self._random_state = RandomState(gc.get_objects())
+        gc.freeze()  # the collector would touch, and so copy, every page that the forks share
+
+    def flush(self) -> None:
+        """Write what the open files hold in memory."""
+        flush_streams(self._streams)
+
+    def forget_signals(self) -> None:
+        """Have signals end this process, which is not the program that has set the handlers."""
+        for signum in self._handlers:
+            signal.signal(signum, signal.SIG_DFL)
+
+    def settle(self, environment: Mapping[str, str]) -> None:
+        """Begin a job in a process that was just forked: its environment has its slot's limits."""
+        for signum, handler in self._handlers.items():
+            if handler is not None:  # None: it was not set from Python
+                signal.signal(signum, handler)
+        _forget_exit_handlers(self.flush)
+        self._limit_threads(environment)
+        self._random_state.settle()
+
+    def _limit_threads(self, environment: Mapping[str, str]) -> None:
+        """Make the thread pools no larger than the environment says.
+
+        Libraries read it when they are loaded: now only a call changes what they do. What the
+        program has made smaller stays so.
+        """
+        default = _thread_count(environment, "OMP_NUM_THREADS")
+        for library in self._libraries:
+            most = _thread_count(environment, _POOL_VARIABLES.get(library.internal_api, ""))
+            most = most or default
+            if most is not None and (library.get_num_threads() or most + 1) > most:
+                library.set_num_threads(most)
+        torch = sys.modules.get("torch")
+        if torch is not None and default is not None and torch.get_num_threads() > default:
+            torch.set_num_threads(default)
+
+
+def _forget_exit_handlers(last: Callable[[], None]) -> None:
+    """Leave to the program's own process what is to be done at its end.
+
+    What is registered from now on is done at the end of the job, as in `multiprocessing`'s forks,
+    and then what libraries of the standard library do there.
+    """
+    atexit._clear()
+    atexit.register(last)
+    atexit.register(logging.shutdown)
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        process: Any = sys.modules["multiprocessing.process"]
+        process._children.clear()
+        util._finalizer_registry.clear()
+        util._run_after_forkers()
+        atexit.register(util._exit_function)
+
+
+def quiet_fork() -> int:
+    """Fork; Python 3.12 warns of other threads, of which `what_forbids_forks` knows more."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _fork_once() -> None:
+    pid = quiet_fork()
+    if pid == 0:
+        os._exit(0)
+    with contextlib.suppress(ChildProcessError):  # a handler of SIGCHLD has taken its end
+        os.waitpid(pid, 0)
+
+
+def _native_threads() -> list[str]:
+    """The names of the threads beside this one, but for those that see to forks themselves."""
+    names = []
+    for thread in os.listdir("/proc/self/task"):
+        if int(thread) != threading.get_native_id():
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
+                names.append(file.read().strip())
+    return [name for name in names if name not in _FORK_PROOF]
+
+
+def _opened_gpu_files() -> list[str]:
+    opened = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the listing itself is closed by now
+            opened.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return [path for path in opened if path.startswith(_GPU_FILES)]
+
+
+def _thread_count(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "")
+    return int(text) if text.isdigit() and int(text) > 0 else None
+
+
+def _signal_numbers() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
