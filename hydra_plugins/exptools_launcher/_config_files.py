@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ._same_config import Frozen
 
@@ -66,9 +66,20 @@ class ReadOnce:
         """See Hydra's `IConfigRepository`."""
         read = self._read.get(config_path)
         if read is not None:
-            return replace(read[0], config=read[1].thaw())
+            return replace(read[0], config=_ready_to_copy(read[1]))
         result: ConfigResult | None = self._repository.load_config(config_path)
         if result is not None:
             kept = replace(result, config=OmegaConf.create())
             self._read[config_path] = kept, Frozen(result.config)
         return result
+
+
+def _ready_to_copy(kept: Frozen) -> Any:
+    """A copy of a config that is cheap to copy once more.
+
+    Hydra deep-copies most configs when it puts them into their package, as they were loaded.
+    """
+    config = kept.thaw()
+    if isinstance(config, DictConfig):
+        vars(config)["__deepcopy__"] = lambda memo: kept.thaw()
+    return config

@@ -58,6 +58,7 @@ class Typed:
 
 def describe(node: Any, path: str = "") -> Iterator[tuple[str, ...]]:
     """Each node below a node: its path, its type, what it says of itself, and its value."""
+    assert "__deepcopy__" not in vars(node), f"{path} is not copied as it is"
     metadata = {name: repr(value) for name, value in vars(node._metadata).items()}
     content = node._value() if isinstance(node, Node) else node
     held = content if isinstance(content, dict | list) else None
