@@ -8,6 +8,7 @@ in the sweep's directory, and linked into theirs.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -30,16 +31,22 @@ _DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|e
 def git_state(directory: Path) -> Mapping[str, str | bool] | None:
     """The commit checked out around a directory and whether tracked files differ from it.
 
-    None where there is no git, no repository or no commit yet.
+    Where they do, ``diff`` is a digest of how. None where there is no git, no repository or no
+    commit yet.
     """
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
+    return _look_at_git(directory)[0]
+
+
+def main_script() -> Mapping[str, str] | None:
+    """The file that this process runs, and a digest of what it says; None where there is none."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if file is None:
         return None
-    changes = _git(
-        directory, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"
-    )
-    # Where git takes too long for the answer, the code is not called clean.
-    return {"commit": commit.decode().strip(), "dirty": changes is None or bool(changes)}
+    try:
+        content = Path(file).read_bytes()
+    except OSError:
+        return None
+    return {"path": os.path.abspath(file), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def command_line() -> tuple[str, ...]:
@@ -75,18 +82,25 @@ def write_provenance(run_dir: Path, code: Path) -> None:
 class Provenance(NamedTuple):
     """The part of a run's provenance that ``status.json`` says, too."""
 
-    git: Mapping[str, str | bool] | None  # commit, dirty
+    git: Mapping[str, str | bool] | None  # as `git_state` says it
     command: tuple[str, ...]
+    script: Mapping[str, str] | None  # as `main_script` says it
 
 
 def read_provenance(run_dir: Path) -> Provenance:
     """What stands in ``provenance.json``; where it could not be written, this process's command."""
     try:
         facts = json.loads((run_dir / PROVENANCE_FILE).read_bytes())
-        git = facts["git"] and {name: facts["git"][name] for name in ("commit", "dirty")}
-        return Provenance(git, tuple(facts["command"]))
+        names = ("commit", "dirty", "diff")
+        git = facts["git"] and {name: facts["git"][name] for name in names if name in facts["git"]}
+        return Provenance(git, tuple(facts["command"]), facts.get("script"))
     except (OSError, ValueError, KeyError, TypeError):
-        return Provenance(None, command_line())
+        return Provenance(None, command_line(), None)
+
+
+def this_provenance(code: Path) -> Provenance:
+    """The same of what this process runs; ``code`` is a directory in the repository, if any."""
+    return Provenance(git_state(code), command_line(), main_script())
 
 
 def _link(shared: Path, run_dir: Path) -> bool:
@@ -108,20 +122,15 @@ def _link(shared: Path, run_dir: Path) -> bool:
 
 
 def _gather(code: Path) -> tuple[dict[str, object], bytes]:
-    git, patch = git_state(code), b""
+    git, patch, is_cut = _look_at_git(code)
     if git is not None:
-        patch, is_cut = _diff(code) if git["dirty"] else (b"", False)
         branch = _git(code, "rev-parse", "--abbrev-ref", "HEAD") or b""
-        git = {
-            "commit": git["commit"],
-            "branch": branch.decode(errors="replace").strip(),
-            "dirty": git["dirty"],
-            "patch_cut": is_cut,
-        }
+        git = {**git, "branch": branch.decode(errors="replace").strip(), "patch_cut": is_cut}
     facts: dict[str, object] = {
         "version": 1,
         "git": git,
         "command": list(command_line()),
+        "script": main_script(),
         "directory": str(code),
         "host": socket.gethostname(),
         "platform": platform.platform(),
@@ -130,6 +139,22 @@ def _gather(code: Path) -> tuple[dict[str, object], bytes]:
         "packages": dict(sorted(_packages())),
     }
     return facts, patch
+
+
+def _look_at_git(directory: Path) -> tuple[dict[str, str | bool] | None, bytes, bool]:
+    """What `git_state` says, what differs from the commit, and whether more does."""
+    commit = _git(directory, "rev-parse", "HEAD")
+    if commit is None:
+        return None, b"", False
+    changes = _git(
+        directory, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"
+    )
+    # Where git takes too long for the answer, the code is not called clean.
+    state: dict[str, str | bool] = {"commit": commit.decode().strip(), "dirty": changes != b""}
+    if not state["dirty"]:
+        return state, b"", False
+    patch, is_cut = _diff(directory)
+    return {**state, "diff": hashlib.sha256(patch).hexdigest()}, patch, is_cut
 
 
 def _packages() -> Iterator[tuple[str, str]]:

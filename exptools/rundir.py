@@ -87,6 +87,7 @@ class Status:
     slot: int | None = None
     cpus: str | None = None  # in the kernel's list format: "0-3,8"
     gpus: tuple[str, ...] = ()  # UUIDs, or indices where NVML gives none
+    threads: int | None = None  # physical cores of its slot: what its thread pools were told
     queued: float | None = None
     started: float | None = None
     ended: float | None = None
@@ -95,7 +96,8 @@ class Status:
     error: str | None = None  # the exception's last line
     max_rss: int | None = None  # bytes
     cpu_seconds: float | None = None
-    git: Mapping[str, Any] | None = None  # {"commit": …, "dirty": …}
+    git: Mapping[str, Any] | None = None  # {"commit": …, "dirty": …}; dirty, also {"diff": …}
+    script: Mapping[str, Any] | None = None  # {"path": …, "sha256": …}
     command: tuple[str, ...] = ()
     version: int = STATUS_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys that this version does not know

@@ -45,14 +45,14 @@ _TEXTS = _Kind(_are_texts, "a list of texts")
 _OBJECT = _Kind(lambda value: isinstance(value, dict), "an object")
 
 _KINDS: Mapping[str, _Kind] = {
-    **dict.fromkeys(("job", "slot", "max_rss"), _COUNT),
+    **dict.fromkeys(("job", "slot", "threads", "max_rss"), _COUNT),
     **dict.fromkeys(("attempt", "version"), _integers(1, LARGEST)),
     "exit_code": _integers(-LARGEST, LARGEST),
     "pid": _integers(1, LARGEST_PID),
     **dict.fromkeys(("queued", "started", "ended", "cpu_seconds"), _NUMBER),
     **dict.fromkeys(("host", "pid_start", "cpus", "signal", "error"), _TEXT),
     **dict.fromkeys(("overrides", "gpus", "command"), _TEXTS),
-    "git": _OBJECT,
+    **dict.fromkeys(("git", "script"), _OBJECT),
 }
 _NEVER_NULL = ("attempt", "version", "host")
 

@@ -144,13 +144,14 @@ def heeded_signals() -> None:
 @pytest.fixture(scope="session")
 def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory for LD_LIBRARY_PATH in which pynvml finds our stand-in driver."""
+    directory = tmp_path_factory.mktemp("nvml")
+    build_stand_in("nvml.c", directory / "libnvidia-ml.so.1")
+    return str(directory)
+
+
+def build_stand_in(source: str, library: Path) -> None:
+    """Compile a file of tests/gpu to the library that it stands in for."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     assert compiler, "the stand-in for NVML needs a C compiler: apt-get install gcc libc6-dev"
-    directory = tmp_path_factory.mktemp("nvml")
-    library = directory / "libnvidia-ml.so.1"
-    source = Path(__file__).parent / "gpu" / "nvml.c"
-    soname = f"-Wl,-soname,{library.name}"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", soname, "-o", str(library), str(source)], check=True
-    )
-    return str(directory)
+    soname, file = f"-Wl,-soname,{library.name}", Path(__file__).parent / "gpu" / source
+    subprocess.run([compiler, "-shared", "-fPIC", soname, "-o", library, file], check=True)

@@ -6,16 +6,28 @@ import difflib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock
-from exptools.provenance import command_line
-from exptools.rundir import EXPTOOLS_DIR, HYDRA_DIR, State, Status, StatusError, read_status
+from exptools.provenance import Provenance, command_line
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    HYDRA_DIR,
+    State,
+    Status,
+    StatusError,
+    read_status,
+)
 
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 
 
@@ -67,56 +79,98 @@ def _holder(path: Path) -> str:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """A run that an earlier start of the sweep has left."""
+    """A run that an earlier start of the sweep has left, whoever launched it."""
 
     directory: Path  # absolute
-    status: Status
-    result: Result | None
+    overrides: tuple[str, ...]
+    number: int | None  # in its sweep
+    status: Status | None  # None: nobody who could tell its end has written one
+    result: Result | None = None
+    has_result: bool = False  # also one that cannot be read
 
     @property
     def completed(self) -> bool:
         """Whether it returned, and not because it was asked to stop.
 
         Its result tells, not its status: the scheduler may have died before it could write that.
+        Under another launcher the callback writes the status and nobody a result.
         """
-        result = self.result
-        return result is not None and result.error is None and not result.stopped
+        if self.has_result:
+            result = self.result
+            return result is not None and result.error is None and not result.stopped
+        return self.status is not None and self.status.state is State.COMPLETED
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody here can say how it ended, or whether it has."""
+        if self.status is None:
+            return not self.has_result
+        elsewhere = self.status.host != socket.gethostname()
+        return self.foreign and elsewhere and self.status.state is State.RUNNING
 
-def find_earlier_runs(sweep_dir: Path) -> list[EarlierRun]:
-    """The runs below a sweep directory, in the order of their numbers."""
-    runs = [read_earlier_run(directory) for directory in run_directories(sweep_dir)]
-    return sorted(filter(None, runs), key=lambda run: run.status.job or 0)
+    @property
+    def running(self) -> bool:
+        """Whether a process of another launcher works on it now; ours are kept off by the lock."""
+        return (
+            self.status is not None
+            and self.foreign
+            and not self.unknown
+            and self.status.observed is State.RUNNING
+        )
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another launcher ran it: only our scheduler lets runs wait."""
+        return self.status is None or self.status.queued is None
 
 
 def earlier_outcome(job: Job, run: EarlierRun) -> Outcome:
-    """The outcome of a job whose completed run stands on disk."""
-    if run.status.state is State.COMPLETED:
-        return Outcome(job, run.status, run.result)
+    """The outcome of a job whose run on disk is taken as completed."""
+    status = run.status
+    if status is None or run.unknown:  # the user said so: nothing is written into the run
+        taken = Status(State.COMPLETED, job=job.number, overrides=job.overrides)
+        return Outcome(job, taken, run.result)
+    if status.state is State.COMPLETED:
+        return Outcome(job, status, run.result)
     # Whoever should have written it died between the job's end and the writing.
-    status = replace(run.status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
+    status = replace(status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
     return Outcome(job, save_status(job, status), run.result)
 
 
 def config_diff(path: Path, config: str) -> str:
-    """What differs between a saved config and another, line by line; empty if nothing does."""
+    """What differs between a saved config and another, line by line; empty if nothing does.
+
+    Overrides in another order may give the same keys in another order: that is no difference.
+    """
     try:
-        before = path.read_text(encoding="utf-8").splitlines()
+        before = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
-    now = config.splitlines()
-    return "\n".join(difflib.unified_diff(before, now, str(path), "now", lineterm="", n=1))
+    if before == config or _sorted(before) == _sorted(config):
+        return ""
+    lines = before.splitlines(), config.splitlines()
+    return "\n".join(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
 
 
-def run_directories(directory: Path) -> Iterator[Path]:
+def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:
+    """A sentence for each way in which runs came from other code than there is now."""
+    began = [status for status in statuses if status.started]
+    changes = Counter(change for one in began if (change := _code_change(one, now)))
+    return [
+        f"{change}, and {count} of the {len(statuses)} runs that are there came from the old code"
+        for change, count in changes.items()
+    ]
+
+
+def run_directories(directory: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
     """The directories below one that hold a run, whoever wrote it."""
     for entry in os.scandir(directory):
         if entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR):
             path = Path(entry.path).absolute()
-            if (path / EXPTOOLS_DIR).is_dir() or (path / HYDRA_DIR).is_dir():
+            if _holds_run(path, hydra_dir):
                 yield path
             else:
-                yield from run_directories(path)
+                yield from run_directories(path, hydra_dir)
 
 
 def read_earlier_run(directory: Path) -> EarlierRun | None:
@@ -125,10 +179,49 @@ def read_earlier_run(directory: Path) -> EarlierRun | None:
         status = read_status(directory)
     except StatusError:
         return None
-    if status is None or status.job is None:
+    if status is None:
         return None
+    return EarlierRun(directory, status.overrides, status.job, status, *read_saved(directory))
+
+
+def read_saved(directory: Path) -> tuple[Result | None, bool]:
+    """The result in a run's directory, and whether there is one, readable or not."""
     try:
         result = read_result(directory)
     except ResultError:
-        result = None
-    return EarlierRun(directory, status, result)
+        return None, True
+    return result, result is not None
+
+
+def _holds_run(path: Path, hydra_dir: str) -> bool:
+    if (path / hydra_dir).is_dir() or (path / HYDRA_DIR).is_dir():
+        return True
+    # Who was killed while making a run's directory may have left one without a status in it.
+    ours = path / EXPTOOLS_DIR
+    return ours.is_dir() and any(not entry.name.startswith(".") for entry in os.scandir(ours))
+
+
+def _sorted(config: str) -> str:
+    """A config with its keys in order; as it is, where it cannot be read."""
+    try:
+        return str(yaml.dump(yaml.load(config, YAML_LOADER), sort_keys=True))
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return config
+
+
+def _code_change(then: Status, now: Provenance) -> str:
+    """How the code of a run differs from ours, by what both know; empty where it does not."""
+    before, script = then.git or {}, then.script or {}
+    after, ours = now.git or {}, now.script or {}
+    was, is_now = (Path(str(one.get("path", ""))).name for one in (script, ours))
+    if was and is_now and was != is_now:
+        return f"the script is {is_now} now, not {was}"
+    if before and after and before.get("commit") != after.get("commit"):
+        commits = [str(one.get("commit"))[:10] for one in (after, before)]
+        return f"the code is at commit {commits[0]} now, not {commits[1]}"
+    digests = {str(one["diff"]) for one in (before, after) if "diff" in one}
+    if before and after and (before.get("dirty") != after.get("dirty") or len(digests) > 1):
+        return f"the code's uncommitted changes at commit {str(after.get('commit'))[:10]} differ"
+    if was and is_now and script.get("sha256") != ours.get("sha256"):
+        return f"{is_now} has changed"
+    return ""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 
 from rich.console import Console
 
-from exptools.launching.display.sweep_display import SweepDisplay, print_summary
+from exptools.launching.display.sweep_display import (
+    SweepDisplay,
+    print_summary,
+    print_way_on,
+)
 from exptools.launching.jobs.fresh import FreshStarter, Starter
 from exptools.launching.jobs.helper_client import CannotFork, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
-from exptools.launching.machine.leases import Gate
-from exptools.launching.machine.request import Request
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.slots import Slot
 
 
@@ -40,33 +44,40 @@ def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[Slot],
     starter: Starter,
-    request: Request,
+    gate: Gate,
     display: SweepDisplay,
     policy: Policy,
     console: Console,
+    go_on: str,
 ) -> list[Outcome]:
-    """Run the jobs, show them, and print at the end which went wrong.
+    """Run the jobs, show them, and print at the end which went wrong; the gate is closed.
+
+    Where some have not run, ``go_on`` is printed, too: what the user should do to have them run.
 
     Raises:
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with closing(Gate(request)) as gate:
-            if gate.note:
-                print_note(console, gate.note)
+        with closing(gate):
+            for note in gate.notes(slots):
+                print_note(console, note)
             with display:
                 outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:
         print_summary(interruption.outcomes, console)
+        print_way_on(go_on, console)
         sys.exit(128 + interruption.signum)
     print_summary(outcomes, console)
+    if any(outcome.never_started for outcome in outcomes):
+        print_way_on(go_on, console)
     return outcomes
 
 
-def fresh_starter(task: bytes, slot: Slot) -> Starter:
+def fresh_starter(task: bytes, slot: Slot, console: Console) -> Starter:
     """What starts each job in an interpreter of its own, with a helper to watch over them."""
+    environment, note = job_environment(slot, Path.cwd()), partial(print_note, console)
     try:
-        return start_helper(task, job_environment(slot, Path.cwd()), preload=False)
+        return start_helper(task, environment, note, preload=False)
     except CannotFork:  # no fork on this system: nobody watches over the jobs
         return FreshStarter(task)
 

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Sequence
 from contextlib import closing
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -15,22 +16,29 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
+from exptools.launching.launch_signals import LaunchSignals
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
-from exptools.launching.machine.slots import Slot, make_slots
-from exptools.launching.machine.topology import read_machine
+from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usable_part
+from exptools.launching.machine.split import Split, divide_as_before
+from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
+from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
-from ._sweep_dir import EarlierRuns, lock_sweep_dir, move_sweep, share_provenance
+from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
 from ._task import HydraTask, RerunTask
+
+_MANY = 1000  # jobs: more than there will be slots
 
 
 class Sweep:
@@ -42,11 +50,13 @@ class Sweep:
         task_function: TaskFunction,
         config: DictConfig,
         options: LauncherOptions,
+        signals: LaunchSignals,
     ) -> None:
         """Take the sweep's directory.
 
         Raises:
-            LaunchError: another sweep has it, or we cannot write there.
+            LaunchError: the machine has no such slots, another sweep has the directory, or we
+                cannot write there.
         """
         # Composing makes many objects. What exists by now stays: the collector need not look at it
         # each time, which takes a tenth of the time.
@@ -57,17 +67,25 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock_sweep_dir(self._sweep_dir)
         share_provenance(self._sweep_dir)
-        self._earlier_runs = EarlierRuns(self._sweep_dir) if options.resume else None
-        self._batches_mentioned = False
+        self._earlier_runs = EarlierRuns(config, options) if options.resume else None
+        self._split = self._earlier_runs.split if self._earlier_runs else None
+        self._noted: set[str] = set()  # by earlier batches, too
+        self._listed: list[str] = []  # the slots that were told last
         self._console = open_console()
+        self._note = partial(
+            print_note, self._console
+        )  # the starter keeps it, but must not keep us
         self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
-        self._loader.on_composed = self._bar.update
+        self._loader.on_composed = self._composed
+        self._signals = signals
+        signals.on_stop = self._bar.close
 
     def launch(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """Run a batch of jobs; their numbers begin at ``first``."""
@@ -75,13 +93,18 @@ class Sweep:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         with closing(self._bar):
             jobs = [self._job(overrides, first + i) for i, overrides in enumerate(job_overrides)]
+        self._signals.check()
         outcomes: dict[int, Outcome] = {}
         if self._earlier_runs is not None:
-            despite_changes = self._options.resume_changed
-            outcomes = self._earlier_runs.completed_outcomes(jobs, despite_changes=despite_changes)
+            outcomes = self._earlier_runs.completed_outcomes(jobs)
         to_run = [job for job in jobs if job.number not in outcomes]
         outcomes |= {outcome.job.number: outcome for outcome in self._run(to_run, len(outcomes))}
         return [make_job_return(outcomes[job.number]) for job in jobs]
+
+    def _composed(self, count: int) -> None:
+        self._signals.check()
+        self._signals.watch()  # a later batch is on its way
+        self._bar.update(count)
 
     def _job(self, overrides: Sequence[str], number: int) -> Job:
         earlier_runs = self._earlier_runs
@@ -119,42 +142,66 @@ class Sweep:
     def _run(self, jobs: Sequence[Job], completed_before: int) -> list[Outcome]:
         console = self._console
         if completed_before:
-            text = f"exptools: {completed_before} jobs were completed before"
+            were = "job was" if completed_before == 1 else "jobs were"
+            text = f"exptools: {completed_before} {were} completed before"
             console.print(text, highlight=False)
+        for note in self._earlier_runs.new_notes() if self._earlier_runs else ():
+            self._note(note)
         if not jobs:
             return []
-        slots = self._slots(len(jobs))
+        machine, request = read_machine(), self._options.request
+        slots = self._slots(machine, len(jobs))
         if self._starter is None:
             self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
-        display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        request, policy = self._options.request, self._options.policy
-        outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console)
+        part = usable_part(machine, request) if self._options.affinity is None else None
+        spare = spare_cores(slots, part, request) if part else None
+        listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
+        is_new, self._listed = listed != self._listed, listed
+        display = SweepDisplay(
+            jobs, slots, self._sweep_dir, console, spare=spare, list_slots=is_new
+        )
+        gate, policy = Gate(request, part), self._options.policy
+        go_on = resume_command(self._sweep_dir)
+        self._signals.check()
+        outcomes = run_jobs(jobs, slots, self._starter, gate, display, policy, console, go_on)
         self._note_lost_values(outcomes)
         return outcomes
 
-    def _slots(self, jobs: int) -> Sequence[Slot]:
-        machine, request, code = read_machine(), self._options.request, self._options.affinity
+    def _slots(self, machine: Machine, jobs: int) -> Sequence[Slot]:
         for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
-            self._note(note)
+            self._note_once(note)
         try:
-            if code is None:
-                return make_slots(machine, request, most=jobs, busy=find_busy())
-            slots, notes = slots_of_code(machine, code, jobs, request.gpu_ids)
+            slots, notes = self._divide(machine, jobs)
         except (SlotError, AffinityError) as error:
             raise LaunchError(str(error)) from error
         for note in notes:
-            self._note(note)
+            self._note_once(note)
+        self._split = Split.of_slots(slots)
         return slots
+
+    def _divide(self, machine: Machine, jobs: int) -> tuple[Sequence[Slot], list[str]]:
+        request, code, busy = self._options.request, self._options.affinity, find_busy()
+        if code is None:
+            return divide_as_before(
+                lambda asked: make_slots(machine, asked, most=jobs, busy=busy),
+                request,
+                jobs,
+                self._split,
+            )
+        slots, notes = slots_of_code(machine, code, jobs, request.gpu_ids)
+        return slots, [*notes, *Split.of_slots(slots).notes(self._split)]
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
-        if size is None or self._batches_mentioned:
+        if size is None:
             return []
-        self._batches_mentioned = True
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
 
-    def _note(self, text: str) -> None:
-        print_note(self._console, text)
+    def _note_once(self, text: str) -> None:
+        """Tell what each batch would tell again."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
 
     def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
         lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
@@ -166,24 +213,47 @@ class Sweep:
     def _make_starter(self, slot: Slot) -> Starter:
         """What starts the jobs of all batches, in forks where that is safe."""
         if not self._options.warm:
-            return fresh_starter(self._pickled_task(), slot)
+            return fresh_starter(self._pickled_task(), slot, self._console)
         task = HydraTask(self._context_of_jobs(), self._task_function)
         task.prepare()
         task.rehearse()
+
+        def again() -> Starter:
+            return self._make_rerunning_starter(slot, "the one that they came from was killed")
+
         try:
-            return fork_helper(
-                task, lambda: fresh_starter(self._pickled_task(), slot), self._lock.drop
-            )
+            with self._signals.set_aside() as let_signals_through:
+
+                def close_in_child() -> None:
+                    self._lock.drop()
+                    let_signals_through()
+
+                return fork_helper(task, again, self._note, close_in_child)
         except CannotFork as reason:
-            why = f"{reason}"
-        content = self._pickled_task()
+            return self._make_rerunning_starter(slot, str(reason))
+
+    def _make_rerunning_starter(self, slot: Slot, why: str) -> Starter:
+        """What starts the jobs in forks of a process that runs the program again, or fresh."""
+        content, environment = self._pickled_task(), job_environment(slot, self._sweep_dir)
         try:
-            starter = start_helper(content, job_environment(slot, self._sweep_dir), preload=True)
+            starter = start_helper(content, environment, self._note, preload=True)
         except CannotFork as reason:
             self._note(f"each job starts in a fresh interpreter, for {reason}")
-            return fresh_starter(content, slot)
+            return fresh_starter(content, slot, self._console)
         self._note(f"the jobs are forks of a process that runs the program again, for {why}")
         return starter
+
+
+def _refuse_what_cannot_fit(options: LauncherOptions) -> None:
+    """Refuse slots that this machine cannot have, however many jobs there will be."""
+    machine, request, code = read_machine(), options.request, options.affinity
+    try:
+        if code is None:
+            make_slots(machine, request, most=_MANY)
+        else:
+            slots_of_code(machine, code, _MANY, request.gpu_ids)
+    except (SlotError, AffinityError) as error:
+        raise LaunchError(f"hydra.launcher: {error}") from error
 
 
 def _label(job: Job) -> str:

@@ -1,29 +1,26 @@
-"""The sweep's directory: taken for this sweep, and what an earlier start of it left there."""
+"""The sweep's directory: chosen, taken for this sweep, and the command that goes on in it."""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
-from collections.abc import Sequence
+import re
+import shlex
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict, read_write
 
-from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.resume import (
-    EarlierRun,
-    SweepBusy,
-    SweepLock,
-    config_diff,
-    earlier_outcome,
-    find_earlier_runs,
-    run_directories,
-)
+from exptools.launching.display.labels import short_path
+from exptools.launching.resume import SweepBusy, SweepLock
+from exptools.provenance import command_line
 from exptools.provenance import write_provenance as record_provenance
 from exptools.rundir import PROVENANCE
 
-from ._compose import Place, saved_config
 from ._options import LaunchError
+
+_RESUME = re.compile(r"(\+\+?)?hydra\.launcher\.resume=")
 
 
 def move_sweep(config: DictConfig, sweep_dir: str) -> None:
@@ -33,11 +30,10 @@ def move_sweep(config: DictConfig, sweep_dir: str) -> None:
     """
     if not Path(sweep_dir).is_dir():
         raise LaunchError(f"hydra.launcher.resume={sweep_dir} is no directory of a sweep")
-    quoted = sweep_dir.replace("\\", "\\\\").replace("'", "\\'")
     # Hydra 1.4 protects its own part.
     with read_write(config), read_write(config.hydra), open_dict(config):
         config.hydra.sweep.dir = sweep_dir
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+        config.hydra.overrides.hydra.append(_override("hydra.sweep.dir", sweep_dir))
 
 
 def lock_sweep_dir(sweep_dir: Path) -> SweepLock:
@@ -63,8 +59,6 @@ def share_provenance(sweep_dir: Path) -> None:
     Raises:
         LaunchError: it cannot be written.
     """
-    if os.environ.get(PROVENANCE) == str(sweep_dir.absolute()):
-        return  # the callback has
     try:
         record_provenance(sweep_dir.absolute(), Path.cwd())
     except OSError as error:
@@ -72,73 +66,19 @@ def share_provenance(sweep_dir: Path) -> None:
     os.environ[PROVENANCE] = str(sweep_dir.absolute())
 
 
-class EarlierRuns:
-    """The runs that the sweep directory holds, matched to jobs by their overrides.
+def resume_command(sweep_dir: Path) -> str:
+    """The user's own command, to be pasted into a shell, which goes on in the sweep's directory."""
+    words = [word for word in command_line() if not _RESUME.match(word)]
+    return shlex.join([*words, _override("hydra.launcher.resume", short_path(sweep_dir))])
 
-    The order of the overrides does not matter; two jobs with the same ones take two runs. A job
-    without a run gets a number, and so a directory, that none of the runs has.
-    """
 
-    def __init__(self, sweep_dir: Path) -> None:
-        self._sweep_dir = sweep_dir
-        self._unmatched: dict[tuple[str, ...], deque[EarlierRun]] = defaultdict(deque)
-        for run in find_earlier_runs(sweep_dir):
-            self._unmatched[tuple(sorted(run.status.overrides))].append(run)
-        self._matched: dict[Path, EarlierRun] = {}
-        self._directories = set(run_directories(sweep_dir))
-        names = [directory.name for directory in self._directories]
-        numbers = [run.status.job or 0 for runs in self._unmatched.values() for run in runs]
-        self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
-        self._numbers: set[int] = set()
-
-    def place_of(self, overrides: tuple[str, ...]) -> Place:
-        """The place of the run with these overrides, else a new one."""
-        runs = self._unmatched[tuple(sorted(overrides))]
-        if not runs:
-            return Place(self._new_number())
-        run = runs.popleft()
-        self._matched[run.directory] = run
-        number = run.status.job
-        if number is None or number in self._numbers:  # it was in the directory of another sweep
-            number = self._new_number()
-        self._numbers.add(number)
-        return Place(number, run.directory)
-
-    def holds_another(self, job: Job) -> bool:
-        """Whether the job's directory holds another job's run."""
-        return job.directory in self._directories and job.directory not in self._matched
-
-    def completed_outcomes(
-        self, jobs: Sequence[Job], *, despite_changes: bool
-    ) -> dict[int, Outcome]:
-        """The outcomes, by job number, of the jobs that need not run again.
-
-        Raises:
-            LaunchError: a run has another config than its job, and not ``despite_changes``.
-        """
-        outcomes: dict[int, Outcome] = {}
-        changes = []
-        for job in jobs:
-            run = self._matched.get(job.directory)
-            if run is None:
-                continue
-            path, config = saved_config(job)
-            if not run.completed and not path.exists():
-                continue  # it was stopped before it had one
-            change = config_diff(path, config)
-            if change:
-                changes.append(change)
-            elif run.completed:
-                outcomes[job.number] = earlier_outcome(job, run)
-        if changes and not despite_changes:
-            more = f"\n(and {len(changes) - 1} more runs)" if len(changes) > 1 else ""
-            raise LaunchError(
-                f"the config has changed since the sweep in {self._sweep_dir} was started; "
-                f"hydra.launcher.resume_changed=true runs the changed jobs again:\n"
-                f"{changes[0]}{more}"
-            )
-        return outcomes
-
-    def _new_number(self) -> int:
-        self._next += 1
-        return self._next
+def _override(key: str, text: str) -> str:
+    """An override that gives a text to a key, in quotes where Hydra would read something else."""
+    plain = f"{key}={text}"
+    try:
+        override = OverridesParser.create().parse_override(plain)
+        if not override.is_sweep_override() and override.value() == text:
+            return plain
+    except HydraException:
+        pass
+    return f"{key}={QuotedString(text, Quote.double).with_quotes()}"

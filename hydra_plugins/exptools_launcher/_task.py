@@ -62,8 +62,8 @@ class HydraTask:
                     hydra_context=self.context,
                     task_function=task_function,
                     config=config,
-                    job_dir_key="hydra.sweep.dir",
-                    job_subdir_key="hydra.sweep.subdir",
+                    job_dir_key="hydra.runtime.output_dir",  # as it was composed
+                    job_subdir_key=None,
                 )
             except BaseException as escaped:
                 # Hydra 1.4 hangs its whole JobReturn on what escapes; pickled, that takes a minute.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
+    from exptools.launching.launch_signals import LaunchSignals
+
     from ._core import Sweep
 
 __all__ = ["ExptoolsLauncher"]
@@ -30,25 +32,36 @@ class ExptoolsLauncher(Launcher):
     def __init__(self, **options: Any) -> None:
         self._options = options
         self._sweep: Sweep | None = None
+        self._signals: LaunchSignals | None = None
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """See Hydra's `Launcher`; refuses what cannot work before anything is written."""
-        with _random_state_kept():  # rich draws a number when it is imported
-            from ._core import Sweep
-            from ._options import validate_options
+        from exptools.launching.launch_signals import LaunchSignals
 
-        options = validate_options(self._options)
-        self._sweep = Sweep(hydra_context, task_function, config, options)
+        self._signals = LaunchSignals()
+        self._signals.watch()  # until the first batch has run: sweepers compose before it
+        try:
+            with _random_state_kept():  # rich draws a number when it is imported
+                from ._core import Sweep
+                from ._options import validate_options
+
+            options = validate_options(self._options)
+            self._sweep = Sweep(hydra_context, task_function, config, options, self._signals)
+        except BaseException:
+            self._signals.check()
+            self._signals.release()
+            raise
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs and return one JobReturn a job, in their order."""
-        if self._sweep is None:
+        if self._sweep is None or self._signals is None:
             raise RuntimeError("launch() was called before setup()")
-        return self._sweep.launch(job_overrides, initial_job_idx)
+        with self._signals:
+            return self._sweep.launch(job_overrides, initial_job_idx)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,16 @@ anew at every question, so that a test can change the machine under a running pr
 
     gpu <index> [memory=<MiB>] [node=<n>] [cpus=<list>] [uuid=<text>] [name=<text>] [bus=<id>]
                 [mig=1]
-    process <gpu> <pid> <MiB>
+    process <gpu> <pid> <MiB>     it computes
+    graphics <gpu> <pid> <MiB>    it only draws, as a desktop does
+    held <gpu> <pid> <MiB>        it computes; once it is gone it holds nothing
     mig <gpu> <GPU instance> <compute instance> <MiB>
     error <gpu, or -1 for all> <function without "nvmlDevice", or *> <code>
     init <code>
 
 A GPU is lost with "error 3 * 15". Without cpus= NVML knows no CPU affinity of a GPU. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +23,7 @@ enum { SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, T
 enum { GPUS = 32, PARTS = 8, PROCESSES = 16, ERRORS = 32, TEXT = 96 };
 
 typedef unsigned long long u64;
-typedef struct { int gpu, pid; u64 memory; } Process;
+typedef struct { int gpu, pid, draws; u64 memory; } Process;
 typedef struct { unsigned instance, compute; u64 memory; } Part;
 typedef struct { int gpu, code; char function[TEXT]; } Error;
 typedef struct {
@@ -61,6 +65,15 @@ static void set(Gpu *gpu, const char *word) {
     else { fprintf(stderr, "FAKE_NVML_FILE: unknown %s\n", word); abort(); }
 }
 
+static void add_held(Process *held) {
+    for (Process *one = machine.process; one < held; one++)
+        if (one->gpu == held->gpu && one->pid == held->pid) {
+            one->memory += held->memory;
+            return;
+        }
+    machine.processes++;
+}
+
 static void read_line(char *line) {
     Process *process = &machine.process[machine.processes];
     Error *error = &machine.error[machine.errors];
@@ -73,6 +86,13 @@ static void read_line(char *line) {
         for (char *word; (word = strtok(NULL, " \n"));) set(added, word);
     } else if (sscanf(line, "process %d %d %llu", &process->gpu, &process->pid,
                       &process->memory) == 3) {
+        machine.processes++;
+    } else if (sscanf(line, "held %d %d %llu", &process->gpu, &process->pid,
+                      &process->memory) == 3) {
+        if (!kill(process->pid, 0) || errno == EPERM) add_held(process);
+    } else if (sscanf(line, "graphics %d %d %llu", &process->gpu, &process->pid,
+                      &process->memory) == 3) {
+        process->draws = 1;
         machine.processes++;
     } else if (sscanf(line, "mig %d %u %u %llu", &gpu, &part.instance, &part.compute,
                       &part.memory) == 4) {
@@ -139,6 +159,10 @@ const char *nvmlErrorString(int code) {
     }
 }
 
+int nvmlSystemGetDriverVersion(char *version, unsigned length) {
+    snprintf(version, length, "stand-in");
+    return starts ? SUCCESS : UNINITIALIZED;
+}
 int nvmlDeviceGetCount_v2(unsigned *count) {
     load();
     *count = machine.gpus;
@@ -210,7 +234,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, void 
     unsigned room = *count;
     *count = 0;
     for (int i = 0; i < machine.processes; i++) {
-        if (machine.process[i].gpu != gpu_of(device)) continue;
+        if (machine.process[i].gpu != gpu_of(device) || machine.process[i].draws) continue;
         if (process && *count < room) {
             process[*count].pid = machine.process[i].pid;
             process[*count].memory = machine.process[i].memory << 20;

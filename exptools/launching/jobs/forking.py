@@ -20,7 +20,7 @@ from typing import Any
 from exptools.launching.jobs.random_state import RandomState
 
 # Descriptors of these mean that the driver of a GPU was opened.
-_GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel")
+_GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/dxg", "/dev/nvmap")
 # Threads of libraries that see to forks themselves: jemalloc's, and one of polars that only cleans.
 _FORK_PROOF = ("jemalloc_bg_thd", "polars-ooc-clea")
 # By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.

@@ -39,8 +39,11 @@ class Exit:
     signal: str | None  # "SIGKILL"
     max_rss: int | None = None  # bytes
     cpu_seconds: float | None = None
+    lost_with: str | None = None  # what took it with it, in words; None: its end was its own
 
     def __str__(self) -> str:
+        if self.lost_with is not None:
+            return f"lost with {self.lost_with}"
         if self.signal is None and self.code is None:
             return "ended in an unknown way"
         return f"killed by {self.signal}" if self.signal else f"exited with code {self.code}"

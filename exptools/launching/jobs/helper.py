@@ -1,19 +1,15 @@
 """The helper process: starts each job as its child, by a fork or in a fresh interpreter.
 
-It never runs the user's task itself and never opens a GPU. When the process that asked for it is
-gone, it ends all jobs and says so in their runs.
+It never runs the user's task itself and never opens a GPU. When the program or the guard is gone,
+it ends all jobs and says so in their runs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import os
-import pickle
 import select
 import signal
-import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -21,7 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from exptools.launching.jobs.forking import Inherited, what_forbids_forks
+from exptools.launching.jobs.family import adopt_orphans, end_family, wake_at_parents_death
+from exptools.launching.jobs.forking import Inherited
 from exptools.launching.jobs.fresh import (
     Exit,
     descendants,
@@ -34,26 +31,10 @@ from exptools.launching.jobs.worker import (
     JobSpec,
     Task,
     die_with_parent,
-    outlive_parent,
     prepare_process,
     run_and_exit,
 )
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
-
-_PR_SET_CHILD_SUBREAPER = 36  # from linux/prctl.h
-
-
-@dataclass(frozen=True)
-class Hello:
-    """The first message to a helper that was not forked: what all its jobs have in common.
-
-    Its answer is None when jobs may come, else why they may not.
-    """
-
-    parent: int  # pid
-    task: bytes  # a cloudpickled Task
-    preload: bool  # whether to prepare the task now and fork the jobs
-    argv: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -81,43 +62,10 @@ class Ended:
     exit: Exit
 
 
-Answer: TypeAlias = Forked | Ended
+Answer: TypeAlias = Forked | Ended  # None is the last one, to the None that closes the helper
 
 
-def main(descriptor: int) -> None:
-    """Serve the process at the other end of a socket until it closes it or dies."""
-    connection = Connection(descriptor)
-    hello: Hello = connection.recv()
-    die_with_parent(hello.parent)  # an import may take long, and nobody waits for it any more
-    sys.argv[:] = hello.argv
-    task, problem = _load_task(hello.task) if hello.preload else (None, None)
-    connection.send(problem)
-    if problem is not None:
-        return
-    outlive_parent()  # to end its jobs and say so
-    if task is None:
-        _Helper(connection, _FreshJobs(hello.task, hello.argv)).serve()
-    else:
-        sys.argv[:] = hello.argv  # the program has its own again
-        _Helper(connection, _ForkedJobs(task, Inherited())).serve()
-
-
-def serve_forked(connection: Connection, task: Task, inherited: Inherited) -> NoReturn:
-    """Be the helper in a process that was just forked from the program, with all that it has."""
-    try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.close(null)
-        inherited.forget_signals()
-        _Helper(connection, _ForkedJobs(task, inherited)).serve()
-    except BaseException:  # noqa: BLE001 (it must not go on as a second program)
-        traceback.print_exc()
-    finally:
-        os._exit(1)
-
-
-class _FreshJobs:
+class FreshJobs:
     """Each job runs the program again, in an interpreter of its own."""
 
     def __init__(self, task: bytes, argv: tuple[str, ...]) -> None:
@@ -125,10 +73,11 @@ class _FreshJobs:
         self._argv = argv
 
     def become(self, spec: JobSpec) -> NoReturn:
+        """Be a job, in a process that was just forked for it."""
         exec_fresh(self._task, self._argv, spec)
 
 
-class _ForkedJobs:
+class ForkedJobs:
     """Each job is a fork of the helper."""
 
     def __init__(self, task: Task, inherited: Inherited) -> None:
@@ -136,6 +85,7 @@ class _ForkedJobs:
         self._inherited = inherited
 
     def become(self, spec: JobSpec) -> NoReturn:
+        """Be a job, in a process that was just forked for it."""
         os.environ.clear()
         os.environ.update(spec.environment)
         self._inherited.settle(spec.environment)
@@ -143,36 +93,47 @@ class _ForkedJobs:
         run_and_exit(self._task, spec)
 
 
-class _Helper:
-    def __init__(self, connection: Connection, jobs: _FreshJobs | _ForkedJobs) -> None:
-        # What a job leaves behind in a session of its own becomes our child, and ends with us.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        gc.freeze()  # the collector would touch, and so copy, every page that the forks share
+class Helper:
+    """Starts the jobs that one socket asks for, and tells how they end."""
+
+    def __init__(self, connection: Connection, jobs: FreshJobs | ForkedJobs, guard: int) -> None:
+        """``guard`` is the pid of our parent, with which we end."""
         self._connection = connection
         self._kind = jobs
+        self._guard = guard
         self._jobs: dict[int, Fork] = {}  # by pid
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
             os.set_blocking(end, False)
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
+        """Do what the socket says, until its other end is closed or the guard is gone."""
+        # What a job leaves behind in a session of its own becomes our child, and ends with us.
+        adopt_orphans()
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
-        socket = self._connection.fileno()
+        wake_at_parents_death(signal.SIGCHLD)
+        died = "ran the sweep"
         with contextlib.suppress(EOFError, OSError):  # the other end is gone
-            while True:
-                ready, _, _ = select.select([socket, self._wakeup], [], [])
-                if self._wakeup in ready:
-                    os.read(self._wakeup, 4096)
-                    self._report_ends()
-                if socket in ready:
-                    fork: Fork | None = self._connection.recv()
-                    if fork is None:
-                        break
-                    self._fork(fork)
-        self._end_all()
+            self._serve_program()
+            died = "guards the jobs"
+        self._end_all(f"the process that {died} died")
         # Not through the interpreter's end: what the task's modules registered is for the jobs.
         os._exit(0)
+
+    def _serve_program(self) -> None:
+        socket = self._connection.fileno()
+        while os.getppid() == self._guard:
+            ready, _, _ = select.select([socket, self._wakeup], [], [])
+            if self._wakeup in ready:
+                os.read(self._wakeup, 4096)
+                self._report_ends()
+            if socket in ready:
+                fork: Fork | None = self._connection.recv()
+                if fork is None:  # no job will come, and none runs
+                    self._connection.send(None)
+                    return
+                self._fork(fork)
 
     def _fork(self, fork: Fork) -> None:
         ours = os.getpid()
@@ -222,28 +183,17 @@ class _Helper:
                     return  # its end is reported at the next signal, which is on its way
                 os.waitpid(ended.si_pid, 0)
 
-    def _end_all(self) -> None:
+    def _end_all(self, why: str) -> None:
         """Kill every job and all that they started, and write how the jobs ended."""
         for pid in self._jobs:
             signal_group(pid, signal.SIGKILL)
         kill_processes(descendants(os.getpid()))
         for pid, fork in self._jobs.items():
-            _record_end(Path(fork.spec.directory), reap(pid))
+            _record_end(Path(fork.spec.directory), reap(pid), why)
+        end_family()
 
 
-def _load_task(content: bytes) -> tuple[Task | None, str | None]:
-    """The task, ready to be called, or in words why jobs cannot be forked from here."""
-    try:
-        task: Task = pickle.loads(content)
-        task.prepare()
-        task.rehearse()
-    except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
-        traceback.print_exc()
-        return None, f"running the program again raised {type(error).__name__}: {error}"
-    return task, what_forbids_forks()
-
-
-def _record_end(run_dir: Path, exit_: Exit) -> None:
+def _record_end(run_dir: Path, exit_: Exit, why: str) -> None:
     completed = exit_.code == 0 and (run_dir / RETURN_FILE).exists()
     with contextlib.suppress(OSError, ValueError):  # nobody is left to tell
         update_status(
@@ -252,5 +202,5 @@ def _record_end(run_dir: Path, exit_: Exit) -> None:
             ended=time.time(),
             exit_code=exit_.code,
             signal=exit_.signal,
-            error=None if completed else "the process that ran the sweep died",
+            error=None if completed else why,
         )

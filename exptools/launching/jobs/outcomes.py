@@ -9,10 +9,11 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exptools.error_line import error_line
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.pickling import NotSent
-from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
-from exptools.provenance import command_line, git_state
+from exptools.launching.jobs.worker import RESULT_LOST, Result
+from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
     OUTPUT_LOG,
     RETURN_FILE,
@@ -53,6 +54,11 @@ class Outcome:
     status: Status
     result: Result | None = None  # None when the process ended before it could say
 
+    @property
+    def never_started(self) -> bool:
+        """Whether the sweep ended before the job's turn came."""
+        return self.status.state is State.INTERRUPTED and self.status.started is None
+
 
 def judge(
     run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool
@@ -70,13 +76,14 @@ def judge(
     except ResultError as problem:
         return State.FAILED, str(problem), None
     if result is None:
-        state = asked or (State.KILLED if exit_.signal else State.FAILED)
+        killed = exit_.signal is not None or exit_.lost_with is not None
+        state = asked or (State.KILLED if killed else State.FAILED)
         return state, _end_without_result(exit_, oom=oom), None
     if result.stopped:
         return asked or State.INTERRUPTED, "returned early, as it was asked to", result
     if result.error is None:
         return State.COMPLETED, None, result
-    return asked or State.FAILED, last_line(result.error), result
+    return asked or State.FAILED, error_line(result.error), result
 
 
 class ResultError(Exception):
@@ -99,7 +106,7 @@ def read_result(run_dir: Path) -> Result | None:
     except FileNotFoundError:
         return None
     except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
-        problem = f"its result cannot be read back here: {last_line(failure)}"
+        problem = f"its result cannot be read back here: {error_line(failure)}"
         if error is None:
             return Result(NotSent(problem), stopped=stopped, lost=problem)
         raise ResultError(f"{error} ({problem})" if error else problem) from failure
@@ -117,6 +124,7 @@ def queued_status() -> Status:
         queued=time.time(),
         command=command_line(),
         git=git_state(Path.cwd()),
+        script=main_script(),
     )
 
 
@@ -142,6 +150,8 @@ def oom_kills() -> int:
 
 
 def _end_without_result(exit_: Exit, *, oom: bool) -> str:
+    if exit_.lost_with is not None:
+        return str(exit_)
     if exit_.code == RESULT_LOST:
         return "its result could not be written to its directory: is the disk full?"
     end = f"{exit_} before it returned"

@@ -81,8 +81,8 @@ def _run_module(name: str, *, guard: bool) -> None:
 
 def _run_as_main(module: ModuleType, source: str | bytes, path: str, *, guard: bool) -> None:
     module.__file__ = path
-    module.__cached__ = None if module.__spec__ is None else module.__spec__.cached
-    vars(module)["__builtins__"] = builtins
+    cached = None if module.__spec__ is None else module.__spec__.cached
+    vars(module).update(__builtins__=builtins, __cached__=cached)
     sys.modules[_MAIN] = module
     exec(_compile(source, path, guard=guard), vars(module))
 

@@ -21,7 +21,7 @@ class RandomState:
     would give each fork the same numbers, and get others there.
     """
 
-    def __init__(self, objects: Iterable[object]) -> None:
+    def __init__(self, objects: Iterable[Any]) -> None:
         """Look among all objects of this process."""
         numpy_random, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
         self._python = random.getstate()  # Python itself gives each fork another

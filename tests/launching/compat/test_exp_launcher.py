@@ -288,7 +288,10 @@ def test_ctrl_c_ends_all_runs_and_the_rest_is_never_started(
     place: Path, waiting: "subprocess.Popen[str]"
 ) -> None:
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(60) == 128 + signal.SIGINT
+    output, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 128 + signal.SIGINT
+    assert "2 interrupted  1 never started" in output
+    assert f"run_experiments(…, resume='data/local/try/{day(place).name}')" in output
     statuses = [read_status(day(place) / name / "run_0") for name in "abc"]
     assert [status and status.state for status in statuses] == [State.INTERRUPTED] * 3
     for name in "ab":
