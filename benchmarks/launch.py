@@ -1,7 +1,8 @@
 """What a job costs under our launcher and under its peers: CPU time of all processes, a job.
 
-python benchmarks/launch.py                      a table, ratios and floors, in about five minutes
-python benchmarks/launch.py --jobs 16 --rounds 1  a quick look
+python benchmarks/launch.py                       all questions, in about fifteen minutes
+python benchmarks/launch.py --jobs 16 --rounds 1   a quick look
+python benchmarks/launch.py --only tree            those whose name has the word in it
 
 A no-op task with a config of ten keys and one group, two jobs at a time. Rounds take turns between
 the launchers, because machines are noisy; the median is shown. Peers that are not installed are
@@ -11,31 +12,18 @@ left out: the extra ``bench`` has them.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from launch_apps import Cost, busy, run, write_app, write_tree
 from rich.console import Console
 from rich.table import Table
 
-TASK = """
-import hydra
-{imports}
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg):
-    return 0.0
-
-if __name__ == "__main__":
-    main()
-"""
 PEERS = {  # name → (module that must be there, arguments of a multirun)
     "exptools": ("exptools", ["hydra/launcher=exptools", "hydra.launcher.jobs=2"]),
     "exptools fresh": (
@@ -53,16 +41,7 @@ PEERS = {  # name → (module that must be there, arguments of a multirun)
     ),
 }
 # Ours over the peer's, CPU time: what CONTRIBUTING promises to keep.
-TARGETS = {"basic": 0.85, "joblib": 0.65, "xargs": 0.40, "submitit": 0.20}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one sweep took."""
-
-    cpu: float  # seconds, all processes
-    wall: float  # seconds
-    memory: float  # MiB, the largest process
+TARGETS = {"basic": 0.55, "joblib": 0.35, "xargs": 0.40, "submitit": 0.20}
 
 
 def main() -> None:
@@ -70,25 +49,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="a word in the names of the questions to ask")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        app = write_app(Path(directory) / "light", imports="")
-        heavy = write_app(Path(directory) / "heavy", imports="import scipy.optimize")
-        costs = measure(app, [peer for peer in (*PEERS, "xargs") if is_there(peer)], options)
-        show(costs, options.jobs)
-        show_heavy(app, heavy, options)
-        show_start(app)
+    for name, ask in QUESTIONS.items():
+        if options.only in name:
+            with tempfile.TemporaryDirectory() as directory:
+                ask(Path(directory), options)
 
 
-def write_app(directory: Path, imports: str) -> Path:
-    """Write the task and its config."""
-    (directory / "conf" / "group").mkdir(parents=True)
-    keys = "".join(f"k{number}: {number}\n" for number in range(10))
-    defaults = "defaults:\n  - group: a\n  - _self_\n"
-    (directory / "conf" / "config.yaml").write_text(defaults + keys)
-    (directory / "conf" / "group" / "a.yaml").write_text("x: 1\n")
-    (directory / "noop.py").write_text(TASK.format(imports=imports))
-    return directory
+def ask_peers(directory: Path, options: argparse.Namespace) -> None:
+    """What a job costs with each launcher."""
+    app = write_app(directory)
+    costs = measure(app, [peer for peer in (*PEERS, "xargs") if is_there(peer)], options)
+    show(costs, options.jobs)
 
 
 def is_there(peer: str) -> bool:
@@ -100,12 +73,14 @@ def is_there(peer: str) -> bool:
         return False
 
 
-def measure(app: Path, peers: Sequence[str], options: argparse.Namespace) -> dict[str, list[Cost]]:
+def measure(
+    app: Path, peers: Sequence[str], options: argparse.Namespace, jobs: int | None = None
+) -> dict[str, list[Cost]]:
     """Run each peer once a round."""
     costs: dict[str, list[Cost]] = {peer: [] for peer in peers}
     for number in range(options.rounds):
         for peer in peers:
-            costs[peer].append(run(command(peer, options.jobs), app, f"{peer} {number}"))
+            costs[peer].append(run(command(peer, jobs or options.jobs), app, f"{peer} {number}"))
     return costs
 
 
@@ -117,27 +92,13 @@ def command(peer: str, jobs: int) -> list[str]:
     return [sys.executable, "noop.py", "-m", f"k0=range({jobs})", *PEERS[peer][1]]
 
 
-def run(arguments: Sequence[str], app: Path, name: str) -> Cost:
-    """Run a command to its end and take its bill, all its children's included."""
-    sweep = [] if "sh" in arguments else [f"hydra.sweep.dir='out/{name}'"]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(
-        [*arguments, *sweep],
-        cwd=app,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "EXPTOOLS_LEASES": str(app / "leases")},
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, time.monotonic() - start, after.ru_maxrss / 1024)
-
-
 def median(costs: Sequence[Cost]) -> Cost:
     """The median of each figure."""
     return Cost(
-        *(statistics.median(getattr(c, n) for c in costs) for n in ("cpu", "wall", "memory"))
+        *(
+            statistics.median(getattr(c, n) for c in costs)
+            for n in ("cpu", "wall", "memory", "first")
+        )
     )
 
 
@@ -154,8 +115,10 @@ def show(costs: dict[str, list[Cost]], jobs: int) -> None:
     Console().print(table)
 
 
-def show_heavy(light: Path, heavy: Path, options: argparse.Namespace) -> None:
-    """Print what a slow import costs a job: with a warm helper, it should be next to nothing."""
+def ask_import(directory: Path, options: argparse.Namespace) -> None:
+    """What a slow import costs a job: with a warm helper, it should be next to nothing."""
+    light = write_app(directory / "light")
+    heavy = write_app(directory / "heavy", imports="import scipy.optimize")
     imported = run([sys.executable, "-c", "import scipy.optimize"], heavy, "import")
     bare = run([sys.executable, "-c", "pass"], heavy, "bare")
     ours = command("exptools", options.jobs)
@@ -163,14 +126,58 @@ def show_heavy(light: Path, heavy: Path, options: argparse.Namespace) -> None:
     cost = median([run(ours, heavy, f"heavy {n}") for n in rounds]).cpu
     base = median([run(ours, light, f"base {n}") for n in rounds]).cpu
     extra = (cost - base - 2 * (imported.cpu - bare.cpu)) / options.jobs * 1000
-    Console().print(
+    tell(
         f"heavy import ({imported.cpu - bare.cpu:.2f} s CPU): {extra:.1f} ms more a job than the "
         "light run and two imports (target ≤ 10)"
     )
 
 
-def show_start(app: Path) -> None:
-    """Print what the installed plugin adds to the start of any Hydra app."""
+def ask_first(directory: Path, options: argparse.Namespace) -> None:
+    """When the first of 200 jobs starts."""
+    app = write_app(directory)
+    costs = measure(app, ["exptools", "basic"], options, jobs=200)
+    ours, basic = median(costs["exptools"]).first, median(costs["basic"]).first
+    ratio = ours / basic
+    tell(f"first of 200 jobs: after {ours:.1f} s, basic's {basic:.1f} s: {ratio:.2f} (≤ 0.35)")
+
+
+def ask_many(directory: Path, options: argparse.Namespace) -> None:
+    """What each of a thousand jobs costs, in CPU and in the parent's memory."""
+    app = write_app(directory)
+    few, many = (run(command("exptools", jobs), app, f"{jobs}") for jobs in (64, 1064))
+    each = many.cpu / 1064 * 1000
+    memory = (many.memory - few.memory) * 1024 / 1000
+    tell(f"1064 jobs: {each:.1f} ms CPU each in all (target ≤ 50)")
+    tell(f"memory of the parent: {memory:.1f} kB for each further job (target ≤ 20)")
+
+
+def ask_tree(directory: Path, options: argparse.Namespace) -> None:
+    """What a job costs where each chooses other groups from a tree of 100 files."""
+    app = write_tree(directory)
+    sweep = [f"g{number}=o1,o2,o3,o4" for number in range(3)]  # 64 jobs
+    ratios = []
+    for number in range(options.rounds):
+        ours, basic = (
+            run([sys.executable, "noop.py", "-m", *sweep, *PEERS[peer][1]], app, f"{peer} {number}")
+            for peer in ("exptools", "basic")
+        )
+        ratios.append(ours.cpu / basic.cpu)
+    each, ratio = ours.cpu / 64 * 1000, statistics.median(ratios)
+    tell(f"tree of 100 files, groups swept: {each:.0f} ms CPU a job, {ratio:.2f} of basic (≤ 0.4)")
+
+
+def ask_slots(directory: Path, options: argparse.Namespace) -> None:
+    """Whether 256 slots are kept busy by jobs of a second, with a table on a terminal."""
+    app = write_app(directory, imports="import time", body="time.sleep(1)")
+    slots = ["hydra/launcher=exptools", "hydra.launcher.jobs=256", "hydra.launcher.pin=false"]
+    sweep = [sys.executable, "noop.py", "-m", "k0=range(1024)", *slots]
+    cost = run(sweep, app, "slots", on_terminal=True)
+    share = busy(app / "out" / "slots")
+    tell(f"256 slots, 1024 jobs of 1 s, {cost.wall:.0f} s: busy {share:.2f} (target ≥ 0.9)")
+
+
+def ask_start(directory: Path, options: argparse.Namespace) -> None:
+    """What the installed plugin adds to the start of any Hydra app."""
     ask = (
         "from hydra.core.plugins import Plugins; t = Plugins.instance().get_stats()"
         ".modules_import_time; print(sum(v for k, v in t.items() if 'exptools' in k) * 1000)"
@@ -179,7 +186,23 @@ def show_start(app: Path) -> None:
         float(subprocess.run([sys.executable, "-c", ask], capture_output=True, check=True).stdout)
         for _ in range(7)
     ]
-    Console().print(f"plugin scan: {statistics.median(times):.1f} ms at each start (target ≤ 5)")
+    tell(f"plugin scan: {statistics.median(times):.1f} ms at each start (target ≤ 5)")
+
+
+def tell(line: str) -> None:
+    """Print an answer."""
+    Console().print(line, highlight=False, soft_wrap=True)
+
+
+QUESTIONS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
+    "peers": ask_peers,
+    "import": ask_import,
+    "first": ask_first,
+    "many": ask_many,
+    "tree": ask_tree,
+    "slots": ask_slots,
+    "start": ask_start,
+}
 
 
 if __name__ == "__main__":

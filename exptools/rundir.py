@@ -8,13 +8,14 @@ the specification. This module needs the standard library only.
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import socket
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -158,9 +159,8 @@ def parse_status(content: bytes | str, path: Path) -> Status:
 
 def write_status(run_dir: Path, status: Status) -> None:
     """Replace a run's ``status.json`` in one step; a reader never sees half of it."""
-    record = asdict(status)
+    record = {**vars(status), "state": status.state.value}
     record |= record.pop("extra")
-    record["state"] = status.state.value
     text = json.dumps(record, ensure_ascii=False)
     # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
     write_atomic(run_dir / STATUS_FILE, text.encode(errors="replace"))
@@ -176,10 +176,13 @@ def update_status(run_dir: Path, **changes: Any) -> None:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file aside and rename it into place; makes its directory where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        aside.write_bytes(content)  # not tempfile, whose files only their owner may read
+        try:
+            aside.write_bytes(content)  # not tempfile, whose files only their owner may read
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(content)
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -219,13 +222,18 @@ def process_start(pid: int) -> str | None:
     again by later processes, and a start in seconds moves when the clock is set.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = _boot_id()
         # A process may call itself anything, also what is no UTF-8.
         after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
     is_zombie = after_name[0] == b"Z"
     return None if is_zombie else f"{boot}/{after_name[19].decode()}"
+
+
+@functools.cache
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def format_cpus(cpus: tuple[int, ...]) -> str:

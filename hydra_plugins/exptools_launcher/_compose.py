@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +18,24 @@ from exptools.error_line import error_line
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
 
+from ._config_files import read_files_once
 from ._options import LaunchError
+from ._packing import pack, unpack
+from ._templates import Templates
 
 
 class CachingLoader:
-    """Stands for Hydra's config loader and keeps each config that it composed, pickled.
+    """Stands for Hydra's config loader and keeps each config that it composed, packed.
 
     BasicSweeper composes every job's config before the launch only to see that it can, and
     composing is most of what Hydra costs a job. The context is the sweeper's, too, so what it
-    validates is kept here. Pickled configs are a sixth of the size of live ones.
+    validates is kept here.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader = loader
+        read_files_once(loader)
+        self._templates = Templates(loader)
         self.on_composed: Callable[[int], None] = lambda count: None  # told how many so far
         self._count = 0
         self._composed: dict[tuple[str, ...], bytes] = {}
@@ -44,7 +48,7 @@ class CachingLoader:
     ) -> DictConfig:
         """See Hydra's `ConfigLoader`."""
         config = self._load(master_config, sweep_overrides)
-        self._composed[tuple(sweep_overrides)] = pickle.dumps(config)
+        self._composed[tuple(sweep_overrides)] = pack(config)
         return config
 
     def take(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
@@ -52,12 +56,11 @@ class CachingLoader:
         content = self._composed.pop(tuple(sweep_overrides), None)
         if content is None:
             return self._load(master_config, sweep_overrides)
-        config: DictConfig = pickle.loads(content)
-        return config
+        return unpack(content)
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         with collector_paused():
-            config = self.loader.load_sweep_config(master_config, sweep_overrides)
+            config = self._templates.compose(master_config, sweep_overrides)
         self._count += 1
         self.on_composed(self._count)
         return config
@@ -109,12 +112,12 @@ def compose(
         # For the job, which would get another one of a time, say, if it resolved it again.
         config.hydra.runtime.output_dir = output_dir
     directory = Path(os.path.abspath(output_dir))
-    return Job(place.number, task_overrides, directory, pickle.dumps(config))
+    return Job(place.number, task_overrides, directory, pack(config))
 
 
 def saved_config(job: Job) -> tuple[Path, str]:
     """Where Hydra saves a job's config, and what it would save now."""
-    config: DictConfig = pickle.loads(job.argument)
+    config = unpack(job.argument)
     # With output_subdir=null it saves none: then there is no such file.
     path = job.directory / str(config.hydra.output_subdir) / "config.yaml"
     with open_dict(config):

@@ -217,6 +217,7 @@ class Sweep:
             return fresh_starter(self._pickled_task(), slot, self._console)
         task = HydraTask(self._context_of_jobs(), self._task_function)
         task.prepare()
+        task.rehearse()
 
         def again() -> Starter:
             return self._make_rerunning_starter(slot, "the one that they came from was killed")

@@ -7,6 +7,7 @@ import importlib
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from exptools.launching.jobs.pickling import dumps, find_wrapped
 from exptools.launching.jobs.program import Program, this_program
 from exptools.launching.jobs.worker import Result
 
+from ._rehearsal import rehearse
 from ._task import HydraTask
 
 
@@ -39,7 +41,8 @@ class RerunTask:
         by_name = self._program is not None
         self._name = _name_of(task_function) if by_name else None
         if _try_dumps(context.callbacks, main_by_name=by_name) is None:
-            context = HydraContext(context.config_loader, None)  # type: ignore[arg-type]
+            context = copy(context)
+            context.callbacks = None  # type: ignore[assignment]
         state = Singleton.get_state()
         self._resolvers = {
             name: _try_dumps(resolver, main_by_name=by_name)
@@ -71,7 +74,10 @@ class RerunTask:
                 registered[name] = pickle.loads(content)
         BaseContainer._resolvers = registered
         self._task = HydraTask(context, by_value if task_function is None else task_function)
-        self._task.prepare()
+
+    def rehearse(self) -> None:
+        """See `Task`."""
+        rehearse()
 
     def _run_again(self, program: Program) -> TaskFunction | None:
         """Run the program up to its sweep, and find the task in it, unless that was sent.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
-import pickle
 import sys
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +16,8 @@ from omegaconf import DictConfig
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.worker import Result
 
-# Modules that every job would import anew, after the helper has forked it.
-_IMPORTED_LATE = ("hydra._internal.logging_config", "omegaconf._impl", "antlr4.LL1Analyzer")
+from ._packing import unpack
+from ._rehearsal import rehearse
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,15 @@ class HydraTask:
     task_function: TaskFunction
 
     def prepare(self) -> None:
-        """Import what a job would import late: its forks have it then."""
+        """See `Task`; this process is the program itself."""
         setup_globals()
-        for name in _IMPORTED_LATE:
-            with contextlib.suppress(ImportError):  # another version of Hydra or OmegaConf
-                importlib.import_module(name)
+
+    def rehearse(self) -> None:
+        """See `Task`."""
+        rehearse()
 
     def __call__(self, argument: bytes) -> Result:
-        """Run one job, as Hydra's basic launcher would; the argument is its pickled config."""
+        """Run one job, as Hydra's basic launcher would; the argument is its packed config."""
         with collector_paused() as resume_collector:
 
             @functools.wraps(self.task_function)
@@ -50,7 +49,7 @@ class HydraTask:
                         raise
                     return None  # it was done
 
-            config: DictConfig = pickle.loads(argument)
+            config = unpack(argument)
             try:
                 job_return = run_job(
                     hydra_context=self._context_for(config),
@@ -76,7 +75,9 @@ class HydraTask:
         """Hydra's context, with its callbacks made here if they could not be sent."""
         if self.context.callbacks is not None:
             return self.context
-        return HydraContext(self.context.config_loader, Callbacks(config))
+        context = copy(self.context)  # with what Hydra 1.4 has in it, too
+        context.callbacks = Callbacks(config)
+        return context
 
 
 @dataclass(frozen=True)

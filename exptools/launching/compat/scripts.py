@@ -48,6 +48,9 @@ class ScriptTask:
     def prepare(self) -> None:
         """See `worker.Task`: a script is not imported beforehand, for all of it is its run."""
 
+    def rehearse(self) -> None:
+        """See `worker.Task`; jobs are never forked from it."""
+
     def __call__(self, argument: bytes) -> Result:
         """Run the script as ``__main__``; the argument is a pickled `ScriptRun`."""
         run: ScriptRun = pickle.loads(argument)

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn, Protocol
@@ -54,8 +56,8 @@ class JobProcess(Protocol):
     def pid(self) -> int:
         """Its id, which is its process group's, too."""
 
-    def wait(self) -> Exit:
-        """Wait for its end; what it left running in its group is killed."""
+    def when_ended(self, tell: Callable[[Exit], None]) -> None:
+        """Tell its end, at once or later in another thread; what runs in its group is killed."""
 
 
 class Starter(Protocol):
@@ -105,8 +107,21 @@ class FreshProcess:
         """See `JobProcess`."""
         return self._popen.pid
 
-    def wait(self) -> Exit:
+    def when_ended(self, tell: Callable[[Exit], None]) -> None:
         """See `JobProcess`."""
+        try:
+            threading.Thread(target=lambda: tell(self._wait()), daemon=True).start()
+        except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
+            signal_group(self.pid, signal.SIGKILL)
+            tell(self._wait())
+
+    def _wait(self) -> Exit:
+        try:
+            return self._take_end()
+        except OSError:  # somebody else has taken it, for example a handler of SIGCHLD
+            return Exit(None, None)
+
+    def _take_end(self) -> Exit:
         if not hasattr(os, "waitid"):
             return make_exit(self._popen.wait())
         # Not reaped yet, its pid is still its own and so is the group's.

@@ -137,6 +137,7 @@ def _load_task(content: bytes) -> tuple[Task | None, str | None]:
     try:
         task: Task = pickle.loads(content)
         task.prepare()
+        task.rehearse()
     except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
         traceback.print_exc()
         return None, f"running the program again raised {type(error).__name__}: {error}"

@@ -129,7 +129,7 @@ class _HelperLink:
         self._connection = connection
         self._pid = pid
         self._bury = bury
-        self._answers: dict[int, SimpleQueue[Answer]] = defaultdict(SimpleQueue)
+        self._answers: dict[int, _Answers] = defaultdict(_Answers)
         self._directories: dict[int, str] = {}  # of the jobs that run or are about to, by key
         self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
@@ -204,7 +204,7 @@ class _HelperLink:
 class HelperProcess:
     """A job that a helper runs and waits for; see `fresh.JobProcess`."""
 
-    def __init__(self, pid: int, answers: SimpleQueue[Answer]) -> None:
+    def __init__(self, pid: int, answers: _Answers) -> None:
         self._pid = pid
         self._answers = answers
 
@@ -213,11 +213,40 @@ class HelperProcess:
         """See `JobProcess`."""
         return self._pid
 
-    def wait(self) -> Exit:
+    def when_ended(self, tell: Callable[[Exit], None]) -> None:
         """See `JobProcess`."""
-        ended = self._answers.get()
-        assert isinstance(ended, Ended), "a job that runs is not forked again"
-        return ended.exit
+        self._answers.tell_end(tell)
+
+
+class _Answers:
+    """What the helper says of one job: waited for, then told on, so that no thread need wait."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Answer] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._tell: Callable[[Exit], None] | None = None
+
+    def put(self, answer: Answer) -> None:
+        """Take an answer from the helper; in the listener's thread."""
+        with self._lock:
+            if self._tell is None:
+                self._queue.put(answer)
+            elif isinstance(answer, Ended):
+                self._tell(answer.exit)
+
+    def get(self, timeout: float) -> Answer:
+        """The next answer. Raises `queue.Empty` after ``timeout`` seconds."""
+        return self._queue.get(timeout=timeout)
+
+    def tell_end(self, tell: Callable[[Exit], None]) -> None:
+        """Tell how the job ends, or has ended."""
+        with self._lock:
+            self._tell = tell
+            with contextlib.suppress(Empty):
+                while True:
+                    answer = self._queue.get_nowait()
+                    if isinstance(answer, Ended):
+                        tell(answer.exit)
 
 
 def _wait_or_kill(pid: int) -> None:

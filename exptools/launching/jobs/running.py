@@ -63,17 +63,10 @@ class RunningJob:
         kill_processes(self.family)
         self.killed, self.deadline = True, time.monotonic() + _LAST_WAIT
 
-    def wait(self) -> Exit:
-        """Wait for the end of its process."""
-        try:
-            return self.process.wait()
-        except OSError:  # somebody else has taken its end, for example a handler of SIGCHLD
-            return Exit(None, None)
-
     def end(self, exit_: Exit) -> Outcome:
         """Judge how it ended and write that into its status."""
         kill_processes(self.family)
-        oom = oom_kills() > self.oom_kills
+        oom = exit_.signal == "SIGKILL" and oom_kills() > self.oom_kills
         state, error, result = judge(self.job.directory, exit_, self.asked, oom=oom)
         if state is State.TIMEOUT:
             error = f"ran longer than timeout={self.timeout:g} s; {error}"

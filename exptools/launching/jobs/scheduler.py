@@ -199,14 +199,7 @@ class Scheduler:
         self._running[job.number] = running
         save_status(job, status)
         self._notify(self._observer.started, job, slot, process.pid)
-        try:
-            threading.Thread(target=self._wait_for, args=(running,), daemon=True).start()
-        except RuntimeError:  # no more threads are allowed: end it rather than never hear of it
-            running.kill()
-            self._wait_for(running)
-
-    def _wait_for(self, running: RunningJob) -> None:
-        self._events.put(_Ended(running, running.wait()))
+        process.when_ended(lambda exit_: self._events.put(_Ended(running, exit_)))
 
     def _notify(self, report: Callable[..., None], *what: Any) -> None:
         """Tell the observer; that nobody can see the sweep any more does not stop it."""

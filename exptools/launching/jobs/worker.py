@@ -44,6 +44,9 @@ class Task(Protocol):
     def prepare(self) -> None:
         """Import what all jobs need: in each fresh process, or once in the one they fork from."""
 
+    def rehearse(self) -> None:
+        """Do once, where jobs fork from, what each would do for the first time."""
+
     def __call__(self, argument: bytes) -> Result:
         """Run one job, which the argument (`JobSpec.argument`) describes."""
 
