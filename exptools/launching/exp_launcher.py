@@ -12,9 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from exptools.error_line import error_line
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
@@ -33,8 +35,8 @@ from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
-from exptools.launching.jobs.worker import last_line
 from exptools.launching.launch_signals import LaunchSignals
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import INHERITED, Slot
 from exptools.launching.machine.topology import read_machine
@@ -62,6 +64,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     grace: float = 5.0,
     max_retries: int = 0,
     fail_fast: bool = False,
+    share_gpus: bool = False,
 ) -> list[Outcome]:
     """Run a script for each variant, as many at once as the affinity code has slots.
 
@@ -88,6 +91,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         grace: seconds that a run has to end after it was asked to, before it is killed.
         max_retries: how many times a failed run is retried.
         fail_fast: whether to stop when a run has failed for good.
+        share_gpus: whether runs start on GPUs on which strangers compute; else they wait.
 
     Returns:
         how each run ended: all runs of ``run_id`` 0 in the order of the variants, then of 1, …
@@ -114,7 +118,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
     jobs = [job for job in experiments.jobs() if job.number not in outcomes]
     if debug_mode == 2 and jobs:
         jobs = [random.choice(jobs)]
-    run = _run_in_slots if debug_mode == 0 else _run_here
+    run = partial(_run_in_slots, share_gpus=share_gpus) if debug_mode == 0 else _run_here
     if outcomes:
         _note_completed([outcome.status for outcome in outcomes.values()])
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
@@ -128,15 +132,17 @@ def _note_completed(statuses: Sequence[Status]) -> None:
         print_note(console, change)
 
 
-def _run_in_slots(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> list[Outcome]:
+def _run_in_slots(
+    experiments: Experiments, jobs: Sequence[Job], policy: Policy, *, share_gpus: bool
+) -> list[Outcome]:
     if not jobs:
         return []
     with LaunchSignals():
-        return _run_all_in_slots(experiments, jobs, policy)
+        return _run_all_in_slots(experiments, jobs, policy, share_gpus=share_gpus)
 
 
 def _run_all_in_slots(
-    experiments: Experiments, jobs: Sequence[Job], policy: Policy
+    experiments: Experiments, jobs: Sequence[Job], policy: Policy, *, share_gpus: bool
 ) -> list[Outcome]:
     machine = read_machine()
     slots, notes = slots_of_code(machine, experiments.affinity_code, len(jobs), INHERITED)
@@ -146,13 +152,15 @@ def _run_all_in_slots(
         print_note(console, note)
     display = _CountingDisplay(jobs, slots, experiments.directory, console)
     go_on = f"run_experiments(…, resume={str(short_path(experiments.directory))!r})"
-    task = pickle.dumps(ScriptTask(experiments.script))
+    task, gate = pickle.dumps(ScriptTask(experiments.script)), Gate(Request(share_gpus=share_gpus))
     with closing(fresh_starter(task, slots[0], console)) as starter:
-        return run_jobs(jobs, slots, starter, Request(), display, policy, console, go_on)
+        return run_jobs(jobs, slots, starter, gate, display, policy, console, go_on)
 
 
 class _CountingDisplay(SweepDisplay):
     """Also writes into ``num_launched.txt`` how many runs have been started."""
+
+    options = ""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -181,7 +189,7 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
         except BaseException as error:
             state = State.FAILED if isinstance(error, Exception) else State.INTERRUPTED
             save_status(
-                job, replace(status, state=state, ended=time.time(), error=last_line(error))
+                job, replace(status, state=state, ended=time.time(), error=error_line(error))
             )
             raise
         status = save_status(job, replace(status, state=State.COMPLETED, ended=time.time()))

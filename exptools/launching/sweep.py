@@ -21,8 +21,7 @@ from exptools.launching.jobs.helper_client import CannotFork, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
-from exptools.launching.machine.leases import Gate
-from exptools.launching.machine.request import Request
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.slots import Slot
 
 
@@ -45,13 +44,13 @@ def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[Slot],
     starter: Starter,
-    request: Request,
+    gate: Gate,
     display: SweepDisplay,
     policy: Policy,
     console: Console,
     go_on: str,
 ) -> list[Outcome]:
-    """Run the jobs, show them, and print at the end which went wrong.
+    """Run the jobs, show them, and print at the end which went wrong; the gate is closed.
 
     Where some have not run, ``go_on`` is printed, too: what the user should do to have them run.
 
@@ -59,9 +58,9 @@ def run_jobs(
         SystemExit: a signal stopped the sweep; no process is left.
     """
     try:
-        with closing(Gate(request)) as gate:
-            if gate.note:
-                print_note(console, gate.note)
+        with closing(gate):
+            for note in gate.notes(slots):
+                print_note(console, note)
             with display:
                 outcomes = Scheduler(slots, starter, gate, display, policy).run(jobs)
     except Interrupted as interruption:

@@ -16,6 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from exptools.error_line import error_line
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import DirectoryInUse
@@ -56,7 +57,7 @@ class ExptoolsCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather once what the jobs of a sweep have in common: where their code comes from.
 
-        Our own launcher does that by itself, once it knows which directory the sweep goes into.
+        Our launcher does so itself, when it has found nothing to refuse and so makes a directory.
         """
         if OmegaConf.select(config, "hydra.launcher._target_") == _OUR_LAUNCHER:
             return
@@ -149,10 +150,13 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
         _log.warning("%s; it is replaced, and attempts are counted from 1", error)
         before = None
     provenance = read_provenance(run_dir)
+    # As they were given: what they refer to, a secret perhaps, is not ours to write down.
+    overrides = OmegaConf.to_container(config.hydra.overrides.task)
+    assert isinstance(overrides, list)
     return Status(
         state=State.RUNNING,
         job=OmegaConf.select(config, "hydra.job.num"),
-        overrides=tuple(config.hydra.overrides.task),
+        overrides=tuple(map(str, overrides)),
         attempt=before.attempt + 1 if before else 1,
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
@@ -164,7 +168,5 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
 
 
 def _failure(error: BaseException) -> tuple[State, str]:
-    message = str(error).strip().partition("\n")[0]
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     is_interrupt = isinstance(error, KeyboardInterrupt)
-    return State.INTERRUPTED if is_interrupt else State.FAILED, text
+    return State.INTERRUPTED if is_interrupt else State.FAILED, error_line(error)

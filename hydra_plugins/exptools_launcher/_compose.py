@@ -13,9 +13,13 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
+from exptools.error_line import error_line
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
+
+from ._options import LaunchError
 
 
 class CachingLoader:
@@ -82,9 +86,16 @@ def compose(
     overrides: Sequence[str],
     place_of: Callable[[tuple[str, ...]], Place],
 ) -> Job:
-    """Compose one job's config; its place follows from the task's overrides."""
+    """Compose one job's config; its place follows from the task's overrides.
+
+    Raises what composing does, and:
+        LaunchError: its directory cannot be resolved, or its name is too long.
+    """
     config = loader.take(master_config, list(overrides))
-    task_overrides = tuple(str(override) for override in config.hydra.overrides.task)
+    # As they were given: an interpolation in them is for the job alone to resolve.
+    given = OmegaConf.to_container(config.hydra.overrides.task)
+    assert isinstance(given, list)
+    task_overrides = tuple(map(str, given))
     place = place_of(task_overrides)
     with open_dict(config):
         config.hydra.job.id = str(place.number)  # as Hydra's basic launcher has it
@@ -93,7 +104,12 @@ def compose(
             config.hydra.sweep.subdir = os.path.relpath(
                 place.directory, str(config.hydra.sweep.dir)
             )
-    return Job(place.number, task_overrides, _directory(config), pickle.dumps(config))
+    output_dir = _output_dir(config, place.number)
+    with open_dict(config):
+        # For the job, which would get another one of a time, say, if it resolved it again.
+        config.hydra.runtime.output_dir = output_dir
+    directory = Path(os.path.abspath(output_dir))
+    return Job(place.number, task_overrides, directory, pickle.dumps(config))
 
 
 def saved_config(job: Job) -> tuple[Path, str]:
@@ -106,14 +122,39 @@ def saved_config(job: Job) -> tuple[Path, str]:
     return path, OmegaConf.to_yaml(config)
 
 
-def _directory(config: DictConfig) -> Path:
-    """Where Hydra will run this job; its subdir may refer to ``${hydra:…}``, which is global."""
+def _output_dir(config: DictConfig, number: int) -> str:
+    """Where a job is to run; its subdir may refer to ``${hydra:…}``, which is global.
+
+    Raises:
+        LaunchError: a part of the path cannot be resolved, or is longer than a name may be.
+    """
+    parts = []
     hydra_config = HydraConfig.instance()
     before = hydra_config.cfg
     hydra_config.cfg = config  # type: ignore[assignment]
     try:
-        sweep_dir = str(OmegaConf.select(config, "hydra.sweep.dir"))
-        subdir = str(OmegaConf.select(config, "hydra.sweep.subdir"))
+        for key in ("dir", "subdir"):
+            parts.append(str(OmegaConf.select(config, f"hydra.sweep.{key}")))
+    except OmegaConfBaseException as error:
+        raise LaunchError(
+            f"hydra.sweep.{key} of job {number} cannot be resolved: {error_line(error)}"
+        ) from error
     finally:
         hydra_config.cfg = before
-    return Path(os.path.abspath(os.path.join(sweep_dir, subdir)))
+    _refuse_long_name(number, *parts)
+    return os.path.join(*parts)
+
+
+def _refuse_long_name(number: int, sweep_dir: str, subdir: str) -> None:
+    try:
+        most = os.pathconf(sweep_dir, "PC_NAME_MAX")
+    except (AttributeError, OSError):  # Windows has no such call
+        most = 255
+    longest = max(subdir.split(os.sep), key=lambda name: len(os.fsencode(name)))
+    size = len(os.fsencode(longest))
+    if size > most:
+        raise LaunchError(
+            f"hydra.sweep.subdir of job {number} has a name of {size} bytes ({longest[:40]}…), and "
+            f"{most} are the most here: choose a shorter one, for example "
+            "hydra.sweep.subdir='${hydra.job.num}'"
+        )

@@ -16,15 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay
+from exptools.launching.display.compose_bar import ComposeBar
+from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.running import job_environment, threads_set_by_user
 from exptools.launching.launch_signals import LaunchSignals
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import SlotError
-from exptools.launching.machine.slots import Slot, make_slots
+from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usable_part
 from exptools.launching.machine.split import Split, divide_as_before
 from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
@@ -33,8 +35,11 @@ from ._compose import Place, cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
+from ._rerun import RerunTask
 from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
-from ._task import HydraTask, RerunTask
+from ._task import HydraTask
+
+_MANY = 1000  # jobs: more than there will be slots
 
 
 class Sweep:
@@ -51,7 +56,8 @@ class Sweep:
         """Take the sweep's directory.
 
         Raises:
-            LaunchError: another sweep has it, or we cannot write there.
+            LaunchError: the machine has no such slots, another sweep has the directory, or we
+                cannot write there.
         """
         # Composing makes many objects. What exists by now stays: the collector need not look at it
         # each time, which takes a tenth of the time.
@@ -62,6 +68,7 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
@@ -69,7 +76,8 @@ class Sweep:
         share_provenance(self._sweep_dir)
         self._earlier_runs = EarlierRuns(config, options) if options.resume else None
         self._split = self._earlier_runs.split if self._earlier_runs else None
-        self._batches_mentioned = False
+        self._noted: set[str] = set()  # by earlier batches, too
+        self._listed: list[str] = []  # the slots that were told last
         self._console = open_console()
         self._note = partial(
             print_note, self._console
@@ -142,27 +150,33 @@ class Sweep:
             self._note(note)
         if not jobs:
             return []
-        slots = self._slots(len(jobs))
+        machine, request = read_machine(), self._options.request
+        slots = self._slots(machine, len(jobs))
         if self._starter is None:
             self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
-        display = SweepDisplay(jobs, slots, self._sweep_dir, console)
-        request, policy = self._options.request, self._options.policy
+        part = usable_part(machine, request) if self._options.affinity is None else None
+        spare = spare_cores(slots, part, request) if part else None
+        listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
+        is_new, self._listed = listed != self._listed, listed
+        display = SweepDisplay(
+            jobs, slots, self._sweep_dir, console, spare=spare, list_slots=is_new
+        )
+        gate, policy = Gate(request, part), self._options.policy
         go_on = resume_command(self._sweep_dir)
         self._signals.check()
-        outcomes = run_jobs(jobs, slots, self._starter, request, display, policy, console, go_on)
+        outcomes = run_jobs(jobs, slots, self._starter, gate, display, policy, console, go_on)
         self._note_lost_values(outcomes)
         return outcomes
 
-    def _slots(self, jobs: int) -> Sequence[Slot]:
-        machine = read_machine()
+    def _slots(self, machine: Machine, jobs: int) -> Sequence[Slot]:
         for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
-            self._note(note)
+            self._note_once(note)
         try:
             slots, notes = self._divide(machine, jobs)
         except (SlotError, AffinityError) as error:
             raise LaunchError(str(error)) from error
         for note in notes:
-            self._note(note)
+            self._note_once(note)
         self._split = Split.of_slots(slots)
         return slots
 
@@ -180,10 +194,15 @@ class Sweep:
 
     def _note_on_batches(self) -> list[str]:
         size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
-        if size is None or self._batches_mentioned:
+        if size is None:
             return []
-        self._batches_mentioned = True
         return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
+
+    def _note_once(self, text: str) -> None:
+        """Tell what each batch would tell again."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
 
     def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
         lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]
@@ -223,6 +242,18 @@ class Sweep:
             return fresh_starter(content, slot, self._console)
         self._note(f"the jobs are forks of a process that runs the program again, for {why}")
         return starter
+
+
+def _refuse_what_cannot_fit(options: LauncherOptions) -> None:
+    """Refuse slots that this machine cannot have, however many jobs there will be."""
+    machine, request, code = read_machine(), options.request, options.affinity
+    try:
+        if code is None:
+            make_slots(machine, request, most=_MANY)
+        else:
+            slots_of_code(machine, code, _MANY, request.gpu_ids)
+    except (SlotError, AffinityError) as error:
+        raise LaunchError(f"hydra.launcher: {error}") from error
 
 
 def _label(job: Job) -> str:

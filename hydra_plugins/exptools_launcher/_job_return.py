@@ -45,10 +45,12 @@ def make_job_return(outcome: Outcome) -> JobReturn:
 
 
 def _failure(outcome: Outcome) -> BaseException:
-    if outcome.result is not None and outcome.result.error is not None:
-        return outcome.result.error
+    error = outcome.result.error if outcome.result is not None else None
+    if error is not None and not isinstance(error, SystemExit):  # which would end the sweeper
+        return error
     job, status = outcome.job, outcome.status
     reason = status.error or status.state.value
+    reason = reason if error is None else f"ended with {reason}"
     if reason.startswith("killed"):
         reason = f"was {reason}"
     log = f"; its output is in {job.log}" if status.started is not None else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from hydra.errors import CompactHydraException
+from omegaconf import OmegaConf, ValidationError
 
 from exptools.hints import suggestion
 from exptools.launching.affinity.codes import AffinityError, read_settings
@@ -52,32 +53,49 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
                 f"hydra.launcher.{name} is no option of the exptools launcher; "
                 f"{suggestion(name, _OPTIONS)}"
             )
-    values = {**_OPTIONS, **given}
+    values = {**_OPTIONS, **{name: _typed(name, value) for name, value in given.items()}}
     request, policy = _build(Request, values), _build(Policy, values)
-    start = values["start"]
-    if start not in ("warm", "fresh"):
-        raise LaunchError(f"hydra.launcher.start is {start!r}; it should be warm or fresh")
+    start, resume, changed = (values[name] for name in ("start", "resume", "resume_changed"))
     unknown = values["resume_unknown"]
-    if unknown not in (None, "done", "again"):
-        raise LaunchError(
-            f"hydra.launcher.resume_unknown is {unknown!r}; it should be done or again"
-        )
+    for name, is_right, allowed in (
+        ("start", start in ("warm", "fresh"), "warm or fresh"),
+        ("resume", isinstance(resume, bool | str), "true, false or a sweep's directory"),
+        ("resume_changed", isinstance(changed, bool), "true or false"),
+        ("resume_unknown", unknown in (None, "done", "again"), "done or again"),
+    ):
+        if not is_right:
+            raise LaunchError(f"hydra.launcher.{name} is {values[name]!r}; it should be {allowed}")
     return LauncherOptions(
         request,
         policy,
         affinity=_affinity_code(values),
         warm=start == "warm",
-        resume=values["resume"],
-        resume_changed=values["resume_changed"],
+        resume=resume,
+        resume_changed=changed,
         resume_unknown=unknown,
     )
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A value in its option's type, as the text "4" from the environment is the number.
+
+    What has no such value is left as it is, for the option's own check to refuse.
+    """
+    if not isinstance(value, str | int | float):
+        return value
+    options = OmegaConf.structured(LauncherConf)
+    try:
+        OmegaConf.update(options, name, value)
+    except ValidationError:
+        return value
+    return options[name]
 
 
 def _build(part: type[_Part], values: Mapping[str, Any]) -> _Part:
     try:
         return part(**{field.name: values[field.name] for field in fields(part)})
     except ValueError as error:
-        raise LaunchError(f"hydra.launcher: {error}") from error
+        raise LaunchError(f"hydra.launcher.{error}") from error
 
 
 def _affinity_code(values: Mapping[str, Any]) -> str | None:

@@ -3,10 +3,11 @@
 # No "from __future__ import annotations": Hydra 1.3 runs this module before sys.modules has it,
 # and dataclasses look there for the meaning of annotations that are text.
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 
 @dataclass
@@ -16,10 +17,11 @@ class LauncherConf:
     _target_: str = "hydra_plugins.exptools_launcher.launcher.ExptoolsLauncher"
 
     # How many jobs run at once. Null: one per GPU; without GPUs one per physical core, within the
-    # control group's CPU quota.
+    # control group's CPU quota. More jobs than cores need pin=false.
     jobs: int | None = None
 
-    # Physical CPU cores for each job. Null: an equal share of the cores.
+    # Physical CPU cores for each job. Null: with a GPU, the GPU's share of the cores; without, one,
+    # or more if there are few jobs, which together take half of the cores and leave half to others.
     cpus_per_job: int | None = None
 
     # GPUs for each job: 0 hides them, 0.5 puts two jobs on one, 2 gives two. Null: 1 if there are
@@ -28,6 +30,10 @@ class LauncherConf:
 
     # Which GPUs to use, by index or UUID: [0,1]. Null: all that this process may use.
     gpus: Any = None
+
+    # Whether jobs start on GPUs on which somebody computes who is no job of this user's sweeps. If
+    # not, they wait for the end of that. With gpu_memory_per_job they wait for the memory alone.
+    share_gpus: bool = False
 
     # Start a job only when its GPU has this much free memory: 10GB, 8GiB or bytes. Null: no check.
     gpu_memory_per_job: Any = None
@@ -38,14 +44,15 @@ class LauncherConf:
     # Physical cores kept free of jobs.
     reserve_cpus: int = 0
 
-    # Whether jobs are bound to their cores. If not, other sweeps may use those, too.
+    # Whether jobs are bound to their cores. If not, they wait for no core, and other sweeps may use
+    # the same ones.
     pin: bool = True
 
     # What CUDA_VISIBLE_DEVICES contains: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
     gpu_ids: str = "uuid"
 
     # An rlpyt affinity code such as 4cpu_2gpu_2cxg, whose run slots become the slots. It replaces
-    # the options above except gpu_ids and gpu_memory_per_job. Null: none.
+    # the options above except gpu_ids, gpu_memory_per_job and share_gpus. Null: none.
     affinity: str | None = None
 
     # "warm": fork each job from your program; "fresh": run your script again, in a new interpreter.
@@ -106,6 +113,10 @@ class CallbackConf:
     exptools: LoggingConf = field(default_factory=LoggingConf)
 
 
+# Without types, and open to other keys: `_options` refuses what is wrong, in our words.
+_launcher_node = OmegaConf.create(asdict(LauncherConf()))
+OmegaConf.set_struct(_launcher_node, value=False)
+
 _store = ConfigStore.instance()
-_store.store(group="hydra/launcher", name="exptools", node=LauncherConf, provider="exptools")
+_store.store(group="hydra/launcher", name="exptools", node=_launcher_node, provider="exptools")
 _store.store(group="hydra/callbacks", name="exptools", node=CallbackConf, provider="exptools")

@@ -5,8 +5,9 @@ anew at every question, so that a test can change the machine under a running pr
 
     gpu <index> [memory=<MiB>] [node=<n>] [cpus=<list>] [uuid=<text>] [name=<text>] [bus=<id>]
                 [mig=1]
-    process <gpu> <pid> <MiB>
-    held <gpu> <pid> <MiB>     (a process that is gone holds nothing)
+    process <gpu> <pid> <MiB>     it computes
+    graphics <gpu> <pid> <MiB>    it only draws, as a desktop does
+    held <gpu> <pid> <MiB>        it computes; once it is gone it holds nothing
     mig <gpu> <GPU instance> <compute instance> <MiB>
     error <gpu, or -1 for all> <function without "nvmlDevice", or *> <code>
     init <code>
@@ -22,7 +23,7 @@ enum { SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, T
 enum { GPUS = 32, PARTS = 8, PROCESSES = 16, ERRORS = 32, TEXT = 96 };
 
 typedef unsigned long long u64;
-typedef struct { int gpu, pid; u64 memory; } Process;
+typedef struct { int gpu, pid, draws; u64 memory; } Process;
 typedef struct { unsigned instance, compute; u64 memory; } Part;
 typedef struct { int gpu, code; char function[TEXT]; } Error;
 typedef struct {
@@ -89,6 +90,10 @@ static void read_line(char *line) {
     } else if (sscanf(line, "held %d %d %llu", &process->gpu, &process->pid,
                       &process->memory) == 3) {
         if (!kill(process->pid, 0) || errno == EPERM) add_held(process);
+    } else if (sscanf(line, "graphics %d %d %llu", &process->gpu, &process->pid,
+                      &process->memory) == 3) {
+        process->draws = 1;
+        machine.processes++;
     } else if (sscanf(line, "mig %d %u %u %llu", &gpu, &part.instance, &part.compute,
                       &part.memory) == 4) {
         machine.gpu[gpu].part[machine.gpu[gpu].parts++] = part;
@@ -229,7 +234,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, void 
     unsigned room = *count;
     *count = 0;
     for (int i = 0; i < machine.processes; i++) {
-        if (machine.process[i].gpu != gpu_of(device)) continue;
+        if (machine.process[i].gpu != gpu_of(device) || machine.process[i].draws) continue;
         if (process && *count < room) {
             process[*count].pid = machine.process[i].pid;
             process[*count].memory = machine.process[i].memory << 20;

@@ -232,7 +232,7 @@ def of_two(little: Sweep, what: str) -> list[Any]:
 def test_each_job_returns_in_the_order_it_was_given_in(much: Sweep) -> None:
     (one,) = much.launches
     time = directory_of(much).name
-    at = f"+at='{time}'"
+    at = "+at='${now:%H-%M-%S-%f}'"  # as it was given, and as Hydra's own launcher returns it
     assert one["first"] == 0
     assert [job["overrides"] for job in one["jobs"]] == [[f"+x={x}", at] for x in (1, 2, 3)]
     assert [job["value"]["tenfold"] for job in one["jobs"]] == [10, 20, 30]
@@ -261,6 +261,7 @@ def test_batches_go_on_counting_and_end_after_the_one_with_a_failure(failed: Swe
     ]
     statuses = [read_status(failed.out / str(job)) for job in range(5)]
     assert [status and status.job for status in statuses] == [0, 1, 2, 3, None]
+    assert failed.output.count("  slot 0: ") == 1  # the slots are the same, and listed once
 
 
 def test_the_directory_is_changed_if_hydra_should(much: Sweep) -> None:
@@ -308,7 +309,7 @@ def test_the_time_of_the_sweep_is_the_same_in_all_jobs(much: Sweep) -> None:
     assert set(of_three(much, "time")) == {(time, f"out/{time}")}
 
 
-def test_jobs_know_their_number_and_name(much: Sweep) -> None:
+def test_jobs_know_their_number_and_id_as_under_hydras_own_launcher(much: Sweep) -> None:
     assert of_three(much, "name") == [(0, "0"), (1, "1"), (2, "2")]
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.machine.slots import Slot
-from tests.conftest import SWEEP, App, line_with
+from tests.conftest import SWEEP, App, line_with, until
 
 pytestmark = pytest.mark.slow
 
@@ -179,6 +179,40 @@ def test_a_job_waits_until_a_neighbours_memory_is_free(app: App, tmp_path: Path)
     free.replace(machine)
     finish(sweep)
     assert len(records(app)) == 1
+
+
+def test_a_gpu_that_a_stranger_uses_is_left_to_them_until_they_have_ended(
+    app: App, tmp_path: Path, stranger: int
+) -> None:
+    machine, free = tmp_path / "gpus.txt", tmp_path / "free.txt"
+    machine.write_text(f"gpu 0\ngpu 1\nprocess 0 {stranger} 100\ngraphics 1 {stranger} 100\n")
+    free.write_text("gpu 0\ngpu 1\n")
+    (wait := app.directory / "wait").touch()
+    sweep = app.start(*SWEEP, "+x=1,2", "hydra.launcher.pin=false", FAKE_NVML_FILE=str(machine))
+    told = line_with(sweep, "waits for")
+    assert f"waits for GPU 0, on which pid {stranger} (" in told
+    assert told.endswith(" computes; hydra.launcher.share_gpus=true starts at once\n")
+    until(lambda: list(app.directory.glob("here-*")))
+    free.replace(machine)
+    until(lambda: len(list(app.directory.glob("here-*"))) == 2)
+    wait.unlink()
+    finish(sweep)
+    assert [job["gpus"] for job in records(app)] == [[UUID(1)], [UUID(0)]]
+
+
+def test_jobs_start_beside_strangers_if_they_may(app: App, tmp_path: Path, stranger: int) -> None:
+    machine = tmp_path / "gpus.txt"
+    machine.write_text(f"gpu 0\nprocess 0 {stranger} 100\n")
+    output = app.completes("+x=1", "hydra.launcher.share_gpus=true", FAKE_NVML_FILE=str(machine))
+    assert "waits" not in output
+
+
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    """The pid of a process that is no job of ours."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process.pid
+        process.kill()
 
 
 def finish(*sweeps: subprocess.Popen[str]) -> None:

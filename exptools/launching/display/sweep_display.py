@@ -1,17 +1,16 @@
-"""What people see of a sweep: configs being composed, jobs that run, and a summary at the end."""
+"""What people see of a sweep: the jobs that run, and a summary at the end."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -27,56 +26,10 @@ from exptools.launching.display.labels import (
 )
 from exptools.launching.display.live_table import Row, live_table
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.machine.slots import Slot
+from exptools.launching.machine.gate import Wait
+from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.usage import UsageSampler
 from exptools.rundir import State
-
-_QUIET = 2.0  # seconds of composing that need no explanation
-_EVERY = 10.0  # seconds between two plain lines about it
-
-
-class ComposeBar:
-    """Shows that Hydra composes the jobs' configs, which takes minutes for thousands of them.
-
-    A bar on a terminal, elsewhere a plain line now and then, and nothing for a short wait. How many
-    there will be only the sweeper knows.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._began = time.monotonic()
-        self._next_line = self._began + _EVERY
-        self._bar: Progress | None = None
-
-    def update(self, done: int) -> None:
-        """Say how many configs are composed."""
-        now = time.monotonic()
-        if now - self._began < _QUIET:
-            return
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._draw(done)
-        elif now >= self._next_line:
-            self._next_line = now + _EVERY
-            self._console.print(f"exptools: {done} configs composed", highlight=False)
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _draw(self, done: int) -> None:
-        if self._bar is None:
-            self._bar = Progress(
-                TextColumn("exptools: composing configs"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.completed}"),
-                console=self._console,
-                transient=True,
-                refresh_per_second=4,
-            )
-            self._bar.add_task("", total=None)
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done)
 
 
 class SweepDisplay(AbstractContextManager["SweepDisplay"]):
@@ -86,19 +39,31 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
     running jobs use is sampled all the while, for the table and for their ``usage.csv``.
     """
 
+    options = "hydra.launcher."  # how the names of options begin here
+
     def __init__(
-        self, jobs: Sequence[Job], slots: Sequence[Slot], directory: Path, console: Console
+        self,
+        jobs: Sequence[Job],
+        slots: Sequence[Slot],
+        directory: Path,
+        console: Console,
+        *,
+        spare: Spare | None = None,
+        list_slots: bool = True,
     ) -> None:
         self._directory = directory
+        self._list_slots = list_slots
         names = _distinguishing_names(jobs)
         self._rows = {
             job.number: Row(job, one_line(name)) for job, name in zip(jobs, names, strict=True)
         }
         self._slots = slots
+        self._spare = spare
         self._console = console
         self._began = time.time()
         self._live: Live | None = None
-        self._waits: dict[int, str] = {}  # what a slot waits for, by its index
+        self._waits: dict[int, tuple[float, Wait]] = {}  # by slot's index: since when, for what
+        self._ways_out: set[str | None] = set()  # that were told
         self._readers: dict[int, HeadlineReader] = {}  # of the running jobs, by number
         self._sampler = UsageSampler(after=self._refresh_row)
 
@@ -107,8 +72,11 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         jobs, slots = plural(len(self._rows), "job"), plural(len(self._slots), "slot")
         into = Text(f"exptools: {jobs} in {slots}, into {short_path(self._directory)}")
         self._console.print(into, soft_wrap=True)
-        for slot in self._slots:
+        for slot in self._slots if self._list_slots else ():
             self._console.print(f"  slot {slot.index}: {slot}", highlight=False)
+        if self._spare is not None and self._list_slots:
+            told = self._spare.told(self.options)
+            self._console.print(f"  {told}", highlight=False, soft_wrap=True)
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 get_renderable=self._table,
@@ -139,7 +107,6 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         """See `scheduler.Observer`."""
         row = self._rows[job.number]
         row.state, row.slot, row.started, row.ended = State.RUNNING, slot, time.time(), None
-        self._waits.pop(slot.index, None)
         if self._live is not None:
             self._readers[job.number] = HeadlineReader(job.directory)
         uuids = tuple(gpu.uuid for gpu in slot.gpus)
@@ -160,12 +127,18 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         row = self._rows[job.number]
         row.state, row.slot, row.started, row.ended = State.QUEUED, None, None, None
 
-    def waiting(self, slot: Slot, reason: str) -> None:
-        """See `scheduler.Observer`; a start of a job in the slot ends the waiting."""
-        if reason != self._waits.get(slot.index):
-            self._waits[slot.index] = reason
-            if self._live is None:
-                self._print_warning(f"slot {slot.index} waits for {reason}")
+    def waiting(self, waits: Mapping[int, Wait]) -> None:
+        """See `scheduler.Observer`; each way not to wait is told once."""
+        now = time.time()
+        began = {index: since for index, (since, _) in self._waits.items()}
+        self._waits = {index: (began.get(index, now), wait) for index, wait in waits.items()}
+        for index, wait in sorted(waits.items()):
+            if wait.way_out not in self._ways_out:
+                self._ways_out.add(wait.way_out)
+                others = sum(one.way_out == wait.way_out for one in waits.values()) - 1
+                also = f" (and {plural(others, 'other slot')})" if others else ""
+                out = f"; {self.options}{wait.way_out} starts at once" if wait.way_out else ""
+                self._print_warning(f"slot {index}{also} waits for {wait.reason}{out}")
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
         """See `scheduler.Observer`."""
@@ -199,7 +172,8 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def _print_event(self, job: Job, state: State, note: str) -> None:
         if self._live is None or went_wrong(state):
-            line = Text.assemble(state_label(state), f"  job {job.number}  {one_line(job.name)}")
+            name = self._rows[job.number].name
+            line = Text.assemble(state_label(state), f"  job {job.number}  {name}")
             line.append(f"  ({note})" if note else "")
             self._console.print(line, soft_wrap=True)
 
@@ -208,7 +182,10 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def _table(self) -> RenderableType:
         room = self._console.width, self._console.height
-        waits = dict(self._waits)
+        waits = {
+            index: f"{wait.reason} ({elapsed(since, None)})"
+            for index, (since, wait) in self._waits.items()
+        }
         return live_table(list(self._rows.values()), waits, self._began, len(self._slots), room)
 
 
@@ -225,7 +202,9 @@ def print_summary(outcomes: Sequence[Outcome], console: Console) -> None:
         line.append(f"{len(outcomes) - len(started)} never started", "yellow")
     with suppress(OSError):  # nobody reads any more: the status files tell
         if wrong:
-            console.print(_summary_table(wrong))
+            names = _distinguishing_names([outcome.job for outcome in outcomes])
+            told = {out.job.number: name for out, name in zip(outcomes, names, strict=True)}
+            console.print(_summary_table(wrong, told))
         console.print(line)
 
 
@@ -245,7 +224,7 @@ def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     return [" ".join(texts) or job.name for job, texts in zip(jobs, own, strict=True)]
 
 
-def _summary_table(outcomes: Sequence[Outcome]) -> Table:
+def _summary_table(outcomes: Sequence[Outcome], names: Mapping[int, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("job", justify="right")
     table.add_column("state", no_wrap=True)
@@ -258,5 +237,6 @@ def _summary_table(outcomes: Sequence[Outcome]) -> Table:
         if status.started is not None:
             details.append(f"\n{short_path(job.log)}", style="dim")
         took = elapsed(status.started, status.ended)
-        table.add_row(str(job.number), state_label(status.state), Text(job.name), details, took)
+        name = Text(one_line(names[job.number]))
+        table.add_row(str(job.number), state_label(status.state), name, details, took)
     return table

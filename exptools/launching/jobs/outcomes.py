@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exptools.error_line import error_line
 from exptools.launching.jobs.fresh import Exit
 from exptools.launching.jobs.pickling import NotSent
-from exptools.launching.jobs.worker import RESULT_LOST, Result, last_line
+from exptools.launching.jobs.worker import RESULT_LOST, Result
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
     OUTPUT_LOG,
@@ -82,7 +83,7 @@ def judge(
         return asked or State.INTERRUPTED, "returned early, as it was asked to", result
     if result.error is None:
         return State.COMPLETED, None, result
-    return asked or State.FAILED, last_line(result.error), result
+    return asked or State.FAILED, error_line(result.error), result
 
 
 class ResultError(Exception):
@@ -105,7 +106,7 @@ def read_result(run_dir: Path) -> Result | None:
     except FileNotFoundError:
         return None
     except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
-        problem = f"its result cannot be read back here: {last_line(failure)}"
+        problem = f"its result cannot be read back here: {error_line(failure)}"
         if error is None:
             return Result(NotSent(problem), stopped=stopped, lost=problem)
         raise ResultError(f"{error} ({problem})" if error else problem) from failure

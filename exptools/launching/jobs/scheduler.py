@@ -9,21 +9,21 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from exptools.launching.jobs.fresh import Exit, Starter
 from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, queued_status, save_status
 from exptools.launching.jobs.running import RunningJob, job_environment
 from exptools.launching.jobs.worker import JobSpec
-from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.gate import Gate, Wait
 from exptools.launching.machine.slots import Slot
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
 
-_GATE_INTERVAL = 0.5  # seconds between two looks at whether another sweep has freed a slot
+_GATE_INTERVAL = 0.1  # seconds between two questions whether others have freed something
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,25 @@ class Policy:
         Raises:
             ValueError: one of them makes no sense.
         """
-        for name in ("grace", "timeout", "max_retries"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it should be a number from 0 up")
+        if self.timeout is not None and not (_is_number(self.timeout) and self.timeout > 0):
+            raise ValueError(
+                f"timeout is {self.timeout!r}; it should be a number of seconds above 0 "
+                "(leave it out for no limit)"
+            )
+        if not _is_number(self.grace):
+            raise ValueError(f"grace is {self.grace!r}; it should be so many seconds, 0 or more")
+        if not (_is_number(self.max_retries) and self.max_retries % 1 == 0):
+            raise ValueError(
+                f"max_retries is {self.max_retries!r}; it should be a whole number, 0 or more"
+            )
+        if not isinstance(self.fail_fast, bool):
+            raise ValueError(f"fail_fast is {self.fail_fast!r}; it should be true or false")
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number from 0 up."""
+    is_one = not isinstance(value, bool) and isinstance(value, int | float)
+    return is_one and 0 <= cast("float", value) < math.inf
 
 
 class Interrupted(Exception):
@@ -62,8 +77,8 @@ class Observer(Protocol):
     def started(self, job: Job, slot: Slot, pid: int) -> None:
         """A job's process has started in a slot."""
 
-    def waiting(self, slot: Slot, reason: str) -> None:
-        """A free slot cannot take a job yet; the reason says what it waits for."""
+    def waiting(self, waits: Mapping[int, Wait]) -> None:
+        """Which slots, by their index, now wait for others; told when that changes."""
 
     def retrying(self, job: Job, attempt: int, outcome: Outcome, of: int) -> None:
         """A job went wrong and will be started again, as attempt ``attempt`` of ``of``."""
@@ -95,7 +110,9 @@ class Scheduler:
         observer: Observer,
         policy: Policy,
     ) -> None:
+        self._slots = {slot.index: slot for slot in slots}
         self._free = deque(slots)
+        self._waits: dict[int, Wait] = {}  # by slot's index
         self._starter = starter
         self._gate = gate
         self._observer = observer
@@ -143,14 +160,17 @@ class Scheduler:
         return True
 
     def _fill_slots(self) -> None:
-        for slot in [self._free.popleft() for _ in range(len(self._free))]:
-            if not self._queue:
-                self._free.append(slot)
-            elif (reason := self._gate.try_enter(slot)) is not None:
-                self._notify(self._observer.waiting, slot, reason)
-                self._free.append(slot)
-            else:
-                self._start(self._queue.popleft(), slot)
+        slots = list(self._free)
+        answers = self._gate.admit(slots, len(self._queue))
+        given = {slot.index: answer for slot, answer in zip(slots, answers, strict=True)}
+        waits = {index: answer for index, answer in given.items() if isinstance(answer, Wait)}
+        if waits != self._waits:
+            self._waits = waits
+            self._notify(self._observer.waiting, waits)
+        entered = [answer for answer in answers if isinstance(answer, Slot)]
+        self._free = deque(slot for slot in slots if not isinstance(given[slot.index], Slot))
+        for slot in entered:
+            self._start(self._queue.popleft(), slot)
 
     def _start(self, job: Job, slot: Slot) -> None:
         started, kills = time.time(), oom_kills()
@@ -198,13 +218,16 @@ class Scheduler:
 
     def _next_event(self) -> _Event | None:
         deadlines = [r.deadline for r in self._running.values() if r.deadline is not None]
-        if self._queue and self._free:  # only a gate can be the reason
-            deadlines.append(time.monotonic() + _GATE_INTERVAL)
-        timeout = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
-        try:
-            return self._events.get(timeout=timeout)
-        except Empty:
-            return None
+        due = min(deadlines, default=math.inf)
+        # Slots that are free while jobs are to come wait at the gate, or for another attempt.
+        interval = _GATE_INTERVAL if self._queue and self._free else math.inf
+        while True:
+            timeout = min(interval, max(due - time.monotonic(), 0))
+            try:
+                return self._events.get(timeout=None if timeout == math.inf else timeout)
+            except Empty:
+                if time.monotonic() >= due or self._gate.has_news():
+                    return None
 
     def _handle(self, event: _Event | None) -> None:
         if isinstance(event, _Ended):
@@ -273,7 +296,7 @@ class Scheduler:
 
     def _give_back(self, slot: Slot) -> None:
         self._gate.leave(slot)
-        self._free.append(slot)
+        self._free.append(self._slots[slot.index])  # the gate may have moved it
 
     def _failed_early(self, job: Job, error: OSError) -> None:
         problem = f"could not be started: {error}"

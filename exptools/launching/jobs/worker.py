@@ -17,6 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from exptools.error_line import error_line
 from exptools.launching.jobs.forking import flush_streams, open_streams
 from exptools.launching.stopping import stop_was_noticed, watch_interrupts
 from exptools.rundir import RETURN_FILE, write_atomic
@@ -126,12 +127,14 @@ def _run(task: Task, spec: JobSpec) -> int:
     except KeyboardInterrupt:
         raise
     except SystemExit as stop:
-        if stop.code not in (None, 0):
-            raise
-        result = Result()
+        if isinstance(stop.code, int) and stop.code != 0:
+            raise  # the process's exit code says it
+        result = Result(error=stop if stop.code not in (None, 0) else None)  # a text
     except BaseException as error:  # noqa: BLE001 (the user's code: its exception is our result)
         result = Result(error=error)
-    if result.error is not None:
+    if isinstance(result.error, SystemExit):
+        _exit_code(result.error)
+    elif result.error is not None:
         _print_traceback(result.error)
     elif stop_was_noticed():
         result = replace(result, stopped=True)
@@ -158,7 +161,7 @@ def _pickle_result(result: Result) -> bytes:
             pickle.loads(dumps(error))  # some can be written, but not read back
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
         text = "".join(traceback.format_exception(error)).rstrip()
-        error = RemoteError(f"the exception could not be pickled; it was\n{text}")
+        error = RemoteError(f"the exception could not be pickled:\n{text}")
     result = replace(result, error=error)
     try:
         content = dumps(result)
@@ -170,18 +173,8 @@ def _pickle_result(result: Result) -> bytes:
         )
         print(f"exptools: {lost}", file=sys.stderr)
         content = dumps(replace(result, value=value, lost=lost))
-    words = None if error is None else last_line(error)
+    words = None if error is None else error_line(error)
     return pickle.dumps((words, result.stopped)) + content
-
-
-def last_line(error: BaseException) -> str:
-    """An exception in one line, as the end of its traceback has it."""
-    try:
-        text = str(error).strip()
-    except Exception:  # noqa: BLE001 (the user's own __str__)
-        text = "(its message cannot be made)"
-    last = text.splitlines()[-1] if text else ""
-    return f"{type(error).__name__}: {last}" if last else type(error).__name__
 
 
 def _print_traceback(error: BaseException) -> None:
@@ -190,6 +183,7 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def _exit_code(stop: SystemExit) -> int:
+    """The process's exit code; what is none is printed, as Python does."""
     if stop.code is None or isinstance(stop.code, int):
         return (stop.code or 0) & 0xFF  # as the kernel takes it
     with contextlib.suppress(Exception):

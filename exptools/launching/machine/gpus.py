@@ -94,6 +94,17 @@ def free_memory(library: Any, uuid: str) -> tuple[int, tuple[GpuProcess, ...]] |
     return int(memory.free), _processes(library, handle)
 
 
+def computing_processes(library: Any, uuid: str) -> tuple[GpuProcess, ...]:
+    """Who computes on a GPU; programs that only draw there are not among them.
+
+    Raises:
+        library.NVMLError: the driver does not tell.
+    """
+    handle = library.nvmlDeviceGetHandleByUUID(uuid)
+    processes = library.nvmlDeviceGetComputeRunningProcesses(handle)
+    return tuple(GpuProcess(int(one.pid), one.usedGpuMemory) for one in processes)
+
+
 def _all_gpus(library: Any, root: Path, cpus: frozenset[int], notes: list[str]) -> list[Gpu]:
     gpus: list[Gpu] = []
     for index in range(library.nvmlDeviceGetCount()):

@@ -1,4 +1,4 @@
-"""Files that stand for cores and GPUs: who has one locked uses what it stands for.
+"""Files that stand for cores, GPUs and waiting sweeps: who has one locked is what it says.
 
 They lie in a directory that all users share, and are locked with ``flock``, so that the kernel
 frees them when their process dies. Anybody may have put there what is found there: no link is
@@ -12,7 +12,10 @@ import errno
 import json
 import os
 import sys
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from exptools.locks import (
     DEFAULT_HOST_DIRECTORY,
@@ -24,8 +27,9 @@ from exptools.locks import (
     unlock,
 )
 
-_LONGEST = 2000  # bytes of a file that are read
+_LONGEST = 64 * 1024  # bytes of a file that are read
 _SHOWN = 100  # characters of a command
+_NEWS = "news"  # the file that changes whenever somebody gives something back
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Holder:
     user: str
     pid: int
     command: str
+    since: float | None = None  # Unix seconds; None: it has not said
 
     def __str__(self) -> str:
         return f"{self.user}, pid {self.pid} ({self.command})"
@@ -53,6 +58,7 @@ class LeaseFiles:
     def __init__(self) -> None:
         self.note: str | None = None
         self._directory: int | None = None
+        self._news: int | None = None  # the descriptor of that file
         if not HAS_LOCKS:
             self.note = "this system has no file locks: two sweeps at once may take the same cores"
             return
@@ -86,34 +92,57 @@ class LeaseFiles:
                 if not lock(descriptor):
                     raise Held(_read_holder(descriptor))
                 if os.fstat(descriptor).st_nlink == 1:
-                    _write_holder(descriptor)
+                    write_record(descriptor)
                     return descriptor
             except BaseException:
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # somebody removed it before we had it
 
-    def holders(self) -> dict[str, Holder | None]:
-        """Who holds which file, those of this process left out."""
-        found: dict[str, Holder | None] = {}
+    def records(self, *beginnings: str, but: Collection[str] = ()) -> dict[str, Any]:
+        """What the holders of files whose names begin so wrote there; None where that is no JSON.
+
+        The caller's own are to be named in ``but``: it would take them for another's.
+        """
+        found: dict[str, Any] = {}
         for name in os.listdir(self._directory) if self.works else ():
+            if not name.startswith(beginnings) or name in but:
+                continue
             try:
                 descriptor = self._open(name, create=False)
             except OSError:
-                continue  # no lease of ours, or removed since
-            # Who gives a lease back empties its file, so that few have to be tried.
-            holder = _read_holder(descriptor)
-            mine = holder is not None and holder.pid == os.getpid()
-            if os.fstat(descriptor).st_size and not mine and not lock(descriptor, shared=True):
-                found[name] = holder
+                continue  # no file of ours, or removed since
+            # Who gives a file back empties it, so that few have to be tried.
+            if os.fstat(descriptor).st_size:
+                record = _read_record(descriptor)
+                if not lock(descriptor, shared=True):
+                    found[name] = record
             os.close(descriptor)
         return found
 
+    def announce(self) -> None:
+        """Tell those who wait that it is worthwhile to look again."""
+        if self.works:
+            with contextlib.suppress(OSError):  # they look every now and then in any case
+                os.pwrite(self._news_file(), b"\n", 0)
+
+    def last_news(self) -> int:
+        """Differs from the last answer when somebody has given something back since."""
+        with contextlib.suppress(OSError):
+            return os.fstat(self._news_file()).st_mtime_ns if self.works else 0
+        return 0
+
     def close(self) -> None:
-        """Close the directory; leases that are held stay held."""
-        if self._directory is not None:
-            os.close(self._directory)
-            self._directory = None
+        """Close the directory; files that are held stay held."""
+        for descriptor in (self._directory, self._news):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._directory = self._news = None
+
+    def _news_file(self) -> int:
+        if self._news is None:
+            self._news = self._open(_NEWS)
+        return self._news
 
     def _open(self, name: str, *, create: bool = True) -> int:
         if self._directory is None:
@@ -130,19 +159,41 @@ def release(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _write_holder(descriptor: int) -> None:
+def write_record(descriptor: int, more: Mapping[str, object] | None = None) -> None:
+    """Write into a file that we hold who we are, and what else others should know."""
     name = os.path.basename(sys.argv[0]) if sys.argv else ""
-    holder = Holder(_user(), os.getpid(), " ".join([name, *sys.argv[1:]])[:_SHOWN])
+    command = " ".join([name, *sys.argv[1:]])[:_SHOWN]
+    holder = Holder(_user(), os.getpid(), command, time.time())
+    text = json.dumps({**asdict(holder), **(more or {})}).encode()
     with contextlib.suppress(OSError):  # a full disk: the lease counts, not the holder's name
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))
+
+
+def holder_of(record: Any) -> Holder | None:
+    """Who wrote a record; None if it does not say."""
+    try:
+        since = float(record.get("since", -1))
+        return Holder(
+            _plain(record["user"]),
+            int(record["pid"]),
+            _plain(record["command"]),
+            since if 0 <= since <= time.time() else None,
+        )
+    except (AttributeError, ValueError, TypeError, KeyError, OverflowError):
+        return None
 
 
 def _read_holder(descriptor: int) -> Holder | None:
+    return holder_of(_read_record(descriptor))
+
+
+def _read_record(descriptor: int) -> Any:
     try:
-        record = json.loads(os.pread(descriptor, _LONGEST, 0))
-        return Holder(_plain(record["user"]), int(record["pid"]), _plain(record["command"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        text = os.pread(descriptor, _LONGEST, 0).decode()
+        # Behind a record that is being replaced there may still be the end of a longer one.
+        return json.JSONDecoder().raw_decode(text)[0]
+    except (OSError, ValueError, RecursionError):
         return None
 
 

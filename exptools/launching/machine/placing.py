@@ -14,6 +14,8 @@ from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.machine.topology import Core, Machine, grouped
 
+_UNPINNED = "; with pin=false jobs share the cores, and all of it fits"
+
 
 @dataclass(frozen=True)
 class _Home:
@@ -31,7 +33,7 @@ def count_jobs(free: Machine, request: Request, share: float, sharers: int) -> i
         SlotError: there is not enough; the message says what there is and what would fit.
     """
     cores = len(free.cores) // (request.cpus_per_job or 1)
-    room = _gpu_room(free, share, sharers) if share else cores
+    room = count_places(free, share, sharers) if share else cores
     if request.pin:
         room = min(room, cores)
     elif not share:  # nobody has cores of their own: there may be any number of jobs
@@ -50,8 +52,13 @@ def has_too_few_cores(machine: Machine, request: Request, share: float, most: in
     """Whether GPUs would idle if each of their jobs had a core of its own."""
     if not share or request.cpus_per_job is not None:
         return False
-    room = _gpu_room(machine, share, count_sharers(machine, request))
+    room = count_places(machine, share, count_sharers(machine, request))
     return len(machine.cores) < min(request.jobs or room, most) <= room
+
+
+def count_places(free: Machine, share: float, sharers: int) -> int:
+    """How many jobs the GPUs are enough for."""
+    return len(free.gpus) // math.ceil(share) * sharers
 
 
 def count_sharers(free: Machine, request: Request) -> int:
@@ -94,10 +101,6 @@ def choose_cores(
     return chosen if any(slots) else sorted(chosen, key=lambda own: own[0].number)
 
 
-def _gpu_room(free: Machine, share: float, sharers: int) -> int:
-    return len(free.gpus) // math.ceil(share) * sharers
-
-
 def _what_there_is(free: Machine, request: Request) -> str:
     limited = [name for name in ("gpus", "gpu_memory_per_job") if getattr(request, name)]
     within = f" (within {' and '.join(limited)})" if limited else ""
@@ -110,13 +113,16 @@ def _what_fits(free: Machine, request: Request, share: float, sharers: int, room
     fits = [f"jobs={room} at once"] if room else []
     cores, gpus = len(free.cores) // jobs, len(free.gpus) // jobs
     less = [f"cpus_per_job={cores}"] if (request.cpus_per_job or 1) > cores else []
-    if share and jobs > _gpu_room(free, share, sharers):
+    places = count_places(free, share, sharers) if share else jobs
+    if share and jobs > places:
         each = math.ceil(jobs / len(free.gpus)) if free.gpus else 0  # jobs on one GPU
         less.append(f"gpus_per_job={gpus or (each and math.floor(100 / each) / 100):g}")
     # How many jobs' memory a GPU has is not known here.
     if cores and less and request.gpu_memory is None:
         fits.append(" and ".join(less))
-    return f"{' or '.join(fits)} would fit" if fits else "ask for less"
+    told = f"{' or '.join(fits)} would fit" if fits else "ask for less"
+    lacks_cores = jobs > 1 and jobs * (request.cpus_per_job or 1) > len(free.cores)
+    return told + (_UNPINNED if request.pin and lacks_cores and jobs <= places else "")
 
 
 def _chunks(machine: Machine, size: int) -> list[tuple[Gpu, ...]]:

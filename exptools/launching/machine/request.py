@@ -31,6 +31,7 @@ class Request:
     smt: bool = True  # whether a slot has all threads of its cores, or one of each
     reserve_cpus: int = 0  # physical cores that no job gets
     pin: bool = True  # whether jobs are bound to their cores
+    share_gpus: bool = False  # whether jobs start on GPUs on which strangers compute
     gpu_ids: str = "uuid"  # how jobs read their GPUs' names: "uuid" or "index"
 
     def __post_init__(self) -> None:
@@ -44,7 +45,7 @@ class Request:
         _check_share(self.gpus_per_job)
         if self.gpu_ids not in ("uuid", "index"):
             raise SlotError(f"gpu_ids is {self.gpu_ids!r}; it should be uuid or index")
-        for name in ("smt", "pin"):
+        for name in ("smt", "pin", "share_gpus"):
             if not isinstance(getattr(self, name), bool):
                 raise SlotError(f"{name} is {getattr(self, name)!r}; it should be true or false")
         if self.gpu_memory is not None and self.gpus_per_job == 0:
@@ -147,7 +148,7 @@ def _check_share(share: object) -> None:
 def _parse_value(name: str, text: str) -> Any:
     if name in ("gpus", "gpu_ids", "gpu_memory_per_job"):
         return None if text.lower() in _NOTHING and name != "gpu_ids" else text
-    if name in ("smt", "pin"):
+    if name in ("smt", "pin", "share_gpus"):
         return _SWITCH.get(text.lower(), text)
     if text.lower() in _NOTHING:
         return None

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from exptools.launching.machine.gpus import Gpu, match_gpus
@@ -15,6 +15,7 @@ from exptools.launching.machine.placing import (
     choose_cores,
     choose_gpus,
     count_jobs,
+    count_places,
     count_sharers,
     has_too_few_cores,
 )
@@ -40,6 +41,20 @@ class Busy:
     cores: frozenset[int] = frozenset()  # their numbers, as Core.number
     gpus: frozenset[str] = frozenset()  # UUIDs
     holders: Mapping[str, Holder | None] = field(default_factory=dict)  # of "core 3", "GPU GPU-4f…"
+
+
+@dataclass(frozen=True)
+class Spare:
+    """Cores that a sweep leaves to others."""
+
+    count: int
+    of: int  # all that it could have
+    each: int  # as many for each of its jobs would leave none
+
+    def told(self, prefix: str) -> str:
+        """In words; the prefix is how options are named here."""
+        more = f"{prefix}cpus_per_job={self.each} would take them, too"
+        return f"left to other sweeps: {self.count} of {self.of} cores ({more})"
 
 
 @dataclass(frozen=True)
@@ -111,39 +126,104 @@ def make_slots(
 ) -> tuple[Slot, ...]:
     """Divide the machine, at most ``most`` slots, which is the number of jobs there are.
 
-    Nothing asked for: with GPUs one job a GPU, without one job a core; the cores are divided
-    evenly. No core is in two slots, and no GPU unless jobs take parts of one. Where there are fewer
-    cores than such slots with GPUs, and nobody said how many each needs, they are not pinned.
+    Nothing asked for: with GPUs one job a GPU, which has its share of the cores; without one job a
+    core, and fewer jobs than cores have a core each or divide half of them: the others are left to
+    other sweeps. No core is in two slots, and no GPU unless jobs take parts of one. Where there are
+    fewer cores than such slots with GPUs, and nobody said how many each needs, they are not pinned.
 
-    What is not busy is used alone if the request fits there; else the whole machine is, and the
-    busy is waited for.
+    What is not busy is taken first; slots on the busy come after those, and wait. If the request
+    does not fit into what is not busy, the whole machine is divided.
 
     Raises:
         SlotError: the request cannot be met on this machine.
     """
-    gpus = _usable_gpus(machine, request)
+    whole = usable_part(machine, request)
     share = request.gpus_per_job
     if share is None:
-        share = 1 if gpus else 0
-    whole = replace(machine, cores=_unreserved(machine, request), gpus=gpus)
+        share = 1 if whole.gpus else 0
     if has_too_few_cores(whole, request, share, most):
         request = replace(request, pin=False)
-    if busy and (busy.cores or busy.gpus):
-        with contextlib.suppress(SlotError):  # else it has to wait for some of what is busy
-            return _divide(_without(whole, busy), machine, request, share, most)
-    return _divide(whole, machine, request, share, most)
+    if busy is None or not (busy.gpus or (busy.cores and request.pin)):
+        return _divide(whole, whole, machine, request, share, most)
+    try:
+        free = _divide(_without(whole, busy), whole, machine, request, share, most)
+    except SlotError:  # it has to wait for some of the busy: who needs less starts sooner
+        modest = request if share else replace(request, cpus_per_job=request.cpus_per_job or 1)
+        return _divide(whole, whole, machine, modest, share, most)
+    return free + _behind(free, whole, machine, request, share, most)
+
+
+def usable_part(machine: Machine, request: Request) -> Machine:
+    """The machine without the cores and GPUs that no job should get.
+
+    Raises:
+        SlotError: nothing is left, or a GPU that is named is not there.
+    """
+    gpus = _usable_gpus(machine, request)
+    return replace(machine, cores=_unreserved(machine, request), gpus=gpus)
+
+
+def move_slot(slot: Slot, part: Machine, machine: Machine, *, smt: bool) -> Slot | None:
+    """The same slot on other cores and GPUs, those of a part of the machine; None: no room."""
+    if len(part.cores) < len(slot.cores) or len(part.gpus) < len(slot.gpus):
+        return None
+    (gpus,) = choose_gpus(part, len(slot.gpus), 1, 1) if slot.gpus else [()]
+    if not slot.cores:
+        return replace(slot, gpus=gpus)
+    (cores,) = choose_cores(machine, part.cores, [gpus], len(slot.cores))
+    numbers = tuple(core.number for core in cores)
+    return replace(slot, gpus=gpus, cpus=_cpus(cores, smt=smt), cores=numbers)
+
+
+def spare_cores(slots: Sequence[Slot], part: Machine, request: Request) -> Spare | None:
+    """What the slots leave of a part of the machine, if nobody asked for that."""
+    cores, taken = len(part.cores), sum(len(slot.cores) for slot in slots)
+    each = cores // len(slots)
+    if request.cpus_per_job or not taken or each <= slots[0].threads:
+        return None
+    return Spare(cores - taken, cores, each)
+
+
+def _behind(
+    free: tuple[Slot, ...],
+    whole: Machine,
+    machine: Machine,
+    request: Request,
+    share: float,
+    most: int,
+) -> tuple[Slot, ...]:
+    """The slots on what is busy, where the whole machine has room for more jobs than the rest."""
+    alike = replace(request, cpus_per_job=free[0].threads)
+    room = count_jobs(whole, alike, share, count_sharers(whole, alike))
+    missing = min(most, room) - len(free)
+    if missing < 1:
+        return ()
+    taken = Busy(
+        frozenset(core for slot in free for core in slot.cores),
+        frozenset(gpu.uuid for slot in free for gpu in slot.gpus),
+    )
+    with contextlib.suppress(SlotError):
+        slots = _divide(_without(whole, taken), whole, machine, alike, share, missing)
+        return tuple(replace(slot, index=slot.index + len(free)) for slot in slots)
+    return ()
 
 
 def _divide(
-    free: Machine, machine: Machine, request: Request, share: float, most: int
+    free: Machine, whole: Machine, machine: Machine, request: Request, share: float, most: int
 ) -> tuple[Slot, ...]:
-    """The slots of a part of the machine; ``share`` is the number of GPUs of each."""
+    """The slots of the free part of the whole; ``share`` is the number of GPUs of each."""
     per_slot, sharers = math.ceil(share), count_sharers(free, request)
     count = min(count_jobs(free, request, share, sharers), most)
-    budget = min(len(free.cores), math.ceil(machine.quota or len(free.cores)))
-    cores_each = request.cpus_per_job or max(1, budget // count)
-    gpus = choose_gpus(free, per_slot, sharers, count)
     pinned = machine.can_pin and request.pin
+    cores_each = request.cpus_per_job
+    if cores_each is None:
+        if share:  # cores go with the GPUs, also with those that these jobs leave to others
+            places = max(count, count_places(whole, share, sharers))
+            cores_each = min(_budget(free) // count, _budget(whole) // places)
+        else:
+            cores_each = _budget(free) // count // (2 if pinned else 1)
+        cores_each = max(1, cores_each)
+    gpus = choose_gpus(free, per_slot, sharers, count)
     cores = choose_cores(machine, free.cores, gpus, cores_each) if pinned else [()] * count
     return tuple(
         Slot(
@@ -157,6 +237,11 @@ def _divide(
         )
         for index in range(count)
     )
+
+
+def _budget(part: Machine) -> int:
+    """The cores that may compute at once."""
+    return min(len(part.cores), math.ceil(part.quota or len(part.cores)))
 
 
 def _cpus(cores: tuple[Core, ...], *, smt: bool) -> tuple[int, ...]:

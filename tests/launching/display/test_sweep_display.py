@@ -10,11 +10,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.headline import Headline
 from exptools.launching.display.live_table import Row, time_left
-from exptools.launching.display.sweep_display import ComposeBar, SweepDisplay, print_summary
+from exptools.launching.display.sweep_display import SweepDisplay, print_summary
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.machine.slots import Slot
+from exptools.launching.machine.gate import Wait
+from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.machine.topology import Gpu
 from exptools.launching.usage import UsageSample
 from exptools.rundir import State, Status
@@ -101,8 +103,8 @@ def test_the_live_table_is_never_wider_or_higher_than_the_screen(width: int, cou
             row = display._rows[one.number]
             row.usage = UsageSample(1.0, 6400.0, 10**13, 100.0, 10**11)
             row.headline = Headline(10**12, "a\nvery long metric of the test/mean", -1.2345e-100)
-        for slot in slots[:40]:
-            display.waiting(slot, "GPU 0 is held by somebody else " * 5)
+        wait = Wait("GPU 0 is held by somebody else " * 5)
+        display.waiting({slot.index: wait for slot in slots[:40]})
         lines = drawn(display, screen)
     assert len(lines) <= 18
     assert max(map(cell_len, lines)) <= width
@@ -125,12 +127,27 @@ def test_at_80_columns_what_matters_most_is_still_there() -> None:
     assert line.endswith("12,000         0.9731   99 %   87 %")
 
 
-def test_what_all_jobs_share_does_not_fill_the_table() -> None:
+def test_what_all_jobs_share_is_repeated_nowhere() -> None:
     screen = console(terminal=True)
     with SweepDisplay([job(0), job(1)], [SLOT], Path("/runs"), screen) as display:
+        display.started(job(0), SLOT, GONE)
+        display.ended(outcome(0, State.FAILED))
         assert "note=[x]" not in "".join(drawn(display, screen))
+    # One that failed among others is told by what it does not share with those.
+    print_summary([outcome(0, State.FAILED), outcome(1, State.COMPLETED)], screen)
+    assert "lr=0" in printed(screen)
+    assert "note=[x]" not in printed(screen)
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
         assert "lr=0 note=[x]" in "".join(drawn(display, screen))
+    print_summary([outcome(0, State.FAILED)], screen)
+    assert "lr=0 note=[x]" in printed(screen)
+
+
+def test_slots_that_were_listed_need_not_be_listed_again() -> None:
+    screen = console(terminal=False)
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen, list_slots=False):
+        pass
+    assert printed(screen).splitlines() == ["exptools: 1 job in 1 slot, into /runs"]
 
 
 def test_different_metrics_are_named_in_their_cells() -> None:
@@ -205,21 +222,39 @@ def test_the_bar_says_about_how_long_it_takes() -> None:
         assert "about 1 min left" in drawn(display, screen)[-1]
 
 
-def test_a_waiting_slot_says_each_reason_once() -> None:
-    screen = console(terminal=False)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_how_not_to_wait_is_told_once(terminal: bool) -> None:
+    screen = console(terminal)
+    core = {n: Wait(f"core {n}, which bob, pid 7 holds", "pin=false") for n in range(3)}
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
-        for pid in (7, 7, 8):
-            display.waiting(SLOT, f"GPU 0 is held by pid {pid}")
-    told = [f"slot 0 waits for GPU 0 is held by pid {pid}" for pid in (7, 8)]
-    assert printed(screen).splitlines()[2:] == told
+        for waits in (core, {}, {0: core[0]}, {1: Wait("GPU 0", "share_gpus=true")}):
+            display.waiting(waits)
+    lines = [line for line in printed(screen).splitlines() if "at once" in line]
+    told = [line[line.index("slot ") :] for line in lines]
+    assert told == [
+        "slot 0 (and 2 other slots) waits for core 0, which bob, pid 7 holds; "
+        "hydra.launcher.pin=false starts at once",
+        "slot 1 waits for GPU 0; hydra.launcher.share_gpus=true starts at once",
+    ]
+
+
+def test_cores_that_are_left_to_others_are_told_with_the_slots() -> None:
+    screen = console(terminal=False)
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen, spare=Spare(2, of=4, each=4)):
+        pass
+    told = "left to other sweeps: 2 of 4 cores (hydra.launcher.cpus_per_job=4 would take them, too)"
+    assert printed(screen).splitlines()[2].strip() == told
 
 
 def test_on_a_terminal_a_waiting_slot_is_a_row_until_it_starts_a_job() -> None:
     screen = console(terminal=True)
     with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen) as display:
-        display.waiting(SLOT, "GPU 0 is held by pid 7")
-        assert "  slot 0 waits for GPU 0 is held by pid 7" in drawn(display, screen)
-        display.started(job(0), SLOT, GONE)
+        display.waiting({0: Wait("GPU 0, which bob, pid 7 holds")})
+        display._waits[0] = time.time() - 65, display._waits[0][1]
+        assert "  slot 0 waits for GPU 0, which bob, pid 7 holds (1m05s)" in drawn(display, screen)
+        display.waiting({0: Wait("GPU 0, for which eve, pid 8 has waited longer")})
+        assert "eve, pid 8 has waited longer (1m05s)" in "".join(drawn(display, screen))
+        display.waiting({})
         assert "waits" not in "".join(drawn(display, screen))
 
 
@@ -233,7 +268,7 @@ def test_a_retry_says_what_went_wrong_and_which_attempt_comes(terminal: bool) ->
         display.started(job(0), SLOT, GONE)
         assert "1 running" in drawn(display, screen)[-1]
     (line,) = [line for line in printed(screen).splitlines() if "bad" in line]
-    assert "✗ failed  job 0  lr=0 note=[x]  (after" in line
+    assert "✗ failed  job 0  lr=0  (after" in line
     assert "ValueError: bad; log: /runs/0/output.log; again, attempt 2 of 3)" in line
 
 
@@ -242,7 +277,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("exptools.launching.display.sweep_display.time", self)
+        monkeypatch.setattr("exptools.launching.display.compose_bar.time", self)
 
     def monotonic(self) -> float:
         return self.now
@@ -279,6 +314,23 @@ def test_composing_shows_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
         bar.update(40)
         until(lambda: "40" in printed(screen))
     assert "composing configs" in printed(screen)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_composing_a_later_batch_is_shown_by_its_own_time_and_number(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, clock = console(terminal), Clock(monkeypatch)
+    bar = ComposeBar(screen)
+    for began, before in ((100.0, 0), (500.0, 40)):  # jobs ran for minutes in between
+        shown_before = len(printed(screen))
+        with closing(bar):
+            for done in (1, 10):
+                clock.now = began + 3 * (done - 1)
+                bar.update(before + done)
+            expected = "10" if terminal else "10 configs composed"
+            until(lambda: expected in printed(screen)[shown_before:])  # noqa: B023
+            assert "50" not in printed(screen)[shown_before:]
 
 
 def test_the_summary_lists_every_job_that_went_wrong_with_its_log() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.machine import leases
-from exptools.launching.machine.gpus import Gpu, GpuProcess
-from exptools.launching.machine.leases import Gate, find_busy
+from exptools.launching.machine.gate import Gate, Wait
+from exptools.launching.machine.gpus import Gpu
+from exptools.launching.machine.leases import find_busy
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 
@@ -44,17 +44,24 @@ def slot(*cores: int, gpu: Gpu | None = None, index: int = 0) -> Slot:
     return Slot(index, cores, len(cores), gpus, hide_gpus=False, cores=cores)
 
 
+def enter(gate: Gate, wanted: Slot) -> str | None:
+    """Try to take a slot: None, or what it waits for."""
+    (answer,) = gate.admit([wanted], 1)
+    return answer.reason if isinstance(answer, Wait) else None
+
+
 class Sweep:
     """A process that holds slots until it is killed; ``then`` runs when it has them."""
 
     def __init__(self, then: str = "") -> None:
         code = (
             "import os, subprocess, sys\n"
-            "from exptools.launching.machine.leases import Gate\n"
+            "from exptools.launching.machine.gate import Gate\n"
             "from exptools.launching.machine.request import Request\n"
             "from exptools.launching.machine.slots import Slot\n"
             "gate = Gate(Request())\n"
-            "assert gate.try_enter(Slot(0, (1,), 1, (), False, cores=(1,))) is None\n"
+            "slot = Slot(0, (1,), 1, (), False, cores=(1,))\n"
+            "assert gate.admit([slot], 1) == [slot]\n"
             f"{then}\nprint('ready', flush=True)\nsys.stdin.read()\n"
         )
         self._popen = subprocess.Popen(
@@ -93,14 +100,14 @@ def test_what_another_process_holds_is_waited_for_until_it_dies(
     start: Callable[..., Sweep], make_gate: MakeGate
 ) -> None:
     other, gate = start(), make_gate()
-    told = gate.try_enter(slot(0, 1, index=3))
+    told = enter(gate, slot(0, 1, index=3))
     assert told is not None
     assert told.startswith("core 1, which ")
     assert f", pid {other.pid} (-c --lr=1) holds" in told
-    assert gate.try_enter(slot(0)) is None, "other cores are free"
+    assert enter(gate, slot(0)) is None, "other cores are free"
     gate.leave(slot(0))
     other.kill()
-    assert gate.try_enter(slot(0, 1)) is None
+    assert enter(gate, slot(0, 1)) is None
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,7 @@ def test_a_child_does_not_keep_a_dead_sweeps_leases(
     child = int(other.said.split()[0])
     other.kill()
     os.kill(child, 0)
-    assert make_gate().try_enter(slot(1)) is None
+    assert enter(make_gate(), slot(1)) is None
     os.kill(child, signal.SIGKILL)
 
 
@@ -128,49 +135,50 @@ def test_a_child_that_is_being_started_does_not_keep_a_lease_that_is_given_back(
     make_gate: MakeGate,
 ) -> None:
     gate, other = make_gate(), make_gate()
-    assert gate.try_enter(slot(1)) is None
-    copy = os.dup(gate._open["core-1"])  # as a process has between its fork and its exec
+    assert enter(gate, slot(1)) is None
+    copy = os.dup(gate._leases._open["core-1"])  # as a process has between its fork and its exec
     gate.leave(slot(1))
-    assert other.try_enter(slot(1)) is None
+    assert enter(other, slot(1)) is None
     os.close(copy)
 
 
 def test_a_slot_is_taken_whole_or_not_at_all(make_gate: MakeGate) -> None:
     first, second, third = make_gate(), make_gate(), make_gate()
-    assert first.try_enter(slot(5, gpu=GPU)) is None
-    assert second.try_enter(slot(4, 5)) is not None
-    assert third.try_enter(slot(4)) is None
+    assert enter(first, slot(5, gpu=GPU)) is None
+    assert enter(second, slot(4, 5)) is not None
+    second.close()
+    assert enter(third, slot(4)) is None
 
 
 def test_slots_of_one_sweep_that_share_a_gpu_share_its_lease(make_gate: MakeGate) -> None:
     gate, other = make_gate(), make_gate()
-    assert gate.try_enter(slot(0, gpu=GPU)) is None
-    assert gate.try_enter(slot(1, gpu=GPU, index=1)) is None
+    assert enter(gate, slot(0, gpu=GPU)) is None
+    assert enter(gate, slot(1, gpu=GPU, index=1)) is None
     gate.leave(slot(0, gpu=GPU))
-    told = other.try_enter(slot(2, gpu=GPU))
+    told = enter(other, slot(2, gpu=GPU))
     assert told is not None
     assert told.startswith("GPU GPU-4f, which ")
     gate.leave(slot(1, gpu=GPU, index=1))
-    assert other.try_enter(slot(2, gpu=GPU)) is None
+    assert enter(other, slot(2, gpu=GPU)) is None
 
 
 def test_slots_that_are_not_pinned_lease_no_cores(make_gate: MakeGate) -> None:
     unpinned = Slot(0, (), 4, (), hide_gpus=False)
-    assert make_gate().try_enter(unpinned) is None
-    assert make_gate().try_enter(unpinned) is None
+    assert enter(make_gate(), unpinned) is None
+    assert enter(make_gate(), unpinned) is None
 
 
 def test_closing_gives_everything_back(make_gate: MakeGate) -> None:
     gate = make_gate()
-    assert gate.try_enter(slot(0, gpu=GPU)) is None
+    assert enter(gate, slot(0, gpu=GPU)) is None
     gate.close()
-    assert make_gate().try_enter(slot(0, gpu=GPU)) is None
+    assert enter(make_gate(), slot(0, gpu=GPU)) is None
 
 
 def test_others_leases_are_listed_but_not_ours_or_those_of_the_dead(
     start: Callable[..., Sweep], make_gate: MakeGate
 ) -> None:
-    assert make_gate().try_enter(slot(7, gpu=GPU)) is None
+    assert enter(make_gate(), slot(7, gpu=GPU)) is None
     other = start()
     busy = find_busy()
     assert (busy.cores, busy.gpus) == ({1}, frozenset())
@@ -183,7 +191,7 @@ def test_others_leases_are_listed_but_not_ours_or_those_of_the_dead(
 
 def test_a_gpu_that_another_holds_is_listed_by_its_uuid(make_gate: MakeGate) -> None:
     part = Gpu(0, "MIG-GPU-4f/1/0", "Test", 0)
-    assert make_gate().try_enter(slot(0, gpu=part)) is None
+    assert enter(make_gate(), slot(0, gpu=part)) is None
     pretend_another_wrote(Path(os.environ["EXPTOOLS_LEASES"]) / "gpu-MIG-GPU-4f_1_0")
     assert find_busy().gpus == {"MIG-GPU-4f/1/0"}
 
@@ -198,7 +206,7 @@ def test_all_users_can_take_what_one_has_left_whatever_the_umask(
 ) -> None:
     before = os.umask(0o077)
     try:
-        assert make_gate().try_enter(slot(0)) is None
+        assert enter(make_gate(), slot(0)) is None
     finally:
         os.umask(before)
     assert directory.stat().st_mode & 0o7777 == 0o1777
@@ -209,7 +217,7 @@ def test_a_directory_that_was_there_keeps_its_permissions(
     make_gate: MakeGate, directory: Path
 ) -> None:
     directory.mkdir(mode=0o700)
-    assert make_gate().try_enter(slot(0)) is None
+    assert enter(make_gate(), slot(0)) is None
     assert directory.stat().st_mode & 0o7777 == 0o700
 
 
@@ -221,7 +229,7 @@ def test_a_link_in_place_of_a_lease_is_not_followed(
     victim.write_text("precious")
     gate = make_gate()
     link(victim, directory / "core-0")
-    told = gate.try_enter(slot(0))
+    told = enter(gate, slot(0))
     assert told is not None
     assert "whose lease file cannot be opened" in told
     assert victim.read_text() == "precious"
@@ -230,7 +238,7 @@ def test_a_link_in_place_of_a_lease_is_not_followed(
 def test_a_pipe_in_place_of_a_lease_stops_nobody(make_gate: MakeGate, directory: Path) -> None:
     gate = make_gate()
     os.mkfifo(directory / "core-0")
-    assert "it is not a plain file" in (gate.try_enter(slot(0)) or "")
+    assert "it is not a plain file" in (enter(gate, slot(0)) or "")
     assert not find_busy().cores
 
 
@@ -240,9 +248,9 @@ def test_a_link_in_place_of_the_directory_is_not_followed(
     (tmp_path / "elsewhere").mkdir()
     directory.symlink_to(tmp_path / "elsewhere")
     gate = make_gate()
-    assert gate.note is not None
-    assert "EXPTOOLS_LEASES" in gate.note
-    assert gate.try_enter(slot(0)) is None, "without leases, but it runs"
+    (note,) = gate.notes([])
+    assert "EXPTOOLS_LEASES" in note
+    assert enter(gate, slot(0)) is None, "without leases, but it runs"
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
@@ -254,31 +262,31 @@ def test_a_lease_whose_file_was_removed_is_taken_on_the_new_one(
     real, removed = lease_files.lock, []
 
     def lock(descriptor: int, *, shared: bool = False) -> bool:
-        if not removed:  # between opening and locking
+        if not removed and not shared:  # between opening and locking
             removed.append((directory / "core-0").unlink())
         return real(descriptor, shared=shared)
 
     monkeypatch.setattr(lease_files, "lock", lock)
-    assert make_gate().try_enter(slot(0)) is None
-    assert make_gate().try_enter(slot(0)) is not None, "who comes now sees the lease"
+    assert enter(make_gate(), slot(0)) is None
+    assert enter(make_gate(), slot(0)) is not None, "who comes now sees the lease"
 
 
 @pytest.mark.parametrize("said", ["", "{", "[]", '{"user": 1}'])
 def test_a_holder_that_does_not_say_who_it_is_is_another_process(
     make_gate: MakeGate, directory: Path, said: str
 ) -> None:
-    assert make_gate().try_enter(slot(0)) is None
+    assert enter(make_gate(), slot(0)) is None
     (directory / "core-0").write_text(said)
-    told = make_gate().try_enter(slot(0))
+    told = enter(make_gate(), slot(0))
     assert told == "core 0, which another process holds"
 
 
 def test_what_another_user_wrote_cannot_play_with_the_terminal(
     make_gate: MakeGate, directory: Path
 ) -> None:
-    assert make_gate().try_enter(slot(0)) is None
+    assert enter(make_gate(), slot(0)) is None
     pretend_another_wrote(directory / "core-0", command="\x1b[2J\nx" + "y" * 500)
-    told = make_gate().try_enter(slot(0)) or ""
+    told = enter(make_gate(), slot(0)) or ""
     assert told.isprintable()
     assert "?[2J?xy" in told
     assert len(told) < 200
@@ -289,14 +297,15 @@ def test_a_system_without_file_locks_runs_without_leases_and_says_so(
 ) -> None:
     monkeypatch.setattr("exptools.launching.machine.lease_files.HAS_LOCKS", False)
     gate = make_gate()
-    assert "no file locks" in (gate.note or "")
-    assert gate.try_enter(slot(0)) is None
+    (note,) = gate.notes([])
+    assert "no file locks" in note
+    assert enter(gate, slot(0)) is None
     assert find_busy().cores == frozenset()
 
 
 MEMORY = """
 import sys
-from exptools.launching.machine.leases import Gate
+from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import make_slots
 from exptools.launching.machine.topology import read_machine
@@ -308,7 +317,8 @@ first, second = (make_slots(machine, request, most=1)[0] for _ in range(2))
 for line in sys.stdin:
     if line == "leave\\n":
         gate.leave(first)
-    print(gate.try_enter(first), flush=True)
+    (answer,) = gate.admit([first], 1)
+    print(getattr(answer, "reason", None), flush=True)
 """
 
 
@@ -341,13 +351,6 @@ def waiting(fake_nvml: str, tmp_path: Path) -> Iterator[Waiting]:
     waiting = Waiting(fake_nvml, tmp_path / "gpus.txt")
     yield waiting
     waiting.popen.communicate()
-
-
-def test_our_own_jobs_are_not_called_neighbours() -> None:
-    own = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    told = leases._neighbour([GpuProcess(own.pid, 9 << 30), GpuProcess(1, 1 << 30)])
-    own.communicate()
-    assert told.startswith("pid 1 (")
 
 
 def test_what_our_own_jobs_asked_for_counts_before_they_use_it(waiting: Waiting) -> None:

@@ -11,7 +11,7 @@ import pytest
 import exptools.launching
 from exptools.launching.machine.gpus import Gpu, GpuProcess
 from exptools.launching.machine.request import Request, SlotError, parse_bytes
-from exptools.launching.machine.slots import Busy, Slot, current_slot, make_slots
+from exptools.launching.machine.slots import Busy, Slot, current_slot, make_slots, spare_cores
 from exptools.launching.machine.topology import Core, Machine, Node
 
 GIB = 1 << 30
@@ -55,9 +55,29 @@ def test_with_gpus_each_gpu_is_a_slot_with_its_share_of_the_cores() -> None:
     assert cpus(slots) == [(0, 1, 2, 3), (4, 5, 6, 7)]
 
 
-def test_without_gpus_each_core_is_a_slot_and_fewer_jobs_share_all_the_cores() -> None:
+def test_without_gpus_each_core_is_a_slot_and_fewer_jobs_leave_half_of_the_cores() -> None:
     assert cpus(make_slots(machine(3), Request(), most=9)) == [(0,), (1,), (2,)]
-    assert cpus(make_slots(machine(8), Request(), most=2)) == [(0, 1, 2, 3), (4, 5, 6, 7)]
+    assert cpus(make_slots(machine(8), Request(), most=2)) == [(0, 1), (2, 3)]
+    assert cpus(make_slots(machine(8), Request(jobs=1), most=9)) == [(0, 1, 2, 3)]
+    assert cpus(make_slots(machine(2), Request(jobs=1), most=9)) == [(0,)]
+    assert cpus(make_slots(machine(4), Request(), most=3)) == [(0,), (1,), (2,)]
+
+
+def test_what_a_sweep_leaves_to_others_is_told_with_the_way_to_have_it() -> None:
+    here = machine(8)
+    spare = spare_cores(make_slots(here, Request(), most=2), here, Request())
+    assert spare is not None
+    told = "left to other sweeps: 4 of 8 cores (hydra.launcher.cpus_per_job=4 would take them, too)"
+    assert spare.told("hydra.launcher.") == told
+    for asked in (Request(cpus_per_job=2), Request(pin=False)):
+        assert spare_cores(make_slots(here, asked, most=2), here, asked) is None
+    assert spare_cores(make_slots(here, Request(), most=9), here, Request()) is None
+
+
+def test_a_job_with_one_of_several_gpus_has_no_more_than_its_share_of_the_cores() -> None:
+    here = machine(8, gpus=2)
+    assert cpus(make_slots(here, Request(jobs=1), most=9)) == [(0, 1, 2, 3)]
+    assert cpus(make_slots(here, Request(gpus_per_job=0.5), most=1)) == [(0, 1)]
 
 
 @pytest.mark.parametrize(("quota", "count"), [(0.4, 1), (2.5, 3), (64.0, 8)])
@@ -72,10 +92,10 @@ def test_with_gpus_the_quota_bounds_threads_but_no_jobs() -> None:
 
 
 def test_a_slot_has_both_threads_of_its_cores_or_without_smt_one() -> None:
-    (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2), most=9)
+    (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2, cpus_per_job=2), most=9)
     assert slot.cpus == (0, 1, 4, 5)
     assert slot.environment()["OMP_NUM_THREADS"] == "2"
-    (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2, smt=False), most=9)
+    (slot, _) = make_slots(machine(4, smt=2), Request(jobs=2, cpus_per_job=2, smt=False), most=9)
     assert slot.cpus == slot.cores == (0, 1)
 
 
@@ -91,7 +111,8 @@ def test_no_core_is_in_two_slots_whatever_is_asked_for(nodes: int, jobs: int, sh
     here = machine(13, gpus=10, smt=2, nodes=nodes)
     slots = make_slots(here, Request(jobs=jobs, gpus_per_job=share), most=9)
     taken = [cpu for slot in slots for cpu in slot.cpus]
-    assert len(taken) == len(set(taken)) == jobs * (13 // jobs) * 2
+    assert len(taken) == len(set(taken)) == sum(slot.threads for slot in slots) * 2
+    assert len(slots) == jobs
     whole = [gpu for slot in slots for gpu in slot.gpus if share >= 1]
     assert len(whole) == len(set(whole)) == jobs * share * (share >= 1)
 
@@ -238,9 +259,31 @@ def test_any_number_of_jobs_without_cores_of_their_own_fits() -> None:
 
 def test_a_request_that_fits_into_what_is_free_leaves_the_busy_alone() -> None:
     busy = Busy(frozenset({0, 1}), frozenset({"GPU-0"}))
-    (slot,) = make_slots(machine(8, gpus=2), Request(), most=9, busy=busy)
+    (slot,) = make_slots(machine(8, gpus=2), Request(jobs=1), most=9, busy=busy)
     assert devices((slot,)) == [[1]]
     assert not {0, 1} & set(slot.cpus)
+
+
+def test_with_more_jobs_than_room_in_what_is_free_more_slots_wait_for_the_busy() -> None:
+    busy = Busy(frozenset({0, 1}), frozenset({"GPU-0"}))
+    slots = make_slots(machine(8, gpus=2), Request(), most=9, busy=busy)
+    assert devices(slots) == [[1], [0]]
+    assert [len(slot.cpus) for slot in slots] == [4, 4]
+    slots = make_slots(machine(4), Request(), most=3, busy=Busy(frozenset({0, 1, 2})))
+    assert cpus(slots) == [(3,), (0,), (1,)]
+    assert [slot.index for slot in slots] == [0, 1, 2]
+
+
+def test_who_has_to_wait_for_cores_takes_one_for_a_job() -> None:
+    busy = Busy(frozenset(range(8)))
+    assert cpus(make_slots(machine(8), Request(jobs=1), most=9, busy=busy)) == [(0,)]
+
+
+def test_who_is_bound_to_no_core_is_not_hindered_by_busy_ones() -> None:
+    busy = Busy(frozenset(range(4)))
+    request = Request(pin=False)
+    slots = make_slots(machine(4), request, most=9, busy=busy)
+    assert slots == make_slots(machine(4), request, most=9)
 
 
 def test_a_request_that_does_not_fit_into_what_is_free_waits_for_the_busy() -> None:
@@ -262,7 +305,10 @@ def test_gpus_that_are_all_busy_are_waited_for_and_not_done_without() -> None:
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        (Request(jobs=3), "^jobs=3 does not fit.*2 cores and 0 GPUs.*: jobs=2 at once would fit$"),
+        (
+            Request(jobs=3),
+            "^jobs=3 does not.*2 cores and 0 GPUs.*: jobs=2 at once would fit; with pin=",
+        ),
         (Request(cpus_per_job=3), "cpus_per_job=3 does not fit.*: cpus_per_job=2 would fit$"),
         (Request(gpus_per_job=1), "gpus_per_job=1 does not fit.*0 GPUs.*: gpus_per_job=0 would"),
         (Request(jobs=2, cpus_per_job=2), "jobs=1 at once or cpus_per_job=1 would fit"),
@@ -310,6 +356,7 @@ def test_what_is_said_to_fit_does(request_: Request, fits: dict[str, float]) -> 
         ({"gpu_memory_per_job": "1GB", "gpus_per_job": 0}, "leave one of them out"),
         ({"gpus": []}, "gpus is .*; it should name GPUs"),
         ({"pin": "maybe"}, "pin is 'maybe'; it should be true or false"),
+        ({"share_gpus": 1}, "share_gpus is 1; it should be true or false"),
     ],
 )
 def test_a_senseless_option_is_refused_by_name(options: dict[str, object], told: str) -> None:
@@ -413,7 +460,7 @@ def test_words_that_make_no_slots_end_in_one_sentence(word: str, told: str) -> N
 
 
 def test_the_environment_of_a_slot_is_one_line_of_json() -> None:
-    (slot,) = make_slots(machine(512), Request(jobs=1), most=1)
+    (slot,) = make_slots(machine(512), Request(cpus_per_job=512), most=1)
     text = slot.environment()["EXPTOOLS_SLOT"]
     assert json.loads(text)["cpus"] == "0-511"
     assert len(text) < 300
