@@ -39,8 +39,14 @@ def stop_was_noticed() -> bool:
 
 
 def watch_interrupts() -> None:
-    """Have Ctrl-C raise KeyboardInterrupt, as it does, and keep in mind that it came."""
-    signal.signal(signal.SIGINT, _on_interrupt)
+    """Have Ctrl-C raise KeyboardInterrupt, as it does, and keep in mind that it came.
+
+    A handler that the program has set stays. It may be ignored by what started the program, such as
+    a shell's background: then it is heeded here, for it is how we ask a job to end.
+    """
+    usual = (signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN, None)
+    if signal.getsignal(signal.SIGINT) in usual:
+        signal.signal(signal.SIGINT, _on_interrupt)
 
 
 def _on_interrupt(signum: int, frame: FrameType | None) -> None:

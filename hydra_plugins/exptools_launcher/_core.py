@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import pickle
 from collections.abc import Sequence
 from contextlib import closing
 from copy import copy
@@ -18,10 +17,10 @@ from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.sweep_display import SweepDisplay
+from exptools.launching.jobs.forking import opened_gpu_files
 from exptools.launching.jobs.fresh import Starter
-from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.jobs.running import job_environment, threads_set_by_user
+from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.launch_signals import LaunchSignals
 from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.leases import find_busy
@@ -29,14 +28,14 @@ from exptools.launching.machine.request import SlotError
 from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usable_part
 from exptools.launching.machine.split import Split, divide_as_before
 from exptools.launching.machine.topology import Machine, read_machine
-from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
+from exptools.launching.sweep import open_console, print_note, run_jobs
 
 from ._compose import Place, cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
+from ._starters import Starters
 from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
-from ._task import HydraTask, RerunTask
 
 _MANY = 1000  # jobs: more than there will be slots
 
@@ -67,6 +66,7 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        gpu_files = opened_gpu_files()  # by the program: from here on NVML opens some
         _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
@@ -81,11 +81,26 @@ class Sweep:
         self._note = partial(
             print_note, self._console
         )  # the starter keeps it, but must not keep us
+        self._starters = Starters(
+            self._jobs_context(),
+            task_function,
+            self._sweep_dir,
+            gpu_files,
+            self._console,
+            self._note,
+            signals,
+            self._lock,
+        )
         self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._composed
         self._signals = signals
         signals.on_stop = self._bar.close
+
+    def _jobs_context(self) -> HydraContext:
+        context = copy(self._context)
+        context.config_loader = self._loader.loader
+        return context
 
     def launch(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """Run a batch of jobs; their numbers begin at ``first``."""
@@ -124,21 +139,6 @@ class Sweep:
             )
         return job
 
-    def _context_of_jobs(self) -> HydraContext:
-        context = copy(self._context)
-        context.config_loader = self._loader.loader
-        return context
-
-    def _pickled_task(self) -> bytes:
-        try:
-            return pickle.dumps(RerunTask(self._context_of_jobs(), self._task_function))
-        except Exception as error:  # pickling runs code of the user's objects
-            name = getattr(self._task_function, "__qualname__", repr(self._task_function))
-            raise LaunchError(
-                f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
-                "and the like out of what it closes over and of Hydra's callbacks"
-            ) from error
-
     def _run(self, jobs: Sequence[Job], completed_before: int) -> list[Outcome]:
         console = self._console
         if completed_before:
@@ -152,7 +152,7 @@ class Sweep:
         machine, request = read_machine(), self._options.request
         slots = self._slots(machine, len(jobs))
         if self._starter is None:
-            self._starter = self._make_starter(max(slots, key=lambda slot: slot.threads))
+            self._starter = self._starters.make(slots, warm=self._options.warm)
         part = usable_part(machine, request) if self._options.affinity is None else None
         spare = spare_cores(slots, part, request) if part else None
         listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
@@ -209,39 +209,6 @@ class Sweep:
             job, what = lost[0]
             others = f" (and so did {len(lost) - 1} more)" if len(lost) > 1 else ""
             self._note(f"job {job.number} completed{others}, but {what}")
-
-    def _make_starter(self, slot: Slot) -> Starter:
-        """What starts the jobs of all batches, in forks where that is safe."""
-        if not self._options.warm:
-            return fresh_starter(self._pickled_task(), slot, self._console)
-        task = HydraTask(self._context_of_jobs(), self._task_function)
-        task.prepare()
-        task.rehearse()
-
-        def again() -> Starter:
-            return self._make_rerunning_starter(slot, "the one that they came from was killed")
-
-        try:
-            with self._signals.set_aside() as let_signals_through:
-
-                def close_in_child() -> None:
-                    self._lock.drop()
-                    let_signals_through()
-
-                return fork_helper(task, again, self._note, close_in_child)
-        except CannotFork as reason:
-            return self._make_rerunning_starter(slot, str(reason))
-
-    def _make_rerunning_starter(self, slot: Slot, why: str) -> Starter:
-        """What starts the jobs in forks of a process that runs the program again, or fresh."""
-        content, environment = self._pickled_task(), job_environment(slot, self._sweep_dir)
-        try:
-            starter = start_helper(content, environment, self._note, preload=True)
-        except CannotFork as reason:
-            self._note(f"each job starts in a fresh interpreter, for {reason}")
-            return fresh_starter(content, slot, self._console)
-        self._note(f"the jobs are forks of a process that runs the program again, for {why}")
-        return starter
 
 
 def _refuse_what_cannot_fit(options: LauncherOptions) -> None:

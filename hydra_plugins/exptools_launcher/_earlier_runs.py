@@ -126,8 +126,10 @@ class EarlierRuns:
 
     def _outcome(self, job: Job, run: EarlierRun) -> Outcome:
         outcome = earlier_outcome(job, run)
-        if self._sweeper is None or outcome.result is not None:
+        if outcome.result is not None:
             return outcome
+        if self._sweeper is None:
+            return replace(outcome, result=Result())
         error = ValueNotSaved(
             f"job {job.number} ({job.name}) is taken as completed, but what it returned was not "
             f"saved, so {self._sweeper} gets no value"

@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -133,20 +133,38 @@ def test_a_second_signal_ends_it_at_once_and_without_a_traceback(make_app: MakeA
     assert (process.returncode, output) == (130, "")
 
 
-def test_a_handler_of_the_users_own_stays() -> None:
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put back what the test's own process does at signals."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+def test_a_handler_of_the_users_own_stays(handlers: None) -> None:
     caught: list[int] = []
-    interrupt = signal.getsignal(signal.SIGINT)
-    before = signal.signal(signal.SIGTERM, lambda signum, frame: caught.append(signum))
-    try:
+    signal.signal(signal.SIGTERM, lambda signum, frame: caught.append(signum))
+
+    def launch() -> None:
         with LaunchSignals():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
             assert caught == [signal.SIGTERM]
-            with pytest.raises(SystemExit) as stop:
-                signal.raise_signal(signal.SIGINT)
-        assert stop.value.code == 130
-    finally:
-        signal.signal(signal.SIGINT, interrupt)
-        signal.signal(signal.SIGTERM, before)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(SystemExit, match="130"):
+        launch()
+
+
+def test_a_signal_amid_a_composition_waits_until_that_is_through(handlers: None) -> None:
+    code = "def compose():\n    signal.raise_signal(signal.SIGINT)\n    return 'a config'"
+    amid = {"__name__": "omegaconf.base", "signal": signal}
+    exec(code, amid)
+    signals = LaunchSignals()
+    signals.watch()
+    assert amid["compose"]() == "a config"
+    with pytest.raises(SystemExit, match="130"):
+        signals.check()
 
 
 def test_a_job_has_the_programs_own_handlers(make_app: MakeApp) -> None:

@@ -36,6 +36,19 @@ def began(app: App, launcher: str, *overrides: str) -> None:
     assert code == 0, output
 
 
+def show_returns(app: App) -> None:
+    """Have the program print what the sweeper was given."""
+    (app.directory / "show.py").write_text(
+        "from hydra._internal.hydra import Hydra\n"
+        "multirun = Hydra.multirun\n"
+        "def show(*arguments, **options):\n"
+        "    returns = multirun(*arguments, **options)\n"
+        "    print('returned', [r.return_value for r in returns[0]])\n"
+        "Hydra.multirun = show\n"
+    )
+    app.insert("import show")
+
+
 def as_submitit_does(app: App) -> None:
     """Add what Hydra's submitit launcher leaves: its jobs' folders beside the runs'."""
     folder = app.out / ".submitit" / "123_0"
@@ -57,7 +70,9 @@ def test_plain_runs_are_refused_until_it_is_said_what_they_are(make_app: MakeApp
     assert ran(app) == [1, 2]
     config = (app.out / "0" / ".hydra" / "config.yaml").stat().st_mtime_ns
 
+    show_returns(app)
     output = app.completes("+x=1,2,3", RESUME, DONE)
+    assert "returned [None, None, 30]" in output
     assert "2 jobs were completed before" in output
     assert "2 earlier runs are taken as completed: 0 (+x=1), 1 (+x=2)" in output
     assert "nothing tells how many cores the earlier jobs had" in output

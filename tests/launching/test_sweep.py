@@ -232,8 +232,11 @@ def test_a_bad_option_is_told_without_a_traceback_and_leaves_no_directory(
     assert not app.out.exists()
 
 
-def test_a_task_that_cannot_be_pickled_is_told_in_one_sentence(make_app: MakeApp) -> None:
+def test_a_task_that_can_neither_be_sent_nor_made_again_is_told_in_one_sentence(
+    make_app: MakeApp,
+) -> None:
     app = make_app("pass")
+    app.command = ["-c", "exec(open('app.py').read())"]  # no file that a job could run
     app.insert(
         "import threading\n"
         "def locked(task):\n"

@@ -14,7 +14,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from exptools.launching.jobs.random_state import RandomState
@@ -23,29 +23,33 @@ from exptools.launching.jobs.random_state import RandomState
 _GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/dxg", "/dev/nvmap")
 # Threads of libraries that see to forks themselves: jemalloc's, and one of polars that only cleans.
 _FORK_PROOF = ("jemalloc_bg_thd", "polars-ooc-clea")
+# What waits for the answers of an earlier sweep's helper: a fork can do without.
+LISTENER = "exptools-listener"
 # By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
 _POOL_VARIABLES = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS"}
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGUSR1", "SIGUSR2")
 
 
-def what_forbids_forks() -> str | None:
+def what_forbids_forks(gpu_files: Sequence[str]) -> str | None:
     """Why this process's forks could not use what it has loaded; None if they can.
+
+    It has opened these files of GPUs, from `opened_gpu_files`, which reading the machine does, too.
 
     A fork has one thread only. Where a library waits for the others, it hangs: OpenMP's does at its
     first parallel region if the process has run one before. OpenBLAS, though, ends its threads
     before a fork and starts them when they are needed. So one is forked, and what threads are
     still there afterwards are those that would be missed.
     """
-    opened = _opened_gpu_files()
-    if opened:
-        return f"{opened[0]} is open, and CUDA does not survive a fork"
-    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+    if gpu_files:
+        return f"{gpu_files[0]} is open, and CUDA does not survive a fork"
+    threads = [t for t in threading.enumerate() if t.name != LISTENER]
+    others = [t.name for t in threads if t is not threading.main_thread()]
     if not others:
         _fork_once()
         others = _native_threads()
     if others:
-        threads = f"{len(others)} threads run" if len(others) > 1 else "a thread runs"
-        return f"{threads} ({', '.join(others[:3])}), and threads do not survive a fork"
+        what = f"{len(others)} threads run" if len(others) > 1 else "a thread runs"
+        return f"{what} ({', '.join(others[:3])}), and threads do not survive a fork"
     return None
 
 
@@ -161,16 +165,20 @@ def _fork_once() -> None:
 
 
 def _native_threads() -> list[str]:
-    """The names of the threads beside this one, but for those that see to forks themselves."""
+    """The names of those that Python does not know and that do not see to forks themselves."""
     names = []
+    known = {thread.native_id for thread in threading.enumerate()}
     for thread in os.listdir("/proc/self/task"):
-        if int(thread) != threading.get_native_id():
+        if int(thread) not in known:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
                 names.append(file.read().strip())
     return [name for name in names if name not in _FORK_PROOF]
 
 
-def _opened_gpu_files() -> list[str]:
+def opened_gpu_files() -> list[str]:
+    """The files of GPU drivers that this process has open."""
+    if not os.path.isdir("/proc/self/fd"):
+        return []
     opened = []
     for descriptor in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # that of the listing itself is closed by now

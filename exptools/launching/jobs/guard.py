@@ -22,7 +22,7 @@ from multiprocessing.reduction import recv_handle
 from typing import NoReturn
 
 from exptools.launching.jobs.family import adopt_orphans, end_family
-from exptools.launching.jobs.forking import Inherited, what_forbids_forks
+from exptools.launching.jobs.forking import Inherited, opened_gpu_files, what_forbids_forks
 from exptools.launching.jobs.fresh import Exit, make_exit
 from exptools.launching.jobs.helper import ForkedJobs, FreshJobs, Helper
 from exptools.launching.jobs.worker import Task, die_with_parent, outlive_parent
@@ -141,4 +141,4 @@ def _load_task(content: bytes) -> tuple[Task | None, str | None]:
     except BaseException as error:  # noqa: BLE001 (the user's modules are imported here)
         traceback.print_exc()
         return None, f"running the program again raised {type(error).__name__}: {error}"
-    return task, what_forbids_forks()
+    return task, what_forbids_forks(opened_gpu_files())

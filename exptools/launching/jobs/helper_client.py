@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -32,6 +32,7 @@ class CannotFork(Exception):
 
 def fork_helper(
     task: Task,
+    gpu_files: Sequence[str],
     again: Callable[[], Starter],
     note: Callable[[str], None],
     close_in_child: Callable[[], None],
@@ -42,6 +43,7 @@ def fork_helper(
 
     Args:
         task: what the jobs do.
+        gpu_files: the files of GPUs that the program has opened.
         again: makes what starts jobs once no such helper can be had any more.
         note: is called with what the user should know.
         close_in_child: closes what is this process's alone, in its forks.
@@ -52,7 +54,7 @@ def fork_helper(
     _refuse_without_fork()
     inherited = Inherited()
     inherited.flush()
-    reason = what_forbids_forks()
+    reason = what_forbids_forks(gpu_files)
     if reason is not None:
         raise CannotFork(reason)
     control, theirs = Pipe()

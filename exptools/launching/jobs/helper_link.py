@@ -16,6 +16,7 @@ from multiprocessing.reduction import send_handle
 from queue import Empty, SimpleQueue
 
 from exptools.launching.jobs.family import end_strangers
+from exptools.launching.jobs.forking import LISTENER
 from exptools.launching.jobs.fresh import Exit, signal_group
 from exptools.launching.jobs.guard import HelperEnded, HelperStarted
 from exptools.launching.jobs.helper import Answer, Ended, Fork
@@ -133,7 +134,7 @@ class _HelperLink:
         self._pids: dict[int, int] = {}  # of the jobs that run, by key
         self._started = 0
         self._is_closing = False
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(target=self._listen, name=LISTENER, daemon=True)
         self._listener.start()
 
     @property

@@ -240,7 +240,7 @@ def test_how_not_to_wait_is_told_once(terminal: bool) -> None:
 
 def test_cores_that_are_left_to_others_are_told_with_the_slots() -> None:
     screen = console(terminal=False)
-    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen, Spare(2, of=4, each=4)):
+    with SweepDisplay([job(0)], [SLOT], Path("/runs"), screen, spare=Spare(2, of=4, each=4)):
         pass
     told = "left to other sweeps: 2 of 4 cores (hydra.launcher.cpus_per_job=4 would take them, too)"
     assert printed(screen).splitlines()[2].strip() == told

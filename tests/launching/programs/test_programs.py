@@ -167,7 +167,7 @@ def test_what_a_script_sets_opens_and_names_at_its_top_level_is_there_in_the_job
     guarded = [sweep.answers(0, "guarded.json") for sweep in sweeps]
     assert guarded == [["set", "spawn"], ["set", "spawn"], [None]]
     saved = sweeps.warm.out / "1" / "model.pkl"
-    assert project.run("top_level.py", "--read", str(saved))[1].startswith("Model(width=1,")
+    assert "Model(width=1," in project.run("top_level.py", "--read", str(saved))[1]
 
 
 @pytest.mark.hydra
@@ -198,7 +198,14 @@ def test_a_bare_call_beside_threads_runs_one_sweep_and_what_follows_it_once(
     assert lines == ["the sweep is over"] * len(sweeps)
 
 
-ENDS_WELL = ("exit_0", "exit_none", "quit", "raise", "generator", "module")
+@pytest.mark.hydra
+def test_a_task_a_resolver_and_a_callback_may_hold_what_cannot_be_sent(project: Project) -> None:
+    notes = ("+hydra.callbacks.notes._target_=__main__.Notes", "+hydra.callbacks.notes.text=noted")
+    sweeps = project.sweeps("locked_in.py", "+x=5", "+y='${locked:${double:${x}}}'", *notes)
+    assert sweeps.basic.answers(0) == {"x": 15, "y": 10, "interrupts": 1}
+
+
+ENDS_WELL = ("exit_0", "quit", "raise", "generator")
 HAS_A_LOSS = ("plain", "lock", "nested")
 
 
@@ -214,7 +221,7 @@ def test_a_job_that_exits_with_0_or_returns_what_cannot_travel_is_completed(
     by_end = {overrides[0].removeprefix("+end="): (how, text) for overrides, how, text in returned}
     assert {how for how, _ in by_end.values()} == {"COMPLETED"}
     assert by_end["plain"][1] == "{'loss': 0.1, 'steps': [1, 2]}"
-    assert [by_end[end][1] for end in ENDS_WELL[:4]] == ["None"] * 4
+    assert [by_end[end][1] for end in ENDS_WELL[:3]] == ["None"] * 3
     for end in HAS_A_LOSS:
         assert by_end[end][1].startswith("{'loss': 0.1")
     assert by_end["tuple"][1].startswith("(0.1, [")
@@ -242,11 +249,14 @@ def test_a_job_that_goes_wrong_says_it_as_under_basic(project: Project, launcher
     assert traceback in sweep.log(2)
 
 
-@pytest.mark.parametrize("openmp", [False, True], ids=["no OpenMP", "OpenMP"])
-def test_a_script_may_set_and_run_torch_at_its_top_level(project: Project, openmp: bool) -> None:
-    environment = {"OPENMP_AT_THE_TOP": "yes"} if openmp else {}
-    sweeps = project.sweeps("with_torch.py", "+x=1,2", **environment)
-    alone = sweeps.basic.answers(0, "draws.json")
-    for start in (sweeps.warm, sweeps.fresh):
-        draws = [start.answers(job, "draws.json") for job in (0, 1)]
-        assert draws == [alone, alone], "each job begins with what the script has seeded"
+def test_a_script_may_set_torch_at_its_top_level(project: Project) -> None:
+    sweeps = project.sweeps("with_torch.py", "+x=1")
+    draws = [sweep.answers(0, "draws.json") for sweep in sweeps]
+    assert draws == [draws[0]] * 3, "the job begins with what the script has seeded"
+
+
+def test_a_job_does_not_wait_for_threads_of_openmp_that_a_fork_has_not(project: Project) -> None:
+    sweep = project.sweep("warm", "with_torch.py", "+x=1", OPENMP_AT_THE_TOP="yes")
+    assert sweep.code == 0, sweep.output
+    assert sweep.answers(0)["product"] == 300**3
+    assert "threads do not survive a fork" in sweep.output

@@ -48,7 +48,6 @@ def fail():
 
 ENDS = {
     "exit_0": lambda: sys.exit(0),
-    "exit_none": sys.exit,
     "quit": quit,
     "raise": leave,
     "exit_3": lambda: sys.exit(3),
@@ -58,7 +57,6 @@ ENDS = {
     "lock": lambda: {"loss": 0.1, "trainer": threading.Lock()},
     "nested": lambda: {"loss": 0.1, "objects": [{"model": Stubborn(), "epoch": 3}]},
     "generator": numbers,
-    "module": lambda: json,
     "tuple": lambda: (0.1, [threading.Lock(), 2]),
 }
 

@@ -1,0 +1,85 @@
+"""What starts a sweep's jobs: forks of the program if that is safe, else the program run again."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.types import HydraContext, TaskFunction
+from rich.console import Console
+
+from exptools.launching.jobs.fresh import Starter
+from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
+from exptools.launching.jobs.running import job_environment
+from exptools.launching.launch_signals import LaunchSignals
+from exptools.launching.machine.slots import Slot
+from exptools.launching.resume import SweepLock
+from exptools.launching.sweep import fresh_starter
+
+from ._options import LaunchError
+from ._rerun import RerunTask
+from ._task import HydraTask
+
+
+@dataclass(frozen=True)
+class Starters:
+    """Makes what starts the jobs of a sweep."""
+
+    context: HydraContext
+    task_function: TaskFunction
+    sweep_dir: Path
+    gpu_files: Sequence[str]  # which the program has opened
+    console: Console
+    note: Callable[[str], None]  # tells the user something
+    signals: LaunchSignals
+    lock: SweepLock
+
+    def make(self, slots: Sequence[Slot], *, warm: bool) -> Starter:
+        """What starts the jobs of all batches; with ``warm`` in forks, where that is safe.
+
+        Raises:
+            LaunchError: the task cannot be sent to where it is needed.
+        """
+        slot = max(slots, key=lambda slot: slot.threads)
+        if not warm:
+            return fresh_starter(self._pickled_task(), slot, self.console)
+        task = HydraTask(self.context, self.task_function)
+        task.prepare()
+        task.rehearse()
+
+        def again() -> Starter:
+            return self._make_rerunning(slot, "the one that they came from was killed")
+
+        try:
+            with self.signals.set_aside() as let_signals_through:
+
+                def close_in_child() -> None:
+                    self.lock.drop()
+                    let_signals_through()
+
+                return fork_helper(task, self.gpu_files, again, self.note, close_in_child)
+        except CannotFork as reason:
+            return self._make_rerunning(slot, str(reason))
+
+    def _make_rerunning(self, slot: Slot, why: str) -> Starter:
+        """What starts the jobs in forks of a process that runs the program again, or fresh."""
+        content, environment = self._pickled_task(), job_environment(slot, self.sweep_dir)
+        try:
+            starter = start_helper(content, environment, self.note, preload=True)
+        except CannotFork as reason:
+            self.note(f"each job starts in a fresh interpreter, for {reason}")
+            return fresh_starter(content, slot, self.console)
+        self.note(f"the jobs are forks of a process that runs the program again, for {why}")
+        return starter
+
+    def _pickled_task(self) -> bytes:
+        try:
+            return pickle.dumps(RerunTask(self.context, self.task_function))
+        except Exception as error:  # pickling runs code of the user's objects
+            name = getattr(self.task_function, "__qualname__", repr(self.task_function))
+            raise LaunchError(
+                f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
+                "and the like out of what it closes over and of Hydra's callbacks"
+            ) from error
