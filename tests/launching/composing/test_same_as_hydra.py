@@ -276,9 +276,9 @@ def test_what_hydra_adds_at_the_end_may_depend_on_the_job(tree: Tree) -> None:
         own.compare([[f"seed={seed}"] for seed in range(4)])
         os.environ["TOLD"] = "2"
         own.compare([["seed=5"], ["seed=6", "g1=b"]])
-        write(tree.directory / "other", {"config": ("", {"names": ["TOLD"]})})
+        write(tree.directory / "other", {"config": ("", {"names": ["TOLD", "HOME"]})})
         copied = Tree(tree.directory / "other", "hydra.job.env_copy=${names}")
-        copied.compare([[f"names=[{name}]"] for name in ("TOLD", "TOLD", "HOME", "TOLD", "NONE")])
+        copied.compare([[f"names=[{name}]"] for name in ("TOLD,HOME", "HOME,TOLD", "HOME", "NONE")])
     separated = Tree(tree.directory, "hydra.job.config.override_dirname.item_sep=${seed}")
     separated.compare([["g1=b", f"seed={n}"] for n in range(4)])
 
