@@ -1,13 +1,14 @@
 from collections.abc import Iterator
-from copy import deepcopy
 
 import pytest
-from hydra.core.singleton import Singleton
+from hydra.core.global_hydra import GlobalHydra
+from hydra.version import VersionBase
 
 
 @pytest.fixture(autouse=True, scope="module")
 def restore_hydra() -> Iterator[None]:
-    """Leave Hydra's global state, the version that it imitates too, as other tests expect it."""
-    state = deepcopy(Singleton.get_state())
+    """Leave what Hydra keeps for the whole process as other tests expect it."""
+    before = dict(vars(VersionBase.instance()))  # of the version that it imitates
     yield
-    Singleton.set_state(state)
+    vars(VersionBase.instance()).update(before)
+    GlobalHydra.instance().clear()
