@@ -6,6 +6,7 @@ import gc
 from collections.abc import Sequence
 from contextlib import closing
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usab
 from exptools.launching.machine.split import Split, divide_as_before
 from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import open_console, print_note, run_jobs
+from exptools.rundir import RETURN_FILE
 
 from ._compose import Place, cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
@@ -66,6 +68,9 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
+        typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        assert isinstance(typed, list)
+        self._fixed = frozenset(map(str, typed))  # a swept one is another in each job
         gpu_files = opened_gpu_files()  # by the program: from here on NVML opens some
         _refuse_what_cannot_fit(options)
         if isinstance(options.resume, str):
@@ -125,6 +130,7 @@ class Sweep:
         earlier_runs = self._earlier_runs
         place_of = earlier_runs.place_of if earlier_runs else lambda overrides: Place(number)
         job = compose(self._loader, self._config, overrides, place_of)
+        job = replace(job, fixed=self._fixed)
         other = self._taken.setdefault(job.directory, job)
         if other is not job:
             raise LaunchError(
@@ -149,6 +155,8 @@ class Sweep:
             self._note(note)
         if not jobs:
             return []
+        if self._earlier_runs is None:
+            self._note_overwritten(jobs)
         machine, request = read_machine(), self._options.request
         slots = self._slots(machine, len(jobs))
         if self._starter is None:
@@ -202,6 +210,14 @@ class Sweep:
         if text not in self._noted:
             self._noted.add(text)
             self._note(text)
+
+    def _note_overwritten(self, jobs: Sequence[Job]) -> None:
+        count = sum((job.directory / RETURN_FILE).exists() for job in jobs)
+        if count:
+            self._note(
+                f"{count} of these {len(jobs)} jobs have run here before and run again; "
+                "hydra.launcher.resume=true keeps those that completed"
+            )
 
     def _note_lost_values(self, outcomes: Sequence[Outcome]) -> None:
         lost = [(o.job, o.result.lost) for o in outcomes if o.result and o.result.lost]

@@ -64,9 +64,22 @@ class EarlierRuns:
         numbers = [run.number or 0 for run in self._runs]
         self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
         self._numbers: set[int] = set()
-        self._notes: list[str] = []
+        self._notes = self._first_notes()
         self._told: set[str] = set()
         self.split = Split.of_runs([run.status for run in self._runs if run.status])
+
+    def _first_notes(self) -> list[str]:
+        if not self._runs:
+            return [
+                f"there are no earlier runs in {short_path(self._sweep_dir)}: all jobs run; to go "
+                "on with another sweep, name its directory in hydra.launcher.resume"
+            ]
+        if self._sweeper:
+            return [
+                f"{self._sweeper} chooses the jobs: an earlier run counts only if it asks for the "
+                "same overrides again, as it does with the same seed"
+            ]
+        return []
 
     def place_of(self, overrides: tuple[str, ...]) -> Place:
         """The place of the run with these overrides, else a new one."""

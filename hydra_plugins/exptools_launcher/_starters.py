@@ -69,9 +69,15 @@ class Starters:
         try:
             starter = start_helper(content, environment, self.note, preload=True)
         except CannotFork as reason:
-            self.note(f"each job starts in a fresh interpreter, for {reason}")
+            self.note(
+                f"each job starts in a fresh interpreter, which leaves out what stands under the "
+                f"script's guard, for {reason}"
+            )
             return fresh_starter(content, slot, self.console)
-        self.note(f"the jobs are forks of a process that runs the program again, for {why}")
+        self.note(
+            "the jobs are forks of a process that runs the program again, which leaves out what "
+            f"stands under the script's guard, for {why}"
+        )
         return starter
 
     def _pickled_task(self) -> bytes:

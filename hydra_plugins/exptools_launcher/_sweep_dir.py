@@ -13,10 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict, read_write
 
 from exptools.launching.display.labels import short_path
-from exptools.launching.resume import SweepBusy, SweepLock
+from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock
 from exptools.provenance import command_line
 from exptools.provenance import write_provenance as record_provenance
-from exptools.rundir import PROVENANCE
+from exptools.rundir import HYDRA_DIR, PROVENANCE
 
 from ._options import LaunchError
 
@@ -28,12 +28,36 @@ def move_sweep(config: DictConfig, sweep_dir: str) -> None:
 
     Now, for BasicSweeper writes into it before it launches; the config is the sweeper's, too.
     """
-    if not Path(sweep_dir).is_dir():
-        raise LaunchError(f"hydra.launcher.resume={sweep_dir} is no directory of a sweep")
+    if not sweep_dir or not _is_sweep(Path(sweep_dir)):
+        near = _nearest_sweep(Path(sweep_dir)) if sweep_dir else ""
+        raise LaunchError(
+            f"hydra.launcher.resume={sweep_dir} is no directory of a sweep: name one in which the "
+            f"runs of a sweep are{near}"
+        )
     # Hydra 1.4 protects its own part.
     with read_write(config), read_write(config.hydra), open_dict(config):
         config.hydra.sweep.dir = sweep_dir
         config.hydra.overrides.hydra.append(_override("hydra.sweep.dir", sweep_dir))
+
+
+def _is_sweep(directory: Path) -> bool:
+    """Whether a sweep has begun in a directory, whoever launched it; a run's is none."""
+    if (directory / HYDRA_DIR).is_dir():
+        return False
+    marks = ("multirun.yaml", LOCK_FILE, f"*/{HYDRA_DIR}")
+    return directory.is_dir() and any(any(directory.glob(mark)) for mark in marks)
+
+
+def _nearest_sweep(directory: Path) -> str:
+    """The newest sweep just below or above a directory, as the end of a sentence."""
+    if not directory.is_dir() or not directory.absolute().name:
+        return ""
+    below = [path for depth in ("*", "*/*") for path in directory.glob(depth) if _is_sweep(path)]
+    near = below or [path for path in directory.absolute().parents[:2] if _is_sweep(path)]
+    if not near:
+        return ""
+    newest = max(near, key=lambda path: path.stat().st_mtime)
+    return f", such as {short_path(newest)}"
 
 
 def lock_sweep_dir(sweep_dir: Path) -> SweepLock:

@@ -88,6 +88,29 @@ def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> No
 
 
 @pytest.mark.hydra
+def test_what_is_no_directory_of_a_sweep_is_refused_and_the_nearest_named(app: App) -> None:
+    app.sweep("+x=1")
+    for wrong, nearest in ((".", "out"), ("out/0", "out"), ("", "")):
+        output = app.fails("+x=1", f"hydra.launcher.resume={wrong}")
+        assert f"hydra.launcher.resume={wrong} is no directory of a sweep" in output
+        assert not nearest or f"such as {nearest}\n" in output
+    assert ran(app) == [1]
+
+
+def test_a_sweep_that_is_there_already_is_not_run_over_without_a_word(app: App) -> None:
+    assert "all jobs run" in app.completes("+x=1", RESUME)
+    output = app.completes("+x=1,2", "hydra.launcher.resume=false")
+    assert "1 of these 2 jobs have run here before and run again" in output
+
+
+def test_lines_name_what_tells_a_job_from_all_of_the_sweep(app: App) -> None:
+    app.completes("+x=1", "+y=2")
+    output = app.completes("+x=1,3", "+y=2,4", RESUME)
+    assert {"+x=1 +y=4", "+x=3 +y=2", "+x=3 +y=4"} <= {
+        line.split("  ")[2] for line in output.splitlines() if line.startswith("▶")
+    }
+
+
 def test_the_sweeper_gets_the_saved_results(app: App) -> None:
     app.sweep("+x=1,2")
     (app.directory / "show.py").write_text(

@@ -95,7 +95,7 @@ def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: st
     for job in range(3):
         assert f"out/{job}/output.log" in table
     assert "3 completed" in table
-    assert "job 4 completed, but of its return value (generator) cannot be sent" in output
+    assert "job 4 completed, but the whole (generator) of its return value cannot be sent" in output
 
 
 def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, start: str) -> None:
@@ -265,9 +265,7 @@ def test_a_job_is_completed_whatever_becomes_of_its_return_value(
     app = make_app(UNREADABLE)
     app.insert("import threading\nLOCK = threading.Lock()")
     output = app.completes("+x=0,1", start)
-    assert "job 0 completed (and so did 1 more), but of its return value ['trainer'][0] (lock)" in (
-        output
-    )
+    assert "job 0 completed (and so did 1 more), but ['trainer'][0] (lock) of its" in output
     partly, unreadable = (read_result(app.out / job) for job in "01")
     assert partly is not None
     assert partly.value["loss"] == 0.1
@@ -357,7 +355,7 @@ def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp)
     )
     app.insert("import threaded as MODULE")
     output = app.completes("+x=1")
-    assert "each job starts in a fresh interpreter, for a thread runs (Thread-1 (wait))" in output
+    assert "under the script's guard, for a thread runs (Thread-1 (wait))" in output
 
 
 def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: MakeApp) -> None:

@@ -219,7 +219,10 @@ def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     """What tells the jobs from each other: their overrides without those that all have."""
     if len(jobs) == 1:
         return [job.name for job in jobs]
-    shared = set(jobs[0].overrides).intersection(*(job.overrides for job in jobs)) if jobs else ()
+    shared = (
+        set(jobs[0].overrides).intersection(*(job.overrides for job in jobs)) if jobs else set()
+    )
+    shared = shared.intersection(*(job.fixed for job in jobs if job.fixed is not None))
     own = [[text for text in job.overrides if text not in shared] for job in jobs]
     return [" ".join(texts) or job.name for job, texts in zip(jobs, own, strict=True)]
 

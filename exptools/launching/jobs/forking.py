@@ -15,6 +15,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from exptools.launching.jobs.random_state import RandomState
@@ -48,8 +49,9 @@ def what_forbids_forks(gpu_files: Sequence[str]) -> str | None:
         _fork_once()
         others = _native_threads()
     if others:
+        others = ["of a library such as OpenMP" if n == _own_name() else n for n in others]
         what = f"{len(others)} threads run" if len(others) > 1 else "a thread runs"
-        return f"{what} ({', '.join(others[:3])}), and threads do not survive a fork"
+        return f"{what} ({', '.join(dict.fromkeys(others))}), and threads do not survive a fork"
     return None
 
 
@@ -173,6 +175,10 @@ def _native_threads() -> list[str]:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
                 names.append(file.read().strip())
     return [name for name in names if name not in _FORK_PROOF]
+
+
+def _own_name() -> str:
+    return Path("/proc/self/comm").read_text().strip()
 
 
 def opened_gpu_files() -> list[str]:

@@ -34,6 +34,8 @@ class Job:
     directory: Path  # absolute
     argument: bytes = field(repr=False)  # what the task is called with
     ps_arguments: tuple[str, ...] = ()  # what a fresh process's command shows to ps
+    # Overrides that every job of the sweep has, also in later batches; None: nobody can say.
+    fixed: frozenset[str] | None = None
 
     @property
     def name(self) -> str:

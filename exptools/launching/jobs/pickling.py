@@ -58,7 +58,7 @@ def _without_unsendable(value: Any, path: str, lost: list[str], above: frozenset
             made = make(kept)
             if _is_sendable(made):
                 return made
-    lost.append(f"{path} ({type(value).__qualname__})".strip())
+    lost.append(f"{path or 'the whole'} ({type(value).__qualname__})")
     return NotSent(_describe(value))
 
 

@@ -170,9 +170,9 @@ def _pickle_result(result: Result) -> bytes:
         content = dumps(result)
     except Exception:  # noqa: BLE001 (pickling runs code of the user's classes)
         value, parts = without_unsendable(result.value)
-        names = ", ".join(part or "all" for part in parts)
         lost = (
-            f"of its return value {names} cannot be sent between processes: a NotSent stands there"
+            f"{', '.join(parts)} of its return value cannot be sent between processes, and a "
+            "NotSent stands there"
         )
         print(f"exptools: {lost}", file=sys.stderr)
         content = dumps(replace(result, value=value, lost=lost))
