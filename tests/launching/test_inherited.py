@@ -1,0 +1,22 @@
+"""What a sweep's processes inherit from the program that they are forked from."""
+
+from collections.abc import Callable
+
+from tests.conftest import App
+
+MakeApp = Callable[[str], App]
+
+
+def test_a_stderr_that_is_no_file_fails_no_job(make_app: MakeApp, start: str) -> None:
+    app = make_app("print('said', file=sys.stderr)")
+    app.insert("""
+class Tee:
+    def __init__(self, *streams): self.streams = streams
+    def write(self, text):
+        for stream in self.streams: stream.write(text)
+    def flush(self):
+        for stream in self.streams: stream.flush()
+sys.stderr = Tee(sys.stderr, open("tee", "a"))
+""")
+    app.completes("+x=1", start)
+    assert (app.out / "0" / "output.log").read_text() == "said\n"
