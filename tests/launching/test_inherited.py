@@ -20,3 +20,13 @@ sys.stderr = Tee(sys.stderr, open("tee", "a"))
 """)
     app.completes("+x=1", start)
     assert (app.out / "0" / "output.log").read_text() == "said\n"
+
+
+def test_more_open_files_than_select_knows_hinder_nobody(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    app.insert("""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (2048, 2048))
+opened = [open(os.devnull) for _ in range(1100)]
+""")
+    assert "2 completed" in app.completes("+x=1,2")

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 import traceback
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -122,13 +121,13 @@ class Helper:
         os._exit(0)
 
     def _serve_program(self) -> None:
-        socket = self._connection.fileno()
         while os.getppid() == self._guard:
-            ready, _, _ = select.select([socket, self._wakeup], [], [])
+            # Not select(): a program with many open files has given us descriptors above 1023.
+            ready = wait([self._connection, self._wakeup])
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
                 self._report_ends()
-            if socket in ready:
+            if self._connection in ready:
                 fork: Fork | None = self._connection.recv()
                 if fork is None:  # no job will come, and none runs
                     self._connection.send(None)
