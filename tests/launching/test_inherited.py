@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from exptools.rundir import read_status
 from tests.conftest import App
 
 MakeApp = Callable[[str], App]
@@ -30,3 +31,16 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (2048, 2048))
 opened = [open(os.devnull) for _ in range(1100)]
 """)
     assert "2 completed" in app.completes("+x=1,2")
+
+
+def test_the_ends_of_jobs_are_heard_where_their_signal_is_blocked(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("assert signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, [])")
+    app.insert("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])")
+    app.completes("+x=1", start, "hydra.launcher.timeout=10")  # else nobody would look
+    status = read_status(app.out / "0")
+    assert status is not None
+    assert status.ended is not None
+    assert status.started is not None
+    assert status.ended - status.started < 10

@@ -101,6 +101,7 @@ class Helper:
         self._kind = jobs
         self._guard = guard
         self._jobs: dict[int, Fork] = {}  # by pid
+        self._mask: set[int] = set()  # of signals, as the program has it
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
             os.set_blocking(end, False)
@@ -111,6 +112,8 @@ class Helper:
         adopt_orphans()
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        # What started the program may have blocked it, or the program itself.
+        self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         wake_at_parents_death(signal.SIGCHLD)
         died = "ran the sweep"
         with contextlib.suppress(EOFError, OSError):  # the other end is gone
@@ -152,6 +155,7 @@ class Helper:
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._connection.close()
             os.close(self._wakeup)
             os.close(self._wakeup_writer)
