@@ -44,3 +44,20 @@ def test_the_ends_of_jobs_are_heard_where_their_signal_is_blocked(
     assert status.ended is not None
     assert status.started is not None
     assert status.ended - status.started < 10
+
+
+def test_a_signal_that_meets_the_guard_too_makes_no_second_program(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    # As Ctrl-C does when it comes right after the fork, while the guard is of the same group.
+    app.insert("""
+program = os.getpid()
+def interrupt():
+    if os.getppid() == program:
+        os.kill(os.getpid(), signal.SIGINT)
+os.register_at_fork(after_in_child=interrupt)
+import atexit
+atexit.register(print, "the end")
+""")
+    output = app.completes("+x=1")
+    assert output.count("the end") == 1
+    assert "runs the program again" not in output

@@ -98,8 +98,12 @@ class Inherited:
         flush_streams(self._streams)
 
     def forget_signals(self) -> None:
-        """Have signals end this process, which is not the program that has set the handlers."""
+        """Have signals end this process, which is not the program that has set the handlers.
+
+        What has come for the program's process group and is blocked still was meant for that.
+        """
         for signum in self._handlers:
+            signal.signal(signum, signal.SIG_IGN)
             signal.signal(signum, signal.SIG_DFL)
 
     def settle(self, environment: Mapping[str, str]) -> None:

@@ -73,14 +73,20 @@ def main(descriptor: int) -> None:
         _guard(control, ForkedJobs(task, Inherited()))
 
 
-def guard_forked(control: Connection, task: Task, inherited: Inherited) -> NoReturn:
-    """Be the guard in a process that was just forked from the program, with all that it has."""
+def guard_forked(
+    control: Connection, task: Task, inherited: Inherited, close_in_child: Callable[[], None]
+) -> NoReturn:
+    """Be the guard in a process that was just forked from the program, with all that it has.
+
+    ``close_in_child`` closes what is the program's alone, and lets signals through.
+    """
     try:
         os.setsid()
+        inherited.forget_signals()
+        close_in_child()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
-        inherited.forget_signals()
         _guard(control, ForkedJobs(task, inherited))
     except BaseException:  # noqa: BLE001 (it must not go on as a second program)
         traceback.print_exc()

@@ -62,8 +62,7 @@ def fork_helper(
         pid = quiet_fork()
         if pid == 0:
             control.close()
-            close_in_child()
-            guard_forked(theirs, task, inherited)
+            guard_forked(theirs, task, inherited, close_in_child)
     return HelperStarter(_link(control, pid, note), again)
 
 
