@@ -61,3 +61,16 @@ atexit.register(print, "the end")
     output = app.completes("+x=1")
     assert output.count("the end") == 1
     assert "runs the program again" not in output
+
+
+def test_each_job_reads_on_in_a_file_where_the_program_was(make_app: MakeApp) -> None:
+    app = make_app("assert list(file) == expected, cfg.x")
+    app.insert("""
+expected = [f"{number}\\n" for number in range(1, 20_000)]
+if not os.path.exists("lines"):
+    with open("lines", "w") as file:
+        file.writelines(["0\\n", *expected])
+file = open("lines")
+file.readline()
+""")
+    app.completes("+x=range(4)")

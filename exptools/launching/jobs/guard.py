@@ -22,7 +22,12 @@ from multiprocessing.reduction import recv_handle
 from typing import NoReturn
 
 from exptools.launching.jobs.family import adopt_orphans, end_family
-from exptools.launching.jobs.forking import Inherited, opened_gpu_files, what_forbids_forks
+from exptools.launching.jobs.forking import (
+    Inherited,
+    opened_gpu_files,
+    reopen_files,
+    what_forbids_forks,
+)
 from exptools.launching.jobs.fresh import Exit, make_exit
 from exptools.launching.jobs.helper import ForkedJobs, FreshJobs, Helper
 from exptools.launching.jobs.worker import Task, die_with_parent, outlive_parent
@@ -87,6 +92,7 @@ def guard_forked(
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
+        reopen_files()  # the program may read on
         _guard(control, ForkedJobs(task, inherited))
     except BaseException:  # noqa: BLE001 (it must not go on as a second program)
         traceback.print_exc()
