@@ -93,7 +93,6 @@ class Sweep:
             self._console,
             self._note,
             signals,
-            self._lock,
         )
         self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)

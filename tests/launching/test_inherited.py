@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import psutil
+
+from exptools.launching.resume import SweepLock
 from exptools.rundir import read_status
-from tests.conftest import App
+from tests.conftest import SWEEP, App, until
 
 MakeApp = Callable[[str], App]
 
@@ -74,3 +77,30 @@ file = open("lines")
 file.readline()
 """)
     app.completes("+x=range(4)")
+
+
+def test_a_fork_of_the_programs_that_outlives_it_keeps_nothing(
+    make_app: MakeApp, start: str
+) -> None:
+    app = make_app("open(f'job-{cfg.x}', 'w').write(str(os.getpid()))\ntime.sleep(600 * cfg.x)")
+    app.insert("""
+from hydra_plugins.exptools_launcher._core import Sweep
+launch = Sweep.launch
+def fork_and_launch(self, job_overrides, first):
+    if first == 1 and os.fork() == 0:
+        open("fork", "w").write(str(os.getpid()))
+        time.sleep(600)
+    return launch(self, job_overrides, first)
+Sweep.launch = fork_and_launch
+""")
+    program = app.start(*SWEEP, "+x=0,1", "hydra.sweeper.max_batch_size=1", start)
+    files = [app.directory / name for name in ("job-1", "fork")]
+    until(lambda: all(file.exists() and file.read_text() for file in files))
+    job, fork = (psutil.Process(int(file.read_text())) for file in files)
+    program.kill()
+    try:
+        job.wait(timeout=10)
+        SweepLock(app.out)
+    finally:
+        fork.kill()
+        program.communicate()

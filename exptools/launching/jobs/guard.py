@@ -79,16 +79,16 @@ def main(descriptor: int) -> None:
 
 
 def guard_forked(
-    control: Connection, task: Task, inherited: Inherited, close_in_child: Callable[[], None]
+    control: Connection, task: Task, inherited: Inherited, let_signals_through: Callable[[], None]
 ) -> NoReturn:
     """Be the guard in a process that was just forked from the program, with all that it has.
 
-    ``close_in_child`` closes what is the program's alone, and lets signals through.
+    The signals that it lets through are blocked since before the fork.
     """
     try:
         os.setsid()
         inherited.forget_signals()
-        close_in_child()
+        let_signals_through()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
