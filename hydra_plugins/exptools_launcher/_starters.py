@@ -38,8 +38,16 @@ class Starters:
         """What starts the jobs of all batches; with ``warm`` in forks, where that is safe.
 
         Raises:
-            LaunchError: the task cannot be sent to where it is needed.
+            LaunchError: the task cannot be sent to where it is needed, or no process can start.
         """
+        try:
+            return self._make(slots, warm=warm)
+        except OSError as error:
+            raise LaunchError(
+                f"no process can be started for the jobs: {error.strerror or error}"
+            ) from error
+
+    def _make(self, slots: Sequence[Slot], *, warm: bool) -> Starter:
         slot = max(slots, key=lambda slot: slot.threads)
         if not warm:
             return fresh_starter(self._pickled_task(), slot, self.console)

@@ -473,3 +473,17 @@ def test_a_program_may_sweep_again_in_the_same_directory(make_app: MakeApp, star
     again = "main()\n    main()\n    print(len(psutil.Process().children()), 'child')\n"
     path.write_text(path.read_text("utf-8").replace("    main()\n", f"    {again}"), "utf-8")
     assert "1 child\n" in app.completes("+x=1", start)
+
+
+def test_a_machine_without_room_for_a_process_is_told_in_one_sentence(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    app.insert("""
+import errno
+def refuse(*arguments, **options):
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+os.fork = refuse
+subprocess.Popen = refuse
+""")
+    output = app.fails("+x=1")
+    assert "no process can be started for the jobs: Resource temporarily unavailable" in output
+    assert "Traceback" not in output

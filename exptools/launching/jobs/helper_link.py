@@ -84,7 +84,11 @@ class GuardLink:
             raise GuardDied from error
         if not answer.pid:
             raise OSError("there is no memory, or no process is left, for a helper process")
-        return _HelperLink(connection, answer.pid, self._bury)
+        try:
+            return _HelperLink(connection, answer.pid, self._bury)
+        except RuntimeError as error:  # no more threads are allowed
+            connection.close()  # it ends
+            raise OSError(str(error)) from error
 
     def _bury(self, helper: int, jobs: Mapping[int, str]) -> str:
         """Wait until nothing is left of a dead helper's jobs; in words, with what they are lost.
