@@ -208,9 +208,19 @@ class EarlierRuns:
 
 def _config_change(job: Job, run: EarlierRun) -> str:
     path, config = saved_config(job)
-    if not run.completed and not path.exists():
-        return ""  # it was stopped before it had one
+    if not run.completed and _is_unfinished(path, config):
+        return ""
     return config_diff(path, config)
+
+
+def _is_unfinished(path: Path, config: str) -> bool:
+    """Whether the run was stopped before Hydra had written all of its config."""
+    try:
+        return config.startswith(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (OSError, UnicodeError):
+        return False
 
 
 def _rank(run: EarlierRun) -> tuple[bool, bool, int]:

@@ -29,8 +29,7 @@ class Template:
             HydraKnowsBetter: what Hydra adds at the end depends on more than the overrides.
         """
         job = config.hydra.job
-        for name in ("config", "env_copy"):
-            _require(not _has_interpolation(job._get_node(name)), f"hydra.job.{name} varies")
+        _require(not _has_interpolation(job._get_node("env_copy")), "hydra.job.env_copy varies")
         # Hydra 1.4 leaves it to an interpolation.
         self._has_dirname = not OmegaConf.is_interpolation(job, "override_dirname")
         task = config.hydra.overrides.task

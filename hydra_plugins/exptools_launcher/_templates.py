@@ -28,8 +28,8 @@ class _Asked:
     """A job's overrides, parsed."""
 
     overrides: Sequence[Override]
-    groups: Sequence[Override]  # those that choose a config group
-    values: Sequence[Override]  # the others
+    groups: list[Override]  # those that choose a config group
+    values: list[Override]  # the others
 
     @property
     def kinds(self) -> set[_Kind]:
@@ -85,9 +85,11 @@ class Templates:
         return config
 
     def _ask(self, master: DictConfig, overrides: Sequence[str]) -> _Asked:
-        parsed = [self._parse(text) for text in overrides]
-        groups = [override for override in parsed if self._chooses_group(master, override)]
-        return _Asked(parsed, groups, [override for override in parsed if override not in groups])
+        asked = _Asked([self._parse(text) for text in overrides], [], [])
+        for override in asked.overrides:
+            is_group = self._chooses_group(master, override)
+            (asked.groups if is_group else asked.values).append(override)
+        return asked
 
     def _parse(self, text: str) -> Override:
         """Parse an override that can be one of a job.

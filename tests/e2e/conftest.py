@@ -32,7 +32,7 @@ QUIET = (
 COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
 OpenViewer = Callable[[Path], Page]
 
-expect.set_options(timeout=15_000)  # a busy machine takes its time; what is there is seen at once
+expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is seen at once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -121,7 +121,7 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     def open_(address: str, query: str = "") -> Page:
         page = context.new_page()
         pages.append(page)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", note_console)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: note_request(request.url, address))

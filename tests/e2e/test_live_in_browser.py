@@ -36,7 +36,7 @@ def test_a_growing_run_appears_without_a_reload_and_takes_nothing_away(
         state=State.QUEUED,
     )
 
-    expect(page.locator("#counts")).to_have_text("9 finished1 queued", timeout=15_000)
+    expect(page.locator("#counts")).to_have_text("9 finished1 queued")
     expect(page.locator(ROWS)).to_have_count(10)
     expect(page.locator("#runs [row-id='0'] [col-id=step]")).to_have_text("30")
     expect(page.locator("#hint")).to_contain_text("1 of 10")
@@ -68,7 +68,7 @@ def test_before_the_first_value_one_sentence_says_so_and_then_the_curve_comes(
         "No metric yet. Curves appear here as soon as a run logs its first value."
     )
     (run / PROGRESS_CSV).write_text(csv_text({"loss": [3.0, 2.0, 1.0]}))
-    expect(pills(page, "metrics")).to_have_text(["loss"], timeout=15_000)
+    expect(pills(page, "metrics")).to_have_text(["loss"])
     expect(page.locator("#empty")).to_be_hidden()
     expect(page.locator("#caption")).to_have_text(
         "The only run so far: there is nothing to compare it with yet."

@@ -171,6 +171,16 @@ def test_where_no_config_was_saved_nobody_can_say_that_it_is_the_same(app: App) 
     assert "nobody knows whether it has changed" in output
 
 
+@pytest.mark.parametrize("written", ["", "x:"])
+def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App, written: str) -> None:
+    break_jobs(app, 1)
+    app.sweep("+x=1")
+    break_jobs(app)
+    (app.out / "0" / ".hydra" / "config.yaml").write_text(written)
+    app.completes("+x=1", RESUME)
+    assert ran(app) == [1]
+
+
 def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
     app.sweep("+x=1")
     (app.out / "0" / ".exptools" / "return.pkl").write_bytes(pickle.dumps("a") + pickle.dumps(3))

@@ -276,8 +276,11 @@ def test_what_hydra_adds_at_the_end_may_depend_on_the_job(tree: Tree) -> None:
         own.compare([[f"seed={seed}"] for seed in range(4)])
         os.environ["TOLD"] = "2"
         own.compare([["seed=5"], ["seed=6", "g1=b"]])
-    item = "hydra.job.config.override_dirname.item_sep=${sep}"
-    Tree(tree.directory, "+sep=_", item).compare([["+sep=_", f"seed={n}"] for n in range(4)])
+        write(tree.directory / "other", {"config": ("", {"names": ["TOLD", "HOME"]})})
+        copied = Tree(tree.directory / "other", "hydra.job.env_copy=${names}")
+        copied.compare([[f"names=[{name}]"] for name in ("TOLD,HOME", "HOME,TOLD", "HOME", "NONE")])
+    separated = Tree(tree.directory, "hydra.job.config.override_dirname.item_sep=${seed}")
+    separated.compare([["g1=b", f"seed={n}"] for n in range(4)])
 
 
 def test_a_search_path_of_the_primary_config_is_read_once_too(tmp_path: Path) -> None:
@@ -285,7 +288,7 @@ def test_a_search_path_of_the_primary_config_is_read_once_too(tmp_path: Path) ->
     search = {"hydra": {"searchpath": [f"file://{tmp_path}/more"]}}
     write(tmp_path / "conf", {"config": ("", {"defaults": [{"extra": "a"}], "seed": 1, **search})})
     tree = Tree(tmp_path / "conf")
-    assert tree.count([["extra=b"], ["extra=a"]])[1] == 3
+    assert tree.count([["extra=b"], ["extra=a"], ["extra=b", "seed=2"]])[1] == 3
     tree.compare([[f"extra={option}", f"seed={n}"] for option in "ab" for n in range(3)])
 
 
