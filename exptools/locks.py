@@ -13,8 +13,11 @@ import os
 import stat
 import sys
 import warnings
+import weakref
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 if sys.platform != "win32":
     import fcntl
@@ -125,6 +128,22 @@ class FileLock:
         """Told by the file and not by its path, of which there may be several."""
         status = os.fstat(self.descriptor)
         return f"file-{status.st_dev}-{status.st_ino}"
+
+
+def at_fork_in_child(method: Callable[[], None]) -> None:
+    """Call a bound method in each process that is forked from this one, while its object lives.
+
+    What a fork has a copy of stays locked or open for as long as any of them lives.
+    """
+    reference: weakref.WeakMethod[Any] = weakref.WeakMethod(method)
+
+    def call() -> None:
+        alive = reference()
+        if alive is not None:
+            alive()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)
 
 
 def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:

@@ -69,7 +69,9 @@ class LaunchSignals:
             yield lambda: None
             return
         watched = bool(self._before)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
+        # Those of the program's own handlers, too: what they raise there would have the fork go on
+        # as a second program.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _USUAL])
 
         def let_through() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -16,7 +16,7 @@ import yaml
 
 from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
 from exptools.launching.jobs.worker import Result
-from exptools.locks import FileLock
+from exptools.locks import FileLock, at_fork_in_child
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -53,12 +53,13 @@ class SweepLock:
         self._lock = FileLock(path)
         if not self._lock.try_acquire():
             raise SweepBusy(f"{sweep_dir} is in use by {_holder(path)}")
+        at_fork_in_child(self.drop)
         us = {"host": socket.gethostname(), "pid": os.getpid(), "command": command_line()}
         os.ftruncate(self._lock.descriptor, 0)
         os.write(self._lock.descriptor, json.dumps(us).encode())
 
     def drop(self) -> None:
-        """Leave the lock to the process that this one was forked from."""
+        """Leave the lock to the process that this one was forked from; a fork does so itself."""
         if self._lock is not None:
             self._lock.drop()
             self._lock = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -76,7 +77,8 @@ class UsageSampler:
         due = time.monotonic() + min(FIRST, self._interval)
         self._watched[number] = _Watched(number, meter, directory / USAGE_FILE, due)
         if self._thread.ident is None:
-            self._thread.start()
+            with contextlib.suppress(RuntimeError):  # no more threads are allowed for now
+                self._thread.start()
 
     def unwatch(self, number: int) -> None:
         """Sample a job no more; its latest sample stays."""

@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from weakref import WeakSet
 
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
@@ -40,6 +41,7 @@ from ._starters import Starters
 from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
 
 _MANY = 1000  # jobs: more than there will be slots
+_sweeps: WeakSet[Sweep] = WeakSet()  # of this process
 
 
 class Sweep:
@@ -59,6 +61,8 @@ class Sweep:
             LaunchError: the machine has no such slots, another sweep has the directory, or we
                 cannot write there.
         """
+        _end_earlier_sweeps()
+        _sweeps.add(self)
         # Composing makes many objects. What exists by now stays: the collector need not look at it
         # each time, which takes a tenth of the time.
         gc.freeze()
@@ -94,7 +98,6 @@ class Sweep:
             self._console,
             self._note,
             signals,
-            self._lock,
         )
         self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
@@ -225,6 +228,17 @@ class Sweep:
             job, what = lost[0]
             others = f" (and so did {len(lost) - 1} more)" if len(lost) > 1 else ""
             self._note(f"job {job.number} completed{others}, but {what}")
+
+
+def _end_earlier_sweeps() -> None:
+    """Have those end that this program has done with: they hold their directories and helpers.
+
+    Nobody tells a launcher that no more jobs will come. It is the collector that ends it, once it
+    may look at what stood still for the sake of speed and of forks.
+    """
+    if _sweeps:
+        gc.unfreeze()
+        gc.collect()
 
 
 def _refuse_what_cannot_fit(options: LauncherOptions) -> None:

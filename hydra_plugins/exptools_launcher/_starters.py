@@ -15,7 +15,6 @@ from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start
 from exptools.launching.jobs.running import job_environment
 from exptools.launching.launch_signals import LaunchSignals
 from exptools.launching.machine.slots import Slot
-from exptools.launching.resume import SweepLock
 from exptools.launching.sweep import fresh_starter
 
 from ._options import LaunchError
@@ -34,14 +33,21 @@ class Starters:
     console: Console
     note: Callable[[str], None]  # tells the user something
     signals: LaunchSignals
-    lock: SweepLock
 
     def make(self, slots: Sequence[Slot], *, warm: bool) -> Starter:
         """What starts the jobs of all batches; with ``warm`` in forks, where that is safe.
 
         Raises:
-            LaunchError: the task cannot be sent to where it is needed.
+            LaunchError: the task cannot be sent to where it is needed, or no process can start.
         """
+        try:
+            return self._make(slots, warm=warm)
+        except OSError as error:
+            raise LaunchError(
+                f"no process can be started for the jobs: {error.strerror or error}"
+            ) from error
+
+    def _make(self, slots: Sequence[Slot], *, warm: bool) -> Starter:
         slot = max(slots, key=lambda slot: slot.threads)
         if not warm:
             return fresh_starter(self._pickled_task(), slot, self.console)
@@ -54,12 +60,7 @@ class Starters:
 
         try:
             with self.signals.set_aside() as let_signals_through:
-
-                def close_in_child() -> None:
-                    self.lock.drop()
-                    let_signals_through()
-
-                return fork_helper(task, self.gpu_files, again, self.note, close_in_child)
+                return fork_helper(task, self.gpu_files, again, self.note, let_signals_through)
         except CannotFork as reason:
             return self._make_rerunning(slot, str(reason))
 

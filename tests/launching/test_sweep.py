@@ -462,3 +462,26 @@ def test_ignored_child_signals_do_not_hang_a_sweep(make_app: MakeApp, start: str
     app.insert("import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)")
     app.sweep("+x=1,2", start)
     assert status(app, 1).state is State.COMPLETED
+
+
+def test_a_program_may_sweep_again_in_the_same_directory(make_app: MakeApp, start: str) -> None:
+    app = make_app("print('again')")
+    app.insert("import psutil")
+    path = app.directory / "app.py"
+    again = "main()\n    main()\n    print(len(psutil.Process().children()), 'child')\n"
+    path.write_text(path.read_text("utf-8").replace("    main()\n", f"    {again}"), "utf-8")
+    assert "1 child\n" in app.completes("+x=1", start)
+
+
+def test_a_machine_without_room_for_a_process_is_told_in_one_sentence(make_app: MakeApp) -> None:
+    app = make_app("pass")
+    app.insert("""
+import errno
+def refuse(*arguments, **options):
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+os.fork = refuse
+subprocess.Popen = refuse
+""")
+    output = app.fails("+x=1")
+    assert "no process can be started for the jobs: Resource temporarily unavailable" in output
+    assert "Traceback" not in output

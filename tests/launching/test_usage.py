@@ -156,6 +156,18 @@ def test_a_job_that_ends_leaves_the_others_and_no_problem(
     assert not sampler.problems
 
 
+def test_where_no_thread_may_start_nothing_is_sampled(
+    sampler: UsageSampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    sampler.watch(0, os.getpid(), run_dir(tmp_path), ())
+    sampler.close()
+    assert not sampler.problems
+
+
 def test_a_job_that_ended_before_it_could_be_watched_is_no_problem(sampler: UsageSampler) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 import warnings
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from exptools.launching.jobs.random_state import RandomState
+
+if sys.platform != "win32":  # nothing forks there
+    import fcntl
 
 # Descriptors of these mean that the driver of a GPU was opened.
 _GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/dxg", "/dev/nvmap")
@@ -79,6 +83,32 @@ def open_streams() -> list[io.IOBase]:
     ]
 
 
+def reopen_files() -> None:
+    """Open the files again that this fork reads: it would share its place in each with others.
+
+    Each would read what the others leave, at once or one after the other. What is written stays
+    shared, so that nobody writes over what another has written.
+    """
+    for name in os.listdir("/proc/self/fd"):
+        # The listing's own is closed by now; what is not to be had again stays shared, too.
+        with contextlib.suppress(OSError):
+            _reopen(int(name))
+
+
+def _reopen(descriptor: int) -> None:
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    is_read_only = not flags & (os.O_WRONLY | os.O_RDWR)
+    if not is_read_only or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return
+    place = os.lseek(descriptor, 0, os.SEEK_CUR)
+    again = os.open(f"/proc/self/fd/{descriptor}", flags & ~os.O_NOFOLLOW)
+    try:
+        os.lseek(again, place, os.SEEK_SET)
+        os.dup2(again, descriptor, inheritable=os.get_inheritable(descriptor))
+    finally:
+        os.close(again)
+
+
 class Inherited:
     """What the forks of this process share with it, and how each makes that its own.
 
@@ -100,8 +130,12 @@ class Inherited:
         flush_streams(self._streams)
 
     def forget_signals(self) -> None:
-        """Have signals end this process, which is not the program that has set the handlers."""
+        """Have signals end this process, which is not the program that has set the handlers.
+
+        What has come for the program's process group and is blocked still was meant for that.
+        """
         for signum in self._handlers:
+            signal.signal(signum, signal.SIG_IGN)
             signal.signal(signum, signal.SIG_DFL)
 
     def settle(self, environment: Mapping[str, str]) -> None:
@@ -109,6 +143,7 @@ class Inherited:
         for signum, handler in self._handlers.items():
             if handler is not None:  # None: it was not set from Python
                 signal.signal(signum, handler)
+        reopen_files()
         _forget_exit_handlers(self.flush)
         self._limit_threads(environment)
         self._random_state.settle()

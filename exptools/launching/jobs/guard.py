@@ -22,7 +22,12 @@ from multiprocessing.reduction import recv_handle
 from typing import NoReturn
 
 from exptools.launching.jobs.family import adopt_orphans, end_family
-from exptools.launching.jobs.forking import Inherited, opened_gpu_files, what_forbids_forks
+from exptools.launching.jobs.forking import (
+    Inherited,
+    opened_gpu_files,
+    reopen_files,
+    what_forbids_forks,
+)
 from exptools.launching.jobs.fresh import Exit, make_exit
 from exptools.launching.jobs.helper import ForkedJobs, FreshJobs, Helper
 from exptools.launching.jobs.worker import Task, die_with_parent, outlive_parent
@@ -73,14 +78,21 @@ def main(descriptor: int) -> None:
         _guard(control, ForkedJobs(task, Inherited()))
 
 
-def guard_forked(control: Connection, task: Task, inherited: Inherited) -> NoReturn:
-    """Be the guard in a process that was just forked from the program, with all that it has."""
+def guard_forked(
+    control: Connection, task: Task, inherited: Inherited, let_signals_through: Callable[[], None]
+) -> NoReturn:
+    """Be the guard in a process that was just forked from the program, with all that it has.
+
+    The signals that it lets through are blocked since before the fork.
+    """
     try:
         os.setsid()
+        inherited.forget_signals()
+        let_signals_through()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
-        inherited.forget_signals()
+        reopen_files()  # the program may read on
         _guard(control, ForkedJobs(task, inherited))
     except BaseException:  # noqa: BLE001 (it must not go on as a second program)
         traceback.print_exc()

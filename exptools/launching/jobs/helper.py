@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 import traceback
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -102,6 +101,7 @@ class Helper:
         self._kind = jobs
         self._guard = guard
         self._jobs: dict[int, Fork] = {}  # by pid
+        self._mask: set[int] = set()  # of signals, as the program has it
         self._wakeup, self._wakeup_writer = os.pipe()
         for end in (self._wakeup, self._wakeup_writer):
             os.set_blocking(end, False)
@@ -112,6 +112,8 @@ class Helper:
         adopt_orphans()
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        # What started the program may have blocked it, or the program itself.
+        self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         wake_at_parents_death(signal.SIGCHLD)
         died = "ran the sweep"
         with contextlib.suppress(EOFError, OSError):  # the other end is gone
@@ -122,13 +124,13 @@ class Helper:
         os._exit(0)
 
     def _serve_program(self) -> None:
-        socket = self._connection.fileno()
         while os.getppid() == self._guard:
-            ready, _, _ = select.select([socket, self._wakeup], [], [])
+            # Not select(): a program with many open files has given us descriptors above 1023.
+            ready = wait([self._connection, self._wakeup])
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
                 self._report_ends()
-            if socket in ready:
+            if self._connection in ready:
                 fork: Fork | None = self._connection.recv()
                 if fork is None:  # no job will come, and none runs
                     self._connection.send(None)
@@ -153,6 +155,7 @@ class Helper:
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             self._connection.close()
             os.close(self._wakeup)
             os.close(self._wakeup_writer)

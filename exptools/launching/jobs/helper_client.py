@@ -35,7 +35,7 @@ def fork_helper(
     gpu_files: Sequence[str],
     again: Callable[[], Starter],
     note: Callable[[str], None],
-    close_in_child: Callable[[], None],
+    let_signals_through: Callable[[], None],
 ) -> HelperStarter:
     """Helpers that are forks of this process, with all that the program has made so far.
 
@@ -46,7 +46,7 @@ def fork_helper(
         gpu_files: the files of GPUs that the program has opened.
         again: makes what starts jobs once no such helper can be had any more.
         note: is called with what the user should know.
-        close_in_child: closes what is this process's alone, in its forks.
+        let_signals_through: ends, in a fork, what keeps signals from it until it can have them.
 
     Raises:
         CannotFork: what the program has loaded or started would not work in a fork.
@@ -62,8 +62,7 @@ def fork_helper(
         pid = quiet_fork()
         if pid == 0:
             control.close()
-            close_in_child()
-            guard_forked(theirs, task, inherited)
+            guard_forked(theirs, task, inherited, let_signals_through)
     return HelperStarter(_link(control, pid, note), again)
 
 

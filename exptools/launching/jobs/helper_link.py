@@ -21,6 +21,7 @@ from exptools.launching.jobs.fresh import Exit, signal_group
 from exptools.launching.jobs.guard import HelperEnded, HelperStarted
 from exptools.launching.jobs.helper import Answer, Ended, Fork
 from exptools.launching.jobs.worker import JobSpec
+from exptools.locks import at_fork_in_child
 
 _PATIENCE = 60.0  # seconds in which a fork should be answered
 _LAST_WAIT = 10.0  # seconds in which all that a dead helper's jobs had started should be gone
@@ -52,6 +53,7 @@ class GuardLink:
         self._pid = pid
         self._note = note
         self._helper = self._new_helper()
+        at_fork_in_child(self._control.close)
 
     def start(self, spec: JobSpec) -> HelperProcess:
         """Start a job in a living helper.
@@ -82,7 +84,11 @@ class GuardLink:
             raise GuardDied from error
         if not answer.pid:
             raise OSError("there is no memory, or no process is left, for a helper process")
-        return _HelperLink(connection, answer.pid, self._bury)
+        try:
+            return _HelperLink(connection, answer.pid, self._bury)
+        except RuntimeError as error:  # no more threads are allowed
+            connection.close()  # it ends
+            raise OSError(str(error)) from error
 
     def _bury(self, helper: int, jobs: Mapping[int, str]) -> str:
         """Wait until nothing is left of a dead helper's jobs; in words, with what they are lost.
@@ -127,6 +133,8 @@ class _HelperLink:
         self, connection: Connection, pid: int, bury: Callable[[int, Mapping[int, str]], str]
     ) -> None:
         self._connection = connection
+        # A fork of the program's that outlives it would keep the helper waiting for more jobs.
+        at_fork_in_child(connection.close)
         self._pid = pid
         self._bury = bury
         self._answers: dict[int, _Answers] = defaultdict(_Answers)

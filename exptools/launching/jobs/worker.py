@@ -98,7 +98,7 @@ def prepare_process(cpus: tuple[int, ...]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    faulthandler.enable()
+    faulthandler.enable(2)  # whatever the program has made of sys.stderr
 
 
 def run_and_exit(task: Task, spec: JobSpec) -> NoReturn:

@@ -7,13 +7,10 @@ of whichever sweep, that has waited longest.
 
 from __future__ import annotations
 
-import os
 import time
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from exptools.launching.machine.lease_files import Holder, LeaseFiles
 from exptools.launching.machine.leases import (
@@ -33,6 +30,7 @@ from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot, move_slot
 from exptools.launching.machine.topology import Machine
 from exptools.launching.machine.turns import PATIENCE, Need, Resources, SetAside, Turns, Waiter
+from exptools.locks import at_fork_in_child
 
 _UNPINNED = "pin=false"  # the option of slots without cores of their own
 _SHARED = "share_gpus=true"  # the option of jobs that start beside strangers
@@ -69,7 +67,7 @@ class Gate:
         self._disturbed: dict[int, float] = {}  # slot's index → since when it waits for no turn
         self._seen = -1  # the news at our last look
         self._next_look = 0.0  # on the monotonic clock
-        _close_in_forked_children(self)
+        at_fork_in_child(self.close_in_child)
 
     def notes(self, slots: Iterable[Slot]) -> list[str]:
         """What the user should know: there are no leases here, or NVML does not tell enough."""
@@ -277,16 +275,3 @@ class _View:
             wanted = wanted.union(waiter.need.of)
         free = wanted.without(self.held).without(self._leases.ours)
         return self._turns.set_aside(self.waiters, free)
-
-
-def _close_in_forked_children(gate: Gate) -> None:
-    if not hasattr(os, "register_at_fork"):
-        return
-    reference: weakref.ref[Any] = weakref.ref(gate)
-
-    def close() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.close_in_child()
-
-    os.register_at_fork(after_in_child=close)
