@@ -33,7 +33,7 @@ from exptools.launching.machine.topology import Machine, read_machine
 from exptools.launching.sweep import open_console, print_note, run_jobs
 from exptools.rundir import RETURN_FILE
 
-from ._compose import Place, cache_composed_configs, compose
+from ._composing._compose import Place, cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError

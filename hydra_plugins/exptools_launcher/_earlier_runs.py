@@ -24,7 +24,7 @@ from exptools.launching.resume import (
 from exptools.provenance import read_provenance
 from exptools.rundir import HYDRA_DIR, State
 
-from ._compose import Place, saved_config
+from ._composing._compose import Place, saved_config
 from ._hydra_files import read_any_run, read_hydra_job
 from ._options import LauncherOptions, LaunchError
 

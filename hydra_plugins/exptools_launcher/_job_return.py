@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.rundir import State
 
-from ._packing import unpack
+from ._composing._packing import unpack
 from ._task import Returned
 
 

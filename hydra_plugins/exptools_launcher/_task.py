@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.worker import Result
 
-from ._packing import unpack
+from ._composing._packing import unpack
 from ._rehearsal import rehearse
 
 

@@ -20,9 +20,9 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import open_dict
 
 from exptools.launching.jobs.outcomes import Job
+from hydra_plugins.exptools_launcher._composing._packing import pack
+from hydra_plugins.exptools_launcher._composing._same_config import same_config
 from hydra_plugins.exptools_launcher._job_return import JobReturnOnDemand
-from hydra_plugins.exptools_launcher._packing import pack
-from hydra_plugins.exptools_launcher._same_config import same_config
 
 pytestmark = [pytest.mark.hydra, pytest.mark.filterwarnings("ignore")]
 

@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from omegaconf import MISSING, DictConfig, Node, OmegaConf
 
-from hydra_plugins.exptools_launcher._compose import CachingLoader
-from hydra_plugins.exptools_launcher._template import Template
+from hydra_plugins.exptools_launcher._composing._compose import CachingLoader
+from hydra_plugins.exptools_launcher._composing._template import Template
 
 pytestmark = [
     pytest.mark.hydra,

@@ -17,9 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from exptools.error_line import error_line
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
+from hydra_plugins.exptools_launcher._options import LaunchError
 
 from ._config_files import read_files_once
-from ._options import LaunchError
 from ._packing import pack, unpack
 from ._templates import Templates
 

@@ -1,0 +1,1 @@
+"""The jobs' configs: each composed once, by Hydra or from a template that Hydra confirmed."""
