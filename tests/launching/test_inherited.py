@@ -99,7 +99,8 @@ Sweep.launch = fork_and_launch
     job, fork = (psutil.Process(int(file.read_text())) for file in files)
     program.kill()
     try:
-        job.wait(timeout=10)
+        program.wait(60)  # its last thread holds the lock a moment longer than the jobs live
+        job.wait(timeout=60)
         SweepLock(app.out)
     finally:
         fork.kill()

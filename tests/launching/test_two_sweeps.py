@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, SWEEP, App, line_with, until
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 # Another user, who may read what belongs to us (the interpreter, perhaps) but not write there.
 NOBODY = (
