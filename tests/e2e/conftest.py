@@ -56,6 +56,7 @@ def browser() -> Iterator[Browser]:
 def open_viewer(look_at: Callable[..., Page]) -> Iterator[OpenViewer]:
     """The viewer of a directory as the command serves it, in a process of its own."""
     servers: list[subprocess.Popen[str]] = []
+    pages: list[Page] = []
 
     def start(directory: Path) -> Page:
         command = [sys.executable, "-c", COMMAND, str(directory), "--port", "0"]
@@ -64,9 +65,12 @@ def open_viewer(look_at: Callable[..., Page]) -> Iterator[OpenViewer]:
         line = server.stdout.readline()
         address = re.search(r"http://\S+", line)
         assert address, f"exptools-dash said {line!r} where it should say its address"
-        return look_at(address.group())
+        pages.append(look_at(address.group()))
+        return pages[-1]
 
     yield start
+    for page in pages:  # it would complain of a server that is gone
+        page.close()
     for server in servers:
         server.terminate()
         server.wait(timeout=60)

@@ -197,6 +197,3 @@ def test_optuna_gets_no_value_that_nobody_saved(make_app: MakeApp) -> None:
     assert code == 0, output
     assert ran(app) == [1, 1, 2, 2]
     assert "best_value: 10" in (app.out / "optimization_results.yaml").read_text()
-    code, output = app.run(*TELLS, *ours)
-    assert code == 0, output
-    assert ran(app) == [1, 1, 2, 2], "what we ran ourselves has its value"
