@@ -32,6 +32,7 @@ report = dict(
     environment=dict(os.environ),
     threads=[pool["num_threads"] for pool in threadpool_info()],
     pid=os.getpid(),
+    native_threads=len(os.listdir("/proc/self/task")),
 )
 with open(hydra.core.hydra_config.HydraConfig.get().runtime.output_dir + "/report.json", "w") as f:
     json.dump(report, f)
@@ -366,6 +367,13 @@ def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: Mak
     threads = int(report["environment"]["OPENBLAS_NUM_THREADS"])
     assert threads == len(os.sched_getaffinity(0)) or threads * 2 == len(os.sched_getaffinity(0))
     assert report["threads"] == [threads]
+
+
+def test_resizing_a_pool_starts_none_of_its_threads_in_the_job(make_app: MakeApp) -> None:
+    app = make_app(REPORT)
+    app.insert("import numpy")
+    app.completes("+x=1", "hydra.launcher.jobs=1")
+    assert reports(app, 1)[0]["native_threads"] == 1
 
 
 def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:

@@ -118,7 +118,8 @@ class Inherited:
     def __init__(self) -> None:
         from threadpoolctl import ThreadpoolController
 
-        self._libraries = ThreadpoolController().lib_controllers  # finding them is slow
+        libraries = ThreadpoolController().lib_controllers  # finding them is slow
+        self._libraries = [(library, library.get_num_threads()) for library in libraries]
         self._handlers = {signum: signal.getsignal(signum) for signum in _signal_numbers()}
         gc.unfreeze()
         self._streams = open_streams()
@@ -138,6 +139,14 @@ class Inherited:
             signal.signal(signum, signal.SIG_IGN)
             signal.signal(signum, signal.SIG_DFL)
 
+    def before_fork(self, environment: Mapping[str, str]) -> None:
+        """Make OpenBLAS's pools here what the next fork's environment says.
+
+        Told so in a fork, it would start all its threads there, which spin for a while; those that
+        it starts here end with the fork.
+        """
+        self._limit_pools(environment, forked=False)
+
     def settle(self, environment: Mapping[str, str]) -> None:
         """Begin a job in a process that was just forked: its environment has its slot's limits."""
         for signum, handler in self._handlers.items():
@@ -145,24 +154,26 @@ class Inherited:
                 signal.signal(signum, handler)
         reopen_files()
         _forget_exit_handlers(self.flush)
-        self._limit_threads(environment)
+        self._limit_pools(environment, forked=True)
+        torch, most = sys.modules.get("torch"), _thread_count(environment, "OMP_NUM_THREADS")
+        if torch is not None and most is not None and torch.get_num_threads() > most:
+            torch.set_num_threads(most)
         self._random_state.settle()
 
-    def _limit_threads(self, environment: Mapping[str, str]) -> None:
+    def _limit_pools(self, environment: Mapping[str, str], *, forked: bool) -> None:
         """Make the thread pools no larger than the environment says.
 
         Libraries read it when they are loaded: now only a call changes what they do. What the
         program has made smaller stays so.
         """
         default = _thread_count(environment, "OMP_NUM_THREADS")
-        for library in self._libraries:
+        for library, chosen in self._libraries:
+            if (library.internal_api == "openblas") is forked:
+                continue
             most = _thread_count(environment, _POOL_VARIABLES.get(library.internal_api, ""))
-            most = most or default
-            if most is not None and (library.get_num_threads() or most + 1) > most:
-                library.set_num_threads(most)
-        torch = sys.modules.get("torch")
-        if torch is not None and default is not None and torch.get_num_threads() > default:
-            torch.set_num_threads(default)
+            wanted = min(chosen or sys.maxsize, most or default or sys.maxsize)
+            if wanted < sys.maxsize and library.get_num_threads() != wanted:
+                library.set_num_threads(wanted)
 
 
 def _forget_exit_handlers(last: Callable[[], None]) -> None:

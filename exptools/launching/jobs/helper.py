@@ -71,6 +71,9 @@ class FreshJobs:
         self._task = task
         self._argv = argv
 
+    def before_fork(self, spec: JobSpec) -> None:
+        """Nothing: the job shares nothing with this process."""
+
     def become(self, spec: JobSpec) -> NoReturn:
         """Be a job, in a process that was just forked for it."""
         exec_fresh(self._task, self._argv, spec)
@@ -82,6 +85,10 @@ class ForkedJobs:
     def __init__(self, task: Task, inherited: Inherited) -> None:
         self._task = task
         self._inherited = inherited
+
+    def before_fork(self, spec: JobSpec) -> None:
+        """Make ready what the job will share."""
+        self._inherited.before_fork(spec.environment)
 
     def become(self, spec: JobSpec) -> NoReturn:
         """Be a job, in a process that was just forked for it."""
@@ -139,6 +146,7 @@ class Helper:
 
     def _fork(self, fork: Fork) -> None:
         ours = os.getpid()
+        self._kind.before_fork(fork.spec)
         try:
             pid = os.fork()
         except OSError as error:
