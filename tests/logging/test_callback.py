@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools.rundir import State, read_status
+from exptools.rundir import ROW_LOCK, State, read_status
 from tests.logging.conftest import git
 
 pytestmark = pytest.mark.hydra
@@ -69,7 +69,7 @@ def test_jobs_of_one_process_that_share_a_directory_are_attempts_in_it(run_pytho
 
 
 def test_a_job_that_cannot_log_does_not_keep_the_next_ones_from_it(run_python):
-    (run_python.home / "sweep" / "0" / ".progress.csv.rewrite").mkdir(parents=True)
+    (run_python.home / "sweep" / "0" / ROW_LOCK).mkdir(parents=True)
     task = APP.replace(
         '    logger.log_scalars({"a": cfg.a, "pid": os.getpid()})',
         '    try:\n        logger.log_scalar("a", cfg.a)\n'
@@ -195,7 +195,7 @@ def test_a_broken_status_of_before_is_replaced_with_a_warning(run_python, garbag
 
 def test_what_cannot_be_opened_fails_in_the_jobs_first_log_call(run_python):
     run_dir = run_python.home / "out of main"
-    (run_dir / ".progress.csv.rewrite").mkdir(parents=True)
+    (run_dir / ROW_LOCK).mkdir(parents=True)
     done = run_python(APP, "+a=4", HERE, CALLBACK)
     assert done.returncode == 1
     status = read_status(run_dir)

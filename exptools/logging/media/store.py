@@ -13,10 +13,12 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from exptools.locks import FileLock
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.writers.append_file import first_free
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
@@ -124,8 +126,13 @@ def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
         LoggingError: the index cannot be read or written.
     """
     index = run_dir / MEDIA_INDEX
-    with as_logging_error(index):
-        content = index.read_bytes() if index.exists() else b""
+    if index.exists():
+        with as_logging_error(index), _locked_index(index):
+            _set_aside_lines(index, after, size)
+
+
+def _set_aside_lines(index: Path, after: int | None, size: int) -> None:
+    content = index.read_bytes()
     kept: list[bytes] = []
     moved: list[bytes] = []
     for line in filter(None, content[:size].split(b"\n")):
@@ -134,9 +141,8 @@ def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
         (kept if counts else moved).append(line + b"\n")
     if moved:
         free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
-        with as_logging_error(index):
-            write_atomic(free, b"".join(moved))
-            write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
+        write_atomic(free, b"".join(moved))
+        write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
 
 
 def directory_of(tag: str) -> Path:
@@ -169,14 +175,31 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
     fields = {key: value for key, value in asdict(record).items() if value is not None}
     line = json.dumps(fields).encode() + b"\n"
     path = run_dir / MEDIA_INDEX
-    with as_logging_error(path), open(path, "ab+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 1, 0))
+    with as_logging_error(path), _locked_index(path) as status, open(path, "ab+", 0) as file:
+        file.seek(max(status.st_size - 1, 0))
         if file.read(1) not in (b"", b"\n"):
             line = b"\n" + line  # after half a line, which a crash of the machine can leave
-        if (written := file.write(line)) != len(line):
+        if status.st_nlink > 1:  # a backup has the file, too, which should stay as it is
+            file.seek(0)
+            write_atomic(path, file.read() + line)
+        elif (written := file.write(line)) != len(line):
             file.truncate(os.fstat(file.fileno()).st_size - written)
             raise LoggingError(None, "the disk is full", str(path))
+
+
+@contextlib.contextmanager
+def _locked_index(path: Path) -> Iterator[os.stat_result]:
+    """Keep other processes of the run from the index, which is made if it is not there."""
+    while True:
+        lock = FileLock(path, quiet=True)
+        try:
+            lock.acquire()
+            status = os.stat(path)
+            if os.path.samestat(status, os.fstat(lock.descriptor)):
+                yield status
+                return
+        finally:
+            lock.close()
 
 
 def _parse(line: bytes) -> MediaRecord | None:

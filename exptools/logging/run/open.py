@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
+from exptools.asides import remove_leftovers
 from exptools.logging.errors import (
     LoggingError,
     UnwrittenRows,
@@ -24,7 +26,14 @@ from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    MEDIA_DIR,
+    MEDIA_INDEX,
+    PROGRESS_CSV,
+    ROW_LOCK,
+    SNAPSHOTS_DIR,
+)
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -80,8 +89,9 @@ class OpenRun:
                 directory.mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(directory)
         try:
-            self._turn = RowLock(directory / ROW_LOCK)
+            self._turn = RowLock(directory / ROW_LOCK, member=member)
             if not member:
+                _remove_leftovers(directory)
                 if attempt is not None:
                     size = index_size(directory)
                     self._turn.begin(Attempt(attempt, index_size=size))
@@ -184,7 +194,10 @@ class OpenRun:
 
     def choose_snapshots(self, policy: SnapshotPolicy) -> None:
         """Keep snapshots by this policy from now on."""
-        self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
+        # The turn is another one after a fork.
+        self.snapshots = SnapshotDirectory(
+            self.directory / SNAPSHOTS_DIR, policy, turn=lambda: self._turn
+        )
 
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
@@ -206,7 +219,7 @@ class OpenRun:
         """
         self.is_member, self._lock = True, None
         self._turn.drop()  # the parent's: its lock counts for both
-        self._turn = RowLock(self._turn.path)
+        self._turn = RowLock(self._turn.path, member=True)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
         self._ended_rows, self._waiting_media = [], []
@@ -285,6 +298,14 @@ class OpenRun:
             raise
         self._turn.attempt = attempt._replace(event_file=events.name)
         return self._writers
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Remove what killed processes of earlier attempts were writing aside."""
+    for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR):
+        remove_leftovers(place)
+    for folder, _, _ in os.walk(directory / MEDIA_DIR):
+        remove_leftovers(Path(folder))
 
 
 def _is_called_by_itself() -> bool:

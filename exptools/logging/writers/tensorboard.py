@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 
 from exptools.logging.rows.row import Row
-from exptools.logging.writers.append_file import AppendFile
+from exptools.logging.writers.append_file import LOOK_EVERY
+from exptools.logging.writers.event_file import EventFile
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-_LOOK_EVERY = 1.0  # seconds, for a look whether the file is still there
 _SHAPES = 256  # sets of tags whose encoding is remembered
 _MAX_FLOAT = 3.4028235677973366e38  # from here on a 32-bit float is infinite
 
@@ -51,15 +51,16 @@ class TensorBoardWriter:
     """
 
     def __init__(self, path: Path, *, keep: bool = False, purge_from: int | None = None) -> None:
-        self.path = path
-        self._file = AppendFile(path, keep=keep)
+        self._file = EventFile(path, _first_record, keep=keep)
         self._encoders: dict[tuple[str, ...], _Encoder] = {}
         self._next_look = 0.0
-        if not keep:
-            now = time.time()
-            self._file.append(as_record(_head(now, 0) + _VERSION))
-            if purge_from is not None:
-                self._file.append(as_record(_head(now, purge_from) + _STARTED))
+        if not keep and purge_from is not None:
+            self._file.append(as_record(_head(time.time(), purge_from) + _STARTED))
+
+    @property
+    def path(self) -> Path:
+        """The file that is written to now."""
+        return self._file.path
 
     def write(self, row: Row) -> None:
         """Add a row; the operating system has it when this returns.
@@ -68,8 +69,9 @@ class TensorBoardWriter:
             LoggingError: the row was not written; the events before it are as they were.
         """
         step, wall_time, scalars = row
-        if wall_time >= self._next_look:
-            self._look(wall_time)
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._look(now)
         tags = tuple(scalars)
         encoder = self._encoders.get(tags)
         if encoder is None:
@@ -87,7 +89,7 @@ class TensorBoardWriter:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._look(wall_time)
+        self._look(time.monotonic())
         event = Event(wall_time=wall_time, step=step, summary=Summary(value=values))
         self._file.append(as_record(event.SerializeToString()))
 
@@ -96,9 +98,8 @@ class TensorBoardWriter:
         self._file.close()
 
     def _look(self, now: float) -> None:
-        # Writing to a deleted file succeeds, so it would go unnoticed until somebody reads it.
-        self._file.is_in_place()
-        self._next_look = now + _LOOK_EVERY
+        self._file.look()
+        self._next_look = now + LOOK_EVERY
 
 
 def new_event_file(directory: Path) -> Path:
@@ -107,6 +108,10 @@ def new_event_file(directory: Path) -> Path:
     stamp = max([int(time.time()), *(stamp + 1 for stamp in stamps)])
     name = f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0"
     return directory / name
+
+
+def _first_record() -> bytes:
+    return as_record(_head(time.time(), 0) + _VERSION)
 
 
 def as_record(message: bytes) -> bytes:
