@@ -62,6 +62,7 @@ class AppendFile:
         self.path = path
         status = os.fstat(self._fd)
         self._identity = status.st_ino, status.st_dev
+        self._name = str(path)
 
     @property
     def size(self) -> int:
@@ -92,7 +93,7 @@ class AppendFile:
             LoggingError: it leads nowhere: the file or its directory was deleted.
         """
         try:
-            found = os.stat(self.path)
+            found = os.stat(self._name)
         except OSError as error:
             raise LoggingError(error.errno, error.strerror, str(self.path)) from error
         # Not whether ours has a name still: a backup of hard links may keep that.
@@ -116,7 +117,7 @@ class AppendFile:
         """Rename the file over whatever has that name, in one step; later records follow it."""
         with as_logging_error(path):
             os.replace(self.path, path)
-        self.path = path
+        self.path, self._name = path, str(path)
 
     def close(self) -> None:
         """Give the file back to the system."""

@@ -25,27 +25,22 @@ class EventFile:
         LoggingError: it cannot be written.
     """
 
+    append: Callable[[bytes], None]
+    """Add one record, or leave the file as it was and raise a LoggingError."""
+
     def __init__(self, path: Path, head: Callable[[], bytes], *, keep: bool = False) -> None:
         self._first = path
         self._head = head
         self._counts_links = True  # else the file system gives a new file several names
         self._number = 0
-        while keep and self._is_followed():
+        while keep and os.path.lexists(self._path(self._number + 1)):
             self._number += 1
-        self._file = self._open(self._number)
+        self._use(self._open(self._number))
 
     @property
     def path(self) -> Path:
         """The file that is written to now."""
         return self._file.path
-
-    def append(self, record: bytes) -> None:
-        """Add one record, or leave the file as it was and raise.
-
-        Raises:
-            LoggingError: the disk is full, or the like.
-        """
-        self._file.append(record)
 
     def look(self) -> None:
         """Go on in another file if that is due, or another process has done so.
@@ -58,8 +53,9 @@ class EventFile:
                 following = self._open(self._number + 1)
             except LoggingError:  # no room: records are better in a linked file than nowhere
                 return
-            former, self._file = self._file, following
+            former = self._file
             self._number += 1
+            self._use(following)
             former.close()
 
     def close(self) -> None:
@@ -72,7 +68,12 @@ class EventFile:
         return not self._is_followed()
 
     def _is_followed(self) -> bool:
-        return os.path.lexists(self._path(self._number + 1))
+        return os.path.lexists(self._following)
+
+    def _use(self, file: AppendFile) -> None:
+        self._file = file
+        self.append = file.append  # which is called for each row
+        self._following = str(self._path(self._number + 1))
 
     def _open(self, number: int) -> AppendFile:
         file = AppendFile(self._path(number), keep=True)

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 
 from exptools.logging.rows.row import Row
-from exptools.logging.writers.append_file import LOOK_EVERY
 from exptools.logging.writers.event_file import EventFile
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
+_LOOK_EVERY = 1e-3  # seconds, for a look whether the file is still there, and has no other name
 _SHAPES = 256  # sets of tags whose encoding is remembered
 _MAX_FLOAT = 3.4028235677973366e38  # from here on a 32-bit float is infinite
 
@@ -99,7 +99,7 @@ class TensorBoardWriter:
 
     def _look(self, now: float) -> None:
         self._file.look()
-        self._next_look = now + LOOK_EVERY
+        self._next_look = now + _LOOK_EVERY
 
 
 def new_event_file(directory: Path) -> Path:
