@@ -154,15 +154,22 @@ def _creation(path: str, mode: str, content: bytes) -> bytes:
         lines.pop()
         end = b"\n"
     tab = b"\t" if b" " in new else b""  # without it the name would end at the space
-    hunk = b"--- /dev/null\n+++ %s%s\n@@ -0,0 +1,%d @@\n+" % (new, tab, len(lines))
+    count = b",%d" % len(lines) if len(lines) > 1 else b""
+    hunk = b"--- /dev/null\n+++ %s%s\n@@ -0,0 +1%s @@\n+" % (new, tab, count)
     return head + hunk + b"\n+".join(lines) + end
 
 
 def _quoted(path: str) -> bytes:
     """A path as git writes it: between quotes, and escaped as in C, where it must be."""
     name = os.fsencode(path)
-    escaped = re.sub(rb'[\x00-\x1f\x7f"\\]', lambda match: b"\\%03o" % match[0][0], name)
+    escaped = re.sub(rb'[\x00-\x1f\x7f"\\]', _escaped, name)
     return name if escaped == name else b'"' + escaped + b'"'
+
+
+def _escaped(character: re.Match[bytes]) -> bytes:
+    if at := b'\a\b\t\n\v\f\r"\\'.find(character[0]) + 1:
+        return b"\\" + b'abtnvfr"\\'[at - 1 : at]
+    return b"\\%03o" % character[0][0]
 
 
 def _refuse_secret(name: str) -> None:

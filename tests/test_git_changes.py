@@ -17,6 +17,8 @@ ODD_NAMES = (
     "new\nline\t.py",
     "-n",
     ":!x",
+    ":!d/z.py",
+    "\x01\x7f",
 )
 
 
@@ -133,6 +135,14 @@ def test_the_patch_makes_the_tree_that_ran_of_the_commit(
     assert sorted(os.listdir(repository / ".git")) == sorted(
         os.listdir(tmp_path / "applied" / ".git")
     ) or not list((repository / ".git").glob("*lock*"))
+
+
+def test_a_new_file_is_written_as_git_writes_it(repository: Path) -> None:
+    change(repository)
+    command = ["git", "-c", "core.quotePath=false", "diff", "--no-index", "--full-index", "--"]
+    for name in (*ODD_NAMES, "run it", "empty.py", "latin.txt", "crlf.txt", "untracked link"):
+        done = subprocess.run([*command, "/dev/null", name], cwd=repository, stdout=-1, check=False)
+        assert untracked.creation(repository, name) == done.stdout
 
 
 def test_a_clean_tree_has_no_patch_and_one_new_script_makes_it_dirty(repository: Path) -> None:

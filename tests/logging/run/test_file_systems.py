@@ -216,19 +216,22 @@ def test_all_processes_of_a_run_leave_a_backup_alone_whoever_sees_it_first(
         assert process.stdin
         assert process.stdout
         before: dict[str, bytes] = {}
-        for step, number in enumerate([0, 1, 1, 0, 0, 1, 1, 0]):
-            if step % 2 == 0:
-                before = back_up(tmp_path / "run") if step else {}
-            if step == 6:
-                shutil.rmtree(tmp_path / "backup")  # seen by nobody
+        for step, number in enumerate([0, 1, 1, 0, 0, 1]):
+            if step in (2, 4):
+                before = back_up(tmp_path / "run")
+            if step == 5:  # the second one has not seen the backup, and goes on with the first
+                shutil.rmtree(tmp_path / "backup")
+            sizes = [file.stat().st_size for file in sorted((tmp_path / "run").glob("events*"))]
             print(number, step, file=process.stdin, flush=True)
             assert process.stdout.readline() == "logged\n"
-            assert step in (0, 1, 6, 7) or contents(tmp_path / "backup") == before
+            assert step not in (2, 3, 4) or contents(tmp_path / "backup") == before
+            files = sorted((tmp_path / "run").glob("events*"))
+            assert [file.stat().st_size for file in files[:-1]] == sizes[: len(files) - 1]
         process.stdin.close()
         process.wait()
     rows = pd.read_csv(tmp_path / "run" / "progress.csv")
     events = read_events(tmp_path / "run")
-    for tag, steps in (("worker 0", [0, 3, 4, 7]), ("worker 1", [1, 2, 5, 6])):
+    for tag, steps in (("worker 0", [0, 3, 4]), ("worker 1", [1, 2, 5])):
         assert rows[tag].dropna().tolist() == steps
         assert events[tag] == [(step, step) for step in steps]
 
