@@ -117,7 +117,7 @@ class MediaVerbs:
         at = None if step is None else as_step(step)
         with self._current.lock:
             run = self._current.find()
-            if run is None or (name := self._tags.admit(tag)) is None:
+            if run is None or run.is_silent or (name := self._tags.admit(tag)) is None:
                 return
             at = run.step if at is None else at
         try:  # outside of the lock: a large file takes its time

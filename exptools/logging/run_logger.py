@@ -19,7 +19,6 @@ from exptools.logging.media_verbs import MediaVerbs
 from exptools.logging.rows.row import Number, as_number, as_step
 from exptools.logging.rows.tags import Prefix, Tags, current_prefix
 from exptools.logging.run.current import CurrentRun
-from exptools.logging.run.environment import inherited_directory
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import DEFAULTS, LogOptions
 from exptools.logging.snapshots.directory import SnapshotDirectory
@@ -44,8 +43,8 @@ class Logger(MediaVerbs):
     Inside a Hydra job the run directory is found by itself; a run that was opened by hand before
     goes on in the job, unless hydra/callbacks=exptools opens the job's directory. One program logs
     in a directory at a time. Methods may be called from any thread. Processes that were forked
-    from the one that logs, or started by it, log to the same run. Of the processes of a
-    distributed training only rank 0 logs, and those that open a directory by hand.
+    from the one that logs, or started by it, log to the same run. Of the ranks of a distributed
+    training only rank 0 logs, unless the option ``all_ranks`` lets each log to its own directory.
 
     Every verb refuses what it cannot log (no number, no image, a taken tag, a step beyond ±2⁶²)
     with a TypeError or ValueError that says why. When a file cannot be written it raises a
@@ -65,12 +64,18 @@ class Logger(MediaVerbs):
 
     @property
     def is_open(self) -> bool:
-        """Whether a run's files are open; inside a Hydra job the first log call opens them."""
+        """Whether a run's files are open; inside a Hydra job the first log call opens them.
+
+        In ranks above 0 they never are.
+        """
         return self._current.is_open
 
     @property
     def directory(self) -> Path | None:
-        """Where log calls write: the open run, or the Hydra job that they would open; else None."""
+        """Where log calls write: the open run, or the Hydra job that they would open; else None.
+
+        In ranks above 0 it is where rank 0 writes, as :meth:`open` was told.
+        """
         return self._current.directory
 
     def open(
@@ -80,6 +85,9 @@ class Logger(MediaVerbs):
 
         Rows that ``progress.csv`` already holds move to ``progress.<attempt>.csv``, all of them or,
         after :meth:`load_snapshot` or :meth:`resume`, those that are replaced.
+
+        Ranks above 0 of a distributed training only remember the directory, to load snapshots from
+        there; a warning says so once.
 
         Args:
             directory: the run directory.
@@ -261,14 +269,15 @@ class Logger(MediaVerbs):
             The state with its iteration, None where there is none.
 
         Raises:
-            SnapshotError: there is none of that iteration, it cannot be loaded, or all are damaged.
+            SnapshotError: there is none of that iteration, it cannot be loaded, all are damaged, or
+                this is a rank above 0 that has opened no directory.
         """
         with self._current.lock:
             run = self._current.find()
-            if run is not None:
+            if run is not None and not run.is_silent:
                 loaded = run.load_snapshot(itr, map_location)
-            else:  # perhaps a rank that does not log, but goes on, too
-                directory = self.directory or inherited_directory()
+            else:
+                directory = self._current.snapshots_from()
                 if directory is None:
                     return None
                 loaded = SnapshotDirectory(directory / SNAPSHOTS_DIR).load(itr, map_location)

@@ -17,8 +17,8 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import index_size, write_medium
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.ranks import silent_rank
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
@@ -67,6 +67,7 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
+        self.all_ranks = False  # whether members log whatever their rank is
         self._has_hparams = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
@@ -124,7 +125,7 @@ class OpenRun:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
         self._ended_rows += self.rows.end(step, time.time())
-        if self.is_member and is_silent():
+        if self.is_silent:
             self._ended_rows.clear()
         if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
@@ -145,6 +146,11 @@ class OpenRun:
             raise unwritten_rows_error(unwritten, files)
 
     @property
+    def is_silent(self) -> bool:
+        """Whether this process is a member that has become a rank, and leaves logging to rank 0."""
+        return self.is_member and not self.all_ranks and silent_rank() is not None
+
+    @property
     def step(self) -> int:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
@@ -155,7 +161,7 @@ class OpenRun:
         Raises:
             LoggingError: it cannot be written.
         """
-        if self.is_member and is_silent():
+        if self.is_silent:
             return
         at = self.step if step is None else step
         wall_time = time.time()
