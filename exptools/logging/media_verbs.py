@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from exptools.logging.errors import LoggingError
+from exptools.logging.errors import obeys_on_error
 from exptools.logging.rows.row import as_step
 from exptools.logging.rows.tags import Tags
 from exptools.logging.run.current import CurrentRun
@@ -23,6 +23,7 @@ class MediaVerbs:
     _current: CurrentRun
     _tags: Tags
 
+    @obeys_on_error
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.
 
@@ -34,6 +35,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_text(name, text), step)
 
+    @obeys_on_error
     def log_histogram(
         self, tag: str, values: Any, step: SupportsIndex | None = None, bins: int = 64
     ) -> None:
@@ -48,6 +50,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_histogram(name, values, bins), step)
 
+    @obeys_on_error
     def log_image(
         self, tag: str, image: Any, step: SupportsIndex | None = None, layout: str | None = None
     ) -> None:
@@ -64,6 +67,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_image(name, image, layout), step)
 
+    @obeys_on_error
     def log_gif(
         self,
         tag: str,
@@ -77,12 +81,14 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
 
+    @obeys_on_error
     def log_figure(self, tag: str, figure: Any, step: SupportsIndex | None = None) -> None:
         """Log a figure: matplotlib's as PNG, Plotly's as JSON, which TensorBoard cannot show."""
         from exptools.logging.media.images import encode_figure
 
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 
+    @obeys_on_error
     def log_hparams(self, hparams: Mapping[str, Any], metrics: Sequence[str] = ()) -> None:
         """Log hyperparameters for TensorBoard's HParams table, beside the run's scalars.
 
@@ -94,6 +100,7 @@ class MediaVerbs:
 
         self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
 
+    @obeys_on_error
     def log_file(
         self,
         tag: str,
@@ -120,10 +127,8 @@ class MediaVerbs:
             if run is None or run.is_silent or (name := self._tags.admit(tag)) is None:
                 return
             at = run.step if at is None else at
-        try:  # outside of the lock: a large file takes its time
-            store_file(run.directory, name, path, at, time.time(), link=link)
-        except LoggingError as error:
-            self._current.complain(error)
+        # Outside of the lock: a large file takes its time.
+        store_file(run.directory, name, path, at, time.time(), link=link)
 
     def _log_medium(
         self, tag: str, encode: Callable[[str], EncodedMedium], step: SupportsIndex | None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
 
-from exptools.logging.errors import LoggingError
+from exptools.logging.errors import LoggingError, obeys_on_error
 from exptools.logging.media_verbs import MediaVerbs
 from exptools.logging.rows.row import Number, as_number, as_step
 from exptools.logging.rows.tags import Prefix, Tags, current_prefix
@@ -171,6 +171,7 @@ class Logger(MediaVerbs):
         """Take a number into the mean of all that this verb logs under a tag until the row ends."""
         self._current.use(lambda run: run.put(self._numbers({tag: value}), step, mean=True))
 
+    @obeys_on_error
     def log_scalar_batch(self, tag: str, array: Any, step: SupportsIndex | None = None) -> None:
         """Log ``tag/mean``, ``/std``, ``/min``, ``/max`` and ``/count`` of an array's numbers.
 

@@ -11,11 +11,12 @@ import functools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, SupportsIndex
 
 from exptools.hints import did_you_mean
+from exptools.logging.compat.output_verbs import OutputVerbs
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
+from exptools.logging.errors import as_logging_error, obeys_on_error
 from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
@@ -23,7 +24,7 @@ from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
-class CompatLogger:
+class CompatLogger(OutputVerbs):
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
     Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
@@ -36,7 +37,7 @@ class CompatLogger:
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._iteration: int | None = None
         self._texts = TextFiles()
-        self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
+        self._tables: dict[str, ScalarFile | None] = {}
 
     def __reduce__(self) -> str:
         return "logger"
@@ -70,8 +71,9 @@ class CompatLogger:
             if filename is None:
                 self._engine.log_scalar(name, data, self._at(step))
             else:
-                self._scalar_file(filename).log(name, data, step)
+                self._log_to_table(filename, name, data, step)
 
+    @obeys_on_error
     def log_scalar_batch(
         self,
         tag: str,
@@ -93,6 +95,7 @@ class CompatLogger:
         """Put a number into the current row."""
         self.log_scalar(str(key), val, itr)
 
+    @obeys_on_error
     def record_tabular_misc_stat(
         self, key: str, values: Any, itr: int | None = None, placement: str = "back"
     ) -> None:
@@ -111,12 +114,13 @@ class CompatLogger:
         for name, value in statistics.items():
             self.log_scalar(f"{name}{key}" if placement == "front" else f"{key}/{name}", value, itr)
 
+    @obeys_on_error
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
             self._engine.dump(self._iteration)
-        else:
-            self._scalar_file(filename).dump()
+        elif table := self._table(filename):
+            table.dump()
 
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
@@ -124,26 +128,9 @@ class CompatLogger:
 
     dump_data = dump_tabular
 
-    def add_scalar_output(self, filename: str) -> None:
-        """Begin another table in the run directory, for ``filename=`` of the verbs."""
-        if filename not in self._scalars:
-            self._scalars[filename] = ScalarFile(self._path(filename))
-
-    def remove_scalar_output(self, filename: str) -> None:
-        """End another table, with its pending row."""
-        self._scalars.pop(filename).close()
-
-    @contextlib.contextmanager
-    def additional_scalar_output(self, filename: str) -> Iterator[None]:
-        """Another table in the run directory for as long as the block lasts."""
-        self.add_scalar_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_scalar_output(filename)
-
     # Texts, images, embeddings
 
+    @obeys_on_error
     def log_text(
         self,
         data: str,
@@ -174,23 +161,6 @@ class CompatLogger:
     ) -> None:
         """Say a line, as :meth:`log_text`."""
         self.log_text(s, None, None, with_prefix, with_timestamp, color)
-
-    def add_text_output(self, filename: str) -> None:
-        """Append what is said to a file of the run directory, too; the first one is the default."""
-        self._texts.add(filename, self._path(filename))
-
-    def remove_text_output(self, filename: str) -> None:
-        """Close a file of texts."""
-        self._texts.remove(filename)
-
-    @contextlib.contextmanager
-    def additional_text_output(self, filename: str) -> Iterator[None]:
-        """Another file of texts for as long as the block lasts."""
-        self.add_text_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_text_output(filename)
 
     def log_histogram(
         self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
@@ -228,6 +198,7 @@ class CompatLogger:
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
+    @obeys_on_error
     def log_embedding(
         self,
         tag: str,
@@ -251,9 +222,9 @@ class CompatLogger:
         from exptools.logging.media.embeddings import write_embedding
 
         at = self._at(step)
-        directory = self._path("")
         where = f"{tag}_{at}" if at is not None else tag
-        write_embedding(directory, where, data, text_label, image_label)
+        if directory := self._path_to_write(""):
+            write_embedding(directory, where, data, text_label, image_label)
 
     # Prefixes
 
@@ -327,14 +298,17 @@ class CompatLogger:
         directory = self._engine.directory
         return None if directory is None else str(directory / SNAPSHOTS_DIR)
 
+    @obeys_on_error
     def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
         """Write settings as JSON into the run directory; what JSON has not is there as its text."""
         text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
-        write_atomic(self._path(filename), text.encode(errors="replace"))
+        if path := self._path_to_write(filename):
+            with as_logging_error(path):
+                write_atomic(path, text.encode(errors="replace"))
 
     def close(self, *, succeeded: bool = True) -> None:
         """End the run with all of its files."""
-        for filename in list(self._scalars):
+        for filename in list(self._tables):
             self.remove_scalar_output(filename)
         self._texts.close()
         self._iteration = None
@@ -346,24 +320,6 @@ class CompatLogger:
     def _full(self, kind: str, tag: str) -> str:
         """A tag, or a line of text, with all its prefixes."""
         return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
-
-    def _path(self, filename: str) -> Path:
-        directory = self._engine.directory
-        if directory is None:
-            raise RuntimeError(
-                "no run is open: open one with logger_context(log_dir, run_ID, name) or "
-                "logger.open(directory)"
-            )
-        return directory / filename
-
-    def _scalar_file(self, filename: str) -> ScalarFile:
-        if filename not in self._scalars:
-            names = ", ".join(self._scalars) or "none"
-            raise ValueError(
-                f"the table {filename!r} is not open: open it with "
-                f"logger.additional_scalar_output({filename!r}); open are {names}"
-            )
-        return self._scalars[filename]
 
 
 logger = CompatLogger(run_logger)

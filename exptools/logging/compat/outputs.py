@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import SupportsIndex
 
+from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import OpenRows, as_number, as_step
 from exptools.logging.rows.tags import check_tag
 from exptools.logging.run.attempts import set_aside
@@ -22,21 +23,28 @@ class TextFiles:
     """Files to which lines are appended; the first one is the default."""
 
     def __init__(self) -> None:
-        self._files: dict[str, AppendFile] = {}
+        self._files: dict[str, AppendFile | None] = {}  # None is one that is not written
 
-    def add(self, name: str, path: Path) -> None:
-        """Append to a file from now on.
+    def add(self, name: str, path: Path | None) -> None:
+        """Append to a file from now on; None is one that is not written, by a rank above 0.
 
         Raises:
             LoggingError: it cannot be opened.
         """
-        if name not in self._files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._files[name] = AppendFile(path, keep=True)
+        if self._files.get(name) is None:
+            self._files[name] = None  # should it fail, and the user go on without it
+            self._files[name] = None if path is None else _appended(path)
 
     def remove(self, name: str) -> None:
-        """Close a file."""
-        self._files.pop(name).close()
+        """Close a file.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        file = self._file(name)
+        del self._files[name]
+        if file is not None:
+            file.close()
 
     def close(self) -> None:
         """Close all files."""
@@ -70,6 +78,12 @@ class TextFiles:
         return self._files[name]
 
 
+def _appended(path: Path) -> AppendFile:
+    with as_logging_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return AppendFile(path, keep=True)
+
+
 class ScalarFile:
     """A table of its own beside ``progress.csv``, written as that is.
 
@@ -80,7 +94,8 @@ class ScalarFile:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with as_logging_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         set_aside(path)
         self._writer = CsvWriter(path)
         self._rows = OpenRows()

@@ -15,13 +15,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.errors import warn_user
+from exptools.logging.errors import as_logging_error, warn_user
 from exptools.logging.media.store import EncodedMedium
 from exptools.logging.rows.arrays import Array, as_array
 
@@ -109,7 +110,8 @@ def encode_figure(tag: str, figure: Any) -> EncodedMedium:
         kind = type(figure).__name__
         raise TypeError(f"the figure {tag!r} should be one of matplotlib or plotly, not {kind}")
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    with as_logging_error(Path(f"the figure {tag!r}")):  # fonts are files, too
+        figure.savefig(file, format="png")
     width, height = Image.open(file).size
     return _encoded("figure", tag, (height, width, 4), "png", file.getvalue())
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exptools.logging.errors import LoggingError, warn_user
+from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.run.environment import (
     HydraRun,
     attempt_name,
@@ -101,6 +101,17 @@ class CurrentRun:
             )
         return directory
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether this process writes no file of the run: a silent rank, a run that failed to open.
+
+        So what is not written by way of :meth:`use` should ask.
+        """
+        with self.lock:
+            if self._run is not None:
+                return self._run.is_silent
+            return self._asked_for is not None or self._silent_rank() is not None
+
     def open(self, directory: Path, options: LogOptions, changes: Mapping[str, Any]) -> None:
         """See :meth:`Logger.open`."""
         with self.lock:
@@ -188,8 +199,8 @@ class CurrentRun:
             return
         if self._asked_for is not None:
             return  # for a rank that logs nothing
-        silent = silent_rank()
-        if silent is not None and not inherited_options(inherited_directory()).all_ranks:
+        silent = self._silent_rank()
+        if silent is not None:
             self._say_why(silent)
             return
         job = self._job_to_open()
@@ -202,6 +213,10 @@ class CurrentRun:
         elif not self._has_warned:
             self._has_warned = True
             warn_user(_NO_RUN)
+
+    def _silent_rank(self) -> Rank | None:
+        """The rank because of which this process opens nothing by itself."""
+        return None if inherited_options(inherited_directory()).all_ranks else silent_rank()
 
     def _say_why(self, silent: Rank) -> None:
         if not self._has_told_rank and (why := why_silent(silent)):
@@ -216,7 +231,8 @@ class CurrentRun:
     def _start(self, directory: Path, options: LogOptions, *, may_join: bool) -> None:
         self._options, self._has_warned, self._asked_for = options, False, directory
         try:
-            self._run = _open_or_join(directory, may_join=may_join)
+            with as_logging_error(directory):
+                self._run = _open_or_join(directory, may_join=may_join)
         except Exception as error:  # noqa: BLE001 (it is raised, by each call from now on)
             self._failure = error
             self._complain_of_no_run(error)

@@ -130,8 +130,13 @@ class RowLock:
         self.path = path
 
     def __enter__(self) -> None:
-        """Wait for our turn."""
-        self._lock.acquire()
+        """Wait for our turn.
+
+        Raises:
+            LoggingError: the file cannot be locked.
+        """
+        with as_logging_error(self.path):
+            self._lock.acquire()
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""
