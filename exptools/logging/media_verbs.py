@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
 from exptools.logging.errors import LoggingError
 from exptools.logging.rows.row import as_step
@@ -13,8 +13,12 @@ from exptools.logging.rows.tags import Tags
 from exptools.logging.run.current import CurrentRun
 
 if TYPE_CHECKING:
-    from exptools.logging.media.store import EncodedMedium
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    from exptools.logging.media.store import EncodedMedium, MediaRecord
     from exptools.logging.run.open import OpenRun
+
+    Summaries: TypeAlias = Sequence[Summary.Value]
 
 
 class MediaVerbs:
@@ -114,24 +118,43 @@ class MediaVerbs:
         """
         from exptools.logging.media.artifacts import store_file
 
-        at = None if step is None else as_step(step)
-        with self._current.lock:
-            run = self._current.find()
-            if run is None or (name := self._tags.admit(tag)) is None:
-                return
-            at = run.step if at is None else at
-        try:  # outside of the lock: a large file takes its time
-            store_file(run.directory, name, path, at, time.time(), link=link)
-        except LoggingError as error:
-            self._current.complain(error)
+        def store(run: OpenRun, name: str, at: int) -> tuple[MediaRecord, Summaries]:
+            return store_file(run.directory, name, path, at, time.time(), link=link), ()
+
+        self._keep(tag, store, step)
 
     def _log_medium(
         self, tag: str, encode: Callable[[str], EncodedMedium], step: SupportsIndex | None
     ) -> None:
+        def write(run: OpenRun, name: str, at: int) -> tuple[MediaRecord, Summaries]:
+            medium = encode(name)
+            return run.media.write(name, at, medium, time.time()), medium.summaries
+
+        self._keep(tag, write, step)
+
+    def _keep(
+        self,
+        tag: str,
+        write: Callable[[OpenRun, str, int], tuple[MediaRecord, Summaries]],
+        step: SupportsIndex | None,
+    ) -> None:
+        """Log what a function writes for a tag and a step; it takes its time outside of the lock.
+
+        So a large film keeps no other thread from logging.
+        """
         at = None if step is None else as_step(step)
-
-        def add(run: OpenRun) -> None:
-            if (name := self._tags.admit(tag)) is not None:
-                run.add_medium(name, encode(name), at)
-
-        self._current.use(add)
+        with self._current.borrow() as run:
+            if run is None or run.is_muted:
+                return
+            with self._current.lock:
+                if (name := self._tags.admit(tag)) is None:
+                    return
+                at = run.step if at is None else at
+            record, summaries = write(run, name, at)
+            try:
+                with self._current.lock:
+                    run.add_medium(record, summaries)
+            except LoggingError:
+                if record.kind != "file":  # which may be there for another record, too
+                    run.media.remove(record)
+                raise

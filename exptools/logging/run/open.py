@@ -14,7 +14,7 @@ from exptools.logging.errors import (
     as_logging_error,
     unwritten_rows_error,
 )
-from exptools.logging.media.store import index_size, write_medium
+from exptools.logging.media.store import MediaStore, add_to_index, index_size
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.environment import is_silent
@@ -29,7 +29,7 @@ from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    from exptools.logging.media.store import EncodedMedium
+    from exptools.logging.media.store import MediaRecord
 
 _MOST_WAITING = 100  # media, before they are written without a row
 
@@ -67,6 +67,7 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
+        self.media = MediaStore(directory)
         self._has_hparams = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
@@ -149,24 +150,27 @@ class OpenRun:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
 
-    def add_medium(self, tag: str, medium: EncodedMedium, step: int | None) -> None:
-        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+    @property
+    def is_muted(self) -> bool:
+        """Whether nothing is logged here, for the process is a rank that leaves it to another."""
+        return self.is_member and is_silent()
+
+    def add_medium(self, record: MediaRecord, summaries: Sequence[Summary.Value]) -> None:
+        """Take a medium, whose file is written, into the index and the event file.
 
         Raises:
-            LoggingError: it cannot be written.
+            LoggingError: it is not in the index, or not in the event file.
         """
-        if self.is_member and is_silent():
-            return
-        at = self.step if step is None else step
-        wall_time = time.time()
-        write_medium(self.directory, tag, at, medium, wall_time)
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
-        self._has_hparams |= medium.kind == "hparams"
-        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
+        self._has_hparams |= record.kind == "hparams"
         with self._turn:
-            has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting_media) > _MOST_WAITING:
+            add_to_index(self.directory, record)
+            self._waiting_media.append(_WaitingMedium(summaries, record.step, record.wall_time))
+            if self._has_begun() or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
+
+    def _has_begun(self) -> bool:
+        return self._writers is not None or bool(self._turn.attempt.event_file)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
