@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
 from exptools.logging.errors import LoggingError
 from exptools.logging.rows.row import as_step
 from exptools.logging.rows.tags import Tags
 from exptools.logging.run.current import CurrentRun
+from exptools.logging.run.environment import is_silent
+from exptools.logging.writers.lines import say, stamped
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -26,6 +29,26 @@ class MediaVerbs:
 
     _current: CurrentRun
     _tags: Tags
+
+    def info(self, line: object, *values: object) -> None:
+        """Say a line: on standard output, in the run's ``debug.log``, and to TensorBoard.
+
+        Args:
+            line: a text, or what ``str()`` makes one of.
+            values: for each ``%s``, ``%d`` and so on in the line, as Python's ``logging`` has it.
+        """
+        text = stamped(str(line) % values if values else str(line))
+        with self._current.lock:
+            run = self._current.find()
+            if is_silent() if run is None else run.is_muted:
+                return
+        say(text)
+        self._write_line(text, None, None)
+
+    def _write_line(self, line: str, step: SupportsIndex | None, path: Path | None) -> None:
+        """Add a line to a file, None means ``debug.log``, and show it in TensorBoard."""
+        at = None if step is None else as_step(step)
+        self._current.use(lambda run: None if run.is_muted else run.add_line(line, at, path))
 
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.

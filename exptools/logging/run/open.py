@@ -14,7 +14,7 @@ from exptools.logging.errors import (
     as_logging_error,
     unwritten_rows_error,
 )
-from exptools.logging.media.store import MediaStore, add_to_index, index_size
+from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.environment import is_silent
@@ -23,13 +23,16 @@ from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapsh
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
+from exptools.logging.writers.lines import append_line
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     from exptools.logging.media.store import MediaRecord
+
+LINES = "text"  # TensorBoard's name for the lines that were logged
 
 _MOST_WAITING = 100  # media, before they are written without a row
 
@@ -165,9 +168,30 @@ class OpenRun:
         self._has_hparams |= record.kind == "hparams"
         with self._turn:
             add_to_index(self.directory, record)
-            self._waiting_media.append(_WaitingMedium(summaries, record.step, record.wall_time))
-            if self._has_begun() or len(self._waiting_media) > _MOST_WAITING:
-                self._show_waiting()
+            self._show(_WaitingMedium(summaries, record.step, record.wall_time))
+
+    def add_line(self, line: str, step: int | None, path: Path | None) -> None:
+        """Append a line to a file, None means ``debug.log``, and show it in the event file.
+
+        Raises:
+            LoggingError: it is not in the file, or not in the event file.
+        """
+        at = self.step if step is None else step
+        summaries = encode_text(LINES, line).summaries
+        with self._turn:
+            append_line(path or self.directory / DEBUG_LOG, line)
+            self._show(_WaitingMedium(summaries, at, time.time()), may_begin=False)
+
+    def _show(self, medium: _WaitingMedium, *, may_begin: bool = True) -> None:
+        """Give TensorBoard a medium, as soon as it is clear which rows of before this continues.
+
+        Of too many that wait before, one that may begin makes it clear, and another is left out.
+        """
+        has_begun, is_full = self._has_begun(), len(self._waiting_media) >= _MOST_WAITING
+        if has_begun or may_begin or not is_full:
+            self._waiting_media.append(medium)
+        if has_begun or (may_begin and is_full):
+            self._show_waiting()
 
     def _has_begun(self) -> bool:
         return self._writers is not None or bool(self._turn.attempt.event_file)
