@@ -104,6 +104,93 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
 
+    def log_video(
+        self,
+        tag: str,
+        frames: Any,
+        step: SupportsIndex | None = None,
+        fps: float = 30,
+        layout: str | None = None,
+    ) -> None:
+        """Log a video as MP4 or, where no ffmpeg is found, as a GIF, which is said once.
+
+        TensorBoard plays only GIFs; :meth:`log_gif` always makes one.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            frames: images as :meth:`log_image` takes them, time first.
+            fps: frames a second.
+            layout: which axis is what, such as "THWC" or "TCHW", where the shape leaves it open.
+        """
+        from exptools.logging.media.videos import encode_video
+
+        self._log_medium(tag, lambda name: encode_video(name, frames, fps, layout), step)
+
+    def log_audio(
+        self, tag: str, samples: Any, step: SupportsIndex | None = None, sample_rate: int = 44100
+    ) -> None:
+        """Log a sound as WAV, which the run's page and TensorBoard play.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            samples: floats from -1 to 1, or integers of 16 bits; of shape (time,), (time, channels)
+                or (channels, time).
+            sample_rate: samples a second.
+        """
+        from exptools.logging.media.audio import encode_audio
+
+        self._log_medium(tag, lambda name: encode_audio(name, samples, sample_rate), step)
+
+    def log_table(
+        self,
+        tag: str,
+        table: Any,
+        step: SupportsIndex | None = None,
+        columns: Sequence[object] | None = None,
+    ) -> None:
+        """Log a table as CSV; the run's page shows its first rows.
+
+        Args:
+            tag, step: as in :meth:`log_text`.
+            table: a data frame (pandas, Polars or PyArrow), a list of dicts, a dict of columns, a
+                list of rows, or an array.
+            columns: which columns, in which order; of rows without names, their names.
+        """
+        from exptools.logging.media.tables import encode_table
+
+        self._log_medium(tag, lambda name: encode_table(name, table, columns), step)
+
+    def log_embedding(
+        self,
+        tag: str,
+        points: Any,
+        step: SupportsIndex | None = None,
+        labels: Sequence[object] | None = None,
+        images: Any = None,
+    ) -> None:
+        """Log points for TensorBoard's projector.
+
+        Args:
+            tag: what they are called; points that were logged for it before are replaced.
+            points: [points, dimensions].
+            step: a part of what they are called: those of several steps stand side by side.
+            labels: a text a point.
+            images: an image a point, [points, channels, height, width].
+        """
+        from exptools.logging.media.embeddings import write_embedding
+
+        at = None if step is None else as_step(step)
+        with self._current.borrow() as run:
+            if run is None or run.is_muted:
+                return
+            with self._current.lock:
+                if (name := self._tags.admit(tag)) is None:
+                    return
+            name = name if at is None else f"{name}_{at}"
+            entry = write_embedding(run.directory, name, points, labels, images)
+            with self._current.lock:
+                run.add_embedding(entry)
+
     def log_figure(self, tag: str, figure: Any, step: SupportsIndex | None = None) -> None:
         """Log a figure: matplotlib's as PNG, Plotly's as JSON, which TensorBoard cannot show."""
         from exptools.logging.media.images import encode_figure

@@ -241,24 +241,9 @@ class CompatLogger:
         text_label: Sequence[object] | None = None,
         image_label: Any = None,
     ) -> None:
-        """Points for TensorBoard's projector.
-
-        Args:
-            tag: what they are called.
-            data: [points, dimensions].
-            step: as elsewhere.
-            text_label: a text a point.
-            image_label: an image a point, [points, 3, height, width].
-
-        Raises:
-            ValueError: the numbers of points and labels differ, or it has no two dimensions.
-        """
-        from exptools.logging.media.embeddings import write_embedding
-
-        at = self._at(step)
-        directory = self._path("")
-        where = f"{tag}_{at}" if at is not None else tag
-        write_embedding(directory, where, data, text_label, image_label)
+        """As :meth:`Logger.log_embedding`, under other names."""
+        with without_prefix():
+            self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
 
     # Prefixes
 

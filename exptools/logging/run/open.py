@@ -29,6 +29,7 @@ from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAP
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
 
     from exptools.logging.media.store import MediaRecord
 
@@ -195,6 +196,17 @@ class OpenRun:
 
     def _has_begun(self) -> bool:
         return self._writers is not None or bool(self._turn.attempt.event_file)
+
+    def add_embedding(self, entry: EmbeddingInfo) -> None:
+        """Have TensorBoard's projector show an embedding, whose files are written.
+
+        Raises:
+            LoggingError: the projector's config cannot be written.
+        """
+        from exptools.logging.media.embeddings import add_to_projector
+
+        with self._turn:
+            add_to_projector(self.directory, entry)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
