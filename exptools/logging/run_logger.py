@@ -275,7 +275,7 @@ class Logger(MediaVerbs):
         """
         with self._current.lock:
             run = self._current.find()
-            if run is not None and not run.is_silent:
+            if run is not None and not run.is_muted:
                 loaded = run.load_snapshot(itr, map_location)
             else:
                 directory = self._current.snapshots_from()

@@ -13,9 +13,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from exptools.launching.usage import HEADER, USAGE_FILE
-from exptools.logging.media.artifacts import store_file
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.store import EncodedMedium, write_medium
+from exptools.logging.media.store import EncodedMedium
 from exptools.rundir import (
     OUTPUT_LOG,
     PATCH_FILE,
@@ -24,6 +23,7 @@ from exptools.rundir import (
     update_status,
     write_atomic,
 )
+from tests.media_samples import store_file, write_medium
 from tests.viewing.samples import write_run, write_sweep
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"

@@ -21,6 +21,7 @@ from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
@@ -86,10 +87,11 @@ class CompatLogger(OutputVerbs):
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
-        values = batch_statistics("", data)
-        if values["/count"]:
+        values = batch_statistics(tag, data)
+        if values[f"{tag}/count"]:
             for ours, theirs in names.items():
-                self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
+                value = values[f"{tag}/{ours}"]
+                self.log_scalar(f"{tag}/{theirs}", value, step, filename, **options)
 
     def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
         """Put a number into the current row."""
@@ -102,7 +104,9 @@ class CompatLogger(OutputVerbs):
         """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
         import numpy as np
 
-        numbers = np.asarray(values, np.float64)
+        from exptools.logging.rows.arrays import as_numbers
+
+        numbers = as_numbers(f"the batch {key!r}", values).astype(np.float64)
         numbers = numbers if numbers.size else np.array([np.nan])
         statistics = {
             "Average": numbers.mean(),
@@ -140,17 +144,20 @@ class CompatLogger(OutputVerbs):
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
+        """Say a line: on standard output, in ``debug.log`` or a file of texts, and to TensorBoard.
 
         ``log_text(tag, text, step)`` of the other door works, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
+        if self._engine._current.is_silent:
+            return
         line = self._full("text", str(data)) if with_prefix else str(data)
-        line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
-        with without_prefix():
-            self._engine.log_text("text", line, self._at(step))
+        line = stamped(line) if with_timestamp else line
+        path = self._texts.path(filename)
+        say(line, color)
+        self._engine._write_line(line, self._at(step), path)
 
     def log(
         self,
@@ -198,7 +205,6 @@ class CompatLogger(OutputVerbs):
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
-    @obeys_on_error
     def log_embedding(
         self,
         tag: str,
@@ -207,24 +213,9 @@ class CompatLogger(OutputVerbs):
         text_label: Sequence[object] | None = None,
         image_label: Any = None,
     ) -> None:
-        """Points for TensorBoard's projector.
-
-        Args:
-            tag: what they are called.
-            data: [points, dimensions].
-            step: as elsewhere.
-            text_label: a text a point.
-            image_label: an image a point, [points, 3, height, width].
-
-        Raises:
-            ValueError: the numbers of points and labels differ, or it has no two dimensions.
-        """
-        from exptools.logging.media.embeddings import write_embedding
-
-        at = self._at(step)
-        where = f"{tag}_{at}" if at is not None else tag
-        if directory := self._path_to_write(""):
-            write_embedding(directory, where, data, text_label, image_label)
+        """As :meth:`Logger.log_embedding`, under other names."""
+        with without_prefix():
+            self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
 
     # Prefixes
 
@@ -310,7 +301,7 @@ class CompatLogger(OutputVerbs):
         """End the run with all of its files."""
         for filename in list(self._tables):
             self.remove_scalar_output(filename)
-        self._texts.close()
+        self._texts.clear()
         self._iteration = None
         self._engine.close(succeeded=succeeded)
 

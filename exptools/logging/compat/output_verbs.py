@@ -50,7 +50,7 @@ class OutputVerbs:
         self._texts.add(filename, self._path_to_write(filename))
 
     def remove_text_output(self, filename: str) -> None:
-        """Close a file of texts."""
+        """Append no more to a file of texts."""
         self._texts.remove(filename)
 
     @contextlib.contextmanager
@@ -80,10 +80,16 @@ class OutputVerbs:
         return self._tables[filename]
 
     def _path_to_write(self, filename: str) -> Path | None:
-        """A file of the run; None in a rank that leaves them all to rank 0."""
-        directory = self._engine.directory
-        if self._engine._current.is_silent:
+        """A file of the run; None in a rank that leaves all to rank 0, or where no run can be.
+
+        Raises:
+            RuntimeError: no run is open.
+            LoggingError: it could not be opened, and the user wants to know.
+        """
+        current = self._engine._current
+        if current.is_silent or (current.has_failed and current.find() is None):
             return None
+        directory = self._engine.directory
         if directory is None:
             raise RuntimeError(
                 "no run is open: open one with logger_context(log_dir, run_ID, name) or "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,7 +52,7 @@ class CurrentRun:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
         self._run: OpenRun | None = None
         self._asked_for: Path | None = None  # the directory that is not open, though it was to be
@@ -103,14 +105,18 @@ class CurrentRun:
 
     @property
     def is_silent(self) -> bool:
-        """Whether this process writes no file of the run: a silent rank, a run that failed to open.
-
-        So what is not written by way of :meth:`use` should ask.
-        """
+        """Whether this process is a rank that leaves all files of the run to rank 0."""
         with self.lock:
             if self._run is not None:
-                return self._run.is_silent
-            return self._asked_for is not None or self._silent_rank() is not None
+                return self._run.is_muted
+            if self._asked_for is not None:
+                return self._failure is None
+            return self._silent_rank() is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a run could not be opened, so that :meth:`find` raises or, as chosen, warns."""
+        return self._failure is not None
 
     def open(self, directory: Path, options: LogOptions, changes: Mapping[str, Any]) -> None:
         """See :meth:`Logger.open`."""
@@ -161,13 +167,37 @@ class CurrentRun:
         """
         with self.lock:
             run = self.ready or self.find()
-            if run is None or run.is_silent:
+            if run is None or run.is_muted:
                 return None
             try:
                 return log(run)
             except LoggingError as error:
                 self.complain(error)
                 return None
+
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator[OpenRun | None]:
+        """Give the run, or None, to a block that takes its time, and hold no lock meanwhile.
+
+        The run is closed when no other thread has borrowed it any more.
+
+        Raises:
+            LoggingError: as :meth:`complain`. What else the block raises passes through.
+        """
+        thread = threading.get_ident()
+        with self.lock:
+            run = self.ready or self.find()
+            self._borrowers[thread] += 1
+        try:
+            yield run
+        except LoggingError as error:
+            self.complain(error)
+        finally:
+            with self.lock:
+                self._borrowers[thread] -= 1
+                if self._borrowers[thread] <= 0:  # below it in a child that was forked meanwhile
+                    del self._borrowers[thread]
+                self._returned.notify_all()
 
     def complain(self, error: LoggingError) -> None:
         """Raise it or, if the user has chosen so, warn of the first one."""
@@ -254,7 +284,14 @@ class CurrentRun:
         except OSError as error:
             self.complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
+    def _make_lock(self) -> None:
+        self.lock = threading.RLock()
+        self._returned = threading.Condition(self.lock)
+        self._borrowers: Counter[int] = Counter()  # threads, and how often each has borrowed
+
     def _end_run(self, *, succeeded: bool) -> None:
+        while self._borrowers.keys() - {threading.get_ident()}:
+            self._returned.wait()
         run, self._run = self._run, None
         self.ready = self._hydra_run = self._failure = self._asked_for = None
         atexit.unregister(self._at_exit)
@@ -289,7 +326,7 @@ class CurrentRun:
             self.lock.release()
 
     def _after_fork_in_child(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         if self._run is None:
             return
         try:

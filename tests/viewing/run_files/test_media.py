@@ -5,10 +5,11 @@ import json
 import pytest
 
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.store import EncodedMedium, write_medium
+from exptools.logging.media.store import EncodedMedium
 from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.run_files import media
+from tests.media_samples import write_medium
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
 
