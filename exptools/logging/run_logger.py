@@ -168,14 +168,18 @@ class Logger(MediaVerbs):
         self._current.use(lambda run: run.put(self._numbers(scalars), step))
 
     def log_scalar_mean(self, tag: str, value: object, step: SupportsIndex | None = None) -> None:
-        """Take a number into the mean of all that this verb logs under a tag until the row ends."""
+        """Take a number into the mean of all that this verb logs under a tag until the row ends.
+
+        NaN does not count, as in :meth:`log_scalar_batch`; the mean of nothing else is NaN.
+        """
         self._current.use(lambda run: run.put(self._numbers({tag: value}), step, mean=True))
 
     @obeys_on_error
     def log_scalar_batch(self, tag: str, array: Any, step: SupportsIndex | None = None) -> None:
         """Log ``tag/mean``, ``/std``, ``/min``, ``/max`` and ``/count`` of an array's numbers.
 
-        Numbers that are NaN do not count. The deviation is the population's, as NumPy's.
+        NaN does not count; where there is nothing else, all but the count are NaN. The deviation
+        is the population's, as NumPy's.
 
         Args:
             tag: the first part of the columns' names.
