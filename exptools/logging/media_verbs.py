@@ -12,6 +12,7 @@ from exptools.logging.errors import LoggingError, obeys_on_error
 from exptools.logging.rows.row import as_step
 from exptools.logging.rows.tags import Tags
 from exptools.logging.run.current import CurrentRun
+from exptools.logging.run.paths import as_path
 from exptools.logging.writers.lines import say, stamped
 
 if TYPE_CHECKING:
@@ -239,8 +240,10 @@ class MediaVerbs:
         """
         from exptools.logging.media.artifacts import store_file
 
+        source = as_path(f"the file {tag!r}", path)
+
         def store(run: OpenRun, name: str, at: int) -> tuple[MediaRecord, Summaries]:
-            return store_file(run.directory, name, path, at, time.time(), link=link), ()
+            return store_file(run.directory, name, source, at, time.time(), link=link), ()
 
         self._keep(tag, store, step)
 

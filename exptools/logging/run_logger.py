@@ -20,7 +20,8 @@ from exptools.logging.rows.row import Number, as_number, as_step
 from exptools.logging.rows.tags import Prefix, Tags, current_prefix
 from exptools.logging.run.current import CurrentRun
 from exptools.logging.run.open import OpenRun
-from exptools.logging.run.options import DEFAULTS, LogOptions
+from exptools.logging.run.options import LogOptions, as_options
+from exptools.logging.run.paths import as_path
 from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.policy import Mode, SnapshotPolicy
 from exptools.rundir import SNAPSHOTS_DIR
@@ -101,7 +102,8 @@ class Logger(MediaVerbs):
             Until another run is opened, every attempt to log raises it again, in case that the
             caller has swallowed it, as Hydra does.
         """
-        self._current.open(Path(directory), options or DEFAULTS, changes)
+        path = as_path("the run directory", directory)
+        self._current.open(path, as_options(options), changes)
 
     def resume(self, step: SupportsIndex) -> None:
         """Go on behind a step of the attempt before, for checkpoints that are not our snapshots.
@@ -249,14 +251,16 @@ class Logger(MediaVerbs):
         Raises:
             SnapshotError: the state cannot be pickled, or the function takes arguments.
         """
-        return self._current.use(lambda run: run.save_snapshot(state, itr))
+        at = as_step(itr)
+        return self._current.use(lambda run: run.save_snapshot(state, at))
 
     def save_raw_snapshot(self, params: object, itr: SupportsIndex) -> Path | None:
         """Save an object as a file that holds nothing else, as rlpyt's ``save_itr_params`` does.
 
         Returns, raises: as :meth:`save_snapshot`.
         """
-        return self._current.use(lambda run: run.snapshots.save_raw(params, itr))
+        at = as_step(itr)
+        return self._current.use(lambda run: run.snapshots.save_raw(params, at))
 
     def load_snapshot(
         self, itr: SupportsIndex | None = None, map_location: Any = None
@@ -277,15 +281,16 @@ class Logger(MediaVerbs):
             SnapshotError: there is none of that iteration, it cannot be loaded, all are damaged, or
                 this is a rank above 0 that has opened no directory.
         """
+        at = None if itr is None else as_step(itr)
         with self._current.lock:
             run = self._current.find()
             if run is not None and not run.is_muted:
-                loaded = run.load_snapshot(itr, map_location)
+                loaded = run.load_snapshot(at, map_location)
             else:
                 directory = self._current.snapshots_from()
                 if directory is None:
                     return None
-                loaded = SnapshotDirectory(directory / SNAPSHOTS_DIR).load(itr, map_location)
+                loaded = SnapshotDirectory(directory / SNAPSHOTS_DIR).load(at, map_location)
         return None if loaded is None else Snapshot(loaded.state, loaded.itr)
 
     def _numbers(self, scalars: Mapping[str, object]) -> dict[str, Number]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import Any, SupportsIndex
 
 from exptools.hints import did_you_mean
@@ -23,6 +25,8 @@ from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
 from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
+
+_NO_PREFIX = "there is no prefix to take away: call push_{}prefix before, once for each"
 
 
 class CompatLogger(OutputVerbs):
@@ -201,7 +205,7 @@ class CompatLogger(OutputVerbs):
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
-        name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
+        name, rate = self._full("gif", tag), _rate(tag, duration) if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
@@ -230,12 +234,16 @@ class CompatLogger(OutputVerbs):
 
     def pop_prefix(self) -> None:
         """Take the last pushed prefix of all kinds away."""
+        if not self._prefixes_before:
+            raise IndexError(_NO_PREFIX.format(""))
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
         self._kind_prefixes[kind].append(prefix)
 
     def _pop(self, kind: str) -> None:
+        if not self._kind_prefixes[kind]:
+            raise IndexError(_NO_PREFIX.format(f"{kind}_"))
         self._kind_prefixes[kind].pop()
 
     @contextlib.contextmanager
@@ -292,7 +300,10 @@ class CompatLogger(OutputVerbs):
     @obeys_on_error
     def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
         """Write settings as JSON into the run directory; what JSON has not is there as its text."""
-        text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
+        try:
+            text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise type(error)(f"these settings cannot be written as JSON: {error}") from error
         if path := self._path_to_write(filename):
             with as_logging_error(path):
                 write_atomic(path, text.encode(errors="replace"))
@@ -311,6 +322,13 @@ class CompatLogger(OutputVerbs):
     def _full(self, kind: str, tag: str) -> str:
         """A tag, or a line of text, with all its prefixes."""
         return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
+
+
+def _rate(tag: str, duration: float) -> float:
+    """Frames a second; so many that a float cannot say it are refused as they are."""
+    if isinstance(duration, Real) and duration > 0:
+        return 1 / max(float(duration), sys.float_info.min)
+    raise ValueError(f"the GIF {tag!r} needs a duration above 0, in seconds, not {duration!r}")
 
 
 logger = CompatLogger(run_logger)

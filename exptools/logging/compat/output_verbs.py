@@ -9,6 +9,7 @@ from typing import SupportsIndex
 
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
 from exptools.logging.errors import obeys_on_error
+from exptools.logging.run.paths import as_path
 from exptools.logging.run_logger import Logger
 
 
@@ -95,4 +96,4 @@ class OutputVerbs:
                 "no run is open: open one with logger_context(log_dir, run_ID, name) or "
                 "logger.open(directory)"
             )
-        return directory / filename
+        return directory / as_path("the file", filename)

@@ -73,6 +73,22 @@ class LogOptions:
 DEFAULTS = LogOptions()
 
 
+def as_options(options: object) -> LogOptions:
+    """What :meth:`Logger.open` was given for options.
+
+    Raises:
+        TypeError: they are none.
+    """
+    if options is None:
+        return DEFAULTS
+    if not isinstance(options, LogOptions):
+        raise TypeError(
+            f"options should be a LogOptions, not {options!r:.60}; single ones are given by their "
+            'names, as in logger.open(directory, on_error="warn")'
+        )
+    return options
+
+
 def inherited_options(directory: Path | None) -> LogOptions:
     """How the process that has started this one logs in the directory, if it does that."""
     text = os.environ.get(RUN_OPTIONS)
