@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def encode_gif(
 
 def video_frames(what: str, frames: object, fps: float, layout: str | None) -> Array:
     """Frames as bytes with the axes THWC; raises as :func:`encode_gif`, of which it is a part."""
-    if not 0 < fps < math.inf:
+    if not isinstance(fps, Real) or not 0 < fps < math.inf:
         raise ValueError(f"{what} needs fps above 0, not {fps!r}")
     return _in_bytes(what, _in_order(what, frames, layout, "T"))
 

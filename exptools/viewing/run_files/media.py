@@ -13,8 +13,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, BinaryIO
 
 from exptools.viewing.run import natural_key
@@ -127,19 +127,18 @@ def read_table(file: BinaryIO) -> Table:
     """The first rows of a CSV file; a ValueError says why it is none."""
     content = file.read(MAX_TABLE + 1)
     text = content[:MAX_TABLE].decode(errors="replace").replace("\0", "\ufffd")
-    try:
-        lines = list(islice(csv.reader(io.StringIO(text, newline="")), MAX_ROWS + 2))
-    except csv.Error as error:
-        raise ValueError(f"no valid CSV: {error}") from error
+    lines, ended = _first_lines(text)
+    if ended and len(content) > MAX_TABLE:
+        del lines[-1:]  # which may go on
+        ended = False
     if not lines:
-        raise ValueError("it is empty, and so no table")
-    if len(content) > MAX_TABLE and len(lines) < MAX_ROWS + 2:
-        del lines[-1]  # it goes on, maybe
+        raise ValueError("it has no line of a table")
     columns, *rows = (_shown_cells(line) for line in lines)
-    width, more = len(lines[0]), len(content) > MAX_TABLE or len(rows) > MAX_ROWS
-    parts = [f"the first {min(len(rows), MAX_ROWS)} rows"] * more
+    shown = "the first row" if len(rows) == 1 else f"the first {len(rows)} rows"
+    width = len(lines[0])
+    parts = [] if ended else [shown]
     parts += [f"{MAX_COLUMNS} of {width:,} columns"] * (width > MAX_COLUMNS)
-    return Table(columns, tuple(rows[:MAX_ROWS]), " and ".join(parts))
+    return Table(columns, tuple(rows), " and ".join(parts))
 
 
 def read_text(file: BinaryIO) -> tuple[str, bool]:
@@ -175,6 +174,18 @@ def is_sound_or_video(file: BinaryIO) -> bool:
     """Whether a file is an MP4 or a WAV, as its header says."""
     head = file.read(12)
     return head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:] == b"WAVE")
+
+
+def _first_lines(text: str) -> tuple[list[list[str]], bool]:
+    """The lines of a CSV file that are shown, its header among them, and whether these are all."""
+    lines: list[list[str]] = []
+    with suppress(csv.Error):  # a cell too long, for example
+        for line in csv.reader(io.StringIO(text, newline="")):
+            if len(lines) > MAX_ROWS:
+                return lines, False
+            lines.append(line)
+        return lines, True
+    return lines, False
 
 
 def _shown_cells(line: Sequence[str]) -> tuple[str, ...]:
