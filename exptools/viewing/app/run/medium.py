@@ -96,12 +96,7 @@ def _image(logged: _Logged) -> Component:
 def _player(logged: _Logged) -> Component:
     if not logged.read(is_sound_or_video):
         return sentence(f"{logged.item.path} is neither an MP4 nor a WAV.")
-    options: Any = {
-        "src": logged.address,
-        "title": logged.name,
-        "controls": True,
-        "preload": "metadata",
-    }
+    options: Any = {"src": logged.address, "title": logged.name, "preload": "metadata"}
     if logged.item.kind == "audio":
         return html.Audio(**options, controls=True)
     return html.Video(**options, controls=True, loop=True, muted=True)
