@@ -1,13 +1,20 @@
 """Sounds: what the standard library and TensorBoard read of them."""
 
 import io
+import json
 import wave
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.plugins.audio.audio_plugin import AudioPlugin
+from tensorboard.plugins.base_plugin import TBContext
+from werkzeug.test import Client
 
 from exptools.logging.media.audio import encode_audio
+from exptools.logging.writers.tensorboard import TensorBoardWriter
 
 
 def read(samples, rate=8000):
@@ -37,13 +44,20 @@ def test_floats_that_are_too_loud_are_clipped_and_said():
         assert read([2.0, -3.0, float("nan"), 0.0]) == [[32767], [-32767], [0], [0]]
 
 
-def test_tensorboard_is_given_what_it_plays():
+def test_tensorboard_plays_a_sound_as_the_wav_that_it_is(tmp_path):
     medium = encode_audio("tone", np.zeros((100, 2)), 16000)
-    (value,) = medium.summaries
     assert (medium.kind, medium.extension) == ("audio", "wav")
-    assert (value.tag, value.audio.content_type) == ("tone", "audio/wav")
-    assert (value.audio.sample_rate, value.audio.num_channels) == (16000, 2)
-    assert (value.audio.length_frames, value.audio.encoded_audio_string) == (100, medium.content)
+    writer = TensorBoardWriter(tmp_path / "events.out.tfevents.1.host")
+    writer.write_summary(medium.summaries, 7, 1.0)
+    writer.close()
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(tmp_path))
+    pages = AudioPlugin(TBContext(data_provider=provider)).get_plugin_apps()
+    listed = Client(pages["/audio"]).get("/?run=.&tag=tone&sample=0")
+    (sound,) = json.loads(listed.data)
+    assert (sound["step"], sound["contentType"]) == (7, "audio/wav")
+    assert Client(pages["/individualAudio"]).get(f"/?{sound['query']}").data == medium.content
 
 
 @pytest.mark.parametrize(
