@@ -73,7 +73,7 @@ class OpenRun:
         self.console = Console(None)
         self.all_ranks = False  # whether members log whatever their rank is
         self.media = MediaStore(directory)
-        self._has_hparams = False
+        self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
@@ -168,6 +168,8 @@ class OpenRun:
         Raises:
             LoggingError: it is not in the index, or not in the event file.
         """
+        if self._is_closed:  # by whoever gave us the medium, while it was encoded
+            raise LoggingError(None, "the run was closed meanwhile", str(self.directory))
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
         self._has_hparams |= record.kind == "hparams"
         with self._turn:
@@ -279,6 +281,7 @@ class OpenRun:
                 self.console.show(self._last_row)
 
     def _release(self) -> None:
+        self._is_closed = True
         for writer in self._writers or ():
             writer.close()
         if hasattr(self, "_turn"):
