@@ -86,6 +86,13 @@ class RunLock:
         return "another process"
 
 
+def holder_of(directory: Path) -> str:
+    """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+        return file.read(_LONGEST_NAME).decode(errors="replace")
+    return ""
+
+
 def is_held_here(directory: Path) -> bool:
     """Whether this process logs in the directory already."""
     return directory in _held.values()

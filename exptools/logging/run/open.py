@@ -168,6 +168,18 @@ class OpenRun:
             if has_begun or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
 
+    def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
+        """Write what only TensorBoard shows to the event file, for a step or the current one.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        at = self.step if step is None else step
+        self._waiting_media.append(_WaitingMedium(summaries, at, time.time()))
+        if self.has_begun or len(self._waiting_media) > _MOST_WAITING:
+            with self._turn:
+                self._show_waiting()
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
@@ -186,11 +198,22 @@ class OpenRun:
         """Keep snapshots by this policy from now on."""
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a row of this attempt has ended, in whichever process."""
+        if self._writers is not None:
+            return True
+        with self._turn:
+            return bool(self._turn.attempt.event_file)
+
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier.
+        So are those at and after the first step that is logged now, should it be earlier. When a
+        row has ended, this does nothing: the attempt has begun.
         """
+        if self._last_row is not None:
+            return
         self.rows.count = step + 1
         self._has_resumed = True
         with self._turn:
