@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import socket
 import threading
 import weakref
 from collections.abc import Mapping
@@ -33,10 +34,16 @@ class Connection:
         purge_step: the step from which what is there should be replaced; None replaces nothing.
 
     Raises:
+        ValueError: it is an address, such as ``s3://bucket``, and no directory.
         LoggingError: the directory cannot be written, or another program logs there.
     """
 
     def __init__(self, directory: str, *, purge_step: int | None = None) -> None:
+        if "://" in directory:
+            raise ValueError(
+                f"a run is written to a directory, not to {directory!r}: log to one of this "
+                "machine's, or where such a store is mounted"
+            )
         self._directory = os.path.abspath(directory)
         self._holder: str | None = None  # in another process than the first: of the run, or ""
         self._run: WriterRun | None = _run_in(self._directory)
@@ -146,8 +153,8 @@ class WriterRun:
                 self._start_over()
                 self.logger.resume(purge_step - 1)
             elif not (self.logger.is_open and (self.directory / LOG_LOCK).exists()):
-                self._go_on(holder)
-                self.is_undecided = is_new
+                self._go_on(_holder_before_us(self.directory) if holder is None else holder)
+                self.is_undecided = is_new and not self.logger.is_member
             self._writers.add(writer)
 
     def begin_with(self, scalars: Mapping[str, Any], step: int | None) -> None:
@@ -179,12 +186,10 @@ class WriterRun:
                 self.logger.close(succeeded=succeeded)
 
     def _go_on(self, holder: str | None = None) -> None:
-        """Open with the attempt that goes on: this process's, or that of who sent the writer."""
+        """Open with the attempt that goes on: this process's, or that of who has sent us."""
         self._close()
-        if holder is None:
-            self.logger.enter(self.directory, Entry(f"writers of {process_start(os.getpid())}"))
-        else:
-            self.logger.enter(self.directory, Entry(None, holder))
+        attempt = f"writers of {process_start(os.getpid())}" if holder is None else None
+        self.logger.enter(self.directory, Entry(attempt, holder or ""))
         if (
             self.logger.has_begun
             and (last := _last_step(self.directory / PROGRESS_CSV)) is not None
@@ -212,6 +217,10 @@ class _WriterLogger(Logger):
     def has_begun(self) -> bool:
         return bool(self._current.use(lambda run: run.has_begun))
 
+    @property
+    def is_member(self) -> bool:
+        return bool(self._current.use(lambda run: run.is_member))
+
     def enter(self, directory: Path, entry: Entry) -> None:
         self._current.open(directory, _OPTIONS, {}, entry)
 
@@ -223,6 +232,23 @@ _runs: weakref.WeakValueDictionary[str, WriterRun] = weakref.WeakValueDictionary
 def _run_in(directory: str) -> WriterRun:
     place = os.path.realpath(directory)
     return _runs.get(place) or _runs.setdefault(place, WriterRun(Path(directory)))
+
+
+def _holder_before_us(directory: Path) -> str | None:
+    """Who logs in the directory, if we were started by that process; else None."""
+    holder = holder_of(directory)
+    pid, ours = os.getppid(), f"on host {socket.gethostname()}"
+    while pid > 1 and holder.endswith(ours):
+        if holder == f"process {pid} {ours}":
+            return holder
+        pid = _parent_of(pid)
+    return None
+
+
+def _parent_of(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    return 0
 
 
 def _first_row(table: Path) -> dict[str, str]:

@@ -199,6 +199,11 @@ class OpenRun:
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
     @property
+    def has_ended_rows(self) -> bool:
+        """Whether a row of this process has ended."""
+        return self._last_row is not None
+
+    @property
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
         if self._writers is not None:
@@ -212,7 +217,7 @@ class OpenRun:
         So are those at and after the first step that is logged now, should it be earlier. When a
         row has ended, this does nothing: the attempt has begun.
         """
-        if self._last_row is not None:
+        if self.has_ended_rows:
             return
         self.rows.count = step + 1
         self._has_resumed = True
