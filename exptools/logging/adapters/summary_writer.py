@@ -46,6 +46,9 @@ class SummaryWriter:
     :meth:`close`. Of values for one tag and step the last one counts. Calls without a step are
     counted: a tag that comes again begins the next row.
 
+    Writers of one directory share its run. A pickled writer, a copy, and one that was closed lead
+    to the same run when they are used.
+
     Rows have the time at which they end: ``walltime`` is not kept. Calls of theirs that have no
     counterpart here (``add_graph``, ``add_audio``, …) do nothing but warn.
 
@@ -55,13 +58,16 @@ class SummaryWriter:
             ``runs/<time>_<host><comment>``.
         comment: see above.
         purge_step: go on with the run in ``log_dir``: what it has from this step on is replaced.
-            None starts afresh; the rows of before move to ``progress.<attempt>.csv``.
+            None starts afresh, once a program; the rows of before move to
+            ``progress.<attempt>.csv``.
         max_queue: means nothing, for there is no queue.
         flush_secs: means nothing, as ``max_queue``.
         filename_suffix: means nothing, for files have our names.
+        logdir: tensorboardX's name for ``log_dir``.
 
     Raises:
-        LoggingError: the directory cannot be written, or another process logs there.
+        ValueError: the directory is an address.
+        LoggingError: the directory cannot be written, or another program logs there.
     """
 
     def __init__(

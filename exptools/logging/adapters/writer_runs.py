@@ -7,6 +7,7 @@ import csv
 import os
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, PROGRESS_CSV, STEP, process_start
 
 _OPTIONS = LogOptions(console=None)
+_LOADED = time.time_ns()  # tells our process from others where the system does not
 _LONGEST_ROW = 2**20  # bytes; behind a longer one steps that nobody gives are counted from 0
 
 
@@ -188,7 +190,10 @@ class WriterRun:
     def _go_on(self, holder: str | None = None) -> None:
         """Open with the attempt that goes on: this process's, or that of who has sent us."""
         self._close()
-        attempt = f"writers of {process_start(os.getpid())}" if holder is None else None
+        attempt = None  # the one that is there
+        if holder is None:
+            pid = os.getpid()
+            attempt = f"writers of {process_start(pid) or (pid, _LOADED)}"
         self.logger.enter(self.directory, Entry(attempt, holder or ""))
         if (
             self.logger.has_begun
