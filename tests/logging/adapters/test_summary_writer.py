@@ -20,6 +20,7 @@ from torch.utils.tensorboard import SummaryWriter as Theirs
 from torch.utils.tensorboard.summary import hparams, image
 
 from exptools.logging.adapters.summary_writer import SummaryWriter
+from exptools.logging.errors import LoggingError
 from exptools.logging.run.current import CurrentRun
 from exptools.logging.run_logger import logger as the_logger
 
@@ -145,6 +146,14 @@ def test_it_writes_to_the_run_that_is_open_and_leaves_it_open(tmp_path, how):
     finally:
         the_logger.close()
     assert table(tmp_path)["a"].tolist() == [1, 2]
+
+
+def test_a_run_that_a_writer_has_opened_is_refused_with_what_to_do(tmp_path, logger):
+    with (
+        SummaryWriter(tmp_path),
+        pytest.raises(LoggingError, match="this one; a SummaryWriter made after"),
+    ):
+        logger.open(tmp_path)
 
 
 def test_outside_of_any_run_it_makes_one_where_theirs_would(tmp_path, monkeypatch):
