@@ -148,9 +148,13 @@ def _step_before_fit(trainer: Trainer) -> int | None:
     if trainer.state.fn != "fit":
         return None
     checkpoint = trainer._checkpoint_connector._loaded_checkpoint
+    start = checkpoint.get("global_step", trainer.global_step)
     loop = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_loop.state_dict", {})
-    # Batches are what Lightning logs by; with several optimizers there are more steps than that.
-    start = loop.get("_batches_that_stepped", checkpoint.get("global_step", trainer.global_step))
+    batches = loop.get("_batches_that_stepped", start)  # by which Lightning logs
+    if batches != start:
+        # Either an epoch goes on, whose last batch is not counted yet, or there are several
+        # optimizers, or one that does not step each time. A row too many rather than one too few.
+        start = batches + 1
     return start - 1 if start else None
 
 

@@ -110,24 +110,23 @@ def test_hyperparameters_bring_their_metrics_as_with_tensorboards_logger(logger,
 
 
 def test_a_fit_from_a_checkpoint_goes_on_with_the_run_and_another_starts_afresh(logger, tmp_path):
-    checkpoints = ModelCheckpoint(filename="{epoch}", save_top_k=-1)
-    logger.open(tmp_path, console=None)
-    make_trainer(logger, max_epochs=3, callbacks=[checkpoints]).fit(Model())
-    assert steps(tmp_path / "progress.csv") == [1, 3, 5, 7, 9, 11]
+    def fit(checkpoint=None, **options):
+        logger.open(tmp_path, console=None)
+        path = None if checkpoint is None else tmp_path / "checkpoints" / f"{checkpoint}.ckpt"
+        options = {"enable_checkpointing": "callbacks" in options} | options
+        make_trainer(logger, **options).fit(Model(), ckpt_path=path)
+        return steps(tmp_path / "progress.csv")
 
-    logger.open(tmp_path, console=None)
-    second_epoch = tmp_path / "checkpoints" / "epoch=1.ckpt"
-    trainer = make_trainer(logger, max_epochs=4, log_every_n_steps=4)
-    trainer.fit(Model(), ckpt_path=second_epoch)
-    assert steps(tmp_path / "progress.csv") == [1, 3, 5, 7, 11, 15]
-    assert steps(tmp_path / "progress.1.csv") == [9, 11], (
-        "no step of a fit that did not go on stays"
-    )
+    saved = [
+        ModelCheckpoint(filename="{epoch}", save_top_k=-1),
+        ModelCheckpoint(filename="{step}", save_top_k=-1, every_n_train_steps=6),
+    ]
+    assert fit(max_epochs=3, log_every_n_steps=1, callbacks=saved) == [*range(12)]
 
-    logger.open(tmp_path, console=None)
-    make_trainer(logger, log_every_n_steps=4).fit(Model())
-    assert steps(tmp_path / "progress.csv") == [3], "though it logs no step before that"
-    assert steps(tmp_path / "progress.2.csv") == [1, 3, 5, 7, 11, 15]
+    assert fit("step=6", max_epochs=4, log_every_n_steps=4) == [*range(6), 7, 11, 15]
+    assert steps(tmp_path / "progress.1.csv") == [*range(6, 12)], "what did not go on stays apart"
+    assert fit("epoch=0", max_epochs=2, log_every_n_steps=4) == [*range(4), 7]
+    assert fit(log_every_n_steps=4) == [3], "though it logs no step before that"
 
 
 TWO_RANKS = """
