@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,11 +22,9 @@ from exptools.logging.run_logger import logger
 _Writer = TypeVar("_Writer", bound="SummaryWriter")
 
 _UNSUPPORTED = (
-    "add_audio",
     "add_custom_scalars",
     "add_custom_scalars_marginchart",
     "add_custom_scalars_multilinechart",
-    "add_embedding",
     "add_graph",
     "add_histogram_raw",
     "add_image_with_boxes",
@@ -50,7 +48,7 @@ class SummaryWriter:
     to the same run when they are used.
 
     Rows have the time at which they end: ``walltime`` is not kept. Calls of theirs that have no
-    counterpart here (``add_graph``, ``add_audio``, …) do nothing but warn.
+    counterpart here (``add_graph``, ``add_mesh``, …) do nothing but warn.
 
     Args:
         log_dir: a run directory, of this writer's own if it is not that of the logger. None is the
@@ -179,6 +177,39 @@ class SummaryWriter:
         """Log videos of shape (N, T, C, H, W), side by side; see :meth:`Logger.log_gif`."""
         logger, name = self._exptools.named(tag)
         logger.log_gif(name, frames_of(tag, vid_tensor), as_int(global_step), fps, "TCHW")
+
+    def add_audio(
+        self,
+        tag: str,
+        snd_tensor: Any,
+        global_step: Any = None,
+        sample_rate: int = 44100,
+        walltime: float | None = None,
+    ) -> None:
+        """See :meth:`Logger.log_audio`."""
+        logger, name = self._exptools.named(tag)
+        logger.log_audio(name, snd_tensor, as_int(global_step), sample_rate)
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Sequence[Any] | None = None,
+        label_img: Any = None,
+        global_step: Any = None,
+        tag: str = "default",
+        metadata_header: Sequence[str] | None = None,
+    ) -> None:
+        """See :meth:`Logger.log_embedding`; of several labels a point has, one text is made."""
+        labels = metadata
+        if metadata is not None and metadata_header:
+            labels = [
+                ", ".join(
+                    f"{name}={value}" for name, value in zip(metadata_header, row, strict=False)
+                )
+                for row in metadata
+            ]
+        logger, name = self._exptools.named(tag)
+        logger.log_embedding(name, mat, as_int(global_step), labels, label_img)
 
     def add_text(
         self, tag: str, text_string: str, global_step: Any = None, walltime: float | None = None

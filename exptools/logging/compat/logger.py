@@ -20,6 +20,7 @@ from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
@@ -84,10 +85,11 @@ class CompatLogger:
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
-        values = batch_statistics("", data)
-        if values["/count"]:
+        values = batch_statistics(tag, data)
+        if values[f"{tag}/count"]:
             for ours, theirs in names.items():
-                self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
+                value = values[f"{tag}/{ours}"]
+                self.log_scalar(f"{tag}/{theirs}", value, step, filename, **options)
 
     def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
         """Put a number into the current row."""
@@ -99,7 +101,9 @@ class CompatLogger:
         """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
         import numpy as np
 
-        numbers = np.asarray(values, np.float64)
+        from exptools.logging.rows.arrays import as_numbers
+
+        numbers = as_numbers(f"the batch {key!r}", values).astype(np.float64)
         numbers = numbers if numbers.size else np.array([np.nan])
         statistics = {
             "Average": numbers.mean(),
@@ -153,7 +157,7 @@ class CompatLogger:
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
+        """Say a line: on standard output, in ``debug.log`` or a file of texts, and to TensorBoard.
 
         ``log_text(tag, text, step)`` of the other door works, too.
         """
@@ -161,9 +165,10 @@ class CompatLogger:
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
         line = self._full("text", str(data)) if with_prefix else str(data)
-        line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
-        with without_prefix():
-            self._engine.log_text("text", line, self._at(step))
+        line = stamped(line) if with_timestamp else line
+        path = self._texts.path(filename)
+        say(line, color)
+        self._engine._write_line(line, self._at(step), path)
 
     def log(
         self,
@@ -180,7 +185,7 @@ class CompatLogger:
         self._texts.add(filename, self._path(filename))
 
     def remove_text_output(self, filename: str) -> None:
-        """Close a file of texts."""
+        """Append no more to a file of texts."""
         self._texts.remove(filename)
 
     @contextlib.contextmanager
@@ -236,24 +241,9 @@ class CompatLogger:
         text_label: Sequence[object] | None = None,
         image_label: Any = None,
     ) -> None:
-        """Points for TensorBoard's projector.
-
-        Args:
-            tag: what they are called.
-            data: [points, dimensions].
-            step: as elsewhere.
-            text_label: a text a point.
-            image_label: an image a point, [points, 3, height, width].
-
-        Raises:
-            ValueError: the numbers of points and labels differ, or it has no two dimensions.
-        """
-        from exptools.logging.media.embeddings import write_embedding
-
-        at = self._at(step)
-        directory = self._path("")
-        where = f"{tag}_{at}" if at is not None else tag
-        write_embedding(directory, where, data, text_label, image_label)
+        """As :meth:`Logger.log_embedding`, under other names."""
+        with without_prefix():
+            self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
 
     # Prefixes
 
@@ -336,7 +326,7 @@ class CompatLogger:
         """End the run with all of its files."""
         for filename in list(self._scalars):
             self.remove_scalar_output(filename)
-        self._texts.close()
+        self._texts.clear()
         self._iteration = None
         self._engine.close(succeeded=succeeded)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,18 @@ def encode_gif(
     Raises:
         TypeError, ValueError: as :func:`encode_image`, or ``fps`` is not above 0.
     """
-    what = f"the GIF {tag!r}"
-    if not 0 < fps < math.inf:
+    return gif_of(tag, video_frames(f"the GIF {tag!r}", frames, fps, layout), fps)
+
+
+def video_frames(what: str, frames: object, fps: float, layout: str | None) -> Array:
+    """Frames as bytes with the axes THWC; raises as :func:`encode_gif`, of which it is a part."""
+    if not isinstance(fps, Real) or not 0 < fps < math.inf:
         raise ValueError(f"{what} needs fps above 0, not {fps!r}")
-    video = _in_bytes(what, _in_order(what, frames, layout, "T"))
+    return _in_bytes(what, _in_order(what, frames, layout, "T"))
+
+
+def gif_of(tag: str, video: Array, fps: float) -> EncodedMedium:
+    """The GIF of such frames."""
     first, *others = map(_to_pillow, video)
     file = io.BytesIO()
     first.save(

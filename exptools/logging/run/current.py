@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -57,7 +59,7 @@ class CurrentRun:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
         self._run: OpenRun | None = None
         self._hydra_run: HydraRun | None = None  # the job whose directory we opened by ourselves
@@ -142,6 +144,30 @@ class CurrentRun:
                 self.complain(error)
                 return None
 
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator[OpenRun | None]:
+        """Give the run, or None, to a block that takes its time, and hold no lock meanwhile.
+
+        The run is closed when no other thread has borrowed it any more.
+
+        Raises:
+            LoggingError: as :meth:`complain`. What else the block raises passes through.
+        """
+        thread = threading.get_ident()
+        with self.lock:
+            run = self.ready or self.find()
+            self._borrowers[thread] += 1
+        try:
+            yield run
+        except LoggingError as error:
+            self.complain(error)
+        finally:
+            with self.lock:
+                self._borrowers[thread] -= 1
+                if self._borrowers[thread] <= 0:  # below it in a child that was forked meanwhile
+                    del self._borrowers[thread]
+                self._returned.notify_all()
+
     def complain(self, error: LoggingError) -> None:
         """Raise it or, if the user has chosen so, warn of the first one."""
         if self._options.on_error == "raise":
@@ -213,7 +239,14 @@ class CurrentRun:
         except OSError as error:
             self.complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
+    def _make_lock(self) -> None:
+        self.lock = threading.RLock()
+        self._returned = threading.Condition(self.lock)
+        self._borrowers: Counter[int] = Counter()  # threads, and how often each has borrowed
+
     def _end_run(self, *, succeeded: bool) -> None:
+        while self._borrowers.keys() - {threading.get_ident()}:
+            self._returned.wait()
         run, self._run = self._run, None
         self.ready = self._hydra_run = self._failure = None
         atexit.unregister(self._at_exit)
@@ -250,7 +283,7 @@ class CurrentRun:
             self.lock.release()
 
     def _after_fork_in_child(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         if self._run is None:
             return
         try:

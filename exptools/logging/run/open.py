@@ -14,7 +14,7 @@ from exptools.logging.errors import (
     as_logging_error,
     unwritten_rows_error,
 )
-from exptools.logging.media.store import index_size, write_medium
+from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.environment import is_silent
@@ -23,13 +23,17 @@ from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapsh
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
+from exptools.logging.writers.lines import append_line
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
 
-    from exptools.logging.media.store import EncodedMedium
+    from exptools.logging.media.store import MediaRecord
+
+LINES = "text"  # TensorBoard's name for the lines that were logged
 
 _MOST_WAITING = 100  # media, before they are written without a row
 
@@ -67,7 +71,8 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
-        self._has_hparams = False
+        self.media = MediaStore(directory)
+        self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
@@ -149,24 +154,61 @@ class OpenRun:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
 
-    def add_medium(self, tag: str, medium: EncodedMedium, step: int | None) -> None:
-        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+    @property
+    def is_muted(self) -> bool:
+        """Whether nothing is logged here, for the process is a rank that leaves it to another."""
+        return self.is_member and is_silent()
+
+    def add_medium(self, record: MediaRecord, summaries: Sequence[Summary.Value]) -> None:
+        """Take a medium, whose file is written, into the index and the event file.
 
         Raises:
-            LoggingError: it cannot be written.
+            LoggingError: it is not in the index, or not in the event file.
         """
-        if self.is_member and is_silent():
-            return
-        at = self.step if step is None else step
-        wall_time = time.time()
-        write_medium(self.directory, tag, at, medium, wall_time)
+        if self._is_closed:  # by whoever gave us the medium, while it was encoded
+            raise LoggingError(None, "the run was closed meanwhile", str(self.directory))
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
-        self._has_hparams |= medium.kind == "hparams"
-        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
+        self._has_hparams |= record.kind == "hparams"
         with self._turn:
-            has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting_media) > _MOST_WAITING:
-                self._show_waiting()
+            add_to_index(self.directory, record)
+            self._show(_WaitingMedium(summaries, record.step, record.wall_time))
+
+    def add_line(self, line: str, step: int | None, path: Path | None) -> None:
+        """Append a line to a file, None means ``debug.log``, and show it in the event file.
+
+        Raises:
+            LoggingError: it is not in the file, or not in the event file.
+        """
+        at = self.step if step is None else step
+        summaries = encode_text(LINES, line).summaries
+        with self._turn:
+            append_line(path or self.directory / DEBUG_LOG, line)
+            self._show(_WaitingMedium(summaries, at, time.time()), may_begin=False)
+
+    def _show(self, medium: _WaitingMedium, *, may_begin: bool = True) -> None:
+        """Give TensorBoard a medium, as soon as it is clear which rows of before this continues.
+
+        Of too many that wait before, one that may begin makes it clear, and another is left out.
+        """
+        has_begun, is_full = self._has_begun(), len(self._waiting_media) >= _MOST_WAITING
+        if has_begun or may_begin or not is_full:
+            self._waiting_media.append(medium)
+        if has_begun or (may_begin and is_full):
+            self._show_waiting()
+
+    def _has_begun(self) -> bool:
+        return self._writers is not None or bool(self._turn.attempt.event_file)
+
+    def add_embedding(self, entry: EmbeddingInfo) -> None:
+        """Have TensorBoard's projector show an embedding, whose files are written.
+
+        Raises:
+            LoggingError: the projector's config cannot be written.
+        """
+        from exptools.logging.media.embeddings import add_to_projector
+
+        with self._turn:
+            add_to_projector(self.directory, entry)
 
     def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
         """Write what only TensorBoard shows to the event file, for a step or the current one.
@@ -175,10 +217,8 @@ class OpenRun:
             LoggingError: it cannot be written.
         """
         at = self.step if step is None else step
-        self._waiting_media.append(_WaitingMedium(summaries, at, time.time()))
-        if self.has_begun or len(self._waiting_media) > _MOST_WAITING:
-            with self._turn:
-                self._show_waiting()
+        with self._turn:
+            self._show(_WaitingMedium(summaries, at, time.time()))
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
@@ -206,10 +246,8 @@ class OpenRun:
     @property
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
-        if self._writers is not None:
-            return True
         with self._turn:
-            return bool(self._turn.attempt.event_file)
+            return self._has_begun()
 
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
@@ -263,6 +301,7 @@ class OpenRun:
                 self.console.show(self._last_row)
 
     def _release(self) -> None:
+        self._is_closed = True
         for writer in self._writers or ():
             writer.close()
         if hasattr(self, "_turn"):

@@ -118,6 +118,18 @@ def test_figures_are_closed_and_videos_stand_side_by_side(tmp_path, read_index):
         assert (gif.size, gif.n_frames) == ((10, 4), 3)
 
 
+def test_sounds_and_embeddings_go_to_the_run(tmp_path, read_index):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_audio("beep", torch.zeros(1, 100), 3, sample_rate=8000)
+        labels = [["a", 1], ["b", 2]]
+        writer.add_embedding(torch.eye(2), labels, global_step=3, metadata_header=["name", "n"])
+    assert [(record.tag, record.kind, record.step) for record in read_index(tmp_path)] == [
+        ("beep", "audio", 3)
+    ]
+    (metadata,) = tmp_path.rglob("metadata.tsv")
+    assert metadata.read_text().splitlines() == ["name=a, n=1", "name=b, n=2"]
+
+
 def test_hyperparameters_and_their_metrics_are_in_this_run(tmp_path, read_events):
     with SummaryWriter(tmp_path) as writer:
         writer.add_hparams({"lr": 0.1, "net": "mlp"}, {"hparam/accuracy": 0.9}, global_step=7)
