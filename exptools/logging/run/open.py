@@ -213,6 +213,16 @@ class OpenRun:
         with self._turn:
             add_to_projector(self.directory, entry)
 
+    def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
+        """Write what only TensorBoard shows to the event file, for a step or the current one.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        at = self.step if step is None else step
+        with self._turn:
+            self._show(_WaitingMedium(summaries, at, time.time()))
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
@@ -231,11 +241,25 @@ class OpenRun:
         """Keep snapshots by this policy from now on."""
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
+    @property
+    def has_ended_rows(self) -> bool:
+        """Whether a row of this process has ended."""
+        return self._last_row is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a row of this attempt has ended, in whichever process."""
+        with self._turn:
+            return self._has_begun()
+
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier.
+        So are those at and after the first step that is logged now, should it be earlier. When a
+        row has ended, this does nothing: the attempt has begun.
         """
+        if self.has_ended_rows:
+            return
         self.rows.count = step + 1
         self._has_resumed = True
         with self._turn:
