@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 from pathlib import Path
 
+from exptools.asides import remove_leftovers
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import set_aside_media
 from exptools.logging.run.locks import Attempt
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.csv import read_header
-from exptools.rundir import PROGRESS_CSV, write_atomic
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    MEDIA_DIR,
+    PROGRESS_CSV,
+    SNAPSHOTS_DIR,
+    write_atomic,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +57,14 @@ def end_attempts_before(
     if moved:
         _log.info("rows of the attempt before that are replaced: %s", moved)
     return start if any(directory.glob("events.out.tfevents.*")) else None
+
+
+def remove_what_was_written_aside(directory: Path) -> None:
+    """Remove the unfinished files of processes that were killed."""
+    for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR):
+        remove_leftovers(place)
+    for folder, _, _ in os.walk(directory / MEDIA_DIR):
+        remove_leftovers(Path(folder))
 
 
 def set_aside(path: Path) -> Path | None:

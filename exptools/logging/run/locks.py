@@ -19,6 +19,7 @@ from typing import NamedTuple
 from exptools.asides import written_aside
 from exptools.locks import FileLock, Reach
 from exptools.logging.errors import LoggingError, as_logging_error
+from exptools.logging.run.ranks import ask_for_ranks
 from exptools.rundir import LOG_LOCK, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -140,10 +141,10 @@ class RunLock:
             raise LoggingError(errno.EWOULDBLOCK, message, str(self._directory))
 
     def _in_use(self, holder: _Holder) -> DirectoryInUse:
-        message = (
-            f"this directory is being logged by {holder.process}; "
-            "give each process a directory of its own"
-        )
+        advice = f"give each process a directory of its own{ask_for_ranks()}"
+        if list(_held.values()).count(self._directory) > 1:  # one is ours, which is not locked
+            advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
+        message = f"this directory is being logged by {holder.process}; {advice}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(self._directory))
 
     def _holder(self) -> _Holder:
@@ -173,6 +174,13 @@ def _age_of_last_row(directory: Path) -> float:
     written = [path.stat().st_mtime for path in files if path.exists()]
     with written_aside(directory / LOG_LOCK) as aside:
         return max(0.0, aside.stat().st_mtime - max(written))
+
+
+def holder_of(directory: Path) -> str:
+    """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+        return _parse(file.read(_LONGEST_NAME)).process
+    return ""
 
 
 def is_held_here(directory: Path) -> bool:

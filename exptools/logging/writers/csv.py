@@ -58,7 +58,7 @@ class CsvWriter:
         """
         now = time.monotonic()
         if now >= self._next_look:
-            self._look()
+            self.look()
             self._next_look = now + LOOK_EVERY
         table, scalars = self._table, row.scalars
         if list(scalars) == table.tags:
@@ -68,11 +68,12 @@ class CsvWriter:
             table = self._widen(scalars)
         table.file.append(_line(row, map(scalars.get, table.tags)))
 
-    def close(self) -> None:
-        """Close the file; nothing is pending."""
-        self._table.file.close()
+    def look(self) -> None:
+        """See whether the file is still there, or take over the one that is in its place.
 
-    def _look(self) -> None:
+        Raises:
+            LoggingError: there is none, or another one.
+        """
         place = self._table.file.look()
         if place is Place.REPLACED:  # another process of the run had new tags
             former = self._table
@@ -95,9 +96,13 @@ class CsvWriter:
         if not works:  # or the file system counts links of its own
             self._next_own = time.monotonic() + _NEXT_TRY
 
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        self._table.file.close()
+
     def _widen(self, wanted: Iterable[str]) -> _Table:
         self._next_look = 0.0  # should we be interrupted when the file is replaced already
-        self._look()
+        self.look()
         return self._rewrite([tag for tag in wanted if tag not in self._table.columns])
 
     def _rewrite(self, new_tags: list[str]) -> _Table:

@@ -7,6 +7,7 @@ official messages. ``docs/benchmarks.md`` has the figures.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -53,7 +54,7 @@ class TensorBoardWriter:
     def __init__(self, path: Path, *, keep: bool = False, purge_from: int | None = None) -> None:
         self._file = EventFile(path, _first_record, keep=keep)
         self._encoders: dict[tuple[str, ...], _Encoder] = {}
-        self._next_look = 0.0
+        self._next_look = -math.inf  # on the monotonic clock, which nobody sets back
         if not keep and purge_from is not None:
             self._file.append(as_record(_head(time.time(), purge_from) + _STARTED))
 
@@ -69,9 +70,8 @@ class TensorBoardWriter:
             LoggingError: the row was not written; the events before it are as they were.
         """
         step, wall_time, scalars = row
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._look(now)
+        if time.monotonic() >= self._next_look:
+            self.look()
         tags = tuple(scalars)
         encoder = self._encoders.get(tags)
         if encoder is None:
@@ -89,17 +89,22 @@ class TensorBoardWriter:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._look(time.monotonic())
+        self.look()
         event = Event(wall_time=wall_time, step=step, summary=Summary(value=values))
         self._file.append(as_record(event.SerializeToString()))
+
+    def look(self) -> None:
+        """See whether the file is still there: writing to a deleted one succeeds.
+
+        Raises:
+            LoggingError: it is not.
+        """
+        self._file.look()
+        self._next_look = time.monotonic() + _LOOK_EVERY
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
         self._file.close()
-
-    def _look(self, now: float) -> None:
-        self._file.look()
-        self._next_look = now + _LOOK_EVERY
 
 
 def new_event_file(directory: Path) -> Path:

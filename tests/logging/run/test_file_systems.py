@@ -154,6 +154,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 def log_everything(logger: Logger, step: int) -> None:
     logger.log_scalar("a", step, step)
     logger.log_text("t", str(step), step)
+    logger.info(f"step {step}")
     logger.dump()
     logger.save_snapshot([step], step)
 
