@@ -48,6 +48,8 @@ STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 PROVENANCE = "EXPTOOLS_PROVENANCE"
 # In the environment of a process that logs: its run directory, for the processes that it starts.
 RUN_DIR = "EXPTOOLS_RUN_DIR"
+# In the same environment: how that run is logged, as JSON.
+RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in

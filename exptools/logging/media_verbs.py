@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias
 
-from exptools.logging.errors import LoggingError
+from exptools.logging.errors import LoggingError, obeys_on_error
 from exptools.logging.rows.row import as_step
 from exptools.logging.rows.tags import Tags
 from exptools.logging.run.current import CurrentRun
-from exptools.logging.run.environment import is_silent
+from exptools.logging.run.paths import as_path
 from exptools.logging.writers.lines import say, stamped
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class MediaVerbs:
     _current: CurrentRun
     _tags: Tags
 
+    @obeys_on_error
     def info(self, line: object, *values: object) -> None:
         """Say a line: on standard output, in the run's ``debug.log``, and to TensorBoard.
 
@@ -39,8 +40,8 @@ class MediaVerbs:
         """
         text = stamped(str(line) % values if values else str(line))
         with self._current.lock:
-            run = self._current.find()
-            if is_silent() if run is None else run.is_muted:
+            self._current.find()
+            if self._current.is_silent:
                 return
         say(text)
         self._write_line(text, None, None)
@@ -48,8 +49,9 @@ class MediaVerbs:
     def _write_line(self, line: str, step: SupportsIndex | None, path: Path | None) -> None:
         """Add a line to a file, None means ``debug.log``, and show it in TensorBoard."""
         at = None if step is None else as_step(step)
-        self._current.use(lambda run: None if run.is_muted else run.add_line(line, at, path))
+        self._current.use(lambda run: run.add_line(line, at, path))
 
+    @obeys_on_error
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.
 
@@ -61,6 +63,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_text(name, text), step)
 
+    @obeys_on_error
     def log_histogram(
         self, tag: str, values: Any, step: SupportsIndex | None = None, bins: int = 64
     ) -> None:
@@ -75,6 +78,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_histogram(name, values, bins), step)
 
+    @obeys_on_error
     def log_image(
         self, tag: str, image: Any, step: SupportsIndex | None = None, layout: str | None = None
     ) -> None:
@@ -91,6 +95,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_image(name, image, layout), step)
 
+    @obeys_on_error
     def log_gif(
         self,
         tag: str,
@@ -104,6 +109,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
 
+    @obeys_on_error
     def log_video(
         self,
         tag: str,
@@ -126,6 +132,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_video(name, frames, fps, layout), step)
 
+    @obeys_on_error
     def log_audio(
         self, tag: str, samples: Any, step: SupportsIndex | None = None, sample_rate: int = 44100
     ) -> None:
@@ -141,6 +148,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_audio(name, samples, sample_rate), step)
 
+    @obeys_on_error
     def log_table(
         self,
         tag: str,
@@ -160,6 +168,7 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_table(name, table, columns), step)
 
+    @obeys_on_error
     def log_embedding(
         self,
         tag: str,
@@ -191,12 +200,14 @@ class MediaVerbs:
             with self._current.lock:
                 run.add_embedding(entry)
 
+    @obeys_on_error
     def log_figure(self, tag: str, figure: Any, step: SupportsIndex | None = None) -> None:
         """Log a figure: matplotlib's as PNG, Plotly's as JSON, which TensorBoard cannot show."""
         from exptools.logging.media.images import encode_figure
 
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 
+    @obeys_on_error
     def log_hparams(self, hparams: Mapping[str, Any], metrics: Sequence[str] = ()) -> None:
         """Log hyperparameters for TensorBoard's HParams table, beside the run's scalars.
 
@@ -208,6 +219,7 @@ class MediaVerbs:
 
         self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
 
+    @obeys_on_error
     def log_file(
         self,
         tag: str,
@@ -228,8 +240,10 @@ class MediaVerbs:
         """
         from exptools.logging.media.artifacts import store_file
 
+        source = as_path(f"the file {tag!r}", path)
+
         def store(run: OpenRun, name: str, at: int) -> tuple[MediaRecord, Summaries]:
-            return store_file(run.directory, name, path, at, time.time(), link=link), ()
+            return store_file(run.directory, name, source, at, time.time(), link=link), ()
 
         self._keep(tag, store, step)
 

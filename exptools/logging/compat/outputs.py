@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import SupportsIndex
 
+from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import OpenRows, as_number, as_step
 from exptools.logging.rows.tags import check_tag
 from exptools.logging.run.attempts import set_aside
@@ -17,21 +18,27 @@ class TextFiles:
     """Files to which lines are appended; the first one is the default."""
 
     def __init__(self) -> None:
-        self._files: dict[str, Path] = {}
+        self._files: dict[str, Path | None] = {}  # None is one that is not written
 
-    def add(self, name: str, path: Path) -> None:
-        """Append to a file from now on.
+    def add(self, name: str, path: Path | None) -> None:
+        """Append to a file from now on; None is one that is not written, by a rank above 0.
 
         Raises:
             LoggingError: it cannot be opened.
         """
-        if name not in self._files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            AppendFile(path, keep=True).close()  # so that what cannot be written is known at once
+        if self._files.get(name) is None:
+            self._files[name] = None  # should it fail, and the user go on without it
+            if path is not None:
+                _make_file(path)
             self._files[name] = path
 
     def remove(self, name: str) -> None:
-        """Append no more to a file."""
+        """Append no more to a file.
+
+        Raises:
+            ValueError: no file of that name is open.
+        """
+        self.path(name)  # which refuses what is not there
         del self._files[name]
 
     def clear(self) -> None:
@@ -52,6 +59,13 @@ class TextFiles:
         return self._files[name]
 
 
+def _make_file(path: Path) -> None:
+    """Make a file where it is missing, so that what cannot be written is known at once."""
+    with as_logging_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    AppendFile(path, keep=True).close()
+
+
 class ScalarFile:
     """A table of its own beside ``progress.csv``, written as that is.
 
@@ -62,7 +76,8 @@ class ScalarFile:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with as_logging_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         set_aside(path)
         self._writer = CsvWriter(path)
         self._rows = OpenRows()

@@ -32,13 +32,14 @@ class OpenRow:
         self._means: dict[str, list[Number]] | None = None  # tag → sum, count
 
     def add(self, tag: str, value: Number) -> None:
-        """Take a value into the mean of a tag."""
+        """Take a value into the mean of a tag; NaN does not count, but is the mean of nothing."""
         if self._means is None:
             self._means = {}
         mean = self._means.setdefault(tag, [0, 0])
-        mean[0] += float(value)
-        mean[1] += 1
-        self.scalars[tag] = mean[0] / mean[1]
+        if value == value:  # noqa: PLR0124 (NaN)
+            mean[0] += float(value)
+            mean[1] += 1
+        self.scalars[tag] = mean[0] / mean[1] if mean[1] else math.nan
 
 
 class OpenRows:

@@ -17,8 +17,8 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.ranks import silent_rank
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
@@ -71,6 +71,7 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
+        self.all_ranks = False  # whether members log whatever their rank is
         self.media = MediaStore(directory)
         self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
@@ -88,7 +89,8 @@ class OpenRun:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
                 if attempt is not None:
-                    size = index_size(directory)
+                    with as_logging_error(directory):
+                        size = index_size(directory)
                     self._turn.begin(Attempt(attempt, index_size=size))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
@@ -129,7 +131,7 @@ class OpenRun:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
         self._ended_rows += self.rows.end(step, time.time())
-        if self.is_member and is_silent():
+        if self.is_muted:
             self._ended_rows.clear()
         if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
@@ -143,9 +145,10 @@ class OpenRun:
                     self._last_row = rows[-1]
         finally:
             self._is_writing = False
-        if self._last_row is not None and self._last_row.wall_time >= self.console.due:
+        if self._last_row is not None and time.monotonic() >= self.console.due:
             self.console.show(self._last_row)
         if unwritten:
+            self._look_at_the_others(unwritten)
             files = [writer.path for writer in self._writers or ()]
             raise unwritten_rows_error(unwritten, files)
 
@@ -157,7 +160,7 @@ class OpenRun:
     @property
     def is_muted(self) -> bool:
         """Whether nothing is logged here, for the process is a rank that leaves it to another."""
-        return self.is_member and is_silent()
+        return self.is_member and not self.all_ranks and silent_rank() is not None
 
     def add_medium(self, record: MediaRecord, summaries: Sequence[Summary.Value]) -> None:
         """Take a medium, whose file is written, into the index and the event file.
@@ -291,10 +294,11 @@ class OpenRun:
                 with self._turn:
                     self._show_waiting()
             if self._has_hparams and self._writers is not None:
-                from exptools.logging.media.hparams import hparams_end
+                with as_logging_error(self._writers[1].path):
+                    from exptools.logging.media.hparams import hparams_end
 
-                end = hparams_end(succeeded=succeeded)
-                self._writers[1].write_summary([end], self.step, time.time())
+                    end = hparams_end(succeeded=succeeded)
+                    self._writers[1].write_summary([end], self.step, time.time())
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
@@ -332,18 +336,29 @@ class OpenRun:
                 except LoggingError as error:  # the other rows and files may fare better
                     unwritten.setdefault(writer.path, {})[row.step] = error
 
+    def _look_at_the_others(self, unwritten: UnwrittenRows) -> None:
+        """Find those of which nobody has noticed yet that they are gone with what they hold."""
+        steps = next(iter(unwritten.values()))
+        for writer in self._writers or ():
+            if writer.path not in unwritten:
+                try:
+                    writer.look()
+                except LoggingError as error:
+                    unwritten[writer.path] = dict.fromkeys(steps, error)
+
     def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
         """Open the files for the first row, in our turn to write."""
         table = self.directory / PROGRESS_CSV
         attempt = self._turn.attempt
         name = attempt.event_file
         has_begun = bool(name)  # in another process of the run
-        events = self.directory / name if name else new_event_file(self.directory)
         purge_from = None
-        if not has_begun:
-            purge_from = end_attempts_before(
-                self.directory, attempt, first_step, may_go_back=self._has_resumed
-            )
+        with as_logging_error(self.directory):
+            events = self.directory / name if name else new_event_file(self.directory)
+            if not has_begun:
+                purge_from = end_attempts_before(
+                    self.directory, attempt, first_step, may_go_back=self._has_resumed
+                )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
             self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge_from=purge_from)
