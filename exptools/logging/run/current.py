@@ -147,8 +147,8 @@ class CurrentRun:
                 self._say_why(silent)
                 return
             # A rank may have been started by a process that logs in the same directory.
-            may_join = this_rank() is not None
-            self._start(directory.absolute(), chosen, may_join=may_join, entry=entry)
+            is_rank = this_rank() is not None
+            self._start(directory.absolute(), chosen, may_join=is_rank, entry=entry)
 
     def close(self, *, succeeded: bool) -> None:
         """See :meth:`Logger.close`."""
