@@ -73,10 +73,10 @@ class RunLock:
         os.write(self._lock.descriptor, who.encode())
 
     def _in_use(self, directory: Path) -> DirectoryInUse:
-        advice = f"give each process a directory of its own{ask_for_ranks()}"
+        advice = "give each process a directory of its own"
         if list(_held.values()).count(directory) > 1:  # one is ours, which is not locked
             advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
-        message = f"this directory is being logged by {self._holder()}; {advice}"
+        message = f"this directory is being logged by {self._holder()}; {advice}{ask_for_ranks()}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
     def _holder(self) -> str:
