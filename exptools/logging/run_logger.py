@@ -108,7 +108,7 @@ class Logger(MediaVerbs):
     def resume(self, step: SupportsIndex) -> None:
         """Go on behind a step of the attempt before, for checkpoints that are not our snapshots.
 
-        To be called before the first row ends. Rows of later steps move to
+        To be called before the first row ends; later it does nothing. Rows of later steps move to
         ``progress.<attempt>.csv``, and so do those from the first step that is logged now on,
         should it be an earlier one. Steps that are counted begin behind the given one.
         """

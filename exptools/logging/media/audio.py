@@ -9,6 +9,10 @@ from typing import SupportsIndex
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.audio.metadata import Encoding, create_summary_metadata
 
 from exptools.logging.errors import warn_user
 from exptools.logging.media.store import EncodedMedium
@@ -34,22 +38,22 @@ def encode_audio(tag: str, samples: object, sample_rate: SupportsIndex) -> Encod
     what = f"the sound {tag!r}"
     rate = _rate(what, sample_rate)
     frames = _as_16_bits(what, _time_first(what, as_array(what, samples)))
-    length, channels = frames.shape
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
-        writer.setnchannels(channels)
+        writer.setnchannels(frames.shape[1])
         writer.setsampwidth(2)
         writer.setframerate(rate)
         writer.writeframes(frames.astype("<i2").tobytes())
     content = file.getvalue()
-    audio = Summary.Audio(
-        sample_rate=rate,
-        num_channels=channels,
-        length_frames=length,
-        encoded_audio_string=content,
-        content_type="audio/wav",
-    )
-    return EncodedMedium("audio", "wav", content, (Summary.Value(tag=tag, audio=audio),))
+    return EncodedMedium("audio", "wav", content, (_summary(tag, content),))
+
+
+def _summary(tag: str, wav: bytes) -> Summary.Value:
+    """What TensorBoard plays; of Summary.Audio its default loader forgets that it is a WAV."""
+    metadata = create_summary_metadata("", "", Encoding.Value("WAV"))
+    sounds_and_labels = TensorShapeProto(dim=[{"size": 1}, {"size": 2}])
+    tensor = TensorProto(dtype=DT_STRING, tensor_shape=sounds_and_labels, string_val=[wav, b""])
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
 def _rate(what: str, sample_rate: SupportsIndex) -> int:

@@ -14,15 +14,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from exptools.logging.errors import warn_user
 from exptools.logging.media.images import gif_of, video_frames
 from exptools.logging.media.store import EncodedMedium
 from exptools.logging.rows.arrays import Array
 
-# H.264 in 4:2:0, which all browsers play; it has an even number of rows and columns.
+# H.264 in 4:2:0, which all browsers play.
 _ENCODING = (
-    *("-an", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast"),
-    *("-crf", "18", "-pix_fmt", "yuv420p", "-movflags", "+faststart"),
+    *("-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18"),
+    *("-pix_fmt", "yuv420p", "-movflags", "+faststart"),
 )
 
 
@@ -56,6 +58,10 @@ def encode_video(
 
 
 def _mp4(pixels: Array, fps: float) -> bytes:
+    if pixels.shape[3] == 4:
+        pixels = pixels[..., :3]
+    odd = [(0, size % 2) for size in pixels.shape[1:3]]  # colours are for two by two pixels
+    pixels = np.pad(pixels, [(0, 0), *odd, (0, 0)], "edge") if np.any(odd) else pixels
     failure = "ffmpeg is not found"
     for program in _programs():
         with tempfile.TemporaryDirectory() as directory:
@@ -82,8 +88,6 @@ def _programs() -> Iterator[str]:
 def _run(program: str, pixels: Array, fps: float, path: Path) -> str:
     """Encode to a file; "" or why it failed, as ffmpeg says it last."""
     _, height, width, channels = pixels.shape
-    if channels == 4:
-        pixels = pixels[..., :3]
     form = "gray" if channels == 1 else "rgb24"
     raw = ("-f", "rawvideo", "-pix_fmt", form, "-s", f"{width}x{height}", "-r", str(float(fps)))
     command = [program, "-v", "error", "-nostdin", *raw, "-i", "-", *_ENCODING, str(path)]

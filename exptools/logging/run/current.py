@@ -7,10 +7,11 @@ import contextlib
 import os
 import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.run.environment import (
@@ -20,7 +21,7 @@ from exptools.logging.run.environment import (
     inherited_directory,
     is_of_the_run,
 )
-from exptools.logging.run.locks import DirectoryInUse, is_held_here
+from exptools.logging.run.locks import DirectoryInUse, holder_of, is_held_here
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import (
     DEFAULTS,
@@ -34,6 +35,9 @@ from exptools.logging.writers.console import Console
 from exptools.provenance import write_provenance
 from exptools.rundir import RUN_DIR, RUN_OPTIONS
 
+if TYPE_CHECKING:
+    from multiprocessing.util import Finalize
+
 _Result = TypeVar("_Result")
 
 _NO_RUN = (
@@ -42,6 +46,14 @@ _NO_RUN = (
 )
 
 _WAIT_FOR_FORK = 1.0  # seconds
+_alive: weakref.WeakSet[CurrentRun] = weakref.WeakSet()  # a fork has to know them all
+
+
+class Entry(NamedTuple):
+    """As what a writer of its own comes to a directory, unlike the logger that everybody shares."""
+
+    attempt: str | None  # that it begins or goes on with; see OpenRun
+    holder: str = ""  # whose process it belongs to; see holder_of()
 
 
 class CurrentRun:
@@ -64,12 +76,8 @@ class CurrentRun:
         self._failure: Exception | None = None  # why there is no run although there should be
         self._has_warned = False
         self._holds_for_fork = False
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._before_fork,
-                after_in_parent=self._after_fork_in_parent,
-                after_in_child=self._after_fork_in_child,
-            )
+        self._end_of_child: Finalize | None = None
+        _alive.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +127,13 @@ class CurrentRun:
         """Whether a run could not be opened, so that :meth:`find` raises or, as chosen, warns."""
         return self._failure is not None
 
-    def open(self, directory: Path, options: LogOptions, changes: Mapping[str, Any]) -> None:
+    def open(
+        self,
+        directory: Path,
+        options: LogOptions,
+        changes: Mapping[str, Any],
+        entry: Entry | None = None,
+    ) -> None:
         """See :meth:`Logger.open`."""
         with self.lock:
             self._end_run(succeeded=True)
@@ -134,7 +148,8 @@ class CurrentRun:
                 self._say_why(silent)
                 return
             # A rank may have been started by a process that logs in the same directory.
-            self._start(directory.absolute(), chosen, may_join=this_rank() is not None)
+            is_rank = this_rank() is not None
+            self._start(directory.absolute(), chosen, may_join=is_rank, entry=entry)
 
     def close(self, *, succeeded: bool) -> None:
         """See :meth:`Logger.close`."""
@@ -259,11 +274,13 @@ class CurrentRun:
             raise failure
         self.complain(failure)
 
-    def _start(self, directory: Path, options: LogOptions, *, may_join: bool) -> None:
+    def _start(
+        self, directory: Path, options: LogOptions, *, may_join: bool, entry: Entry | None = None
+    ) -> None:
         self._options, self._has_warned, self._asked_for = options, False, directory
         try:
             with as_logging_error(directory):
-                self._run = _open_or_join(directory, may_join=may_join)
+                self._run = _open_or_join(directory, entry, may_join=may_join)
         except Exception as error:  # noqa: BLE001 (it is raised, by each call from now on)
             self._failure = error
             self._complain_of_no_run(error)
@@ -274,8 +291,9 @@ class CurrentRun:
         self._close_at_exit()
         if not self._run.is_member:
             self._run.console = Console(options.console)
-            os.environ[RUN_DIR] = str(directory)
-            leave_options(options)
+            if entry is None:
+                os.environ[RUN_DIR] = str(directory)
+                leave_options(options)
             self._write_provenance(directory)
 
     def _write_provenance(self, directory: Path) -> None:
@@ -296,6 +314,8 @@ class CurrentRun:
         run, self._run = self._run, None
         self.ready = self._hydra_run = self._failure = self._asked_for = None
         atexit.unregister(self._at_exit)
+        if self._end_of_child is not None:
+            self._end_of_child.cancel()
         if run is None:
             return
         if os.environ.get(RUN_DIR) == str(run.directory) and not run.is_member:
@@ -312,7 +332,8 @@ class CurrentRun:
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
 
-            Finalize(self, self._at_exit, exitpriority=10)  # its processes leave without atexit
+            # Its processes leave without atexit.
+            self._end_of_child = Finalize(self, self._at_exit, exitpriority=10)
 
     def _at_exit(self) -> None:
         self.close(succeeded=not hasattr(sys, "last_value"))  # of an exception that nobody caught
@@ -340,10 +361,32 @@ class CurrentRun:
             util.register_after_fork(self, CurrentRun._close_at_exit)
 
 
-def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
+def _at_fork(method: Callable[[CurrentRun], None]) -> Callable[[], None]:
+    # Python never forgets what it is to call at forks, so it is not told of each of them.
+    def call() -> None:
+        for current in list(_alive):
+            method(current)
+
+    return call
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_at_fork(CurrentRun._before_fork),
+        after_in_parent=_at_fork(CurrentRun._after_fork_in_parent),
+        after_in_child=_at_fork(CurrentRun._after_fork_in_child),
+    )
+
+
+def _open_or_join(directory: Path, entry: Entry | None, *, may_join: bool) -> OpenRun:
+    if entry is None:
+        entry = Entry(attempt_name(directory) if may_join else "")
     try:
-        return OpenRun(directory, attempt=attempt_name(directory) if may_join else "")
+        return OpenRun(directory, attempt=entry.attempt)
     except DirectoryInUse:
-        if may_join and is_of_the_run(directory) and not is_held_here(directory):
+        is_ours = entry.holder and entry.holder == holder_of(directory)
+        if not is_ours:
+            is_ours = may_join and is_of_the_run(directory)
+        if is_ours and not is_held_here(directory):
             return OpenRun(directory, member=True)
         raise

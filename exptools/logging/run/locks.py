@@ -73,10 +73,10 @@ class RunLock:
         os.write(self._lock.descriptor, who.encode())
 
     def _in_use(self, directory: Path) -> DirectoryInUse:
-        message = (
-            f"this directory is being logged by {self._holder()}; "
-            f"give each process a directory of its own{ask_for_ranks()}"
-        )
+        advice = f"give each process a directory of its own{ask_for_ranks()}"
+        if list(_held.values()).count(directory) > 1:  # one is ours, which is not locked
+            advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
+        message = f"this directory is being logged by {self._holder()}; {advice}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
     def _holder(self) -> str:
@@ -85,6 +85,13 @@ class RunLock:
                 return text.decode(errors="replace")
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return "another process"
+
+
+def holder_of(directory: Path) -> str:
+    """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+        return file.read(_LONGEST_NAME).decode(errors="replace")
+    return ""
 
 
 def is_held_here(directory: Path) -> bool:

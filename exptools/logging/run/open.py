@@ -73,7 +73,7 @@ class OpenRun:
         self.console = Console(None)
         self.all_ranks = False  # whether members log whatever their rank is
         self.media = MediaStore(directory)
-        self._has_hparams = False
+        self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
@@ -168,6 +168,8 @@ class OpenRun:
         Raises:
             LoggingError: it is not in the index, or not in the event file.
         """
+        if self._is_closed:  # by whoever gave us the medium, while it was encoded
+            raise LoggingError(None, "the run was closed meanwhile", str(self.directory))
         # TensorBoard's table of hyperparameters wants to know how the run ended, too.
         self._has_hparams |= record.kind == "hparams"
         with self._turn:
@@ -211,6 +213,16 @@ class OpenRun:
         with self._turn:
             add_to_projector(self.directory, entry)
 
+    def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
+        """Write what only TensorBoard shows to the event file, for a step or the current one.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        at = self.step if step is None else step
+        with self._turn:
+            self._show(_WaitingMedium(summaries, at, time.time()))
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
@@ -229,11 +241,25 @@ class OpenRun:
         """Keep snapshots by this policy from now on."""
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
+    @property
+    def has_ended_rows(self) -> bool:
+        """Whether a row of this process has ended."""
+        return self._last_row is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a row of this attempt has ended, in whichever process."""
+        with self._turn:
+            return self._has_begun()
+
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier.
+        So are those at and after the first step that is logged now, should it be earlier. When a
+        row has ended, this does nothing: the attempt has begun.
         """
+        if self.has_ended_rows:
+            return
         self.rows.count = step + 1
         self._has_resumed = True
         with self._turn:
@@ -279,6 +305,7 @@ class OpenRun:
                 self.console.show(self._last_row)
 
     def _release(self) -> None:
+        self._is_closed = True
         for writer in self._writers or ():
             writer.close()
         if hasattr(self, "_turn"):

@@ -12,6 +12,7 @@ import pytest
 from exptools.logging.errors import LoggingError
 from exptools.logging.media.store import (
     EncodedMedium,
+    MediaStore,
     directory_of,
     index_size,
     set_aside_media,
@@ -134,6 +135,18 @@ def test_the_thousandth_medium_of_a_step_is_not_a_thousand_looks(tmp_path, monke
     monkeypatch.setattr(os.path, "lexists", lambda path: looks.append(path) or lexists(path))
     assert write_medium(tmp_path, "t", 1, TEXT, 0.0).path == "media/t/1.1000.txt"
     assert len(looks) < 30
+
+
+def test_the_last_number_is_remembered_and_what_others_took_is_passed_over(tmp_path, monkeypatch):
+    ours, theirs = MediaStore(tmp_path), MediaStore(tmp_path)
+    for _ in range(20):
+        ours.write("t", 1, TEXT, 0.0)
+    monkeypatch.setattr(os.path, "lexists", lambda path: pytest.fail(f"looked at {path}"))
+    assert ours.write("t", 1, TEXT, 0.0).path == "media/t/1.20.txt"
+    monkeypatch.undo()
+    assert theirs.write("t", 1, TEXT, 0.0).path == "media/t/1.21.txt"
+    assert ours.write("t", 1, TEXT, 0.0).path == "media/t/1.22.txt"
+    assert ours.write("t", 2, TEXT, 0.0).path == "media/t/2.txt"
 
 
 def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
