@@ -214,8 +214,6 @@ class WriterRun:
 class _WriterLogger(Logger):
     """A logger whose run other processes do not find by themselves."""
 
-    _has_told_rank = False  # whether one of them has said that this rank logs nothing
-
     @property
     def lock(self) -> threading.RLock:
         return self._current.lock
@@ -229,10 +227,7 @@ class _WriterLogger(Logger):
         return bool(self._current.use(lambda run: run.is_member))
 
     def enter(self, directory: Path, entry: Entry) -> None:
-        current = self._current
-        current.has_told_rank |= _WriterLogger._has_told_rank
-        current.open(directory, _OPTIONS, {}, entry)
-        _WriterLogger._has_told_rank |= current.has_told_rank
+        self._current.open(directory, _OPTIONS, {}, entry)
 
 
 # Writers that know nothing of each other but the directory meet here.
