@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,11 +20,13 @@ from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.values import add_values, config_path, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
+from exptools.run_values import summary_path
 from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ class OpenRun:
             if not member:
                 if attempt is not None:
                     size = index_size(directory)
-                    self._turn.begin(Attempt(attempt, index_size=size))
+                    name = f"{time.time_ns():x}-{os.getpid()}"
+                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
@@ -168,6 +172,22 @@ class OpenRun:
             if has_begun or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
 
+    def add_config(self, settings: Mapping[str, Any]) -> None:
+        """Add to what the run was made with.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        self._add_values(config_path(self.directory), settings)
+
+    def add_summary(self, values: Mapping[str, Any]) -> None:
+        """Add to what is said of the run as a whole.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        self._add_values(summary_path(self.directory), values)
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
@@ -196,7 +216,8 @@ class OpenRun:
         with self._turn:
             attempt = self._turn.attempt
             if not attempt.event_file:
-                self._turn.attempt = attempt._replace(resumed=step)
+                self._turn.attempt = attempt = attempt._replace(resumed=step)
+                keep_values(self.directory, attempt)
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
@@ -233,6 +254,12 @@ class OpenRun:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
                 self.console.show(self._last_row)
+
+    def _add_values(self, path: Path, values: Mapping[str, Any]) -> None:
+        if self.is_member and is_silent():
+            return
+        with self._turn:
+            add_values(path, values, self._turn.attempt)
 
     def _release(self) -> None:
         for writer in self._writers or ():
