@@ -83,16 +83,21 @@ class MediaVerbs:
 
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 
-    def log_hparams(self, hparams: Mapping[str, Any], metrics: Sequence[str] = ()) -> None:
-        """Log hyperparameters for TensorBoard's HParams table, beside the run's scalars.
+    def log_hparams(self, hparams: Any, metrics: Sequence[str] = ()) -> None:
+        """Log hyperparameters for TensorBoard's HParams table; they are the run's config, too.
 
         Args:
-            hparams: by name; nested ones are joined with dots.
+            hparams: by name, as :meth:`Logger.config` takes them; in the table nested ones are
+                joined with dots.
             metrics: tags of the scalars that the table shows; with none it shows all.
         """
         from exptools.logging.media.hparams import encode_hparams
+        from exptools.logging.run.settings import as_settings
 
-        self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
+        settings = as_settings(hparams)
+        named = hparams if isinstance(hparams, Mapping) else settings
+        self._log_medium("hparams", lambda name: encode_hparams(named, metrics), None)
+        self._current.use(lambda run: run.add_config(settings))
 
     def log_file(
         self,

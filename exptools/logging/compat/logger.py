@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from exptools.hints import did_you_mean
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
 from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.verbs import no_such_verb
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
@@ -45,9 +45,7 @@ class CompatLogger:
         try:
             return getattr(self._engine, name)
         except AttributeError:
-            verbs = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
-            hint = did_you_mean(name, verbs)
-            raise AttributeError(f"the logger has no verb {name!r}{hint}") from None
+            raise no_such_verb(name, {*dir(type(self)), *dir(self._engine)}) from None
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""

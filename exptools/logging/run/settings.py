@@ -49,14 +49,11 @@ def as_settings(config: object) -> dict[str, Any]:
 
 def _fields(value: Any) -> Mapping[Any, Any] | None:
     """The values by their names that an object holds, None where it is one value itself."""
-    omegaconf = sys.modules.get("omegaconf")
-    if omegaconf is not None and isinstance(value, omegaconf.DictConfig):
-        plain = omegaconf.OmegaConf.to_container(value, resolve=False, enum_to_str=True)
-        return plain if isinstance(plain, Mapping) else {}
-    if isinstance(value, Mapping):
-        return value
     if isinstance(value, (type, Enum)):
         return None
+    fields = _from_omegaconf(value, "DictConfig")
+    if fields is not None or isinstance(value, Mapping):
+        return value if fields is None else fields
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     argparse = sys.modules.get("argparse")
@@ -65,13 +62,19 @@ def _fields(value: Any) -> Mapping[Any, Any] | None:
     for method in ("_asdict", "model_dump"):  # named tuples, pydantic
         if callable(ask := getattr(value, method, None)):
             fields = ask()
-            return fields if isinstance(fields, Mapping) else None
-    return None
+    return fields if isinstance(fields, Mapping) else None
+
+
+def _from_omegaconf(value: Any, kind: str) -> Any:
+    """A config of OmegaConf's as plain Python; None for anything else, or where it is missing."""
+    omegaconf = sys.modules.get("omegaconf")
+    if omegaconf is None or not isinstance(value, getattr(omegaconf, kind)):
+        return None
+    plain = omegaconf.OmegaConf.to_container(value, resolve=False, enum_to_str=True)
+    return plain if isinstance(plain, (dict, list)) else {"DictConfig": {}, "ListConfig": []}[kind]
 
 
 def _plain_fields(fields: Mapping[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
-    if len(above) > _DEEPEST:
-        raise ValueError(f"a run's config is nested {_DEEPEST} deep at most")
     return {
         key if type(key) is str else str(_plain(key, above)): _plain(value, above)
         for key, value in fields.items()
@@ -80,23 +83,17 @@ def _plain_fields(fields: Mapping[Any, Any], above: tuple[int, ...]) -> dict[str
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
     """A value as JSON has it; ``above`` identifies what holds it."""
-    if value is None or type(value) in (bool, int, float):
-        return value
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, str):
-        return _bounded(str(value), str(value))
-    if isinstance(value, (int, float)):
-        return int(value) if isinstance(value, int) else float(value)
+    if value is None or isinstance(value, (bool, int, float, str, Enum)):
+        return _plain_scalar(value)
     if id(value) in above:
         raise ValueError(f"a run's config holds itself: a {type(value).__name__} is within itself")
+    if len(above) > _DEEPEST:
+        raise ValueError(f"a run's config is nested {_DEEPEST} deep at most")
     fields = _fields(value)
     if fields is not None:
         return _plain_fields(fields, (*above, id(value)))
     items = _items(value)
     if items is not None:
-        if len(above) > _DEEPEST:
-            raise ValueError(f"a run's config is nested {_DEEPEST} deep at most")
         plain = [_plain(item, (*above, id(value))) for item in items]
         if isinstance(value, (set, frozenset)):
             plain.sort(key=json.dumps)
@@ -107,12 +104,21 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     return _bounded(text, text)
 
 
+def _plain_scalar(value: Any) -> Any:
+    """The same without what a class of the user's adds to it."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, str):
+        return _bounded(str(value), str(value))
+    kind = next((kind for kind in (bool, int, float) if isinstance(value, kind)), None)
+    return value if kind is None else kind(value)
+
+
 def _items(value: Any) -> list[Any] | None:
     """What a sequence, a set or a small array holds; None for anything else."""
-    omegaconf = sys.modules.get("omegaconf")
-    if omegaconf is not None and isinstance(value, omegaconf.ListConfig):
-        plain = omegaconf.OmegaConf.to_container(value, resolve=False, enum_to_str=True)
-        return plain if isinstance(plain, list) else []
+    plain = _from_omegaconf(value, "ListConfig")
+    if plain is not None:
+        return list(plain)
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return list(value)
     shape = getattr(value, "shape", None)
