@@ -111,7 +111,8 @@ def write_values(path: Path, content: RunValues) -> None:
         mark["before"] = content.before
     if content.returned:
         mark["returned"] = content.returned
-    text = json.dumps({MARK: mark, **content.values}, indent=1, ensure_ascii=False)
+    values = {name: value for name, value in content.values.items() if name != MARK}
+    text = json.dumps({MARK: mark, **values}, indent=1, ensure_ascii=False)
     encoded = text.encode(errors="replace") + b"\n"
     if len(encoded) > MAX_VALUES:
         why = f"it would have {len(encoded)} bytes, and more than {MAX_VALUES} are not read"

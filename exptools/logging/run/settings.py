@@ -51,9 +51,11 @@ def _fields(value: Any) -> Mapping[Any, Any] | None:
     """The values by their names that an object holds, None where it is one value itself."""
     if isinstance(value, (type, Enum)):
         return None
-    fields = _from_omegaconf(value, "DictConfig")
-    if fields is not None or isinstance(value, Mapping):
-        return value if fields is None else fields
+    fields: Mapping[Any, Any] | None = _from_omegaconf(value, "DictConfig")
+    if fields is not None:
+        return fields
+    if isinstance(value, Mapping):
+        return value
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     argparse = sys.modules.get("argparse")
