@@ -18,6 +18,7 @@ from typing import Any
 
 from exptools.locks import FileLock
 from exptools.rundir import (
+    CONFIG_FILE,
     OTHER_SUMMARY_FILE,
     ROW_LOCK,
     SUMMARY_FILE,
@@ -141,22 +142,36 @@ def keep_result(run_dir: Path, returned: object) -> None:
             write_values(path, replace(now, values={**now.values, **new}, returned=names))
 
 
-def set_result_aside(run_dir: Path) -> None:
-    """Begin a job without the result of an earlier attempt, which is kept in a file of its own.
+def begin_job(run_dir: Path) -> None:
+    """Let what earlier attempts at a job have said not count, unless this one goes on from them.
+
+    What they returned is kept in a file of its own, for it never counts again.
 
     Raises:
         OSError: it cannot be written.
     """
-    if not any((run_dir / name).exists() for name in (SUMMARY_FILE, OTHER_SUMMARY_FILE)):
+    names = (SUMMARY_FILE, OTHER_SUMMARY_FILE, CONFIG_FILE)
+    if not any((run_dir / name).exists() for name in names):
         return
     with _locked(run_dir):
-        path = summary_path(run_dir)
-        now = read_values(path)
-        if now is None or not now.returned:
-            return
-        write_values(free_path(path), now)
-        rest = {name: value for name, value in now.values.items() if name not in now.returned}
-        write_values(path, replace(now, values=rest, returned=()))
+        for path in (summary_path(run_dir), run_dir / CONFIG_FILE):
+            now = read_values(path)
+            if now is None or not now.values:
+                continue
+            if now.returned:
+                write_values(free_path(path), now)
+            rest = {name: value for name, value in now.values.items() if name not in now.returned}
+            write_values(path, RunValues(before=merged(now.before, rest)))
+
+
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, the new ones counting more, also within what is nested."""
+    both = dict(old)
+    for name, value in new.items():
+        before = both.get(name)
+        nested = isinstance(before, Mapping) and isinstance(value, Mapping)
+        both[name] = merged(before, value) if nested else value  # type: ignore[arg-type]
+    return both
 
 
 def free_path(path: Path) -> Path:

@@ -24,7 +24,7 @@ from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import DirectoryInUse
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
-from exptools.run_values import keep_result, set_result_aside
+from exptools.run_values import begin_job, keep_result
 from exptools.rundir import (
     PROVENANCE,
     STATUS_WRITER,
@@ -96,8 +96,8 @@ class ExptoolsCallback(Callback):
 
     def _record_start(self, config: DictConfig, run_dir: Path) -> None:
         self._directory = run_dir
-        with _warned("the result of an earlier attempt could not be set aside"):
-            set_result_aside(run_dir)
+        with _warned("what earlier attempts said of the run still counts"):
+            begin_job(run_dir)
         # A Hydra app that a job starts inherits the mark, but not the directory.
         if os.environ.get(STATUS_WRITER) != str(run_dir):
             write_status(run_dir, _initial_status(config, run_dir))

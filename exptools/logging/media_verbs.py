@@ -97,7 +97,7 @@ class MediaVerbs:
         settings = as_settings(hparams)
         named = hparams if isinstance(hparams, Mapping) else settings
         self._log_medium("hparams", lambda name: encode_hparams(named, metrics), None)
-        self._current.use(lambda run: run.add_config(settings))
+        self._current.use(lambda run: run.add_values(config=settings))
 
     def log_file(
         self,

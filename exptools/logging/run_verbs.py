@@ -40,7 +40,7 @@ class RunVerbs:
         from exptools.logging.run.settings import as_settings
 
         plain = as_settings(settings)
-        self._current.use(lambda run: run.add_config(plain))
+        self._current.use(lambda run: run.add_values(config=plain))
 
     def summary(self, name: str | Mapping[str, object], value: object = _NOT_GIVEN) -> None:
         """Keep a value of the run as a whole, such as its best accuracy, beside its rows.
@@ -64,7 +64,7 @@ class RunVerbs:
         given = name if isinstance(name, Mapping) else {name: value}
         prefix = current_prefix.get()
         values = {_name(prefix, tag): _value(tag, each) for tag, each in by_tag(given)}
-        self._current.use(lambda run: run.add_summary(values))
+        self._current.use(lambda run: run.add_values(summary=values))
 
 
 def _name(prefix: str, name: object) -> str:

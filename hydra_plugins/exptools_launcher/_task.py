@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.worker import Result
-from exptools.run_values import keep_result, set_result_aside
+from exptools.run_values import begin_job, keep_result
 
 from ._composing._packing import unpack
 from ._rehearsal import rehearse
@@ -55,8 +55,8 @@ class HydraTask:
 
             config = unpack(argument)
             run_dir = Path(config.hydra.runtime.output_dir)
-            with _told("the result of an earlier attempt could not be set aside"):
-                set_result_aside(run_dir)
+            with _told("what earlier attempts said of the run still counts"):
+                begin_job(run_dir)
             try:
                 job_return = run_job(
                     hydra_context=self._context_for(config),

@@ -20,13 +20,12 @@ from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
-from exptools.logging.run.values import add_values, config_path, keep_values
+from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.run_values import summary_path
 from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
@@ -172,21 +171,16 @@ class OpenRun:
             if has_begun or len(self._waiting_media) > _MOST_WAITING:
                 self._show_waiting()
 
-    def add_config(self, settings: Mapping[str, Any]) -> None:
-        """Add to what the run was made with.
+    def add_values(self, **values: Mapping[str, Any]) -> None:
+        """Add to the ``config`` or the ``summary`` of the run; see the function of that name.
 
         Raises:
             LoggingError: it cannot be written.
         """
-        self._add_values(config_path(self.directory), settings)
-
-    def add_summary(self, values: Mapping[str, Any]) -> None:
-        """Add to what is said of the run as a whole.
-
-        Raises:
-            LoggingError: it cannot be written.
-        """
-        self._add_values(summary_path(self.directory), values)
+        if self.is_member and is_silent():
+            return
+        with self._turn:
+            add_values(self.directory, self._turn.attempt, **values)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
@@ -254,12 +248,6 @@ class OpenRun:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
                 self.console.show(self._last_row)
-
-    def _add_values(self, path: Path, values: Mapping[str, Any]) -> None:
-        if self.is_member and is_silent():
-            return
-        with self._turn:
-            add_values(path, values, self._turn.attempt)
 
     def _release(self) -> None:
         for writer in self._writers or ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from exptools.logging.errors import as_logging_error
@@ -12,37 +13,40 @@ from exptools.logging.run.locks import Attempt
 from exptools.run_values import (
     RunValues,
     free_path,
+    merged,
     read_values,
     summary_path,
     write_values,
 )
 from exptools.rundir import CONFIG_FILE
 
-
-def config_path(run_dir: Path) -> Path:
-    """Where the settings of a run are."""
-    return run_dir / CONFIG_FILE
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def add_values(path: Path, values: Mapping[str, Any], attempt: Attempt) -> None:
-    """Put values into a file, in our turn to write.
+def add_values(
+    run_dir: Path,
+    attempt: Attempt,
+    *,
+    summary: Mapping[str, Any] = _NOTHING,
+    config: Mapping[str, Any] = _NOTHING,
+) -> None:
+    """Add to what is said of a run, in our turn to write.
 
-    What earlier attempts have said counts on if this one goes on from them. While that is open,
+    What earlier attempts have said counts on if this one goes on from there. While that is open,
     before the first row, it is kept beside.
 
     Raises:
         LoggingError: it cannot be written, or would be too large; the file is as it was.
     """
-    with as_logging_error(path):
-        now = read_values(path) or RunValues()
-        if now.attempt != attempt.id:
-            past = merged(now.before, now.values)
-            now = RunValues(attempt=attempt.id, before=past)
-            if attempt.resumed is not None:
-                now = _with_past(now)
-        # Who says "result" means it: it is not the return value's any more.
-        returned = tuple(name for name in now.returned if name not in values)
-        write_values(path, replace(now, values=merged(now.values, values), returned=returned))
+    for path, values in zip(_files(run_dir), (summary, config), strict=True):
+        with as_logging_error(path):
+            before = read_values(path) or RunValues(attempt=attempt.id)
+            now = _of_attempt(before, attempt)
+            # Who says "result" means it: it is not the return value's any more.
+            returned = tuple(name for name in now.returned if name not in values)
+            now = replace(now, values=merged(now.values, values), returned=returned)
+            if now != before:
+                write_values(path, now)
 
 
 def keep_values(run_dir: Path, attempt: Attempt) -> None:
@@ -51,7 +55,7 @@ def keep_values(run_dir: Path, attempt: Attempt) -> None:
     Raises:
         LoggingError: a file cannot be written.
     """
-    for path in (summary_path(run_dir), config_path(run_dir)):
+    for path in _files(run_dir):
         with as_logging_error(path):
             now = read_values(path)
             if now is not None and (now.before or now.attempt != attempt.id):
@@ -64,7 +68,7 @@ def set_values_aside(run_dir: Path, attempt: Attempt) -> None:
     Raises:
         LoggingError: a file cannot be written or renamed.
     """
-    for path in (summary_path(run_dir), config_path(run_dir)):
+    for path in _files(run_dir):
         with as_logging_error(path):
             now = read_values(path)
             if now is None:
@@ -76,14 +80,18 @@ def set_values_aside(run_dir: Path, attempt: Attempt) -> None:
                 write_values(path, replace(now, before={}))
 
 
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, the new ones counting more, also within what is nested."""
-    both = dict(old)
-    for name, value in new.items():
-        before = both.get(name)
-        nested = isinstance(before, Mapping) and isinstance(value, Mapping)
-        both[name] = merged(before, value) if nested else value  # type: ignore[arg-type]
-    return both
+def _files(run_dir: Path) -> tuple[Path, Path]:
+    return summary_path(run_dir), run_dir / CONFIG_FILE
+
+
+def _of_attempt(now: RunValues, attempt: Attempt) -> RunValues:
+    """What a file says, as this attempt has it."""
+    if now.attempt == attempt.id:
+        return now
+    past = merged(now.before, now.values)
+    if attempt.resumed is not None:
+        return RunValues(past, attempt.id)
+    return RunValues(attempt=attempt.id, before=past)
 
 
 def _with_past(now: RunValues) -> RunValues:

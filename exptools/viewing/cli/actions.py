@@ -213,6 +213,8 @@ def _text(value: Any) -> str:
     """A value of a run as a person reads it."""
     if value is None:
         return "—"
+    if isinstance(value, str):  # as it is, also where numbers among texts have made it one
+        return value
     return f"{value:.4g}" if isinstance(value, float) else display(value)
 
 
