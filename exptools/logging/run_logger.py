@@ -165,7 +165,7 @@ class Logger(MediaVerbs, RunVerbs):
         if not callable(getattr(scalars, "items", None)):
             kind = type(scalars).__name__
             raise TypeError(f"log_scalars takes a mapping of tags to numbers, not a {kind}")
-        self._current.use(lambda run: run.put(self._numbers(dict(by_tag(scalars))), step))
+        self._current.use(lambda run: run.put(self._numbers(by_tag(scalars)), step))
 
     def log(
         self,

@@ -63,7 +63,7 @@ class RunVerbs:
             )
         given = name if isinstance(name, Mapping) else {name: value}
         prefix = current_prefix.get()
-        values = {_name(prefix, tag): _value(tag, each) for tag, each in by_tag(given)}
+        values = {_name(prefix, tag): _value(tag, each) for tag, each in by_tag(given).items()}
         self._current.use(lambda run: run.add_values(summary=values))
 
 

@@ -103,13 +103,22 @@ def check_tag(tag: object) -> str:
     return tag
 
 
-def by_tag(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    """The values of a mapping by their tags; those within nested mappings have them joined.
+def by_tag(values: Mapping[str, object]) -> dict[str, object]:
+    """The values of a mapping by their tags; those of nested mappings have their names joined.
 
     Raises:
-        TypeError: the name of a nested mapping, or within one, is no text.
-        ValueError: a mapping holds itself.
+        TypeError: the name of a nested mapping, or one within it, is no text.
+        ValueError: two values have one tag, or a mapping holds itself.
     """
+    tags: dict[str, object] = {}
+    for tag, value in _leaves(values, ""):
+        if tag in tags:
+            raise ValueError(f"the tag {tag!r} is there twice, once within a mapping")
+        tags[tag] = value
+    return tags
+
+
+def _leaves(values: Mapping[str, object], above: str) -> Iterator[tuple[str, object]]:
     for name, value in values.items():
         tag = f"{above}/{check_tag(name)}" if above else name
         if type(value) is float or not isinstance(value, Mapping):
@@ -117,7 +126,7 @@ def by_tag(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str,
         elif tag.count("/") > _DEEPEST:
             raise ValueError(f"the mapping {tag[:60]!r} is nested too deeply, or holds itself")
         else:
-            yield from by_tag(value, check_tag(tag))
+            yield from _leaves(value, check_tag(tag))
 
 
 class Prefix:

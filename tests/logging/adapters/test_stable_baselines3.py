@@ -80,7 +80,7 @@ def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path, read_index)
 
 
 def test_a_value_of_no_kind_is_refused_by_its_key(theirs):
-    theirs.record("odd", {"a": 1})
+    theirs.record("odd", object())
     with pytest.raises(TypeError, match="the scalar 'odd' should be one number"):
         theirs.dump(0)
 
