@@ -27,7 +27,7 @@ from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
-from exptools.viewing.curves.summaries import summary_of
+from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
@@ -145,7 +145,7 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
-    metric = default_metric(runs.metrics) or default_metric(runs.summaries)
+    metric = default_metric(runs.metrics) or default_metric(measured_names(runs))
     if metric is None:
         raise NothingError("the runs have logged nothing yet")
     return [metric]

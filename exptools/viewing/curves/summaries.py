@@ -118,14 +118,19 @@ def said_of_runs(index: Index, runs: Sequence[Run], name: str) -> list[Any] | No
     names = summary_names(runs)
     own = name if name in names else name.removeprefix(SUMMARY)
     if own not in names:
-        near = suggestion(name, [*tags, *names])
-        raise QueryError(f"no run has logged {name!r}, nor has it in its summary; {near}")
+        raise QueryError(f"no run has logged {name!r}; {suggestion(name, [*tags, *names])}")
     return [run.summary.get(own, MISSING) for run in runs]
 
 
 def summary_names(runs: Sequence[Run]) -> list[str]:
     """The names of the values in the runs' summaries, in natural order."""
     return sorted({name for run in runs for name in run.summary}, key=natural_key)
+
+
+def measured_names(runs: Sequence[Run]) -> list[str]:
+    """Those of them that a run has a number of."""
+    said = (item for run in runs for item in run.summary.items())
+    return sorted({name for name, value in said if not isinstance(value, str)}, key=natural_key)
 
 
 def _number(value: Any) -> float | None:

@@ -70,7 +70,7 @@ def picture_of(view: View) -> str:
 def controls(facts: Facts, view: View) -> list[Control]:
     """The controls of the chosen picture, as they stand."""
     metric = _metric(facts, view)
-    summary = [] if metric.value not in facts.metrics and facts.summaries else _summary(view)
+    summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
     match picture_of(view):
@@ -113,13 +113,13 @@ def sweeps_of(facts: Facts) -> list[str]:
 
 def _metric(facts: Facts, view: View) -> Control:
     options = _measured(facts)
-    usual = view.metrics[:1] or (f"{SUMMARY}{default_metric(facts.summaries)}",)
+    usual = view.metrics[:1] or (f"{SUMMARY}{default_metric(facts.measured)}",)
     return Control("metric", "Metric", options, _option(view, "metric", options, usual[0]))
 
 
 def _measured(facts: Facts) -> Options:
     """What gives a run a number: the metrics, and the values of the runs' summaries."""
-    said = {f"{SUMMARY}{name}": f"{name} (of the run)" for name in facts.summaries}
+    said = {f"{SUMMARY}{name}": f"{name} (of the run)" for name in facts.measured}
     return {metric: metric for metric in facts.metrics} | said
 
 
@@ -241,7 +241,7 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"No run fulfils {view.where}."
     if picture == "timeline":
         return
-    if not facts.metrics and (not facts.summaries or picture == "sweeps"):
+    if not facts.metrics and (not facts.measured or picture == "sweeps"):
         yield "No metric yet. Pictures appear here as soon as a run logs its first value."
     keys = f"only {facts.keys[0]} does" if facts.keys else "none does"
     if picture == "heat-map" and len(facts.keys) < 2:
