@@ -26,6 +26,8 @@ class MediaVerbs:
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.
 
+        By ``from exptools.logging import logger`` a call without a tag says a line, as in rlpyt.
+
         Args:
             tag: what it is called; slashes make directories below ``media/``.
             step: the row that it belongs to; None means the current one. It does not end a row.
@@ -72,7 +74,10 @@ class MediaVerbs:
         fps: float = 10,
         layout: str | None = None,
     ) -> None:
-        """Log a short animation: frames as :meth:`log_image` takes images, time first."""
+        """Log a short animation: frames as :meth:`log_image` takes images, time first.
+
+        By ``from exptools.logging import logger`` the fourth argument is a frame's ``duration``.
+        """
         from exptools.logging.media.images import encode_gif
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)

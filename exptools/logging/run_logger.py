@@ -202,7 +202,8 @@ class Logger(MediaVerbs, RunVerbs):
     def log_scalar_batch(self, tag: str, array: Any, step: SupportsIndex | None = None) -> None:
         """Log ``tag/mean``, ``/std``, ``/min``, ``/max`` and ``/count`` of an array's numbers.
 
-        Numbers that are NaN do not count. The deviation is the population's, as NumPy's.
+        Numbers that are NaN do not count. The deviation is the population's, as NumPy's. By
+        ``from exptools.logging import logger`` they are ``tag/Average`` and so on, as in rlpyt.
 
         Args:
             tag: the first part of the columns' names.

@@ -78,7 +78,10 @@ class CompatLogger:
         filename: str | None = None,
         **options: Any,
     ) -> None:
-        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs."""
+        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs.
+
+        By ``from exptools import logger`` they are ``/mean``, ``/std``, ``/max``, ``/min``, ``/count``.
+        """
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
@@ -153,7 +156,8 @@ class CompatLogger:
     ) -> None:
         """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
 
-        ``log_text(tag, text, step)`` of the other door works, too.
+        By ``from exptools import logger`` it files a text under a tag, ``log_text(tag, text, step)``,
+        which works here, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
@@ -170,7 +174,11 @@ class CompatLogger:
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line, as :meth:`log_text`."""
+        """Say a line, as :meth:`log_text`.
+
+        By ``from exptools import logger`` it is another verb: numbers by their tags, as W&B logs
+        them. :meth:`log_scalars` takes those here.
+        """
         self.log_text(s, None, None, with_prefix, with_timestamp, color)
 
     def add_text_output(self, filename: str) -> None:
@@ -221,7 +229,10 @@ class CompatLogger:
         layout: str | None = None,
         **_: Any,
     ) -> None:
-        """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
+        """As :meth:`Logger.log_gif`, but for ``duration``, the seconds of a frame.
+
+        By ``from exptools import logger`` the fourth argument is ``fps``, frames a second.
+        """
         name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)

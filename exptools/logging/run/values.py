@@ -62,8 +62,8 @@ def keep_values(run_dir: Path, attempt: Attempt) -> None:
                 write_values(path, replace(_with_past(now), attempt=attempt.id))
 
 
-def set_values_aside(run_dir: Path, attempt: Attempt) -> None:
-    """Move what earlier attempts have said to ``<name>.<attempt>.json``.
+def set_values_aside(run_dir: Path, attempt: Attempt | None = None) -> None:
+    """Move what earlier attempts have said to ``<name>.<attempt>.json``; with None all there is.
 
     Raises:
         LoggingError: a file cannot be written or renamed.
@@ -73,7 +73,7 @@ def set_values_aside(run_dir: Path, attempt: Attempt) -> None:
             now = read_values(path)
             if now is None:
                 continue
-            if now.attempt != attempt.id:
+            if attempt is None or now.attempt != attempt.id:
                 path.rename(free_path(path))
             elif now.before:
                 write_values(free_path(path), RunValues(now.before))

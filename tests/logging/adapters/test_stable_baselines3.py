@@ -11,6 +11,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Figure, HParam, Image, Logger, Video
 
 from exptools.logging.adapters.stable_baselines3 import ExptoolsOutputFormat
+from exptools.run_values import read_values
+from exptools.rundir import CONFIG_FILE
 
 
 @pytest.fixture
@@ -76,6 +78,7 @@ def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path, read_index)
     assert not plt.fignum_exists(figure.number)
     hparams = json.loads((tmp_path / "media" / "hparams" / "0.json").read_text())
     assert hparams == {"lr": 0.1, "schedule": "None"}
+    assert read_values(tmp_path / CONFIG_FILE).values == {"lr": 0.1, "schedule": None}
     assert table(tmp_path).columns.tolist() == ["step", "a"]
 
 
