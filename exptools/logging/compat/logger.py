@@ -80,7 +80,8 @@ class CompatLogger:
     ) -> None:
         """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs.
 
-        By ``from exptools import logger`` they are ``/mean``, ``/std``, ``/max``, ``/min``, ``/count``.
+        By ``from exptools import logger`` they are ``tag/mean``, ``/std``, ``/max``, ``/min`` and
+        ``/count``.
         """
         from exptools.logging.rows.arrays import batch_statistics
 
@@ -156,8 +157,8 @@ class CompatLogger:
     ) -> None:
         """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
 
-        By ``from exptools import logger`` it files a text under a tag, ``log_text(tag, text, step)``,
-        which works here, too.
+        By ``from exptools import logger`` it files a text under a tag; that call,
+        ``log_text(tag, text, step)``, works here, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]

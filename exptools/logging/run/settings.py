@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any
@@ -101,7 +102,8 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
             plain.sort(key=json.dumps)
         return _bounded(plain, json.dumps(plain, ensure_ascii=False))
     if callable(item := getattr(value, "item", None)) and getattr(value, "ndim", 1) == 0:
-        return _plain(item(), above)  # NumPy's scalars, tensors without dimensions
+        with suppress(RuntimeError):  # of a tensor without data
+            return _plain(item(), above)  # NumPy's scalars, tensors without dimensions
     text = _text(value)
     return _bounded(text, text)
 
@@ -112,6 +114,8 @@ def _plain_scalar(value: Any) -> Any:
         return value.name
     if isinstance(value, str):
         return _bounded(str(value), str(value))
+    if isinstance(value, int) and abs(value) >= 2**1024:  # Python reads no thousands of digits
+        return _bounded(hex(value), hex(value))
     kind = next((kind for kind in (bool, int, float) if isinstance(value, kind)), None)
     return value if kind is None else kind(value)
 
