@@ -151,12 +151,9 @@ def read_run(
 
 
 def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A config with the keys that it lacks; itself, where there are none."""
-    return (
-        MappingProxyType({**config, **{k: more[k] for k in more if k not in config}})
-        if more
-        else config
-    )
+    """A config with the keys that it lacks; itself where there are none."""
+    lacking = {key: value for key, value in more.items() if key not in config}
+    return MappingProxyType({**config, **lacking}) if lacking else config
 
 
 def updated(detected: DetectedRun) -> float | None:
