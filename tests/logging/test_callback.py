@@ -85,6 +85,16 @@ def test_what_a_job_returns_is_its_result_and_never_over_what_it_has_said_itself
     assert not (runs[0] / SUMMARY_FILE).exists()
 
 
+def test_a_job_that_only_returns_has_the_result_of_its_last_attempt(run_python):
+    app = "import hydra\n@hydra.main(version_base=None, config_path=None)\n"
+    app += "def main(cfg):\n    return 1 / cfg.a\n\nmain()"
+    found = []
+    for a in (4, 2, 0):
+        run_python(app, f"+a={a}", HERE, CALLBACK)
+        found.append(read_values(run_python.home / "out of main" / SUMMARY_FILE).values)
+    assert found == [{"result": 0.25}, {"result": 0.5}, {}]
+
+
 def test_a_job_that_cannot_log_does_not_keep_the_next_ones_from_it(run_python):
     (run_python.home / "sweep" / "0" / ".progress.csv.rewrite").mkdir(parents=True)
     task = APP.replace(
