@@ -35,6 +35,7 @@ CONFIG_FILE = f"{EXPTOOLS_DIR}/config.json"
 SUMMARY_FILE = "summary.json"
 OTHER_SUMMARY_FILE = f"{EXPTOOLS_DIR}/{SUMMARY_FILE}"  # where another program has that name
 OUTPUT_LOG = "output.log"
+DEBUG_LOG = "debug.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 PROGRESS_CSV = "progress.csv"
@@ -50,6 +51,8 @@ STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 PROVENANCE = "EXPTOOLS_PROVENANCE"
 # In the environment of a process that logs: its run directory, for the processes that it starts.
 RUN_DIR = "EXPTOOLS_RUN_DIR"
+# In the same environment: how that run is logged, as JSON.
+RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in

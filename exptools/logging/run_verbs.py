@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from exptools.logging.errors import obeys_on_error
 from exptools.logging.rows.row import as_number
 from exptools.logging.rows.tags import by_tag, check_tag, current_prefix
 from exptools.logging.run.current import CurrentRun
@@ -21,6 +22,7 @@ class RunVerbs:
 
     _current: CurrentRun
 
+    @obeys_on_error
     def config(self, settings: object) -> None:
         """Say what the run is made with; the viewer shows it as keys, and compares runs by them.
 
@@ -42,6 +44,7 @@ class RunVerbs:
         plain = as_settings(settings)
         self._current.use(lambda run: run.add_values(config=plain))
 
+    @obeys_on_error
     def summary(self, name: str | Mapping[str, object], value: object = _NOT_GIVEN) -> None:
         """Keep a value of the run as a whole, such as its best accuracy, beside its rows.
 

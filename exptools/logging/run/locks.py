@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from exptools.locks import FileLock
 from exptools.logging.errors import LoggingError, as_logging_error
+from exptools.logging.run.ranks import ask_for_ranks
 from exptools.rundir import LOG_LOCK
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -74,7 +75,7 @@ class RunLock:
     def _in_use(self, directory: Path) -> DirectoryInUse:
         message = (
             f"this directory is being logged by {self._holder()}; "
-            "give each process a directory of its own"
+            f"give each process a directory of its own{ask_for_ranks()}"
         )
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
@@ -130,8 +131,13 @@ class RowLock:
         self.path = path
 
     def __enter__(self) -> None:
-        """Wait for our turn."""
-        self._lock.acquire()
+        """Wait for our turn.
+
+        Raises:
+            LoggingError: the file cannot be locked.
+        """
+        with as_logging_error(self.path):
+            self._lock.acquire()
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""
