@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
+from exptools.logging.verbs import verb_for
+
 Number: TypeAlias = int | float
 
 MAX_STEP = 2**62  # in the 64 bits of TensorBoard's steps there is room to count on from it
@@ -176,7 +178,8 @@ def _refusal(tag: str, value: object) -> str:
         return f"the scalar {tag!r} is a tensor on the meta device, where tensors have no values"
     shape = getattr(value, "shape", None)
     text = f"of shape {tuple(shape)}" if shape else f"{value!r:.60}"
+    verb = verb_for(value)
     return (
         f"the scalar {tag!r} should be one number (int, float, bool, or an array or tensor of one "
-        f"element), not {type(value).__name__} {text}"
+        f"element), not {type(value).__name__} {text}{verb and f'; {verb} logs it'}"
     )

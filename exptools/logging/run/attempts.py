@@ -10,6 +10,7 @@ from pathlib import Path
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import set_aside_media
 from exptools.logging.run.locks import Attempt
+from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.csv import read_header
 from exptools.rundir import PROGRESS_CSV, write_atomic
@@ -39,6 +40,7 @@ def end_attempts_before(
     if attempt.resumed is None:
         moved, start = set_aside(table), min(first_step, 0)
         set_aside_media(directory, after=None, size=attempt.index_size)
+        set_values_aside(directory, attempt)
     else:
         start = attempt.resumed + 1
         if may_go_back:

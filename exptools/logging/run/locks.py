@@ -118,6 +118,7 @@ class Attempt(NamedTuple):
     event_file: str = ""  # to which the attempt writes; "" before its first row
     resumed: int | None = None  # the last step of earlier attempts that counts, if any does
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
+    id: str = ""  # like no other attempt's
 
 
 class RowLock:

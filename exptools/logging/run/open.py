@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
@@ -91,7 +93,8 @@ class OpenRun:
                 if attempt is not None:
                     with as_logging_error(directory):
                         size = index_size(directory)
-                    self._turn.begin(Attempt(attempt, index_size=size))
+                    name = f"{time.time_ns():x}-{os.getpid()}"
+                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
         except BaseException:
@@ -223,6 +226,17 @@ class OpenRun:
         with self._turn:
             self._show(_WaitingMedium(summaries, at, time.time()))
 
+    def add_values(self, **values: Mapping[str, Any]) -> None:
+        """Add to the ``config`` or the ``summary`` of the run; see the function of that name.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        if self.is_muted:
+            return
+        with self._turn:
+            add_values(self.directory, self._turn.attempt, **values)
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
@@ -265,7 +279,8 @@ class OpenRun:
         with self._turn:
             attempt = self._turn.attempt
             if not attempt.event_file:
-                self._turn.attempt = attempt._replace(resumed=step)
+                self._turn.attempt = attempt = attempt._replace(resumed=step)
+                keep_values(self.directory, attempt)
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
