@@ -60,6 +60,10 @@ class _Axis:
         self.last = -MAX_STEP - 1  # the step of its last row, open or not
 
 
+def _last(item: tuple[_Axis, OpenRow]) -> int:
+    return item[0].last
+
+
 class OpenRows:
     """The rows that have not ended, one an axis: that of the tags whose steps go up together.
 
@@ -93,25 +97,31 @@ class OpenRows:
 
     def ended_by(self, tags: Collection[str], step: int) -> bool:
         """Whether values of this step can only be logged after the open rows have ended."""
-        if not self._open or self._names_current(step):
+        if not self._open:
             return False
-        if len(self._axes) == 1:  # as usual
+        if self.named_step is not None and len(self._axes) == 1:  # as usual
             return step > self._axes[0].last
-        if self._open_at(step) is not None:
+        if self._names_current(step) or self._open_at(step) is not None:
             return False
         axis = self._axis(tags, step)
         return len(self._axes) >= _MOST_AXES if axis is None else axis in self._open
 
     def at(self, tags: Collection[str], step: int) -> OpenRow:
         """The row to which values of this step belong; it is the current one from now on."""
-        row = self._open_at(step)
-        if row is None:
+        if not self._open and len(self._axes) == 1 and not self.current.scalars:  # as usual
+            axis, row = self._axes[0], self.current
+            if step >= axis.last:
+                row.step = axis.last = self.named_step = step
+                self._open[axis] = row
+                return row
+        found = self._open_at(step)
+        if found is None:
             is_free = not self.current.scalars and self.named_step is None
-            row = self.current if is_free or self._names_current(step) else OpenRow()
-            self._enter(row, tags, step, self._open)
-        if row is self.current or self.named_step is not None or not self.current.scalars:
-            self.current, self.named_step = row, step
-        return row
+            found = self.current if is_free or self._names_current(step) else OpenRow()
+            self._enter(found, tags, step, self._open)
+        if found is self.current or self.named_step is not None or not self.current.scalars:
+            self.current, self.named_step = found, step
+        return found
 
     def end(self, step: int | None, wall_time: float) -> list[Row]:
         """End all rows and hand them over, earliest step first; a row may be named here."""
@@ -123,7 +133,7 @@ class OpenRows:
             tags = tuple(current.scalars)
             self._enter(current, tags, self.count if step is None else step, ended)
         rows = []
-        for axis, row in sorted(ended.items(), key=lambda item: item[0].last):
+        for axis, row in sorted(ended.items(), key=_last) if len(ended) > 1 else ended.items():
             if not row.scalars:
                 continue
             rows.append(Row(axis.last, wall_time, row.scalars))

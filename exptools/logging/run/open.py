@@ -112,10 +112,10 @@ class OpenRun:
         if self._restored and at is not None:
             self._open_again()
         try:
-            if at is not None and self.rows.ended_by(scalars.keys(), at):
+            if at is not None and self.rows.ended_by(scalars, at):
                 self.end_row()
         finally:
-            row = self.rows.current if at is None else self.rows.at(scalars.keys(), at)
+            row = self.rows.current if at is None else self.rows.at(scalars, at)
             if mean:
                 for tag, value in scalars.items():
                     row.add(tag, value)

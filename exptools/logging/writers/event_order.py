@@ -58,8 +58,7 @@ class OrderedFile:
 
     def catch_up(self) -> None:
         """Take note of what other processes have appended."""
-        size = self.file.size()
-        if size == self._end:
+        if (size := self.file.size()) == self._end:
             return
         for event in _newest_events(self.path, self._end if self._end < size else 0):
             if event.tags:
@@ -76,7 +75,8 @@ class OrderedFile:
         """
         self.file.append(record)
         self._end += len(record)
-        self.newest = max(self.newest, step)
+        if step > self.newest:  # noqa: PLR1730 (a call of max takes longer than the rest)
+            self.newest = step
         self._new[shape] = step, values
 
     def append_medium(self, record: bytes, tags: Iterable[str], step: int) -> None:

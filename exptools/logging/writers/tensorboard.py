@@ -100,7 +100,8 @@ class TensorBoardWriter:
         if step <= main.newest:
             self._write_in_order(row)
             return
-        encoder = self._encoder(tuple(scalars))
+        tags = tuple(scalars)
+        encoder = self._encoders.get(tags) or self._encoder(tags)
         record = as_record(_head(wall_time, step) + encoder.summary(scalars.values()))
         main.append(record, encoder, step, scalars)
 
@@ -125,14 +126,14 @@ class TensorBoardWriter:
             ordered.file.close()
 
     def _encoder(self, tags: tuple[str, ...]) -> _Encoder:
-        encoder = self._encoders.get(tags)
-        if encoder is None:
+        """The encoder of some tags, which is made where it is missing."""
+        if tags not in self._encoders:
             if len(self._encoders) >= _SHAPES:
                 self._encoders.clear()
                 for ordered in (self._main, *self._asides):
                     ordered.settle()
-            encoder = self._encoders[tags] = _Encoder(tags)
-        return encoder
+            self._encoders[tags] = _Encoder(tags)
+        return self._encoders[tags]
 
     def _write_in_order(self, row: Row) -> None:
         """Write a row's points to the first files in which they go forward."""

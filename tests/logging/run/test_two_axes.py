@@ -121,13 +121,15 @@ def test_a_point_that_repeats_itself_makes_no_file(logger, tmp_path):
     assert not (tmp_path / "out_of_order").exists()
 
 
-def test_what_goes_back_too_often_is_left_out_of_tensorboard_and_said_once(logger, tmp_path):
+def test_what_goes_back_too_often_is_left_out_of_tensorboard_and_said_once(
+    logger, tmp_path, recwarn
+):
     logger.open(tmp_path, console=None)
-    with pytest.warns(UserWarning, match="TensorBoard does not show all of 'x'") as warned:
-        for value in range(12):
-            logger.log_scalar("x", value, 5)
-            logger.dump()
-    assert len(warned) == 1
+    for value in range(12):
+        logger.log_scalar("x", value, 5)
+        logger.dump()
+    (warning,) = recwarn.list
+    assert "TensorBoard does not show all of 'x'" in str(warning.message)
     assert series(tmp_path, "x") == [(5, value) for value in range(12)]
 
 
@@ -147,3 +149,26 @@ def test_what_went_back_before_a_snapshot_counts_and_what_did_after_it_does_not(
     assert series(tmp_path, "x") == [(1, 0), (1, 0.5), (3, 1), (3, 1.5), (4, 1), (4, 1.5)]
     assert read_events(tmp_path)["x"] == [(1, 0), (3, 1), (4, 1)]
     assert read_events(tmp_path / "out_of_order" / "1")["x"] == [(1, 0.5), (3, 1.5), (4, 1.5)]
+
+
+def two_axes(logger, updates, value):
+    """As a training logs: an evaluation before each tenth update, by the steps of its world."""
+    for update in updates:
+        if update % 10 == 0:
+            logger.log_scalar("eval", value, 1000 * (update + 1))
+        logger.log_scalar("loss", value, update)
+        logger.log_scalar("accuracy", value, update)
+
+
+@pytest.mark.parametrize("step", [24, 21_000 + 4_000], ids=["updates", "steps of the world"])
+def test_resuming_by_a_step_of_one_axis_keeps_the_rows_of_the_other(logger, tmp_path, step):
+    logger.open(tmp_path, console=None)
+    two_axes(logger, range(36), 0)
+    logger.close()
+    logger.open(tmp_path, console=None)
+    logger.resume(step)
+    two_axes(logger, range(25, 45), 1)
+    logger.close()
+    assert series(tmp_path, "loss") == [(u, u > 24) for u in range(45)]
+    assert series(tmp_path, "accuracy") == [(u, u > 24) for u in range(45)]
+    assert series(tmp_path, "eval") == [(1000 * (u + 1), u > 24) for u in range(0, 45, 10)]
