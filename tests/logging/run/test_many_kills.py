@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 # Two axes, new columns, late values, workers on a tag of the main process, texts, snapshots amid
 # rows. What it logs depends on the update alone.
@@ -105,8 +106,23 @@ def faults(directory, told, *, is_over):
     notes = Counter(json.loads(line)["step"] for line in lines)
     lost += [("note", u) for u in range(0, told, 13) if not notes[u]]
     doubled += [("note", u) for u in notes if notes[u] > 1]
+    if is_over:
+        shown = in_tensorboard(directory)
+        lost += [("TensorBoard", p) for p in found if shown[p] < found[p]]
+        doubled += [("TensorBoard", p) for p in shown if shown[p] > found[p]]
     torn = torn or not all(map(ends_whole, directory.rglob("events.out.tfevents.*")))
     return {"lost": lost, "doubled": doubled, "torn": torn}
+
+
+def in_tensorboard(directory):
+    """How often TensorBoard shows each tag at each step, here and in the runs beside."""
+    points = Counter()
+    for run in (directory, *directory.glob("out_of_order/*")):
+        events = EventAccumulator(str(run), size_guidance={"scalars": 0})
+        events.Reload()
+        for tag in events.Tags()["scalars"]:
+            points.update((tag, event.step) for event in events.Scalars(tag))
+    return points
 
 
 def ends_whole(path):
