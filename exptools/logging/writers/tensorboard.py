@@ -7,6 +7,7 @@ official messages. ``docs/benchmarks.md`` has the figures.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -79,7 +80,7 @@ class TensorBoardWriter:
         self._main = OrderedFile(path, keep=keep)
         self._asides: list[OrderedFile] = []
         self._encoders: dict[tuple[str, ...], _Encoder] = {}
-        self._next_look = 0.0
+        self._next_look = -math.inf  # on the monotonic clock, which nobody sets back
         self._has_warned = False
         if not keep:
             self._main.file.append(_beginning(0 if purge is None else purge.step))
@@ -93,8 +94,8 @@ class TensorBoardWriter:
             LoggingError: the row was not written; the events before it are as they were.
         """
         step, wall_time, scalars = row
-        if wall_time >= self._next_look:
-            self._look(wall_time)
+        if time.monotonic() >= self._next_look:
+            self.look()
         main = self._main
         main.catch_up()
         if step <= main.newest:
@@ -114,11 +115,20 @@ class TensorBoardWriter:
         from tensorboard.compat.proto import event_pb2
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._look(wall_time)
+        self.look()
         event = event_pb2.Event(wall_time=wall_time, step=step, summary=Summary(value=values))
         tags = [value.tag for value in values]
         record = as_record(event.SerializeToString())
         self._file_of_medium(tags, step).append_medium(record, tags, step)
+
+    def look(self) -> None:
+        """See whether the file is still there: writing to a deleted one succeeds.
+
+        Raises:
+            LoggingError: it is not.
+        """
+        self._main.file.is_in_place()
+        self._next_look = time.monotonic() + _LOOK_EVERY
 
     def close(self) -> None:
         """Close the files; nothing is pending."""
@@ -187,11 +197,6 @@ class TensorBoardWriter:
             for path in replaced:
                 with as_logging_error(path):
                     path.rename(path.with_name(path.name.replace("tfevents", "replaced")))
-
-    def _look(self, now: float) -> None:
-        # Writing to a deleted file succeeds, so it would go unnoticed until somebody reads it.
-        self._main.file.is_in_place()
-        self._next_look = now + _LOOK_EVERY
 
 
 def _beginning(purge_from: int) -> bytes:

@@ -278,11 +278,3 @@ def test_after_kills_every_step_stands_once_in_the_page_that_tensorboard_shows(
 ):
     with tensorboard(killed_run, *loader) as page:
         assert page.points("a", count=150) == [(step, step) for step in range(150)]
-
-
-@pytest.mark.parametrize("loader", [(), ("--load_fast=false",)], ids=["fast", "python"])
-def test_the_first_resume_leaves_no_old_point_in_tensorboard(tmp_path, tensorboard, loader):
-    attempt(tmp_path, 0, 8, save_at=[4])
-    attempt(tmp_path, 0, 10, load=True)
-    with tensorboard(tmp_path, *loader) as page:
-        assert page.points("a", count=10) == rows(tmp_path)
