@@ -42,6 +42,7 @@ PROGRESS_CSV = "progress.csv"
 MEDIA_DIR = "media"
 MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
 SNAPSHOTS_DIR = "snapshots"
+OUT_OF_ORDER_DIR = "out_of_order"  # event files of what goes back; no runs of their own
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"

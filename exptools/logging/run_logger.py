@@ -40,7 +40,8 @@ class Logger(MediaVerbs, RunVerbs):
     """Logs to ``progress.csv``, TensorBoard files, ``media/`` and ``snapshots/`` of a run.
 
     A row is a step: :meth:`dump` ends it, and so does a value of a later step. A value of an
-    earlier step gets a row of its own; a tag logged again in one row keeps its last value.
+    earlier step gets a row of its own; a tag logged again in one row keeps its last value. Tags
+    may go by different steps: then each of these axes has an open row, and all end together.
     When a row has ended the operating system has it: the death of the process loses nothing.
 
     Inside a Hydra job the run directory is found by itself; a run that was opened by hand before
@@ -115,7 +116,8 @@ class Logger(MediaVerbs, RunVerbs):
 
         To be called before the first row ends; later it does nothing. Rows of later steps move to
         ``progress.<attempt>.csv``, and so do those from the first step that is logged now on,
-        should it be an earlier one. Steps that are counted begin behind the given one.
+        should it be an earlier one. Of tags that go by other steps, rows stay that were logged
+        before. Steps that are counted begin behind the given one.
         """
         at = as_step(step)
         self._current.use(lambda run: run.resume(at))
@@ -139,7 +141,8 @@ class Logger(MediaVerbs, RunVerbs):
         Args:
             tag: the column's name; slashes group curves in the viewers.
             value: int, float or bool, or an array or tensor of one element.
-            step: an integer; None means the current row, whose steps are counted 0, 1, 2, …
+            step: an integer; None means the row that was logged to last. The steps of rows that
+                are given none are counted 0, 1, 2, …
 
         Raises:
             TypeError: the tag is no text, the value no number or the step no integer.
@@ -275,7 +278,7 @@ class Logger(MediaVerbs, RunVerbs):
     def save_snapshot(self, state: Any | Callable[[], Any], itr: SupportsIndex) -> Path | None:
         """Save what is needed to go on from here, as the run's snapshot mode says.
 
-        Dump the row before: rows up to this moment are those that count when the run goes on.
+        The rows that are written now count when the run goes on; of open ones what they hold.
 
         Args:
             state: anything that can be pickled, tensors among it; or a function without arguments

@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,6 +118,10 @@ class Attempt(NamedTuple):
     name: str = ""  # the scheduler's, if it has started the run
     event_file: str = ""  # to which the attempt writes; "" before its first row
     resumed: int | None = None  # the last step of earlier attempts that counts, if any does
+    rows: int | None = None  # how many rows of theirs count, from the first; None: by the step
+    later_rows: Sequence[int] = ()  # numbers of rows behind these that count, too
+    media: int | None = None  # bytes of the media's index that count, if rows are known
+    pending: Sequence[int] = ()  # steps of which the media behind these count, too
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
     id: str = ""  # like no other attempt's
 

@@ -70,6 +70,10 @@ class AppendFile:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise LoggingError(error.errno, error.strerror, str(self.path)) from error
 
+    def size(self) -> int:
+        """How many bytes the file has now, other processes' included."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
     def is_in_place(self) -> bool:
         """Whether the path still leads to this file, and not to another one.
 

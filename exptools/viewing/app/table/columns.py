@@ -72,7 +72,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
     }
     keys = table_keys(facts)
     config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
-    step = _column("step", "Last step", "step of the last row", "d3.format(',')(params.value)")
+    step = _column("step", "Last step", "the greatest step", "d3.format(',')(params.value)")
     return [
         _star(),
         _name("Run"),

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
@@ -132,8 +134,9 @@ def _of_status(run: Run, now: float) -> Row:
 
 
 def _last_step(columns: Columns) -> float | None:
-    steps = columns.get(STEP)
-    return cell(float(steps[-1])) if steps is not None and len(steps) else None
+    steps = columns.get(STEP)  # not those of the last row alone: the steps of all need not ascend
+    finite = np.empty(0) if steps is None else steps[np.isfinite(steps)]
+    return cell(float(finite.max())) if len(finite) else None
 
 
 def _value(columns: Columns, metric: str, how: Option) -> Any:
