@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from exptools.logging.run.locks import DirectoryInUse
 from exptools.logging.run.ranks import silent_rank
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
+from exptools.run_values import begin_job, keep_result
 from exptools.rundir import (
     PROVENANCE,
     STATUS_WRITER,
@@ -51,6 +54,7 @@ class ExptoolsCallback(Callback):
 
     def __init__(self, **options: Any) -> None:
         self._options = options
+        self._directory: Path | None = None  # of the job
         self._run_dir: Path | None = None  # of the job whose status we keep
         self._job_pid: int | None = None
         self._signal: str | None = None  # that has ended the job
@@ -87,12 +91,15 @@ class ExptoolsCallback(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Close the run and record how the job ended."""
         if job_return.status is JobStatus.COMPLETED:
-            self._end(State.COMPLETED)
+            self._end(State.COMPLETED, returned=job_return._return_value)
         else:
             # The public return_value raises what it holds.
             self._end(*_failure(job_return._return_value))
 
     def _record_start(self, config: DictConfig, run_dir: Path) -> None:
+        self._directory = run_dir
+        with _warned("what earlier attempts said of the run still counts"):
+            begin_job(run_dir)
         # A Hydra app that a job starts inherits the mark, but not the directory.
         if os.environ.get(STATUS_WRITER) != str(run_dir):
             write_status(run_dir, _initial_status(config, run_dir))
@@ -117,7 +124,7 @@ class ExptoolsCallback(Callback):
         else:
             self._end(State.FAILED, "the process exited before the job returned")
 
-    def _end(self, state: State, error: str | None = None) -> None:
+    def _end(self, state: State, error: str | None = None, returned: object = None) -> None:
         if os.getpid() != self._job_pid:
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
@@ -128,6 +135,9 @@ class ExptoolsCallback(Callback):
             state, error = State.KILLED, f"ended by {self._signal}"
         try:
             logger.close(succeeded=state is State.COMPLETED)
+            if self._directory is not None:
+                with _warned("its result is not in summary.json"):
+                    keep_result(self._directory, returned)
         except LoggingError as lost_row:
             state, error = _failure(lost_row)
             raise
@@ -136,6 +146,14 @@ class ExptoolsCallback(Callback):
             if run_dir is not None:
                 ended = {"ended": time.time(), "error": error, "signal": self._signal}
                 update_status(run_dir, state=state, **ended)
+
+
+@contextlib.contextmanager
+def _warned(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _log.warning("%s: %s", what, error)
 
 
 def _replace_handler(expected: Any, handler: Any) -> None:

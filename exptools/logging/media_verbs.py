@@ -55,6 +55,8 @@ class MediaVerbs:
     def log_text(self, tag: str, text: str, step: SupportsIndex | None = None) -> None:
         """Log a text, which TensorBoard shows as Markdown.
 
+        By ``from exptools.logging import logger`` a call without a tag says a line, as in rlpyt.
+
         Args:
             tag: what it is called; slashes make directories below ``media/``.
             step: the row that it belongs to; None means the current one. It does not end a row.
@@ -104,7 +106,10 @@ class MediaVerbs:
         fps: float = 10,
         layout: str | None = None,
     ) -> None:
-        """Log a short animation: frames as :meth:`log_image` takes images, time first."""
+        """Log a short animation: frames as :meth:`log_image` takes images, time first.
+
+        By ``from exptools.logging import logger`` the fourth argument is a frame's ``duration``.
+        """
         from exptools.logging.media.images import encode_gif
 
         self._log_medium(tag, lambda name: encode_gif(name, frames, fps, layout), step)
@@ -208,16 +213,21 @@ class MediaVerbs:
         self._log_medium(tag, lambda name: encode_figure(name, figure), step)
 
     @obeys_on_error
-    def log_hparams(self, hparams: Mapping[str, Any], metrics: Sequence[str] = ()) -> None:
-        """Log hyperparameters for TensorBoard's HParams table, beside the run's scalars.
+    def log_hparams(self, hparams: Any, metrics: Sequence[str] = ()) -> None:
+        """Log hyperparameters for TensorBoard's HParams table; they are the run's config, too.
 
         Args:
-            hparams: by name; nested ones are joined with dots.
+            hparams: by name, as :meth:`Logger.config` takes them; in the table nested ones are
+                joined with dots.
             metrics: tags of the scalars that the table shows; with none it shows all.
         """
         from exptools.logging.media.hparams import encode_hparams
+        from exptools.logging.run.settings import as_settings
 
-        self._log_medium("hparams", lambda name: encode_hparams(hparams, metrics), None)
+        settings = as_settings(hparams)
+        named = hparams if isinstance(hparams, Mapping) else settings
+        self._log_medium("hparams", lambda name: encode_hparams(named, metrics), None)
+        self._current.use(lambda run: run.add_values(config=settings))
 
     @obeys_on_error
     def log_file(

@@ -17,13 +17,15 @@ from typing import Any, NamedTuple, SupportsIndex
 from exptools.logging.errors import LoggingError, obeys_on_error
 from exptools.logging.media_verbs import MediaVerbs
 from exptools.logging.rows.row import Number, as_number, as_step
-from exptools.logging.rows.tags import Prefix, Tags, current_prefix
+from exptools.logging.rows.tags import Prefix, Tags, by_tag, current_prefix
 from exptools.logging.run.current import CurrentRun
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import LogOptions, as_options
 from exptools.logging.run.paths import as_path
+from exptools.logging.run_verbs import RunVerbs
 from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.policy import Mode, SnapshotPolicy
+from exptools.logging.verbs import no_such_verb
 from exptools.rundir import SNAPSHOTS_DIR
 
 
@@ -34,11 +36,12 @@ class Snapshot(NamedTuple):
     itr: int | None  # None where a file of the original's save_itr_params does not say it
 
 
-class Logger(MediaVerbs):
+class Logger(MediaVerbs, RunVerbs):
     """Logs to ``progress.csv``, TensorBoard files, ``media/`` and ``snapshots/`` of a run.
 
     A row is a step: :meth:`dump` ends it, and so does a value of a later step. A value of an
-    earlier step gets a row of its own; a tag logged again in one row keeps its last value.
+    earlier step gets a row of its own; a tag logged again in one row keeps its last value. Tags
+    may go by different steps: then each of these axes has an open row, and all end together.
     When a row has ended the operating system has it: the death of the process loses nothing.
 
     Inside a Hydra job the run directory is found by itself; a run that was opened by hand before
@@ -60,6 +63,9 @@ class Logger(MediaVerbs):
     def __reduce__(self) -> str:
         # By name, so that a pickled task function finds the logger of the process it wakes up in.
         return "logger"
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_such_verb(name, dir(type(self)))
 
     # The run
 
@@ -110,7 +116,8 @@ class Logger(MediaVerbs):
 
         To be called before the first row ends; later it does nothing. Rows of later steps move to
         ``progress.<attempt>.csv``, and so do those from the first step that is logged now on,
-        should it be an earlier one. Steps that are counted begin behind the given one.
+        should it be an earlier one. Of tags that go by other steps, rows stay that were logged
+        before. Steps that are counted begin behind the given one.
         """
         at = as_step(step)
         self._current.use(lambda run: run.resume(at))
@@ -134,7 +141,8 @@ class Logger(MediaVerbs):
         Args:
             tag: the column's name; slashes group curves in the viewers.
             value: int, float or bool, or an array or tensor of one element.
-            step: an integer; None means the current row, whose steps are counted 0, 1, 2, …
+            step: an integer; None means the row that was logged to last. The steps of rows that
+                are given none are counted 0, 1, 2, …
 
         Raises:
             TypeError: the tag is no text, the value no number or the step no integer.
@@ -163,11 +171,42 @@ class Logger(MediaVerbs):
                 current.complain(error)
 
     def log_scalars(self, scalars: Mapping[str, object], step: SupportsIndex | None = None) -> None:
-        """Put several numbers, by their tags, into one row: all or, if one is refused, none."""
+        """Put several numbers, by their tags, into one row: all or, if one is refused, none.
+
+        Nested mappings are taken apart: ``{"train": {"loss": 0.5}}`` is ``train/loss``.
+        """
         if not callable(getattr(scalars, "items", None)):
             kind = type(scalars).__name__
             raise TypeError(f"log_scalars takes a mapping of tags to numbers, not a {kind}")
-        self._current.use(lambda run: run.put(self._numbers(scalars), step))
+        self._current.use(lambda run: run.put(self._numbers(by_tag(scalars)), step))
+
+    def log(
+        self,
+        values: Mapping[str, object],
+        step: SupportsIndex | None = None,
+        *,
+        commit: bool | None = None,
+    ) -> None:
+        """Log numbers as with W&B's ``log``: without a step, each call makes a row.
+
+        By the other door, ``from exptools.logging import logger``, ``log(line)`` says a line of
+        text instead.
+
+        Args:
+            values: numbers by their tags, as :meth:`log_scalars` takes them; what is no number has
+                a verb of its own, which the error names.
+            step: the row that they belong to, which a later step ends; None counts on.
+            commit: whether they end the row; None means that they do if they have no step.
+        """
+        if not isinstance(values, Mapping):
+            said = (
+                f"log takes numbers by their tags, as in log({{'loss': 0.5}}), not {values!r:.60}"
+            )
+            hint = "; info(line) says a line of text" if isinstance(values, str) else ""
+            raise TypeError(f"{said}{hint}")
+        self.log_scalars(values, step)
+        if commit if commit is not None else step is None:
+            self.dump()
 
     def log_scalar_mean(self, tag: str, value: object, step: SupportsIndex | None = None) -> None:
         """Take a number into the mean of all that this verb logs under a tag until the row ends.
@@ -181,7 +220,8 @@ class Logger(MediaVerbs):
         """Log ``tag/mean``, ``/std``, ``/min``, ``/max`` and ``/count`` of an array's numbers.
 
         NaN does not count; where there is nothing else, all but the count are NaN. The deviation
-        is the population's, as NumPy's.
+        is the population's, as NumPy's. By ``from exptools.logging import logger`` the names are
+        ``tag/Average`` and so on, as in rlpyt.
 
         Args:
             tag: the first part of the columns' names.
@@ -238,7 +278,7 @@ class Logger(MediaVerbs):
     def save_snapshot(self, state: Any | Callable[[], Any], itr: SupportsIndex) -> Path | None:
         """Save what is needed to go on from here, as the run's snapshot mode says.
 
-        Dump the row before: rows up to this moment are those that count when the run goes on.
+        The rows that are written now count when the run goes on; of open ones what they hold.
 
         Args:
             state: anything that can be pickled, tensors among it; or a function without arguments

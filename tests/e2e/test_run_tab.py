@@ -26,7 +26,7 @@ from exptools.rundir import (
     write_atomic,
 )
 from tests.media_samples import store_file, write_medium
-from tests.viewing.samples import write_run, write_sweep
+from tests.viewing.samples import write_run, write_summary, write_sweep
 
 TINY_VIDEO = Path(__file__).with_name("tiny.mp4")  # 16 × 16 pixels, 20 frames, 10 a second
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -57,6 +57,7 @@ def root(tmp_path_factory):
     write_atomic(crashed / USAGE_FILE, (HEADER + samples).encode())
     write_atomic(crashed / "snapshots" / "itr_40.pkl", b"x" * 2000)
     write_media(crashed)
+    write_summary(crashed, best_accuracy=0.9125, note="of the last epoch")
     write_what_is_played(root / "sweep" / "2")
     write_run(root / "large", "\n".join(large_config()), {"a": [1.0]})
     write_hostile(root / "hostile <b>")
@@ -153,6 +154,7 @@ def test_everything_of_a_run_is_there_to_be_seen(crashed):
     for fact in ("failed", "50 min", "node7", "1 · CPUs 0-3 · GPU 8c1f2d3e", "exit code 1"):
         expect(facts).to_contain_text(fact)
     expect(facts).to_contain_text("1a2b3c4d5e with changes")
+    expect(page.locator("#run-summary")).to_have_text("best_accuracy0.9125noteof the last epoch")
     expect(page.locator(".run-error")).to_have_text(ERROR)
     expect(page.locator("#run-log-text")).to_contain_text("epoch 39999")
     expect(page.locator("#run-config-tree")).to_contain_text("lr0.01float")

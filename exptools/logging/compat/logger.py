@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, SupportsIndex
 
-from exptools.hints import did_you_mean
 from exptools.logging.compat.output_verbs import OutputVerbs
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
 from exptools.logging.errors import as_logging_error, obeys_on_error
@@ -23,6 +22,7 @@ from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.verbs import no_such_verb
 from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
@@ -51,9 +51,7 @@ class CompatLogger(OutputVerbs):
         try:
             return getattr(self._engine, name)
         except AttributeError:
-            verbs = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
-            hint = did_you_mean(name, verbs)
-            raise AttributeError(f"the logger has no verb {name!r}{hint}") from None
+            raise no_such_verb(name, {*dir(type(self)), *dir(self._engine)}) from None
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""
@@ -87,7 +85,11 @@ class CompatLogger(OutputVerbs):
         filename: str | None = None,
         **options: Any,
     ) -> None:
-        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs."""
+        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs.
+
+        By ``from exptools import logger`` they are ``tag/mean``, ``/std``, ``/max``, ``/min`` and
+        ``/count``.
+        """
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
@@ -150,7 +152,8 @@ class CompatLogger(OutputVerbs):
     ) -> None:
         """Say a line: on standard output, in ``debug.log`` or a file of texts, and to TensorBoard.
 
-        ``log_text(tag, text, step)`` of the other door works, too.
+        By ``from exptools import logger`` it files a text under a tag; that call,
+        ``log_text(tag, text, step)``, works here, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
@@ -170,7 +173,11 @@ class CompatLogger(OutputVerbs):
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line, as :meth:`log_text`."""
+        """Say a line, as :meth:`log_text`.
+
+        By ``from exptools import logger`` it is another verb: numbers by their tags, as W&B logs
+        them. :meth:`log_scalars` takes those here.
+        """
         self.log_text(s, None, None, with_prefix, with_timestamp, color)
 
     def log_histogram(
@@ -204,7 +211,10 @@ class CompatLogger(OutputVerbs):
         layout: str | None = None,
         **_: Any,
     ) -> None:
-        """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
+        """As :meth:`Logger.log_gif`, but for ``duration``, the seconds of a frame.
+
+        By ``from exptools import logger`` the fourth argument is ``fps``, frames a second.
+        """
         name, rate = self._full("gif", tag), _rate(tag, duration) if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)

@@ -90,9 +90,9 @@ class ScalarFile:
         """
         number = as_number(check_tag(tag), value)
         at = None if step is None else as_step(step)
-        if at is not None and self._rows.ended_by(at):
+        if at is not None and self._rows.ended_by((tag,), at):
             self.dump()
-        row = self._rows.current if at is None else self._rows.at(at)
+        row = self._rows.current if at is None else self._rows.at((tag,), at)
         row.scalars[tag] = number
 
     def dump(self) -> None:

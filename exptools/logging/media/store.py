@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import FileIO
@@ -159,13 +160,18 @@ def index_size(run_dir: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
+def set_aside_media(
+    run_dir: Path, counts: Callable[[int, MediaRecord], bool], size: int
+) -> tuple[list[MediaRecord], list[MediaRecord]]:
     """Move the lines of what an attempt replaces to ``index.<attempt>.jsonl``; the files stay.
 
     Args:
         run_dir: the run.
-        after: the step from which the attempt goes on; None if it starts afresh.
+        counts: whether a medium stays, whose line begins at some byte of the index.
         size: bytes of the index that earlier attempts have written; the rest is this one's.
+
+    Returns:
+        the media whose lines have moved, and those whose lines stay.
 
     Raises:
         LoggingError: the index cannot be read or written.
@@ -173,17 +179,23 @@ def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
     index = run_dir / MEDIA_INDEX
     with as_logging_error(index):
         content = index.read_bytes() if index.exists() else b""
-    kept: list[bytes] = []
-    moved: list[bytes] = []
-    for line in filter(None, content[:size].split(b"\n")):
-        record = _parse(line)
-        counts = record is not None and after is not None and record.step <= after
-        (kept if counts else moved).append(line + b"\n")
-    if moved:
+    lines: dict[bool, list[bytes]] = {False: [], True: []}
+    records: dict[bool, list[MediaRecord]] = {False: [], True: []}
+    position = 0
+    for line in content[:size].split(b"\n"):
+        if line:
+            record = _parse(line)
+            stays = record is not None and counts(position, record)
+            lines[stays].append(line + b"\n")
+            if record is not None:
+                records[stays].append(record)
+        position += len(line) + 1
+    if lines[False]:
         free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
         with as_logging_error(index):
-            write_atomic(free, b"".join(moved))
-            write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
+            write_atomic(free, b"".join(lines[False]))
+            write_atomic(index, b"".join(lines[True]) + content[size:].lstrip(b"\n"))
+    return records[False], records[True]
 
 
 @lru_cache(maxsize=256)

@@ -63,6 +63,8 @@ class CurrentRun:
     :meth:`find` until you are done with the run.
     """
 
+    _has_told_rank = False  # why this process is silent, by any of its loggers
+
     def __init__(self) -> None:
         self._make_lock()
         self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
@@ -73,7 +75,6 @@ class CurrentRun:
         self._closed_config: object = None  # of the Hydra job during which close() was called
         self._failure: Exception | None = None  # why there is no run although there should be
         self._has_warned = False
-        self._has_told_rank = False
         self._holds_for_fork = False
         self._end_of_child: Finalize | None = None
         _alive.add(self)
@@ -264,9 +265,9 @@ class CurrentRun:
         return None if inherited_options(inherited_directory()).all_ranks else silent_rank()
 
     def _say_why(self, silent: Rank) -> None:
-        if not self._has_told_rank and (why := why_silent(silent)):
+        if not CurrentRun._has_told_rank and (why := why_silent(silent)):
             warn_user(why)
-        self._has_told_rank = True
+        CurrentRun._has_told_rank = True
 
     def _complain_of_no_run(self, failure: Exception) -> None:
         if not isinstance(failure, LoggingError):

@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,10 +142,10 @@ class RunLock:
             raise LoggingError(errno.EWOULDBLOCK, message, str(self._directory))
 
     def _in_use(self, holder: _Holder) -> DirectoryInUse:
-        advice = f"give each process a directory of its own{ask_for_ranks()}"
+        advice = "give each process a directory of its own"
         if list(_held.values()).count(self._directory) > 1:  # one is ours, which is not locked
             advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
-        message = f"this directory is being logged by {holder.process}; {advice}"
+        message = f"this directory is being logged by {holder.process}; {advice}{ask_for_ranks()}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(self._directory))
 
     def _holder(self) -> _Holder:
@@ -206,7 +207,12 @@ class Attempt(NamedTuple):
     name: str = ""  # the scheduler's, if it has started the run
     event_file: str = ""  # to which the attempt writes; "" before its first row
     resumed: int | None = None  # the last step of earlier attempts that counts, if any does
+    rows: int | None = None  # how many rows of theirs count, from the first; None: by the step
+    later_rows: Sequence[int] = ()  # numbers of rows behind these that count, too
+    media: int | None = None  # bytes of the media's index that count, if rows are known
+    pending: Sequence[int] = ()  # steps of which the media behind these count, too
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
+    id: str = ""  # like no other attempt's
 
 
 class RowLock:

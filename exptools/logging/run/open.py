@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,12 @@ from exptools.logging.errors import (
     unwritten_rows_error,
 )
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
-from exptools.logging.rows.row import Number, OpenRows, Row, as_step
+from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before, remove_what_was_written_aside
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
@@ -78,6 +81,8 @@ class OpenRun:
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
         self._has_resumed = False  # by this process's word
+        self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
+        self._loaded: Position | None = None  # of the snapshot from which the attempt goes on
         self._waiting_media: list[_WaitingMedium] = []
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
@@ -92,9 +97,10 @@ class OpenRun:
                 if attempt is not None:
                     with as_logging_error(directory):
                         size = index_size(directory)
-                    self._turn.begin(Attempt(attempt, index_size=size))
+                    name = f"{time.time_ns():x}-{os.getpid()}"
+                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
-                    self._begin(0)  # so that what cannot be written is known at once
+                    self._begin([])  # so that what cannot be written is known at once
         except BaseException:
             self._release()
             raise
@@ -114,11 +120,13 @@ class OpenRun:
         if not scalars:
             return
         at = None if step is None else as_step(step)
+        if self._restored and at is not None:
+            self._open_again()
         try:
-            if at is not None and self.rows.ended_by(at):
+            if at is not None and self.rows.ended_by(scalars, at):
                 self.end_row()
         finally:
-            row = self.rows.current if at is None else self.rows.at(at)
+            row = self.rows.current if at is None else self.rows.at(scalars, at)
             if mean:
                 for tag, value in scalars.items():
                     row.add(tag, value)
@@ -131,7 +139,10 @@ class OpenRun:
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        self._ended_rows += self.rows.end(step, time.time())
+        now = time.time()
+        if self._restored and self.rows.pending():
+            self._end_restored(now)
+        self._ended_rows += self.rows.end(step, now)
         if self.is_muted:
             self._ended_rows.clear()
         if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
@@ -224,10 +235,23 @@ class OpenRun:
         with self._turn:
             self._show(_WaitingMedium(summaries, at, time.time()))
 
+    def add_values(self, **values: Mapping[str, Any]) -> None:
+        """Add to the ``config`` or the ``summary`` of the run; see the function of that name.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        if self.is_muted:
+            return
+        with self._turn:
+            add_values(self.directory, self._turn.attempt, **values)
+
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
-        """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
+        """Save a state and how far the run has come; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
-        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
+        position = self._position()
+        plain = None if position is None else position.plain()
+        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row, plain)
 
     def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
@@ -235,7 +259,7 @@ class OpenRun:
         if snapshot is not None and self._writers is None:
             step = snapshot.itr if snapshot.row is None else snapshot.row
             if step is not None:
-                self.resume(step)
+                self.resume(step, Position.of(snapshot.position))
         return snapshot
 
     def choose_snapshots(self, policy: SnapshotPolicy) -> None:
@@ -256,20 +280,36 @@ class OpenRun:
         with self._turn:
             return self._has_begun()
 
-    def resume(self, step: int) -> None:
+    def resume(self, step: int, position: Position | None = None) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier. When a
-        row has ended, this does nothing: the attempt has begun.
+        So are those that the first new rows replace, should their steps be earlier. With the
+        position of a snapshot the rows count that had ended when it was saved, whatever their
+        steps; and what the open ones held then is not lost. When a row has ended, this does
+        nothing: the attempt has begun.
         """
         if self.has_ended_rows:
             return
-        self.rows.count = step + 1
-        self._has_resumed = True
+        self._has_resumed, self.rows.count = True, step + 1
+        self._restored, self._loaded = [], None
         with self._turn:
             attempt = self._turn.attempt
-            if not attempt.event_file:
-                self._turn.attempt = attempt._replace(resumed=step)
+            if attempt.event_file:
+                return
+            attempt = attempt._replace(resumed=step, rows=None)
+            table = self.directory / PROGRESS_CSV
+            if position is not None and (place := locate(table, position)) is not None:
+                self._restored, self._loaded = place.missing, position
+                if place.missing:
+                    self.rows.count = position.count
+                attempt = attempt._replace(
+                    rows=place.rows,
+                    later_rows=place.later_rows,
+                    media=position.media,
+                    pending=[row.step for row in position.pending if row.step is not None],
+                )
+            self._turn.attempt = attempt
+            keep_values(self.directory, attempt)
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
@@ -282,7 +322,7 @@ class OpenRun:
         self._turn = RowLock(self._turn.path, member=True)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
-        self._ended_rows, self._waiting_media = [], []
+        self._ended_rows, self._waiting_media, self._restored = [], [], []
         self._is_writing = self._has_resumed = self._has_hparams = False
         self.console = Console(None)
 
@@ -317,8 +357,37 @@ class OpenRun:
         if self._lock is not None:
             self._lock.release()
 
+    def _open_again(self) -> None:
+        """Open the rows again that were open when the snapshot was saved, and had a step."""
+        again = [row for row in self._restored if row.step is not None]
+        self._restored = [row for row in self._restored if row.step is None]
+        self.rows.restore(again)
+
+    def _end_restored(self, wall_time: float) -> None:
+        """End the rows of the snapshot that are not open again, before the new ones."""
+        restored, self._restored = self._restored, []
+        for row in restored:
+            step = self.rows.count if row.step is None else row.step
+            self._ended_rows.append(Row(step, wall_time, row.scalars))
+            self.rows.count = max(self.rows.count, step + 1)
+
+    def _position(self) -> Position | None:
+        """How far the run has come; None where only the step is known."""
+        pending = (*self._restored, *self.rows.pending())
+        with self._turn:
+            attempt = self._turn.attempt
+            if attempt.event_file:
+                last = last_row_of(self.directory / PROGRESS_CSV)
+                return Position(last, index_size(self.directory), self.rows.count, pending)
+        # No row has ended yet: what stands there is of the attempt before.
+        if attempt.resumed is None:
+            return Position(None, None, self.rows.count, pending)
+        if self._loaded is None:
+            return None
+        return Position(self._loaded.last_row, None, self.rows.count, pending)
+
     def _show_waiting(self) -> None:
-        events = (self._writers or self._begin(self.step))[1]
+        events = (self._writers or self._begin([Row(self.step, time.time(), {})]))[1]
         while self._waiting_media:
             medium = self._waiting_media.pop(0)
             if medium.summaries:  # TensorBoard does not show all kinds
@@ -328,7 +397,7 @@ class OpenRun:
         try:
             writers = self._writers
             if writers is None:
-                writers = self._begin(rows[0].step)
+                writers = self._begin(rows)
                 self._show_waiting()
         except LoggingError as error:
             unwritten[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
@@ -350,22 +419,22 @@ class OpenRun:
                 except LoggingError as error:
                     unwritten[writer.path] = dict.fromkeys(steps, error)
 
-    def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
-        """Open the files for the first row, in our turn to write."""
+    def _begin(self, first_rows: Sequence[Row]) -> tuple[CsvWriter, TensorBoardWriter]:
+        """Open the files for the first rows, in our turn to write."""
         table = self.directory / PROGRESS_CSV
         attempt = self._turn.attempt
         name = attempt.event_file
         has_begun = bool(name)  # in another process of the run
-        purge_from = None
+        purge = None
         with as_logging_error(self.directory):
             events = self.directory / name if name else new_event_file(self.directory)
             if not has_begun:
-                purge_from = end_attempts_before(
-                    self.directory, attempt, first_step, may_go_back=self._has_resumed
+                purge = end_attempts_before(
+                    self.directory, attempt, first_rows, may_go_back=self._has_resumed
                 )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
-            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge_from=purge_from)
+            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge=purge)
         except BaseException:
             csv.close()
             raise

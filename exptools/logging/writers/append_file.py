@@ -69,11 +69,6 @@ class AppendFile:
         self._identity = status.st_ino, status.st_dev
         self._name = str(path)
 
-    @property
-    def size(self) -> int:
-        """How many bytes it has."""
-        return os.fstat(self._fd).st_size
-
     def append(self, record: bytes) -> None:
         """Add one record, or leave the file as it was and raise.
 
@@ -90,6 +85,10 @@ class AppendFile:
             if written:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise LoggingError(error.errno, error.strerror, str(self.path)) from error
+
+    def size(self) -> int:
+        """How many bytes the file has now, other processes' included."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
 
     def look(self) -> Place:
         """What the path leads to by now.

@@ -14,6 +14,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from exptools.logging.adapters.lightning import ExptoolsLogger
+from exptools.run_values import read_values
+from exptools.rundir import CONFIG_FILE
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +73,7 @@ def test_a_fit_and_a_test_log_to_the_run_that_is_open(trainer, logger, tmp_path)
     assert table["step"][table["val/loss"].notna()].tolist() == [3]
     assert table["test/loss"].count() == 1
     assert json.loads((tmp_path / "media/hparams/0.json").read_text()) == {"lr": 0.1}
+    assert read_values(tmp_path / CONFIG_FILE).values == {"lr": 0.1}
     assert logger.is_open
 
 

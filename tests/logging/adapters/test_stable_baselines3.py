@@ -11,6 +11,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Figure, HParam, Image, Logger, Video
 
 from exptools.logging.adapters.stable_baselines3 import ExptoolsOutputFormat
+from exptools.run_values import read_values
+from exptools.rundir import CONFIG_FILE
 
 
 @pytest.fixture
@@ -99,11 +101,12 @@ def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path, read_index)
     assert not plt.fignum_exists(figure.number)
     hparams = json.loads((tmp_path / "media" / "hparams" / "0.json").read_text())
     assert hparams == {"lr": 0.1, "schedule": "None"}
+    assert read_values(tmp_path / CONFIG_FILE).values == {"lr": 0.1, "schedule": None}
     assert table(tmp_path).columns.tolist() == ["step", "a"]
 
 
 def test_a_value_of_no_kind_is_refused_by_its_key(theirs):
-    theirs.record("odd", {"a": 1})
+    theirs.record("odd", object())
     with pytest.raises(TypeError, match="the scalar 'odd' should be one number"):
         theirs.dump(0)
 

@@ -23,6 +23,8 @@ from exptools.logging.adapters.summary_writer import SummaryWriter
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.current import CurrentRun
 from exptools.logging.run_logger import logger as the_logger
+from exptools.run_values import read_values
+from exptools.rundir import CONFIG_FILE
 
 
 def table(directory):
@@ -134,6 +136,7 @@ def test_hyperparameters_and_their_metrics_are_in_this_run(tmp_path, read_events
     with SummaryWriter(tmp_path) as writer:
         writer.add_hparams({"lr": 0.1, "net": "mlp"}, {"hparam/accuracy": 0.9}, global_step=7)
     assert json.loads((tmp_path / "media/hparams/0.json").read_text()) == {"lr": 0.1, "net": "mlp"}
+    assert read_values(tmp_path / CONFIG_FILE).values == {"lr": 0.1, "net": "mlp"}
     assert read_events(tmp_path)["hparam/accuracy"] == [(7, pytest.approx(0.9))]
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and path.name[0].isdigit()]
 

@@ -160,18 +160,18 @@ def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
 
 def test_a_run_without_media_has_an_empty_index(tmp_path, read_index):
     assert read_index(tmp_path) == []
-    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda *_: False, index_size(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path, read_index):
     for step in range(5):
         write_medium(tmp_path, "t", step, TEXT, 0.0)
-    set_aside_media(tmp_path, after=2, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda _, medium: medium.step <= 2, index_size(tmp_path))
     assert [record.step for record in read_index(tmp_path)] == [0, 1, 2]
     write_medium(tmp_path, "t", 3, TEXT, 1.0)
     assert read_index(tmp_path)[-1].path == "media/t/3.1.txt"
-    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda *_: False, index_size(tmp_path))
     assert read_index(tmp_path) == []
     aside = [(tmp_path / "media" / f"index.{n}.jsonl").read_text().splitlines() for n in (1, 2)]
     assert [[json.loads(line)["step"] for line in lines] for lines in aside] == [

@@ -53,9 +53,11 @@ def test_a_film_that_is_being_encoded_keeps_no_other_thread_waiting(
     assert logged == [("note", 6), ("film", 5)]
 
 
-@pytest.mark.parametrize(
-    "end", [Logger.close, lambda logger: logger.open(logger.directory / "next")]
-)
+def open_next(logger):
+    logger.open(logger.directory / "next")
+
+
+@pytest.mark.parametrize("end", [Logger.close, open_next])
 def test_a_run_ends_when_its_media_are_encoded(logger, tmp_path, read_index, end):
     logger.open(tmp_path, console=None)
     closing = threading.Thread(target=end, args=[logger])

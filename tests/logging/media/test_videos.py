@@ -70,7 +70,7 @@ def test_without_an_encoder_a_video_is_a_gif_and_that_is_said_once(ffmpeg, scrip
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), "30", None])
 def test_a_rate_that_is_none_is_refused_in_a_sentence(fps):
-    with pytest.raises(ValueError, match="the video 'v' needs fps above 0, not"):
+    with pytest.raises(ValueError, match="the video 'v' needs fps, a number above 0, not"):
         encode_video("v", FRAMES, fps)
 
 
