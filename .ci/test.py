@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--pin", action="store_true", help="write the constraints, run nothing")
     options, chosen = parser.parse_known_args()
     os.chdir(ROOT)
+    # Else each process that a test starts compiles all that it imports of ours.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if options.pin:
         pin(CURRENT)
         pin(NEXT)
