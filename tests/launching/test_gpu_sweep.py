@@ -151,7 +151,6 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
         told.add(port)
 
 
-@pytest.mark.hydra
 def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
     binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
     affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")

@@ -18,7 +18,7 @@ from exptools.launching.jobs.pickling import NotSent
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App, line_with, until
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -80,6 +80,7 @@ def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(
     assert "MKL_NUM_THREADS=5 is set by you and stays so in the jobs" in output
 
 
+@pytest.mark.hydra
 def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: str) -> None:
     app = make_app(ENDS)
     output = app.fails("+end=raise,exit,kill,left,unpicklable,well", start)
@@ -99,6 +100,7 @@ def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: st
     assert "job 4 completed, but the whole (generator) of its return value cannot be sent" in output
 
 
+@pytest.mark.hydra
 def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, start: str) -> None:
     app = make_app("print('héllo', flush=False)\nos.system('echo from C')\nraise KeyError('x')")
     _, output = app.sweep(start)
@@ -111,6 +113,7 @@ def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, st
     assert "Traceback" in log
 
 
+@pytest.mark.hydra
 def test_a_job_that_died_is_told_in_one_sentence_without_a_traceback(make_app: MakeApp) -> None:
     _, output = make_app("os._exit(3)").sweep("+x=1")
     assert "job 0 (+x=1) exited with code 3 before it returned; its output is in" in output
@@ -126,7 +129,9 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "signum", [pytest.param(signal.SIGINT, marks=pytest.mark.hydra), signal.SIGTERM, signal.SIGHUP]
+)
 def test_a_signal_stops_the_sweep_and_leaves_no_process(
     make_app: MakeApp, signum: signal.Signals, start: str
 ) -> None:
@@ -169,6 +174,7 @@ def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
     assert status(app, many - 1).observed is State.INTERRUPTED
 
 
+@pytest.mark.hydra
 def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_starts(
     make_app: MakeApp,
 ) -> None:
@@ -180,6 +186,7 @@ def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_start
     assert not (app.out / "same").exists()
 
 
+@pytest.mark.hydra
 def test_a_sweep_directory_that_cannot_be_written_is_told_in_one_sentence(
     make_app: MakeApp,
 ) -> None:
@@ -204,7 +211,11 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
+        pytest.param(
+            "+hydra.launcher.job=2",
+            "hydra.launcher.job is no option.*did you mean 'jobs'?",
+            marks=pytest.mark.hydra,
+        ),
         ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.jobs=two", "hydra.launcher.jobs is 'two'; it should be a whole number"),
         ("hydra.launcher.timeout=0", "hydra.launcher.timeout is 0.0; it should be a number of"),
@@ -275,6 +286,7 @@ def test_a_job_is_completed_whatever_becomes_of_its_return_value(
     assert isinstance(unreadable.value, NotSent)
 
 
+@pytest.mark.hydra
 def test_the_plugin_scan_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from hydra.core.plugins import Plugins; Plugins.instance();"
@@ -386,6 +398,7 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
     assert "its result could not be written to its directory: is the disk full?" in output
 
 
+@pytest.mark.hydra
 def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
     app = make_app("assert cfg.x")
     output = app.fails("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
@@ -472,6 +485,7 @@ def test_ignored_child_signals_do_not_hang_a_sweep(make_app: MakeApp, start: str
     assert status(app, 1).state is State.COMPLETED
 
 
+@pytest.mark.hydra
 def test_a_program_may_sweep_again_in_the_same_directory(make_app: MakeApp, start: str) -> None:
     app = make_app("print('again')")
     app.insert("import psutil")

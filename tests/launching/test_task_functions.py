@@ -8,7 +8,7 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import App
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -57,6 +57,7 @@ def main(cfg):
 RUN = 'if __name__ == "__main__":\n    main()\n'
 
 
+@pytest.mark.hydra
 @pytest.mark.parametrize("place", ["script", "module"])
 def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place: str) -> None:
     write_task(app, place, MODULE + MAIN)
@@ -149,12 +150,14 @@ def main(cfg):
 """
 
 
+@pytest.mark.hydra
 def test_configs_may_be_structured_and_use_resolvers_of_the_script(app: App, start: str) -> None:
     write(app, STRUCTURED + RUN)
     app.completes("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
     assert returned(app, 2) == [("Adam", 6.0), ("Optimiser", 6.0)]
 
 
+@pytest.mark.hydra
 def test_a_value_that_a_structured_config_forbids_is_told_before_anything_starts(app: App) -> None:
     write(app, STRUCTURED + RUN)
     output = app.fails("size=LARGE,HUGE")

@@ -44,9 +44,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.hydra
 @pytest.mark.slow
-@pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
+@pytest.mark.parametrize(
+    "callback", [(), pytest.param(("hydra/callbacks=exptools",), marks=pytest.mark.hydra)]
+)
 def test_of_two_ranks_under_the_launcher_the_first_logs_and_none_is_refused(run_python, callback):
     done = run_python(
         DISTRIBUTED, "-m", "hydra/launcher=exptools", "hydra.launcher.jobs=1",
@@ -168,7 +169,6 @@ OWN_HANDLER = ENDING.replace(
 ).replace("time.sleep(60)", "while not told: time.sleep(0.01)\n    print(told[0])")
 
 
-@pytest.mark.hydra
 def test_a_handler_of_the_users_own_stays(run_python):
     code, said = terminated(run_python, OWN_HANDLER)
     assert (code, "mine" in said) == (0, True)
