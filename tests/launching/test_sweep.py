@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -408,38 +409,33 @@ def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> No
     assert not (app.out / "2").exists()
 
 
-@pytest.mark.parametrize(
-    ("end", "state", "error"),
-    [
-        ("sys.exit(-9)", State.FAILED, "exited with code 247 before it returned"),
-        ("sys.exit('no data')", State.FAILED, "SystemExit: no data"),
-        ("raise BaseException('odd')", State.FAILED, "BaseException: odd"),
-        (
-            "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad",
-            State.FAILED,
-            "Bad",
-        ),
-        ("raise ValueError('\\udcff')", State.FAILED, "ValueError: ?"),
-        ("cfg.y", State.FAILED, "ConfigAttributeError: Key 'y' is not in struct"),
-        ("os.closerange(0, 99)\nraise ValueError('mute')", State.FAILED, "ValueError: mute"),
-        (
-            "class Odd(Exception):\n"
-            "    def __init__(self, a, b): super().__init__(f'{a}{b}')\n"
-            "raise Odd(1, 2)",
-            State.FAILED,
-            "12",
-        ),
-    ],
-)
-def test_an_odd_end_is_told_and_harms_nobody_else(
-    make_app: MakeApp, start: str, end: str, state: State, error: str
-) -> None:
-    indented = "\n".join(f"    {line}" for line in end.split("\n"))
-    app = make_app(f"if cfg.x == 0:\n{indented}\ntime.sleep(0.5)")
-    output = app.fails("+x=0,1,2", start)
-    assert status(app, 0).state is state, output
-    assert error in (status(app, 0).error or "")
-    assert [status(app, job).state for job in (1, 2)] == [State.COMPLETED] * 2
+# Each end of an odd job, and what its status says of it.
+ODD_ENDS = {
+    "sys.exit(-9)": "exited with code 247 before it returned",
+    "sys.exit('no data')": "SystemExit: no data",
+    "raise BaseException('odd')": "BaseException: odd",
+    "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad": "Bad",
+    "raise ValueError('\\udcff')": "ValueError: ?",
+    "cfg.y": "ConfigAttributeError: Key 'y' is not in struct",
+    "os.closerange(0, 99)\nraise ValueError('mute')": "ValueError: mute",
+    "class Odd(Exception):\n"
+    "    def __init__(self, a, b): super().__init__(f'{a}{b}')\n"
+    "raise Odd(1, 2)": "12",
+}
+
+
+def test_odd_ends_are_told_and_harm_nobody_else(make_app: MakeApp, start: str) -> None:
+    # After each odd job comes one that ends well.
+    ends = [
+        f"if cfg.x == {2 * number}:\n{textwrap.indent(end, '    ')}"
+        for number, end in enumerate(ODD_ENDS)
+    ]
+    app = make_app("\n".join([*ends, "time.sleep(0.1)"]))
+    output = app.fails(f"+x=range({2 * len(ends)})", start)
+    for number, (end, error) in enumerate(ODD_ENDS.items()):
+        assert status(app, 2 * number).state is State.FAILED, output
+        assert error in (status(app, 2 * number).error or ""), end
+        assert status(app, 2 * number + 1).state is State.COMPLETED, output
 
 
 def test_a_job_that_catches_the_interrupt_is_interrupted_all_the_same(

@@ -152,9 +152,7 @@ def test_the_end_is_known_also_where_the_job_does_not_return(run_python, then, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launcher", ["basic", pytest.param("joblib", marks=pytest.mark.hydra)]
-)
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.hydra)])
 def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
     then = "+then='assert cfg.a != 2, \"two is bad\"'"
     run_python(APP, *SWEEP, CALLBACK, f"hydra/launcher={launcher}", then)
