@@ -65,19 +65,13 @@ def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place:
     assert returned(app, 2) == [2, 4]
 
 
-WRAPPED = """
+DECORATED = """
 def noisy(task):
     @functools.wraps(task)
     def wrapper(cfg):
         return "wrapped", task(cfg)
     return wrapper
 
-@hydra.main(version_base="1.3", config_path=None)
-@noisy
-def main(cfg):
-    return double(cfg.x)
-"""
-CALLABLE = """
 class Counted:
     def __init__(self, task):
         functools.update_wrapper(self, task)
@@ -87,20 +81,25 @@ class Counted:
         return self.calls, self.task(cfg)
 
 @hydra.main(version_base="1.3", config_path=None)
-@Counted
+@{outer}
+@{inner}
 def main(cfg):
     return double(cfg.x)
 """
 
 
-@pytest.mark.parametrize("place", ["script", "module"])
-@pytest.mark.parametrize(("how", "expected"), [(WRAPPED, "wrapped"), (CALLABLE, 1)])
+@pytest.mark.parametrize(
+    ("place", "outer", "inner"), [("script", "noisy", "Counted"), ("module", "Counted", "noisy")]
+)
 def test_a_task_may_be_decorated_in_any_way(
-    app: App, start: str, place: str, how: str, expected: object
+    app: App, start: str, place: str, outer: str, inner: str
 ) -> None:
-    write_task(app, place, MODULE + how)
+    write_task(app, place, MODULE + DECORATED.format(outer=outer, inner=inner))
     app.completes("+x=1,2", start)
-    assert returned(app, 2) == [(expected, 2), (expected, 4)]
+    if outer == "noisy":
+        assert returned(app, 2) == [("wrapped", (1, 2)), ("wrapped", (1, 4))]
+    else:
+        assert returned(app, 2) == [(1, ("wrapped", 2)), (1, ("wrapped", 4))]
 
 
 STRUCTURED = """
