@@ -18,8 +18,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+from log_media import show_media
 from log_peers import Pairs, Writer, exptools, floor, installed
 from rich.console import Console
 from rich.table import Table
@@ -50,6 +52,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         here = Path(directory)
         show_cost(here, rounds=2 if quick else 7)
+        if find_spec("torch"):
+            show_media(here, rounds=3 if quick else 15)
         table = Table("question", "answer", "target")
         for row in (
             *growing(here, rounds=1 if quick else 5),

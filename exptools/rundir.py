@@ -32,6 +32,7 @@ PROVENANCE_FILE = f"{EXPTOOLS_DIR}/provenance.json"
 PATCH_FILE = f"{EXPTOOLS_DIR}/diff.patch"
 USAGE_FILE = f"{EXPTOOLS_DIR}/usage.csv"
 OUTPUT_LOG = "output.log"
+DEBUG_LOG = "debug.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 PROGRESS_CSV = "progress.csv"
@@ -47,6 +48,8 @@ STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 PROVENANCE = "EXPTOOLS_PROVENANCE"
 # In the environment of a process that logs: its run directory, for the processes that it starts.
 RUN_DIR = "EXPTOOLS_RUN_DIR"
+# In the same environment: how that run is logged, as JSON.
+RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in

@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.error_line import error_line
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import DirectoryInUse
+from exptools.logging.run.ranks import silent_rank
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
 from exptools.rundir import (
@@ -42,7 +42,8 @@ class ExptoolsCallback(Callback):
     """Opens the logger when a job starts, closes it when the job ends, and keeps status.json.
 
     Under the exptools launcher the scheduler keeps status.json, which sees also the ends that a
-    job cannot report. Of the ranks of a distributed training, rank 0 does all this.
+    job cannot report. Of the ranks of a distributed training, rank 0 does all this, unless each
+    has a directory of its own and the option ``all_ranks``.
 
     Args:
         options: of :class:`LogOptions`, by their names.
@@ -69,10 +70,11 @@ class ExptoolsCallback(Callback):
         """Open the job's run directory. What fails here is a warning of Hydra's and, from the
         logger, an error in the first call that logs.
         """
-        if is_silent():
-            return
         run_dir = Path(config.hydra.runtime.output_dir)
         self._job_pid = os.getpid()
+        if silent_rank() is not None and not self._options.get("all_ranks"):
+            logger.open(run_dir, **self._options)  # which says so, and makes no file
+            return
         try:
             logger.open(run_dir, **self._options)
         except DirectoryInUse:

@@ -12,9 +12,9 @@ from typing import Any
 
 from exptools.logging.compat.logger import logger
 from exptools.logging.snapshots.policy import Mode
-from exptools.rundir import PROGRESS_CSV
+from exptools.rundir import DEBUG_LOG, PROGRESS_CSV
 
-TEXT_LOG_FILE = "debug.log"
+TEXT_LOG_FILE = DEBUG_LOG
 PARAMS_LOG_FILE = "params.json"
 
 

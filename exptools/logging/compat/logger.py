@@ -9,21 +9,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from numbers import Real
 from typing import Any, SupportsIndex
 
 from exptools.hints import did_you_mean
+from exptools.logging.compat.output_verbs import OutputVerbs
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
+from exptools.logging.errors import as_logging_error, obeys_on_error
 from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
+_NO_PREFIX = "there is no prefix to take away: call push_{}prefix before, once for each"
 
-class CompatLogger:
+
+class CompatLogger(OutputVerbs):
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
     Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
@@ -36,7 +42,7 @@ class CompatLogger:
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._iteration: int | None = None
         self._texts = TextFiles()
-        self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
+        self._tables: dict[str, ScalarFile | None] = {}
 
     def __reduce__(self) -> str:
         return "logger"
@@ -70,8 +76,9 @@ class CompatLogger:
             if filename is None:
                 self._engine.log_scalar(name, data, self._at(step))
             else:
-                self._scalar_file(filename).log(name, data, step)
+                self._log_to_table(filename, name, data, step)
 
+    @obeys_on_error
     def log_scalar_batch(
         self,
         tag: str,
@@ -84,22 +91,26 @@ class CompatLogger:
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
-        values = batch_statistics("", data)
-        if values["/count"]:
+        values = batch_statistics(tag, data)
+        if values[f"{tag}/count"]:
             for ours, theirs in names.items():
-                self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
+                value = values[f"{tag}/{ours}"]
+                self.log_scalar(f"{tag}/{theirs}", value, step, filename, **options)
 
     def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
         """Put a number into the current row."""
         self.log_scalar(str(key), val, itr)
 
+    @obeys_on_error
     def record_tabular_misc_stat(
         self, key: str, values: Any, itr: int | None = None, placement: str = "back"
     ) -> None:
         """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
         import numpy as np
 
-        numbers = np.asarray(values, np.float64)
+        from exptools.logging.rows.arrays import as_numbers
+
+        numbers = as_numbers(f"the batch {key!r}", values).astype(np.float64)
         numbers = numbers if numbers.size else np.array([np.nan])
         statistics = {
             "Average": numbers.mean(),
@@ -111,12 +122,13 @@ class CompatLogger:
         for name, value in statistics.items():
             self.log_scalar(f"{name}{key}" if placement == "front" else f"{key}/{name}", value, itr)
 
+    @obeys_on_error
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
             self._engine.dump(self._iteration)
-        else:
-            self._scalar_file(filename).dump()
+        elif table := self._table(filename):
+            table.dump()
 
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
@@ -124,26 +136,9 @@ class CompatLogger:
 
     dump_data = dump_tabular
 
-    def add_scalar_output(self, filename: str) -> None:
-        """Begin another table in the run directory, for ``filename=`` of the verbs."""
-        if filename not in self._scalars:
-            self._scalars[filename] = ScalarFile(self._path(filename))
-
-    def remove_scalar_output(self, filename: str) -> None:
-        """End another table, with its pending row."""
-        self._scalars.pop(filename).close()
-
-    @contextlib.contextmanager
-    def additional_scalar_output(self, filename: str) -> Iterator[None]:
-        """Another table in the run directory for as long as the block lasts."""
-        self.add_scalar_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_scalar_output(filename)
-
     # Texts, images, embeddings
 
+    @obeys_on_error
     def log_text(
         self,
         data: str,
@@ -153,17 +148,20 @@ class CompatLogger:
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
+        """Say a line: on standard output, in ``debug.log`` or a file of texts, and to TensorBoard.
 
         ``log_text(tag, text, step)`` of the other door works, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
+        if self._engine._current.is_silent:
+            return
         line = self._full("text", str(data)) if with_prefix else str(data)
-        line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
-        with without_prefix():
-            self._engine.log_text("text", line, self._at(step))
+        line = stamped(line) if with_timestamp else line
+        path = self._texts.path(filename)
+        say(line, color)
+        self._engine._write_line(line, self._at(step), path)
 
     def log(
         self,
@@ -174,23 +172,6 @@ class CompatLogger:
     ) -> None:
         """Say a line, as :meth:`log_text`."""
         self.log_text(s, None, None, with_prefix, with_timestamp, color)
-
-    def add_text_output(self, filename: str) -> None:
-        """Append what is said to a file of the run directory, too; the first one is the default."""
-        self._texts.add(filename, self._path(filename))
-
-    def remove_text_output(self, filename: str) -> None:
-        """Close a file of texts."""
-        self._texts.remove(filename)
-
-    @contextlib.contextmanager
-    def additional_text_output(self, filename: str) -> Iterator[None]:
-        """Another file of texts for as long as the block lasts."""
-        self.add_text_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_text_output(filename)
 
     def log_histogram(
         self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
@@ -224,7 +205,7 @@ class CompatLogger:
         **_: Any,
     ) -> None:
         """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
-        name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
+        name, rate = self._full("gif", tag), _rate(tag, duration) if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
@@ -236,24 +217,9 @@ class CompatLogger:
         text_label: Sequence[object] | None = None,
         image_label: Any = None,
     ) -> None:
-        """Points for TensorBoard's projector.
-
-        Args:
-            tag: what they are called.
-            data: [points, dimensions].
-            step: as elsewhere.
-            text_label: a text a point.
-            image_label: an image a point, [points, 3, height, width].
-
-        Raises:
-            ValueError: the numbers of points and labels differ, or it has no two dimensions.
-        """
-        from exptools.logging.media.embeddings import write_embedding
-
-        at = self._at(step)
-        directory = self._path("")
-        where = f"{tag}_{at}" if at is not None else tag
-        write_embedding(directory, where, data, text_label, image_label)
+        """As :meth:`Logger.log_embedding`, under other names."""
+        with without_prefix():
+            self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
 
     # Prefixes
 
@@ -268,12 +234,16 @@ class CompatLogger:
 
     def pop_prefix(self) -> None:
         """Take the last pushed prefix of all kinds away."""
+        if not self._prefixes_before:
+            raise IndexError(_NO_PREFIX.format(""))
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
         self._kind_prefixes[kind].append(prefix)
 
     def _pop(self, kind: str) -> None:
+        if not self._kind_prefixes[kind]:
+            raise IndexError(_NO_PREFIX.format(f"{kind}_"))
         self._kind_prefixes[kind].pop()
 
     @contextlib.contextmanager
@@ -327,16 +297,22 @@ class CompatLogger:
         directory = self._engine.directory
         return None if directory is None else str(directory / SNAPSHOTS_DIR)
 
+    @obeys_on_error
     def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
         """Write settings as JSON into the run directory; what JSON has not is there as its text."""
-        text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
-        write_atomic(self._path(filename), text.encode(errors="replace"))
+        try:
+            text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise type(error)(f"these settings cannot be written as JSON: {error}") from error
+        if path := self._path_to_write(filename):
+            with as_logging_error(path):
+                write_atomic(path, text.encode(errors="replace"))
 
     def close(self, *, succeeded: bool = True) -> None:
         """End the run with all of its files."""
-        for filename in list(self._scalars):
+        for filename in list(self._tables):
             self.remove_scalar_output(filename)
-        self._texts.close()
+        self._texts.clear()
         self._iteration = None
         self._engine.close(succeeded=succeeded)
 
@@ -347,23 +323,12 @@ class CompatLogger:
         """A tag, or a line of text, with all its prefixes."""
         return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
 
-    def _path(self, filename: str) -> Path:
-        directory = self._engine.directory
-        if directory is None:
-            raise RuntimeError(
-                "no run is open: open one with logger_context(log_dir, run_ID, name) or "
-                "logger.open(directory)"
-            )
-        return directory / filename
 
-    def _scalar_file(self, filename: str) -> ScalarFile:
-        if filename not in self._scalars:
-            names = ", ".join(self._scalars) or "none"
-            raise ValueError(
-                f"the table {filename!r} is not open: open it with "
-                f"logger.additional_scalar_output({filename!r}); open are {names}"
-            )
-        return self._scalars[filename]
+def _rate(tag: str, duration: float) -> float:
+    """Frames a second; so many that a float cannot say it are refused as they are."""
+    if isinstance(duration, Real) and duration > 0:
+        return 1 / max(float(duration), sys.float_info.min)
+    raise ValueError(f"the GIF {tag!r} needs a duration above 0, in seconds, not {duration!r}")
 
 
 logger = CompatLogger(run_logger)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import NamedTuple, SupportsIndex, TypeAlias
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 Number: TypeAlias = int | float
 
@@ -31,13 +32,14 @@ class OpenRow:
         self._means: dict[str, list[Number]] | None = None  # tag → sum, count
 
     def add(self, tag: str, value: Number) -> None:
-        """Take a value into the mean of a tag."""
+        """Take a value into the mean of a tag; NaN does not count, but is the mean of nothing."""
         if self._means is None:
             self._means = {}
         mean = self._means.setdefault(tag, [0, 0])
-        mean[0] += float(value)
-        mean[1] += 1
-        self.scalars[tag] = mean[0] / mean[1]
+        if value == value:  # noqa: PLR0124 (NaN)
+            mean[0] += float(value)
+            mean[1] += 1
+        self.scalars[tag] = mean[0] / mean[1] if mean[1] else math.nan
 
 
 class OpenRows:
@@ -114,9 +116,7 @@ def as_number(tag: str, value: object) -> Number:
             value = item()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(_refusal(tag, value)) from error
-    if not isinstance(value, Real):
-        raise TypeError(_refusal(tag, value))
-    return _in_range(tag, value)
+    return _in_range(tag, value if isinstance(value, Real) else _converted(tag, value))
 
 
 def as_step(step: SupportsIndex) -> int:
@@ -136,7 +136,22 @@ def as_step(step: SupportsIndex) -> int:
     return at
 
 
-def _in_range(tag: str, value: Real) -> Number:
+def _converted(tag: str, value: Any) -> Any:
+    """A number of what says itself that it is one: a Decimal, or a tensor of TensorFlow."""
+    if not hasattr(type(value), "__float__"):
+        raise TypeError(_refusal(tag, value))
+    try:
+        with contextlib.suppress(TypeError):
+            return operator.index(value)  # of a tensor of integers: all of its digits
+        float(value)
+    except OverflowError:
+        pass  # it is a number, if one beyond the range
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(_refusal(tag, value)) from error
+    return value
+
+
+def _in_range(tag: str, value: Any) -> Number:
     """The number, an integer exactly; refused where a float cannot say its size."""
     try:
         number = float(value)
@@ -157,6 +172,8 @@ def _is_masked(value: object) -> bool:
 
 
 def _refusal(tag: str, value: object) -> str:
+    if getattr(value, "is_meta", False):
+        return f"the scalar {tag!r} is a tensor on the meta device, where tensors have no values"
     shape = getattr(value, "shape", None)
     text = f"of shape {tuple(shape)}" if shape else f"{value!r:.60}"
     return (

@@ -66,7 +66,7 @@ class Tags:
             ) from error
         if number < 1:
             raise ValueError(f"every should be an integer from 1 on, not {number}")
-        self._throttles[tag] = [number, 0]
+        self._throttles[check_tag(tag)] = [number, 0]
         self.unthrottled.discard(tag)
 
 

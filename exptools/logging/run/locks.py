@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from exptools.locks import FileLock
 from exptools.logging.errors import LoggingError, as_logging_error
+from exptools.logging.run.ranks import ask_for_ranks
 from exptools.rundir import LOG_LOCK
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -72,10 +73,10 @@ class RunLock:
         os.write(self._lock.descriptor, who.encode())
 
     def _in_use(self, directory: Path) -> DirectoryInUse:
-        message = (
-            f"this directory is being logged by {self._holder()}; "
-            "give each process a directory of its own"
-        )
+        advice = f"give each process a directory of its own{ask_for_ranks()}"
+        if list(_held.values()).count(directory) > 1:  # one is ours, which is not locked
+            advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
+        message = f"this directory is being logged by {self._holder()}; {advice}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
     def _holder(self) -> str:
@@ -84,6 +85,13 @@ class RunLock:
                 return text.decode(errors="replace")
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return "another process"
+
+
+def holder_of(directory: Path) -> str:
+    """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+        return file.read(_LONGEST_NAME).decode(errors="replace")
+    return ""
 
 
 def is_held_here(directory: Path) -> bool:
@@ -129,8 +137,13 @@ class RowLock:
         self.path = path
 
     def __enter__(self) -> None:
-        """Wait for our turn."""
-        self._lock.acquire()
+        """Wait for our turn.
+
+        Raises:
+            LoggingError: the file cannot be locked.
+        """
+        with as_logging_error(self.path):
+            self._lock.acquire()
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""

@@ -14,22 +14,26 @@ from exptools.logging.errors import (
     as_logging_error,
     unwritten_rows_error,
 )
-from exptools.logging.media.store import index_size, write_medium
+from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.ranks import silent_rank
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
+from exptools.logging.writers.lines import append_line
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
 
-    from exptools.logging.media.store import EncodedMedium
+    from exptools.logging.media.store import MediaRecord
+
+LINES = "text"  # TensorBoard's name for the lines that were logged
 
 _MOST_WAITING = 100  # media, before they are written without a row
 
@@ -67,7 +71,9 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
-        self._has_hparams = False
+        self.all_ranks = False  # whether members log whatever their rank is
+        self.media = MediaStore(directory)
+        self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
@@ -83,7 +89,8 @@ class OpenRun:
             self._turn = RowLock(directory / ROW_LOCK)
             if not member:
                 if attempt is not None:
-                    size = index_size(directory)
+                    with as_logging_error(directory):
+                        size = index_size(directory)
                     self._turn.begin(Attempt(attempt, index_size=size))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     self._begin(0)  # so that what cannot be written is known at once
@@ -124,7 +131,7 @@ class OpenRun:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
         self._ended_rows += self.rows.end(step, time.time())
-        if self.is_member and is_silent():
+        if self.is_muted:
             self._ended_rows.clear()
         if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
@@ -138,9 +145,10 @@ class OpenRun:
                     self._last_row = rows[-1]
         finally:
             self._is_writing = False
-        if self._last_row is not None and self._last_row.wall_time >= self.console.due:
+        if self._last_row is not None and time.monotonic() >= self.console.due:
             self.console.show(self._last_row)
         if unwritten:
+            self._look_at_the_others(unwritten)
             files = [writer.path for writer in self._writers or ()]
             raise unwritten_rows_error(unwritten, files)
 
@@ -149,24 +157,71 @@ class OpenRun:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
 
-    def add_medium(self, tag: str, medium: EncodedMedium, step: int | None) -> None:
-        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+    @property
+    def is_muted(self) -> bool:
+        """Whether nothing is logged here, for the process is a rank that leaves it to another."""
+        return self.is_member and not self.all_ranks and silent_rank() is not None
+
+    def add_medium(self, record: MediaRecord, summaries: Sequence[Summary.Value]) -> None:
+        """Take a medium, whose file is written, into the index and the event file.
+
+        Raises:
+            LoggingError: it is not in the index, or not in the event file.
+        """
+        if self._is_closed:  # by whoever gave us the medium, while it was encoded
+            raise LoggingError(None, "the run was closed meanwhile", str(self.directory))
+        # TensorBoard's table of hyperparameters wants to know how the run ended, too.
+        self._has_hparams |= record.kind == "hparams"
+        with self._turn:
+            add_to_index(self.directory, record)
+            self._show(_WaitingMedium(summaries, record.step, record.wall_time))
+
+    def add_line(self, line: str, step: int | None, path: Path | None) -> None:
+        """Append a line to a file, None means ``debug.log``, and show it in the event file.
+
+        Raises:
+            LoggingError: it is not in the file, or not in the event file.
+        """
+        at = self.step if step is None else step
+        summaries = encode_text(LINES, line).summaries
+        with self._turn:
+            append_line(path or self.directory / DEBUG_LOG, line)
+            self._show(_WaitingMedium(summaries, at, time.time()), may_begin=False)
+
+    def _show(self, medium: _WaitingMedium, *, may_begin: bool = True) -> None:
+        """Give TensorBoard a medium, as soon as it is clear which rows of before this continues.
+
+        Of too many that wait before, one that may begin makes it clear, and another is left out.
+        """
+        has_begun, is_full = self._has_begun(), len(self._waiting_media) >= _MOST_WAITING
+        if has_begun or may_begin or not is_full:
+            self._waiting_media.append(medium)
+        if has_begun or (may_begin and is_full):
+            self._show_waiting()
+
+    def _has_begun(self) -> bool:
+        return self._writers is not None or bool(self._turn.attempt.event_file)
+
+    def add_embedding(self, entry: EmbeddingInfo) -> None:
+        """Have TensorBoard's projector show an embedding, whose files are written.
+
+        Raises:
+            LoggingError: the projector's config cannot be written.
+        """
+        from exptools.logging.media.embeddings import add_to_projector
+
+        with self._turn:
+            add_to_projector(self.directory, entry)
+
+    def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
+        """Write what only TensorBoard shows to the event file, for a step or the current one.
 
         Raises:
             LoggingError: it cannot be written.
         """
-        if self.is_member and is_silent():
-            return
         at = self.step if step is None else step
-        wall_time = time.time()
-        write_medium(self.directory, tag, at, medium, wall_time)
-        # TensorBoard's table of hyperparameters wants to know how the run ended, too.
-        self._has_hparams |= medium.kind == "hparams"
-        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
         with self._turn:
-            has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting_media) > _MOST_WAITING:
-                self._show_waiting()
+            self._show(_WaitingMedium(summaries, at, time.time()))
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
         """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
@@ -186,11 +241,25 @@ class OpenRun:
         """Keep snapshots by this policy from now on."""
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
+    @property
+    def has_ended_rows(self) -> bool:
+        """Whether a row of this process has ended."""
+        return self._last_row is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a row of this attempt has ended, in whichever process."""
+        with self._turn:
+            return self._has_begun()
+
     def resume(self, step: int) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier.
+        So are those at and after the first step that is logged now, should it be earlier. When a
+        row has ended, this does nothing: the attempt has begun.
         """
+        if self.has_ended_rows:
+            return
         self.rows.count = step + 1
         self._has_resumed = True
         with self._turn:
@@ -225,16 +294,18 @@ class OpenRun:
                 with self._turn:
                     self._show_waiting()
             if self._has_hparams and self._writers is not None:
-                from exptools.logging.media.hparams import hparams_end
+                with as_logging_error(self._writers[1].path):
+                    from exptools.logging.media.hparams import hparams_end
 
-                end = hparams_end(succeeded=succeeded)
-                self._writers[1].write_summary([end], self.step, time.time())
+                    end = hparams_end(succeeded=succeeded)
+                    self._writers[1].write_summary([end], self.step, time.time())
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
                 self.console.show(self._last_row)
 
     def _release(self) -> None:
+        self._is_closed = True
         for writer in self._writers or ():
             writer.close()
         if hasattr(self, "_turn"):
@@ -265,18 +336,29 @@ class OpenRun:
                 except LoggingError as error:  # the other rows and files may fare better
                     unwritten.setdefault(writer.path, {})[row.step] = error
 
+    def _look_at_the_others(self, unwritten: UnwrittenRows) -> None:
+        """Find those of which nobody has noticed yet that they are gone with what they hold."""
+        steps = next(iter(unwritten.values()))
+        for writer in self._writers or ():
+            if writer.path not in unwritten:
+                try:
+                    writer.look()
+                except LoggingError as error:
+                    unwritten[writer.path] = dict.fromkeys(steps, error)
+
     def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
         """Open the files for the first row, in our turn to write."""
         table = self.directory / PROGRESS_CSV
         attempt = self._turn.attempt
         name = attempt.event_file
         has_begun = bool(name)  # in another process of the run
-        events = self.directory / name if name else new_event_file(self.directory)
         purge_from = None
-        if not has_begun:
-            purge_from = end_attempts_before(
-                self.directory, attempt, first_step, may_go_back=self._has_resumed
-            )
+        with as_logging_error(self.directory):
+            events = self.directory / name if name else new_event_file(self.directory)
+            if not has_begun:
+                purge_from = end_attempts_before(
+                    self.directory, attempt, first_step, may_go_back=self._has_resumed
+                )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
             self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge_from=purge_from)

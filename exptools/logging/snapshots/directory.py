@@ -187,9 +187,10 @@ class SnapshotDirectory:
                 steps[step].unlink()
 
     def _steps(self) -> dict[int, Path]:
-        if not self._directory.is_dir():
-            return {}
-        named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
+        with as_logging_error(self._directory):
+            if not self._directory.is_dir():
+                return {}
+            named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
         return {int(match[1]): path for match, path in named if match}
 
     def _load_newest(self, map_location: Any) -> StoredSnapshot | None:

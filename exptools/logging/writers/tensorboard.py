@@ -7,6 +7,7 @@ official messages. ``docs/benchmarks.md`` has the figures.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -54,7 +55,7 @@ class TensorBoardWriter:
         self.path = path
         self._file = AppendFile(path, keep=keep)
         self._encoders: dict[tuple[str, ...], _Encoder] = {}
-        self._next_look = 0.0
+        self._next_look = -math.inf  # on the monotonic clock, which nobody sets back
         if not keep:
             now = time.time()
             self._file.append(as_record(_head(now, 0) + _VERSION))
@@ -68,8 +69,8 @@ class TensorBoardWriter:
             LoggingError: the row was not written; the events before it are as they were.
         """
         step, wall_time, scalars = row
-        if wall_time >= self._next_look:
-            self._look(wall_time)
+        if time.monotonic() >= self._next_look:
+            self.look()
         tags = tuple(scalars)
         encoder = self._encoders.get(tags)
         if encoder is None:
@@ -87,18 +88,22 @@ class TensorBoardWriter:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        self._look(wall_time)
+        self.look()
         event = Event(wall_time=wall_time, step=step, summary=Summary(value=values))
         self._file.append(as_record(event.SerializeToString()))
+
+    def look(self) -> None:
+        """See whether the file is still there: writing to a deleted one succeeds.
+
+        Raises:
+            LoggingError: it is not.
+        """
+        self._file.is_in_place()
+        self._next_look = time.monotonic() + _LOOK_EVERY
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
         self._file.close()
-
-    def _look(self, now: float) -> None:
-        # Writing to a deleted file succeeds, so it would go unnoticed until somebody reads it.
-        self._file.is_in_place()
-        self._next_look = now + _LOOK_EVERY
 
 
 def new_event_file(directory: Path) -> Path:
