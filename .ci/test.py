@@ -67,7 +67,7 @@ def run_checks(chosen: list[str], *, newest: bool) -> list[bool]:
     python = install(CURRENT, newest=newest)
     if chosen:
         return [check(python, "-m", "pytest", "-q", *PARALLEL, *chosen)]
-    mypy = [python, "-m", "mypy"]  # takes long and one core only: it runs beside the others
+    mypy = [str(python), "-m", "mypy"]  # takes long and one core only: it runs beside the others
     with subprocess.Popen(
         mypy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as types:
