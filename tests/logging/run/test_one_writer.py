@@ -182,8 +182,9 @@ main()
 """
 
 
-@pytest.mark.hydra
-@pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
+@pytest.mark.parametrize(
+    "callback", [(), pytest.param(("hydra/callbacks=exptools",), marks=pytest.mark.hydra)]
+)
 def test_of_two_runs_in_one_directory_one_is_whole_and_one_says_why_not(tmp_path, callback):
     (tmp_path / "train.py").write_text(TWICE)
     pipe = subprocess.PIPE
