@@ -71,8 +71,11 @@ def changes_around(directory: Path) -> Changes | None:
     commit, rest = os.fsdecode(asked).split("\n", 1)
     top, branch = rest.rstrip("\n").rsplit("\n", 1)
     top_dir = Path(top)
+    # An order that the user has configured, whose file may be gone, is none of the status's.
     status = _git(
-        top_dir, "status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal"
+        top_dir,
+        *("-c", "diff.orderFile=/dev/null", "status", "--porcelain=v2", "-z", "--no-renames"),
+        "--untracked-files=normal",
     )
     patch = _Patch()
     if status is None:  # where git takes too long for the answer, the code is not called clean

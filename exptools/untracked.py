@@ -67,12 +67,17 @@ class UntrackedFiles:
         self.paths = sorted(self._find(paths), key=_usefulness)
 
     def _find(self, paths: Sequence[str]) -> Iterator[str]:
-        """Level by level, as code is seldom deep down."""
+        """Level by level, as code is seldom deep down; what is named like data comes last."""
         ends, looked_at = time.monotonic() + _LONGEST_LOOK, 0
-        level = list(paths)
-        while level:
+        level, data = list(paths), list[str]()
+        while level or data:
             below: list[str] = []
-            for path in sorted(level, key=_is_output):
+            # The names of a thousand files should keep nobody from the directories beside them.
+            now = [path for path in level if path.endswith(("/", *_CODE))]
+            data += [path for path in level if not path.endswith(("/", *_CODE))]
+            if not now:
+                now, data = data, []
+            for path in sorted(now, key=_is_output):
                 looked_at += 1
                 if looked_at > _MAX_LOOKED_AT or time.monotonic() > ends:
                     self._leave_out(path, NotInPatch("and what comes after it: too many files"))

@@ -121,6 +121,7 @@ def test_the_patch_makes_the_tree_that_ran_of_the_commit(
     for key, value in (
         ("diff.noprefix", "true"), ("diff.context", "0"), ("status.showUntrackedFiles", "no"),
         ("diff.relative", "true"), ("core.quotePath", "true"), ("color.ui", "always"),
+        ("diff.orderFile", "/gone"),
     ):  # fmt: skip
         git(repository, "config", key, value)
     change(repository)
@@ -217,9 +218,11 @@ def test_a_huge_tree_of_data_is_not_looked_through_to_its_end(
     monkeypatch.setattr(untracked, "_MAX_LOOKED_AT", 50)
     fill(repository, {f"data/{n}/{m}.txt": "x" for n in range(20) for m in range(5)})
     fill(repository, {f"many/{n}.txt": "x" for n in range(60)})
-    fill(repository, {"src/model.py": "x = 1\n"})
+    fill(repository, {f"{n}.txt": "x" for n in range(60)})
+    fill(repository, {"src/model.py": "x = 1\n", "train.py": "x = 2\n"})
     changes = changes_of(repository)
     assert b"+++ b/src/model.py\n" in changes.patch
+    assert b"+++ b/train.py\n" in changes.patch
     reasons = {one.path: one.reason for one in changes.left_out}
     assert reasons["many/"] == "50 files or more"
     assert "and what comes after it: too many files" in reasons.values()
