@@ -226,6 +226,8 @@ def test_a_masked_value_is_refused_and_not_taken_for_what_lies_under_the_mask(
     logger.open(tmp_path)
     with pytest.raises(ValueError, match="'acc' is masked"):
         logger.log_scalar("acc", value)
+    with pytest.raises(ValueError, match=r"should be one number .*, not MaskedArray of shape"):
+        logger.log_scalar("acc", np.ma.array([1.0, 2.0], mask=[True, False]))
     logger.log_scalar("acc", np.ma.array([2.0], mask=[False]))
     logger.dump()
     assert rows(tmp_path, "acc") == [(0, 2)]

@@ -124,6 +124,8 @@ def _tensor_to_numpy(value: Any) -> Array:
     tensor = value.detach().cpu()
     try:
         return np.asarray(tensor)
+    except RuntimeError:  # a view that is negated lazily: the imaginary part of a conjugate
+        return np.asarray(tensor.clone())
     except TypeError:
         # NumPy has no sparse tensors, no bfloat16, nor the smaller floats; float32 holds all these.
         return np.asarray(tensor.to_dense().float())

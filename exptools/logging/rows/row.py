@@ -268,7 +268,9 @@ def _in_range(tag: str, value: Any) -> Number:
 
 def _is_masked(value: object) -> bool:
     # NumPy's masked arrays give what lies under the mask as their item.
-    return type(value).__module__.startswith("numpy.ma") and bool(getattr(value, "mask", False))
+    if not type(value).__module__.startswith("numpy.ma") or getattr(value, "size", 0) != 1:
+        return False
+    return bool(getattr(value, "mask", False))
 
 
 def _refusal(tag: str, value: object) -> str:

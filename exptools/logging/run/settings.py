@@ -133,7 +133,8 @@ def _items(value: Any) -> list[Any] | None:
         for length in shape:
             size *= length
         if size <= _MOST_NUMBERS:
-            return list(value.tolist())
+            with suppress(RuntimeError):  # of a tensor without data, or with some of its own kind
+                return list(value.tolist())
     return None
 
 

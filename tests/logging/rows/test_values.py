@@ -45,6 +45,7 @@ NUMBERS = [
     torch.tensor([1.0, 3.0]).to(torch.float8_e4m3fn),
     [torch.tensor(value).to(torch.float8_e5m2) for value in (1.0, 3.0)],
     torch.tensor([1.0, 3.0]).to_sparse(),
+    torch.tensor([-1j, -3j]).conj().imag,
     [np.float32(1), np.int8(3)],
     {"a": 1, "b": 3}.values(),
     {1: "a", 3: "b"}.keys(),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from exptools.logging.compat.logger import CompatLogger
@@ -68,6 +69,15 @@ def test_settings_of_any_kind_are_kept_as_json_has_them(logger, tmp_path, given,
         settings = {"f": "posixpath.join", "c": f"{__name__}.Settings", "o": found["o"]}
         assert "0x" not in found["o"]
     assert found == settings
+
+
+def test_a_tensor_that_cannot_be_a_list_is_there_as_its_text(logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    logger.config(
+        {"lr": 0.1, "scale": torch.ones(2, device="meta"), "eye": torch.eye(2).to_sparse()}
+    )
+    found = said(tmp_path, CONFIG)
+    assert (found["lr"], found["scale"][:7], found["eye"][:7]) == (0.1, "tensor(", "tensor(")
 
 
 def test_an_object_of_no_kind_has_the_same_text_in_every_process(logger, tmp_path):
