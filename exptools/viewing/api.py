@@ -206,10 +206,11 @@ class Runs(Sequence[Run]):
         self, asked: str | Sequence[str] | None, each: Option
     ) -> list[tuple[str, str, pl.Series]]:
         """What the summaries and the metrics that are asked for say of each run."""
+        tags = dict.fromkeys(self.metrics)
         if asked is None:
-            asked = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
+            asked = [*(f"{SUMMARY}{name}" for name in self.summaries), *tags]
         names = (asked,) if isinstance(asked, str) else asked
-        said = {name: said_of_runs(self.origin, self._runs, name) for name in names}
+        said = {name: said_of_runs(tags, self._runs, name) for name in names}
         logged = [name for name, values in said.items() if values is None]
         columns = self.origin.columns(self._runs, [STEP, *logged])
         parts = []
@@ -220,7 +221,7 @@ class Runs(Sequence[Run]):
                 parts.append(("metric", name, pl.Series(name, numbers, dtype=pl.Float64)))
             else:
                 own = name.removeprefix(SUMMARY)
-                own = own if own not in self.metrics else name
+                own = own if own not in tags else name
                 parts.append(("summary", own, column(own, values)))
         return parts
 

@@ -44,7 +44,7 @@ MOST_FAULTS = 3  # that are told one by one
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
     runs = _find_runs(command.roots, command)
-    columns = [_values(runs, name, command.summary) for name in _listed(command.metrics, runs)]
+    columns = _values(runs, _listed(command.metrics, runs), command.summary)
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
         write_frame(_listing(runs, keys, columns), command.output)
@@ -159,10 +159,16 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
     return [*said, *(_metrics_of((), runs) if runs.metrics else [])]
 
 
-def _values(runs: Runs, name: str, summary: str) -> pl.Series:
-    """A value a run, of a metric or a summary; "best" is only a metric's."""
-    is_metric = name in runs.metrics
-    return runs.table(name, summary_of(name, summary) if is_metric else "last").to_series(-1)
+def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
+    """A value a run, of metrics and summaries; "best" is only a metric's."""
+    metrics = dict.fromkeys(runs.metrics)
+    said = list(dict.fromkeys(name for name in names if name not in metrics))
+    columns = runs.table(said).get_columns()[-len(said) :] if said else []
+    found = dict(zip(said, columns, strict=True))
+    return [
+        found[name] if name in found else runs.table(name, summary_of(name, summary)).to_series(-1)
+        for name in names
+    ]
 
 
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ def summarize_runs(
     Of a value in the runs' summaries, by its name where no metric has that, or as
     ``summary.<name>``, it is the number itself.
     """
-    said = said_of_runs(index, runs, metric)
+    said = said_of_runs(index.tags(runs), runs, metric)
     if said is not None:
         return {run.name: _number(value) for run, value in zip(runs, said, strict=True)}
     check_metric(index, runs, metric)
@@ -106,20 +106,22 @@ def summarize_runs(
     return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}
 
 
-def said_of_runs(index: Index, runs: Sequence[Run], name: str) -> list[Any] | None:
+def said_of_runs(tags: Collection[str], runs: Sequence[Run], name: str) -> list[Any] | None:
     """The value of each run's summary, MISSING where it has none; None where it is a metric's name.
+
+    Args:
+        tags: the names of the runs' metrics.
 
     Raises:
         QueryError: it is neither; it names the nearest.
     """
-    tags = index.tags(runs)
     if name in tags:
         return None
-    names = summary_names(runs)
-    own = name if name in names else name.removeprefix(SUMMARY)
-    if own not in names:
-        raise QueryError(f"no run has logged {name!r}; {suggestion(name, [*tags, *names])}")
-    return [run.summary.get(own, MISSING) for run in runs]
+    for own in (name, name.removeprefix(SUMMARY)):
+        if any(own in run.summary for run in runs):
+            return [run.summary.get(own, MISSING) for run in runs]
+    near = suggestion(name, [*tags, *summary_names(runs)])
+    raise QueryError(f"no run has logged {name!r}; {near}")
 
 
 def summary_names(runs: Sequence[Run]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.cli.main import main
+from exptools.viewing.index import Index
 from tests.viewing.samples import write_run, write_summary, write_sweep
 
 COMMAND = "import sys; from exptools.viewing.cli.main import main; sys.exit(main())"
@@ -66,6 +67,19 @@ def test_list_shows_what_was_said_of_each_run_also_where_nothing_else_was_logged
     assert run("list", "outputs")[0] == 0
     code, out, _ = run("table", "outputs", "--by", "optim.lr", "--where", "result > 0")
     assert (code, "result" in out) == (0, True)
+
+
+def test_list_asks_for_metrics_as_often_for_many_values_that_were_said_as_for_one(
+    run, outputs, monkeypatch
+):
+    asked, tags = [], Index.tags
+    monkeypatch.setattr(Index, "tags", lambda index, runs: asked.append(runs) or tags(index, runs))
+    write_summary(outputs / "0", result=0.25)
+    run("list", "outputs")
+    for_one = len(asked)
+    write_summary(outputs / "0", **{f"class {number}": number for number in range(50)})
+    run("list", "outputs")
+    assert len(asked) == 2 * for_one
 
 
 def test_list_gives_pipes_the_exact_table_of_python(run, outputs):
