@@ -80,7 +80,7 @@ def changes_around(directory: Path) -> Changes | None:
     patch = _Patch()
     if status is None:  # where git takes too long for the answer, the code is not called clean
         patch.leave_out(
-            ".", CodeNotInPatch(f"git did not say within {_TIMEOUT} s what has changed")
+            ".", CodeNotInPatch(f"git fails, or takes more than {_TIMEOUT} s, to say what changed")
         )
         return Changes(commit, branch, dirty=True, patch=b"", left_out=tuple(patch.left_out))
     lines = [os.fsdecode(line) for line in status.split(b"\0")]

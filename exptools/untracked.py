@@ -31,8 +31,11 @@ _LOG = re.compile(r".*\.(log|out|err|pyc|pyo)|progress(\.\d+)?\.csv|multirun\.ya
 _CODE = (".py", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".cfg")
 # A patch is shown to whoever may see the run.
 _SECRET = re.compile(
-    r"\.env(\..*)?|\.netrc|\.pypirc|\.npmrc|\.git-credentials|.*\.(pem|key|kdbx)|id_(rsa|dsa|ecdsa"
-    r"|ed25519).*|.*credentials.*\.(json|ya?ml|ini|toml)|credentials|\.(ssh|aws|gnupg|kube|docker)"
+    r"\.env(\..*)?|\.netrc|\.pypirc|\.npmrc|\.pgpass|\.git-credentials|.*\.(pem|key|kdbx)"
+    r"|id_(rsa|dsa|ecdsa|ed25519).*|\.(ssh|aws|gnupg|kube|docker)"
+    r"|.*(credential|secret|password|api_?key).*\.(json|ya?ml|ini|toml|cfg|txt|env)"
+    r"|(credentials?|secrets?|passwords?|(.*_)?token)(\.txt)?|kaggle\.json",
+    re.IGNORECASE,
 )
 
 

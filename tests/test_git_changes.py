@@ -163,9 +163,13 @@ def test_what_holds_no_code_is_left_out_and_its_reason_said(repository: Path) ->
     fill(
         repository,
         {
-            "sub/new.py": "x\n",
+            "sub/tokenizer/secret_sharing.py": "x\n",
             "sub/.env": "TOKEN=1\n",
             "sub/.ssh/config": "x\n",
+            "sub/HF_token": "x\n",
+            "sub/Secrets.yaml": "x\n",
+            "sub/api_keys.toml": "x\n",
+            "sub/kaggle.json": "x\n",
             "sub/outputs/0/.hydra/config.yaml": "a: 1\n",
             "sub/outputs/0/metrics.csv": "a\n1\n",
             "sub/__pycache__/new.pyc": "x",
@@ -184,7 +188,11 @@ def test_what_holds_no_code_is_left_out_and_its_reason_said(repository: Path) ->
         ("nested/", "a repository of its own"),
         ("sub/.env", "may hold secrets"),
         ("sub/.ssh/", "may hold secrets"),
+        ("sub/HF_token", "may hold secrets"),
+        ("sub/Secrets.yaml", "may hold secrets"),
+        ("sub/api_keys.toml", "may hold secrets"),
         ("sub/data.bin", "binary"),
+        ("sub/kaggle.json", "may hold secrets"),
         ("sub/other/", "a repository of its own"),
         ("sub/pipe", "no regular file"),
     ]
