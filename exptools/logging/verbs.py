@@ -38,6 +38,7 @@ _OF_PEERS = {
     **dict.fromkeys(("log_artifact", "log_artifacts", "upload_file", "save"), _FILE),
     **dict.fromkeys(("log_model", "save_checkpoint"), "save_snapshot(state, itr)"),
     **dict.fromkeys(("print", "print_log", "alert"), "info(line)"),
+    **dict.fromkeys(("debug", "warn", "warning", "error", "exception", "critical"), "info(line)"),
 }
 _NOTHING_TO_DO = {
     "define_metric": "any column can be the x axis in the viewer",

@@ -20,6 +20,7 @@ from exptools.logging.rows.arrays import Array, as_array
 
 MOST_CHANNELS = 8  # a longer axis is time
 _LOUDEST = 2**15 - 1  # of 16 bits
+_FASTEST = 2**28  # samples a second: a WAV has 32 bits for the bytes a second of all channels
 
 
 def encode_audio(tag: str, samples: object, sample_rate: SupportsIndex) -> EncodedMedium:
@@ -63,8 +64,10 @@ def _rate(what: str, sample_rate: SupportsIndex) -> int:
         raise TypeError(
             f"{what} needs a sample_rate, an integer such as 16000, not {sample_rate!r}"
         ) from error
-    if not 1 <= rate < 2**31:
-        raise ValueError(f"{what} needs a sample_rate from 1 on, such as 16000, not {rate}")
+    if not 1 <= rate < _FASTEST:
+        raise ValueError(
+            f"{what} needs a sample_rate from 1 to {_FASTEST - 1}, such as 16000, not {rate}"
+        )
     return rate
 
 

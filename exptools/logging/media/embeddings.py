@@ -42,9 +42,9 @@ def write_embedding(
         raise ValueError(f"{what} should be [points, dimensions], not {array.shape}")
     labels = None if labels is None else list(labels)
     pictures = None if images is None else as_array(f"the images of {what}", images)
-    for given in (labels, pictures):
+    for name, given in (("labels", labels), ("images", pictures)):
         if given is not None and len(given) != len(array):
-            raise ValueError(f"{what} has {len(array)} points and {len(given)} labels")
+            raise ValueError(f"{what} has {len(array)} points and {len(given)} {name}")
     make_media_dir(run_dir)
     home = f"{MEDIA_DIR}/projector/{directory_of(tag).as_posix()}"
     entry = EmbeddingInfo(tensor_name=tag, tensor_path=f"{home}/tensors.tsv")

@@ -186,6 +186,8 @@ def test_an_embedding_is_one_that_tensorboards_projector_reads(tmp_path):
         logger.log_embedding("codes", points, 0, ["a", "b\nc", 3, "d", "e"], images)
         with pytest.raises(ValueError, match="5 points and 2 labels"):
             logger.log_embedding("codes", points, 0, ["a", "b"])
+        with pytest.raises(ValueError, match="5 points and 2 images"):
+            logger.log_embedding("codes", points, 0, None, images[:2])
     run_dir = tmp_path / "run_0"
     config = ProjectorConfig()
     text_format.Parse((run_dir / "projector_config.pbtxt").read_text(), config)
