@@ -215,7 +215,7 @@ def _number(value: Any) -> bool | int | float | None:
 def _locked(run_dir: Path) -> Iterator[None]:
     """In turns with processes of the run that are still logging."""
     path = run_dir / ROW_LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)  # but not the run's, should the job have deleted that
     lock = FileLock(path)
     try:
         lock.acquire()

@@ -65,6 +65,12 @@ def test_a_result_is_kept_unless_the_job_has_said_one_itself(tmp_path):
     assert summary(tmp_path) == {"result": 7}
 
 
+def test_a_run_that_the_job_has_deleted_is_not_made_again_for_its_result(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        keep_result(tmp_path / "deleted", 0.5)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_job_that_begins_again_has_no_result_and_its_earlier_one_is_not_lost(tmp_path):
     write_values(tmp_path / CONFIG_FILE, RunValues({"lr": 1}))
     write_values(summary_path(tmp_path), RunValues({"best": 0.5}))
