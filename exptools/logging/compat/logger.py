@@ -32,7 +32,7 @@ class CompatLogger:
 
     def __init__(self, engine: Logger) -> None:
         self._engine = engine
-        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, outer ones first
+        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, with outer ones
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._iteration: int | None = None
         self._texts = TextFiles()
@@ -65,12 +65,16 @@ class CompatLogger:
         **_: object,
     ) -> None:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
-        name = self._full("scalar", tag) if with_prefix else tag
-        with without_prefix():
-            if filename is None:
-                self._engine.log_scalar(name, data, self._at(step))
-            else:
-                self._scalar_file(filename).log(name, data, step)
+        if filename is not None:
+            name = self._full("scalar", tag) if with_prefix else tag
+            self._scalar_file(filename).log(name, data, step)
+        elif with_prefix:  # called so often that the engine puts the prefix of all kinds before
+            prefixes = self._kind_prefixes["scalar"]
+            name = prefixes[-1] + tag if prefixes else tag
+            self._engine.log_scalar(name, data, self._iteration if step is None else step)
+        else:
+            with without_prefix():
+                self._engine.log_scalar(tag, data, self._at(step))
 
     def log_scalar_batch(
         self,
@@ -271,7 +275,7 @@ class CompatLogger:
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
-        self._kind_prefixes[kind].append(prefix)
+        self._kind_prefixes[kind].append(self._kind_prefix(kind) + prefix)
 
     def _pop(self, kind: str) -> None:
         self._kind_prefixes[kind].pop()
@@ -345,7 +349,11 @@ class CompatLogger:
 
     def _full(self, kind: str, tag: str) -> str:
         """A tag, or a line of text, with all its prefixes."""
-        return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
+        return current_prefix.get() + self._kind_prefix(kind) + tag
+
+    def _kind_prefix(self, kind: str) -> str:
+        prefixes = self._kind_prefixes[kind]
+        return prefixes[-1] if prefixes else ""
 
     def _path(self, filename: str) -> Path:
         directory = self._engine.directory
