@@ -21,6 +21,7 @@ from hydra_plugins.exptools_launcher._options import LaunchError
 
 from ._config_files import read_files_once
 from ._packing import pack, unpack
+from ._quick_defaults import quick_defaults_lists
 from ._templates import Templates
 
 
@@ -59,7 +60,7 @@ class CachingLoader:
         return unpack(content)
 
     def _load(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        with collector_paused():
+        with collector_paused(), quick_defaults_lists():
             config = self._templates.compose(master_config, sweep_overrides)
         self._count += 1
         self.on_composed(self._count)
