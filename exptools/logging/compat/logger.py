@@ -23,6 +23,19 @@ from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 
 
+class _Defaults:
+    """What verbs go by that are called often. Python finds the attributes of a class that has a
+    ``__getattr__`` slowly, so these are not the logger's own.
+    """
+
+    __slots__ = ("iteration", "log_scalar", "prefixes")
+
+    def __init__(self, engine: Logger) -> None:
+        self.log_scalar = engine.log_scalar
+        self.iteration: int | None = None
+        self.prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, each with outer ones
+
+
 class CompatLogger:
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
@@ -32,9 +45,8 @@ class CompatLogger:
 
     def __init__(self, engine: Logger) -> None:
         self._engine = engine
-        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, with outer ones
+        self._defaults = _Defaults(engine)
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
-        self._iteration: int | None = None
         self._texts = TextFiles()
         self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
 
@@ -51,7 +63,7 @@ class CompatLogger:
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""
-        self._iteration = itr
+        self._defaults.iteration = itr
 
     # Scalars
 
@@ -69,9 +81,10 @@ class CompatLogger:
             name = self._full("scalar", tag) if with_prefix else tag
             self._scalar_file(filename).log(name, data, step)
         elif with_prefix:  # called so often that the engine puts the prefix of all kinds before
-            prefixes = self._kind_prefixes["scalar"]
+            defaults = self._defaults
+            prefixes = defaults.prefixes["scalar"]
             name = prefixes[-1] + tag if prefixes else tag
-            self._engine.log_scalar(name, data, self._iteration if step is None else step)
+            defaults.log_scalar(name, data, defaults.iteration if step is None else step)
         else:
             with without_prefix():
                 self._engine.log_scalar(tag, data, self._at(step))
@@ -118,7 +131,7 @@ class CompatLogger:
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
-            self._engine.dump(self._iteration)
+            self._engine.dump(self._defaults.iteration)
         else:
             self._scalar_file(filename).dump()
 
@@ -275,10 +288,10 @@ class CompatLogger:
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
-        self._kind_prefixes[kind].append(self._kind_prefix(kind) + prefix)
+        self._defaults.prefixes[kind].append(self._kind_prefix(kind) + prefix)
 
     def _pop(self, kind: str) -> None:
-        self._kind_prefixes[kind].pop()
+        self._defaults.prefixes[kind].pop()
 
     @contextlib.contextmanager
     def _inside(self, kind: str, prefix: str) -> Iterator[None]:
@@ -341,18 +354,18 @@ class CompatLogger:
         for filename in list(self._scalars):
             self.remove_scalar_output(filename)
         self._texts.close()
-        self._iteration = None
+        self._defaults.iteration = None
         self._engine.close(succeeded=succeeded)
 
     def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
-        return self._iteration if step is None else step
+        return self._defaults.iteration if step is None else step
 
     def _full(self, kind: str, tag: str) -> str:
         """A tag, or a line of text, with all its prefixes."""
         return current_prefix.get() + self._kind_prefix(kind) + tag
 
     def _kind_prefix(self, kind: str) -> str:
-        prefixes = self._kind_prefixes[kind]
+        prefixes = self._defaults.prefixes[kind]
         return prefixes[-1] if prefixes else ""
 
     def _path(self, filename: str) -> Path:
