@@ -80,7 +80,7 @@ class OpenRun:
                 directory.mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(directory)
         try:
-            self._turn = RowLock(directory / ROW_LOCK)
+            self._turn = RowLock(directory / ROW_LOCK, member=member)
             if not member:
                 if attempt is not None:
                     size = index_size(directory)
@@ -206,7 +206,7 @@ class OpenRun:
         """
         self.is_member, self._lock = True, None
         self._turn.drop()  # the parent's: its lock counts for both
-        self._turn = RowLock(self._turn.path)
+        self._turn = RowLock(self._turn.path, member=True)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
         self._ended_rows, self._waiting_media = [], []
