@@ -18,6 +18,7 @@ DASH = [
     "sqlglot>=26",
     "tsdownsample>=0.1.4",
 ]
+VIDEO = ["imageio-ffmpeg>=0.5"]
 EXAMPLES = ["scikit-learn>=1.4"]
 # Of this version there is a build for CPUs; a newer one may bring gigabytes for GPUs along.
 TORCH = "torch==2.13.0"
@@ -32,6 +33,7 @@ BENCH = [
 TEST = [
     *DASH,
     *EXAMPLES,
+    *VIDEO,
     "hydra-joblib-launcher>=1.2",
     "axe-playwright-python>=0.1.4",
     "build>=1.2",
@@ -85,7 +87,13 @@ setup(
         "google-crc32c>=1.5",
         "orjson>=3.10",
     ],
-    extras_require={"dash": DASH, "examples": EXAMPLES, "bench": BENCH, "test": TEST},
+    extras_require={
+        "dash": DASH,
+        "video": VIDEO,
+        "examples": EXAMPLES,
+        "bench": BENCH,
+        "test": TEST,
+    },
     entry_points={
         "console_scripts": [
             "exptools=exptools.viewing.cli.main:main",

@@ -20,9 +20,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from log_cost import cost_table
+from log_media import show_media
 from log_peers import Row, Writer, exptools, floor, installed
 from rich.console import Console
 from rich.table import Table
@@ -52,6 +54,8 @@ def main() -> None:
         here = Path(directory)
         Console().print(cost_table(rounds=2 if quick else 9))
         show_peers(here, rounds=2 if quick else 7)
+        if find_spec("torch"):
+            show_media(here, rounds=3 if quick else 15)
         table = Table("question", "answer", "target")
         for row in (
             *growing(here, rounds=1 if quick else 5),

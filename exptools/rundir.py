@@ -31,7 +31,11 @@ RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
 PROVENANCE_FILE = f"{EXPTOOLS_DIR}/provenance.json"
 PATCH_FILE = f"{EXPTOOLS_DIR}/diff.patch"
 USAGE_FILE = f"{EXPTOOLS_DIR}/usage.csv"
+CONFIG_FILE = f"{EXPTOOLS_DIR}/config.json"
+SUMMARY_FILE = "summary.json"
+OTHER_SUMMARY_FILE = f"{EXPTOOLS_DIR}/{SUMMARY_FILE}"  # where another program has that name
 OUTPUT_LOG = "output.log"
+DEBUG_LOG = "debug.log"
 LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 MEMBERS = f"{EXPTOOLS_DIR}/members"
@@ -39,6 +43,7 @@ PROGRESS_CSV = "progress.csv"
 MEDIA_DIR = "media"
 MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
 SNAPSHOTS_DIR = "snapshots"
+OUT_OF_ORDER_DIR = "out_of_order"  # event files of what goes back; no runs of their own
 STEP = "step"
 WALL_TIME = "wall_time"
 SWEEP_FILE = "multirun.yaml"
@@ -48,6 +53,8 @@ STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 PROVENANCE = "EXPTOOLS_PROVENANCE"
 # In the environment of a process that logs: its run directory, for the processes that it starts.
 RUN_DIR = "EXPTOOLS_RUN_DIR"
+# In the same environment: how that run is logged, as JSON.
+RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in

@@ -20,7 +20,7 @@ from exptools.rundir import SWEEP_FILE
 from exptools.viewing.cli.dash import _parser
 from exptools.viewing.cli.main import main as exptools_command
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
-from tests.viewing.samples import write_run
+from tests.viewing.samples import write_run, write_summary
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -152,7 +152,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for job, (lr, seed) in enumerate((lr, seed) for lr in (1e-3, 1e-4, 1e-2) for seed in range(3)):
         values = [lr * step + seed for step in range(30)]
         metrics = dict.fromkeys(("train/loss", "test/loss", "test/accuracy"), values)
-        write_run(sweep / str(job), {"lr": lr, "batch_size": 64, "seed": seed}, metrics)
+        run = write_run(sweep / str(job), {"lr": lr, "batch_size": 64, "seed": seed}, metrics)
+        write_summary(run, result=values[-1])
     (sweep / SWEEP_FILE).touch()
     monkeypatch.chdir(tmp_path)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.error_line import error_line
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import DirectoryInUse
+from exptools.logging.run.ranks import silent_rank
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
+from exptools.run_values import begin_job, keep_result
 from exptools.rundir import (
     PROVENANCE,
     STATUS_WRITER,
@@ -42,7 +45,8 @@ class ExptoolsCallback(Callback):
     """Opens the logger when a job starts, closes it when the job ends, and keeps status.json.
 
     Under the exptools launcher the scheduler keeps status.json, which sees also the ends that a
-    job cannot report. Of the ranks of a distributed training, rank 0 does all this.
+    job cannot report. Of the ranks of a distributed training, rank 0 does all this, unless each
+    has a directory of its own and the option ``all_ranks``.
 
     Args:
         options: of :class:`LogOptions`, by their names.
@@ -50,6 +54,7 @@ class ExptoolsCallback(Callback):
 
     def __init__(self, **options: Any) -> None:
         self._options = options
+        self._directory: Path | None = None  # of the job
         self._run_dir: Path | None = None  # of the job whose status we keep
         self._job_pid: int | None = None
         self._signal: str | None = None  # that has ended the job
@@ -69,10 +74,11 @@ class ExptoolsCallback(Callback):
         """Open the job's run directory. What fails here is a warning of Hydra's and, from the
         logger, an error in the first call that logs.
         """
-        if is_silent():
-            return
         run_dir = Path(config.hydra.runtime.output_dir)
         self._job_pid = os.getpid()
+        if silent_rank() is not None and not self._options.get("all_ranks"):
+            logger.open(run_dir, **self._options)  # which says so, and makes no file
+            return
         try:
             logger.open(run_dir, **self._options)
         except DirectoryInUse:
@@ -85,12 +91,15 @@ class ExptoolsCallback(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Close the run and record how the job ended."""
         if job_return.status is JobStatus.COMPLETED:
-            self._end(State.COMPLETED)
+            self._end(State.COMPLETED, returned=job_return._return_value)
         else:
             # The public return_value raises what it holds.
             self._end(*_failure(job_return._return_value))
 
     def _record_start(self, config: DictConfig, run_dir: Path) -> None:
+        self._directory = run_dir
+        with _warned("what earlier attempts said of the run still counts"):
+            begin_job(run_dir)
         # A Hydra app that a job starts inherits the mark, but not the directory.
         if os.environ.get(STATUS_WRITER) != str(run_dir):
             write_status(run_dir, _initial_status(config, run_dir))
@@ -115,7 +124,7 @@ class ExptoolsCallback(Callback):
         else:
             self._end(State.FAILED, "the process exited before the job returned")
 
-    def _end(self, state: State, error: str | None = None) -> None:
+    def _end(self, state: State, error: str | None = None, returned: object = None) -> None:
         if os.getpid() != self._job_pid:
             return  # a child that the job forked has ended, not the job
         atexit.unregister(self._on_exit)
@@ -126,6 +135,9 @@ class ExptoolsCallback(Callback):
             state, error = State.KILLED, f"ended by {self._signal}"
         try:
             logger.close(succeeded=state is State.COMPLETED)
+            if self._directory is not None:
+                with _warned("its result is not in summary.json"):
+                    keep_result(self._directory, returned)
         except LoggingError as lost_row:
             state, error = _failure(lost_row)
             raise
@@ -134,6 +146,14 @@ class ExptoolsCallback(Callback):
             if run_dir is not None:
                 ended = {"ended": time.time(), "error": error, "signal": self._signal}
                 update_status(run_dir, state=state, **ended)
+
+
+@contextlib.contextmanager
+def _warned(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _log.warning("%s: %s", what, error)
 
 
 def _replace_handler(expected: Any, handler: Any) -> None:

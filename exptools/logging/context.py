@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from exptools.logging.compat.logger import logger
+from exptools.logging.run.values import set_values_aside
 from exptools.logging.snapshots.policy import Mode
-from exptools.rundir import PROGRESS_CSV
+from exptools.rundir import DEBUG_LOG, PROGRESS_CSV
 
-TEXT_LOG_FILE = "debug.log"
+TEXT_LOG_FILE = DEBUG_LOG
 PARAMS_LOG_FILE = "params.json"
 
 
@@ -56,6 +57,8 @@ def logger_context(
     try:
         logger.set_snapshot_mode(snapshot_mode)
         last = itr_i - 1 if itr_i > 0 else _last_step(run_dir / PROGRESS_CSV)
+        if itr_i <= 0:  # the program is run anew, and says again what it was made with
+            set_values_aside(run_dir)
         if not refresh and last is not None:
             logger.resume(last)
         params = {**(log_params or {}), "name": name, "run_ID": run_ID}

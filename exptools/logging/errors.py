@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias
+
+_Arguments = ParamSpec("_Arguments")
 
 
 class LoggingError(OSError):
@@ -27,6 +30,52 @@ def as_logging_error(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise LoggingError(error.errno, error.strerror, str(path)) from error
+
+
+def obeys_on_error(verb: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """A verb of a logger, whose errors of the system are raised or warned of as the user chose.
+
+    Among them those of the modules that a verb loads when it is first used: where no file can be
+    opened any more, they cannot be loaded either. What the user did wrong is raised as it is.
+    """
+
+    @functools.wraps(verb)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except (OSError, ImportError) as error:
+            problem = _as_problem(error, verb.__name__)
+            if problem is None:
+                raise
+            args[0]._current.complain(problem)  # type: ignore[attr-defined]
+
+    return call
+
+
+def _as_problem(error: OSError | ImportError, verb: str) -> LoggingError | None:
+    """The error as one of the logger's; None where it is none of ours or the system's."""
+    if isinstance(error, LoggingError):
+        return error
+    if isinstance(error, ModuleNotFoundError) or not _is_of_an_import(error):
+        return None
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    path = error.filename if isinstance(error, OSError) else error.path
+    message = f"{reason}; {verb} cannot load it and has logged nothing"
+    problem = LoggingError(getattr(error, "errno", None), message, path or "a module")
+    problem.__cause__ = error
+    return problem
+
+
+def _is_of_an_import(error: BaseException) -> bool:
+    if isinstance(error, ImportError):
+        return True
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_name == "<module>" or code.co_filename.startswith("<frozen importlib"):
+            return True
+        step = step.tb_next
+    return False
 
 
 def replaced_error(path: Path) -> LoggingError:

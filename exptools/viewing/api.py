@@ -14,14 +14,21 @@ import polars as pl
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.query import Best, CurveData, CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.summaries import (
+    parse_summary,
+    said_of_runs,
+    summarize,
+    summary_names,
+)
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups import conditions, differences, variation
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import (
+    SUMMARY,
     config_key,
     config_name,
     known_keys,
@@ -151,6 +158,11 @@ class Runs(Sequence[Run]):
         return tuple(metric_names(self.origin, self._runs, None))
 
     @cached_property
+    def summaries(self) -> tuple[str, ...]:
+        """What the runs' summaries have values of, in natural order; ``result`` for example."""
+        return tuple(summary_names(self._runs))
+
+    @cached_property
     def sweeps(self) -> tuple[str, ...]:
         """The sweeps (multirun directories) that the runs belong to, in natural order."""
         names = {run.sweep for run in self._runs if run.sweep is not None}
@@ -165,7 +177,8 @@ class Runs(Sequence[Run]):
     def where(self, condition: str) -> Runs:
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
-        ``name``, ``state`` and ``sweep`` are the runs' own. ``conditions`` has all rules.
+        ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries.
+        ``conditions`` has all rules.
         """
         return Runs(self.origin, tuple(conditions.select(self._runs, condition)))
 
@@ -174,22 +187,42 @@ class Runs(Sequence[Run]):
     ) -> pl.DataFrame:
         """A row a run: name, sweep, state, the keys that vary, and a summary of each metric.
 
+        Before the metrics stands what the runs' own summaries say, ``result`` for example.
+
         Args:
-            metrics: which, by default all.
+            metrics: which, of both, by default all; ``summary.<name>`` is a summary's.
             summary: ``last``, ``min``, ``max``, ``mean:10`` (of the last 10), ``at:1000`` (that
                 step) or ``auc``; null where the run has not logged the metric.
         """
-        each, names = parse_summary(summary), metric_names(self.origin, self._runs, metrics)
-        columns = self.origin.columns(self._runs, [STEP, *names])
+        each = parse_summary(summary)
         keys = [("run", run_key(name)) for name in ("name", "sweep", "state")]
         keys += [("config", config_key(name)) for name in self.varying]
         cells = [(of, key.name, [key.value(run) for run in self._runs]) for of, key in keys]
         parts = [(of, name, column(name, values)) for of, name, values in cells]
-        for name in names:
-            series = [columns[run.name].series(name) for run in self._runs]
-            values = [summarize(x, y, each) if len(x) else None for x, y in series]
-            parts.append(("metric", name, pl.Series(values, dtype=pl.Float64)))
+        parts += self._value_columns(metrics, each)
         return frame_of(parts)
+
+    def _value_columns(
+        self, asked: str | Sequence[str] | None, each: Option
+    ) -> list[tuple[str, str, pl.Series]]:
+        """What the summaries and the metrics that are asked for say of each run."""
+        if asked is None:
+            asked = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
+        names = (asked,) if isinstance(asked, str) else asked
+        said = {name: said_of_runs(self.origin, self._runs, name) for name in names}
+        logged = [name for name, values in said.items() if values is None]
+        columns = self.origin.columns(self._runs, [STEP, *logged])
+        parts = []
+        for name, values in said.items():
+            if values is None:
+                series = [columns[run.name].series(name) for run in self._runs]
+                numbers = [summarize(x, y, each) if len(x) else None for x, y in series]
+                parts.append(("metric", name, pl.Series(name, numbers, dtype=pl.Float64)))
+            else:
+                own = name.removeprefix(SUMMARY)
+                own = own if own not in self.metrics else name
+                parts.append(("summary", own, column(own, values)))
+        return parts
 
     def rows(
         self, metrics: str | Sequence[str] | None = None, *, long: bool = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from exptools.rundir import State, Status
@@ -60,6 +61,8 @@ class Run:
     format: str = "hydra"  # which reader took it
     source: Source | None = None  # None where there are no metrics yet
     updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
+    # What was said of the run as a whole, by name: numbers, booleans and texts.
+    summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.callbacks import Callbacks
@@ -15,6 +18,7 @@ from omegaconf import DictConfig
 
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.worker import Result
+from exptools.run_values import begin_job, keep_result
 
 from ._composing._packing import unpack
 from ._rehearsal import rehearse
@@ -50,6 +54,9 @@ class HydraTask:
                     return None  # it was done
 
             config = unpack(argument)
+            run_dir = Path(config.hydra.runtime.output_dir)
+            with _told("what earlier attempts said of the run still counts"):
+                begin_job(run_dir)
             try:
                 job_return = run_job(
                     hydra_context=self._context_for(config),
@@ -69,6 +76,8 @@ class HydraTask:
             _leave_out(task_function, error)
         else:
             value = job_return._return_value
+            with _told("its result is not in summary.json"):
+                keep_result(run_dir, value)
         return Result(value, error, details=Returned(job_return.working_dir, job_return.task_name))
 
     def _context_for(self, config: DictConfig) -> HydraContext:
@@ -96,6 +105,16 @@ def _leave_out(function: Any, error: BaseException) -> None:
             above.tb_next = above.tb_next.tb_next
             return
         above = above.tb_next
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say in the job's log what could not be written: the job goes on without it."""
+    try:
+        yield
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the log is on the same disk
+            print(f"exptools: {what}: {error}", file=sys.stderr)
 
 
 def _close_logger() -> None:

@@ -105,6 +105,9 @@ class LoggingConf:
     # How many of the newest snapshots to keep besides the last. Null: all.
     snapshot_keep: int | None = None
 
+    # Whether ranks above 0 of a distributed training log, too, each in a directory of its own.
+    all_ranks: bool = False
+
 
 @dataclass
 class CallbackConf:

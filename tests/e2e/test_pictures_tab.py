@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.content import PICTURES
 from tests.e2e.pages import view_of, wait_for_view
-from tests.viewing.samples import write_run
+from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
 GRAPH = "#picture-graph .js-plotly-plot"
@@ -29,6 +29,7 @@ def address(tmp_path_factory, serve_here):
             times = {"queued": T0, "started": T0 + job // 2 * 60, "ended": T0 + job // 2 * 60 + 50}
             place = {"job": job, "slot": job % 2, "host": "h"}
             run = write_run(root / sweep / str(job), config, metrics, state, **times, **place)
+            write_summary(run, score=100.0 - best)
             usage = f"time,cpu_percent,rss,gpu_percent,gpu_memory\n{times['ended']},90,1,,\n"
             write_atomic(run / USAGE_FILE, usage.encode())
         write_atomic(root / sweep / SWEEP_FILE, b"{}\n")
@@ -55,6 +56,21 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def caption(page: Page):
     return page.locator("#picture-caption")
+
+
+def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
+    choose(page, "Metric", "score (of the run)")
+    expect(caption(page)).to_contain_text("the score of a run")
+    expect(page.get_by_role("textbox", name="Value of a run")).to_have_count(0)
+    wait_for_view(page, options={"metric": "summary.score"})
+    choose(page, "Metric", "loss")
+    expect(caption(page)).to_contain_text("last loss of a run")
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_role("columnheader", name="score").click()
+    score = "#runs [row-index='{}'] [col-id='summary score']"
+    expect(page.locator(score.format(1))).to_have_text("87.75")  # behind one without
+    page.get_by_role("columnheader", name="score").click()
+    expect(page.locator(score.format(0))).to_have_text("100")
 
 
 def test_every_picture_appears_with_its_own_options(page):

@@ -13,9 +13,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from exptools.launching.usage import HEADER, USAGE_FILE
-from exptools.logging.media.artifacts import store_file
+from exptools.logging.media.audio import encode_audio
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.store import EncodedMedium, write_medium
+from exptools.logging.media.store import EncodedMedium
+from exptools.logging.media.tables import encode_table
 from exptools.rundir import (
     OUTPUT_LOG,
     PATCH_FILE,
@@ -24,8 +25,10 @@ from exptools.rundir import (
     update_status,
     write_atomic,
 )
-from tests.viewing.samples import write_run, write_sweep
+from tests.media_samples import store_file, write_medium
+from tests.viewing.samples import write_run, write_summary, write_sweep
 
+TINY_VIDEO = Path(__file__).with_name("tiny.mp4")  # 16 × 16 pixels, 20 frames, 10 a second
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 ERROR = "RuntimeError: CUDA out of memory"
 COMMAND_OF_SWEEP = ("/usr/bin/python3", "train.py", "-m", "optim.lr=1e-3,1e-2", "seed=range(3)")
@@ -54,6 +57,8 @@ def root(tmp_path_factory):
     write_atomic(crashed / USAGE_FILE, (HEADER + samples).encode())
     write_atomic(crashed / "snapshots" / "itr_40.pkl", b"x" * 2000)
     write_media(crashed)
+    write_summary(crashed, best_accuracy=0.9125, note="of the last epoch")
+    write_what_is_played(root / "sweep" / "2")
     write_run(root / "large", "\n".join(large_config()), {"a": [1.0]})
     write_hostile(root / "hostile <b>")
     alive = {"pid": os.getpid(), "pid_start": process_start(os.getpid()), "started": time.time()}
@@ -91,6 +96,13 @@ def write_media(run):
     store_file(run, "weights", run / "weights.bin", 7, 1.7e9, link=False)
 
 
+def write_what_is_played(run):
+    write_medium(run, "rollout", 3, EncodedMedium("video", "mp4", TINY_VIDEO.read_bytes()), 1.7e9)
+    write_medium(run, "tone", 3, encode_audio("tone", [0.0] * 16_000, 8000), 1.7e9)
+    rows = [{"text": f"{EVIL} {number}", "score": number / 7} for number in range(30)]
+    write_medium(run, "samples", 3, encode_table("samples", rows), 1.7e9)
+
+
 def write_hostile(run):
     write_run(run, {"title": EVIL, EVIL: 1}, {"a": [1.0]}, state=State.FAILED, error=EVIL)
     (run / OUTPUT_LOG).write_bytes(EVIL.encode() + b"\n\0\xff\x1b[999m" + os.urandom(5000) + b"\n")
@@ -104,6 +116,7 @@ def write_hostile(run):
     figure = {"data": [elsewhere, scatter, {"type": "no such"}, 7], "layout": layout}
     log(run, "evil", "figure", "json", json.dumps(figure).encode())
     log(run, "page", "image", "png", EVIL.encode())
+    log(run, "film", "video", "mp4", EVIL.encode())
     paths = ["media/../../sweep/0/progress.csv", "/etc/passwd", ".hydra/config.yaml", "media/none"]
     with (run / "media/index.jsonl").open("ab") as index:
         for number, path in enumerate(paths):
@@ -141,6 +154,7 @@ def test_everything_of_a_run_is_there_to_be_seen(crashed):
     for fact in ("failed", "50 min", "node7", "1 · CPUs 0-3 · GPU 8c1f2d3e", "exit code 1"):
         expect(facts).to_contain_text(fact)
     expect(facts).to_contain_text("1a2b3c4d5e with changes")
+    expect(page.locator("#run-summary")).to_have_text("best_accuracy0.9125noteof the last epoch")
     expect(page.locator(".run-error")).to_have_text(ERROR)
     expect(page.locator("#run-log-text")).to_contain_text("epoch 39999")
     expect(page.locator("#run-config-tree")).to_contain_text("lr0.01float")
@@ -199,6 +213,34 @@ def test_sliders_go_through_the_steps_the_newest_first(crashed):
     expect(cards).to_have_count(1)
 
 
+SEEK = """async (player) => {
+    const event = (name) => new Promise((done) => { player["on" + name] = done; });
+    if (player.readyState < 1) await event("loadedmetadata");
+    const sought = event("seeked");
+    player.currentTime = player.duration / 2;
+    await sought;
+    return [player.duration, player.currentTime, player.videoWidth ?? null];
+}"""
+
+
+def test_videos_and_sounds_are_played_from_anywhere_and_tables_are_read(open_run):
+    page = open_run("sweep/2")
+    cards = page.locator(".run-card")
+    expect(cards.locator("b")).to_have_text(["rollout", "tone", "samples"])
+    assert page.locator("video").evaluate(SEEK) == [2, 1, 16]
+    assert page.locator("audio").evaluate(SEEK) == [2, 1, None]
+    table = cards.filter(has_text="samples")
+    expect(table.locator("th")).to_have_text(["text", "score"])
+    expect(table.locator("tbody tr")).to_have_count(20)
+    expect(table.locator("tbody td").nth(2)).to_have_text(f"{EVIL} 1")
+    expect(table).to_contain_text("CSV the first 20 rows")
+    with page.expect_download() as download:
+        table.get_by_role("link", name="CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert (len(lines), lines[1].rpartition(",")[2]) == (31, "0.0")
+    assert page.evaluate("window.hacked") is None
+
+
 def test_a_running_run_is_followed_to_its_end(root, open_run):
     run = root / "live"
     page = open_run("live")
@@ -244,9 +286,9 @@ def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
     expect(page.locator("#run-usage")).to_contain_text("usage.csv cannot be read: its first line")
     expect(page.locator("#run-media-note")).to_contain_text("1 line of the index cannot be read")
     cards = page.locator(".run-card")
-    expect(cards).to_have_count(7)
+    expect(cards).to_have_count(8)
     said = page.locator(".run-card .run-nothing")
-    expect(said).to_have_count(5)  # four ways out, and a page for a picture
+    expect(said).to_have_count(6)  # four ways out, and a page for a picture and for a video
     expect(cards.locator("pre")).to_have_text([EVIL])
     expect(cards.locator(".js-plotly-plot")).to_have_count(1)
     assert page.evaluate("window.hacked") is None

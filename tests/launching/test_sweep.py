@@ -15,6 +15,7 @@ import pytest
 
 from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.jobs.pickling import NotSent
+from exptools.run_values import read_values, summary_path
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App, line_with, until
 
@@ -258,6 +259,33 @@ class Trap:
 
 return Trap() if cfg.x else {"loss": 0.1, "trainer": [LOCK]}
 """
+
+
+def test_the_number_that_a_job_returns_is_its_result_and_another_programs_file_its_own(
+    make_app: MakeApp,
+) -> None:
+    app = make_app(
+        """
+        if cfg.get("fails"):
+            raise RuntimeError
+        if cfg.n == 1:
+            directory = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
+            with open(directory + "/summary.json", "w") as file:
+                file.write("[1, 2]")
+        if cfg.n == 2:
+            from exptools import logger
+            logger.summary("result", 7)
+        return {0: (0.5, 1), 1: 0.25, 2: 0.75, 3: "0.5"}[cfg.n]
+        """
+    )
+    app.completes("+n=0,1,2,3")
+    found = [read_values(summary_path(app.out / str(n))) for n in range(4)]
+    assert [said and said.values for said in found] == [
+        {"result/0": 0.5, "result/1": 1}, {"result": 0.25}, {"result": 7}, None,
+    ]  # fmt: skip
+    assert (app.out / "1" / "summary.json").read_text() == "[1, 2]"
+    app.fails("+n=0", "+fails=true")
+    assert read_values(summary_path(app.out / "0")).values == {}  # it did not return this time
 
 
 def test_a_job_is_completed_whatever_becomes_of_its_return_value(

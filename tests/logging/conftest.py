@@ -1,8 +1,16 @@
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -32,6 +40,60 @@ def read_events():
         }
 
     return read
+
+
+class TensorBoardPage:
+    """What a running TensorBoard answers over HTTP."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def ask(self, query: str) -> Any:
+        with urllib.request.urlopen(self._address + query, timeout=60) as answer:
+            return json.load(answer)
+
+    def points(self, tag: str, run: str = ".", count: int = 1) -> list[tuple[int, float]]:
+        """The points of a scalar, as soon as the server has read so many."""
+        query = urllib.parse.urlencode({"run": run, "tag": tag})
+        deadline = time.monotonic() + 60
+        points: list[Any] = []
+        while len(points) < count and time.monotonic() < deadline:
+            time.sleep(0.05)  # it reads meanwhile; there is no other way to learn how far it is
+            with suppress(urllib.error.HTTPError):  # until it knows the run
+                points = self.ask(f"data/plugin/scalars/scalars?{query}")
+        return [(step, value) for _, step, value in points]
+
+    def runs(self) -> list[str]:
+        return sorted(self.ask("data/runs"))
+
+
+@pytest.fixture
+def tensorboard():
+    """Serve a directory as a user does, and ask TensorBoard's page what it shows."""
+
+    @contextmanager
+    def serve(directory: Path, *options: str) -> Iterator[TensorBoardPage]:
+        command = [
+            *(sys.executable, "-m", "tensorboard.main", "--port=0", f"--logdir={directory}"),
+            *("--samples_per_plugin=scalars=100000,text=1000", *options),
+        ]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            try:
+                said = []
+                while "(Press CTRL+C to quit)" not in (line := server.stderr.readline()):
+                    assert line, f"TensorBoard did not start: {said}"
+                    said.append(line)
+                is_fast = "fast data loading" in "".join(said)
+                assert is_fast == ("--load_fast=false" not in options)
+                (address,) = re.findall(r"http://\S+", line)
+                yield TensorBoardPage(address)
+            finally:
+                server.terminate()
+                # While a pipe is there for its last words: without one they are an error to it,
+                # which it survives if it is about to serve somebody.
+                server.communicate(timeout=60)
+
+    return serve
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools.rundir import State, read_status
+from exptools.run_values import read_values
+from exptools.rundir import SUMMARY_FILE, State, read_status
 from tests.logging.conftest import git
 
 pytestmark = pytest.mark.hydra
@@ -66,6 +67,32 @@ def test_jobs_of_one_process_that_share_a_directory_are_attempts_in_it(run_pytho
     assert logged(same) == [3, 30]
     tables = [pd.read_csv(same / f"progress.{n}.csv")["a"].tolist() for n in (1, 2)]
     assert tables == [[1, 10], [2, 20]]
+
+
+def test_what_a_job_returns_is_its_result_and_never_over_what_it_has_said_itself(run_python):
+    app = APP + "    return {1: 0.25, 2: {'loss': 0.5, 'path': 'x'}, 3: None}[cfg.a]\n\nmain()"
+    app = app.replace("\nmain()\n", "", 1)
+    says = "+then='cfg.a == 1 and logger.config(dict(b=2)) or logger.summary(dict(a=cfg.a))'"
+    done = run_python(app, *SWEEP, CALLBACK, says)
+    assert done.returncode == 0, done.stderr
+    runs = [run_python.home / "sweep" / str(n) for n in range(3)]
+    found = [read_values(run / SUMMARY_FILE).values for run in runs]
+    assert found == [{"a": 1, "result": 0.25}, {"a": 2, "result/loss": 0.5}, {"a": 3}]
+    again = ("+a=1", f"hydra.run.dir={runs[0]}", CALLBACK)
+    assert run_python(app, *again, "+then='logger.summary(\"result\", 7)'").returncode == 0
+    assert read_values(runs[0] / SUMMARY_FILE).values == {"result": 7}
+    assert run_python(app, *again, "+then='raise RuntimeError'").returncode == 1
+    assert not (runs[0] / SUMMARY_FILE).exists()
+
+
+def test_a_job_that_only_returns_has_the_result_of_its_last_attempt(run_python):
+    app = "import hydra\n@hydra.main(version_base=None, config_path=None)\n"
+    app += "def main(cfg):\n    return 1 / cfg.a\n\nmain()"
+    found = []
+    for a in (4, 2, 0):
+        run_python(app, f"+a={a}", HERE, CALLBACK)
+        found.append(read_values(run_python.home / "out of main" / SUMMARY_FILE).values)
+    assert found == [{"result": 0.25}, {"result": 0.5}, {}]
 
 
 def test_a_job_that_cannot_log_does_not_keep_the_next_ones_from_it(run_python):

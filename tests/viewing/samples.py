@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from exptools.run_values import RunValues, write_values
 from exptools.rundir import (
     HYDRA_CONFIG,
     PROGRESS_CSV,
+    SUMMARY_FILE,
     SWEEP_FILE,
     State,
     Status,
@@ -73,6 +75,11 @@ def curve(lr: float, seed: int, step: int) -> float:
     wobble = 0.012 * math.sin(step / 2 + seed)
     best = {0.001: 0.55, 0.01: 0.9, 0.1: 0.7}[lr]
     return best * (1 - math.exp(-step / 8)) + 0.03 * (seed - 1) + wobble
+
+
+def write_summary(run: Path, **values: Any) -> None:
+    """What is said of a run as a whole."""
+    write_values(run / SUMMARY_FILE, RunValues(values))
 
 
 def indexed(*roots: Path) -> Index:

@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
-from tests.viewing.samples import curve, write_run, write_sweep
+from exptools.viewing.results import results
+from tests.viewing.samples import curve, write_run, write_summary, write_sweep
 
 NAN = float("nan")
 
@@ -240,3 +241,42 @@ def test_the_public_names_are_those_that_are_documented():
     assert all(getattr(xv, name) is not None for name in xv.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'lod'"):
         _ = xv.lod
+
+
+@pytest.fixture
+def summarized(tmp_path):
+    """Runs of two settings with summaries, one of them without; a metric has a summary's name."""
+    for job, (lr, said) in enumerate(
+        [(1, {"best": 0.5, "loss": 7}), (1, {"best": 1, "ok": True}), (2, {})]
+    ):
+        run = write_run(tmp_path / str(job), {"lr": lr}, {"loss": [3.0, 2.0]})
+        if said:
+            write_summary(run, **said)
+    return xv.load(tmp_path)
+
+
+def test_summaries_stand_in_the_table_beside_the_metrics(summarized):
+    assert (summarized.summaries, summarized.metrics) == (("best", "loss", "ok"), ("loss",))
+    table = summarized.table()
+    assert table.columns == ["name", "sweep", "state", "lr", "best", "summary.loss", "ok", "loss"]
+    assert table["best"].to_list() == [0.5, 1.0, None]
+    assert table["ok"].to_list() == [None, True, None]
+    assert summarized.table("loss", "max").columns[4:] == ["loss"]
+    assert summarized.table(["best", "summary.loss"]).columns[4:] == ["best", "summary.loss"]
+    with pytest.raises(xv.QueryError, match="no run has logged 'bst'; did you mean 'best'"):
+        summarized.table("bst")
+    with pytest.raises(xv.QueryError, match="'best' is one value a run, in its summary"):
+        summarized.curves("best")
+
+
+def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summarized):
+    def names(condition):
+        return "".join(run.name for run in summarized.where(condition))
+
+    assert names("best > 0.6") == names("summary.best > 0.6 and lr = 1") == "1"
+    assert names("best is null") == "2"
+    assert (names("ok"), names("loss = 7")) == ("1", "0")
+    assert summarized.varying == ("lr",)
+    (first,), (second,) = results(summarized, "best", by="lr", summary="best").cells
+    assert (first.center, first.n, first.runs) == (0.75, 2, 2)
+    assert (second.n, second.runs) == (0, 1)

@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Figure, HParam, Image, KVWriter, Video
 
+from exptools.logging.adapters.going_on import calling, go_on
+from exptools.logging.adapters.names import Names
 from exptools.logging.adapters.summary_writer import close_figure, frames_of
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as the_logger
@@ -20,6 +23,9 @@ from exptools.logging.run_logger import logger as the_logger
 
 class ExptoolsOutputFormat(KVWriter):  # type: ignore[misc]  # what mypy does not read is Any
     """Writes what Stable-Baselines3 dumps: a row each, its step the number of timesteps.
+
+    Where a model goes on, as ``learn(reset_num_timesteps=False)`` says, so does the run: what it
+    had logged before stays.
 
     A key is left out where ``record`` excludes ``"exptools"``, or both ``"csv"`` and
     ``"tensorboard"``, for a row goes to both of them.
@@ -30,6 +36,7 @@ class ExptoolsOutputFormat(KVWriter):  # type: ignore[misc]  # what mypy does no
 
     def __init__(self, logger: Logger = the_logger) -> None:
         self._logger = logger
+        self._names = Names()
 
     def write(
         self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0
@@ -39,12 +46,14 @@ class ExptoolsOutputFormat(KVWriter):  # type: ignore[misc]  # what mypy does no
         Raises:
             TypeError, ValueError, LoggingError: as the verbs of :class:`Logger`.
         """
+        go_on(self._logger, _last_step_of_earlier)
         scalars = {}
         for key, value in key_values.items():
             if value is None or _is_excluded(key_excluded.get(key)):
                 continue
-            if not self._log_medium(key, value, step):
-                scalars[key] = value
+            name = self._names.usable(key)
+            if not self._log_medium(name, value, step):
+                scalars[name] = value
         self._logger.log_scalars(scalars, step)
         self._logger.dump()
 
@@ -70,6 +79,12 @@ class ExptoolsOutputFormat(KVWriter):  # type: ignore[misc]  # what mypy does no
         else:
             return False
         return True
+
+
+def _last_step_of_earlier() -> int | None:
+    """The timesteps with which the model that learns has begun; None where it began anew."""
+    model = calling(BaseAlgorithm)
+    return None if model is None else model._num_timesteps_at_start or None
 
 
 def _is_excluded(excluded: tuple[str, ...] | None) -> bool:

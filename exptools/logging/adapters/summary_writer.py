@@ -9,20 +9,22 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
+from exptools.logging.adapters.file_writer import FileWriter
+from exptools.logging.adapters.target import Target, as_int
+from exptools.logging.adapters.writer_runs import BorrowedConnection, Connection
 from exptools.logging.errors import warn_user
-from exptools.logging.run_logger import Logger, logger
+from exptools.logging.run_logger import logger
+
+_Writer = TypeVar("_Writer", bound="SummaryWriter")
 
 _UNSUPPORTED = (
-    "add_audio",
     "add_custom_scalars",
     "add_custom_scalars_marginchart",
     "add_custom_scalars_multilinechart",
-    "add_embedding",
     "add_graph",
     "add_histogram_raw",
     "add_image_with_boxes",
@@ -31,6 +33,7 @@ _UNSUPPORTED = (
     "add_pr_curve",
     "add_pr_curve_raw",
     "add_tensor",
+    "export_scalars_to_json",  # of tensorboardX; progress.csv has them
 )
 
 
@@ -41,8 +44,11 @@ class SummaryWriter:
     :meth:`close`. Of values for one tag and step the last one counts. Calls without a step are
     counted: a tag that comes again begins the next row.
 
+    Writers of one directory share its run. A pickled writer, a copy, and one that was closed lead
+    to the same run when they are used.
+
     Rows have the time at which they end: ``walltime`` is not kept. Calls of theirs that have no
-    counterpart here (``add_graph``, ``add_audio``, …) do nothing but warn.
+    counterpart here (``add_graph``, ``add_mesh``, …) do nothing but warn.
 
     Args:
         log_dir: a run directory, of this writer's own if it is not that of the logger. None is the
@@ -50,13 +56,16 @@ class SummaryWriter:
             ``runs/<time>_<host><comment>``.
         comment: see above.
         purge_step: go on with the run in ``log_dir``: what it has from this step on is replaced.
-            None starts afresh; the rows of before move to ``progress.<attempt>.csv``.
+            None starts afresh, once a program; the rows of before move to
+            ``progress.<attempt>.csv``.
         max_queue: means nothing, for there is no queue.
         flush_secs: means nothing, as ``max_queue``.
         filename_suffix: means nothing, for files have our names.
+        logdir: tensorboardX's name for ``log_dir``.
 
     Raises:
-        LoggingError: the directory cannot be written, or another process logs there.
+        ValueError: the directory is an address.
+        LoggingError: the directory cannot be written, or another program logs there.
     """
 
     def __init__(
@@ -67,16 +76,19 @@ class SummaryWriter:
         max_queue: int = 10,
         flush_secs: int = 120,
         filename_suffix: str = "",
+        logdir: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._counted: set[str] = set()  # tags in the current row that came without a step
-        run = logger.directory
-        self._is_own = run is None or (log_dir is not None and Path(log_dir).absolute() != run)
-        self._logger = Logger() if self._is_own else logger
-        if self._is_own:
-            self._logger.open(log_dir or _default_directory(comment), console=None)
-        if purge_step is not None:
-            self._logger.resume(purge_step - 1)
-        self.log_dir = str(self._logger.directory)
+        run, path = logger.directory, os.fspath(log_dir or logdir or "")
+        at = None if purge_step is None else int(purge_step)
+        if run is not None and (not path or os.path.realpath(path) == os.path.realpath(run)):
+            self._exptools = Target(BorrowedConnection(logger, purge_step=at), path or str(run))
+        else:
+            path = path or _default_directory(comment)
+            self._exptools = Target(Connection(path, purge_step=at), path)
+        self.log_dir = path or str(run)
+        self.purge_step: int | None = None  # as theirs, when that is done
+        self.max_queue, self.flush_secs = max_queue, flush_secs
+        self.filename_suffix = filename_suffix
 
     def add_scalar(
         self,
@@ -88,7 +100,7 @@ class SummaryWriter:
         double_precision: bool = False,
     ) -> None:
         """See :meth:`Logger.log_scalar`."""
-        self._add({tag: scalar_value}, global_step)
+        self._exptools.add({tag: scalar_value}, global_step)
 
     def add_scalars(
         self,
@@ -99,7 +111,7 @@ class SummaryWriter:
     ) -> None:
         """Log each as ``main_tag/tag``, in this run rather than in one for each of them."""
         named = {f"{main_tag}/{tag}": value for tag, value in tag_scalar_dict.items()}
-        self._add(named, global_step)
+        self._exptools.add(named, global_step)
 
     def add_histogram(
         self,
@@ -112,7 +124,8 @@ class SummaryWriter:
     ) -> None:
         """See :meth:`Logger.log_histogram`; ``bins`` other than a number means its default."""
         chosen = {"bins": bins} if isinstance(bins, int) else {}
-        self._logger.log_histogram(tag, values, _step(global_step), **chosen)
+        logger, name = self._exptools.named(tag)
+        logger.log_histogram(name, values, as_int(global_step), **chosen)
 
     def add_image(
         self,
@@ -123,7 +136,8 @@ class SummaryWriter:
         dataformats: str = "CHW",
     ) -> None:
         """See :meth:`Logger.log_image`; ``dataformats`` is its layout."""
-        self._logger.log_image(tag, img_tensor, _step(global_step), dataformats)
+        logger, name = self._exptools.named(tag)
+        logger.log_image(name, img_tensor, as_int(global_step), dataformats)
 
     def add_images(
         self,
@@ -134,7 +148,8 @@ class SummaryWriter:
         dataformats: str = "NCHW",
     ) -> None:
         """See :meth:`Logger.log_image`, which makes a grid of a batch."""
-        self._logger.log_image(tag, img_tensor, _step(global_step), dataformats)
+        logger, name = self._exptools.named(tag)
+        logger.log_image(name, img_tensor, as_int(global_step), dataformats)
 
     def add_figure(
         self,
@@ -146,7 +161,8 @@ class SummaryWriter:
     ) -> None:
         """See :meth:`Logger.log_figure`; of a list each is logged."""
         for each in figure if isinstance(figure, Iterable) else (figure,):
-            self._logger.log_figure(tag, each, _step(global_step))
+            logger, name = self._exptools.named(tag)
+            logger.log_figure(name, each, as_int(global_step))
             if close:
                 close_figure(each)
 
@@ -159,13 +175,48 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Log videos of shape (N, T, C, H, W), side by side; see :meth:`Logger.log_gif`."""
-        self._logger.log_gif(tag, frames_of(tag, vid_tensor), _step(global_step), fps, "TCHW")
+        logger, name = self._exptools.named(tag)
+        logger.log_gif(name, frames_of(tag, vid_tensor), as_int(global_step), fps, "TCHW")
+
+    def add_audio(
+        self,
+        tag: str,
+        snd_tensor: Any,
+        global_step: Any = None,
+        sample_rate: int = 44100,
+        walltime: float | None = None,
+    ) -> None:
+        """See :meth:`Logger.log_audio`."""
+        logger, name = self._exptools.named(tag)
+        logger.log_audio(name, snd_tensor, as_int(global_step), sample_rate)
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Sequence[Any] | None = None,
+        label_img: Any = None,
+        global_step: Any = None,
+        tag: str = "default",
+        metadata_header: Sequence[str] | None = None,
+    ) -> None:
+        """See :meth:`Logger.log_embedding`; of several labels a point has, one text is made."""
+        labels = metadata
+        if metadata is not None and metadata_header:
+            labels = [
+                ", ".join(
+                    f"{name}={value}" for name, value in zip(metadata_header, row, strict=False)
+                )
+                for row in metadata
+            ]
+        logger, name = self._exptools.named(tag)
+        logger.log_embedding(name, mat, as_int(global_step), labels, label_img)
 
     def add_text(
         self, tag: str, text_string: str, global_step: Any = None, walltime: float | None = None
     ) -> None:
         """See :meth:`Logger.log_text`."""
-        self._logger.log_text(tag, text_string, _step(global_step))
+        logger, name = self._exptools.named(tag)
+        logger.log_text(name, text_string, as_int(global_step))
 
     def add_hparams(
         self,
@@ -175,26 +226,40 @@ class SummaryWriter:
         run_name: str | None = None,
         global_step: Any = None,
     ) -> None:
-        """Log both into this run; see :meth:`Logger.log_hparams`."""
-        self._logger.log_hparams(hparam_dict, list(metric_dict))
-        self._add(metric_dict, global_step)
+        """Log both into this run; see :meth:`Logger.log_hparams`.
+
+        With a ``run_name``, or where other hyperparameters come than before, they go to a run of
+        their own below this one, as theirs always do.
+        """
+        self._exptools.add_hparams(hparam_dict, metric_dict, run_name, global_step)
 
     def get_logdir(self) -> str:
         """The run directory."""
         return self.log_dir
 
+    @property
+    def file_writer(self) -> FileWriter | None:
+        """What takes TensorBoard's own messages; None when it is closed, as theirs."""
+        return FileWriter(self._exptools) if self._exptools.is_open else None
+
+    @property
+    def all_writers(self) -> dict[str, FileWriter] | None:
+        """The same by its directory, for ours writes to no others."""
+        writer = self.file_writer
+        return None if writer is None else {writer.get_logdir(): writer}
+
     def flush(self) -> None:
         """End the row and write it; all before it is written already."""
-        self._counted.clear()
-        self._logger.dump()
+        self._exptools.flush()
 
     def close(self) -> None:
-        """End the row, and the run too if it is this writer's own."""
-        self.flush()
-        if self._is_own:
-            self._logger.close()
+        """End the row, and the run too if it is this writer's own and no other writes there.
 
-    def __enter__(self) -> SummaryWriter:
+        What is logged later opens it again.
+        """
+        self._exptools.close()
+
+    def __enter__(self: _Writer) -> _Writer:
         return self
 
     def __exit__(
@@ -203,7 +268,7 @@ class SummaryWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self._exptools.close(succeeded=kind is None)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name not in _UNSUPPORTED:
@@ -214,20 +279,15 @@ class SummaryWriter:
 
         return warn
 
-    def _add(self, scalars: Mapping[str, Any], global_step: Any) -> None:
-        if global_step is None:
-            if not self._counted.isdisjoint(scalars):
-                self.flush()
-            self._counted.update(scalars)
-        self._logger.log_scalars(scalars, _step(global_step))
+    def _get_file_writer(self) -> FileWriter:
+        """What takes TensorBoard's own messages, opened again if it was closed."""
+        _ = self._exptools.logger
+        return FileWriter(self._exptools)
 
 
-def _step(global_step: Any) -> int | None:
-    return None if global_step is None else int(global_step)  # theirs may be a float
-
-
-def _default_directory(comment: str) -> Path:
-    return Path("runs", time.strftime("%b%d_%H-%M-%S_") + socket.gethostname() + comment)
+def _default_directory(comment: str) -> str:
+    name = time.strftime("%b%d_%H-%M-%S_") + socket.gethostname() + comment
+    return os.path.join("runs", name)
 
 
 def frames_of(tag: str, videos: Any) -> Any:

@@ -9,18 +9,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from numbers import Real
 from typing import Any, SupportsIndex
 
-from exptools.hints import did_you_mean
+from exptools.logging.compat.output_verbs import OutputVerbs
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
+from exptools.logging.errors import as_logging_error, obeys_on_error
 from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.snapshots.policy import Mode
+from exptools.logging.verbs import no_such_verb
+from exptools.logging.writers.lines import say, stamped
 from exptools.rundir import SNAPSHOTS_DIR, write_atomic
+
+_NO_PREFIX = "there is no prefix to take away: call push_{}prefix before, once for each"
 
 
 class _Defaults:
@@ -36,7 +42,7 @@ class _Defaults:
         self.prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, each with outer ones
 
 
-class CompatLogger:
+class CompatLogger(OutputVerbs):
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
     Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
@@ -48,7 +54,7 @@ class CompatLogger:
         self._defaults = _Defaults(engine)
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
         self._texts = TextFiles()
-        self._scalars: dict[str, ScalarFile] = {}  # besides progress.csv, by their names
+        self._tables: dict[str, ScalarFile | None] = {}
 
     def __reduce__(self) -> str:
         return "logger"
@@ -57,9 +63,7 @@ class CompatLogger:
         try:
             return getattr(self._engine, name)
         except AttributeError:
-            verbs = [verb for verb in {*dir(type(self)), *dir(self._engine)} if verb[0] != "_"]
-            hint = did_you_mean(name, verbs)
-            raise AttributeError(f"the logger has no verb {name!r}{hint}") from None
+            raise no_such_verb(name, {*dir(type(self)), *dir(self._engine)}) from None
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""
@@ -79,7 +83,7 @@ class CompatLogger:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
         if filename is not None:
             name = self._full("scalar", tag) if with_prefix else tag
-            self._scalar_file(filename).log(name, data, step)
+            self._log_to_table(filename, name, data, step)
         elif with_prefix:  # called so often that the engine puts the prefix of all kinds before
             defaults = self._defaults
             prefixes = defaults.prefixes["scalar"]
@@ -89,6 +93,7 @@ class CompatLogger:
             with without_prefix():
                 self._engine.log_scalar(tag, data, self._at(step))
 
+    @obeys_on_error
     def log_scalar_batch(
         self,
         tag: str,
@@ -97,26 +102,34 @@ class CompatLogger:
         filename: str | None = None,
         **options: Any,
     ) -> None:
-        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs."""
+        """``tag/Average``, ``/Std``, ``/Max``, ``/Min`` and ``/Len`` of numbers without NaNs.
+
+        By ``from exptools import logger`` they are ``tag/mean``, ``/std``, ``/max``, ``/min`` and
+        ``/count``.
+        """
         from exptools.logging.rows.arrays import batch_statistics
 
         names = {"mean": "Average", "std": "Std", "max": "Max", "min": "Min", "count": "Len"}
-        values = batch_statistics("", data)
-        if values["/count"]:
+        values = batch_statistics(tag, data)
+        if values[f"{tag}/count"]:
             for ours, theirs in names.items():
-                self.log_scalar(f"{tag}/{theirs}", values[f"/{ours}"], step, filename, **options)
+                value = values[f"{tag}/{ours}"]
+                self.log_scalar(f"{tag}/{theirs}", value, step, filename, **options)
 
     def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
         """Put a number into the current row."""
         self.log_scalar(str(key), val, itr)
 
+    @obeys_on_error
     def record_tabular_misc_stat(
         self, key: str, values: Any, itr: int | None = None, placement: str = "back"
     ) -> None:
         """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
         import numpy as np
 
-        numbers = np.asarray(values, np.float64)
+        from exptools.logging.rows.arrays import as_numbers
+
+        numbers = as_numbers(f"the batch {key!r}", values).astype(np.float64)
         numbers = numbers if numbers.size else np.array([np.nan])
         statistics = {
             "Average": numbers.mean(),
@@ -128,12 +141,13 @@ class CompatLogger:
         for name, value in statistics.items():
             self.log_scalar(f"{name}{key}" if placement == "front" else f"{key}/{name}", value, itr)
 
+    @obeys_on_error
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
             self._engine.dump(self._defaults.iteration)
-        else:
-            self._scalar_file(filename).dump()
+        elif table := self._table(filename):
+            table.dump()
 
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
@@ -141,26 +155,9 @@ class CompatLogger:
 
     dump_data = dump_tabular
 
-    def add_scalar_output(self, filename: str) -> None:
-        """Begin another table in the run directory, for ``filename=`` of the verbs."""
-        if filename not in self._scalars:
-            self._scalars[filename] = ScalarFile(self._path(filename))
-
-    def remove_scalar_output(self, filename: str) -> None:
-        """End another table, with its pending row."""
-        self._scalars.pop(filename).close()
-
-    @contextlib.contextmanager
-    def additional_scalar_output(self, filename: str) -> Iterator[None]:
-        """Another table in the run directory for as long as the block lasts."""
-        self.add_scalar_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_scalar_output(filename)
-
     # Texts, images, embeddings
 
+    @obeys_on_error
     def log_text(
         self,
         data: str,
@@ -170,17 +167,21 @@ class CompatLogger:
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line: on standard output, in ``debug.log``, and to TensorBoard.
+        """Say a line: on standard output, in ``debug.log`` or a file of texts, and to TensorBoard.
 
-        ``log_text(tag, text, step)`` of the other door works, too.
+        By ``from exptools import logger`` it files a text under a tag; that call,
+        ``log_text(tag, text, step)``, works here, too.
         """
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
+        if self._engine._current.is_silent:
+            return
         line = self._full("text", str(data)) if with_prefix else str(data)
-        line = self._texts.say(line, filename, with_timestamp=with_timestamp, color=color)
-        with without_prefix():
-            self._engine.log_text("text", line, self._at(step))
+        line = stamped(line) if with_timestamp else line
+        path = self._texts.path(filename)
+        say(line, color)
+        self._engine._write_line(line, self._at(step), path)
 
     def log(
         self,
@@ -189,25 +190,12 @@ class CompatLogger:
         with_timestamp: bool = True,
         color: str | None = None,
     ) -> None:
-        """Say a line, as :meth:`log_text`."""
+        """Say a line, as :meth:`log_text`.
+
+        By ``from exptools import logger`` it is another verb: numbers by their tags, as W&B logs
+        them. :meth:`log_scalars` takes those here.
+        """
         self.log_text(s, None, None, with_prefix, with_timestamp, color)
-
-    def add_text_output(self, filename: str) -> None:
-        """Append what is said to a file of the run directory, too; the first one is the default."""
-        self._texts.add(filename, self._path(filename))
-
-    def remove_text_output(self, filename: str) -> None:
-        """Close a file of texts."""
-        self._texts.remove(filename)
-
-    @contextlib.contextmanager
-    def additional_text_output(self, filename: str) -> Iterator[None]:
-        """Another file of texts for as long as the block lasts."""
-        self.add_text_output(filename)
-        try:
-            yield
-        finally:
-            self.remove_text_output(filename)
 
     def log_histogram(
         self, tag: str, data: Any, step: SupportsIndex | None = None, **_: Any
@@ -240,8 +228,11 @@ class CompatLogger:
         layout: str | None = None,
         **_: Any,
     ) -> None:
-        """As :meth:`Logger.log_gif`; ``duration`` is the seconds of a frame."""
-        name, rate = self._full("gif", tag), 1 / duration if fps is None else fps
+        """As :meth:`Logger.log_gif`, but for ``duration``, the seconds of a frame.
+
+        By ``from exptools import logger`` the fourth argument is ``fps``, frames a second.
+        """
+        name, rate = self._full("gif", tag), _rate(tag, duration) if fps is None else fps
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
@@ -253,24 +244,9 @@ class CompatLogger:
         text_label: Sequence[object] | None = None,
         image_label: Any = None,
     ) -> None:
-        """Points for TensorBoard's projector.
-
-        Args:
-            tag: what they are called.
-            data: [points, dimensions].
-            step: as elsewhere.
-            text_label: a text a point.
-            image_label: an image a point, [points, 3, height, width].
-
-        Raises:
-            ValueError: the numbers of points and labels differ, or it has no two dimensions.
-        """
-        from exptools.logging.media.embeddings import write_embedding
-
-        at = self._at(step)
-        directory = self._path("")
-        where = f"{tag}_{at}" if at is not None else tag
-        write_embedding(directory, where, data, text_label, image_label)
+        """As :meth:`Logger.log_embedding`, under other names."""
+        with without_prefix():
+            self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
 
     # Prefixes
 
@@ -285,12 +261,16 @@ class CompatLogger:
 
     def pop_prefix(self) -> None:
         """Take the last pushed prefix of all kinds away."""
+        if not self._prefixes_before:
+            raise IndexError(_NO_PREFIX.format(""))
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
         self._defaults.prefixes[kind].append(self._kind_prefix(kind) + prefix)
 
     def _pop(self, kind: str) -> None:
+        if not self._defaults.prefixes[kind]:
+            raise IndexError(_NO_PREFIX.format(f"{kind}_"))
         self._defaults.prefixes[kind].pop()
 
     @contextlib.contextmanager
@@ -344,16 +324,22 @@ class CompatLogger:
         directory = self._engine.directory
         return None if directory is None else str(directory / SNAPSHOTS_DIR)
 
+    @obeys_on_error
     def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
         """Write settings as JSON into the run directory; what JSON has not is there as its text."""
-        text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
-        write_atomic(self._path(filename), text.encode(errors="replace"))
+        try:
+            text = json.dumps(param, indent=4, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise type(error)(f"these settings cannot be written as JSON: {error}") from error
+        if path := self._path_to_write(filename):
+            with as_logging_error(path):
+                write_atomic(path, text.encode(errors="replace"))
 
     def close(self, *, succeeded: bool = True) -> None:
         """End the run with all of its files."""
-        for filename in list(self._scalars):
+        for filename in list(self._tables):
             self.remove_scalar_output(filename)
-        self._texts.close()
+        self._texts.clear()
         self._defaults.iteration = None
         self._engine.close(succeeded=succeeded)
 
@@ -368,23 +354,12 @@ class CompatLogger:
         prefixes = self._defaults.prefixes[kind]
         return prefixes[-1] if prefixes else ""
 
-    def _path(self, filename: str) -> Path:
-        directory = self._engine.directory
-        if directory is None:
-            raise RuntimeError(
-                "no run is open: open one with logger_context(log_dir, run_ID, name) or "
-                "logger.open(directory)"
-            )
-        return directory / filename
 
-    def _scalar_file(self, filename: str) -> ScalarFile:
-        if filename not in self._scalars:
-            names = ", ".join(self._scalars) or "none"
-            raise ValueError(
-                f"the table {filename!r} is not open: open it with "
-                f"logger.additional_scalar_output({filename!r}); open are {names}"
-            )
-        return self._scalars[filename]
+def _rate(tag: str, duration: float) -> float:
+    """Frames a second; so many that a float cannot say it are refused as they are."""
+    if isinstance(duration, Real) and duration > 0:
+        return 1 / max(float(duration), sys.float_info.min)
+    raise ValueError(f"the GIF {tag!r} needs a duration above 0, in seconds, not {duration!r}")
 
 
 logger = CompatLogger(run_logger)

@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import SupportsIndex
 
+from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import OpenRows, as_number, as_step
 from exptools.logging.rows.tags import check_tag
 from exptools.logging.run.attempts import set_aside
 from exptools.logging.writers.append_file import AppendFile
 from exptools.logging.writers.csv import CsvWriter
 
-_NAMES = ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
-_COLORS = {name: 30 + number for number, name in enumerate(_NAMES)}
-
 
 class TextFiles:
     """Files to which lines are appended; the first one is the default."""
 
     def __init__(self) -> None:
-        self._files: dict[str, AppendFile] = {}
+        self._files: dict[str, Path | None] = {}  # None is one that is not written
 
-    def add(self, name: str, path: Path) -> None:
-        """Append to a file from now on.
+    def add(self, name: str, path: Path | None) -> None:
+        """Append to a file from now on; None is one that is not written, by a rank above 0.
 
         Raises:
             LoggingError: it cannot be opened.
         """
-        if name not in self._files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._files[name] = AppendFile(path, keep=True)
+        if self._files.get(name) is None:
+            self._files[name] = None  # should it fail, and the user go on without it
+            if path is not None:
+                _make_file(path)
+            self._files[name] = path
 
     def remove(self, name: str) -> None:
-        """Close a file."""
-        self._files.pop(name).close()
-
-    def close(self) -> None:
-        """Close all files."""
-        for name in list(self._files):
-            self.remove(name)
-
-    def say(self, line: str, name: str | None, *, with_timestamp: bool, color: str | None) -> str:
-        """Print a line, write it to a file, and give it back as it was written.
+        """Append no more to a file.
 
         Raises:
-            ValueError: there is no file, or no colour, of that name.
-            LoggingError: it cannot be written.
+            ValueError: no file of that name is open.
         """
-        if color is not None and color not in _COLORS:
-            raise ValueError(f"there is no color {color!r}; there are {', '.join(_COLORS)}")
-        if with_timestamp:
-            line = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f} | {line}"
-        coloured = color is not None and sys.stdout.isatty()
-        print(f"\x1b[{_COLORS[color]}m{line}\x1b[0m" if color and coloured else line, flush=True)
-        file = self._file(name)
-        if file is not None:
-            file.append(f"{line}\n".encode(errors="replace"))
-        return line
+        self.path(name)  # which refuses what is not there
+        del self._files[name]
 
-    def _file(self, name: str | None) -> AppendFile | None:
+    def clear(self) -> None:
+        """Append no more to any."""
+        self._files.clear()
+
+    def path(self, name: str | None) -> Path | None:
+        """The file of a name; for None the default, or None where there is none.
+
+        Raises:
+            ValueError: no file of that name is open.
+        """
         if name is None:
             return next(iter(self._files.values()), None)
         if name not in self._files:
             names = ", ".join(self._files) or "none"
             raise ValueError(f"the text file {name!r} is not open; open are {names}")
         return self._files[name]
+
+
+def _make_file(path: Path) -> None:
+    """Make a file where it is missing, so that what cannot be written is known at once."""
+    with as_logging_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    AppendFile(path, keep=True).close()
 
 
 class ScalarFile:
@@ -80,7 +76,8 @@ class ScalarFile:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with as_logging_error(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         set_aside(path)
         self._writer = CsvWriter(path)
         self._rows = OpenRows()
@@ -93,9 +90,9 @@ class ScalarFile:
         """
         number = as_number(check_tag(tag), value)
         at = None if step is None else as_step(step)
-        if at is not None and self._rows.ended_by(at):
+        if at is not None and self._rows.ended_by((tag,), at):
             self.dump()
-        row = self._rows.current if at is None else self._rows.at(at)
+        row = self._rows.current if at is None else self._rows.at((tag,), at)
         row.scalars[tag] = number
 
     def dump(self) -> None:

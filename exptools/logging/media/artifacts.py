@@ -12,7 +12,7 @@ from typing import Literal
 
 from exptools.hints import did_you_mean
 from exptools.logging.errors import as_logging_error
-from exptools.logging.media.store import FILES, MediaRecord, add_to_index, make_media_dir, safe_name
+from exptools.logging.media.store import FILES, MediaRecord, make_media_dir, safe_name
 
 _CHUNK = 2**20  # bytes
 _WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
@@ -29,7 +29,8 @@ def store_file(
 ) -> MediaRecord:
     """Keep a file as it is now: ``media/files/<part of its hash>/<its name>``.
 
-    A content that is there already is not stored again; its line in the index is new.
+    A content that is there already is not stored again. It counts as soon as its record is in the
+    index.
 
     Args:
         link: not to copy, but to make a hard link, or where the file system cannot, a symbolic
@@ -62,9 +63,7 @@ def store_file(
         aside.unlink(missing_ok=True)
     where = stored.relative_to(run_dir).as_posix()
     origin = str(path)
-    record = MediaRecord(tag, step, "file", where, wall_time, digest, size, origin, kind_of_link)
-    add_to_index(run_dir, record)
-    return record
+    return MediaRecord(tag, step, "file", where, wall_time, digest, size, origin, kind_of_link)
 
 
 def _name(name: str) -> str:

@@ -2,66 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exptools.logging.errors import as_logging_error
-from exptools.logging.media.store import directory_of
+from exptools.logging.media.store import directory_of, make_media_dir
+from exptools.logging.rows.arrays import as_array
 from exptools.rundir import MEDIA_DIR, write_atomic
+
+if TYPE_CHECKING:
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
 
 _CONFIG = "projector_config.pbtxt"  # where TensorBoard looks for it: in the run directory
 
 
 def write_embedding(
-    run_dir: Path, tag: str, points: Any, texts: Sequence[object] | None, images: Any
-) -> None:
-    """Write points and labels to ``media/projector/<tag>/``, and add them to the config.
+    run_dir: Path, tag: str, points: Any, labels: Sequence[object] | None, images: Any
+) -> EmbeddingInfo:
+    """Write points and labels to ``media/projector/<tag>/``; returns what the config should say.
 
     Args:
+        run_dir: the run.
         tag: an earlier embedding of that tag is replaced.
         points: [points, dimensions].
-        texts: a label a point.
+        labels: a text a point.
         images: [points, channels, height, width], as ``log_image`` takes them.
 
     Raises:
+        TypeError: points are no real numbers.
         ValueError: points are not two-dimensional, or there is not a label for each.
         LoggingError: a file cannot be written.
     """
-    import numpy as np
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
+
+    what = f"the embedding {tag!r}"
+    array = as_array(what, points)
+    if array.ndim != 2:
+        raise ValueError(f"{what} should be [points, dimensions], not {array.shape}")
+    labels = None if labels is None else list(labels)
+    pictures = None if images is None else as_array(f"the images of {what}", images)
+    for given in (labels, pictures):
+        if given is not None and len(given) != len(array):
+            raise ValueError(f"{what} has {len(array)} points and {len(given)} labels")
+    make_media_dir(run_dir)
+    home = f"{MEDIA_DIR}/projector/{directory_of(tag).as_posix()}"
+    entry = EmbeddingInfo(tensor_name=tag, tensor_path=f"{home}/tensors.tsv")
+    _write_lines(run_dir / entry.tensor_path, ("\t".join(map(repr, row)) for row in array.tolist()))
+    if labels is not None:
+        entry.metadata_path = f"{home}/metadata.tsv"
+        _write_lines(run_dir / entry.metadata_path, (" ".join(str(x).split()) for x in labels))
+    if pictures is not None:
+        entry.sprite.image_path = f"{home}/sprite.png"
+        content, size = _sprite(tag, pictures)
+        entry.sprite.single_image_dim.extend(size)
+        with as_logging_error(run_dir / entry.sprite.image_path):
+            write_atomic(run_dir / entry.sprite.image_path, content)
+    return entry
+
+
+def add_to_projector(run_dir: Path, entry: EmbeddingInfo) -> None:
+    """Have the projector's config name an embedding, in the process's turn to write to the run.
+
+    Raises:
+        LoggingError: the config cannot be read or written.
+    """
     from google.protobuf import text_format
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-    array = np.asarray(points)
-    if array.ndim != 2:
-        raise ValueError(f"the embedding {tag!r} should be [points, dimensions], not {array.shape}")
-    for labels in (texts, images):
-        if labels is not None and len(labels) != len(array):
-            raise ValueError(
-                f"the embedding {tag!r} has {len(array)} points and {len(labels)} labels"
-            )
-    home = Path(MEDIA_DIR) / "projector" / directory_of(tag)
-    config = ProjectorConfig()
-    path = run_dir / _CONFIG
+    path, config = run_dir / _CONFIG, ProjectorConfig()
     with as_logging_error(path):
         if path.exists():
-            text_format.Parse(path.read_text(), config)
-        others = [e for e in config.embeddings if e.tensor_name != tag]
+            text_format.Parse(path.read_text(encoding="utf-8"), config)
+        others = [e for e in config.embeddings if e.tensor_name != entry.tensor_name]
         del config.embeddings[:]
-        config.embeddings.extend(others)
-        entry = config.embeddings.add(tensor_name=tag, tensor_path=str(home / "tensors.tsv"))
-        lines = ("\t".join(map(repr, row)) for row in array.tolist())
-        write_atomic(run_dir / entry.tensor_path, "\n".join(lines).encode())
-        if texts is not None:
-            entry.metadata_path = str(home / "metadata.tsv")
-            lines = (" ".join(str(text).split()) for text in texts)
-            write_atomic(run_dir / entry.metadata_path, "\n".join(lines).encode(errors="replace"))
-        if images is not None:
-            entry.sprite.image_path = str(home / "sprite.png")
-            content, size = _sprite(tag, np.asarray(images))
-            entry.sprite.single_image_dim.extend(size)
-            write_atomic(run_dir / entry.sprite.image_path, content)
+        config.embeddings.extend([*others, entry])
         write_atomic(path, text_format.MessageToString(config).encode())
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with as_logging_error(path):
+        write_atomic(path, "\n".join(lines).encode(errors="replace"))
 
 
 def _sprite(tag: str, images: Any) -> tuple[bytes, tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from numbers import Integral
 
 import numpy as np
 from tensorboard.compat.proto.histogram_pb2 import HistogramProto
@@ -12,6 +13,7 @@ from exptools.logging.media.store import EncodedMedium
 from exptools.logging.rows.arrays import Array, as_array
 
 BINS = 64
+MOST_BINS = 2**20
 
 
 def encode_histogram(tag: str, values: object, bins: int = BINS) -> EncodedMedium:
@@ -28,14 +30,14 @@ def encode_histogram(tag: str, values: object, bins: int = BINS) -> EncodedMediu
 
     Raises:
         TypeError: the values are no real numbers, or ``bins`` is no integer.
-        ValueError: there are no values, or ``bins`` is less than 1.
+        ValueError: there are no values, or ``bins`` is less than 1 or more than 2**20.
     """
     what = f"the histogram {tag!r}"
-    if not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"{what} needs bins of at least 1, not {bins!r}")
+    if not isinstance(bins, Integral) or not 1 <= bins <= MOST_BINS:
+        raise ValueError(f"{what} needs bins from 1 to {MOST_BINS:,}, not {bins!r}")
     numbers = as_array(what, values).ravel().astype(np.float64)
     finite = numbers[np.isfinite(numbers)]
-    edges, counts = _counted(finite, bins)
+    edges, counts = _counted(finite, int(bins))
     with np.errstate(over="ignore"):
         total, squares = float(finite.sum()), float(np.square(finite).sum())
     low, high = (edges[0], edges[-1]) if edges else (None, None)

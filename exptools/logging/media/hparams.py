@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -56,6 +56,7 @@ def encode_hparams(config: Mapping[str, Any], metrics: Sequence[str] = ()) -> En
         TypeError: it is no mapping, or a key no text.
         ValueError: two keys are the same when they are joined with dots.
     """
+    _check_metrics(metrics)
     values = flatten(config)
     started = SessionStartInfo(start_time_secs=time.time())
     for name, value in values.items():
@@ -68,6 +69,12 @@ def encode_hparams(config: Mapping[str, Any], metrics: Sequence[str] = ()) -> En
         summaries.insert(0, _summary(EXPERIMENT_TAG, HParamsPluginData(experiment=experiment)))
     content = json.dumps(values, ensure_ascii=False, indent=2).encode(errors="replace")
     return EncodedMedium("hparams", "json", content, tuple(summaries))
+
+
+def _check_metrics(metrics: Any) -> None:
+    is_sequence = isinstance(metrics, Iterable) and not isinstance(metrics, str | bytes)
+    if not is_sequence or not all(isinstance(metric, str) for metric in metrics):
+        raise TypeError(f'metrics are tags, as in ["eval/return"], not {metrics!r:.60}')
 
 
 def hparams_end(*, succeeded: bool) -> Summary.Value:

@@ -15,18 +15,21 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from exptools.logging.errors import warn_user
+from exptools.logging.errors import as_logging_error, warn_user
 from exptools.logging.media.store import EncodedMedium
 from exptools.logging.rows.arrays import Array, as_array
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA; also TensorBoard's numbers for these colour spaces
 GAP = 2  # pixels between the images of a grid
+LONGEST = 655  # seconds of a frame, which are 16 bits of hundredths
 FASTEST = 50  # frames a second; browsers show a GIF that wants more with 10
 
 _SHAPES = (
@@ -72,12 +75,29 @@ def encode_gif(
         layout: the axes in their order, letters of "THWC"; None goes by the shape, see above.
 
     Raises:
-        TypeError, ValueError: as :func:`encode_image`, or ``fps`` is not above 0.
+        TypeError, ValueError: as :func:`encode_image`, or ``fps`` is not above 0, or below 0.0016.
     """
-    what = f"the GIF {tag!r}"
-    if not 0 < fps < math.inf:
-        raise ValueError(f"{what} needs fps above 0, not {fps!r}")
-    video = _in_bytes(what, _in_order(what, frames, layout, "T"))
+    return gif_of(tag, video_frames(f"the GIF {tag!r}", frames, fps, layout), fps)
+
+
+def video_frames(what: str, frames: object, fps: float, layout: str | None) -> Array:
+    """Frames as bytes with the axes THWC; raises as :func:`encode_gif`, of which it is a part."""
+    if not isinstance(fps, Real) or not 0 < fps < math.inf:
+        raise ValueError(f"{what} needs fps, a number above 0, not {fps!r}")
+    return _in_bytes(what, _in_order(what, frames, layout, "T"))
+
+
+def gif_of(tag: str, video: Array, fps: float) -> EncodedMedium:
+    """The GIF of such frames.
+
+    Raises:
+        ValueError: a frame would be shown for longer than a GIF can say.
+    """
+    if fps * LONGEST < 1:
+        raise ValueError(
+            f"the GIF {tag!r} needs fps from {math.ceil(1e4 / LONGEST) / 1e4} on, not {fps!r}: "
+            f"a GIF shows a frame for {LONGEST} seconds at most"
+        )
     first, *others = map(_to_pillow, video)
     file = io.BytesIO()
     first.save(
@@ -109,7 +129,8 @@ def encode_figure(tag: str, figure: Any) -> EncodedMedium:
         kind = type(figure).__name__
         raise TypeError(f"the figure {tag!r} should be one of matplotlib or plotly, not {kind}")
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    with as_logging_error(Path(f"the figure {tag!r}")):  # fonts are files, too
+        figure.savefig(file, format="png")
     width, height = Image.open(file).size
     return _encoded("figure", tag, (height, width, 4), "png", file.getvalue())
 
@@ -127,6 +148,8 @@ def _encoded(
 
 def _in_order(what: str, value: object, layout: str | None, many: str) -> Array:
     """The value with the axes many, H, W, C, those that it lacks with one entry."""
+    if layout is not None and not isinstance(layout, str):
+        raise TypeError(f"{what}: a layout is text, as in 'HWC', not {layout!r}")
     if isinstance(value, Image.Image) or hasattr(value, "__array__"):
         array = _pixels(what, value)
         letters = layout or _layout_of(what, array.shape, many)

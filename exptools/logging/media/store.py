@@ -9,16 +9,19 @@ Nothing is kept open: a file has its whole content before it has its line in the
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from exptools.logging.errors import LoggingError, as_logging_error
-from exptools.logging.writers.append_file import first_free
+from exptools.logging.writers.append_file import first_free, first_free_number
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
 
 if TYPE_CHECKING:
@@ -82,28 +85,73 @@ def encode_text(tag: str, text: str) -> EncodedMedium:
     return EncodedMedium("text", "txt", content, (value,))
 
 
-def write_medium(
-    run_dir: Path, tag: str, step: int, medium: EncodedMedium, wall_time: float
-) -> MediaRecord:
-    """Write the file of a medium and its line of the index; the system has both on return.
+class MediaStore:
+    """The files that this process adds to ``media/`` of a run, from any of its threads."""
 
-    Raises:
-        LoggingError: it cannot be written; what was logged before stays as it is.
-    """
-    make_media_dir(run_dir)
-    path = _claim(run_dir / MEDIA_DIR / directory_of(tag), step, medium.extension)
-    digest = _sha256(medium.content)
-    where = path.relative_to(run_dir).as_posix()
-    size = len(medium.content)
-    record = MediaRecord(tag, step, medium.kind, where, wall_time, digest, size)
-    try:
-        with as_logging_error(path):
-            write_atomic(path, medium.content)
-        add_to_index(run_dir, record)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return record
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        # What each tag's last file was called, and its number: so that whoever logs again and
+        # again for one step need not look through what is there. Only time depends on it, for
+        # a name that another process has taken meanwhile cannot be taken twice.
+        self._last: dict[str, tuple[tuple[int, str], int]] = {}
+
+    def write(self, tag: str, step: int, medium: EncodedMedium, wall_time: float) -> MediaRecord:
+        """Write the file of a medium; it counts as soon as its record is in the index.
+
+        Raises:
+            LoggingError: it cannot be written; nothing of it stays.
+        """
+        directory = f"{MEDIA_DIR}/{directory_of(tag).as_posix()}"
+        name = (step, medium.extension)
+        last_name, number = self._last.get(tag, (None, 0))
+        first = number + 1 if last_name == name else 0
+        where, number = self._create(directory, name, first, medium.content)
+        self._last[tag] = (name, number)
+        digest, size = _sha256(medium.content), len(medium.content)
+        return MediaRecord(tag, step, medium.kind, where, wall_time, digest, size)
+
+    def remove(self, record: MediaRecord) -> None:
+        """Delete a file that has not come into the index."""
+        (self._run_dir / record.path).unlink(missing_ok=True)
+
+    def _create(
+        self, directory: str, name: tuple[int, str], number: int, content: bytes
+    ) -> tuple[str, int]:
+        """Write ``<step>.<ext>``, or ``<step>.<number>.<ext>`` from a number on: path and number.
+
+        It is not written aside: without a line in the index it does not count.
+        """
+
+        def where(number: int) -> str:
+            step, extension = name
+            return f"{directory}/{step}{f'.{number}' if number else ''}.{extension}"
+
+        while True:
+            path = self._run_dir / where(number)
+            try:
+                with as_logging_error(path):
+                    self._write_new(path, content)
+                return where(number), number
+            except LoggingError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+            number = first_free_number(lambda n: self._run_dir / where(n), start=number)
+
+    def _write_new(self, path: Path, content: bytes) -> None:
+        try:
+            file = FileIO(path, "x")
+        except FileNotFoundError:
+            make_media_dir(self._run_dir)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = FileIO(path, "x")
+        try:
+            with file:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[file.write(rest) :]
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def index_size(run_dir: Path) -> int:
@@ -112,13 +160,18 @@ def index_size(run_dir: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
+def set_aside_media(
+    run_dir: Path, counts: Callable[[int, MediaRecord], bool], size: int
+) -> tuple[list[MediaRecord], list[MediaRecord]]:
     """Move the lines of what an attempt replaces to ``index.<attempt>.jsonl``; the files stay.
 
     Args:
         run_dir: the run.
-        after: the step from which the attempt goes on; None if it starts afresh.
+        counts: whether a medium stays, whose line begins at some byte of the index.
         size: bytes of the index that earlier attempts have written; the rest is this one's.
+
+    Returns:
+        the media whose lines have moved, and those whose lines stay.
 
     Raises:
         LoggingError: the index cannot be read or written.
@@ -126,19 +179,26 @@ def set_aside_media(run_dir: Path, after: int | None, size: int) -> None:
     index = run_dir / MEDIA_INDEX
     with as_logging_error(index):
         content = index.read_bytes() if index.exists() else b""
-    kept: list[bytes] = []
-    moved: list[bytes] = []
-    for line in filter(None, content[:size].split(b"\n")):
-        record = _parse(line)
-        counts = record is not None and after is not None and record.step <= after
-        (kept if counts else moved).append(line + b"\n")
-    if moved:
+    lines: dict[bool, list[bytes]] = {False: [], True: []}
+    records: dict[bool, list[MediaRecord]] = {False: [], True: []}
+    position = 0
+    for line in content[:size].split(b"\n"):
+        if line:
+            record = _parse(line)
+            stays = record is not None and counts(position, record)
+            lines[stays].append(line + b"\n")
+            if record is not None:
+                records[stays].append(record)
+        position += len(line) + 1
+    if lines[False]:
         free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
         with as_logging_error(index):
-            write_atomic(free, b"".join(moved))
-            write_atomic(index, b"".join(kept) + content[size:].lstrip(b"\n"))
+            write_atomic(free, b"".join(lines[False]))
+            write_atomic(index, b"".join(lines[True]) + content[size:].lstrip(b"\n"))
+    return records[False], records[True]
 
 
+@lru_cache(maxsize=256)
 def directory_of(tag: str) -> Path:
     """The directory, within ``media/``, of a tag's files.
 
@@ -163,10 +223,12 @@ def make_media_dir(run_dir: Path) -> Path:
 def add_to_index(run_dir: Path, record: MediaRecord) -> None:
     """Add a line in one write, or leave the index as it was and raise.
 
+    To be called in the process's turn to write to the run.
+
     Raises:
         LoggingError: the disk is full, or the index cannot be written.
     """
-    fields = {key: value for key, value in asdict(record).items() if value is not None}
+    fields = {key: value for key, value in vars(record).items() if value is not None}
     line = json.dumps(fields).encode() + b"\n"
     path = run_dir / MEDIA_INDEX
     with as_logging_error(path), open(path, "ab+", buffering=0) as file:
@@ -185,21 +247,6 @@ def _parse(line: bytes) -> MediaRecord | None:
         return MediaRecord(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
-
-
-def _claim(directory: Path, step: int, extension: str) -> Path:
-    """An empty file that nobody else has: ``<step>.<ext>``, or ``<step>.1.<ext>`` and so on."""
-
-    def path_number(number: int) -> Path:
-        return directory / f"{step}{f'.{number}' if number else ''}.{extension}"
-
-    with as_logging_error(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        while True:
-            path = first_free(path_number, start=0)
-            with contextlib.suppress(FileExistsError):  # another process was faster
-                path.touch(exist_ok=False)
-                return path
 
 
 def safe_name(part: str) -> str:

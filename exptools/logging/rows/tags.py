@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -15,6 +15,8 @@ from exptools.rundir import STEP, WALL_TIME
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MAX_TAG = 2**17  # characters; Python's csv reads no longer fields
+
+_DEEPEST = 50  # slashes that nested mappings make
 
 # A context variable: threads and asyncio's tasks have a value each.
 current_prefix: ContextVar[str] = ContextVar("exptools_prefix", default="")
@@ -66,7 +68,7 @@ class Tags:
             ) from error
         if number < 1:
             raise ValueError(f"every should be an integer from 1 on, not {number}")
-        self._throttles[tag] = [number, 0]
+        self._throttles[check_tag(tag)] = [number, 0]
         self.unthrottled.discard(tag)
 
 
@@ -99,6 +101,32 @@ def check_tag(tag: object) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"the tag {tag!r} cannot be written as UTF-8: {error.reason}") from error
     return tag
+
+
+def by_tag(values: Mapping[str, object]) -> dict[str, object]:
+    """The values of a mapping by their tags; those of nested mappings have their names joined.
+
+    Raises:
+        TypeError: the name of a nested mapping, or one within it, is no text.
+        ValueError: two values have one tag, or a mapping holds itself.
+    """
+    tags: dict[str, object] = {}
+    for tag, value in _leaves(values, ""):
+        if tag in tags:
+            raise ValueError(f"the tag {tag!r} is there twice, once within a mapping")
+        tags[tag] = value
+    return tags
+
+
+def _leaves(values: Mapping[str, object], above: str) -> Iterator[tuple[str, object]]:
+    for name, value in values.items():
+        tag = f"{above}/{check_tag(name)}" if above else name
+        if type(value) is float or not isinstance(value, Mapping):
+            yield tag, value
+        elif tag.count("/") > _DEEPEST:
+            raise ValueError(f"the mapping {tag[:60]!r} is nested too deeply, or holds itself")
+        else:
+            yield from _leaves(value, check_tag(tag))
 
 
 class Prefix:

@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from exptools.logging.errors import as_logging_error
-from exptools.logging.media.store import set_aside_media
+from exptools.logging.media.store import MediaRecord, set_aside_media
+from exptools.logging.rows.row import Row
+from exptools.logging.run.continuing import Kept, rows_that_count
 from exptools.logging.run.locks import Attempt
+from exptools.logging.run.position import EarlierRows
+from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
-from exptools.logging.writers.csv import read_header
+from exptools.logging.writers.tensorboard import EVENT_FILES, Purge
 from exptools.rundir import PROGRESS_CSV, write_atomic
 
 _log = logging.getLogger(__name__)
 
 
 def end_attempts_before(
-    directory: Path, attempt: Attempt, first_step: int, *, may_go_back: bool
-) -> int | None:
+    directory: Path, attempt: Attempt, first_rows: Sequence[Row], *, may_go_back: bool
+) -> Purge | None:
     """Set aside what earlier attempts wrote, as far as it does not count any more.
 
     Args:
         directory: the run.
         attempt: the one that begins now.
-        first_step: of its first row.
+        first_rows: its first rows, which are about to be written, the earliest first.
         may_go_back: whether an attempt that goes on may do so from an earlier step than it said.
             It may in the process that said so: the steps of a worker may be counted otherwise.
 
     Returns:
-        the step from which on it does not count, None where nothing was written before.
+        what TensorBoard should forget, None where nothing was written before.
 
     Raises:
         LoggingError: a file cannot be read, written or renamed.
     """
     table = directory / PROGRESS_CSV
     if attempt.resumed is None:
-        moved, start = set_aside(table), min(first_step, 0)
-        set_aside_media(directory, after=None, size=attempt.index_size)
+        moved = set_aside(table)
+        set_aside_media(directory, lambda *_: False, attempt.index_size)
+        set_values_aside(directory, attempt)
+        purge = Purge(min([0, *(row.step for row in first_rows)]), frozenset())
     else:
-        start = attempt.resumed + 1
-        if may_go_back:
-            start = min(start, first_step)
-        moved = cut_back(table, start - 1)
-        set_aside_media(directory, after=start - 1, size=attempt.index_size)
-        _log.info("going on in %s from step %d", directory, start)
+        earlier = EarlierRows.read(table)
+        kept = rows_that_count(earlier, attempt, first_rows, may_go_back=may_go_back)
+        moved = cut(table, earlier, kept.rows)
+        media = set_aside_media(directory, kept.has_medium, attempt.index_size)
+        purge = _purge(earlier, kept, *media)
+        _log.info("going on in %s from step %d", directory, kept.until + 1)
     if moved:
         _log.info("rows of the attempt before that are replaced: %s", moved)
-    return start if any(directory.glob("events.out.tfevents.*")) else None
+    return purge if any(directory.glob(EVENT_FILES)) else None
+
+
+def _purge(
+    table: EarlierRows, kept: Kept, moved: Sequence[MediaRecord], stay: Sequence[MediaRecord]
+) -> Purge:
+    """What TensorBoard should forget: from the first step on that is replaced, but what stays."""
+    rows = list(zip(range(len(kept.rows)), kept.rows, table.steps, strict=True))
+    replaced = [int(step) for _, counts, step in rows if not counts and step < math.inf]
+    replaced += [medium.step for medium in moved]
+    if not replaced:
+        last = max((int(step) for _, counts, step in rows if counts), default=kept.until)
+        return Purge(max(last, kept.until) + 1, frozenset())
+    begin = min(replaced)
+    spared = {(int(at), table.wall_time(n)) for n, counts, at in rows if counts and at >= begin}
+    spared.update((medium.step, medium.wall_time) for medium in stay if medium.step >= begin)
+    return Purge(begin, frozenset(spared))
 
 
 def set_aside(path: Path) -> Path | None:
@@ -70,10 +92,10 @@ def set_aside(path: Path) -> Path | None:
     return free
 
 
-def cut_back(path: Path, step: int) -> Path | None:
-    """Keep of ``progress.csv`` the rows up to a step; the others move as :func:`set_aside` says.
+def cut(path: Path, table: EarlierRows, counts: Sequence[bool]) -> Path | None:
+    """Keep some of the rows of ``progress.csv``; the others move as :func:`set_aside` says.
 
-    So does a torn last line. A file that is not ours moves as a whole.
+    A file that is not ours moves as a whole.
 
     Returns:
         where the rows that were cut off are now, None where none were.
@@ -81,31 +103,18 @@ def cut_back(path: Path, step: int) -> Path | None:
     Raises:
         LoggingError: a file cannot be written; ``progress.csv`` is as it was.
     """
-    if not path.exists():
-        return None
-    with as_logging_error(path):
-        content = path.read_bytes()
-    header, tags = read_header(io.BytesIO(content))
-    if tags is None:
+    if not table.is_ours:
         return set_aside(path)
-    kept, cut = [header], [header]
-    for line in content[len(header) :].splitlines(keepends=True):
-        (kept if _is_up_to(line, step) else cut).append(line)
-    if len(cut) == 1:
+    if all(counts):
         return None
+    lines = [*zip(table.lines, counts, strict=True)]
     free = _free_name(path)
     # In this order: a death in between leaves the rows in two places rather than in none.
     with as_logging_error(free):
-        write_atomic(free, b"".join(cut))
+        write_atomic(free, table.header + b"".join(line for line, stays in lines if not stays))
     with as_logging_error(path):
-        write_atomic(path, b"".join(kept))
+        write_atomic(path, table.header + b"".join(line for line, stays in lines if stays))
     return free
-
-
-def _is_up_to(line: bytes, step: int) -> bool:
-    with contextlib.suppress(ValueError):  # a torn line, too, may begin with a number
-        return int(line.partition(b",")[0]) <= step and line.endswith(b"\n")
-    return False
 
 
 def _free_name(path: Path) -> Path:

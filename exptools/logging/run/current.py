@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from exptools.logging.errors import LoggingError, warn_user
+from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.run.environment import (
     HydraRun,
     attempt_name,
     current_hydra_run,
     inherited_directory,
     is_of_the_run,
-    is_silent,
-    rank,
 )
-from exptools.logging.run.locks import DirectoryInUse, is_held_here
+from exptools.logging.run.locks import DirectoryInUse, holder_of, is_held_here
 from exptools.logging.run.open import OpenRun
-from exptools.logging.run.options import DEFAULTS, LogOptions
+from exptools.logging.run.options import (
+    DEFAULTS,
+    LogOptions,
+    inherited_options,
+    leave_options,
+)
+from exptools.logging.run.ranks import Rank, silent_rank, this_rank, why_silent
+from exptools.logging.snapshots.file import SnapshotError
 from exptools.logging.writers.console import Console
 from exptools.provenance import write_provenance
-from exptools.rundir import RUN_DIR
+from exptools.rundir import RUN_DIR, RUN_OPTIONS
+
+if TYPE_CHECKING:
+    from multiprocessing.util import Finalize
 
 _Result = TypeVar("_Result")
 
@@ -35,6 +46,14 @@ _NO_RUN = (
 )
 
 _WAIT_FOR_FORK = 1.0  # seconds
+_alive: weakref.WeakSet[CurrentRun] = weakref.WeakSet()  # a fork has to know them all
+
+
+class Entry(NamedTuple):
+    """As what a writer of its own comes to a directory, unlike the logger that everybody shares."""
+
+    attempt: str | None  # that it begins or goes on with; see OpenRun
+    holder: str = ""  # whose process it belongs to; see holder_of()
 
 
 class CurrentRun:
@@ -44,22 +63,21 @@ class CurrentRun:
     :meth:`find` until you are done with the run.
     """
 
+    _has_told_rank = False  # why this process is silent, by any of its loggers
+
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
         self._run: OpenRun | None = None
+        self._asked_for: Path | None = None  # the directory that is not open, though it was to be
         self._hydra_run: HydraRun | None = None  # the job whose directory we opened by ourselves
         self._options = DEFAULTS
         self._closed_config: object = None  # of the Hydra job during which close() was called
         self._failure: Exception | None = None  # why there is no run although there should be
         self._has_warned = False
         self._holds_for_fork = False
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._before_fork,
-                after_in_parent=self._after_fork_in_parent,
-                after_in_child=self._after_fork_in_child,
-            )
+        self._end_of_child: Finalize | None = None
+        _alive.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -73,10 +91,49 @@ class CurrentRun:
         with self.lock:
             if self._run is not None and not self._job_is_over():
                 return self._run.directory
+            if self._asked_for is not None:
+                return None if self._failure else self._asked_for
             job = self._job_to_open()
             return job.directory if job else None
 
-    def open(self, directory: Path, options: LogOptions, changes: Mapping[str, Any]) -> None:
+    def snapshots_from(self) -> Path | None:
+        """The run to load snapshots from where none is open: a silent rank, a failed opening.
+
+        Raises:
+            SnapshotError: this rank knows of none, so it would begin where rank 0 goes on.
+        """
+        with self.lock:
+            directory = self._asked_for or self.directory or inherited_directory()
+            rank = silent_rank()
+        if directory is None and rank is not None:
+            raise SnapshotError(
+                f"this rank ({rank.said_by}) knows no run to load a snapshot from, as rank 0 may: "
+                "call logger.open(directory) in all ranks; those above 0 write nothing there"
+            )
+        return directory
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether this process is a rank that leaves all files of the run to rank 0."""
+        with self.lock:
+            if self._run is not None:
+                return self._run.is_muted
+            if self._asked_for is not None:
+                return self._failure is None
+            return self._silent_rank() is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a run could not be opened, so that :meth:`find` raises or, as chosen, warns."""
+        return self._failure is not None
+
+    def open(
+        self,
+        directory: Path,
+        options: LogOptions,
+        changes: Mapping[str, Any],
+        entry: Entry | None = None,
+    ) -> None:
         """See :meth:`Logger.open`."""
         with self.lock:
             self._end_run(succeeded=True)
@@ -85,8 +142,14 @@ class CurrentRun:
             except (TypeError, ValueError) as error:
                 self._failure = error
                 raise
-            # The ranks of one training may name the same directory, one of them holding it.
-            self._start(directory.absolute(), chosen, may_join=rank() is not None)
+            silent = None if chosen.all_ranks else silent_rank()
+            if silent is not None:
+                self._options, self._asked_for = chosen, directory.absolute()
+                self._say_why(silent)
+                return
+            # A rank may have been started by a process that logs in the same directory.
+            is_rank = this_rank() is not None
+            self._start(directory.absolute(), chosen, may_join=is_rank, entry=entry)
 
     def close(self, *, succeeded: bool) -> None:
         """See :meth:`Logger.close`."""
@@ -120,13 +183,37 @@ class CurrentRun:
         """
         with self.lock:
             run = self.ready or self.find()
-            if run is None:
+            if run is None or run.is_muted:
                 return None
             try:
                 return log(run)
             except LoggingError as error:
                 self.complain(error)
                 return None
+
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator[OpenRun | None]:
+        """Give the run, or None, to a block that takes its time, and hold no lock meanwhile.
+
+        The run is closed when no other thread has borrowed it any more.
+
+        Raises:
+            LoggingError: as :meth:`complain`. What else the block raises passes through.
+        """
+        thread = threading.get_ident()
+        with self.lock:
+            run = self.ready or self.find()
+            self._borrowers[thread] += 1
+        try:
+            yield run
+        except LoggingError as error:
+            self.complain(error)
+        finally:
+            with self.lock:
+                self._borrowers[thread] -= 1
+                if self._borrowers[thread] <= 0:  # below it in a child that was forked meanwhile
+                    del self._borrowers[thread]
+                self._returned.notify_all()
 
     def complain(self, error: LoggingError) -> None:
         """Raise it or, if the user has chosen so, warn of the first one."""
@@ -156,37 +243,57 @@ class CurrentRun:
         if self._failure is not None:
             self._complain_of_no_run(self._failure)
             return
-        if is_silent():
+        if self._asked_for is not None:
+            return  # for a rank that logs nothing
+        silent = self._silent_rank()
+        if silent is not None:
+            self._say_why(silent)
             return
         job = self._job_to_open()
         directory = job.directory if job else inherited_directory()
         if directory is not None and (job or self._closed_config is None):
             try:
-                self._start(directory, DEFAULTS, may_join=True)
+                self._start(directory, inherited_options(directory), may_join=True)
             finally:
                 self._hydra_run = job  # of a failure, too: the next job has a directory of its own
         elif not self._has_warned:
             self._has_warned = True
             warn_user(_NO_RUN)
 
+    def _silent_rank(self) -> Rank | None:
+        """The rank because of which this process opens nothing by itself."""
+        return None if inherited_options(inherited_directory()).all_ranks else silent_rank()
+
+    def _say_why(self, silent: Rank) -> None:
+        if not CurrentRun._has_told_rank and (why := why_silent(silent)):
+            warn_user(why)
+        CurrentRun._has_told_rank = True
+
     def _complain_of_no_run(self, failure: Exception) -> None:
         if not isinstance(failure, LoggingError):
             raise failure
         self.complain(failure)
 
-    def _start(self, directory: Path, options: LogOptions, *, may_join: bool) -> None:
-        self._options, self._has_warned = options, False
+    def _start(
+        self, directory: Path, options: LogOptions, *, may_join: bool, entry: Entry | None = None
+    ) -> None:
+        self._options, self._has_warned, self._asked_for = options, False, directory
         try:
-            self._run = _open_or_join(directory, may_join=may_join)
+            with as_logging_error(directory):
+                self._run = _open_or_join(directory, entry, may_join=may_join)
         except Exception as error:  # noqa: BLE001 (it is raised, by each call from now on)
             self._failure = error
             self._complain_of_no_run(error)
             return
+        self._asked_for = None
         self._run.choose_snapshots(options.snapshots)
+        self._run.all_ranks = options.all_ranks
         self._close_at_exit()
         if not self._run.is_member:
             self._run.console = Console(options.console)
-            os.environ[RUN_DIR] = str(directory)
+            if entry is None:
+                os.environ[RUN_DIR] = str(directory)
+                leave_options(options)
             self._write_provenance(directory)
 
     def _write_provenance(self, directory: Path) -> None:
@@ -196,14 +303,24 @@ class CurrentRun:
         except OSError as error:
             self.complain(LoggingError(error.errno, error.strerror, str(error.filename)))
 
+    def _make_lock(self) -> None:
+        self.lock = threading.RLock()
+        self._returned = threading.Condition(self.lock)
+        self._borrowers: Counter[int] = Counter()  # threads, and how often each has borrowed
+
     def _end_run(self, *, succeeded: bool) -> None:
+        while self._borrowers.keys() - {threading.get_ident()}:
+            self._returned.wait()
         run, self._run = self._run, None
-        self.ready = self._hydra_run = self._failure = None
+        self.ready = self._hydra_run = self._failure = self._asked_for = None
         atexit.unregister(self._at_exit)
+        if self._end_of_child is not None:
+            self._end_of_child.cancel()
         if run is None:
             return
         if os.environ.get(RUN_DIR) == str(run.directory) and not run.is_member:
             del os.environ[RUN_DIR]
+            os.environ.pop(RUN_OPTIONS, None)
         try:
             run.close(succeeded=succeeded)
         except LoggingError as error:
@@ -215,7 +332,8 @@ class CurrentRun:
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
 
-            Finalize(self, self._at_exit, exitpriority=10)  # its processes leave without atexit
+            # Its processes leave without atexit.
+            self._end_of_child = Finalize(self, self._at_exit, exitpriority=10)
 
     def _at_exit(self) -> None:
         self.close(succeeded=not hasattr(sys, "last_value"))  # of an exception that nobody caught
@@ -230,7 +348,7 @@ class CurrentRun:
             self.lock.release()
 
     def _after_fork_in_child(self) -> None:
-        self.lock = threading.RLock()
+        self._make_lock()
         if self._run is None:
             return
         try:
@@ -243,10 +361,32 @@ class CurrentRun:
             util.register_after_fork(self, CurrentRun._close_at_exit)
 
 
-def _open_or_join(directory: Path, *, may_join: bool) -> OpenRun:
+def _at_fork(method: Callable[[CurrentRun], None]) -> Callable[[], None]:
+    # Python never forgets what it is to call at forks, so it is not told of each of them.
+    def call() -> None:
+        for current in list(_alive):
+            method(current)
+
+    return call
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_at_fork(CurrentRun._before_fork),
+        after_in_parent=_at_fork(CurrentRun._after_fork_in_parent),
+        after_in_child=_at_fork(CurrentRun._after_fork_in_child),
+    )
+
+
+def _open_or_join(directory: Path, entry: Entry | None, *, may_join: bool) -> OpenRun:
+    if entry is None:
+        entry = Entry(attempt_name(directory) if may_join else "")
     try:
-        return OpenRun(directory, attempt=attempt_name(directory) if may_join else "")
+        return OpenRun(directory, attempt=entry.attempt)
     except DirectoryInUse:
-        if may_join and is_of_the_run(directory) and not is_held_here(directory):
+        is_ours = entry.holder and entry.holder == holder_of(directory)
+        if not is_ours:
+            is_ours = may_join and is_of_the_run(directory)
+        if is_ours and not is_held_here(directory):
             return OpenRun(directory, member=True)
         raise

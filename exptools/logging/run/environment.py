@@ -1,7 +1,6 @@
-"""What this process is to a run, by what torch and the environment say: a rank, a child, a job.
+"""What this process is to a run, by what the environment and Hydra say: a child, a job.
 
-Workers and ranks run the same code as the process that logs. Neither torch nor Hydra is imported to
-learn it.
+Workers run the same code as the process that logs. Hydra is not imported to learn it.
 """
 
 from __future__ import annotations
@@ -17,27 +16,6 @@ from exptools.rundir import RUN_DIR, STATUS_WRITER, StatusError, read_status
 if TYPE_CHECKING:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
-
-
-def rank() -> int | None:
-    """The rank of this process, None where there is only one.
-
-    As PyTorch says it once its process group is there, else as its launcher ``torchrun`` says it
-    in the environment; Lightning's says there only which process of which node it is, so that the
-    number is 0 for the first one alone.
-    """
-    torch = sys.modules.get("torch.distributed")
-    if torch is not None and torch.is_available() and torch.is_initialized():
-        return int(torch.get_rank()) if torch.get_world_size() > 1 else None
-    if (_number("WORLD_SIZE") or 0) < 2:
-        return None
-    number, local = _number("RANK"), _number("LOCAL_RANK")
-    return number if number is not None or local is None else local + (_number("NODE_RANK") or 0)
-
-
-def is_silent() -> bool:
-    """Whether this process leaves logging to rank 0."""
-    return bool(rank())
 
 
 def inherited_directory() -> Path | None:
@@ -93,8 +71,3 @@ def current_hydra_run() -> HydraRun | None:
     if config is None or directory is None:
         return None
     return HydraRun(Path(directory), Path(config.hydra.runtime.cwd), config, holder)
-
-
-def _number(name: str) -> int | None:
-    text = os.environ.get(name, "")
-    return int(text) if text.isdecimal() else None

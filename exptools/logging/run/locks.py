@@ -13,12 +13,14 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from exptools.locks import FileLock
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
+from exptools.logging.run.ranks import ask_for_ranks
 from exptools.rundir import LOG_LOCK, MEMBERS
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -73,10 +75,10 @@ class RunLock:
         os.write(self._lock.descriptor, who.encode())
 
     def _in_use(self, directory: Path) -> DirectoryInUse:
-        message = (
-            f"this directory is being logged by {self._holder()}; "
-            "give each process a directory of its own"
-        )
+        advice = "give each process a directory of its own"
+        if list(_held.values()).count(directory) > 1:  # one is ours, which is not locked
+            advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
+        message = f"this directory is being logged by {self._holder()}; {advice}{ask_for_ranks()}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
 
     def _holder(self) -> str:
@@ -85,6 +87,13 @@ class RunLock:
                 return text.decode(errors="replace")
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return "another process"
+
+
+def holder_of(directory: Path) -> str:
+    """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+        return file.read(_LONGEST_NAME).decode(errors="replace")
+    return ""
 
 
 def is_held_here(directory: Path) -> bool:
@@ -110,7 +119,12 @@ class Attempt(NamedTuple):
     name: str = ""  # the scheduler's, if it has started the run
     event_file: str = ""  # to which the attempt writes; "" before its first row
     resumed: int | None = None  # the last step of earlier attempts that counts, if any does
+    rows: int | None = None  # how many rows of theirs count, from the first; None: by the step
+    later_rows: Sequence[int] = ()  # numbers of rows behind these that count, too
+    media: int | None = None  # bytes of the media's index that count, if rows are known
+    pending: Sequence[int] = ()  # steps of which the media behind these count, too
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
+    id: str = ""  # like no other attempt's
 
 
 class RowLock:
@@ -138,7 +152,11 @@ class RowLock:
         self._has_to_join = member
 
     def __enter__(self) -> None:
-        """Wait for our turn."""
+        """Wait for our turn.
+
+        Raises:
+            LoggingError: the file cannot be locked.
+        """
         page = self._page
         if page is not None:
             page[WRITING] = 1
@@ -150,7 +168,10 @@ class RowLock:
             with as_logging_error(self._members):
                 join(self._members, self._is_held)
             self._has_to_join = False
-        self._lock.acquire()
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            raise LoggingError(error.errno, error.strerror, str(self.path)) from error
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""

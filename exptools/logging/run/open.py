@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,22 +15,28 @@ from exptools.logging.errors import (
     as_logging_error,
     unwritten_rows_error,
 )
-from exptools.logging.media.store import index_size, write_medium
-from exptools.logging.rows.row import Number, OpenRows, Row, as_step
+from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
+from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
 from exptools.logging.run.attempts import end_attempts_before
-from exptools.logging.run.environment import is_silent
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.position import Position, last_row_of, locate
+from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
 from exptools.logging.writers.csv import CsvWriter
+from exptools.logging.writers.lines import append_line
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
-from exptools.rundir import MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
+from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo
 
-    from exptools.logging.media.store import EncodedMedium
+    from exptools.logging.media.store import MediaRecord
+
+LINES = "text"  # TensorBoard's name for the lines that were logged
 
 _MOST_WAITING = 100  # media, before they are written without a row
 
@@ -67,11 +74,15 @@ class OpenRun:
         self.is_member = member
         self.choose_snapshots(SnapshotPolicy())
         self.console = Console(None)
-        self._has_hparams = False
+        self.all_ranks = False  # whether members log whatever their rank is
+        self.media = MediaStore(directory)
+        self._has_hparams = self._is_closed = False
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
         self._has_resumed = False  # by this process's word
+        self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
+        self._loaded: Position | None = None  # of the snapshot from which the attempt goes on
         self._waiting_media: list[_WaitingMedium] = []
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
@@ -83,10 +94,12 @@ class OpenRun:
             self._turn = RowLock(directory / ROW_LOCK, member=member)
             if not member:
                 if attempt is not None:
-                    size = index_size(directory)
-                    self._turn.begin(Attempt(attempt, index_size=size))
+                    with as_logging_error(directory):
+                        size = index_size(directory)
+                    name = f"{time.time_ns():x}-{os.getpid()}"
+                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
-                    self._begin(0)  # so that what cannot be written is known at once
+                    self._begin([])  # so that what cannot be written is known at once
         except BaseException:
             self._release()
             raise
@@ -106,11 +119,13 @@ class OpenRun:
         if not scalars:
             return
         at = None if step is None else as_step(step)
+        if self._restored and at is not None:
+            self._open_again()
         try:
-            if at is not None and self.rows.ended_by(at):
+            if at is not None and self.rows.ended_by(scalars, at):
                 self.end_row()
         finally:
-            row = self.rows.current if at is None else self.rows.at(at)
+            row = self.rows.current if at is None else self.rows.at(scalars, at)
             if mean:
                 for tag, value in scalars.items():
                     row.add(tag, value)
@@ -123,8 +138,11 @@ class OpenRun:
         Raises:
             LoggingError: a file lacks a row now; the message says which file lacks and has it.
         """
-        self._ended_rows += self.rows.end(step, time.time())
-        if self.is_member and is_silent():
+        now = time.time()
+        if self._restored and self.rows.pending():
+            self._end_restored(now)
+        self._ended_rows += self.rows.end(step, now)
+        if self.is_muted:
             self._ended_rows.clear()
         if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
@@ -138,9 +156,10 @@ class OpenRun:
                     self._last_row = rows[-1]
         finally:
             self._is_writing = False
-        if self._last_row is not None and self._last_row.wall_time >= self.console.due:
+        if self._last_row is not None and time.monotonic() >= self.console.due:
             self.console.show(self._last_row)
         if unwritten:
+            self._look_at_the_others(unwritten)
             files = [writer.path for writer in self._writers or ()]
             raise unwritten_rows_error(unwritten, files)
 
@@ -149,29 +168,89 @@ class OpenRun:
         """The step that the current row has, or will have."""
         return self.rows.count if self.rows.step is None else self.rows.step
 
-    def add_medium(self, tag: str, medium: EncodedMedium, step: int | None) -> None:
-        """Write what is no scalar to ``media/`` and the event file, for a step or the current one.
+    @property
+    def is_muted(self) -> bool:
+        """Whether nothing is logged here, for the process is a rank that leaves it to another."""
+        return self.is_member and not self.all_ranks and silent_rank() is not None
+
+    def add_medium(self, record: MediaRecord, summaries: Sequence[Summary.Value]) -> None:
+        """Take a medium, whose file is written, into the index and the event file.
+
+        Raises:
+            LoggingError: it is not in the index, or not in the event file.
+        """
+        if self._is_closed:  # by whoever gave us the medium, while it was encoded
+            raise LoggingError(None, "the run was closed meanwhile", str(self.directory))
+        # TensorBoard's table of hyperparameters wants to know how the run ended, too.
+        self._has_hparams |= record.kind == "hparams"
+        with self._turn:
+            add_to_index(self.directory, record)
+            self._show(_WaitingMedium(summaries, record.step, record.wall_time))
+
+    def add_line(self, line: str, step: int | None, path: Path | None) -> None:
+        """Append a line to a file, None means ``debug.log``, and show it in the event file.
+
+        Raises:
+            LoggingError: it is not in the file, or not in the event file.
+        """
+        at = self.step if step is None else step
+        summaries = encode_text(LINES, line).summaries
+        with self._turn:
+            append_line(path or self.directory / DEBUG_LOG, line)
+            self._show(_WaitingMedium(summaries, at, time.time()), may_begin=False)
+
+    def _show(self, medium: _WaitingMedium, *, may_begin: bool = True) -> None:
+        """Give TensorBoard a medium, as soon as it is clear which rows of before this continues.
+
+        Of too many that wait before, one that may begin makes it clear, and another is left out.
+        """
+        has_begun, is_full = self._has_begun(), len(self._waiting_media) >= _MOST_WAITING
+        if has_begun or may_begin or not is_full:
+            self._waiting_media.append(medium)
+        if has_begun or (may_begin and is_full):
+            self._show_waiting()
+
+    def _has_begun(self) -> bool:
+        return self._writers is not None or bool(self._turn.attempt.event_file)
+
+    def add_embedding(self, entry: EmbeddingInfo) -> None:
+        """Have TensorBoard's projector show an embedding, whose files are written.
+
+        Raises:
+            LoggingError: the projector's config cannot be written.
+        """
+        from exptools.logging.media.embeddings import add_to_projector
+
+        with self._turn:
+            add_to_projector(self.directory, entry)
+
+    def show(self, summaries: Sequence[Summary.Value], step: int | None) -> None:
+        """Write what only TensorBoard shows to the event file, for a step or the current one.
 
         Raises:
             LoggingError: it cannot be written.
         """
-        if self.is_member and is_silent():
-            return
         at = self.step if step is None else step
-        wall_time = time.time()
-        write_medium(self.directory, tag, at, medium, wall_time)
-        # TensorBoard's table of hyperparameters wants to know how the run ended, too.
-        self._has_hparams |= medium.kind == "hparams"
-        self._waiting_media.append(_WaitingMedium(medium.summaries, at, wall_time))
         with self._turn:
-            has_begun = self._writers or self._turn.attempt.event_file
-            if has_begun or len(self._waiting_media) > _MOST_WAITING:
-                self._show_waiting()
+            self._show(_WaitingMedium(summaries, at, time.time()))
+
+    def add_values(self, **values: Mapping[str, Any]) -> None:
+        """Add to the ``config`` or the ``summary`` of the run; see the function of that name.
+
+        Raises:
+            LoggingError: it cannot be written.
+        """
+        if self.is_muted:
+            return
+        with self._turn:
+            add_values(self.directory, self._turn.attempt, **values)
 
     def save_snapshot(self, state: object, itr: SupportsIndex) -> Path | None:
-        """Save a state with the step of the last row; see :meth:`SnapshotDirectory.save`."""
+        """Save a state and how far the run has come; see :meth:`SnapshotDirectory.save`."""
         row = self.rows.step
-        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row)
+        position = self._position()
+        plain = None if position is None else position.plain()
+        return self.snapshots.save(state, itr, self.rows.count - 1 if row is None else row, plain)
 
     def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
@@ -179,24 +258,54 @@ class OpenRun:
         if snapshot is not None and self._writers is None:
             step = snapshot.itr if snapshot.row is None else snapshot.row
             if step is not None:
-                self.resume(step)
+                self.resume(step, Position.of(snapshot.position))
         return snapshot
 
     def choose_snapshots(self, policy: SnapshotPolicy) -> None:
         """Keep snapshots by this policy from now on."""
         self.snapshots = SnapshotDirectory(self.directory / SNAPSHOTS_DIR, policy)
 
-    def resume(self, step: int) -> None:
+    @property
+    def has_ended_rows(self) -> bool:
+        """Whether a row of this process has ended."""
+        return self._last_row is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a row of this attempt has ended, in whichever process."""
+        with self._turn:
+            return self._has_begun()
+
+    def resume(self, step: int, position: Position | None = None) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
 
-        So are those at and after the first step that is logged now, should it be earlier.
+        So are those that the first new rows replace, should their steps be earlier. With the
+        position of a snapshot the rows count that had ended when it was saved, whatever their
+        steps; and what the open ones held then is not lost. When a row has ended, this does
+        nothing: the attempt has begun.
         """
-        self.rows.count = step + 1
-        self._has_resumed = True
+        if self.has_ended_rows:
+            return
+        self._has_resumed, self.rows.count = True, step + 1
+        self._restored, self._loaded = [], None
         with self._turn:
             attempt = self._turn.attempt
-            if not attempt.event_file:
-                self._turn.attempt = attempt._replace(resumed=step)
+            if attempt.event_file:
+                return
+            attempt = attempt._replace(resumed=step, rows=None)
+            table = self.directory / PROGRESS_CSV
+            if position is not None and (place := locate(table, position)) is not None:
+                self._restored, self._loaded = place.missing, position
+                if place.missing:
+                    self.rows.count = position.count
+                attempt = attempt._replace(
+                    rows=place.rows,
+                    later_rows=place.later_rows,
+                    media=position.media,
+                    pending=[row.step for row in position.pending if row.step is not None],
+                )
+            self._turn.attempt = attempt
+            keep_values(self.directory, attempt)
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
@@ -209,7 +318,7 @@ class OpenRun:
         self._turn = RowLock(self._turn.path, member=True)
         self._writers = None  # a thread of the parent may have been using them
         self.rows = OpenRows(self.rows.count)
-        self._ended_rows, self._waiting_media = [], []
+        self._ended_rows, self._waiting_media, self._restored = [], [], []
         self._is_writing = self._has_resumed = self._has_hparams = False
         self.console = Console(None)
 
@@ -225,16 +334,18 @@ class OpenRun:
                 with self._turn:
                     self._show_waiting()
             if self._has_hparams and self._writers is not None:
-                from exptools.logging.media.hparams import hparams_end
+                with as_logging_error(self._writers[1].path):
+                    from exptools.logging.media.hparams import hparams_end
 
-                end = hparams_end(succeeded=succeeded)
-                self._writers[1].write_summary([end], self.step, time.time())
+                    end = hparams_end(succeeded=succeeded)
+                    self._writers[1].write_summary([end], self.step, time.time())
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
                 self.console.show(self._last_row)
 
     def _release(self) -> None:
+        self._is_closed = True
         for writer in self._writers or ():
             writer.close()
         if hasattr(self, "_turn"):
@@ -242,8 +353,37 @@ class OpenRun:
         if self._lock is not None:
             self._lock.release()
 
+    def _open_again(self) -> None:
+        """Open the rows again that were open when the snapshot was saved, and had a step."""
+        again = [row for row in self._restored if row.step is not None]
+        self._restored = [row for row in self._restored if row.step is None]
+        self.rows.restore(again)
+
+    def _end_restored(self, wall_time: float) -> None:
+        """End the rows of the snapshot that are not open again, before the new ones."""
+        restored, self._restored = self._restored, []
+        for row in restored:
+            step = self.rows.count if row.step is None else row.step
+            self._ended_rows.append(Row(step, wall_time, row.scalars))
+            self.rows.count = max(self.rows.count, step + 1)
+
+    def _position(self) -> Position | None:
+        """How far the run has come; None where only the step is known."""
+        pending = (*self._restored, *self.rows.pending())
+        with self._turn:
+            attempt = self._turn.attempt
+            if attempt.event_file:
+                last = last_row_of(self.directory / PROGRESS_CSV)
+                return Position(last, index_size(self.directory), self.rows.count, pending)
+        # No row has ended yet: what stands there is of the attempt before.
+        if attempt.resumed is None:
+            return Position(None, None, self.rows.count, pending)
+        if self._loaded is None:
+            return None
+        return Position(self._loaded.last_row, None, self.rows.count, pending)
+
     def _show_waiting(self) -> None:
-        events = (self._writers or self._begin(self.step))[1]
+        events = (self._writers or self._begin([Row(self.step, time.time(), {})]))[1]
         while self._waiting_media:
             medium = self._waiting_media.pop(0)
             if medium.summaries:  # TensorBoard does not show all kinds
@@ -253,7 +393,7 @@ class OpenRun:
         try:
             writers = self._writers
             if writers is None:
-                writers = self._begin(rows[0].step)
+                writers = self._begin(rows)
                 self._show_waiting()
         except LoggingError as error:
             unwritten[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
@@ -265,21 +405,32 @@ class OpenRun:
                 except LoggingError as error:  # the other rows and files may fare better
                     unwritten.setdefault(writer.path, {})[row.step] = error
 
-    def _begin(self, first_step: int) -> tuple[CsvWriter, TensorBoardWriter]:
-        """Open the files for the first row, in our turn to write."""
+    def _look_at_the_others(self, unwritten: UnwrittenRows) -> None:
+        """Find those of which nobody has noticed yet that they are gone with what they hold."""
+        steps = next(iter(unwritten.values()))
+        for writer in self._writers or ():
+            if writer.path not in unwritten:
+                try:
+                    writer.look()
+                except LoggingError as error:
+                    unwritten[writer.path] = dict.fromkeys(steps, error)
+
+    def _begin(self, first_rows: Sequence[Row]) -> tuple[CsvWriter, TensorBoardWriter]:
+        """Open the files for the first rows, in our turn to write."""
         table = self.directory / PROGRESS_CSV
         attempt = self._turn.attempt
         name = attempt.event_file
         has_begun = bool(name)  # in another process of the run
-        events = self.directory / name if name else new_event_file(self.directory)
-        purge_from = None
-        if not has_begun:
-            purge_from = end_attempts_before(
-                self.directory, attempt, first_step, may_go_back=self._has_resumed
-            )
+        purge = None
+        with as_logging_error(self.directory):
+            events = self.directory / name if name else new_event_file(self.directory)
+            if not has_begun:
+                purge = end_attempts_before(
+                    self.directory, attempt, first_rows, may_go_back=self._has_resumed
+                )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
-            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge_from=purge_from)
+            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge=purge)
         except BaseException:
             csv.close()
             raise

@@ -35,6 +35,7 @@ from exptools.logging.snapshots.policy import LAST_NAME, SnapshotPolicy
 
 _NAME = re.compile(r"itr_(-?\d+)\.pkl")
 _ASIDE = ".aside"
+_KEYS = {"itr", "row", "state"}  # of what save writes, perhaps with a position
 _FUNCTIONS = (
     types.FunctionType,
     types.BuiltinFunctionType,
@@ -51,6 +52,7 @@ class StoredSnapshot:
     state: Any
     path: Path
     row: int | None = None  # the last row that had been begun when it was saved, if that is known
+    position: object = None  # how far the run had come, as it was given to save; None: not known
 
 
 class SnapshotDirectory:
@@ -68,8 +70,15 @@ class SnapshotDirectory:
         self._origin: StoredSnapshot | None = None  # from which this attempt goes on
         self._has_saved = False
 
-    def save(self, state: object, itr: SupportsIndex, row: int | None = None) -> Path | None:
-        """Save a state with its step, if the mode keeps it; and with the step of the last row.
+    def save(
+        self,
+        state: object,
+        itr: SupportsIndex,
+        row: int | None = None,
+        position: object = None,
+    ) -> Path | None:
+        """Save a state with its step, if the mode keeps it; and with the step of the last row and
+        how far the run has come, in plain types.
 
         In the modes with a gap that is where a multiple of it is reached, or passed since the call
         before, for steps that do not go by one.
@@ -94,6 +103,8 @@ class SnapshotDirectory:
         if not names:
             return None
         content = {"itr": at, "row": row, "state": _evaluate(state)}
+        if position is not None:
+            content["position"] = position
         return self._write(names, at, content, with_torch=holds_tensors(content["state"]))
 
     def save_raw(self, params: object, itr: SupportsIndex) -> Path | None:
@@ -187,9 +198,10 @@ class SnapshotDirectory:
                 steps[step].unlink()
 
     def _steps(self) -> dict[int, Path]:
-        if not self._directory.is_dir():
-            return {}
-        named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
+        with as_logging_error(self._directory):
+            if not self._directory.is_dir():
+                return {}
+            named = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir()]
         return {int(match[1]): path for match, path in named if match}
 
     def _load_newest(self, map_location: Any) -> StoredSnapshot | None:
@@ -232,8 +244,9 @@ class SnapshotDirectory:
 
 def _load(path: Path, map_location: Any) -> StoredSnapshot:
     content = read_snapshot(path, map_location)
-    if isinstance(content, dict) and content.keys() == {"itr", "row", "state"}:
-        return StoredSnapshot(content["itr"], content["state"], path, content["row"])
+    if isinstance(content, dict) and content.keys() - {"position"} == _KEYS:
+        position = content.get("position")
+        return StoredSnapshot(content["itr"], content["state"], path, content["row"], position)
     if match := _NAME.fullmatch(path.name):
         return StoredSnapshot(int(match[1]), content, path)
     itr = content.get("itr") if isinstance(content, Mapping) else None

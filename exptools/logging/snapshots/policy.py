@@ -33,7 +33,9 @@ class SnapshotPolicy:
                 f"not {self.mode!r}{did_you_mean(str(self.mode), modes)}"
             )
         for name, value in (("gap", self.gap), ("keep", self.keep)):
-            if value is not None and (type(value) is not int or value < 1):
+            if value is None and name == "keep":
+                continue
+            if type(value) is not int or value < 1:
                 raise ValueError(f"snapshot_{name} should be an integer from 1 on, not {value!r}")
 
     def names(self, itr: int, *, in_gap: bool) -> list[str]:

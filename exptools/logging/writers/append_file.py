@@ -13,7 +13,12 @@ from exptools.logging.errors import LoggingError, as_logging_error, replaced_err
 
 
 def first_free(path_number: Callable[[int], Path], start: int) -> Path:
-    """The first of the numbered paths that does not exist yet, where numbers are taken in turn.
+    """The first of the numbered paths that does not exist yet, where numbers are taken in turn."""
+    return path_number(first_free_number(path_number, start))
+
+
+def first_free_number(path_number: Callable[[int], Path], start: int) -> int:
+    """The number of that path.
 
     It looks at few of them, as there may be many: at 1, 2, 4, … from the start on, then between.
     """
@@ -25,7 +30,7 @@ def first_free(path_number: Callable[[int], Path], start: int) -> Path:
     while not is_free(start + stride - 1):
         stride *= 2
     first = start + stride // 2  # all before it are taken
-    return path_number(first + bisect_left(range(first, start + stride - 1), x=True, key=is_free))
+    return first + bisect_left(range(first, start + stride - 1), x=True, key=is_free)
 
 
 class AppendFile:
@@ -64,6 +69,10 @@ class AppendFile:
             if written:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise LoggingError(error.errno, error.strerror, str(self.path)) from error
+
+    def size(self) -> int:
+        """How many bytes the file has now, other processes' included."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
 
     def is_in_place(self) -> bool:
         """Whether the path still leads to this file, and not to another one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 
@@ -23,14 +24,15 @@ class Console:
 
     def __init__(self, every: float | None) -> None:
         self._every = every
-        self.due = math.inf if every is None else 0.0  # Unix seconds, from which a row is shown
+        # On the monotonic clock, when the next row is shown: the other one may be set back a day.
+        self.due = math.inf if every is None else -math.inf
         self._shown: Row | None = None
 
     def show(self, row: Row) -> None:
         """Show a row now."""
         if self._every is None or row is self._shown:
             return
-        self._shown, self.due = row, row.wall_time + self._every
+        self._shown, self.due = row, time.monotonic() + self._every
         # Whoever closes standard output has not asked for the training to end.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             if sys.stdout.isatty():

@@ -58,7 +58,7 @@ class CsvWriter:
         """
         now = time.monotonic()
         if now >= self._next_look:
-            self._look()
+            self.look()
             self._next_look = now + LOOK_EVERY
         table, scalars = self._table, row.scalars
         if list(scalars) == table.tags:
@@ -68,20 +68,25 @@ class CsvWriter:
             table = self._widen(scalars)
         table.file.append(_line(row, map(scalars.get, table.tags)))
 
-    def close(self) -> None:
-        """Close the file; nothing is pending."""
-        self._table.file.close()
+    def look(self) -> None:
+        """See whether the file is still there, or take over the one that is in its place.
 
-    def _look(self) -> None:
+        Raises:
+            LoggingError: there is none, or another one.
+        """
         former = self._table
         if not former.file.is_in_place():  # another process of the run had new tags
             self._table = self._take_over(former.tags)
             former.file.close()
 
+    def close(self) -> None:
+        """Close the file; nothing is pending."""
+        self._table.file.close()
+
     def _widen(self, wanted: Iterable[str]) -> _Table:
         begun = time.monotonic()
         self._next_look = 0.0  # should we be interrupted when the file is replaced already
-        self._look()
+        self.look()
         narrow = self._table
         new_tags = [tag for tag in wanted if tag not in narrow.columns]
         with narrow.file.reading() as file:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Key, config_name, keys_among, known_keys, own_name
@@ -29,12 +30,14 @@ class Facts:
     runs: tuple[Run, ...]
     metrics: tuple[str, ...]  # in natural order
     metric: str | None  # the one to show first
+    summaries: tuple[str, ...]  # names of the values in the runs' summaries, in natural order
+    measured: tuple[str, ...]  # those of them that are numbers
     keys: tuple[str, ...]  # those that differ: worth grouping by first, then in configs' order
     by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
     depends: bool  # whether the metric's last values clearly depend on it
     seed: str | None
     names: dict[str, str]  # of the keys, short
-    all_keys: frozenset[str] = frozenset()  # of all configs
+    all_keys: frozenset[str] = frozenset()  # of all configs and summaries
 
     @property
     def each_run(self) -> str:
@@ -59,6 +62,8 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         runs=runs,
         metrics=tuple(sorted(tags, key=natural_key)),
         metric=metric,
+        summaries=tuple(summary_names(runs)),
+        measured=tuple(measured_names(runs)),
         keys=keys,
         by=None,
         depends=False,

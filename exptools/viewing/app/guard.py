@@ -59,8 +59,8 @@ def page_policy(scripts: Sequence[str]) -> str:
     """
     return (
         f"default-src 'none'; script-src 'self' {' '.join(scripts)}; connect-src 'self'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self'; "
+        "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, urlencode
 
 from dash import Dash
 from flask import Response, abort, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import wrap_file
 
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -39,6 +41,7 @@ SHOWN = {  # what a browser shows by itself; all else is a download
     ".jpeg": "image/jpeg",
     **dict.fromkeys(TEXTS, TEXT),
 }
+PLAYED = {".mp4": "video/mp4", ".wav": "audio/wav"}  # sent in the parts that a player asks for
 HIDDEN = frozenset(  # of what is hidden, these; a pickle, say, is not among them
     {
         *(HYDRA_CONFIG, HYDRA_OVERRIDES, f"{HYDRA_DIR}/hydra.yaml"),
@@ -98,12 +101,32 @@ def register(app: Dash, index: Index) -> None:
 
 
 def _answer(file: BinaryIO, name: str, *, download: bool) -> Response:
-    kind, size = SHOWN.get(PurePosixPath(name).suffix.lower()), os.fstat(file.fileno()).st_size
+    ending, size = PurePosixPath(name).suffix.lower(), os.fstat(file.fileno()).st_size
+    if not download and ending in PLAYED:
+        return _answer_player(file, PLAYED[ending])
+    kind = SHOWN.get(ending)
     if download or kind is None or size > MAX_SHOWN:
         shown = "".join(char if char.isprintable() else "_" for char in name)
         return send_file(file, "application/octet-stream", as_attachment=True, download_name=shown)
     with file:
         return Response(file.read(size), content_type=kind)
+
+
+def _answer_player(file: BinaryIO, kind: str) -> Response:
+    """A file as a whole or, as whoever seeks in it asks, a range of its bytes."""
+    info = os.fstat(file.fileno())
+    parts = wrap_file(request.environ, file)
+    reply = Response(parts, content_type=kind, direct_passthrough=True)
+    reply.content_length = info.st_size
+    reply.set_etag(
+        f"{info.st_ino:x}-{info.st_mtime_ns:x}-{info.st_size:x}"
+    )  # lest parts of two mix
+    try:
+        reply.make_conditional(request.environ, accept_ranges=True, complete_length=info.st_size)
+    except RequestedRangeNotSatisfiable:
+        file.close()
+        raise
+    return reply
 
 
 def _locate(index: Index, run: str, relative: str) -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ from exptools.viewing.curves.summaries import parse_summary, summarize_runs, sum
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme
-from exptools.viewing.groups.grouping import find_keys, groups
+from exptools.viewing.groups.grouping import SUMMARY, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -33,7 +33,7 @@ FEW = 6  # values of which each has its tick beside the scale
 class Measure:
     """What a run is worth, and how the runs of a group are put together."""
 
-    metric: str
+    metric: str  # or summary.<name>, for a value of the runs' summaries
     summary: str = "last"  # as for ``Runs.table``, or "best"
     center: str = "mean"  # as for ``Runs.curves``
     interval: str = "ci:95"  # likewise, its band
@@ -46,6 +46,8 @@ class Measure:
     @property
     def words(self) -> str:
         """The number of a run in words: "last test/accuracy"."""
+        if self.metric.startswith(SUMMARY):
+            return self.metric.removeprefix(SUMMARY)
         return f"{summary_words(self._summary)} {self.metric}"
 
     def of_runs(self, index: Index, runs: Sequence[Run]) -> dict[str, float]:
@@ -58,6 +60,8 @@ class Measure:
 
     @property
     def _summary(self) -> Option:
+        if self.metric.startswith(SUMMARY):  # one value, whatever is asked of a curve
+            return parse_summary("last")
         return parse_summary(summary_of(self.metric, self.summary))
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -23,15 +24,15 @@ from exptools.viewing.cli.commands import (
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots, no_runs
-from exptools.viewing.configs.values import short_names
+from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
-from exptools.viewing.curves.summaries import summary_of
+from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import Key, find_keys, known_keys, own_name
+from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys, known_keys, own_name
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
@@ -43,15 +44,12 @@ MOST_FAULTS = 3  # that are told one by one
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
     runs = _find_runs(command.roots, command)
-    metrics = _metrics_of(command.metrics, runs) if command.metrics or runs.metrics else []
-    summaries = [
-        runs.table(metric, summary_of(metric, command.summary)).to_series(-1) for metric in metrics
-    ]
+    columns = [_values(runs, name, command.summary) for name in _listed(command.metrics, runs)]
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
-        write_frame(_listing(runs, keys, metrics, summaries), command.output)
+        write_frame(_listing(runs, keys, columns), command.output)
     else:
-        _show_runs(runs, keys or find_keys(runs, list(runs.together)), metrics, summaries)
+        _show_runs(runs, keys or find_keys(runs, list(runs.together)), columns)
         if not keys:
             pairs = [(key, others) for key, others in runs.together.items() if others]
             say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
@@ -147,10 +145,24 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
-    metric = default_metric(runs.metrics)
+    metric = default_metric(runs.metrics) or default_metric(measured_names(runs))
     if metric is None:
         raise NothingError("the runs have logged nothing yet")
     return [metric]
+
+
+def _listed(given: Sequence[str], runs: Runs) -> list[str]:
+    """What to list of each run: what was asked for, or its summary and the most telling metric."""
+    if given or not (runs.metrics or runs.summaries):
+        return _metrics_of(given, runs) if given else []
+    said = [f"{SUMMARY}{name}" for name in runs.summaries]
+    return [*said, *(_metrics_of((), runs) if runs.metrics else [])]
+
+
+def _values(runs: Runs, name: str, summary: str) -> pl.Series:
+    """A value a run, of a metric or a summary; "best" is only a metric's."""
+    is_metric = name in runs.metrics
+    return runs.table(name, summary_of(name, summary) if is_metric else "last").to_series(-1)
 
 
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
@@ -175,10 +187,8 @@ def _tell_faults(output: Output, *collections: Runs) -> None:
         say(output, [f"{len(faults) - MOST_FAULTS} more faults of this kind or another"])
 
 
-def _listing(
-    runs: Runs, keys: Sequence[Key], metrics: Sequence[str], summaries: Sequence[pl.Series]
-) -> pl.DataFrame:
-    """Name, sweep, state, keys and metrics of each run; of the keys by default all that vary."""
+def _listing(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> pl.DataFrame:
+    """Name, sweep, state, keys and values of each run; of the keys by default all that vary."""
     table = runs.table([])
     values = [("run", name, table[name]) for name in islice(table.columns, 3)]
     if keys:
@@ -186,20 +196,26 @@ def _listing(
         values += [("config", name, column(name, of_runs)) for name, of_runs in cells]
     else:
         values += [("config", name, table[name]) for name in islice(table.columns, 3, None)]
-    values += [("metric", name, numbers) for name, numbers in zip(metrics, summaries, strict=True)]
+    values += [("metric", column.name, column) for column in columns]
     return frame_of(values)
 
 
-def _show_runs(
-    runs: Runs, keys: Sequence[Key], metrics: Sequence[str], summaries: Sequence[pl.Series]
-) -> None:
-    columns = [*find_keys(runs, ["run.name", "run.state"]), *keys]
-    texts = [[key.show(key.value(run)) for run in runs] for key in columns]
-    for numbers in summaries:
-        texts.append(["—" if number is None else f"{number:.4g}" for number in numbers])
+def _show_runs(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> None:
+    shown = [*find_keys(runs, ["run.name", "run.state"]), *keys]
+    texts = [[key.show(key.value(run)) for run in runs] for key in shown]
+    texts += [list(map(_text, values)) for values in columns]
     names = short_names([key.name for key in keys])
-    heads = ["run", "state", *(names[key.name] for key in keys), *metrics]
-    show(heads, zip(*texts, strict=True), numbers=len(metrics))
+    heads = ["run", "state", *(names[key.name] for key in keys), *(c.name for c in columns)]
+    show(heads, zip(*texts, strict=True), numbers=len(columns))
+
+
+def _text(value: Any) -> str:
+    """A value of a run as a person reads it."""
+    if value is None:
+        return "—"
+    if isinstance(value, str):  # as it is, also where numbers among texts have made it one
+        return value
+    return f"{value:.4g}" if isinstance(value, float) else display(value)
 
 
 def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict[str, object]:

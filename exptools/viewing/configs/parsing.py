@@ -103,6 +103,20 @@ def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
     return MappingProxyType(leaves)
 
 
+def flat_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As ``YamlParser.parse``, of settings that are values already.
+
+    Raises:
+        ValueError: there are too many, or they are nested too deeply.
+    """
+    try:
+        leaves = _flat(settings)
+    except RecursionError as error:
+        raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read") from error
+    interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
+    return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
+
+
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
     """The leaves of a nested config, as they are written."""
     leaves: dict[str, Any] = {}

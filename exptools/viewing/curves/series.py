@@ -10,6 +10,7 @@ from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.grouping import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 
@@ -19,6 +20,8 @@ RELATIVE_TIME = "relative_time"  # seconds since the run's first row
 def check_metric(index: Index, runs: Sequence[Run], name: str) -> None:
     """Raise QueryError where no run has logged this, with the nearest name that one has."""
     tags = index.tags(runs)
+    if name not in tags and any(name.removeprefix(SUMMARY) in run.summary for run in runs):
+        raise QueryError(f"{name!r} is one value a run, in its summary: it has no curve")
     if name not in tags:
         raise QueryError(f"no run has logged {name!r}; {suggestion(name, tags)}")
 

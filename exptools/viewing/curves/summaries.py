@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from exptools.hints import suggestion
 from exptools.metrics import better as better_by_name
 from exptools.viewing.arrays import Floats
+from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.aggregation import Method, aggregate
 from exptools.viewing.curves.alignment import Tidy, tidy
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.grouping import SUMMARY
 from exptools.viewing.index import Index
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, natural_key
 
 SUMMARIES = {
     "last": Choice(),
@@ -89,10 +93,54 @@ def summarize(x: Floats, y: Floats, summary: Option) -> float:
 def summarize_runs(
     index: Index, runs: Sequence[Run], metric: str, summary: Option
 ) -> dict[str, float | None]:
-    """The number of each run by its name; None where the run has not logged the metric."""
+    """The number of each run by its name; None where the run has not logged the metric.
+
+    Of a value in the runs' summaries, by its name where no metric has that, or as
+    ``summary.<name>``, it is the number itself.
+    """
+    said = said_of_runs(index, runs, metric)
+    if said is not None:
+        return {run.name: _number(value) for run, value in zip(runs, said, strict=True)}
     check_metric(index, runs, metric)
     series = index.series(runs, metric)
     return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}
+
+
+def said_of_runs(index: Index, runs: Sequence[Run], name: str) -> list[Any] | None:
+    """The value of each run's summary, MISSING where it has none; None where it is a metric's name.
+
+    Raises:
+        QueryError: it is neither; it names the nearest.
+    """
+    tags = index.tags(runs)
+    if name in tags:
+        return None
+    names = summary_names(runs)
+    own = name if name in names else name.removeprefix(SUMMARY)
+    if own not in names:
+        raise QueryError(f"no run has logged {name!r}; {suggestion(name, [*tags, *names])}")
+    return [run.summary.get(own, MISSING) for run in runs]
+
+
+def summary_names(runs: Sequence[Run]) -> list[str]:
+    """The names of the values in the runs' summaries, in natural order."""
+    return sorted({name for run in runs for name in run.summary}, key=natural_key)
+
+
+def measured_names(runs: Sequence[Run]) -> list[str]:
+    """Those of them that a run has a number of."""
+    said = (item for run in runs for item in run.summary.items())
+    return sorted({name for name, value in said if not isinstance(value, str)}, key=natural_key)
+
+
+def _number(value: Any) -> float | None:
+    """A value of a summary as a number, None where it is none."""
+    if value is MISSING or isinstance(value, str):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def cell_of(runs: Sequence[Run], values: Mapping[str, float | None], method: Method) -> Cell | None:

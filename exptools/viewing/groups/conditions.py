@@ -20,7 +20,7 @@ from sqlglot.errors import SqlglotError
 
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import OF_RUN, find_keys, known_keys
+from exptools.viewing.groups.grouping import OF_RUN, SUMMARY, find_keys, known_keys
 from exptools.viewing.run import Run
 
 Truth = bool | None  # None: not known
@@ -60,7 +60,8 @@ def select(runs: Sequence[Run], condition: str) -> list[Run]:
 
 def _quoted(condition: str, runs: Sequence[Run]) -> str:
     """The condition with every key of the runs in quotes, be it a word of SQL's or a type's."""
-    keys = {*known_keys(runs), *OF_RUN} - _WORDS
+    known = known_keys(runs)
+    keys = {*known, *(key.removeprefix(SUMMARY) for key in known), *OF_RUN} - _WORDS
 
     def quote(word: re.Match[str]) -> str:
         return f'"{word[0]}"' if word[0] in keys else word[0]

@@ -12,6 +12,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.run import Run, natural_key
 
 RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
+SUMMARY = "summary."  # before the name of a value in the runs' summaries
 
 OF_RUN: dict[str, Callable[[Run], Any]] = {
     "name": lambda run: run.name,
@@ -22,7 +23,7 @@ OF_RUN: dict[str, Callable[[Run], Any]] = {
 
 @dataclass(frozen=True)
 class Key:
-    """Something that runs have a value of: a key of their configs, or name, state, sweep."""
+    """What runs have a value of: a key of their configs or summaries, or name, state, sweep."""
 
     name: str  # as it was asked for
     value: Callable[[Run], Any]  # MISSING where a run lacks it
@@ -44,6 +45,11 @@ def config_key(name: str) -> Key:
     return Key(name, lambda run: run.config.get(name, MISSING))
 
 
+def summary_key(name: str) -> Key:
+    """The value of that name in the runs' summaries."""
+    return Key(name, lambda run: run.summary.get(name, MISSING))
+
+
 def run_key(name: str) -> Key:
     """``name``, ``state`` or ``sweep`` of the runs themselves."""
     # What runs are called is no value of a config: a run "3" stands without quotes.
@@ -51,7 +57,11 @@ def run_key(name: str) -> Key:
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
-    """The keys of these names: of the configs, or ``name``, ``state``, ``sweep`` of the runs."""
+    """The keys of these names.
+
+    They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, and what is in the
+    summaries, by its name where no other key has that, or as ``summary.<name>``.
+    """
     return keys_among(known_keys(runs), names)
 
 
@@ -71,8 +81,12 @@ def own_name(key: str, keys: Set[str]) -> str:
 
 
 def known_keys(runs: Iterable[Run]) -> set[str]:
-    """The keys that any run's config has."""
-    return set[str]().union(*(run.config for run in runs))
+    """The keys that any run's config has, and with ``summary.`` before them its summary's."""
+    of_configs, of_summaries = set[str](), set[str]()
+    for run in runs:
+        of_configs.update(run.config)
+        of_summaries.update(run.summary)
+    return of_configs | {f"{SUMMARY}{name}" for name in of_summaries}
 
 
 def _find_key(keys: Set[str], name: str) -> Key:
@@ -81,12 +95,24 @@ def _find_key(keys: Set[str], name: str) -> Key:
             f"the runs have a {name}, and so have their configs: say {RUN}{name} or {CONFIG}{name}"
         )
     if name in keys:
-        return config_key(name)
+        return _config_or_summary_key(name)
     if (of_run := name.removeprefix(RUN)) in OF_RUN:
         return replace(run_key(of_run), name=name)
     if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in keys:
         return replace(config_key(key), name=name)
+    if f"{SUMMARY}{name}" in keys:
+        return summary_key(name)
     raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(keys | {*OF_RUN}))}")
+
+
+def _config_or_summary_key(name: str) -> Key:
+    """A config may have a section that is called summary."""
+    of_summary = summary_key(name.removeprefix(SUMMARY))
+
+    def value(run: Run) -> Any:
+        return run.config[name] if name in run.config else of_summary.value(run)
+
+    return Key(name, value) if name.startswith(SUMMARY) else config_key(name)
 
 
 def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:

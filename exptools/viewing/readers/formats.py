@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, sacred, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts, source_of
+from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Run, Source
@@ -44,6 +47,7 @@ class DetectedRun:
     described: Mapping[str, Signature]  # the files that describe it; those that are there
     source: Source | None
     written: tuple[Signature | None, ...]  # of the source's files
+    values: tuple[str, ...] = ()  # those of the described files that our logger writes in any run
 
 
 def detect_format(listing: Listing) -> DetectedRun | None:
@@ -52,13 +56,20 @@ def detect_format(listing: Listing) -> DetectedRun | None:
         names = reader.files(listing)
         if names is None:
             continue
-        signatures = {name: file_signature(f"{listing.path}/{name}") for name in names}
-        described = {name: signature for name, signature in signatures.items() if signature}
+        described = _signatures(listing.path, names)
         if described or not names:  # a directory .hydra without a config is no run
             source = source_of(listing, reader.metric_files)
             written = tuple(map(file_signature, source.files)) if source else ()
-            return DetectedRun(listing.path, reader, described, source, written)
+            values = _signatures(listing.path, value_files(listing))
+            files = {**described, **values}
+            return DetectedRun(listing.path, reader, files, source, written, tuple(values))
     return None
+
+
+def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
+    """Of the files that are there."""
+    signatures = {name: file_signature(f"{directory}/{name}") for name in names}
+    return {name: signature for name, signature in signatures.items() if signature}
 
 
 def attach_nested_metrics(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
@@ -82,11 +93,23 @@ def attach_nested_metrics(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
             if len(of_kind) == 1:
                 (child,) = of_kind
                 del runs[child.directory]
-                of_run = runs[directory]
-                runs[directory] = replace(of_run, source=child.source, written=child.written)
+                runs[directory] = _with_metrics_of(runs[directory], child)
             if of_kind:
                 break
     return list(runs.values())
+
+
+def _with_metrics_of(run: DetectedRun, child: DetectedRun) -> DetectedRun:
+    """A run with the metrics of one below it, and what that one's logger says of it as a whole."""
+    place = os.path.relpath(child.directory, run.directory)
+    values = {f"{place}/{name}": child.described[name] for name in child.values}
+    return replace(
+        run,
+        source=child.source,
+        written=child.written,
+        described={**run.described, **values},
+        values=(*run.values, *values),
+    )
 
 
 def _nearest(directory: str, runs: dict[str, DetectedRun]) -> DetectedRun | None:
@@ -107,21 +130,30 @@ def read_run(
     try:
         files = RunTexts(detected.directory, detected.described, cache, configs)
         description = detected.reader.read(files)
+        said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
+        said = SaidOfRun()
     status = description.status
     return Run(
         directory=directory,
         name=run_name(detected.directory, str(root)),
         sweep=sweeps.of(detected.directory),
-        config=description.config,
+        config=_added(description.config, said.config),
         status=status,
         state=status.observed if status else None,
-        faults=description.faults,
+        faults=(*description.faults, *said.faults),
         format=detected.reader.name,
         source=detected.source,
         updated=updated(detected),
+        summary=said.summary,
     )
+
+
+def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A config with the keys that it lacks; itself where there are none."""
+    lacking = {key: value for key, value in more.items() if key not in config}
+    return MappingProxyType({**config, **lacking}) if lacking else config
 
 
 def updated(detected: DetectedRun) -> float | None:

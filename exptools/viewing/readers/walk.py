@@ -9,11 +9,16 @@ from os.path import join
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from exptools.rundir import MEDIA_DIR, OUT_OF_ORDER_DIR, SNAPSHOTS_DIR
 from exptools.viewing.run import Fault
 
 T = TypeVar("T")
 
-PARTS_OF_A_RUN = ("media", "snapshots")  # and what is hidden; no run is looked for in there
+PARTS_OF_A_RUN = (
+    MEDIA_DIR,
+    SNAPSHOTS_DIR,
+    OUT_OF_ORDER_DIR,
+)  # and what is hidden; no run is looked for in there
 
 
 class Listing(NamedTuple):

@@ -7,21 +7,29 @@ left out, and whether a path may be followed is for the caller to decide.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from exptools.viewing.run import natural_key
 from exptools.viewing.run_files.directory import read_limited
 
-KINDS = ("image", "gif", "figure", "histogram", "text", "hparams", "file")
+KINDS = (
+    *("image", "gif", "video", "audio", "figure", "table"),
+    *("histogram", "text", "hparams", "file"),
+)
 MAX_INDEX = 64 * 2**20  # bytes; what follows is not read, and said
 MAX_TEXT = 100_000  # bytes of a text that are shown
 MAX_JSON = 8 * 2**20  # bytes of a figure or histogram
 MAX_BINS = 10_000
+MAX_TABLE = 2**20  # bytes of a table that are read
+MAX_ROWS, MAX_COLUMNS, MAX_CELL = 20, 20, 200  # of a table that are shown; a cell's in characters
 _LARGEST = 2**53
 
 
@@ -106,6 +114,33 @@ def read_histogram(file: BinaryIO) -> Histogram:
     return Histogram(edges, counts, _left_out(record))
 
 
+@dataclass(frozen=True)
+class Table:
+    """The beginning of a table."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str  # what is not among them; "" if nothing
+
+
+def read_table(file: BinaryIO) -> Table:
+    """The first rows of a CSV file; a ValueError says why it is none."""
+    content = file.read(MAX_TABLE + 1)
+    text = content[:MAX_TABLE].decode(errors="replace").replace("\0", "\ufffd")
+    lines, ended = _first_lines(text)
+    if ended and len(content) > MAX_TABLE:
+        del lines[-1:]  # which may go on
+        ended = False
+    if not lines:
+        raise ValueError("it has no line of a table")
+    columns, *rows = (_shown_cells(line) for line in lines)
+    shown = "the first row" if len(rows) == 1 else f"the first {len(rows)} rows"
+    width = len(lines[0])
+    parts = [] if ended else [shown]
+    parts += [f"{MAX_COLUMNS} of {width:,} columns"] * (width > MAX_COLUMNS)
+    return Table(columns, tuple(rows), " and ".join(parts))
+
+
 def read_text(file: BinaryIO) -> tuple[str, bool]:
     """The beginning of a text that was logged, and whether it goes on."""
     content = file.read(MAX_TEXT + 1)
@@ -133,6 +168,30 @@ def image_size(file: BinaryIO) -> tuple[int, int] | None:
     if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 10:
         return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
     return None
+
+
+def is_sound_or_video(file: BinaryIO) -> bool:
+    """Whether a file is an MP4 or a WAV, as its header says."""
+    head = file.read(12)
+    return head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:] == b"WAVE")
+
+
+def _first_lines(text: str) -> tuple[list[list[str]], bool]:
+    """The lines of a CSV file that are shown, its header among them, and whether these are all."""
+    lines: list[list[str]] = []
+    with suppress(csv.Error):  # a cell too long, for example
+        for line in csv.reader(io.StringIO(text, newline="")):
+            if len(lines) > MAX_ROWS:
+                return lines, False
+            lines.append(line)
+        return lines, True
+    return lines, False
+
+
+def _shown_cells(line: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        cell if len(cell) <= MAX_CELL else f"{cell[:MAX_CELL]}…" for cell in line[:MAX_COLUMNS]
+    )
 
 
 def _item(record: Any) -> Item:

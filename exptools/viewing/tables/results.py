@@ -17,6 +17,7 @@ from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
     parse_summary,
+    said_of_runs,
     summarize_runs,
     summary_of,
 )
@@ -116,7 +117,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         raise QueryError("there are no runs to make a table of")
     keys = find_keys(runs, query.by)
     facets = groups(runs, find_keys(runs, [query.facet])) if query.facet is not None else []
-    metrics = [_column(name, query.summary, query.better) for name in query.metrics]
+    metrics = [_column(index, runs, name, query) for name in query.metrics]
     rows = groups(runs, keys)
     columns = [
         column
@@ -148,11 +149,13 @@ def headings(table: Results) -> list[str]:
     return [*(names[key] for key in table.by), *heads]
 
 
-def _column(metric: str, summary: str, better: Mapping[str, str]) -> Column:
-    if metric in better:
-        parse(f"direction of {metric}", better[metric], {"max": Choice(), "min": Choice()})
-    mode = better.get(metric) or better_by_name(metric)
-    return Column(metric, summary_of(metric, summary, mode), mode)
+def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:
+    given = query.better.get(metric)
+    if given is not None:
+        parse(f"direction of {metric}", given, {"max": Choice(), "min": Choice()})
+    mode = given or better_by_name(metric)
+    is_one_value = said_of_runs(index, runs, metric) is not None  # of a run, and no curve's
+    return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)
 
 
 def _across(head: Column, facets: Sequence[Group]) -> list[Column]:

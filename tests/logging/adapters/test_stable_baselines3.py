@@ -11,6 +11,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Figure, HParam, Image, Logger, Video
 
 from exptools.logging.adapters.stable_baselines3 import ExptoolsOutputFormat
+from exptools.run_values import read_values
+from exptools.rundir import CONFIG_FILE
 
 
 @pytest.fixture
@@ -33,6 +35,29 @@ def test_a_training_logs_a_row_for_each_of_its_iterations(theirs, tmp_path):
     assert logged["step"].tolist() == [32, 64, 96]
     assert logged["time/total_timesteps"].tolist() == [32, 64, 96]
     assert logged["train/loss"].notna().tolist() == [False, True, True]
+
+
+@pytest.mark.slow
+def test_a_model_that_goes_on_adds_to_its_run_and_one_that_begins_starts_afresh(logger, tmp_path):
+    def learn(model, timesteps, **options):
+        logger.open(tmp_path / "run", console=None)
+        model.set_logger(Logger(None, [ExptoolsOutputFormat(logger)]))
+        model.learn(timesteps, **options)
+        logger.close()
+        return table(tmp_path / "run")["step"].tolist()
+
+    def ppo(n_steps):
+        return PPO("MlpPolicy", "CartPole-v1", n_steps=n_steps, batch_size=16, n_epochs=1)
+
+    model = ppo(16)
+    assert learn(model, 32) == [16, 32]
+    model.save(tmp_path / "model.zip")
+    assert learn(model, 32, reset_num_timesteps=False) == [16, 32, 48, 64]
+    again = PPO.load(tmp_path / "model.zip", env=model.env)
+    assert learn(again, 16, reset_num_timesteps=False) == [16, 32, 48]
+    replaced = pd.read_csv(tmp_path / "run" / "progress.1.csv")
+    assert replaced["step"].tolist() == [48, 64]
+    assert learn(ppo(32), 32) == [32], "though no step before that is logged again"
 
 
 def test_a_dump_is_a_row_on_the_disk(theirs, tmp_path):
@@ -76,11 +101,12 @@ def test_what_is_no_scalar_is_logged_as_what_it_is(theirs, tmp_path, read_index)
     assert not plt.fignum_exists(figure.number)
     hparams = json.loads((tmp_path / "media" / "hparams" / "0.json").read_text())
     assert hparams == {"lr": 0.1, "schedule": "None"}
+    assert read_values(tmp_path / CONFIG_FILE).values == {"lr": 0.1, "schedule": None}
     assert table(tmp_path).columns.tolist() == ["step", "a"]
 
 
 def test_a_value_of_no_kind_is_refused_by_its_key(theirs):
-    theirs.record("odd", {"a": 1})
+    theirs.record("odd", object())
     with pytest.raises(TypeError, match="the scalar 'odd' should be one number"):
         theirs.dump(0)
 

@@ -11,6 +11,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from exptools.logging import logger
 from exptools.logging.context import logger_context
+from exptools.run_values import read_values
+from exptools.rundir import SUMMARY_FILE
+from tests.viewing.samples import only_run
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +60,7 @@ def test_the_originals_own_demo_leaves_what_it_says(tmp_path, read_index):
     assert len(lines) == 4
     kinds = [record.kind for record in read_index(run_dir)]
     assert {kind: kinds.count(kind) for kind in ("image", "gif", "text", "hparams")} == {
-        "image": 3, "gif": 3, "text": 4, "hparams": 1,
+        "image": 3, "gif": 3, "text": 0, "hparams": 1,
     }  # fmt: skip
     (gif, *_) = (record for record in read_index(run_dir) if record.kind == "gif")
     with Image.open(run_dir / gif.path) as animation:
@@ -204,3 +207,17 @@ def test_a_table_that_is_not_open_is_said_in_a_sentence(tmp_path):
         pytest.raises(ValueError, match=r"'a\.csv' is not open"),
     ):
         logger.log_scalar("a", 1, filename="a.csv")
+
+
+def test_a_summary_counts_on_where_the_run_goes_on_and_the_settings_are_the_new_ones(tmp_path):
+    run_dir, saids = tmp_path / "run_0", []
+    for itr_i, params in [(0, {"lr": 1, "old": 1}), (3, {"lr": 2}), (0, {"lr": 3})]:
+        with logger_context(tmp_path, 0, "demo", params, itr_i=itr_i):
+            if itr_i == 0 and "old" in params:
+                logger.summary("best", 1)
+            for itr in range(itr_i, itr_i + 3):
+                logger.log_scalar("a", itr, itr)
+        said = read_values(run_dir / SUMMARY_FILE)
+        saids.append((said and said.values, only_run(tmp_path).config.get("lr")))
+    assert saids == [({"best": 1}, 1), ({"best": 1}, 2), (None, 3)]
+    assert "old" not in only_run(tmp_path).config

@@ -214,8 +214,11 @@ def test_a_gif_plays_at_its_speed_on_average_and_never_too_fast_for_browsers(fps
 @pytest.mark.parametrize(
     ("frames", "fps", "message"),
     [
-        (VIDEO, 0, "the GIF 'x' needs fps above 0, not 0"),
-        (VIDEO, float("nan"), "needs fps above 0, not nan"),
+        (VIDEO, 0, "the GIF 'x' needs fps, a number above 0, not 0"),
+        (VIDEO, float("nan"), "needs fps, a number above 0, not nan"),
+        (VIDEO, "10", "needs fps, a number above 0, not '10'"),
+        (VIDEO, 0.001, "from 0.0016 on, not 0.001: a GIF shows a frame for 655 seconds at most"),
+        (VIDEO, 1e-320, "from 0.0016 on, not 1e-320"),
         (RGB, 10, r"the GIF 'x' has the shape \(5, 7, 3\): give"),
         ([], 10, "the GIF 'x' needs images of one shape, not none at all"),
     ],

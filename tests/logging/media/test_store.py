@@ -10,14 +10,14 @@ import threading
 import pytest
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.media.artifacts import store_file
 from exptools.logging.media.store import (
     EncodedMedium,
+    MediaStore,
     directory_of,
     index_size,
     set_aside_media,
-    write_medium,
 )
+from tests.media_samples import store_file, write_medium
 
 TEXT = EncodedMedium("text", "txt", b"hello")
 
@@ -137,6 +137,18 @@ def test_the_thousandth_medium_of_a_step_is_not_a_thousand_looks(tmp_path, monke
     assert len(looks) < 30
 
 
+def test_the_last_number_is_remembered_and_what_others_took_is_passed_over(tmp_path, monkeypatch):
+    ours, theirs = MediaStore(tmp_path), MediaStore(tmp_path)
+    for _ in range(20):
+        ours.write("t", 1, TEXT, 0.0)
+    monkeypatch.setattr(os.path, "lexists", lambda path: pytest.fail(f"looked at {path}"))
+    assert ours.write("t", 1, TEXT, 0.0).path == "media/t/1.20.txt"
+    monkeypatch.undo()
+    assert theirs.write("t", 1, TEXT, 0.0).path == "media/t/1.21.txt"
+    assert ours.write("t", 1, TEXT, 0.0).path == "media/t/1.22.txt"
+    assert ours.write("t", 2, TEXT, 0.0).path == "media/t/2.txt"
+
+
 def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
     write_medium(tmp_path, "a", 1, TEXT, 0.0)
     index = tmp_path / "media" / "index.jsonl"
@@ -148,18 +160,18 @@ def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
 
 def test_a_run_without_media_has_an_empty_index(tmp_path, read_index):
     assert read_index(tmp_path) == []
-    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda *_: False, index_size(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_later_attempt_replaces_moves_to_an_index_of_its_own(tmp_path, read_index):
     for step in range(5):
         write_medium(tmp_path, "t", step, TEXT, 0.0)
-    set_aside_media(tmp_path, after=2, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda _, medium: medium.step <= 2, index_size(tmp_path))
     assert [record.step for record in read_index(tmp_path)] == [0, 1, 2]
     write_medium(tmp_path, "t", 3, TEXT, 1.0)
     assert read_index(tmp_path)[-1].path == "media/t/3.1.txt"
-    set_aside_media(tmp_path, after=None, size=index_size(tmp_path))
+    set_aside_media(tmp_path, lambda *_: False, index_size(tmp_path))
     assert read_index(tmp_path) == []
     aside = [(tmp_path / "media" / f"index.{n}.jsonl").read_text().splitlines() for n in (1, 2)]
     assert [[json.loads(line)["step"] for line in lines] for lines in aside] == [
@@ -181,15 +193,12 @@ def test_a_run_directory_that_was_deleted_is_not_made_again(tmp_path):
 
 FULL_DISK = """
 import resource, sys
-from pathlib import Path
-from exptools.logging.media.store import EncodedMedium, write_medium
-run = Path(sys.argv[1])
-run.mkdir()
-write_medium(run, "t", 1, EncodedMedium("text", "txt", b"small"), 0.0)
+from exptools import logger
+logger.open(sys.argv[1], console=None)
+logger.log_text("t", "small", 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
-    content = b"x" * int(sys.argv[2])
-    write_medium(run, "t" * int(sys.argv[3]), 2, EncodedMedium("text", "txt", content), 0.0)
+    logger.log_text("t" * int(sys.argv[3]), "x" * int(sys.argv[2]), 2)
 except OSError as error:
     print(type(error).__name__, error)
 """
@@ -205,7 +214,7 @@ def test_a_full_disk_leaves_what_was_logged_before(
     assert done.stdout.startswith("LoggingError"), done.stderr
     assert f"{full}: " in done.stdout
     (record,) = read_index(tmp_path / "run")
-    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "run" / "media").rglob("*") if path.is_file()]
     assert {path.name for path in files} == {"1.txt", "index.jsonl"}
     assert (tmp_path / "run" / record.path).read_bytes() == b"small"
 

@@ -74,8 +74,24 @@ def test_a_batch_of_nothing_has_no_mean_and_no_warning(logger, tmp_path, batch, 
 @pytest.mark.parametrize("batch", ["text", ["a"], [1, [2, 3]], [1j], None])
 def test_a_batch_without_numbers_is_refused_by_its_tag(logger, tmp_path, batch):
     logger.open(tmp_path)
-    with pytest.raises(TypeError, match="the batch 'x' should be an array"):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"the batch 'x' (should be|cannot be made) an array"
+    ):
         logger.log_scalar_batch("x", batch)
+
+
+@pytest.mark.parametrize("values", [[1, math.nan, 3], [math.nan], [math.inf, 1], [1e308, 1e308]])
+def test_means_of_numbers_one_by_one_and_at_once_are_the_same_and_count_no_nan(
+    logger, tmp_path, values
+):
+    logger.open(tmp_path)
+    for value in values:
+        logger.log_scalar_mean("one by one", value)
+    logger.log_scalar_batch("at once", values)
+    logger.close()
+    (row,) = pd.read_csv(tmp_path / "progress.csv").to_dict("records")
+    assert str(row["one by one"]) == str(row["at once/mean"])
+    assert row["at once/count"] == sum(value == value for value in values)  # noqa: PLR0124 (NaN)
 
 
 def test_means_accumulate_until_the_row_ends(logger, tmp_path):

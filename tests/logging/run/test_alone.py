@@ -1,4 +1,4 @@
-"""The only process of a run locks nothing for a row, until another one joins it, however it does."""
+"""The only process of a run locks nothing for a row, until another one joins, however it does."""
 
 import os
 import random
@@ -13,7 +13,7 @@ import pytest
 
 from exptools.locks import FileLock
 from exptools.logging.run import alone
-from exptools.logging.run.locks import RowLock, RunLock
+from exptools.logging.run.locks import RowLock
 from exptools.rundir import LOG_LOCK, MEMBERS, ROW_LOCK
 
 
@@ -29,7 +29,7 @@ def run_dir(tmp_path):
 HOLDER = """
 import sys
 from pathlib import Path
-from exptools.logging.run.locks import RowLock, RunLock
+from exptools.logging.run.locks import RowLock
 
 held = RunLock(Path(sys.argv[1]))
 turn = RowLock(Path(sys.argv[1]) / ".exptools/rows.lock")

@@ -137,6 +137,10 @@ def test_a_directory_that_cannot_be_made_is_one_warning_too(logger, tmp_path, re
         ({"snapshot_gap": 0}, ValueError, "snapshot_gap should be an integer from 1 on, not 0"),
         ({"snapshot_gap": "10"}, ValueError, "should be an integer from 1 on, not '10'"),
         ({"snapshot_keep": -1}, ValueError, "snapshot_keep should be an integer from 1 on, not -1"),
+        ({"snapshot_gap": None}, ValueError, "should be an integer from 1 on, not None"),
+        ({"console": "5"}, ValueError, "console should be seconds or None, not '5'"),
+        ({"console": True}, ValueError, "console should be seconds or None, not True"),
+        ({"options": "warn"}, TypeError, "should be a LogOptions, not 'warn'; single ones are"),
         ({"console": -1}, ValueError, "console should be seconds or None, not -1"),
     ],
 )

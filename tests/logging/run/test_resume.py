@@ -1,15 +1,9 @@
 """A run that is started again in its directory: it goes on, or starts afresh; nothing is lost."""
 
-import json
 import logging
-import re
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -73,6 +67,92 @@ def test_code_that_does_the_snapshots_step_again_has_it_once(tmp_path, read_even
     assert [step for step, _ in rows(tmp_path)] == [0, 1, 2, 3, 4, 5]
     assert rows(tmp_path)[4:] == [(4, -4), (5, -5)]
     assert read_events(tmp_path)["a"] == rows(tmp_path)
+
+
+# As the README's loop does it: a later step ends the row, and the snapshot comes before.
+PENDING = """
+import os, signal, sys
+from exptools import logger
+
+logger.open(sys.argv[1], console=None)
+snapshot = logger.load_snapshot()
+for step in range(0 if snapshot is None else snapshot.itr + 1, 10):
+    logger.log_scalar("eval", -step, 1000 * step)
+    logger.log_scalar("a", step, step)
+    logger.log_scalar_mean("mean", step, step)
+    logger.save_snapshot(None, step)
+    logger.log_scalar("after", step, step)
+    if snapshot is None and step == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kills", [[4], [0, 1, 2]])
+def test_a_row_that_had_not_ended_when_the_snapshot_was_saved_is_not_lost(tmp_path, kills):
+    code = PENDING if len(kills) == 1 else PENDING.replace("snapshot is None and ", "")
+    for kill in [*kills, -1]:
+        command = [sys.executable, "-c", code, str(tmp_path), str(kill)]
+        done = subprocess.run(command, check=False)
+        assert done.returncode == (0 if kill == -1 else -signal.SIGKILL)
+    table = pd.read_csv(tmp_path / "progress.csv")
+    for tag in ("a", "mean"):
+        rows_of = table.dropna(subset=tag)
+        assert rows_of["step"].tolist() == rows_of[tag].tolist() == list(range(10))
+    evaluations = table.dropna(subset="eval")
+    assert (evaluations["eval"] * -1000).tolist() == evaluations["step"].tolist()
+    # What came after the snapshot in a row that was cut off is not known to anybody.
+    assert [n for n in range(10) if n not in table["after"].tolist()] == kills
+
+
+def test_a_row_that_has_ended_since_the_snapshot_stays_with_all_that_it_has(tmp_path):
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.log_scalar("a", 1, 4)
+    logger.save_snapshot(None, 4)
+    logger.log_scalar("b", 2, 4)
+    logger.log_scalar("a", 3, 5)
+    logger.close()
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 4, 5)
+    logger.close()
+    assert rows(tmp_path) == [(4, 1), (5, 4)]
+    assert pd.read_csv(tmp_path / "progress.csv")["b"].tolist()[0] == 2
+
+
+def test_counted_rows_that_had_not_ended_are_rows_of_their_own(tmp_path):
+    logger = Logger()
+    for values in ([1, 2, 3], [4, 5]):
+        logger.open(tmp_path, console=None)
+        logger.load_snapshot()
+        for value in values:
+            logger.dump()
+            logger.log_scalar("a", value)
+            logger.save_snapshot(None, 77)
+        logger._current._run.rows.end(None, 0.0)  # as if it was killed now
+        logger.close()
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 6)
+    logger.close()
+    assert rows(tmp_path) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6)]
+
+
+def test_looking_at_a_snapshot_of_a_killed_run_changes_nothing(tmp_path):
+    logger = Logger()
+    logger.open(tmp_path, console=None)
+    logger.log_scalar("a", 0, 0)
+    logger.dump()
+    logger.log_scalar("a", 1, 1)
+    logger.save_snapshot(None, 1)
+    logger._current._run.rows.end(None, 0.0)  # as if it was killed now
+    logger.close()
+    before = (tmp_path / "progress.csv").read_bytes()
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.close()
+    assert (tmp_path / "progress.csv").read_bytes() == before
+    assert not (tmp_path / "progress.1.csv").exists()
 
 
 def test_counted_steps_go_on(tmp_path):
@@ -191,37 +271,10 @@ def test_after_kills_every_step_stands_once_in_the_table(killed_run):
     assert all(replaced), "an attempt that replaced nothing should leave no empty table"
 
 
-def test_after_kills_every_step_stands_once_in_the_page_that_tensorboard_shows(killed_run):
-    # As a user starts it: with the data server, which reads event files in its own way.
-    command = [sys.executable, "-m", "tensorboard.main", "--port=0", f"--logdir={killed_run}"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            said = []
-            while "(Press CTRL+C to quit)" not in (line := server.stderr.readline()):
-                assert line, f"TensorBoard did not start: {said}"
-                said.append(line)
-            assert "fast data loading" in "".join(said)
-            (page,) = re.findall(r"http://\S+", line)
-            points = shown_by(page)
-        finally:
-            server.terminate()
-            # While a pipe is there for its last words: without one they are an error to it, which
-            # it survives if it is about to serve somebody.
-            server.communicate(timeout=60)
-    assert [step for _, step, _ in points] == list(range(150))
-    assert [value for _, _, value in points] == list(range(150))
-
-
-def shown_by(page):
-    """The points of the scalar a, as soon as the server has read the last one."""
-    deadline = time.monotonic() + 60
-    points = []
-    while time.monotonic() < deadline:
-        time.sleep(0.05)  # it reads meanwhile, and there is no other way to learn how far it is
-        with suppress(urllib.error.HTTPError):  # until it knows the run
-            query = "data/plugin/scalars/scalars?run=.&tag=a"
-            with urllib.request.urlopen(page + query, timeout=60) as answer:
-                points = json.load(answer)
-        if points and points[-1][1] == 149:
-            break
-    return points
+# As a user starts it, with the data server, and with the loader where that has no wheel.
+@pytest.mark.parametrize("loader", [(), ("--load_fast=false",)], ids=["fast", "python"])
+def test_after_kills_every_step_stands_once_in_the_page_that_tensorboard_shows(
+    killed_run, tensorboard, loader
+):
+    with tensorboard(killed_run, *loader) as page:
+        assert page.points("a", count=150) == [(step, step) for step in range(150)]

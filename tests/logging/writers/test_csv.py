@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from exptools.logging.rows.row import Row
-from exptools.logging.run.attempts import cut_back, set_aside
+from exptools.logging.run.attempts import cut, set_aside
+from exptools.logging.run.position import EarlierRows
 from exptools.logging.writers.csv import CsvWriter
 
 
@@ -151,6 +152,6 @@ def test_rows_of_earlier_attempts_are_set_aside_byte_for_byte(path):
 
 def test_a_stray_quote_in_a_header_costs_no_more_than_reading_the_file(path):
     path.write_bytes(b'step,wall_time,"loss\n' + b"1,2\n" * 2_000_000)  # hours, if quadratic
-    aside = cut_back(path, 5)
+    aside = cut(path, EarlierRows.read(path), [])
     assert aside == path.with_name("progress.1.csv")
     assert not path.exists()

@@ -37,10 +37,10 @@ def index(run):
     return indexed(run.parent)
 
 
-def get(index, relative: str, **more: str):
+def get(index, relative: str, headers=None, **more: str):
     question = urlencode({"run": "0", "path": relative, **more}, errors="surrogateescape")
     client = create_app(index).server.test_client()
-    return client.get(f"/file?{question}", base_url="http://127.0.0.1:8050")
+    return client.get(f"/file?{question}", base_url="http://127.0.0.1:8050", headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,36 @@ def test_a_runs_files_are_shown_as_what_they_are(index, relative, kind, content)
     assert answer.headers["Content-Type"] == kind
     assert "Content-Disposition" not in answer.headers
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("x.mp4", "video/mp4"), ("x.WAV", "audio/wav")])
+def test_players_get_the_parts_that_they_ask_for(run, index, name, kind):
+    content = bytes(range(256)) * 400
+    (run / name).write_bytes(content)
+    whole = get(index, name)
+    assert (whole.status_code, whole.data) == (200, content)
+    assert whole.headers["Content-Type"] == kind
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert whole.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Disposition" not in whole.headers
+    for asked, start, end in (("100-299", 100, 300), ("70000-", 70_000, None), ("-5", -5, None)):
+        part = get(index, name, headers={"Range": f"bytes={asked}"})
+        assert (part.status_code, part.data) == (206, content[start:end])
+        assert part.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    beyond = get(index, name, headers={"Range": "bytes=999999-"})
+    assert beyond.status_code == 416
+    (run / name).write_bytes(b"another")
+    stale = {"Range": "bytes=0-1", "If-Range": whole.headers["ETag"]}
+    assert get(index, name, headers=stale).data == b"another"
+
+
+def test_a_player_is_sent_no_file_that_may_not_leave(run, index):
+    (run / "x.mp4").symlink_to(run.parent.parent / "secret.txt")
+    (run / ".x.wav").write_bytes(SECRET)
+    for name in ("x.mp4", ".x.wav"):
+        answer = get(index, name, headers={"Range": "bytes=0-"})
+        assert answer.status_code == 404
+        assert SECRET not in answer.data
 
 
 @pytest.mark.parametrize("name", ["x.html", "x.svg", "x.js", "x.pkl", "x.xml", "x", "x.png.HTM"])

@@ -11,7 +11,7 @@ import pytest
 import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.cli.main import main
-from tests.viewing.samples import write_run, write_sweep
+from tests.viewing.samples import write_run, write_summary, write_sweep
 
 COMMAND = "import sys; from exptools.viewing.cli.main import main; sys.exit(main())"
 
@@ -49,6 +49,23 @@ def test_list_shows_people_the_keys_that_differ_and_the_telling_metric(run, outp
     assert lines[2][:4] == ["0", "completed", "0.001", "0"]
     assert len(lines) == 2 + 9
     assert (code, err) == (0, "")
+
+
+def test_list_shows_what_was_said_of_each_run_also_where_nothing_else_was_logged(run, outputs):
+    write_summary(outputs / "0", result=0.25, note="0.5")
+    _, out, err = run("list", "outputs")
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert lines[0] == ["run", "state", "lr", "seed", "note", "result", "test/accuracy"]
+    assert (lines[2][4:6], lines[3][4:6], err) == (["0.5", "0.25"], ["—", "—"], "")
+    _, out, _ = run("list", "outputs", "--json")
+    assert [json.loads(out)[job]["result"] for job in (0, 1)] == [0.25, None]
+    _, out, _ = run("list", "outputs", "--where", "result < 1", "--metric", "result", "--csv")
+    assert out.splitlines()[1].endswith("0.25")
+    for job in range(9):
+        (outputs / str(job) / "progress.csv").unlink()
+    assert run("list", "outputs")[0] == 0
+    code, out, _ = run("table", "outputs", "--by", "optim.lr", "--where", "result > 0")
+    assert (code, "result" in out) == (0, True)
 
 
 def test_list_gives_pipes_the_exact_table_of_python(run, outputs):

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from exptools.logging.media.histograms import encode_histogram
-from exptools.logging.media.store import EncodedMedium, write_medium
+from exptools.logging.media.store import EncodedMedium
 from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.run_files import media
+from tests.media_samples import write_medium
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
 
@@ -125,6 +126,46 @@ def test_a_histogram_of_one_value_and_one_of_none_can_be_shown(tmp_path):
 def test_what_is_no_histogram_is_said_to_be_none(tmp_path, record):
     with stored(tmp_path, record) as file, pytest.raises(ValueError, match=r"should|one edge|JSON"):
         media.read_histogram(file)
+
+
+def table_of(tmp_path, text):
+    with stored(tmp_path, text.encode()) as file:
+        return media.read_table(file)
+
+
+def test_the_first_rows_of_a_table_are_shown_and_it_is_said(tmp_path):
+    table = table_of(tmp_path, 'name,p\n"a,\nb",0.5\nc,\n')
+    assert table == media.Table(("name", "p"), (("a,\nb", "0.5"), ("c", "")), "")
+    table = table_of(tmp_path, "n\n" + "".join(f"{n}\n" for n in range(100)))
+    assert table.rows[-1] == ("19",)
+    assert table.note == "the first 20 rows"
+    wide = ",".join(map(str, range(50)))
+    table = table_of(tmp_path, f"{wide}\n{wide}\n")
+    assert (len(table.columns), len(table.rows[0]), table.note) == (20, 20, "20 of 50 columns")
+
+
+def test_long_cells_and_long_tables_are_cut(tmp_path):
+    table = table_of(tmp_path, "a,b\n" + "x" * 500 + ",y\n" + f"z,{'w' * media.MAX_TABLE}\n")
+    assert [len(cell) for cell in table.rows[0]] == [201, 1]
+    assert (len(table.rows), table.note) == (1, "the first row")
+
+
+@pytest.mark.parametrize("text", ["", "x" * 200_000])
+def test_what_is_no_table_is_said_to_be_none(tmp_path, text):
+    with pytest.raises(ValueError, match="it has no line of a table"):
+        table_of(tmp_path, text)
+
+
+def test_a_sound_and_a_video_are_known_by_their_headers(tmp_path):
+    for content, is_one in (
+        (b"RIFF\x24\0\0\0WAVEfmt ", True),
+        (b"\0\0\0\x20ftypisom", True),
+        (b"RIFF\x24\0\0\0AVI LIST", False),
+        (b"<html><script>alert(1)", False),
+        (b"", False),
+    ):
+        with stored(tmp_path, content) as file:
+            assert media.is_sound_or_video(file) is is_one
 
 
 def test_a_long_text_is_cut(tmp_path):

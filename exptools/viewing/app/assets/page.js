@@ -318,7 +318,10 @@
         if (value === null || value === undefined || same(`${value}`, `${drawn?.[name]}`)) {
           return;
         }
-        if (name === "metric") {
+        if (name === "metric" && value.startsWith("summary.")) {
+          options.metric = value; // it has no curve
+        } else if (name === "metric") {
+          delete options.metric;
           fields.metrics = [value, ...view.metrics.slice(1).filter((other) => other !== value)];
         } else if (shared.includes(name)) {
           fields[name] = value;

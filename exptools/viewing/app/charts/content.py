@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from exptools.metrics import default_metric
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
@@ -20,6 +21,7 @@ from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
+from exptools.viewing.groups.grouping import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -67,7 +69,8 @@ def picture_of(view: View) -> str:
 
 def controls(facts: Facts, view: View) -> list[Control]:
     """The controls of the chosen picture, as they stand."""
-    metric, summary = _metric(facts, view), _summary(view)
+    metric = _metric(facts, view)
+    summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
     match picture_of(view):
@@ -78,9 +81,16 @@ def controls(facts: Facts, view: View) -> list[Control]:
         case "parallel":
             return [metric, *summary, _axes(facts, view)]
         case "scatter":
-            return [*_places(facts, view), *summary]
+            return [*_places(facts, view), *_summary(view)]
         case "sweeps":
-            return [*_sweeps(facts, view), metric, *summary, by, center, _band(view)]
+            return [
+                *_sweeps(facts, view),
+                _curve(facts, view),
+                *_summary(view),
+                by,
+                center,
+                _band(view),
+            ]
     return []
 
 
@@ -91,7 +101,7 @@ def chosen(shown: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:
 
 def summary_of(values: dict[str, str | tuple[str, ...]]) -> str:
     """The summary that the controls say, as ``Measure`` takes it."""
-    name = str(values["summary"])
+    name = str(values.get("summary", "last"))
     return f"{name}:{values['number']}" if "number" in values else name
 
 
@@ -102,6 +112,19 @@ def sweeps_of(facts: Facts) -> list[str]:
 
 
 def _metric(facts: Facts, view: View) -> Control:
+    options = _measured(facts)
+    usual = view.metrics[:1] or (f"{SUMMARY}{default_metric(facts.measured)}",)
+    return Control("metric", "Metric", options, _option(view, "metric", options, usual[0]))
+
+
+def _measured(facts: Facts) -> Options:
+    """What gives a run a number: the metrics, and the values of the runs' summaries."""
+    said = {f"{SUMMARY}{name}": f"{name} (of the run)" for name in facts.measured}
+    return {metric: metric for metric in facts.metrics} | said
+
+
+def _curve(facts: Facts, view: View) -> Control:
+    """The metric where only one with a curve will do."""
     options = {metric: metric for metric in facts.metrics}
     return Control("metric", "Metric", options, (*view.metrics, "")[0])
 
@@ -162,7 +185,7 @@ def _axes(facts: Facts, view: View) -> Control:
 def _places(facts: Facts, view: View) -> list[Control]:
     """What the axes of a scatter are, and the colour of its dots."""
     keys = {KEY + key: facts.names[key] for key in _telling(facts)}
-    options = keys | {METRIC + metric: metric for metric in facts.metrics}
+    options = keys | {METRIC + name: label for name, label in _measured(facts).items()}
     first = METRIC + view.metrics[0] if view.metrics else next(iter(options), "")
     numbers = [KEY + key for key in _telling(facts) if not of_key(facts.runs, key).levels]
     wanted = [option for option in (*numbers, *options) if option != KEY + (facts.seed or "")]
@@ -218,7 +241,7 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"No run fulfils {view.where}."
     if picture == "timeline":
         return
-    if not facts.metrics:
+    if not facts.metrics and (not facts.measured or picture == "sweeps"):
         yield "No metric yet. Pictures appear here as soon as a run logs its first value."
     keys = f"only {facts.keys[0]} does" if facts.keys else "none does"
     if picture == "heat-map" and len(facts.keys) < 2:

@@ -21,11 +21,14 @@ from exptools.viewing.app.states import STATE_WORDS, duration, state_class
 from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.tree import bounded
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode, moment
 
 STARS = {False: "☆", True: "★"}
-LONGEST = 5000  # characters of an error or a fault
+LONGEST = 5000  # characters of an error or a fault, or a value
+LONGEST_NAME = 200
+MOST_SAID = 100  # values of a summary
 
 
 def layout() -> Component:
@@ -49,6 +52,7 @@ def layout() -> Component:
         [
             html.Div([select, *marks], className="run-controls"),
             html.Dl(id="run-facts"),
+            html.Dl(id="run-summary", **labelled("Summary")),
             html.Div(id="run-complaints"),
         ],
         className="card run-head",
@@ -60,6 +64,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     shown = Input("run-shown", "data")
     app.callback(
         Output("run-facts", "children"),
+        Output("run-summary", "children"),
         Output("run-complaints", "children"),
         shown,
         Input("run-clock", "n_intervals"),
@@ -95,10 +100,12 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     )(partial(keep_note, workspace, marks))
 
 
-def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, Any]:
-    """What the run's status says, and what went wrong."""
+def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, Any, Any]:
+    """What the run's status says, and its summary, and what went wrong."""
     run = shown_run(workspace, shown)
-    return ([], []) if run is None else (facts(run, time.time()), complaints(run))
+    if run is None:
+        return [], [], []
+    return facts(run, time.time()), summary(run), complaints(run)
 
 
 def show_mark(
@@ -155,6 +162,20 @@ def facts(run: Run, now: float) -> list[Component]:
         for name, value in values.items()
         if value not in (None, 0)
     ]
+
+
+def summary(run: Run) -> list[Component]:
+    """What was said of the run as a whole, as names and values."""
+    names = list(run.summary)
+    shown = [_said(name, run.summary[name]) for name in names[:MOST_SAID]]
+    if len(names) > MOST_SAID:
+        shown.append(_said(f"and {len(names) - MOST_SAID:,} more", ""))
+    return shown
+
+
+def _said(name: str, value: Any) -> Component:
+    text = f"{value:.6g}" if isinstance(value, float) else bounded(value, LONGEST)[0]
+    return html.Div([html.Dt(name[:LONGEST_NAME]), html.Dd(text, title=str(value)[:LONGEST])])
 
 
 def _status_facts(status: Status, now: float) -> dict[str, Any]:

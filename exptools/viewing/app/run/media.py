@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,30 +11,20 @@ import dash_mantine_components as dmc
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
+from exptools.viewing.app.run.medium import Url, medium
+from exptools.viewing.app.run.reading import MediaCache, Unreadable, shown_run
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.served_files import file_url
-from exptools.viewing.app.widgets import STILL, card, labelled, theme_of
+from exptools.viewing.app.widgets import card, labelled, theme_of
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
-from exptools.viewing.run_files.media import (
-    Item,
-    MediaIndex,
-    image_size,
-    read_histogram,
-    read_object,
-    read_text,
-)
-from exptools.viewing.wording import escape_invalid_unicode, moment
+from exptools.viewing.run_files.media import Item, MediaIndex
+from exptools.viewing.wording import moment
 
-SHOWN_KINDS = ("image", "gif", "figure", "histogram", "text", "hparams")
 MAX_CARDS = 24  # at a time; the filter finds the others
-SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 
 Key = tuple[str, str]  # kind and tag
-Url = Callable[[str, str], str]  # of a run and a path in it
 
 
 def layout() -> Component:
@@ -162,7 +150,7 @@ def positions(
 
 def matching(media: MediaIndex, text: str) -> list[Key]:
     """The tags that can be shown and have a text in them."""
-    return [key for key in media.tags if key[0] in SHOWN_KINDS and text.lower() in key[1].lower()]
+    return [key for key in media.tags if key[0] != "file" and text.lower() in key[1].lower()]
 
 
 def note(media: MediaIndex, tags: Sequence[Key]) -> str:
@@ -222,7 +210,7 @@ def tag_card(
             ),
             slider,
         ],
-        className=f"run-card run-{key[0]}",
+        className=f"run-card is-{key[0]}",
     )
 
 
@@ -236,61 +224,3 @@ def step_text(item: Item, steps: Sequence[Item]) -> str:
 def digest(key: Key) -> str:
     """A short name of a tag that any component can have."""
     return hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
-
-
-def medium(workspace: Workspace, run: Run, item: Item, url: Url, theme: Theme) -> Component:
-    """One thing that was logged; a sentence where it cannot be shown."""
-    if not item.path.startswith("media/"):
-        return sentence("Its path leads out of media/.")
-    try:
-        shown = _medium(workspace, run, item, url, theme)
-    except Unreadable as said:
-        return sentence(str(said))
-    return sentence(f"{item.path} is gone.") if shown is None else shown
-
-
-def _medium(workspace: Workspace, run: Run, item: Item, url: Url, theme: Theme) -> Component | None:
-    if item.kind == "histogram":
-        histogram = read(workspace, run, item.path, read_histogram)
-        if histogram is None:
-            return None
-        said = [sentence(histogram.note)] if histogram.note else []
-        drawn = [_graph(histogram_figure(histogram, theme), 200)] if histogram.counts else []
-        return html.Div([*drawn, *said])
-    if item.kind == "figure" and item.path.endswith(".json"):
-        figure = read(workspace, run, item.path, lambda file: untrusted_figure(read_object(file)))
-        return None if figure is None else _graph(figure, 300)
-    if item.kind in ("text", "hparams"):
-        content = read(workspace, run, item.path, read_text)
-        if content is None:
-            return None
-        text, cut = content
-        return _text(text, cut=cut, as_json=item.kind == "hparams")
-    return _image(workspace, run, item, url)
-
-
-def _image(workspace: Workspace, run: Run, item: Item, url: Url) -> Component | None:
-    content = read(workspace, run, item.path, lambda file: (image_size(file),))
-    if content is None:
-        return None
-    (size,) = content
-    if size is None:
-        return sentence(f"{item.path} is neither a PNG nor a GIF.")
-    width, height = size
-    name = "run-pixels" if max(width, height) < SMALL else ""
-    src = f"{url(run.name, item.path)}&v={item.sha256[:12]}"
-    picture = html.Img(
-        src=src, alt=f"{item.tag}, step {item.step}", width=width, height=height, className=name
-    )
-    return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
-
-
-def _text(text: str, *, cut: bool, as_json: bool) -> Component:
-    if as_json and not cut:
-        with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    return html.Pre(escape_invalid_unicode(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
-
-
-def _graph(figure: dict[str, Any], height: int) -> Component:
-    return dcc.Graph(figure=figure, config=STILL, responsive=True, style={"height": height})

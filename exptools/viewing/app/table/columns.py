@@ -7,7 +7,7 @@ from typing import Any
 
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.states import STATE_WORDS, state_class
-from exptools.viewing.app.table.rows import table_keys, values_of
+from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import SUMMARIES
@@ -72,12 +72,13 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
     }
     keys = table_keys(facts)
     config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
-    step = _column("step", "Last step", "step of the last row", "d3.format(',')(params.value)")
+    step = _column("step", "Last step", "the greatest step", "d3.format(',')(params.value)")
     return [
         _star(),
         _name("Run"),
         state,
         *config,
+        *_summaries(facts),
         *_values(view),
         step,
         _column("duration", "Duration", "how long the job ran", "duration(params.value)"),
@@ -124,6 +125,7 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
     names = facts.names
     keys = [_column(f"config {k}", names.get(k, k), k, "params.value") for k in view.by or ()]
     values = _values(view)
+    values[:0] = _summaries(facts)
     for column in values:
         column["valueFormatter"] = {"function": "spread(params)"}
     return [
@@ -150,6 +152,17 @@ def _name(title: str) -> Column:
         "pinned": "left",
         "lockVisible": True,
     }
+
+
+def _summaries(facts: Facts) -> list[Column]:
+    tooltip = "of the run's summary: what the program said of it, or returned"
+    columns = []
+    for field, name in summaries_of(facts):
+        column = _column(field, name, tooltip, NUMBER) | {"minWidth": 110}
+        if not any(isinstance(run.summary.get(name), (bool, str)) for run in facts.runs):
+            column["filter"] = "agNumberColumnFilter"
+        columns.append(column)
+    return columns
 
 
 def _values(view: View) -> list[Column]:

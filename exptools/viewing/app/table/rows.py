@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
@@ -93,15 +95,22 @@ def values_of(view: View) -> list[tuple[str, str, str]]:
     return [(f"value {s} {m}", m, s) for m in view.metrics for s in view.summaries]
 
 
+def summaries_of(facts: Facts) -> list[tuple[str, str]]:
+    """Field and name of each column of the runs' own summaries: the first ``MAX_COLUMNS``."""
+    return [(f"summary {name}", name) for name in facts.summaries[:MAX_COLUMNS]]
+
+
 def _run_rows(
     workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]
 ) -> list[dict[str, Any]]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
     keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]
+    said = summaries_of(facts)
     return [
         _of_status(run, now)
         | {f"config {key.name}": cell(key.value(run)) for key in keys}
+        | {field: cell(run.summary.get(name, MISSING)) for field, name in said}
         | {"step": _last_step(columns[run.name])}
         | {field: _value(columns[run.name], metric, how) for field, metric, how in values}
         for run in runs
@@ -125,8 +134,9 @@ def _of_status(run: Run, now: float) -> Row:
 
 
 def _last_step(columns: Columns) -> float | None:
-    steps = columns.get(STEP)
-    return cell(float(steps[-1])) if steps is not None and len(steps) else None
+    steps = columns.get(STEP)  # not those of the last row alone: the steps of all need not ascend
+    finite = np.empty(0) if steps is None else steps[np.isfinite(steps)]
+    return cell(float(finite.max())) if len(finite) else None
 
 
 def _value(columns: Columns, metric: str, how: Option) -> Any:
@@ -139,8 +149,9 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
     by_name = {row["id"]: row for row in rows}
     wanted = groups(runs, facts.find(view.by or ()))
     labels = [group.label for group in wanted]
+    fields = [*(name for name, _ in summaries_of(facts)), *(name for name, _, _ in values_of(view))]
     return [
-        _group_row(view, [by_name[run.name] for run in group.runs], order)
+        _group_row(fields, [by_name[run.name] for run in group.runs], order)
         | {"id": labels[order] + " \N{HAIR SPACE}" * labels[:order].count(labels[order])}
         | {"members": [run.name for run in group.runs]}
         | {
@@ -151,7 +162,7 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
     ]
 
 
-def _group_row(view: View, members: Sequence[Row], order: int) -> Row:
+def _group_row(fields: Sequence[str], members: Sequence[Row], order: int) -> Row:
     states = [row["state"] for row in members]
     words = [word for word in STATE_WORDS.values() if word in states]
     row: Row = {
@@ -160,20 +171,28 @@ def _group_row(view: View, members: Sequence[Row], order: int) -> Row:
         "states": ", ".join(f"{states.count(word)} {word}" for word in words),
         "duration": _mean_and_spread(members, "duration")[0],
     }
-    for field, _, _ in values_of(view):
+    for field in fields:
         row[field], row[f"spread {field}"] = _mean_and_spread(members, field)
     return row
 
 
 def _mean_and_spread(rows: Sequence[Mapping[str, Any]], field: str) -> tuple[Any, Any]:
     """Mean and standard deviation (n - 1) of a field's numbers; a NaN among them is one in both."""
-    values = [float(row[field]) for row in rows if row[field] is not None]
+    values = [number for row in rows if (number := _number(row[field])) is not None]
     if not values:
         return None, None
     mean = sum(value / len(values) for value in values)
     if len(values) < 2 or not math.isfinite(mean):
         return cell(mean), None
     return cell(mean), cell(math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1))
+
+
+def _number(cell: Any) -> float | None:
+    """The number that a cell shows, "nan" among them; None where it shows none."""
+    try:
+        return None if cell is None else float(cell)
+    except ValueError:  # a text of a summary
+        return None
 
 
 def cell(value: Any) -> Any:

@@ -10,7 +10,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
-from tests.viewing.samples import indexed, write_run, write_sweep
+from tests.viewing.samples import indexed, write_run, write_summary, write_sweep
 
 ACCURACY = "test/accuracy"
 
@@ -55,6 +55,20 @@ def test_the_newest_sweep_stands_at_the_right_of_the_one_before(tmp_path):
     sweeps = ("2026-11-09", "2026-11-10", "2026-11-11")
     found = values(workspace_of(tmp_path, {}, {}, {}, sweeps=sweeps), "picture=sweeps")
     assert (found["left"], found["right"]) == sweeps[1:]
+
+
+def test_what_was_said_of_the_runs_can_be_drawn_also_where_there_are_no_curves(tmp_path):
+    workspace = workspace_of(tmp_path, {"lr": 1}, {"lr": 2}, metric=None)
+    for job in (0, 1):
+        write_summary(tmp_path / "s" / str(job), result=float(job), note="x")
+    workspace.index.refresh()
+    chosen = values(workspace)
+    assert (chosen["metric"], "summary" in chosen) == ("summary.result", False)
+    picture = drawn(workspace).picture
+    assert picture.caption.startswith("A dot is the result of a run")
+    assert drawn(workspace, "picture=scatter").picture is not None
+    assert drawn(workspace, "picture=parallel").picture is not None
+    assert drawn(workspace, "picture=sweeps").empty.startswith("No metric yet")
 
 
 def test_what_the_address_says_is_chosen_and_what_it_cannot_mean_is_not(workspace):

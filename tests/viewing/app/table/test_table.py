@@ -14,7 +14,7 @@ from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
 from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
+from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep
 
 
 @pytest.fixture
@@ -52,6 +52,20 @@ def test_the_table_has_what_differs_the_seed_last_and_the_last_value(sweep):
     )
     assert row["step"] == 29
     assert row["value last train/loss"] == pytest.approx(2 / 1.29 + 0.02)
+
+
+def test_what_was_said_of_the_runs_has_columns_too(tmp_path):
+    for seed, said in enumerate([{"best": 0.5, "note": "x"}, {"best": 1.5}, {}]):
+        run = write_run(tmp_path / str(seed), {"seed": seed, "a": 1}, {"loss": [1.0]})
+        write_summary(run, **said)
+    workspace = Workspace(indexed(tmp_path))
+    assert titles(workspace)[3:7] == ["seed", "best", "note", "Last loss"]
+    assert [row["summary best"] for row in rows(workspace)] == [0.5, 1.5, None]
+    assert [row["summary note"] for row in rows(workspace)] == ["x", None, None]
+    (group,) = rows(workspace, rows="groups", by=())
+    assert (group["summary best"], group["summary note"]) == (1.0, None)
+    assert group["spread summary best"] == pytest.approx(0.5**0.5)
+    assert "best" in titles(workspace, rows="groups", by=())
 
 
 def test_each_chosen_summary_of_each_metric_is_a_column(sweep):

@@ -1,0 +1,172 @@
+"""How far a run had come when a snapshot was saved, and where that is in its files now.
+
+The rows that stood in ``progress.csv`` then are those that count when the run goes on: not those
+up to a step, for not all of them go by the same steps.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from exptools.logging.errors import as_logging_error
+from exptools.logging.rows.row import PendingRow
+from exptools.logging.writers.csv import read_header
+
+_TAIL = 2**16  # bytes in which the last row is looked for, at first
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run had come."""
+
+    last_row: tuple[int, float] | None  # step and wall time; None: the table had no row
+    media: int | None  # bytes of the media's index; None: not known
+    count: int  # the step with which counting went on
+    pending: tuple[PendingRow, ...] = ()  # the rows that had not ended
+
+    def plain(self) -> dict[str, Any]:
+        """The same in types that any pickle takes."""
+        return asdict(self) | {"pending": [tuple(row) for row in self.pending]}
+
+    @classmethod
+    def of(cls, plain: object) -> Position | None:
+        """What :meth:`plain` gave, None where it is something else."""
+        try:
+            fields: dict[str, Any] = dict(plain)  # type: ignore[call-overload]
+            last = fields["last_row"]
+            pending = tuple(PendingRow(*row) for row in fields["pending"])
+            return cls(
+                None if last is None else (*last,), fields["media"], fields["count"], pending
+            )
+        except (TypeError, ValueError, KeyError):
+            return None
+
+
+class Place(NamedTuple):
+    """Where a position is in a table."""
+
+    rows: int  # that count, from its beginning
+    later_rows: tuple[int, ...]  # their numbers: rows that were pending then and have ended since
+    missing: list[PendingRow]  # those of which there is no row
+
+
+class EarlierRows:
+    """The rows of a ``progress.csv`` as they stand there, a line each."""
+
+    def __init__(self, content: bytes) -> None:
+        self.header, self._tags = read_header(io.BytesIO(content))
+        self.is_ours = self._tags is not None
+        self.lines = content[len(self.header) :].splitlines(keepends=True) if self.is_ours else []
+
+    @classmethod
+    def read(cls, path: Path) -> EarlierRows:
+        """Those of a file; none where there is none."""
+        with as_logging_error(path):
+            return cls(path.read_bytes() if path.exists() else b"")
+
+    @cached_property
+    def steps(self) -> list[float]:
+        """Each row's step; infinite where a line is torn or no row."""
+        return [_step(line) for line in self.lines]
+
+    def wall_time(self, number: int) -> float:
+        """When a row ended, in Unix seconds; NaN where it does not say so."""
+        try:
+            return float(self.lines[number].split(b",", 2)[1])
+        except (ValueError, IndexError):
+            return math.nan
+
+    def columns(self, tags: Collection[str]) -> list[int]:
+        """The columns of those of the tags that the table has."""
+        return [at for at, tag in enumerate(self._tags or (), 2) if tag in tags]
+
+    @property
+    def all_columns(self) -> range:
+        """Those of all tags."""
+        return range(2, 2 + len(self._tags or ()))
+
+    def holds(self, number: int, columns: Sequence[int]) -> Iterator[bool]:
+        """Whether a row has a value in each of some columns."""
+        if not columns:
+            return iter(())
+        cells = self.lines[number].rstrip(b"\n").split(b",")
+        return (at < len(cells) and cells[at] != b"" for at in columns)
+
+    def find(self, last_row: tuple[int, float] | None) -> int | None:
+        """How many rows there are up to a row, told by step and wall time; None if it is gone."""
+        if last_row is None:
+            return 0
+        step, wall_time = last_row
+        numbers = (n for n, at in enumerate(self.steps, 1) if at == step)
+        return next((n for n in numbers if self.wall_time(n - 1) == wall_time), None)
+
+
+def locate(table: Path, position: Position) -> Place | None:
+    """Where a position is in ``progress.csv``; None where its last row is not there any more.
+
+    A row that was pending counts as it has ended since, perhaps with more values.
+
+    Raises:
+        LoggingError: the file cannot be read.
+    """
+    earlier = EarlierRows.read(table)
+    rows = earlier.find(position.last_row)
+    if rows is None:
+        return None
+    later, missing = [], []
+    for row in position.pending:
+        ended = _ended(row, earlier, rows, position.count)
+        if ended is None:
+            missing.append(row)
+        else:
+            later.append(ended)
+    return Place(rows, tuple(later), missing)
+
+
+def last_row_of(table: Path) -> tuple[int, float] | None:
+    """Step and wall time of the last row of ``progress.csv``; None where there is no row.
+
+    Raises:
+        LoggingError: the file cannot be read.
+    """
+    if not table.exists():
+        return None
+    tail = _TAIL
+    with as_logging_error(table), open(table, "rb") as file:
+        header, _ = read_header(file)
+        size = file.seek(0, 2)
+        while True:
+            start = max(len(header), size - tail)
+            file.seek(start)
+            lines = file.read(size - start).split(b"\n")
+            if len(lines) > 2 or start == len(header):
+                break
+            tail *= 8
+    cells = lines[-2].split(b",", 2) if len(lines) > 1 else []
+    return (int(cells[0]), float(cells[1])) if len(cells) > 1 else None
+
+
+def _ended(row: PendingRow, table: EarlierRows, rows: int, count: int) -> int | None:
+    """The number of the later row that a pending one has become."""
+    columns = table.columns(row.scalars)
+    if len(columns) < len(row.scalars):
+        return None
+    for number in range(rows, len(table.lines)):
+        step = table.steps[number]
+        is_its_step = count <= step < math.inf if row.step is None else step == row.step
+        if is_its_step and all(table.holds(number, columns)):
+            return number
+    return None
+
+
+def _step(line: bytes) -> float:
+    try:
+        return int(line.partition(b",")[0]) if line.endswith(b"\n") else math.inf
+    except ValueError:  # a torn line, too, may begin with a number
+        return math.inf

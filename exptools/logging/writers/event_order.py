@@ -1,0 +1,202 @@
+"""In which order an event file says its points: TensorBoard shows those of a tag that go forward.
+
+Its default loader keeps one list a tag and directory. A point whose step is not behind the last
+one takes the place of all that are not before it: those it does not show any more. So each tag
+only goes forward in a file, and what goes back has to be written elsewhere.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from exptools.logging.errors import as_logging_error
+from exptools.logging.rows.row import Number
+from exptools.logging.writers.append_file import AppendFile
+
+_BEFORE_ALL = -(2**63)  # no step is less
+_MOST_READ = 2**22  # bytes of what others have appended before we came: tens of thousands of rows
+
+_LENGTH = struct.Struct("<Q").unpack_from
+_HEAD, _TAIL = 12, 4  # bytes around a message: its length and the checksums
+_DOUBLE = struct.Struct("<d").unpack
+
+
+class Event(NamedTuple):
+    """What is to be known of an event to tell whether it counts, and where it belongs."""
+
+    step: int
+    wall_time: float  # Unix seconds
+    tags: list[str]
+
+
+class OrderedFile:
+    """An event file, and how far each of its tags has come in it.
+
+    Other processes may append, too, one at a time.
+
+    Args:
+        path: the file, whose directory is there.
+        keep: whether events that stand there stay.
+
+    Raises:
+        LoggingError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, keep: bool) -> None:
+        self.path = path
+        self.file = AppendFile(path, keep=keep)
+        self.newest = _BEFORE_ALL  # no tag has come further
+        self._last: dict[str, tuple[int, Number | None]] = {}  # by tag: step and, of ours, value
+        self._new: dict[Hashable, tuple[int, Mapping[str, Number]]] = {}  # not in _last yet
+        self._end = 0  # bytes, up to which we know the file
+
+    def catch_up(self) -> None:
+        """Take note of what other processes have appended."""
+        if (size := self.file.size()) == self._end:
+            return
+        for event in _newest_events(self.path, self._end if self._end < size else 0):
+            if event.tags:
+                self._note(dict.fromkeys(event.tags), event.step)
+        self._end = size
+
+    def append(
+        self, record: bytes, shape: Hashable, step: int, values: Mapping[str, Number]
+    ) -> None:
+        """Add a record; ``shape`` is the same for all records that have the tags of ``values``.
+
+        Raises:
+            LoggingError: as :meth:`AppendFile.append`.
+        """
+        self.file.append(record)
+        self._end += len(record)
+        if step > self.newest:  # noqa: PLR1730 (a call of max takes longer than the rest)
+            self.newest = step
+        self._new[shape] = step, values
+
+    def append_medium(self, record: bytes, tags: Iterable[str], step: int) -> None:
+        """Add a record of what is no scalar.
+
+        Raises:
+            LoggingError: as :meth:`AppendFile.append`.
+        """
+        self.file.append(record)
+        self._end += len(record)
+        for tag in tags:
+            self._last[tag] = step, None
+
+    def goes_forward(self, tag: str, step: int) -> bool:
+        """Whether a point would hide none of those that stand there."""
+        self.settle()
+        last = self._last.get(tag)
+        return last is None or step > last[0]
+
+    def has(self, tag: str, step: int, value: Number) -> bool:
+        """Whether the tag's last point is this one."""
+        self.settle()
+        return self._last.get(tag) == (step, value)
+
+    def settle(self) -> None:
+        """Forget the shapes, but not how far their tags have come."""
+        new, self._new = self._new, {}
+        for step, values in new.values():
+            self._note(values, step)
+
+    def _note(self, values: Mapping[str, Number | None], step: int) -> None:
+        self.newest = max(self.newest, step)
+        for tag, value in values.items():
+            if tag not in self._last or step >= self._last[tag][0]:
+                self._last[tag] = step, value
+
+
+def records_that_count(path: Path, counts: Callable[[Event], bool]) -> Iterator[bytes]:
+    """The records of an event file that hold points, and that a function wants.
+
+    Raises:
+        LoggingError: the file cannot be read.
+    """
+    with _mapped(path) as data:
+        for start, end in _records(data, 0):
+            record = data[start:end]
+            event = _parse(record[_HEAD:-_TAIL])
+            if event.tags and counts(event):
+                yield record
+
+
+def _newest_events(path: Path, begin: int) -> Iterator[Event]:
+    with _mapped(path) as data:
+        enough = len(data) - _MOST_READ
+        for start, end in _records(data, begin):
+            if end > enough:
+                yield _parse(data[start + _HEAD : end - _TAIL])
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+    with as_logging_error(path), open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _records(data: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
+    size = len(data)
+    while at + _HEAD <= size:
+        end = at + _HEAD + _LENGTH(data, at)[0] + _TAIL
+        if end > size:
+            return
+        yield at, end
+        at = end
+
+
+def _parse(message: bytes) -> Event:
+    step, wall_time, tags = 0, 0.0, []
+    for number, value in _fields(message):
+        if number == 1 and isinstance(value, bytes):
+            (wall_time,) = _DOUBLE(value)
+        elif number == 2 and isinstance(value, int):
+            step = value - 2**64 if value >= 2**63 else value
+        elif number == 5 and isinstance(value, bytes):
+            tags = [_tag(part) for _, part in _fields(value) if isinstance(part, bytes)]
+    return Event(step, wall_time, tags)
+
+
+def _tag(value: bytes) -> str:
+    names = (part for number, part in _fields(value) if number == 1 and isinstance(part, bytes))
+    return next(names, b"").decode(errors="replace")
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Protobuf's fields of a message: their numbers and, undecoded, their values."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind, length = key & 7, 0
+        if kind == 0:
+            number, at = _varint(message, at)
+            yield key >> 3, number
+            continue
+        if kind == 2:
+            length, at = _varint(message, at)
+        else:
+            length = 8 if kind == 1 else 4
+        yield key >> 3, message[at : at + length]
+        at += length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        digit = data[at]
+        at += 1
+        number |= (digit & 0x7F) << shift
+        if digit < 0x80:
+            return number, at
+        shift += 7

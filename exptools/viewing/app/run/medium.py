@@ -1,0 +1,147 @@
+"""One thing that a run has logged besides scalars, as the page shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from exptools.viewing.app.run.reading import Unreadable, read
+from exptools.viewing.app.run.tables import sentence
+from exptools.viewing.app.widgets import STILL
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
+from exptools.viewing.figures.theme import Theme
+from exptools.viewing.run import Run
+from exptools.viewing.run_files.media import (
+    Item,
+    image_size,
+    is_sound_or_video,
+    read_histogram,
+    read_object,
+    read_table,
+    read_text,
+)
+from exptools.viewing.wording import escape_invalid_unicode
+
+T = TypeVar("T")
+SMALL = 200  # px: what is smaller is drawn larger, in whole squares
+
+
+class Url(Protocol):
+    """The address of a path in a run."""
+
+    def __call__(self, run: str, relative: str, *, download: bool = False) -> str:
+        """See ``file_url``."""
+
+
+@dataclass(frozen=True)
+class _Logged:
+    """What is to be shown, and what it takes."""
+
+    workspace: Workspace
+    run: Run
+    item: Item
+    url: Url
+    theme: Theme
+
+    def read(self, reader: Callable[[BinaryIO], T]) -> T:
+        """What a reader makes of the file.
+
+        Raises:
+            Unreadable: it is gone, or the reader refuses it.
+        """
+        content = read(self.workspace, self.run, self.item.path, lambda file: (reader(file),))
+        if content is None:
+            raise Unreadable(f"{self.item.path} is gone.")
+        return content[0]
+
+    @property
+    def address(self) -> str:
+        """Where a browser gets the file; another address when the content is another."""
+        return f"{self.url(self.run.name, self.item.path)}&v={self.item.sha256[:12]}"
+
+    @property
+    def name(self) -> str:
+        """What it is called where it cannot be seen."""
+        return f"{self.item.tag}, step {self.item.step}"
+
+
+def medium(workspace: Workspace, run: Run, item: Item, url: Url, theme: Theme) -> Component:
+    """One thing that was logged; a sentence where it cannot be shown."""
+    if not item.path.startswith("media/"):
+        return sentence("Its path leads out of media/.")
+    try:
+        return _SHOW[item.kind](_Logged(workspace, run, item, url, theme))
+    except Unreadable as said:
+        return sentence(str(said))
+
+
+def _image(logged: _Logged) -> Component:
+    size = logged.read(image_size)
+    if size is None:
+        return sentence(f"{logged.item.path} is neither a PNG nor a GIF.")
+    width, height = size
+    name = "run-pixels" if max(width, height) < SMALL else ""
+    src = logged.address
+    picture = html.Img(src=src, alt=logged.name, width=width, height=height, className=name)
+    return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
+
+
+def _player(logged: _Logged) -> Component:
+    if not logged.read(is_sound_or_video):
+        return sentence(f"{logged.item.path} is neither an MP4 nor a WAV.")
+    options: Any = {"src": logged.address, "title": logged.name, "preload": "metadata"}
+    if logged.item.kind == "audio":
+        return html.Audio(**options, controls=True)
+    return html.Video(**options, controls=True, loop=True, muted=True)
+
+
+def _table(logged: _Logged) -> Component:
+    table = logged.read(read_table)
+    heads = [html.Th(escape_invalid_unicode(name), scope="col") for name in table.columns]
+    rows = [[html.Td(escape_invalid_unicode(cell)) for cell in row] for row in table.rows]
+    whole = html.Table([html.Thead(html.Tr(heads)), html.Tbody([html.Tr(row) for row in rows])])
+    address = logged.url(logged.run.name, logged.item.path, download=True)
+    below = html.Div([html.A("CSV", href=address, download=""), f" {table.note}"])
+    return html.Div([html.Div(whole, className="run-rows run-table", tabIndex=0), below])
+
+
+def _figure(logged: _Logged) -> Component:
+    if not logged.item.path.endswith(".json"):
+        return _image(logged)
+    return _graph(logged.read(lambda file: untrusted_figure(read_object(file))), 300)
+
+
+def _histogram(logged: _Logged) -> Component:
+    histogram = logged.read(read_histogram)
+    said = [sentence(histogram.note)] if histogram.note else []
+    drawn = [_graph(histogram_figure(histogram, logged.theme), 200)] if histogram.counts else []
+    return html.Div([*drawn, *said])
+
+
+def _text(logged: _Logged) -> Component:
+    text, cut = logged.read(read_text)
+    if logged.item.kind == "hparams" and not cut:
+        with suppress(ValueError, RecursionError):  # then it is shown as it stands
+            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+    return html.Pre(escape_invalid_unicode(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
+
+
+def _graph(figure: dict[str, Any], height: int) -> Component:
+    return dcc.Graph(figure=figure, config=STILL, responsive=True, style={"height": height})
+
+
+_SHOW: dict[str, Callable[[_Logged], Component]] = {
+    **dict.fromkeys(("image", "gif"), _image),
+    **dict.fromkeys(("video", "audio"), _player),
+    **dict.fromkeys(("text", "hparams"), _text),
+    "table": _table,
+    "figure": _figure,
+    "histogram": _histogram,
+}
