@@ -12,9 +12,11 @@ import errno
 import os
 import stat
 import sys
+import threading
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ HOST_DIRECTORY = "EXPTOOLS_LEASES"  # the environment's name for another directo
 # Neither the user's runtime directory nor TMPDIR: it must be the same for all users.
 DEFAULT_HOST_DIRECTORY = "/tmp/exptools-leases"
 HAS_LOCKS = sys.platform != "win32"  # elsewhere two writers go unnoticed
-_NOT_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+# Some say of flock itself that it is no valid argument.
+_NOT_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_LONG = 10.0  # seconds, for an answer that should come at once
 _SHARED = 0o1777  # anybody may add a file; only its owner may remove it
 _EVERYBODY = 0o666  # who holds a lock writes into a file that another user may have made
 
@@ -35,27 +39,61 @@ class NoLocks(OSError):
     """The file system has no locks."""
 
 
+class Reach(Enum):
+    """Whom a lock keeps off."""
+
+    EVERYWHERE = "the processes of all hosts"
+    HOST = "those of this host, for a file of the host stands in"
+    NOWHERE = "none"
+
+
 class FileLock:
     """An exclusive lock on a file, which is made if it is not there. It is not held at first.
 
     A forked child shares its parent's lock: it should :meth:`drop` what it inherits.
 
+    Args:
+        path: the file.
+        quiet: whether not to warn where the lock keeps off fewer than it should.
+        needed: whether to refuse, where it keeps off nobody, instead of going without.
+
     Raises:
         OSError: the file cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, quiet: bool = False, needed: bool = False) -> None:
         self.path = path
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS
+        self._has_worked = False  # without a stand-in
+
+    @property
+    def reach(self) -> Reach:
+        """Whom it keeps off, which is known when it was asked for once."""
+        if not self._works:
+            return Reach.NOWHERE
+        return Reach.EVERYWHERE if self._stand_in is None else Reach.HOST
 
     def try_acquire(self) -> bool:
-        """Take it now; False if another holder has it."""
-        return self._lock(wait=False)
+        """Take it now; False if another holder has it.
+
+        Raises:
+            NoLocks: there are none any more, or none at all and it is needed.
+            OSError: the system refuses it for another reason.
+        """
+        if self._quiet:
+            return self._lock(wait=False)
+        with _told_if_it_hangs(self.path):
+            return self._lock(wait=False)
 
     def acquire(self) -> None:
-        """Take it, however long it takes."""
+        """Take it, however long it takes.
+
+        Raises:
+            NoLocks, OSError: as :meth:`try_acquire`.
+        """
         self._lock(wait=True)
 
     def release(self) -> None:
@@ -82,22 +120,38 @@ class FileLock:
         if self._stand_in is not None:
             return self._lock_stand_in(wait=wait)
         try:
-            return lock(self.descriptor, wait=wait)
+            held = lock(self.descriptor, wait=wait)
         except NoLocks as error:
+            if self._has_worked:  # others may hold the file itself, and not look at a stand-in
+                raise
             return self._fall_back(error, wait=wait)
+        self._has_worked = True
+        return held
 
     def _fall_back(self, error: NoLocks, *, wait: bool) -> bool:
         try:
             held = self._lock_stand_in(wait=wait)
             others = "keep off only each other's: write there from one host at a time"
         except OSError:
+            if self._needed:
+                raise self._refusal(error) from error
             self._works, held = False, True
             others = "do not keep each other off: let only one process write there"
-        _warn_once(
-            f"{_mount_of(self.path)}: this file system has no file locks ({error.strerror}); "
-            f"the processes of a host {others}"
-        )
+        if not self._quiet:
+            _warn_once(
+                f"{_mount_of(self.path)}: this file system has no file locks ({error.strerror}); "
+                f"the processes of a host {others}"
+            )
         return held
+
+    def _refusal(self, error: NoLocks) -> NoLocks:
+        directory = os.environ.get(HOST_DIRECTORY, DEFAULT_HOST_DIRECTORY)
+        message = (
+            f"no file locks here ({error.strerror}) nor in {directory}, so two processes would "
+            f"spoil each other's files: let one of them write, or name a directory of this host "
+            f"where files can be locked in {HOST_DIRECTORY}"
+        )
+        return NoLocks(error.errno, message, str(self.path))
 
     def _lock_stand_in(self, *, wait: bool) -> bool:
         while True:
@@ -238,6 +292,23 @@ def _plain(descriptor: int) -> int:
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EPERM, "it is not a plain file")
+
+
+@contextlib.contextmanager
+def _told_if_it_hangs(path: Path) -> Iterator[None]:
+    """Say so if the block takes long: whoever waits for a dead lock server sees why."""
+    message = (
+        f"{path}: the file system has not answered for {_LONG:.0f} s whether the file can be "
+        "locked; we wait for it: is its lock server (for NFS: lockd, statd) up?"
+    )
+    timer = threading.Timer(_LONG, _warn_once, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # a fork should find no thread of ours
 
 
 @cache

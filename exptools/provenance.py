@@ -14,27 +14,26 @@ import os
 import platform
 import re
 import socket
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from exptools.git_changes import Changes, changes_around
 from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE, write_atomic
 
-MAX_PATCH = 2**20  # bytes
-_TIMEOUT = 10  # seconds, for each question to git
+MAX_LEFT_OUT = 100  # files that are named
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|egg)-info")
 
 
 def git_state(directory: Path) -> Mapping[str, str | bool] | None:
-    """The commit checked out around a directory and whether tracked files differ from it.
+    """The commit checked out around a directory and whether the files there differ from it.
 
     Where they do, ``diff`` is a digest of how. None where there is no git, no repository or no
     commit yet.
     """
-    return _look_at_git(directory)[0]
+    changes = changes_around(directory)
+    return None if changes is None else _as_fields(changes)
 
 
 def main_script() -> Mapping[str, str] | None:
@@ -122,13 +121,10 @@ def _link(shared: Path, run_dir: Path) -> bool:
 
 
 def _gather(code: Path) -> tuple[dict[str, object], bytes]:
-    git, patch, is_cut = _look_at_git(code)
-    if git is not None:
-        branch = _git(code, "rev-parse", "--abbrev-ref", "HEAD") or b""
-        git = {**git, "branch": branch.decode(errors="replace").strip(), "patch_cut": is_cut}
+    changes = changes_around(code)
     facts: dict[str, object] = {
         "version": 1,
-        "git": git,
+        "git": None if changes is None else _all_fields(changes),
         "command": list(command_line()),
         "script": main_script(),
         "directory": str(code),
@@ -138,23 +134,24 @@ def _gather(code: Path) -> tuple[dict[str, object], bytes]:
         "executable": sys.executable,
         "packages": dict(sorted(_packages())),
     }
-    return facts, patch
+    return facts, b"" if changes is None else changes.patch
 
 
-def _look_at_git(directory: Path) -> tuple[dict[str, str | bool] | None, bytes, bool]:
-    """What `git_state` says, what differs from the commit, and whether more does."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
-        return None, b"", False
-    changes = _git(
-        directory, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"
-    )
-    # Where git takes too long for the answer, the code is not called clean.
-    state: dict[str, str | bool] = {"commit": commit.decode().strip(), "dirty": changes != b""}
-    if not state["dirty"]:
-        return state, b"", False
-    patch, is_cut = _diff(directory)
-    return {**state, "diff": hashlib.sha256(patch).hexdigest()}, patch, is_cut
+def _all_fields(changes: Changes) -> dict[str, object]:
+    return {
+        **_as_fields(changes),
+        "branch": changes.branch,
+        "patch_cut": changes.is_cut,
+        "left_out": [
+            {"path": one.path, "reason": one.reason} for one in changes.left_out[:MAX_LEFT_OUT]
+        ],
+        "left_out_count": len(changes.left_out),
+    }
+
+
+def _as_fields(changes: Changes) -> dict[str, str | bool]:
+    state: dict[str, str | bool] = {"commit": changes.commit, "dirty": changes.dirty}
+    return {**state, "diff": changes.digest} if changes.dirty else state
 
 
 def _packages() -> Iterator[tuple[str, str]]:
@@ -168,41 +165,3 @@ def _packages() -> Iterator[tuple[str, str]]:
             for entry in entries:
                 if name := _DISTRIBUTION.fullmatch(entry.name):
                     yield name[1].replace("_", "-").lower(), name[2]
-
-
-def _diff(directory: Path) -> tuple[bytes, bool]:
-    """What differs from the commit, and whether more does: data may differ by gigabytes."""
-    # Whatever the user has configured, the patch is of the whole repository, and git can apply it.
-    plain = ("-c", "diff.relative=false", "-c", "diff.noprefix=false")
-    command = ["git", *plain, "diff", "HEAD", "--no-color", "--no-ext-diff"]
-    with subprocess.Popen(
-        command,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        watchdog = threading.Timer(_TIMEOUT, process.kill)
-        watchdog.start()
-        assert process.stdout is not None
-        patch = process.stdout.read(MAX_PATCH + 1)
-        if len(patch) > MAX_PATCH:
-            process.kill()
-        process.wait()
-        watchdog.cancel()
-    return patch[:MAX_PATCH], process.returncode != 0
-
-
-def _git(directory: Path, *arguments: str) -> bytes | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            check=False,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

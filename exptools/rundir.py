@@ -13,13 +13,13 @@ import json
 import os
 import socket
 import stat
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from exptools.asides import remove_leftovers, write_aside
 from exptools.status_fields import check_fields, refusal
 
 HYDRA_DIR = ".hydra"
@@ -170,6 +170,7 @@ def write_status(run_dir: Path, status: Status) -> None:
     record = {**vars(status), "state": status.state.value}
     record |= record.pop("extra")
     text = json.dumps(record, ensure_ascii=False)
+    remove_leftovers(run_dir / EXPTOOLS_DIR)
     # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
     write_atomic(run_dir / STATUS_FILE, text.encode(errors="replace"))
 
@@ -184,17 +185,9 @@ def update_status(run_dir: Path, **changes: Any) -> None:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file aside and rename it into place; makes its directory where it is missing."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        try:
-            aside.write_bytes(content)  # not tempfile, whose files only their owner may read
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(content)
-        os.replace(aside, path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, content)
 
 
 def read_regular(path: Path | str, limit: int) -> bytes:

@@ -80,6 +80,18 @@ class App:
 SWEEP = ("-m", "hydra/launcher=exptools", "hydra.sweep.dir=out")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests marked hydra run, import no file without one: imports take most of a run."""
+    if config.option.markexpr != "hydra":
+        return None
+    files = [collection_path]
+    if collection_path.is_dir():
+        files = list(collection_path.rglob("test_*.py"))
+    elif not collection_path.match("test_*.py"):
+        return None
+    return None if any("mark.hydra" in file.read_text("utf-8") for file in files) else True
+
+
 @pytest.fixture
 def make_app(tmp_path: Path) -> Callable[[str], App]:
     return lambda task: App(tmp_path / "it's a dir ü", task)

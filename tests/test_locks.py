@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,26 @@ def test_a_directory_that_cannot_be_locked_at_all_is_refused(
     monkeypatch.delenv("EXPTOOLS_LEASES")
     with pytest.raises(NoLocks):
         open_host_directory()
+
+
+def test_who_waits_for_a_lock_server_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr("exptools.locks._LONG", 0.01)
+    monkeypatch.setattr("exptools.locks._warn_once", lambda text: (said.append(text), told.set()))
+    monkeypatch.setattr(fcntl, "flock", lambda *_: told.wait(30))
+    said: list[str] = []
+    assert FileLock(tmp_path / "lock").try_acquire()
+    assert "has not answered for" in said[0]
+
+
+def test_a_lock_that_has_worked_is_not_replaced_by_one_that_others_do_not_know(
+    lustre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = FileLock(lustre)
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", lambda *_: None)
+        assert lock.try_acquire()
+    with pytest.raises(NoLocks):
+        lock.acquire()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# Hydra finds plugins in another way from 1.4 on.
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 ASK_HYDRA = """
 from hydra.core.config_store import ConfigStore
@@ -72,6 +71,7 @@ def assert_hydra_finds_the_plugin(python: Path, elsewhere: Path, home: Path) -> 
     assert Path(file).is_relative_to(home)
 
 
+@pytest.mark.hydra  # which finds plugins in another way from 1.4 on
 @pytest.mark.parametrize("how", [(), ("-e",)], ids=["plain", "editable"])
 def test_hydra_finds_the_plugin_after_an_install(
     source: Path, python: Path, tmp_path: Path, how: tuple[str, ...]

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from exptools.launching.machine.gpus import nvml
-from exptools.rundir import USAGE_FILE
+from exptools.rundir import USAGE_FILE, write_atomic
 
 HEADER = "time,cpu_percent,rss,gpu_percent,gpu_memory\n"
 INTERVAL = 2.0  # seconds between two samples of a job
@@ -160,7 +160,9 @@ def _append(path: Path, line: str) -> None:
     try:
         size = os.fstat(fd).st_size
         content = (line if size else HEADER + line).encode()
-        if os.write(fd, content) < len(content):
+        if os.fstat(fd).st_nlink > 1:  # a backup has the file, too, which should stay as it is
+            write_atomic(path, path.read_bytes() + content)
+        elif os.write(fd, content) < len(content):
             os.ftruncate(fd, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:

@@ -74,12 +74,14 @@ def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
     return {gpu: [one for one in runs if gpu in one["gpus"]] for gpu in gpus}
 
 
-def test_no_gpu_is_used_by_two_of_sixteen_jobs_at_once(app: App, start: str) -> None:
-    app.completes("+x=range(16)", "+together=8", start, FAKE_NVML_GPUS="8")
+@pytest.mark.parametrize(("start", "gpus"), [("warm", 8), ("fresh", 2)])
+def test_no_gpu_is_used_by_two_of_many_jobs_at_once(app: App, start: str, gpus: int) -> None:
+    many = (f"+x=range({2 * gpus})", f"+together={gpus}", f"hydra.launcher.start={start}")
+    app.completes(*many, FAKE_NVML_GPUS=str(gpus))
     runs = records(app)
-    assert len(runs) == 16
-    assert most_at_once(runs) == 8
-    assert set(by_gpu(runs)) == {UUID(n) for n in range(8)}
+    assert len(runs) == 2 * gpus
+    assert most_at_once(runs) == gpus
+    assert set(by_gpu(runs)) == {UUID(n) for n in range(gpus)}
     for jobs in by_gpu(runs).values():
         assert most_at_once(jobs) == 1
     for job in runs:
@@ -151,7 +153,6 @@ def test_a_port_that_another_job_has_is_never_told() -> None:
         told.add(port)
 
 
-@pytest.mark.hydra
 def test_the_slots_of_an_affinity_code_are_the_launchers(app: App) -> None:
     binds = {0, 1} <= os.sched_getaffinity(0)  # containers may have other cores
     affinity = "2cpu_2gpu_0hto" + ("" if binds else "_0saf")

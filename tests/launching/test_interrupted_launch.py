@@ -14,7 +14,7 @@ from exptools.launching.launch_signals import LaunchSignals
 from exptools.rundir import RETURN_FILE
 from tests.conftest import ROOT, SWEEP, App, line_with, until
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -31,7 +31,9 @@ def stopped(process: "subprocess.Popen[str]", signum: signal.Signals) -> str:
     return output
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "signum", [pytest.param(signal.SIGINT, marks=pytest.mark.hydra), signal.SIGTERM]
+)
 def test_a_signal_while_configs_are_composed_ends_with_one_line(
     make_app: MakeApp, signum: signal.Signals
 ) -> None:
@@ -54,12 +56,14 @@ def test_a_signal_while_configs_are_composed_ends_with_one_line(
     app.completes("+x=1", "hydra.launcher.resume=true")
 
 
-@pytest.mark.parametrize("start", ["warm", "fresh"])
+@pytest.mark.parametrize(
+    ("start", "waits"), [("warm", (0.0, 0.05, 0.2, 0.5)), ("fresh", (0.1, 0.3))]
+)
 def test_a_signal_at_any_moment_of_the_launch_ends_without_a_traceback(
-    make_app: MakeApp, start: str
+    make_app: MakeApp, start: str, waits: tuple[float, ...]
 ) -> None:
     app = make_app("time.sleep(600)")
-    for wait in (0.0, 0.05, 0.1, 0.2, 0.3, 0.5):
+    for wait in waits:
         process = app.start(*SWEEP, f"hydra.launcher.start={start}", "+x=1,2")
         until((app.out / ".exptools" / "lock").exists)
         time.sleep(wait)
@@ -89,6 +93,7 @@ def test_a_signal_while_the_helper_imports_the_program_ends_with_one_line(
     assert not list(app.out.glob("[0-9]*"))
 
 
+@pytest.mark.hydra
 def test_what_never_ran_is_one_line_and_the_command_that_goes_on_works(make_app: MakeApp) -> None:
     app = make_app("if not os.path.exists('go'): time.sleep(600)\nprint(cfg.name)")
     out = 'it\'s "out", or=not'
@@ -156,6 +161,7 @@ def test_a_handler_of_the_users_own_stays(handlers: None) -> None:
         launch()
 
 
+@pytest.mark.hydra
 def test_a_signal_amid_a_composition_waits_until_that_is_through(handlers: None) -> None:
     code = "def compose():\n    signal.raise_signal(signal.SIGINT)\n    return 'a config'"
     amid = {"__name__": "omegaconf.base", "signal": signal}

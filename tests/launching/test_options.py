@@ -8,8 +8,6 @@ import pytest
 
 from hydra_plugins.exptools_launcher._options import LaunchError, validate_options
 
-pytestmark = pytest.mark.hydra
-
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),

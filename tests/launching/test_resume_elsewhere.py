@@ -52,7 +52,6 @@ def edit(app: App) -> None:
         file.write("# more\n")
 
 
-@pytest.mark.hydra
 def test_other_code_than_the_sweeps_is_said_and_the_sweep_goes_on(app: App) -> None:
     git(app, "init", "-q")
     git(app, "add", "app.py")

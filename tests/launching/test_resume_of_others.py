@@ -114,7 +114,6 @@ def test_a_plain_run_of_another_config_is_not_taken_for_the_jobs(make_app: MakeA
     assert ran(app) == [1]
 
 
-@pytest.mark.hydra
 def test_what_the_callback_saw_complete_under_joblib_is_kept(make_app: MakeApp) -> None:
     app = make_app(f"if cfg.x == 2 and not os.path.exists('ran'): raise ValueError\n{COUNTED}")
     callback = ("hydra/callbacks=exptools", "hydra.launcher.n_jobs=1")

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from exptools.run_values import read_values, summary_path
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App, line_with, until
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -81,6 +82,7 @@ def test_jobs_are_pinned_to_cores_of_their_slot_and_their_libraries_know(
     assert "MKL_NUM_THREADS=5 is set by you and stays so in the jobs" in output
 
 
+@pytest.mark.hydra
 def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: str) -> None:
     app = make_app(ENDS)
     output = app.fails("+end=raise,exit,kill,left,unpicklable,well", start)
@@ -100,6 +102,7 @@ def test_one_jobs_bad_end_leaves_the_others_running(make_app: MakeApp, start: st
     assert "job 4 completed, but the whole (generator) of its return value cannot be sent" in output
 
 
+@pytest.mark.hydra
 def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, start: str) -> None:
     app = make_app("print('héllo', flush=False)\nos.system('echo from C')\nraise KeyError('x')")
     _, output = app.sweep(start)
@@ -112,6 +115,7 @@ def test_what_a_job_prints_is_in_its_log_the_traceback_too(make_app: MakeApp, st
     assert "Traceback" in log
 
 
+@pytest.mark.hydra
 def test_a_job_that_died_is_told_in_one_sentence_without_a_traceback(make_app: MakeApp) -> None:
     _, output = make_app("os._exit(3)").sweep("+x=1")
     assert "job 0 (+x=1) exited with code 3 before it returned; its output is in" in output
@@ -127,7 +131,9 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "signum", [pytest.param(signal.SIGINT, marks=pytest.mark.hydra), signal.SIGTERM, signal.SIGHUP]
+)
 def test_a_signal_stops_the_sweep_and_leaves_no_process(
     make_app: MakeApp, signum: signal.Signals, start: str
 ) -> None:
@@ -170,6 +176,7 @@ def test_when_the_parent_is_killed_nothing_of_the_sweep_is_left(
     assert status(app, many - 1).observed is State.INTERRUPTED
 
 
+@pytest.mark.hydra
 def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_starts(
     make_app: MakeApp,
 ) -> None:
@@ -181,6 +188,7 @@ def test_two_jobs_that_would_share_a_directory_are_refused_before_anything_start
     assert not (app.out / "same").exists()
 
 
+@pytest.mark.hydra
 def test_a_sweep_directory_that_cannot_be_written_is_told_in_one_sentence(
     make_app: MakeApp,
 ) -> None:
@@ -205,7 +213,11 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("+hydra.launcher.job=2", "hydra.launcher.job is no option.*did you mean 'jobs'?"),
+        pytest.param(
+            "+hydra.launcher.job=2",
+            "hydra.launcher.job is no option.*did you mean 'jobs'?",
+            marks=pytest.mark.hydra,
+        ),
         ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs is no option.*did you mean 'jobs'?"),
         ("hydra.launcher.jobs=two", "hydra.launcher.jobs is 'two'; it should be a whole number"),
         ("hydra.launcher.timeout=0", "hydra.launcher.timeout is 0.0; it should be a number of"),
@@ -303,6 +315,7 @@ def test_a_job_is_completed_whatever_becomes_of_its_return_value(
     assert isinstance(unreadable.value, NotSent)
 
 
+@pytest.mark.hydra
 def test_the_plugin_scan_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; from hydra.core.plugins import Plugins; Plugins.instance();"
@@ -320,12 +333,17 @@ def test_the_plugin_scan_imports_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_a_job_that_runs_too_long_is_ended_and_the_others_go_on(
+def test_a_job_that_runs_too_long_is_ended_whether_or_not_it_returns_then_and_the_others_go_on(
     make_app: MakeApp, start: str
 ) -> None:
-    app = make_app("time.sleep(cfg.seconds)")
-    output = app.fails("+seconds=600,0", start, "hydra.launcher.timeout=2")
-    assert [status(app, job).state for job in (0, 1)] == [State.TIMEOUT, State.COMPLETED]
+    app = make_app(
+        "if cfg.x == 'done': return\n"
+        "try:\n    time.sleep(600)\n"
+        "except KeyboardInterrupt:\n    if cfg.x == 'raises': raise\n    return 1"
+    )
+    output = app.fails("+x=raises,returns,done", start, "hydra.launcher.timeout=2")
+    states = [status(app, job).state for job in range(3)]
+    assert states == [State.TIMEOUT, State.TIMEOUT, State.COMPLETED]
     assert "ran longer than timeout=2 s" in output
 
 
@@ -387,7 +405,9 @@ def test_a_module_that_leaves_a_thread_makes_jobs_start_fresh(make_app: MakeApp)
     assert "under the script's guard, for a thread runs (Thread-1 (wait))" in output
 
 
-def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: MakeApp) -> None:
+def test_pools_of_a_library_that_the_helper_has_loaded_are_resized_and_start_no_thread_in_the_job(
+    make_app: MakeApp,
+) -> None:
     app = make_app(REPORT)
     app.insert("import numpy")
     app.completes("+x=1", "hydra.launcher.jobs=1", OMP_NUM_THREADS="")
@@ -395,13 +415,7 @@ def test_pools_of_a_library_that_the_helper_has_loaded_are_resized(make_app: Mak
     threads = int(report["environment"]["OPENBLAS_NUM_THREADS"])
     assert threads == len(os.sched_getaffinity(0)) or threads * 2 == len(os.sched_getaffinity(0))
     assert report["threads"] == [threads]
-
-
-def test_resizing_a_pool_starts_none_of_its_threads_in_the_job(make_app: MakeApp) -> None:
-    app = make_app(REPORT)
-    app.insert("import numpy")
-    app.completes("+x=1", "hydra.launcher.jobs=1")
-    assert reports(app, 1)[0]["native_threads"] == 1
+    assert report["native_threads"] == 1
 
 
 def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
@@ -414,6 +428,7 @@ def test_a_full_disk_is_told_as_such(make_app: MakeApp, start: str) -> None:
     assert "its result could not be written to its directory: is the disk full?" in output
 
 
+@pytest.mark.hydra
 def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> None:
     app = make_app("assert cfg.x")
     output = app.fails("+x=1,0,1", "hydra.sweeper.max_batch_size=2")
@@ -423,49 +438,33 @@ def test_what_a_batch_promises_is_said_before_the_start(make_app: MakeApp) -> No
     assert not (app.out / "2").exists()
 
 
-@pytest.mark.parametrize(
-    ("end", "state", "error"),
-    [
-        ("sys.exit(-9)", State.FAILED, "exited with code 247 before it returned"),
-        ("sys.exit('no data')", State.FAILED, "SystemExit: no data"),
-        ("raise BaseException('odd')", State.FAILED, "BaseException: odd"),
-        (
-            "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad",
-            State.FAILED,
-            "Bad",
-        ),
-        ("raise ValueError('\\udcff')", State.FAILED, "ValueError: ?"),
-        ("cfg.y", State.FAILED, "ConfigAttributeError: Key 'y' is not in struct"),
-        ("os.closerange(0, 99)\nraise ValueError('mute')", State.FAILED, "ValueError: mute"),
-        (
-            "class Odd(Exception):\n"
-            "    def __init__(self, a, b): super().__init__(f'{a}{b}')\n"
-            "raise Odd(1, 2)",
-            State.FAILED,
-            "12",
-        ),
-    ],
-)
-def test_an_odd_end_is_told_and_harms_nobody_else(
-    make_app: MakeApp, start: str, end: str, state: State, error: str
-) -> None:
-    indented = "\n".join(f"    {line}" for line in end.split("\n"))
-    app = make_app(f"if cfg.x == 0:\n{indented}\ntime.sleep(0.5)")
-    output = app.fails("+x=0,1,2", start)
-    assert status(app, 0).state is state, output
-    assert error in (status(app, 0).error or "")
-    assert [status(app, job).state for job in (1, 2)] == [State.COMPLETED] * 2
+# Each end of an odd job, and what its status says of it.
+ODD_ENDS = {
+    "sys.exit(-9)": "exited with code 247 before it returned",
+    "sys.exit('no data')": "SystemExit: no data",
+    "raise BaseException('odd')": "BaseException: odd",
+    "class Bad(Exception):\n    def __str__(self): return 1/0\nraise Bad": "Bad",
+    "raise ValueError('\\udcff')": "ValueError: ?",
+    "cfg.y": "ConfigAttributeError: Key 'y' is not in struct",
+    "os.closerange(0, 99)\nraise ValueError('mute')": "ValueError: mute",
+    "class Odd(Exception):\n"
+    "    def __init__(self, a, b): super().__init__(f'{a}{b}')\n"
+    "raise Odd(1, 2)": "12",
+}
 
 
-def test_a_job_that_catches_the_interrupt_is_interrupted_all_the_same(
-    make_app: MakeApp, start: str
-) -> None:
-    app = make_app(
-        "try:\n    print('ready', flush=True)\n    time.sleep(600)\n"
-        "except KeyboardInterrupt:\n    return 1"
-    )
-    app.fails(start, "hydra.launcher.timeout=2")
-    assert status(app, 0).state is State.TIMEOUT
+def test_odd_ends_are_told_and_harm_nobody_else(make_app: MakeApp, start: str) -> None:
+    # After each odd job comes one that ends well.
+    ends = [
+        f"if cfg.x == {2 * number}:\n{textwrap.indent(end, '    ')}"
+        for number, end in enumerate(ODD_ENDS)
+    ]
+    app = make_app("\n".join([*ends, "time.sleep(0.1)"]))
+    output = app.fails(f"+x=range({2 * len(ends)})", start)
+    for number, (end, error) in enumerate(ODD_ENDS.items()):
+        assert status(app, 2 * number).state is State.FAILED, output
+        assert error in (status(app, 2 * number).error or ""), end
+        assert status(app, 2 * number + 1).state is State.COMPLETED, output
 
 
 def test_a_sweep_goes_on_when_nobody_reads_its_output(make_app: MakeApp) -> None:
@@ -500,6 +499,7 @@ def test_ignored_child_signals_do_not_hang_a_sweep(make_app: MakeApp, start: str
     assert status(app, 1).state is State.COMPLETED
 
 
+@pytest.mark.hydra
 def test_a_program_may_sweep_again_in_the_same_directory(make_app: MakeApp, start: str) -> None:
     app = make_app("print('again')")
     app.insert("import psutil")

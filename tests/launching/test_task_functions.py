@@ -8,7 +8,7 @@ import pytest
 from exptools.launching.jobs.outcomes import read_result
 from tests.conftest import App
 
-pytestmark = [pytest.mark.hydra, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 MakeApp = Callable[[str], App]
 
@@ -57,6 +57,7 @@ def main(cfg):
 RUN = 'if __name__ == "__main__":\n    main()\n'
 
 
+@pytest.mark.hydra
 @pytest.mark.parametrize("place", ["script", "module"])
 def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place: str) -> None:
     write_task(app, place, MODULE + MAIN)
@@ -64,19 +65,13 @@ def test_a_task_may_be_in_the_script_or_in_a_module(app: App, start: str, place:
     assert returned(app, 2) == [2, 4]
 
 
-WRAPPED = """
+DECORATED = """
 def noisy(task):
     @functools.wraps(task)
     def wrapper(cfg):
         return "wrapped", task(cfg)
     return wrapper
 
-@hydra.main(version_base="1.3", config_path=None)
-@noisy
-def main(cfg):
-    return double(cfg.x)
-"""
-CALLABLE = """
 class Counted:
     def __init__(self, task):
         functools.update_wrapper(self, task)
@@ -86,20 +81,25 @@ class Counted:
         return self.calls, self.task(cfg)
 
 @hydra.main(version_base="1.3", config_path=None)
-@Counted
+@{outer}
+@{inner}
 def main(cfg):
     return double(cfg.x)
 """
 
 
-@pytest.mark.parametrize("place", ["script", "module"])
-@pytest.mark.parametrize(("how", "expected"), [(WRAPPED, "wrapped"), (CALLABLE, 1)])
+@pytest.mark.parametrize(
+    ("place", "outer", "inner"), [("script", "noisy", "Counted"), ("module", "Counted", "noisy")]
+)
 def test_a_task_may_be_decorated_in_any_way(
-    app: App, start: str, place: str, how: str, expected: object
+    app: App, start: str, place: str, outer: str, inner: str
 ) -> None:
-    write_task(app, place, MODULE + how)
+    write_task(app, place, MODULE + DECORATED.format(outer=outer, inner=inner))
     app.completes("+x=1,2", start)
-    assert returned(app, 2) == [(expected, 2), (expected, 4)]
+    if outer == "noisy":
+        assert returned(app, 2) == [("wrapped", (1, 2)), ("wrapped", (1, 4))]
+    else:
+        assert returned(app, 2) == [(1, ("wrapped", 2)), (1, ("wrapped", 4))]
 
 
 STRUCTURED = """
@@ -149,12 +149,14 @@ def main(cfg):
 """
 
 
+@pytest.mark.hydra
 def test_configs_may_be_structured_and_use_resolvers_of_the_script(app: App, start: str) -> None:
     write(app, STRUCTURED + RUN)
     app.completes("size=LARGE", "optimiser=adam,plain", "optimiser.rate=3", start)
     assert returned(app, 2) == [("Adam", 6.0), ("Optimiser", 6.0)]
 
 
+@pytest.mark.hydra
 def test_a_value_that_a_structured_config_forbids_is_told_before_anything_starts(app: App) -> None:
     write(app, STRUCTURED + RUN)
     output = app.fails("size=LARGE,HUGE")

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 from exptools.run_values import read_values
-from exptools.rundir import SUMMARY_FILE, State, read_status
+from exptools.rundir import ROW_LOCK, SUMMARY_FILE, State, read_status
 from tests.logging.conftest import git
-
-pytestmark = pytest.mark.hydra
 
 APP = """
 import os, signal, sys
@@ -38,6 +36,7 @@ def logged(directory):
     return pd.read_csv(directory / "progress.csv")["a"].tolist()
 
 
+@pytest.mark.hydra
 def test_a_hydra_job_logs_into_its_directory_without_any_configuration(run_python):
     done = run_python(APP, "+a=4", HERE)
     assert done.returncode == 0, done.stderr
@@ -46,6 +45,7 @@ def test_a_hydra_job_logs_into_its_directory_without_any_configuration(run_pytho
     assert read_status(run_dir) is None
 
 
+@pytest.mark.hydra
 def test_each_job_of_one_process_is_told_its_own_directory_and_logs_there(run_python):
     done = run_python(APP + "\nprint('after:', logger.directory, logger.is_open)", *SWEEP)
     assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ def test_each_job_of_one_process_is_told_its_own_directory_and_logs_there(run_py
     ]
 
 
-@pytest.mark.parametrize("callback", [(), (CALLBACK,)])
+@pytest.mark.parametrize("callback", [(), pytest.param((CALLBACK,), marks=pytest.mark.hydra)])
 def test_jobs_of_one_process_that_share_a_directory_are_attempts_in_it(run_python, callback):
     done = run_python(APP, *SWEEP, "hydra.sweep.subdir=same", *callback)
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ def test_a_job_that_only_returns_has_the_result_of_its_last_attempt(run_python):
 
 
 def test_a_job_that_cannot_log_does_not_keep_the_next_ones_from_it(run_python):
-    (run_python.home / "sweep" / "0" / ".progress.csv.rewrite").mkdir(parents=True)
+    (run_python.home / "sweep" / "0" / ROW_LOCK).mkdir(parents=True)
     task = APP.replace(
         '    logger.log_scalars({"a": cfg.a, "pid": os.getpid()})',
         '    try:\n        logger.log_scalar("a", cfg.a)\n'
@@ -118,6 +118,7 @@ def test_a_last_row_that_one_job_lost_is_a_warning_in_the_next(run_python):
 OPENED_BEFORE = "from exptools import logger; logger.open('by hand')\n" + APP
 
 
+@pytest.mark.hydra
 def test_a_run_opened_by_hand_goes_on_in_a_job_and_ends_where_the_callback_opens_one(run_python):
     run_python(OPENED_BEFORE, "+a=4", HERE)
     assert logged(run_python.home / "by hand") == [4, 40]
@@ -140,6 +141,7 @@ def test_logging_after_close_does_not_begin_the_run_anew(run_python):
     assert not (run_dir / "progress.1.csv").exists()
 
 
+@pytest.mark.hydra
 def test_the_callback_opens_the_run_before_the_job_begins_and_records_its_end(run_python):
     done = run_python(APP, "+a=4", HERE, CALLBACK)
     assert done.returncode == 0, done.stderr
@@ -163,7 +165,7 @@ def test_the_callback_opens_the_run_before_the_job_begins_and_records_its_end(ru
     ("then", "state"),
     [
         ("os.kill(os.getpid(), signal.SIGINT)", State.INTERRUPTED),
-        ("sys.exit(3)", State.FAILED),
+        pytest.param("sys.exit(3)", State.FAILED, marks=pytest.mark.hydra),
         ("with ExitStack() as s: s.callback(divmod, 1, 0); os.kill(os.getpid(), 15)", State.KILLED),
         ("os.kill(os.getpid(), signal.SIGKILL)", State.KILLED),
     ],
@@ -177,7 +179,7 @@ def test_the_end_is_known_also_where_the_job_does_not_return(run_python, then, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("joblib", marks=pytest.mark.hydra)])
 def test_every_job_of_a_sweep_has_its_rows_and_its_state(run_python, launcher):
     then = "+then='assert cfg.a != 2, \"two is bad\"'"
     run_python(APP, *SWEEP, CALLBACK, f"hydra/launcher={launcher}", then)
@@ -220,9 +222,10 @@ def test_a_broken_status_of_before_is_replaced_with_a_warning(run_python, garbag
     assert "it is replaced" in done.stdout
 
 
+@pytest.mark.hydra
 def test_what_cannot_be_opened_fails_in_the_jobs_first_log_call(run_python):
     run_dir = run_python.home / "out of main"
-    (run_dir / ".progress.csv.rewrite").mkdir(parents=True)
+    (run_dir / ROW_LOCK).mkdir(parents=True)
     done = run_python(APP, "+a=4", HERE, CALLBACK)
     assert done.returncode == 1
     status = read_status(run_dir)
@@ -248,6 +251,7 @@ def test_a_forked_child_that_ends_does_not_end_its_parents_run(run_python, end):
     assert read_status(run_python.home / "out of main").state is State.COMPLETED
 
 
+@pytest.mark.hydra
 def test_a_last_row_that_is_lost_makes_the_run_a_failure(run_python):
     then = "+then='os.remove(\"out of main/progress.csv\")'"
     run_python(APP, "+a=4", HERE, CALLBACK, then)
@@ -256,6 +260,7 @@ def test_a_last_row_that_is_lost_makes_the_run_a_failure(run_python):
     assert status.error.startswith("LoggingError")
 
 
+@pytest.mark.hydra
 def test_the_commit_of_the_code_is_recorded(run_python):
     git(run_python.home, "init")
     git(run_python.home, "commit", "--allow-empty", "--message", "first")

@@ -41,36 +41,35 @@ def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
     assert best(app)["best_value"] == (nearest - 0.5) ** 2
 
 
-@pytest.mark.parametrize(
-    ("end", "state", "told"),
-    [
-        ("raise ValueError('diverged')", State.FAILED, "diverged"),
-        ("os._exit(3)", State.FAILED, "job 1 (+x=0.*) exited with code 3 before it returned"),
-        ("os.kill(os.getpid(), 9)", State.KILLED, "job 1 (+x=0.*) was killed by SIGKILL"),
-    ],
-)
-def test_a_job_that_ends_badly_is_a_failed_trial_and_the_study_goes_on(
-    make_app: MakeApp, start: str, end: str, state: State, told: str
-) -> None:
-    number = "hydra.core.hydra_config.HydraConfig.get().job.num"
-    app = make_app(f"if {number} == 1:\n    {end}\nreturn cfg.x")
-    trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
-    some = "hydra.sweeper.max_failure_rate=0.5"
-    output = app.completes(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
-    states = [one and one.state for one in statuses(app, 4)]
-    assert states == [State.COMPLETED, state, State.COMPLETED, State.COMPLETED]
-    before, _, after = told.partition("*")
-    assert re.search(f"Failed experiment: {re.escape(before)}.*{re.escape(after)}", output)
-    tried = {one.overrides[0] for one in statuses(app, 4) if one and one.job != 1}
-    assert f"+x={best(app)['best_value']}" in tried
+# How the second trial of each batch of two ends, its state, and what is told of it.
+BAD_ENDS = {
+    "raise ValueError('diverged')": (State.FAILED, "diverged"),
+    "os._exit(3)": (State.FAILED, r"job 3 \(\+x=0.*\) exited with code 3 before it returned"),
+    "os.kill(os.getpid(), 9)": (State.KILLED, r"job 5 \(\+x=0.*\) was killed by SIGKILL"),
+}
 
 
-def test_too_many_failed_trials_end_the_study_with_the_users_own_error(
+def test_jobs_that_end_badly_are_failed_trials_and_the_study_goes_on(
     make_app: MakeApp, start: str
 ) -> None:
+    number = "hydra.core.hydra_config.HydraConfig.get().job.num"
+    ends = [f"if {number} == {1 + 2 * n}:\n    {end}" for n, end in enumerate(BAD_ENDS)]
+    app = make_app("\n".join([*ends, "return cfg.x"]))
+    trials = ("hydra.sweeper.n_trials=7", "hydra.sweeper.n_jobs=2")
+    some = "hydra.sweeper.max_failure_rate=0.5"
+    output = app.completes(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
+    well, badly = statuses(app, 7)[::2], statuses(app, 7)[1::2]
+    assert [one and one.state for one in well] == [State.COMPLETED] * 4
+    assert [one and one.state for one in badly] == [state for state, _ in BAD_ENDS.values()]
+    for _, told in BAD_ENDS.values():
+        assert re.search(f"Failed experiment: {told}", output)
+    assert f"+x={best(app)['best_value']}" in {one.overrides[0] for one in well if one}
+
+
+def test_too_many_failed_trials_end_the_study_with_the_users_own_error(make_app: MakeApp) -> None:
     app = make_app("raise ValueError('diverged')")
     trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
-    output = app.fails(*OPTUNA, *trials, "+x=interval(0,1)", start)
+    output = app.fails(*OPTUNA, *trials, "+x=interval(0,1)")
     assert "in main\n" in output
     assert "ValueError: diverged" in output
     assert [one is None for one in statuses(app, 3)] == [False, False, True]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+from exptools.asides import written_aside
 from exptools.hints import did_you_mean
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import FILES, MediaRecord, make_media_dir, safe_name
@@ -44,23 +44,22 @@ def store_file(
     path = Path(source).absolute()
     _validate(tag, path)
     files = make_media_dir(run_dir) / FILES
-    aside = files / f".{os.getpid()}.{threading.get_ident()}"
-    try:
-        with as_logging_error(files):
-            files.mkdir(exist_ok=True)
-        kind_of_link = _link(path, aside) if link else None
-        digest, size = _hash(path, None if link else aside)
+    with as_logging_error(files):
+        files.mkdir(exist_ok=True)
+    kind_of_link = None
+    with ExitStack() as until_stored:
+        until_stored.enter_context(as_logging_error(files))
+        copy = None if link else until_stored.enter_context(written_aside(files / path.name))
+        digest, size = _hash(path, copy)
         home = files / digest[:16]
         stored = _find_content(home, digest)
         if stored is None:
             stored = home / _name(path.name)
-            with as_logging_error(stored):
-                home.mkdir(exist_ok=True)
-                aside.replace(stored)
-        else:
-            kind_of_link = None
-    finally:
-        aside.unlink(missing_ok=True)
+            home.mkdir(exist_ok=True)
+            if copy is None:
+                kind_of_link = _link(path, stored)
+            else:
+                copy.replace(stored)
     where = stored.relative_to(run_dir).as_posix()
     origin = str(path)
     return MediaRecord(tag, step, "file", where, wall_time, digest, size, origin, kind_of_link)
@@ -86,12 +85,12 @@ def _validate(tag: str, path: Path) -> None:
         raise ValueError(f"the file {tag!r} should be a regular file, which {path} is not")
 
 
-def _link(path: Path, aside: Path) -> Literal["hard", "symbolic"]:
+def _link(path: Path, stored: Path) -> Literal["hard", "symbolic"]:
+    stored.unlink(missing_ok=True)  # a link to what has become another content
     try:
-        os.link(path.resolve(), aside)  # not to a link, which may lead elsewhere from there
+        os.link(path.resolve(), stored)  # not to a link, which may lead elsewhere from there
     except OSError:  # another file system, or one without
-        with as_logging_error(aside):
-            aside.symlink_to(path.resolve())
+        stored.symlink_to(path.resolve())
         return "symbolic"
     return "hard"
 

@@ -231,12 +231,15 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
     fields = {key: value for key, value in vars(record).items() if value is not None}
     line = json.dumps(fields).encode() + b"\n"
     path = run_dir / MEDIA_INDEX
-    with as_logging_error(path), open(path, "ab+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 1, 0))
+    with as_logging_error(path), open(path, "ab+", 0) as file:
+        status = os.fstat(file.fileno())
+        file.seek(max(status.st_size - 1, 0))
         if file.read(1) not in (b"", b"\n"):
             line = b"\n" + line  # after half a line, which a crash of the machine can leave
-        if (written := file.write(line)) != len(line):
+        if status.st_nlink > 1:  # a backup has the file, too, which should stay as it is
+            file.seek(0)
+            write_atomic(path, file.read() + line)
+        elif (written := file.write(line)) != len(line):
             file.truncate(os.fstat(file.fileno()).st_size - written)
             raise LoggingError(None, "the disk is full", str(path))
 

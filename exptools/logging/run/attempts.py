@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.asides import remove_leftovers
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import MediaRecord, set_aside_media
 from exptools.logging.rows.row import Row
@@ -16,7 +18,14 @@ from exptools.logging.run.position import EarlierRows
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.tensorboard import EVENT_FILES, Purge
-from exptools.rundir import PROGRESS_CSV, write_atomic
+from exptools.rundir import (
+    EXPTOOLS_DIR,
+    MEDIA_DIR,
+    OUT_OF_ORDER_DIR,
+    PROGRESS_CSV,
+    SNAPSHOTS_DIR,
+    write_atomic,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +80,15 @@ def _purge(
     spared = {(int(at), table.wall_time(n)) for n, counts, at in rows if counts and at >= begin}
     spared.update((medium.step, medium.wall_time) for medium in stay if medium.step >= begin)
     return Purge(begin, frozenset(spared))
+
+
+def remove_what_was_written_aside(directory: Path) -> None:
+    """Remove the unfinished files of processes that were killed."""
+    for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR):
+        remove_leftovers(place)
+    for tree in (directory / MEDIA_DIR, directory / OUT_OF_ORDER_DIR):
+        for folder, _, _ in os.walk(tree):
+            remove_leftovers(Path(folder))
 
 
 def set_aside(path: Path) -> Path | None:

@@ -64,7 +64,7 @@ class CurrentRun:
     :meth:`find` until you are done with the run.
     """
 
-    _has_told_rank = False  # why this process is silent, by any of its loggers
+    has_told_rank = False  # why this process is silent, by any of its loggers
 
     def __init__(self) -> None:
         self._make_lock()
@@ -267,9 +267,9 @@ class CurrentRun:
         return None if inherited_options(inherited_directory()).all_ranks else silent_rank()
 
     def _say_why(self, silent: Rank) -> None:
-        if not CurrentRun._has_told_rank and (why := why_silent(silent)):
+        if not CurrentRun.has_told_rank and (why := why_silent(silent)):
             warn_user(why)
-        CurrentRun._has_told_rank = True
+        CurrentRun.has_told_rank = True
 
     def _complain_of_no_run(self, failure: Exception) -> None:
         if not isinstance(failure, LoggingError):

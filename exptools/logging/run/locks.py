@@ -17,20 +17,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.locks import FileLock
+from exptools.asides import written_aside
+from exptools.locks import FileLock, Reach
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
 from exptools.logging.run.ranks import ask_for_ranks
-from exptools.rundir import LOG_LOCK, MEMBERS
+from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
 _LONGEST_ATTEMPT = 4096  # bytes of rows.lock
+_QUIET = 60.0  # seconds without a row, after which a process of another host counts as gone
 _LOOKS, _PAUSE = 20, 0.01  # seconds, for a holder that has not said yet who it is
 _held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
 
 
 class DirectoryInUse(LoggingError):
     """Another process logs in this directory."""
+
+
+class _Holder(NamedTuple):
+    """What ``log.lock`` says of the process that has it, or had it when it was killed."""
+
+    process: str = "another process"  # its number and host, in words
+    directory: str = ""  # the inode of the directory of the file, of which backups have links
+
+    @property
+    def host(self) -> str:
+        return self.process.rpartition(" on host ")[2]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it lives on this host, as far as its number tells."""
+        number = "".join(self.process.split(" ")[1:2])
+        try:
+            os.kill(int(number), 0)
+        except PermissionError:
+            return True
+        except (ValueError, OSError, OverflowError):
+            return False
+        return True
 
 
 class RunLock:
@@ -41,58 +66,122 @@ class RunLock:
 
     Raises:
         DirectoryInUse: another process logs in the directory, or another logger of this one.
-        LoggingError: the file cannot be made.
+        LoggingError: the file cannot be made, or nothing tells whether another process logs here.
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / LOG_LOCK
+        self._directory = directory
+        self._path = path = directory / LOG_LOCK
+        self._counts_links = True  # else the file system gives a new file several names
         with as_logging_error(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path)
-        _held[self._lock] = directory
-        try:
-            with as_logging_error(path):
-                if not self._lock.try_acquire():
-                    raise self._in_use(directory)
-                self._say_who()
-        except BaseException:
-            self._close()
-            raise
+            while not self._take():
+                # A backup has the file, too, or we are the backup: have one of our own.
+                if self._is_linked():
+                    write_atomic(path, b"")
+                    self._counts_links = not is_linked(path)
 
     def release(self) -> None:
         """Let others log here."""
         with contextlib.suppress(OSError):  # nobody needs what it says any more
-            os.ftruncate(self._lock.descriptor, 0)
+            if not self._is_linked():
+                os.ftruncate(self._lock.descriptor, 0)
         self._close()
+
+    def _take(self) -> bool:
+        """Whether we hold the file; not if it has names elsewhere, or another one is there now."""
+        self._lock = FileLock(self._path)
+        _held[self._lock] = self._directory
+        try:
+            if not self._lock.try_acquire():
+                holder = self._holder()
+                if not (self._is_linked() and holder.directory not in ("", self._inode())):
+                    raise self._in_use(holder)
+            elif not self._is_linked() and self._is_in_place():
+                self._refuse_what_no_lock_tells()
+                self._say_who()
+                return True
+        except BaseException:
+            self._close()
+            raise
+        self._close()
+        return False
+
+    def _is_linked(self) -> bool:
+        return self._counts_links and is_linked(self._path)
+
+    def _is_in_place(self) -> bool:
+        return os.path.samestat(os.fstat(self._lock.descriptor), os.stat(self._path))
 
     def _close(self) -> None:
         _held.pop(self._lock, None)
         self._lock.close()
 
     def _say_who(self) -> None:
-        who = f"process {os.getpid()} on host {socket.gethostname()}"
+        who = f"process {os.getpid()} on host {socket.gethostname()}\n{self._inode()}"
         os.ftruncate(self._lock.descriptor, 0)
-        os.write(self._lock.descriptor, who.encode())
+        os.pwrite(self._lock.descriptor, who.encode(), 0)
 
-    def _in_use(self, directory: Path) -> DirectoryInUse:
+    def _inode(self) -> str:
+        return str(os.stat(self._path.parent).st_ino)
+
+    def _refuse_what_no_lock_tells(self) -> None:
+        """Go by what was said and written where the lock keeps off too few."""
+        text = os.pread(self._lock.descriptor, _LONGEST_NAME, 0)
+        if self._lock.reach is Reach.EVERYWHERE or not text:
+            return
+        holder = _parse(text)
+        if holder.host == socket.gethostname():
+            if self._lock.reach is Reach.NOWHERE and holder.is_alive:
+                raise self._in_use(holder)
+        elif (age := _age_of_last_row(self._directory)) < _QUIET:
+            message = (
+                f"{holder.process} logged here {age:.0f} s ago, and no lock of this file system "
+                "tells whether it still does: end it, or give each process a directory of its own "
+                f"(if it is gone, try again in {_QUIET:.0f} s, or delete {self._path})"
+            )
+            raise LoggingError(errno.EWOULDBLOCK, message, str(self._directory))
+
+    def _in_use(self, holder: _Holder) -> DirectoryInUse:
         advice = "give each process a directory of its own"
-        if list(_held.values()).count(directory) > 1:  # one is ours, which is not locked
+        if list(_held.values()).count(self._directory) > 1:  # one is ours, which is not locked
             advice = "this one; a SummaryWriter made after logger.open(directory) shares its run"
-        message = f"this directory is being logged by {self._holder()}; {advice}{ask_for_ranks()}"
-        return DirectoryInUse(errno.EWOULDBLOCK, message, str(directory))
+        message = f"this directory is being logged by {holder.process}; {advice}{ask_for_ranks()}"
+        return DirectoryInUse(errno.EWOULDBLOCK, message, str(self._directory))
 
-    def _holder(self) -> str:
+    def _holder(self) -> _Holder:
         for _ in range(_LOOKS):
             if text := os.pread(self._lock.descriptor, _LONGEST_NAME, 0):
-                return text.decode(errors="replace")
+                return _parse(text)
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
-        return "another process"
+        return _Holder()
+
+
+def is_linked(path: Path) -> bool:
+    """Whether a file is there that has other names, too."""
+    try:
+        return os.stat(path).st_nlink > 1
+    except FileNotFoundError:
+        return False
+
+
+def _parse(text: bytes) -> _Holder:
+    process, _, directory = text.decode(errors="replace").partition("\n")
+    return _Holder(process, directory)
+
+
+def _age_of_last_row(directory: Path) -> float:
+    """Seconds since rows were written, by the clock of the file system alone."""
+    files = [directory / LOG_LOCK, directory / PROGRESS_CSV, *directory.glob("events.out.*")]
+    written = [path.stat().st_mtime for path in files if path.exists()]
+    with written_aside(directory / LOG_LOCK) as aside:
+        return max(0.0, aside.stat().st_mtime - max(written))
 
 
 def holder_of(directory: Path) -> str:
     """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
     with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
-        return file.read(_LONGEST_NAME).decode(errors="replace")
+        return _parse(file.read(_LONGEST_NAME)).process
     return ""
 
 
@@ -137,7 +226,7 @@ class RowLock:
 
     Args:
         path: the file.
-        member: whether another process holds the run.
+        member: whether another process holds the run, so that nothing may be written without turns.
 
     Raises:
         LoggingError: the file cannot be made, or its directory is gone.
@@ -145,7 +234,9 @@ class RowLock:
 
     def __init__(self, path: Path, *, member: bool = False) -> None:
         with as_logging_error(path):
-            self._lock = FileLock(path)
+            if not member and is_linked(path):  # a backup has it: what it says should stay there
+                write_atomic(path, path.read_bytes())
+            self._lock = FileLock(path, needed=member)
         self.path = path
         self._members = path.with_name(Path(MEMBERS).name)
         self._page = None if member else hold_alone(self._members)  # None: it has to be locked
@@ -155,7 +246,7 @@ class RowLock:
         """Wait for our turn.
 
         Raises:
-            LoggingError: the file cannot be locked.
+            LoggingError: it cannot be had.
         """
         page = self._page
         if page is not None:

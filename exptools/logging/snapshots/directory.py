@@ -15,12 +15,14 @@ import operator
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, SupportsIndex
 
+from exptools.asides import remove_leftovers, written_aside
 from exptools.logging.errors import as_logging_error, warn_user
 from exptools.logging.snapshots.file import (
     DamagedSnapshot,
@@ -34,7 +36,6 @@ from exptools.logging.snapshots.file import (
 from exptools.logging.snapshots.policy import LAST_NAME, SnapshotPolicy
 
 _NAME = re.compile(r"itr_(-?\d+)\.pkl")
-_ASIDE = ".aside"
 _KEYS = {"itr", "row", "state"}  # of what save writes, perhaps with a position
 _FUNCTIONS = (
     types.FunctionType,
@@ -61,11 +62,18 @@ class SnapshotDirectory:
     Args:
         directory: where they are; made when the first is saved.
         policy: which to keep. What belongs to other attempts is neither counted nor deleted.
+        turn: gives what keeps other processes that save there from renaming at the same time.
     """
 
-    def __init__(self, directory: Path, policy: SnapshotPolicy | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        policy: SnapshotPolicy | None = None,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._directory = directory
         self._policy = policy or SnapshotPolicy()
+        self._turn = turn
         self._seen: int | None = None  # the step of the last call, or of what was loaded
         self._origin: StoredSnapshot | None = None  # from which this attempt goes on
         self._has_saved = False
@@ -147,26 +155,23 @@ class SnapshotDirectory:
         directory = self._directory
         with as_logging_error(directory):
             directory.mkdir(exist_ok=True)
-            for leftover in directory.glob(f"*{_ASIDE}"):  # of a process that was killed
-                leftover.unlink()
-        asides = [directory / f".{name}{_ASIDE}" for name in names]
-        try:
+        remove_leftovers(directory)
+        with as_logging_error(directory), ExitStack() as until_placed:
+            paths = [directory / name for name in names]
+            asides = [until_placed.enter_context(written_aside(path)) for path in paths]
             write_snapshot(asides[0], content, with_torch=with_torch)
             for other in asides[1:]:
                 copy_snapshot(asides[0], other)
-            with as_logging_error(directory):
+            with self._turn():
                 self._set_aside_others(itr)
                 # The last one first: after a kill in between, it still is the newest.
-                for aside, name in reversed(list(zip(asides, names, strict=True))):
-                    aside.replace(directory / name)
-        except BaseException:
-            for aside in asides:
-                aside.unlink(missing_ok=True)
-            raise
+                for aside, path in reversed(list(zip(asides, paths, strict=True))):
+                    aside.replace(path)
         sync_directory(directory)
         self._has_saved = True
-        self._delete_old()
-        return directory / names[0]
+        with self._turn():
+            self._delete_old()
+        return paths[0]
 
     def _set_aside_others(self, itr: int) -> None:
         """Move away what this attempt does not continue, or went back behind."""

@@ -6,9 +6,11 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
+from exptools.asides import written_aside
 from exptools.logging.errors import LoggingError, as_logging_error, replaced_error
 
 
@@ -33,6 +35,17 @@ def first_free_number(path_number: Callable[[int], Path], start: int) -> int:
     return first + bisect_left(range(first, start + stride - 1), x=True, key=is_free)
 
 
+LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row
+
+
+class Place(Enum):
+    """What stands where a file was opened."""
+
+    OURS = "the file, and nowhere else"
+    LINKED = "the file, which has another name, too: a backup that should stay as it is"
+    REPLACED = "another file"
+
+
 class AppendFile:
     """A file that grows by whole records.
 
@@ -52,6 +65,9 @@ class AppendFile:
         with as_logging_error(path):
             self._fd = os.open(path, flags if keep else flags | os.O_TRUNC, 0o666)
         self.path = path
+        status = os.fstat(self._fd)
+        self._identity = status.st_ino, status.st_dev
+        self._name = str(path)
 
     def append(self, record: bytes) -> None:
         """Add one record, or leave the file as it was and raise.
@@ -74,17 +90,20 @@ class AppendFile:
         """How many bytes the file has now, other processes' included."""
         return os.lseek(self._fd, 0, os.SEEK_END)
 
-    def is_in_place(self) -> bool:
-        """Whether the path still leads to this file, and not to another one.
+    def look(self) -> Place:
+        """What the path leads to by now.
 
         Raises:
             LoggingError: it leads nowhere: the file or its directory was deleted.
         """
-        ours = os.fstat(self._fd)
-        if ours.st_nlink > 0:
-            return True
-        with as_logging_error(self.path):  # some network file systems count no links at all
-            return os.path.samestat(ours, os.stat(self.path))
+        try:
+            found = os.stat(self._name)
+        except OSError as error:
+            raise LoggingError(error.errno, error.strerror, str(self.path)) from error
+        # Not whether ours has a name still: a backup of hard links may keep that.
+        if (found.st_ino, found.st_dev) != self._identity:
+            return Place.REPLACED
+        return Place.OURS if found.st_nlink <= 1 else Place.LINKED
 
     @contextmanager
     def reading(self) -> Iterator[BinaryIO]:
@@ -102,7 +121,7 @@ class AppendFile:
         """Rename the file over whatever has that name, in one step; later records follow it."""
         with as_logging_error(path):
             os.replace(self.path, path)
-        self.path = path
+        self.path, self._name = path, str(path)
 
     def close(self) -> None:
         """Give the file back to the system."""
@@ -115,13 +134,12 @@ def replace_file(path: Path, content: bytes) -> AppendFile:
     Raises:
         LoggingError: it cannot be written; what stood at the path still does.
     """
-    aside = path.with_name(f".{path.name}.rewrite")
-    file = AppendFile(aside)
-    try:
-        file.append(content)
-        file.move_to(path)
-    except BaseException:
-        file.close()
-        aside.unlink(missing_ok=True)
-        raise
-    return file
+    with as_logging_error(path), written_aside(path) as aside:
+        file = AppendFile(aside)
+        try:
+            file.append(content)
+            file.move_to(path)
+        except BaseException:
+            file.close()
+            raise
+        return file

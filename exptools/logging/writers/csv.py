@@ -12,12 +12,12 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from exptools.logging.errors import replaced_error
+from exptools.logging.errors import LoggingError, replaced_error
 from exptools.logging.rows.row import Number, Row
-from exptools.logging.writers.append_file import AppendFile, replace_file
+from exptools.logging.writers.append_file import LOOK_EVERY, AppendFile, Place, replace_file
 from exptools.rundir import STEP, WALL_TIME
 
-LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row
+_NEXT_TRY = 60.0  # seconds, after a file without other names could not be had
 _E, _N = b"en"  # bytes of exponents and of null, which are found faster than texts
 
 
@@ -47,6 +47,7 @@ class CsvWriter:
     def __init__(self, path: Path, *, keep: bool = False) -> None:
         self.path = path
         self._next_look = 0.0
+        self._next_own = 0.0  # before that we do not try again to have a file without other names
         # Replaced as a whole: a signal may interrupt us anywhere, to log or to raise an exception.
         self._table = self._take_over([]) if keep else self._create([], b"")
 
@@ -74,29 +75,49 @@ class CsvWriter:
         Raises:
             LoggingError: there is none, or another one.
         """
-        former = self._table
-        if not former.file.is_in_place():  # another process of the run had new tags
+        place = self._table.file.look()
+        if place is Place.REPLACED:  # another process of the run had new tags
+            former = self._table
             self._table = self._take_over(former.tags)
             former.file.close()
+            place = self._table.file.look()
+        if place is Place.LINKED and time.monotonic() >= self._next_own:
+            self._have_own_file()
+
+    def _have_own_file(self) -> None:
+        """Go on in a copy, as the rows to come are none of what the file's other names stand for.
+
+        Where there is no room for one the rows are better there than nowhere.
+        """
+        try:
+            self._rewrite([])
+            works = self._table.file.look() is Place.OURS
+        except LoggingError:
+            works = False
+        if not works:  # or the file system counts links of its own
+            self._next_own = time.monotonic() + _NEXT_TRY
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
         self._table.file.close()
 
     def _widen(self, wanted: Iterable[str]) -> _Table:
-        begun = time.monotonic()
         self._next_look = 0.0  # should we be interrupted when the file is replaced already
         self.look()
+        return self._rewrite([tag for tag in wanted if tag not in self._table.columns])
+
+    def _rewrite(self, new_tags: list[str]) -> _Table:
+        """Put a file with these tags, too, in the place of ours."""
+        begun = time.monotonic()
         narrow = self._table
-        new_tags = [tag for tag in wanted if tag not in narrow.columns]
         with narrow.file.reading() as file:
             file.seek(len(narrow.header))
             lines = file.read()
         # Below the header there are only numbers, so every line feed ends a row.
-        widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n")
+        widened = lines.replace(b"\n", b"," * len(new_tags) + b"\n") if new_tags else lines
         self._table = self._create(narrow.tags + new_tags, widened)
         narrow.file.close()
-        # The others should not write to the narrow file: keep our turn until their look is due.
+        # The others should not write to the former file: keep our turn until their look is due.
         time.sleep(max(0.0, begun + 2 * LOOK_EVERY - time.monotonic()))
         return self._table
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.logging.errors import as_logging_error
+from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.rows.row import Number
-from exptools.logging.writers.append_file import AppendFile
+from exptools.logging.writers.append_file import AppendFile, Place
 
 _BEFORE_ALL = -(2**63)  # no step is less
 _MOST_READ = 2**22  # bytes of what others have appended before we came: tens of thousands of rows
@@ -38,29 +38,72 @@ class Event(NamedTuple):
 class OrderedFile:
     """An event file, and how far each of its tags has come in it.
 
-    Other processes may append, too, one at a time.
+    Other processes may append, too, one at a time. Where a backup has linked the file, or another
+    one stands in its place, a new one is begun that sorts behind it: readers keep the old one open,
+    so nothing may be put in its place.
 
     Args:
         path: the file, whose directory is there.
         keep: whether events that stand there stay.
+        head: makes the first record of a file that goes on from it.
 
     Raises:
         LoggingError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, keep: bool) -> None:
-        self.path = path
+    def __init__(self, path: Path, head: Callable[[], bytes], *, keep: bool) -> None:
+        self._first, self._head, self._number = path, head, 0
+        self._counts_links = True  # else the file system gives a new file several names
         self.file = AppendFile(path, keep=keep)
         self.newest = _BEFORE_ALL  # no tag has come further
         self._last: dict[str, tuple[int, Number | None]] = {}  # by tag: step and, of ours, value
         self._new: dict[Hashable, tuple[int, Mapping[str, Number]]] = {}  # not in _last yet
         self._end = 0  # bytes, up to which we know the file
+        self._following = str(self._path(1))
+        if keep:
+            self.look()
+
+    def look(self) -> None:
+        """Go on in another file if that is due, or another process has done so.
+
+        Raises:
+            LoggingError: the file or its directory was deleted, which writing would not tell.
+        """
+        while not self._is_right(self.file.look()):
+            self.catch_up()
+            try:
+                following = self._begin(self._number + 1)
+            except LoggingError:  # no room: records are better in a linked file than nowhere
+                return
+            former, self.file = self.file, following
+            self._number, self._end = self._number + 1, 0
+            self._following = str(self._path(self._number + 1))
+            former.close()
+
+    def _is_right(self, place: Place) -> bool:
+        if place is Place.REPLACED or (place is Place.LINKED and self._counts_links):
+            return False
+        return not os.path.lexists(self._following)
+
+    def _begin(self, number: int) -> AppendFile:
+        file = AppendFile(self._path(number), keep=True)
+        try:
+            if not file.size():
+                file.append(self._head())
+                self._counts_links = file.look() is not Place.LINKED
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _path(self, number: int) -> Path:
+        return self._first.with_name(f"{self._first.name}.{number:06d}") if number else self._first
 
     def catch_up(self) -> None:
         """Take note of what other processes have appended."""
         if (size := self.file.size()) == self._end:
             return
-        for event in _newest_events(self.path, self._end if self._end < size else 0):
+        for event in _newest_events(self.file.path, self._end if self._end < size else 0):
             if event.tags:
                 self._note(dict.fromkeys(event.tags), event.step)
         self._end = size

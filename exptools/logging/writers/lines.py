@@ -7,7 +7,9 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from exptools.logging.writers.append_file import AppendFile
+from exptools.logging.errors import as_logging_error
+from exptools.logging.writers.append_file import AppendFile, Place
+from exptools.rundir import write_atomic
 
 _NAMES = ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _COLORS = {name: 30 + number for number, name in enumerate(_NAMES)}
@@ -35,11 +37,18 @@ def say(line: str, color: str | None = None) -> None:
 def append_line(path: Path, line: str) -> None:
     """Add a line to a file; the operating system has it when this returns.
 
+    To be called in the process's turn to write to the run.
+
     Raises:
         LoggingError: it cannot be written.
     """
+    content = f"{line}\n".encode(errors="replace")
     file = AppendFile(path, keep=True)
     try:
-        file.append(f"{line}\n".encode(errors="replace"))
+        if file.look() is not Place.LINKED:
+            file.append(content)
+            return
     finally:
         file.close()
+    with as_logging_error(path):  # a backup has the file, too, which should stay as it is
+        write_atomic(path, path.read_bytes() + content)

@@ -7,6 +7,7 @@ official messages. ``docs/benchmarks.md`` has the figures.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import google_crc32c
 
-from exptools.logging.errors import as_logging_error, warn_user
+from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.rows.row import Row
 from exptools.logging.writers.append_file import replace_file
 from exptools.logging.writers.event_order import Event, OrderedFile, records_that_count
@@ -28,7 +29,7 @@ from exptools.rundir import OUT_OF_ORDER_DIR, PROGRESS_CSV
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-_LOOK_EVERY = 1.0  # seconds, for a look whether the file is still there
+_LOOK_EVERY = 1e-3  # seconds, for a look whether the file is still there, and has no other name
 _SHAPES = 256  # sets of tags whose encoding is remembered
 _MOST_ASIDES = 8  # files for what goes back
 _MAX_FLOAT = 3.4028235677973366e38  # from here on a 32-bit float is infinite
@@ -77,7 +78,7 @@ class TensorBoardWriter:
     def __init__(self, path: Path, *, keep: bool = False, purge: Purge | None = None) -> None:
         self.path = path
         earlier = [] if purge is None else _earlier_files(path)
-        self._main = OrderedFile(path, keep=keep)
+        self._main = OrderedFile(path, _version, keep=keep)
         self._asides: list[OrderedFile] = []
         self._encoders: dict[tuple[str, ...], _Encoder] = {}
         self._next_look = -math.inf  # on the monotonic clock, which nobody sets back
@@ -127,7 +128,10 @@ class TensorBoardWriter:
         Raises:
             LoggingError: it is not.
         """
-        self._main.file.is_in_place()
+        self._main.look()
+        for ordered in self._asides:
+            with contextlib.suppress(LoggingError):  # the rows are in progress.csv
+                ordered.look()
         self._next_look = time.monotonic() + _LOOK_EVERY
 
     def close(self) -> None:
@@ -204,8 +208,12 @@ def _beginning(purge_from: int) -> bytes:
 
     The first file has it, too, for the loader takes the first mark that it meets for no restart.
     """
-    now = time.time()
-    return as_record(_head(now, 0) + _VERSION) + as_record(_head(now, purge_from) + _STARTED)
+    return _version() + as_record(_head(time.time(), purge_from) + _STARTED)
+
+
+def _version() -> bytes:
+    """The first record of a file."""
+    return as_record(_head(time.time(), 0) + _VERSION)
 
 
 def _earlier_files(path: Path) -> list[Path]:
@@ -220,7 +228,7 @@ def _open_aside(path: Path, number: int) -> OrderedFile:
     directory = path.parent / OUT_OF_ORDER_DIR / str(number)
     with as_logging_error(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    ordered = OrderedFile(directory / path.name, keep=True)
+    ordered = OrderedFile(directory / path.name, _version, keep=True)
     if not ordered.file.size():
         ordered.file.append(_beginning(0))
     return ordered

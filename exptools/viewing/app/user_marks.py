@@ -18,6 +18,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from exptools.asides import remove_leftovers
 from exptools.rundir import read_regular, write_atomic
 from exptools.viewing.run import Run
 
@@ -81,6 +82,7 @@ class UserMarks:
             self._file(place).unlink(missing_ok=True)
         elif mark != before:
             record = {"run": place, "star": mark.star, "note": mark.note}
+            remove_leftovers(self.path)
             write_atomic(self._file(place), json.dumps(record).encode())
         return mark
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exptools.asides import remove_leftovers, written_aside
 from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
@@ -146,15 +147,14 @@ class DiskCache:
         text += b" " * (-(len(MAGIC) + 8 + len(text)) % 8)
         name = hashlib.sha256(text).hexdigest()[:32]
         self._directory.mkdir(parents=True, exist_ok=True)
-        aside = self._directory / f".{name}.{os.getpid()}"
-        try:
+        remove_leftovers(self._directory)
+        pack = self._directory / f"{name}.pack"
+        with written_aside(pack) as aside:
             with aside.open("wb") as file:
                 file.write(MAGIC + len(text).to_bytes(8, "little") + text)
                 for column in names:
                     np.concatenate([table.columns[column] for _, table in members]).tofile(file)
-            os.replace(aside, self._directory / f"{name}.pack")
-        finally:
-            aside.unlink(missing_ok=True)
+            aside.replace(pack)
 
     def _packs_of(self, run: str) -> Sequence[Place]:
         if self._places is None:

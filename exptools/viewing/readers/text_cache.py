@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from exptools.asides import remove_leftovers
 from exptools.rundir import read_regular, write_atomic
 from exptools.viewing.signatures import Signature, file_signature
 
@@ -70,5 +71,6 @@ def _save(file: Path, texts: _Texts) -> None:
         for path, (signature, parts) in texts.items()
     }
     content = json.dumps({"version": VERSION, "parts": list(numbers), "texts": entries})
+    remove_leftovers(file.parent)
     with suppress(OSError):  # no room, or not ours to write: the next session is slower, no more
         write_atomic(file, content.encode())

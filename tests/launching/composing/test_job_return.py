@@ -87,7 +87,7 @@ def test_a_job_takes_a_few_kilobytes_until_somebody_looks(both: Any) -> None:
     def size(make: Any) -> float:
         gc.collect()
         tracemalloc.start()
-        kept = [make() for _ in range(50)]
+        kept = [make() for _ in range(20)]
         gc.collect()
         used = tracemalloc.get_traced_memory()[0] / len(kept)
         tracemalloc.stop()

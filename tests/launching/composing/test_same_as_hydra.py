@@ -217,7 +217,7 @@ def write(directory: Path, files: dict[str, tuple[str, dict[str, Any]]]) -> Path
 
 @pytest.mark.slow
 @settings(
-    max_examples=20,
+    max_examples=int(os.environ.get("EXPTOOLS_TEST_TREES", "10")),  # more of them for a long run
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a failure is told as it is: each try takes a second
     suppress_health_check=list(HealthCheck),

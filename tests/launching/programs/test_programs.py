@@ -181,14 +181,12 @@ def test_a_package_that_is_run_as_a_module_has_its_pools_its_imports_and_its_cal
             assert len(set(generator)) == 3, "jobs whose generators nobody seeded draw differently"
 
 
-@pytest.mark.hydra
 def test_a_command_may_run_an_object_with_decorators_around_it_and_within(
     project: Project,
 ) -> None:
     project.sweeps("bin/train", "model=small,large")
 
 
-@pytest.mark.hydra
 def test_a_bare_call_beside_threads_runs_one_sweep_and_what_follows_it_once(
     project: Project,
 ) -> None:
@@ -209,7 +207,6 @@ ENDS_WELL = ("exit_0", "quit", "raise", "generator")
 HAS_A_LOSS = ("plain", "lock", "nested")
 
 
-@pytest.mark.hydra
 @pytest.mark.parametrize("launcher", STARTS)
 def test_a_job_that_exits_with_0_or_returns_what_cannot_travel_is_completed(
     project: Project, launcher: str
@@ -233,7 +230,6 @@ def test_a_job_that_exits_with_0_or_returns_what_cannot_travel_is_completed(
     assert "model" in sweep.log(ends.index("nested"))
 
 
-@pytest.mark.hydra
 @pytest.mark.parametrize("launcher", STARTS)
 def test_a_job_that_goes_wrong_says_it_as_under_basic(project: Project, launcher: str) -> None:
     sweep = project.sweep(launcher, "ends.py", "+end=exit_3,exit_text,fail")

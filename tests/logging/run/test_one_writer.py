@@ -14,7 +14,7 @@ import pytest
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.locks import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
-from exptools.rundir import LOG_LOCK, State, read_status
+from exptools.rundir import LOG_LOCK, ROW_LOCK, State, read_status
 
 WRITER = """
 import sys
@@ -80,7 +80,7 @@ def test_closing_lets_others_log_also_when_the_last_row_is_lost(logger, tmp_path
 
 
 def test_what_cannot_be_opened_is_not_kept_from_others(logger, tmp_path):
-    (tmp_path / ".progress.csv.rewrite").mkdir()
+    (tmp_path / ROW_LOCK).mkdir(parents=True)
     with pytest.raises(LoggingError):
         logger.open(tmp_path)
     RunLock(tmp_path).release()
@@ -182,8 +182,9 @@ main()
 """
 
 
-@pytest.mark.hydra
-@pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
+@pytest.mark.parametrize(
+    "callback", [(), pytest.param(("hydra/callbacks=exptools",), marks=pytest.mark.hydra)]
+)
 def test_of_two_runs_in_one_directory_one_is_whole_and_one_says_why_not(tmp_path, callback):
     (tmp_path / "train.py").write_text(TWICE)
     pipe = subprocess.PIPE
@@ -221,52 +222,6 @@ def test_a_child_of_a_run_whose_directory_is_gone_says_so_and_makes_no_new_one(l
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert not (tmp_path / "run").exists()
-
-
-# As Lustre without ``-o flock`` answers, below the run's directory; elsewhere the real system call.
-NO_FLOCK = """
-import errno, fcntl, multiprocessing, os, subprocess, sys
-flock = fcntl.flock
-def refusing(descriptor, how):
-    if "/lustre" in os.readlink(f"/proc/self/fd/{descriptor}"):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-    flock(descriptor, how)
-fcntl.flock = refusing
-from exptools import logger
-logger.open("lustre")
-"""
-WORKERS = """
-def work(number):
-    for step in range(50):
-        logger.log_scalar(f"worker {number}", step, step)
-        logger.dump()
-children = [multiprocessing.get_context("fork").Process(target=work, args=(n,)) for n in range(4)]
-for child in children: child.start()
-for child in children: child.join()
-logger.close()
-"""
-A_SECOND_PROGRAM = """
-if len(sys.argv) == 1:
-    second = subprocess.run([sys.executable, sys.argv[0], "second"])
-    sys.exit(second.returncode != 1)
-"""
-
-
-def test_where_files_cannot_be_locked_workers_lose_no_row_and_it_is_said_once(run_python):
-    done = run_python(NO_FLOCK + WORKERS)
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(run_python.home / "lustre" / "progress.csv")
-    for number in range(4):
-        assert table[f"worker {number}"].dropna().tolist() == list(range(50))
-    (line,) = (line for line in done.stderr.splitlines() if "RuntimeWarning" in line)
-    assert "this file system has no file locks (No locks available)" in line
-    assert "write there from one host at a time" in line
-
-
-def test_where_files_cannot_be_locked_a_second_program_is_refused(run_python):
-    done = run_python(NO_FLOCK + A_SECOND_PROGRAM)
-    assert done.returncode == 0, done.stderr
-    assert "this directory is being logged by process" in done.stderr
 
 
 def test_a_table_that_somebody_put_in_the_files_place_is_not_rewritten(logger, tmp_path):

@@ -11,7 +11,7 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools import provenance
+from exptools import git_changes
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 from tests.logging.conftest import git
 
@@ -190,9 +190,12 @@ def test_a_huge_change_is_cut_and_says_so(logger, tmp_path, monkeypatch):
     (tmp_path / "data.txt").write_text("y" * 2**21)
     monkeypatch.chdir(tmp_path)
     logger.open(tmp_path / "run")
-    assert (tmp_path / "run" / PATCH_FILE).stat().st_size == 2**20
-    facts = json.loads((tmp_path / "run" / PROVENANCE_FILE).read_text())
-    assert facts["git"]["patch_cut"] is True
+    assert not (tmp_path / "run" / PATCH_FILE).exists()
+    git_facts = json.loads((tmp_path / "run" / PROVENANCE_FILE).read_text())["git"]
+    assert git_facts["patch_cut"] is True
+    (left_out,) = git_facts["left_out"]
+    assert left_out["path"] == "data.txt"
+    assert re.fullmatch(r"\d+ bytes", left_out["reason"])
 
 
 def test_the_patch_is_of_the_whole_repository_whatever_the_user_configured(
@@ -210,10 +213,13 @@ def test_the_patch_is_of_the_whole_repository_whatever_the_user_configured(
 def test_a_change_that_git_cannot_show_in_time_is_not_called_none(logger, tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     slow = tmp_path / "bin" / "git"
-    slow.write_text('#!/bin/sh\ncase "$*" in *diff*) exec sleep 60;; *) echo abc;; esac\n')
+    slow.write_text(
+        '#!/bin/sh\ncase "$*" in *diff*) exec sleep 60;; *rev-parse*) echo abc; pwd; echo HEAD;; '
+        "*) printf '1 .M N... 100644 100644 100644 1 2 x';; esac\n"
+    )
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(provenance, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(git_changes, "_TIMEOUT", 0.5)
     logger.open(tmp_path / "run")
     facts = json.loads((tmp_path / "run" / PROVENANCE_FILE).read_text())
     assert (facts["git"]["dirty"], facts["git"]["patch_cut"]) == (True, True)

@@ -54,7 +54,6 @@ OWN_HANDLER = ENDING.replace(
 ).replace("time.sleep(60)", "while not told: time.sleep(0.01)\n    print(told[0])")
 
 
-@pytest.mark.hydra
 def test_a_handler_of_the_users_own_stays(run_python):
     code, said = terminated(run_python, OWN_HANDLER)
     assert (code, "mine" in said) == (0, True)

@@ -447,3 +447,27 @@ def test_the_newest_whole_one_loads_wherever_a_process_was_killed(tmp_path, mode
             assert snapshot.itr in (saved, saved + 1)
             assert (snapshot.state == snapshot.itr).all()
         process.stdin.close()
+
+
+SAVING_AT_ONCE = """
+import os, sys
+from exptools import logger
+
+logger.open("run", console=None, snapshot_mode=sys.argv[1])
+children = []
+for number in range(3):
+    children.append(os.fork())
+    if not children[-1]:
+        for itr in range(60):
+            logger.save_snapshot([number] * 20_000, itr)
+        os._exit(0)
+print([os.waitpid(child, 0)[1] for child in children], logger.load_snapshot(59) is None)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_save_at_once_do_not_take_each_others_files(run_python):
+    done = run_python(SAVING_AT_ONCE, "last")
+    assert done.stdout.startswith("[0, 0, 0] False"), done.stderr
+    assert "params.pkl" in names(run_python.home / "run" / "snapshots")
+    assert not list((run_python.home / "run" / "snapshots").glob(".*"))

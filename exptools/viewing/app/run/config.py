@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +12,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE
+from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE, PROVENANCE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
 from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
@@ -25,6 +26,8 @@ GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
 MAX_OVERRIDES = 100  # shown; the command has all
 MAX_PATCH = 2**20  # bytes; more is not written
+MAX_PROVENANCE = 2**20  # bytes
+MAX_LINES = 100  # of what the changes lack, which names no more
 HIDDEN = {"display": "none"}
 
 
@@ -112,7 +115,7 @@ def show_commands(workspace: Workspace, shown: Any, _clicks: int | None, patch: 
         return no_update
     if ctx.triggered_id == "run-patch-open":
         return no_update, no_update, "" if patch else patch_text(workspace, run)
-    has_patch = (run.directory / PATCH_FILE).exists()
+    has_patch = (run.directory / PATCH_FILE).exists() or left_out(workspace, run) != ""
     return commands(workspace, run), {} if has_patch else HIDDEN, ""
 
 
@@ -184,12 +187,33 @@ def _command(name: str, text: str, note: str = "") -> list[Component]:
 
 
 def patch_text(workspace: Workspace, run: Run) -> str:
-    """What the code differed in from its commit."""
+    """What the code differed in from its commit, and what of that was not written down."""
     try:
         content = read(workspace, run, PATCH_FILE, _patch)
     except Unreadable as said:
         return str(said)
-    return "There are no changes." if content is None else content
+    lacks = left_out(workspace, run)
+    if content is None:
+        return lacks or "There are no changes."
+    return f"{lacks}\n\n{content}" if lacks else content
+
+
+def left_out(workspace: Workspace, run: Run) -> str:
+    """What the patch lacks of the code's changes, and why, a line each; empty where nothing."""
+    try:
+        git = read(workspace, run, PROVENANCE_FILE, _git)
+        names = [f"{one['path']}: {one['reason']}" for one in git["left_out"]] if git else []
+        more = int(git.get("left_out_count", 0)) - len(names) if git else 0
+    except (Unreadable, LookupError, TypeError, ValueError, RecursionError):  # not one of ours
+        return ""
+    if not names:
+        return ""
+    end = [f"and {more:,} more"] if more > 0 else []
+    return escape_invalid_unicode("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
+
+
+def _git(file: BinaryIO) -> Any:
+    return json.loads(file.read(MAX_PROVENANCE))["git"]
 
 
 def _patch(file: BinaryIO) -> str:

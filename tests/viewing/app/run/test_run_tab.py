@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dash import no_update
 
-from exptools.rundir import OUTPUT_LOG, State
+from exptools.rundir import OUTPUT_LOG, PATCH_FILE, PROVENANCE_FILE, State
 from exptools.viewing.app.run import config, log, media
 from exptools.viewing.app.run.log import ShownLog
 from exptools.viewing.app.run.reading import MediaCache
@@ -223,3 +223,18 @@ def test_what_hydra_has_saved_may_be_broken(tmp_path):
     workspace = Workspace(indexed(tmp_path / "runs"))
     shown = text_of(config.commands(workspace, workspace.run("0")))
     assert "overrides.yaml cannot be read" in shown
+
+
+def test_what_the_changes_in_the_code_lack_is_said_before_them(tmp_path):
+    run = write_run(tmp_path / "runs" / "0", {})
+    git = {"left_out": [{"path": "model.pt", "reason": "binary"}], "left_out_count": 3}
+    (run / PROVENANCE_FILE).parent.mkdir(exist_ok=True)
+    (run / PROVENANCE_FILE).write_text(json.dumps({"git": git}))
+    workspace = Workspace(indexed(tmp_path / "runs"))
+    (shown_one,) = workspace.index.snapshot.runs
+    lacks = "Not in these changes:\nmodel.pt: binary\nand 2 more"
+    assert config.patch_text(workspace, shown_one) == lacks
+    (run / PATCH_FILE).write_text("+new")
+    assert config.patch_text(workspace, shown_one) == f"{lacks}\n\n+new"
+    (run / PROVENANCE_FILE).write_text("{")
+    assert config.patch_text(workspace, shown_one) == "+new"

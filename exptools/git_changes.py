@@ -1,0 +1,233 @@
+"""What a working tree differs in from its commit, as a patch that git can apply to the commit.
+
+Files that git does not track are in it, too, if they are text and so may be code. It is bounded in
+size and time, for data may differ by gigabytes; what it lacks is named. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from exptools.untracked import CodeNotInPatch, NotInPatch, UntrackedFiles, creation
+
+MAX_PATCH = 2**20  # bytes
+_TIMEOUT = 10  # seconds, for each question to git
+_MAX_TRACKED = 32 * 2**20  # bytes of a changed file of which git is asked for the difference
+_MAX_READ = 16 * 2**20  # bytes of what git answers
+_MAX_UNTRACKED = 500  # files in the patch that git does not track
+
+
+class LeftOut(NamedTuple):
+    """What the patch lacks."""
+
+    path: str  # from the top of the repository
+    reason: str
+    is_code: bool  # as far as we can tell
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a working tree differs from its commit."""
+
+    commit: str
+    branch: str  # "HEAD" where none is checked out
+    dirty: bool  # whether tracked files differ, or there are others that may be code
+    patch: bytes
+    left_out: tuple[LeftOut, ...]  # no code, as far as names tell, is not named
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the patch lacks what may be code."""
+        return any(one.is_code for one in self.left_out)
+
+    @property
+    def digest(self) -> str:
+        """Tells these changes from others."""
+        digest = hashlib.sha256(self.patch)
+        for one in self.left_out:
+            if one.is_code:
+                digest.update(os.fsencode(f"\0{one.path}\0{one.reason}"))
+        return digest.hexdigest()
+
+
+def changes_around(directory: Path) -> Changes | None:
+    """How the repository around a directory differs from its commit.
+
+    None where there is no git, no repository or no commit yet. The repository, its index included,
+    stays as it is.
+    """
+    asked = _git(directory, "rev-parse", "HEAD", "--show-toplevel", "--abbrev-ref", "HEAD")
+    if asked is None:
+        return None
+    commit, rest = os.fsdecode(asked).split("\n", 1)
+    top, branch = rest.rstrip("\n").rsplit("\n", 1)
+    top_dir = Path(top)
+    status = _git(
+        top_dir, "status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal"
+    )
+    patch = _Patch()
+    if status is None:  # where git takes too long for the answer, the code is not called clean
+        patch.leave_out(
+            ".", CodeNotInPatch(f"git did not say within {_TIMEOUT} s what has changed")
+        )
+        return Changes(commit, branch, dirty=True, patch=b"", left_out=tuple(patch.left_out))
+    lines = [os.fsdecode(line) for line in status.split(b"\0")]
+    tracked = [line for line in lines if line[:1] in ("1", "u")]
+    untracked = [line[2:] for line in lines if line[:2] == "? "]
+    if tracked:
+        untracked += _add_tracked(patch, top_dir, tracked)
+    others = _add_untracked(patch, top_dir, untracked)
+    left_out = tuple(patch.left_out)
+    return Changes(commit, branch, bool(tracked) or others, b"".join(patch.parts), left_out)
+
+
+class _Patch:
+    """Grows by the parts of files, as many as fit in."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.left_out: list[LeftOut] = []
+        self._room = MAX_PATCH
+
+    def add(self, path: str, part: bytes) -> None:
+        if len(part) > self._room:
+            self.leave_out(path, CodeNotInPatch(f"{len(part)} bytes"))
+        else:
+            self.parts.append(part)
+            self._room -= len(part)
+
+    def leave_out(self, path: str, reason: NotInPatch) -> None:
+        self.left_out.append(LeftOut(path, str(reason), is_code=isinstance(reason, CodeNotInPatch)))
+
+
+def _add_tracked(patch: _Patch, top: Path, lines: Sequence[str]) -> list[str]:
+    """Add how tracked files differ; lines as git's status has them.
+
+    Returns:
+        the directories in the place of such files, of which git's status says nothing.
+    """
+    excluded, directories = [], []
+    for line in lines:
+        fields = line.split(" ", 10 if line[0] == "u" else 8)
+        path, submodule = fields[-1], fields[2]
+        size = _size(top / path)
+        if size > _MAX_TRACKED:
+            patch.leave_out(path, CodeNotInPatch(f"{size} bytes"))
+            excluded.append(path)
+        elif submodule[0] == "S" and submodule[2:] != "..":
+            patch.leave_out(path, CodeNotInPatch("a submodule that has changes of its own"))
+        elif submodule[0] == "N" and (top / path).is_dir() and not (top / path).is_symlink():
+            directories.append(f"{path}/")
+    parts, is_whole = _diff(top, excluded)
+    for path, part in parts:
+        patch.add(path, part)
+    if not is_whole:
+        reason = f"git took more than {_TIMEOUT} s, or said more than {_MAX_READ} bytes"
+        patch.leave_out("other tracked files", CodeNotInPatch(reason))
+    return directories
+
+
+def _add_untracked(patch: _Patch, top: Path, paths: Sequence[str]) -> bool:
+    """Add the files that may be code, of paths that git does not track: are there any?"""
+    if paths and top == Path.home():
+        patch.leave_out("untracked files", NotInPatch("the repository is a home directory"))
+        return False
+
+    def not_ignored(some: list[str]) -> list[str]:
+        answer = _git(top, "check-ignore", "-z", "--stdin", asked="\0".join(some), may_be=(0, 1))
+        ignored = set(os.fsdecode(answer or b"").split("\0"))
+        return [path for path in some if path not in ignored]
+
+    number = 0
+    for path in UntrackedFiles(top, paths, not_ignored, patch.leave_out).paths:
+        try:
+            part = creation(top, path)
+        except CodeNotInPatch as reason:
+            patch.leave_out(path, reason)
+        except NotInPatch as reason:
+            patch.leave_out(path, reason)
+            continue
+        else:
+            if number < _MAX_UNTRACKED:
+                patch.add(path, part)
+            else:
+                patch.leave_out(path, CodeNotInPatch(f"more than {_MAX_UNTRACKED} files"))
+        number += 1
+    return number > 0
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:  # deleted
+        return 0
+
+
+def _diff(top: Path, excluded: Sequence[str]) -> tuple[list[tuple[str, bytes]], bool]:
+    """How tracked files differ from the commit, each with its path, and whether that is all."""
+    # Whatever the user has configured, git can apply the patch.
+    settings = ("core.quotePath", "core.safecrlf", "diff.autoRefreshIndex", "diff.relative")
+    plain = [word for name in settings for word in ("-c", f"{name}=false")]
+    how = ["--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--unified=3"]
+    how += ["--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null"]
+    how += ["--submodule=short", "--ignore-submodules=dirty"]
+    paths = [".", *(f":(exclude,top,literal){path}" for path in excluded)]
+    command = ["git", "--no-optional-locks", *plain, "diff", "HEAD", *how, "--", *paths]
+    with subprocess.Popen(
+        command,
+        cwd=top,
+        env={**os.environ, "GIT_DIFF_OPTS": ""},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        watchdog = threading.Timer(_TIMEOUT, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        output = process.stdout.read(_MAX_READ + 1)
+        if len(output) > _MAX_READ:
+            process.kill()
+        process.wait()
+        watchdog.cancel()
+        watchdog.join()  # a fork should find no thread of ours
+    is_whole = process.returncode == 0
+    # A line of a file begins with a sign, and what is binary has no spaces.
+    parts = re.split(rb"^(?=diff --git )", output, flags=re.MULTILINE)[1:]
+    if not is_whole:
+        parts = parts[:-1]  # it may be cut
+    return [(_path_of(part), part) for part in parts], is_whole
+
+
+def _path_of(part: bytes) -> str:
+    """The path that a part of a patch is about, as well as its first line tells."""
+    line = part.partition(b"\n")[0].removeprefix(b"diff --git ")
+    same = re.fullmatch(rb'"?a/(.*?)"? "?b/\1"?', line)
+    return os.fsdecode(same[1] if same else line)
+
+
+def _git(
+    directory: Path, *arguments: str, asked: str | None = None, may_be: Sequence[int] = (0,)
+) -> bytes | None:
+    """What git answers; None where it fails or takes too long."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "--literal-pathspecs", *arguments],
+            check=False,
+            cwd=directory,
+            input=None if asked is None else os.fsencode(asked),
+            stdin=subprocess.DEVNULL if asked is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT,
+        )
+        return done.stdout if done.returncode in may_be else None
+    return None
