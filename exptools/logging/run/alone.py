@@ -14,11 +14,14 @@ waiting. That others have joined is never taken back, for they may outlive the h
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from exptools.locks import HAS_LOCKS, NoLocks, lock, unlock
 
 # Bytes of the file, as far apart as it is long: a file system could keep a shorter one in its inode
 # and have no room for the page later, which would end the process.
@@ -33,8 +36,10 @@ _PATIENCE = 1.0  # seconds of waiting for the holder, until we look whether it i
 
 def hold_alone(path: Path) -> mmap.mmap | None:
     """The page of the process that holds the run; None where it has to take the row lock."""
+    if not HAS_LOCKS:
+        return None
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError:
         return None
     try:
@@ -59,12 +64,17 @@ def join(path: Path, is_held: Callable[[], bool]) -> None:
     Raises:
         OSError: it cannot be told.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    if not HAS_LOCKS:
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         os.pwrite(descriptor, b"\1", JOINED)
         waited = 0.0
         while True:
             time.sleep(_PAUSE)
+            with contextlib.suppress(NoLocks):  # a host that has the disk by NFS reads it anew
+                lock(descriptor, wait=True)
+                unlock(descriptor)
             if os.pread(descriptor, 1, WRITING) != b"\1":
                 return
             waited += _PAUSE

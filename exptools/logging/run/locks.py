@@ -305,6 +305,7 @@ class RowLock:
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""
+        self._page = None
         self._lock.close()
 
     def drop(self) -> None:

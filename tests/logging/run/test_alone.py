@@ -29,7 +29,7 @@ def run_dir(tmp_path):
 HOLDER = """
 import sys
 from pathlib import Path
-from exptools.logging.run.locks import RowLock
+from exptools.logging.run.locks import RowLock, RunLock
 
 held = RunLock(Path(sys.argv[1]))
 turn = RowLock(Path(sys.argv[1]) / ".exptools/rows.lock")
