@@ -79,8 +79,8 @@ class UntrackedFiles:
         while level or data:
             below: list[str] = []
             # The names of a thousand files should keep nobody from the directories beside them.
-            now = [path for path in level if path.endswith(("/", *_CODE))]
-            data += [path for path in level if not path.endswith(("/", *_CODE))]
+            now = [p for p in level if p.endswith(("/", *CODE)) and not _is_output(p)]
+            data += [p for p in level if not p.endswith(("/", *CODE)) or _is_output(p)]
             if not now:
                 now, data = data, []
             for path in sorted(now, key=_is_output):
