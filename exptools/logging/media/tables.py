@@ -60,7 +60,9 @@ def _read(what: str, table: Any) -> _Table:
         table = table.to_pydict()
     if isinstance(table, Mapping):
         return _of_columns(what, table)
-    if callable(getattr(table, "detach", None)) or hasattr(table, "__array__"):
+    if getattr(getattr(table, "dtype", None), "kind", "") in ("U", "O", "M"):
+        table = list(table)  # of texts, objects or times: the rows of these
+    elif callable(getattr(table, "detach", None)) or hasattr(table, "__array__"):
         from exptools.logging.rows.arrays import as_numbers
 
         table = as_numbers(what, table).tolist()

@@ -39,6 +39,7 @@ def test_a_table_may_come_as_rows_columns_or_a_frame(table):
 def test_plain_rows_have_the_columns_that_are_named_or_numbers():
     assert lines([[1, None], ("x", True)], columns=["a", "b"]) == ["a,b", "1,", "x,True"]
     assert lines(np.eye(2)) == ["0,1", "1.0,0.0", "0.0,1.0"]
+    assert lines(np.array([["x", "y"]])) == lines(np.array([["x", "y"]], object)) == ["0,1", "x,y"]
     assert lines(torch.ones(1, 2, dtype=torch.bfloat16, requires_grad=True)) == ["0,1", "1.0,1.0"]
 
 
