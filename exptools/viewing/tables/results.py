@@ -154,9 +154,8 @@ def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery)
     if given is not None:
         parse(f"direction of {metric}", given, {"max": Choice(), "min": Choice()})
     mode = given or better_by_name(metric)
-    is_one_value = (
-        said_of_runs(index.tags(runs), runs, metric) is not None
-    )  # of a run, and no curve's
+    # Of a run, and no curve's.
+    is_one_value = said_of_runs(index.tags(runs), runs, metric) is not None
     return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)
 
 
