@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, pairwise
 
 from exptools.logging.media.store import MediaRecord
 from exptools.logging.rows.row import Row
@@ -52,7 +52,9 @@ def rows_that_count(
         rows = _up_to_step(table, attempt.resumed or 0, until, firsts)
         goes_back = True
     else:
-        begin = _begin(table, firsts)
+        # Where the steps of its tags start over now and then, one says nothing of the place.
+        tells = all(_goes_forward(table, row, attempt.rows) for row in first_rows)
+        begin = _begin(table, firsts) if tells else len(firsts)
         later = {*attempt.later_rows}
         rows = [n < begin and (n < attempt.rows or n in later) for n in range(len(table.lines))]
         goes_back = begin < attempt.rows
@@ -70,6 +72,14 @@ def _first_steps(table: EarlierRows, first_rows: Sequence[Row]) -> list[float | 
         min((step for step, its in columns if any(table.holds(n, its))), default=None)
         for n in range(len(table.lines))
     ]
+
+
+def _goes_forward(table: EarlierRows, row: Row, count: int) -> bool:
+    """Whether the steps of a row's tags never went back in the first rows of a table."""
+    columns = table.columns(row.scalars)
+    numbers = range(min(count, len(table.lines)))
+    steps = [table.steps[n] for n in numbers if any(table.holds(n, columns))]
+    return all(before <= step for before, step in pairwise(steps))
 
 
 def _begin(table: EarlierRows, firsts: Sequence[float | None]) -> int:

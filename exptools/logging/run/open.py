@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -82,7 +83,9 @@ class OpenRun:
         self._is_writing = False
         self._has_resumed = False  # by this process's word
         self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
-        self._loaded: Position | None = None  # of the snapshot from which the attempt goes on
+        # Of the snapshot from which the attempt goes on, with the rows that have ended since.
+        self._loaded: Position | None = None
+        self._cuts_nothing = False  # of the table, for the snapshot was saved at its end
         self._waiting_media: list[_WaitingMedium] = []
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
@@ -256,7 +259,7 @@ class OpenRun:
     def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
         snapshot = self.snapshots.load(itr, map_location)
-        if snapshot is not None and self._writers is None:
+        if snapshot is not None and not self.has_ended_rows:
             step = snapshot.itr if snapshot.row is None else snapshot.row
             if step is not None:
                 self.resume(step, Position.of(snapshot.position))
@@ -291,15 +294,19 @@ class OpenRun:
         if self.has_ended_rows:
             return
         self._has_resumed, self.rows.count = True, step + 1
-        self._restored, self._loaded = [], None
+        self._restored, self._loaded, self._cuts_nothing = [], None, False
         with self._turn:
             attempt = self._turn.attempt
             if attempt.event_file:
                 return
+            is_told = self.is_member and attempt.resumed is not None  # by who writes those rows
             attempt = attempt._replace(resumed=step, rows=None)
             table = self.directory / PROGRESS_CSV
             if position is not None and (place := locate(table, position)) is not None:
-                self._restored, self._loaded = place.missing, position
+                ended = tuple(row for row in position.pending if row not in place.missing)
+                self._restored = [] if is_told else place.missing
+                self._loaded = replace(position, pending=ended)
+                self._cuts_nothing = place.is_at_end
                 if place.missing:
                     self.rows.count = position.count
                 attempt = attempt._replace(
@@ -333,6 +340,9 @@ class OpenRun:
             LoggingError: as ``end_row``; the run is closed all the same.
         """
         try:
+            # Of a program that had only these left to write.
+            if self._cuts_nothing and not self.is_member:
+                self._end_restored(time.time())
             self.end_row()
             if self._waiting_media and not self.is_member:
                 with self._turn:
@@ -384,6 +394,7 @@ class OpenRun:
             return Position(None, None, self.rows.count, pending)
         if self._loaded is None:
             return None
+        pending = (*self._loaded.pending, *pending)
         return Position(self._loaded.last_row, None, self.rows.count, pending)
 
     def _show_waiting(self) -> None:
