@@ -66,12 +66,10 @@ def test_jobs_that_end_badly_are_failed_trials_and_the_study_goes_on(
     assert f"+x={best(app)['best_value']}" in {one.overrides[0] for one in well if one}
 
 
-def test_too_many_failed_trials_end_the_study_with_the_users_own_error(
-    make_app: MakeApp, start: str
-) -> None:
+def test_too_many_failed_trials_end_the_study_with_the_users_own_error(make_app: MakeApp) -> None:
     app = make_app("raise ValueError('diverged')")
     trials = ("hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2")
-    output = app.fails(*OPTUNA, *trials, "+x=interval(0,1)", start)
+    output = app.fails(*OPTUNA, *trials, "+x=interval(0,1)")
     assert "in main\n" in output
     assert "ValueError: diverged" in output
     assert [one is None for one in statuses(app, 3)] == [False, False, True]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.errors import (
     LoggingError,
@@ -18,7 +18,8 @@ from exptools.logging.errors import (
 )
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
-from exptools.logging.run.attempts import end_attempts_before, remove_what_was_written_aside
+from exptools.logging.run.attempts import remove_what_was_written_aside
+from exptools.logging.run.files import RunFiles, WaitingMedium
 from exptools.logging.run.locks import Attempt, RowLock, RunLock
 from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
@@ -26,9 +27,7 @@ from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
 from exptools.logging.writers.console import Console
-from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.lines import append_line
-from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
 from exptools.rundir import DEBUG_LOG, MEDIA_INDEX, PROGRESS_CSV, ROW_LOCK, SNAPSHOTS_DIR
 
 if TYPE_CHECKING:
@@ -38,16 +37,6 @@ if TYPE_CHECKING:
     from exptools.logging.media.store import MediaRecord
 
 LINES = "text"  # TensorBoard's name for the lines that were logged
-
-_MOST_WAITING = 100  # media, before they are written without a row
-
-
-class _WaitingMedium(NamedTuple):
-    """What TensorBoard gets of a medium as soon as there is an event file."""
-
-    summaries: Sequence[Summary.Value]
-    step: int
-    wall_time: float  # Unix seconds
 
 
 class OpenRun:
@@ -81,13 +70,10 @@ class OpenRun:
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
-        self._has_resumed = False  # by this process's word
         self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
         # Of the snapshot from which the attempt goes on, with the rows that have ended since.
         self._loaded: Position | None = None
         self._cuts_nothing = False  # of the table, for the snapshot was saved at its end
-        self._waiting_media: list[_WaitingMedium] = []
-        self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._lock = None
         if not member:
             with as_logging_error(directory):
@@ -95,6 +81,7 @@ class OpenRun:
             self._lock = RunLock(directory)
         try:
             self._turn = RowLock(directory / ROW_LOCK, member=member)
+            self._files = RunFiles(directory, self._turn)
             if not member:
                 remove_what_was_written_aside(directory)
                 if attempt is not None:
@@ -103,7 +90,7 @@ class OpenRun:
                     name = f"{time.time_ns():x}-{os.getpid()}"
                     self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
-                    self._begin([])  # so that what cannot be written is known at once
+                    self._files.begin([])  # so that what cannot be written is known at once
         except BaseException:
             self._release()
             raise
@@ -156,16 +143,15 @@ class OpenRun:
             with self._turn:
                 while self._ended_rows:
                     rows, self._ended_rows = self._ended_rows, []
-                    self._write(rows, unwritten)
+                    self._files.write(rows, unwritten)
                     self._last_row = rows[-1]
         finally:
             self._is_writing = False
         if self._last_row is not None and time.monotonic() >= self.console.due:
             self.console.show(self._last_row)
         if unwritten:
-            self._look_at_the_others(unwritten)
-            files = [writer.path for writer in self._writers or ()]
-            raise unwritten_rows_error(unwritten, files)
+            self._files.look_at_the_others(unwritten)
+            raise unwritten_rows_error(unwritten, self._files.paths)
 
     @property
     def step(self) -> int:
@@ -189,7 +175,8 @@ class OpenRun:
         self._has_hparams |= record.kind == "hparams"
         with self._turn:
             add_to_index(self.directory, record)
-            self._show(_WaitingMedium(summaries, record.step, record.wall_time))
+            medium = WaitingMedium(summaries, record.step, record.wall_time)
+            self._files.show(medium, self.step)
 
     def add_line(self, line: str, step: int | None, path: Path | None) -> None:
         """Append a line to a file, None means ``debug.log``, and show it in the event file.
@@ -201,21 +188,8 @@ class OpenRun:
         summaries = encode_text(LINES, line).summaries
         with self._turn:
             append_line(path or self.directory / DEBUG_LOG, line)
-            self._show(_WaitingMedium(summaries, at, time.time()), may_begin=False)
-
-    def _show(self, medium: _WaitingMedium, *, may_begin: bool = True) -> None:
-        """Give TensorBoard a medium, as soon as it is clear which rows of before this continues.
-
-        Of too many that wait before, one that may begin makes it clear, and another is left out.
-        """
-        has_begun, is_full = self._has_begun(), len(self._waiting_media) >= _MOST_WAITING
-        if has_begun or may_begin or not is_full:
-            self._waiting_media.append(medium)
-        if has_begun or (may_begin and is_full):
-            self._show_waiting()
-
-    def _has_begun(self) -> bool:
-        return self._writers is not None or bool(self._turn.attempt.event_file)
+            medium = WaitingMedium(summaries, at, time.time())
+            self._files.show(medium, self.step, may_begin=False)
 
     def add_embedding(self, entry: EmbeddingInfo) -> None:
         """Have TensorBoard's projector show an embedding, whose files are written.
@@ -236,7 +210,7 @@ class OpenRun:
         """
         at = self.step if step is None else step
         with self._turn:
-            self._show(_WaitingMedium(summaries, at, time.time()))
+            self._files.show(WaitingMedium(summaries, at, time.time()), self.step)
 
     def add_values(self, **values: Mapping[str, Any]) -> None:
         """Add to the ``config`` or the ``summary`` of the run; see the function of that name.
@@ -281,7 +255,7 @@ class OpenRun:
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
         with self._turn:
-            return self._has_begun()
+            return self._files.has_begun
 
     def resume(self, step: int, position: Position | None = None) -> None:
         """Go on behind a step of the attempt before: later rows of it are set aside.
@@ -293,7 +267,7 @@ class OpenRun:
         """
         if self.has_ended_rows:
             return
-        self._has_resumed, self.rows.count = True, step + 1
+        self._files.has_resumed, self.rows.count = True, step + 1
         self._restored, self._loaded, self._cuts_nothing = [], None, False
         with self._turn:
             attempt = self._turn.attempt
@@ -327,10 +301,11 @@ class OpenRun:
         self.is_member, self._lock = True, None
         self._turn.drop()  # the parent's: its lock counts for both
         self._turn = RowLock(self._turn.path, member=True)
-        self._writers = None  # a thread of the parent may have been using them
+        # A thread of the parent may have been using its files.
+        self._files = RunFiles(self.directory, self._turn)
         self.rows = OpenRows(self.rows.count)
-        self._ended_rows, self._waiting_media, self._restored = [], [], []
-        self._is_writing = self._has_resumed = self._has_hparams = False
+        self._ended_rows, self._restored = [], []
+        self._is_writing = self._has_hparams = False
         self.console = Console(None)
 
     def close(self, *, succeeded: bool = True) -> None:
@@ -344,15 +319,11 @@ class OpenRun:
             if self._cuts_nothing and not self.is_member:
                 self._end_restored(time.time())
             self.end_row()
-            if self._waiting_media and not self.is_member:
+            if not self.is_member:
                 with self._turn:
-                    self._show_waiting()
-            if self._has_hparams and self._writers is not None:
-                with as_logging_error(self._writers[1].path):
-                    from exptools.logging.media.hparams import hparams_end
-
-                    end = hparams_end(succeeded=succeeded)
-                    self._writers[1].write_summary([end], self.step, time.time())
+                    self._files.show_waiting(self.step)
+            if self._has_hparams:
+                self._files.end_hparams(self.step, succeeded=succeeded)
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
@@ -360,8 +331,8 @@ class OpenRun:
 
     def _release(self) -> None:
         self._is_closed = True
-        for writer in self._writers or ():
-            writer.close()
+        if hasattr(self, "_files"):
+            self._files.close()
         if hasattr(self, "_turn"):
             self._turn.close()
         if self._lock is not None:
@@ -396,61 +367,6 @@ class OpenRun:
             return None
         pending = (*self._loaded.pending, *pending)
         return Position(self._loaded.last_row, None, self.rows.count, pending)
-
-    def _show_waiting(self) -> None:
-        events = (self._writers or self._begin([Row(self.step, time.time(), {})]))[1]
-        while self._waiting_media:
-            medium = self._waiting_media.pop(0)
-            if medium.summaries:  # TensorBoard does not show all kinds
-                events.write_summary(*medium)
-
-    def _write(self, rows: Sequence[Row], unwritten: UnwrittenRows) -> None:
-        try:
-            writers = self._writers
-            if writers is None:
-                writers = self._begin(rows)
-                self._show_waiting()
-        except LoggingError as error:
-            unwritten[Path(error.filename)] = dict.fromkeys((row.step for row in rows), error)
-            return
-        for row in rows:
-            for writer in writers:
-                try:
-                    writer.write(row)
-                except LoggingError as error:  # the other rows and files may fare better
-                    unwritten.setdefault(writer.path, {})[row.step] = error
-
-    def _look_at_the_others(self, unwritten: UnwrittenRows) -> None:
-        """Find those of which nobody has noticed yet that they are gone with what they hold."""
-        steps = next(iter(unwritten.values()))
-        for writer in self._writers or ():
-            if writer.path not in unwritten:
-                try:
-                    writer.look()
-                except LoggingError as error:
-                    unwritten[writer.path] = dict.fromkeys(steps, error)
-
-    def _begin(self, first_rows: Sequence[Row]) -> tuple[CsvWriter, TensorBoardWriter]:
-        """Open the files for the first rows, in our turn to write."""
-        table = self.directory / PROGRESS_CSV
-        attempt = self._turn.attempt
-        name = attempt.event_file
-        has_begun = bool(name)  # in another process of the run
-        purge = None
-        with as_logging_error(self.directory):
-            events = self.directory / name if name else new_event_file(self.directory)
-            if not has_begun:
-                purge = end_attempts_before(
-                    self.directory, attempt, first_rows, may_go_back=self._has_resumed
-                )
-        csv = CsvWriter(table, keep=has_begun or table.exists())
-        try:
-            self._writers = csv, TensorBoardWriter(events, keep=has_begun, purge=purge)
-        except BaseException:
-            csv.close()
-            raise
-        self._turn.attempt = attempt._replace(event_file=events.name)
-        return self._writers
 
 
 def _is_called_by_itself() -> bool:
