@@ -19,8 +19,9 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
 from exptools.logging.run.attempts import remove_what_was_written_aside
+from exptools.logging.run.environment import attempt_of_starter
 from exptools.logging.run.files import RunFiles, WaitingMedium
-from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.locks import Attempt, AttemptIsOver, RowLock, RunLock
 from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
 from exptools.logging.run.values import add_values, keep_values
@@ -88,9 +89,12 @@ class OpenRun:
                     with as_logging_error(directory):
                         size = index_size(directory)
                     name = f"{time.time_ns():x}-{os.getpid()}"
-                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
+                    with self._turn:
+                        self._turn.begin(Attempt(attempt, index_size=size, id=name))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
-                    self._files.begin([])  # so that what cannot be written is known at once
+                    with self._turn:
+                        self._files.begin([])  # so that what cannot be written is known at once
+            self._turn.join(attempt_of_starter(directory) if member else None)
         except BaseException:
             self._release()
             raise
@@ -145,6 +149,9 @@ class OpenRun:
                     rows, self._ended_rows = self._ended_rows, []
                     self._files.write(rows, unwritten)
                     self._last_row = rows[-1]
+        except AttemptIsOver:
+            self._ended_rows.clear()  # nobody will ever take them
+            raise
         finally:
             self._is_writing = False
         if self._last_row is not None and time.monotonic() >= self.console.due:
@@ -152,6 +159,11 @@ class OpenRun:
         if unwritten:
             self._files.look_at_the_others(unwritten)
             raise unwritten_rows_error(unwritten, self._files.paths)
+
+    @property
+    def whose(self) -> str:
+        """To which attempt, of which process, what is logged here belongs."""
+        return self._turn.whose
 
     @property
     def step(self) -> int:
@@ -299,8 +311,10 @@ class OpenRun:
             LoggingError: the directory is gone.
         """
         self.is_member, self._lock = True, None
-        self._turn.drop()  # the parent's: its lock counts for both
-        self._turn = RowLock(self._turn.path, member=True)
+        parent = self._turn
+        parent.drop()  # its lock counts for both
+        self._turn = RowLock(parent.path, member=True)
+        self._turn.join(parent.whose)
         # A thread of the parent may have been using its files.
         self._files = RunFiles(self.directory, self._turn)
         self.rows = OpenRows(self.rows.count)
@@ -323,7 +337,8 @@ class OpenRun:
                 with self._turn:
                     self._files.show_waiting(self.step)
             if self._has_hparams:
-                self._files.end_hparams(self.step, succeeded=succeeded)
+                with self._turn:
+                    self._files.end_hparams(self.step, succeeded=succeeded)
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
