@@ -12,11 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress, pairwise
+from pathlib import Path
 
-from exptools.logging.media.store import MediaRecord
-from exptools.logging.rows.row import Row
+from exptools.logging.media.store import MediaRecord, index_size
+from exptools.logging.rows.row import PendingRow, Row
 from exptools.logging.run.locks import Attempt
-from exptools.logging.run.position import EarlierRows
+from exptools.logging.run.position import EarlierRows, Place, Position, last_row_of
+from exptools.rundir import PROGRESS_CSV
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,47 @@ class Kept:
         if self.index_size is not None:
             return position < self.index_size or medium.step in self.pending
         return medium.step <= self.until or medium.wall_time <= self.time
+
+
+def going_on(
+    attempt: Attempt, step: int, position: Position | None, place: Place | None
+) -> Attempt:
+    """The attempt as one that goes on behind a step, or where a snapshot's position is now."""
+    attempt = attempt._replace(resumed=step, rows=None)
+    if position is None or place is None:
+        return attempt
+    return attempt._replace(
+        rows=place.rows,
+        later_rows=place.later_rows,
+        media=position.media,
+        pending=[row.step for row in position.pending if row.step is not None],
+    )
+
+
+def position_now(
+    run_dir: Path,
+    attempt: Attempt,
+    loaded: Position | None,
+    pending: tuple[PendingRow, ...],
+    count: int,
+) -> Position | None:
+    """How far an attempt has come; None where only the step is known.
+
+    Args:
+        run_dir: the run.
+        attempt: the attempt.
+        loaded: where it goes on from, with the rows that were pending then and have ended since.
+        pending: the rows that have not ended.
+        count: the step with which counting goes on.
+    """
+    if attempt.event_file:
+        return Position(last_row_of(run_dir / PROGRESS_CSV), index_size(run_dir), count, pending)
+    # No row has ended yet: what stands there is of the attempt before.
+    if attempt.resumed is None:
+        return Position(None, None, count, pending)
+    if loaded is None:
+        return None
+    return Position(loaded.last_row, None, count, (*loaded.pending, *pending))
 
 
 def rows_that_count(

@@ -39,7 +39,7 @@ class RunFiles:
         self.has_resumed = False  # by this process's word
         self._directory = directory
         self._turn = turn
-        turn.at_new_attempt = self._leave
+        turn.at_new_attempt = self.leave
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._waiting: list[WaitingMedium] = []
 
@@ -154,7 +154,7 @@ class RunFiles:
 
             events.write_summary([hparams_end(succeeded=succeeded)], step, time.time())
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Close the files of an attempt after which the same process has begun another one."""
         self.close()
         self._writers = None

@@ -218,6 +218,11 @@ class Attempt(NamedTuple):
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
     id: str = ""  # like no other attempt's
 
+    @classmethod
+    def new(cls, name: str, index_size: int) -> Attempt:
+        """One that begins now."""
+        return cls(name, index_size=index_size, id=f"{time.time_ns():x}-{os.getpid()}")
+
 
 class RowLock:
     """Held by one process of the run at a time.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,11 +17,13 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
 from exptools.logging.run.attempts import remove_what_was_written_aside
+from exptools.logging.run.continuing import going_on, position_now
 from exptools.logging.run.environment import attempt_of_starter
 from exptools.logging.run.files import RunFiles, WaitingMedium
 from exptools.logging.run.locks import Attempt, AttemptIsOver, RowLock, RunLock
 from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.signals import is_called_by_itself
 from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
@@ -71,6 +71,7 @@ class OpenRun:
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
+        self._only_adds = False  # to earlier attempts, of which all counts
         self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
         # Of the snapshot from which the attempt goes on, with the rows that have ended since.
         self._loaded: Position | None = None
@@ -88,9 +89,8 @@ class OpenRun:
                 if attempt is not None:
                     with as_logging_error(directory):
                         size = index_size(directory)
-                    name = f"{time.time_ns():x}-{os.getpid()}"
                     with self._turn:
-                        self._turn.begin(Attempt(attempt, index_size=size, id=name))
+                        self._turn.begin(Attempt.new(attempt, size))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
                     with self._turn:
                         self._files.begin([])  # so that what cannot be written is known at once
@@ -139,7 +139,7 @@ class OpenRun:
         self._ended_rows += self.rows.end(step, now)
         if self.is_muted:
             self._ended_rows.clear()
-        if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
+        if not self._ended_rows or (self._is_writing and is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
         unwritten: UnwrittenRows = {}
         try:
@@ -264,6 +264,11 @@ class OpenRun:
         return self._last_row is not None
 
     @property
+    def may_resume(self) -> bool:
+        """Whether it may yet be said from where the attempt goes on."""
+        return self._only_adds or not self.has_ended_rows
+
+    @property
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
         with self._turn:
@@ -277,8 +282,11 @@ class OpenRun:
         steps; and what the open ones held then is not lost. When a row has ended, this does
         nothing: the attempt has begun.
         """
-        if self.has_ended_rows:
+        if not self.may_resume:
             return
+        if self.has_ended_rows:
+            self._begin_anew()
+        self._only_adds = False
         self._files.has_resumed, self.rows.count = True, step + 1
         self._restored, self._loaded, self._cuts_nothing = [], None, False
         with self._turn:
@@ -286,23 +294,39 @@ class OpenRun:
             if attempt.event_file:
                 return
             is_told = self.is_member and attempt.resumed is not None  # by who writes those rows
-            attempt = attempt._replace(resumed=step, rows=None)
             table = self.directory / PROGRESS_CSV
-            if position is not None and (place := locate(table, position)) is not None:
+            place = None if position is None else locate(table, position)
+            if position is not None and place is not None:
                 ended = tuple(row for row in position.pending if row not in place.missing)
                 self._restored = [] if is_told else place.missing
                 self._loaded = replace(position, pending=ended)
                 self._cuts_nothing = place.is_at_end
                 if place.missing:
                     self.rows.count = position.count
-                attempt = attempt._replace(
-                    rows=place.rows,
-                    later_rows=place.later_rows,
-                    media=position.media,
-                    pending=[row.step for row in position.pending if row.step is not None],
-                )
+            attempt = going_on(attempt, step, position, place)
             self._turn.attempt = attempt
             keep_values(self.directory, attempt)
+
+    def resume_at_end(self) -> None:
+        """Go on behind all that is there, whatever steps come, until :meth:`resume` says better.
+
+        If the attempt has begun otherwise, this does nothing.
+        """
+        with self._turn:
+            is_decided = self._files.has_begun or self._turn.attempt.resumed is not None
+            last = last_row_of(self.directory / PROGRESS_CSV)
+        if last is not None and not is_decided:
+            self.resume(last[0], Position(last, index_size(self.directory), last[0] + 1))
+            self._files.has_resumed = False  # no row replaces any
+            self._only_adds = True
+
+    def _begin_anew(self) -> None:
+        with self._turn:
+            size, name = index_size(self.directory), self._turn.attempt.name
+            self._turn.attempt = Attempt.new(name, size)
+            self._files.leave()
+        self._turn.join()
+        self._last_row = None
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
@@ -372,22 +396,4 @@ class OpenRun:
         pending = (*self._restored, *self.rows.pending())
         with self._turn:
             attempt = self._turn.attempt
-            if attempt.event_file:
-                last = last_row_of(self.directory / PROGRESS_CSV)
-                return Position(last, index_size(self.directory), self.rows.count, pending)
-        # No row has ended yet: what stands there is of the attempt before.
-        if attempt.resumed is None:
-            return Position(None, None, self.rows.count, pending)
-        if self._loaded is None:
-            return None
-        pending = (*self._loaded.pending, *pending)
-        return Position(self._loaded.last_row, None, self.rows.count, pending)
-
-
-def _is_called_by_itself() -> bool:
-    """Whether the function that asks runs twice, the second time from within the first."""
-    inner = sys._getframe(1)
-    outer = inner.f_back
-    while outer is not None and outer.f_code is not inner.f_code:
-        outer = outer.f_back
-    return outer is not None
+            return position_now(self.directory, attempt, self._loaded, pending, self.rows.count)
