@@ -49,7 +49,7 @@ def going_on(
         rows=place.rows,
         later_rows=place.later_rows,
         media=position.media,
-        pending=[row.step for row in position.pending if row.step is not None],
+        pending=[position.count if row.step is None else row.step for row in position.pending],
     )
 
 
@@ -90,6 +90,8 @@ def rows_that_count(
     until = attempt.resumed or 0
     if may_go_back and first_rows:
         until = min(until, first_rows[0].step - 1)
+    if attempt.rows is not None:  # then what was open goes on, and not back
+        first_rows = [row for row in first_rows if row.step not in attempt.pending]
     firsts = _first_steps(table, first_rows if may_go_back else ())
     if attempt.rows is None:
         rows = _up_to_step(table, attempt.resumed or 0, until, firsts)

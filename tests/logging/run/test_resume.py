@@ -192,6 +192,30 @@ def test_a_snapshot_from_before_the_first_row_counts_on_what_the_one_before_it_c
     assert rows(tmp_path) == [(3, 3), (4, 4), (5, 5), (6, 6)]
 
 
+@pytest.mark.parametrize("step", [3, None])
+def test_a_row_that_was_open_does_not_replace_a_workers_of_its_step(tmp_path, step, logger):
+    def work():
+        if os.fork() == 0:
+            worker.log_scalar("a", -1, step)
+            worker.close()
+            os._exit(0)
+        os.wait()
+
+    worker = Logger()
+    if (pid := os.fork()) == 0:
+        worker.open(tmp_path, console=None)
+        worker.log_scalar("a", 1, step)
+        work()
+        worker.save_snapshot(None, 3)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 2, 4)
+    logger.close()
+    assert [value for _, value in rows(tmp_path)] == [-1, 1, 2]
+
+
 def test_steps_that_start_over_in_each_epoch_replace_no_earlier_epoch(tmp_path, logger):
     first, second = [(0, 1), (1, 2), (2, 3)], [(0, 4), (1, 5), (2, 6)]
     epochs = [call for row in (*first, *second) for call in (a(*row), ("dump",))]
