@@ -73,7 +73,7 @@ class RunFiles:
             events = self._directory / name if name else new_event_file(self._directory)
             if not has_begun:
                 purge = end_attempts_before(
-                    self._directory, attempt, first_rows, may_go_back=self.has_resumed
+                    self._directory, self._turn, first_rows, may_go_back=self.has_resumed
                 )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:

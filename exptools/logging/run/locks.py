@@ -216,6 +216,7 @@ class Attempt(NamedTuple):
     media: int | None = None  # bytes of the media's index that count, if rows are known
     pending: Sequence[int] = ()  # steps of which the media behind these count, too
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
+    forget: int | None = None  # the step from which TensorBoard should forget, before rows go
     id: str = ""  # like no other attempt's
 
     @classmethod
@@ -330,8 +331,11 @@ class RowLock:
 
     def begin(self, attempt: Attempt) -> None:
         """Forget the attempt before, unless this is the one of that name still."""
-        if not attempt.name or self.attempt.name != attempt.name:
-            self.attempt = attempt
+        before = self.attempt
+        if not attempt.name or before.name != attempt.name:
+            # Of an attempt that was killed when the rows had gone, and no event file was there.
+            forget = None if before.event_file else before.forget
+            self.attempt = attempt._replace(forget=forget)
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""

@@ -228,6 +228,24 @@ def test_steps_that_start_over_in_each_epoch_replace_no_earlier_epoch(tmp_path, 
     assert rows(tmp_path, "progress.1.csv") == [(0, 7)]
 
 
+def test_a_death_between_cutting_the_table_and_the_event_file_doubles_no_point(
+    tmp_path, logger, read_events, monkeypatch
+):
+    other = ("log_scalar", "other", 1, 3000)  # by other steps, so that the last does not tell
+    began = [opened(tmp_path), a(0), other, ("dump",), ("save_snapshot", None, 0)]
+    killed(*began, a(1), ("dump",))
+    with monkeypatch.context() as patch:
+        place = "exptools.logging.run.files.TensorBoardWriter"
+        patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        killed(opened(tmp_path), ("load_snapshot",), a(1), ("dump",))
+    assert pd.read_csv(tmp_path / "progress.csv")["step"].tolist() == [0, 3000]
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", -1, 1)
+    logger.close()
+    assert read_events(tmp_path) == {"a": [(0, 0), (1, -1)], "other": [(3000, 1)]}
+
+
 def test_counted_steps_go_on_where_only_the_snapshots_were_brought_along(tmp_path, logger):
     killed(opened(tmp_path / "old"), a(7), ("save_snapshot", None, 7))
     shutil.copytree(tmp_path / "old" / "snapshots", tmp_path / "new" / "snapshots")
