@@ -1,4 +1,4 @@
-"""What ``log.py`` measures: our logger, the floor beneath it, and its peers, as writers of rows.
+"""What ``log.py`` measures as writers of rows: our logger, the floors beneath it, and its peers.
 
 A peer takes a directory and the tags, and gives three functions: log one row, wait until what
 is queued is written, and close.
@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
-Pairs = Sequence[tuple[str, float]]
+Row = Mapping[str, float]  # the number of each tag
 
 
 class Writer(NamedTuple):
     """A peer that is open."""
 
-    log: Callable[[Pairs], object]
+    log: Callable[[Row], object]
     settle: Callable[[], object]
     close: Callable[[], object]
 
@@ -32,30 +32,66 @@ def exptools(directory: Path, tags: Sequence[str]) -> Writer:
     logger = Logger()
     logger.open(directory, console=None)
 
-    def log(pairs: Pairs) -> None:
-        for tag, value in pairs:
+    def log(row: Row) -> None:
+        for tag, value in row.items():
             logger.log_scalar(tag, value)
         logger.dump()
 
     return Writer(log, nothing, logger.close)
 
 
+def compat_door(directory: Path, tags: Sequence[str]) -> Writer:
+    """Ours by the door of rlpyt and the original, as their training loops use it."""
+    from exptools.logging.compat.logger import CompatLogger
+    from exptools.logging.run_logger import Logger
+
+    logger = CompatLogger(Logger())
+    logger.open(directory, console=None)
+    steps = count()
+
+    def log(row: Row) -> None:
+        logger.set_iteration(next(steps))
+        for tag, value in row.items():
+            logger.log_scalar(tag, value)
+        logger.dump_scalar()
+
+    return Writer(log, nothing, logger.close)
+
+
 def floor(directory: Path, tags: Sequence[str]) -> Writer:
-    """The floor: CSV alone, its columns known, the row put together by its caller."""
+    """The floor: CSV alone, its columns known, each row put together value by value."""
+    file, writer = open_table(directory, tags)
+    steps = count()
+
+    def log(row: Row) -> None:
+        whole: dict[str, float] = {"step": next(steps), "wall_time": time.time()}
+        for tag, value in row.items():
+            whole[tag] = value
+        writer.writerow(whole)
+        file.flush()
+
+    return Writer(log, nothing, file.close)
+
+
+def floor_of_dictionaries(directory: Path, tags: Sequence[str]) -> Writer:
+    """The same, for a caller who has each row in a dictionary already."""
+    file, writer = open_table(directory, tags)
+    steps = count()
+
+    def log(row: Row) -> None:
+        writer.writerow({"step": next(steps), "wall_time": time.time(), **row})
+        file.flush()
+
+    return Writer(log, nothing, file.close)
+
+
+def open_table(directory: Path, tags: Sequence[str]) -> tuple[TextIO, csv.DictWriter[str]]:
+    """A CSV file with its header."""
     directory.mkdir()
     file = (directory / "progress.csv").open("w", newline="", encoding="utf-8")
     writer = csv.DictWriter(file, ["step", "wall_time", *tags])
     writer.writeheader()
-    steps = count()
-
-    def log(pairs: Pairs) -> None:
-        row: dict[str, float] = {"step": next(steps), "wall_time": time.time()}
-        for tag, value in pairs:
-            row[tag] = value
-        writer.writerow(row)
-        file.flush()
-
-    return Writer(log, nothing, file.close)
+    return file, writer
 
 
 def torch(directory: Path, tags: Sequence[str]) -> Writer:
@@ -80,10 +116,10 @@ def original(directory: Path, tags: Sequence[str]) -> Writer:
     writer = SummaryWriter(str(directory))
     events = summary_writer(writer)
 
-    def log(pairs: Pairs) -> None:
-        events.log(pairs)
+    def log(row: Row) -> None:
+        events.log(row)
         writer.add_text("text", "Dumping scalar data for progress.csv")
-        table.log(pairs)
+        table.log(row)
 
     return Writer(log, events.settle, lambda: (events.close(), table.close()))
 
@@ -95,16 +131,16 @@ def wandb(directory: Path, tags: Sequence[str]) -> Writer:
     directory.mkdir()
     settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
     run = wandb.init(mode="offline", dir=str(directory), project="bench", settings=settings)
-    return Writer(lambda pairs: run.log(dict(pairs)), nothing, run.finish)
+    return Writer(run.log, nothing, run.finish)
 
 
 def summary_writer(writer: Any) -> Writer:
     """A writer of PyTorch's shape."""
     steps = count()
 
-    def log(pairs: Pairs) -> None:
+    def log(row: Row) -> None:
         step = next(steps)
-        for tag, value in pairs:
+        for tag, value in row.items():
             writer.add_scalar(tag, value, step)
 
     return Writer(log, writer.flush, writer.close)
@@ -115,7 +151,6 @@ def nothing() -> None:
 
 
 PEERS: Mapping[str, tuple[str, Callable[[Path, Sequence[str]], Writer]]] = {
-    "csv.DictWriter, the floor": ("csv", floor),
     "torch SummaryWriter": ("torch", torch),
     "the original exptools": ("tensorboardX", original),
     "wandb offline": ("wandb", wandb),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.untracked import CodeNotInPatch, NotInPatch, UntrackedFiles, creation
+from exptools.untracked import CODE, CodeNotInPatch, NotInPatch, UntrackedFiles, creation
 
 MAX_PATCH = 2**20  # bytes
 _TIMEOUT = 10  # seconds, for each question to git
@@ -42,21 +42,13 @@ class Changes:
     branch: str  # "HEAD" where none is checked out
     dirty: bool  # whether tracked files differ, or there are others that may be code
     patch: bytes
+    digest: str | None  # tells changes of the code from others; None where only data is new
     left_out: tuple[LeftOut, ...]  # no code, as far as names tell, is not named
 
     @property
     def is_cut(self) -> bool:
         """Whether the patch lacks what may be code."""
         return any(one.is_code for one in self.left_out)
-
-    @property
-    def digest(self) -> str:
-        """Tells these changes from others."""
-        digest = hashlib.sha256(self.patch)
-        for one in self.left_out:
-            if one.is_code:
-                digest.update(os.fsencode(f"\0{one.path}\0{one.reason}"))
-        return digest.hexdigest()
 
 
 def changes_around(directory: Path) -> Changes | None:
@@ -79,7 +71,10 @@ def changes_around(directory: Path) -> Changes | None:
         patch.leave_out(
             ".", CodeNotInPatch(f"git did not say within {_TIMEOUT} s what has changed")
         )
-        return Changes(commit, branch, dirty=True, patch=b"", left_out=tuple(patch.left_out))
+        left_out = tuple(patch.left_out)
+        return Changes(
+            commit, branch, dirty=True, patch=b"", digest=patch.digest, left_out=left_out
+        )
     lines = [os.fsdecode(line) for line in status.split(b"\0")]
     tracked = [line for line in lines if line[:1] in ("1", "u")]
     untracked = [line[2:] for line in lines if line[:2] == "? "]
@@ -87,7 +82,8 @@ def changes_around(directory: Path) -> Changes | None:
         untracked += _add_tracked(patch, top_dir, tracked)
     others = _add_untracked(patch, top_dir, untracked)
     left_out = tuple(patch.left_out)
-    return Changes(commit, branch, bool(tracked) or others, b"".join(patch.parts), left_out)
+    dirty = bool(tracked) or others
+    return Changes(commit, branch, dirty, b"".join(patch.parts), patch.digest, left_out)
 
 
 class _Patch:
@@ -97,16 +93,27 @@ class _Patch:
         self.parts: list[bytes] = []
         self.left_out: list[LeftOut] = []
         self._room = MAX_PATCH
+        self._code: list[bytes] = []
 
-    def add(self, path: str, part: bytes) -> None:
+    @property
+    def digest(self) -> str | None:
+        """Tells the code in it, and what there was no room for, from other code."""
+        return hashlib.sha256(b"\0".join(self._code)).hexdigest() if self._code else None
+
+    def add(self, path: str, part: bytes, *, is_data: bool = False) -> None:
         if len(part) > self._room:
-            self.leave_out(path, CodeNotInPatch(f"{len(part)} bytes"))
-        else:
-            self.parts.append(part)
-            self._room -= len(part)
+            self.leave_out(path, CodeNotInPatch(f"{len(part)} bytes"), is_data=is_data)
+            return
+        self.parts.append(part)
+        self._room -= len(part)
+        if not is_data:
+            self._code.append(part)
 
-    def leave_out(self, path: str, reason: NotInPatch) -> None:
-        self.left_out.append(LeftOut(path, str(reason), is_code=isinstance(reason, CodeNotInPatch)))
+    def leave_out(self, path: str, reason: NotInPatch, *, is_data: bool = False) -> None:
+        is_code = isinstance(reason, CodeNotInPatch)
+        self.left_out.append(LeftOut(path, str(reason), is_code))
+        if is_code and not is_data:
+            self._code.append(os.fsencode(f"{path}: {reason}"))
 
 
 def _add_tracked(patch: _Patch, top: Path, lines: Sequence[str]) -> list[str]:
@@ -149,18 +156,20 @@ def _add_untracked(patch: _Patch, top: Path, paths: Sequence[str]) -> bool:
 
     number = 0
     for path in UntrackedFiles(top, paths, not_ignored, patch.leave_out).paths:
+        is_data = not path.endswith(CODE)  # which the run itself may have written
         try:
             part = creation(top, path)
         except CodeNotInPatch as reason:
-            patch.leave_out(path, reason)
+            patch.leave_out(path, reason, is_data=is_data)
         except NotInPatch as reason:
             patch.leave_out(path, reason)
             continue
         else:
             if number < _MAX_UNTRACKED:
-                patch.add(path, part)
+                patch.add(path, part, is_data=is_data)
             else:
-                patch.leave_out(path, CodeNotInPatch(f"more than {_MAX_UNTRACKED} files"))
+                too_many = CodeNotInPatch(f"more than {_MAX_UNTRACKED} files")
+                patch.leave_out(path, too_many, is_data=is_data)
         number += 1
     return number > 0
 

@@ -151,7 +151,7 @@ def _all_fields(changes: Changes) -> dict[str, object]:
 
 def _as_fields(changes: Changes) -> dict[str, str | bool]:
     state: dict[str, str | bool] = {"commit": changes.commit, "dirty": changes.dirty}
-    return {**state, "diff": changes.digest} if changes.dirty else state
+    return state if changes.digest is None else {**state, "diff": changes.digest}
 
 
 def _packages() -> Iterator[tuple[str, str]]:

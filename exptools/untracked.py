@@ -28,7 +28,10 @@ _NO_CODE = re.compile(
 _MARKS = {".hydra", ".exptools", "multirun.yaml", "pyvenv.cfg", "conda-meta", "CACHEDIR.TAG"}
 _OUTPUT = re.compile(r"(^|/)(outputs|multirun|runs|logs|results|data)/")  # looked into last
 _LOG = re.compile(r".*\.(log|out|err|pyc|pyo)|progress(\.\d+)?\.csv|multirun\.yaml")
-_CODE = (".py", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".cfg")
+CODE = (
+    *(".py", ".pyx", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".cfg", ".ini"),
+    *(".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".jl", ".r", ".R", ".lua", ".rs"),
+)
 # A patch is shown to whoever may see the run.
 _SECRET = re.compile(
     r"\.env(\..*)?|\.netrc|\.pypirc|\.npmrc|\.git-credentials|.*\.(pem|key|kdbx)|id_(rsa|dsa|ecdsa"
@@ -182,4 +185,4 @@ def _is_output(path: str) -> bool:
 
 
 def _usefulness(path: str) -> tuple[bool, int, str]:
-    return not path.endswith(_CODE), path.count("/"), path
+    return not path.endswith(CODE), path.count("/"), path

@@ -154,6 +154,9 @@ def test_a_clean_tree_has_no_patch_and_one_new_script_makes_it_dirty(repository:
     first = changes_of(repository)
     assert first.dirty
     assert b"+++ b/train.py\n" in first.patch
+    fill(repository, {"results.txt": "written by the run\n"})
+    assert b"+++ b/results.txt\n" in changes_of(repository).patch
+    assert changes_of(repository).digest == first.digest
     fill(repository, {"train.py": "x = 2\n"})
     assert changes_of(repository).digest != first.digest
 

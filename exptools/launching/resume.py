@@ -220,8 +220,7 @@ def _code_change(then: Status, now: Provenance) -> str:
     if before and after and before.get("commit") != after.get("commit"):
         commits = [str(one.get("commit"))[:10] for one in (after, before)]
         return f"the code is at commit {commits[0]} now, not {commits[1]}"
-    digests = {str(one["diff"]) for one in (before, after) if "diff" in one}
-    if before and after and (before.get("dirty") != after.get("dirty") or len(digests) > 1):
+    if before and after and before.get("diff") != after.get("diff"):
         return f"the code's uncommitted changes at commit {str(after.get('commit'))[:10]} differ"
     if was and is_now and script.get("sha256") != ours.get("sha256"):
         return f"{is_now} has changed"

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, SupportsIndex
 
 from exptools.logging.errors import LoggingError, obeys_on_error
 from exptools.logging.media_verbs import MediaVerbs
-from exptools.logging.rows.row import Number, as_number, as_step
-from exptools.logging.rows.tags import Prefix, Tags, by_tag, current_prefix
+from exptools.logging.rows.row import Number, OpenRow, as_number, as_step
+from exptools.logging.rows.tags import Prefix, by_tag, current_prefix
 from exptools.logging.run.current import CurrentRun
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import LogOptions, as_options
@@ -58,7 +58,7 @@ class Logger(MediaVerbs, RunVerbs):
 
     def __init__(self) -> None:
         self._current = CurrentRun()
-        self._tags = Tags()
+        self._tags = self._current.tags
 
     def __reduce__(self) -> str:
         # By name, so that a pickled task function finds the logger of the process it wakes up in.
@@ -151,22 +151,37 @@ class Logger(MediaVerbs, RunVerbs):
             LoggingError: a later step ended a row that cannot be written; this value is kept all
                 the same.
         """
-        # Spelled out, without Tags.admit and CurrentRun.use, because it is called so often.
-        current, tags = self._current, self._tags
+        # Spelled out and without a lock, because it is called so often; see OpenRow. Python finds
+        # the attributes of a class that has a __getattr__ slowly: use few of them.
+        current = self._current
+        if prefix := current_prefix.get():
+            tag = prefix + tag
+        run, row = current.ready, None
+        if run is not None and type(tag) is str and tag in current.tags.unthrottled:
+            value = value if type(value) is float else as_number(tag, value)
+            rows = run.rows
+            row = rows.current
+            if step is None or (type(step) is int and step == row.step):
+                row.scalars[tag] = value
+                if row is rows.current:
+                    return
+            else:
+                row = None
+        self._put_scalar(tag, value, step, row)
+
+    def _put_scalar(
+        self, tag: str, value: object, step: SupportsIndex | None, row: OpenRow | None
+    ) -> None:
+        """Put a number under a tag with its prefix, unless it came to a row before that ended."""
+        current = self._current
         with current.lock:
             run = current.ready
             if run is None and (run := current.find()) is None:
                 return
-            if prefix := current_prefix.get():
-                tag = prefix + tag
-            if (type(tag) is not str or tag not in tags.unthrottled) and not tags.keeps(tag):
-                return
-            number = value if type(value) is float else as_number(tag, value)
-            if step is None or (type(step) is int and step == run.rows.named_step):
-                run.rows.current.scalars[tag] = number
+            if (row is not None and row.took(tag, value)) or not current.tags.keeps(tag):
                 return
             try:
-                run.put({tag: number}, step)
+                run.put({tag: as_number(tag, value)}, step)
             except LoggingError as error:
                 current.complain(error)
 

@@ -263,7 +263,9 @@ def test_a_last_row_that_is_lost_makes_the_run_a_failure(run_python):
 @pytest.mark.hydra
 def test_the_commit_of_the_code_is_recorded(run_python):
     git(run_python.home, "init")
-    git(run_python.home, "commit", "--allow-empty", "--message", "first")
+    (run_python.home / "train.py").write_text(APP, encoding="utf-8")
+    git(run_python.home, "add", "train.py")
+    git(run_python.home, "commit", "--message", "first")
     elsewhere = run_python.home.parent / "not in the repository"
     run_python(APP, "+a=4", f"hydra.run.dir={elsewhere}", "hydra.job.chdir=true", CALLBACK)
     status = read_status(elsewhere)

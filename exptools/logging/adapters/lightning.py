@@ -2,11 +2,12 @@
 
 from exptools.logging.adapters.lightning import ExptoolsLogger
 
-trainer = Trainer(logger=ExptoolsLogger())
+trainer = Trainer(logger=ExptoolsLogger("runs/first"))  # no directory: the run that is open
 """
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
@@ -56,12 +57,21 @@ class ExptoolsLogger(Logger):  # type: ignore[misc]  # what mypy does not read i
     (``test(ckpt_path=…)``) adds to it; any other starts afresh.
 
     Args:
+        directory: opens a run there, as ``logger.open(directory)`` does; None is the run that is
+            open, or that of the Hydra job.
         logger: to which logger.
+
+    Raises:
+        LoggingError: the directory cannot be written, or another process logs there.
     """
 
-    def __init__(self, logger: RunLogger = the_logger) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str] | None = None, *, logger: RunLogger = the_logger
+    ) -> None:
         super().__init__()
         self._logger = logger
+        if directory is not None:
+            logger.open(directory)
         self._names = Names()
         self._is_fit_known = False  # whether it goes on from a checkpoint
         self._experiment: Experiment | None = None

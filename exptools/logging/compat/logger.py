@@ -29,6 +29,19 @@ from exptools.rundir import SNAPSHOTS_DIR, write_atomic
 _NO_PREFIX = "there is no prefix to take away: call push_{}prefix before, once for each"
 
 
+class _Defaults:
+    """What verbs go by that are called often. Python finds the attributes of a class that has a
+    ``__getattr__`` slowly, so these are not the logger's own.
+    """
+
+    __slots__ = ("iteration", "log_scalar", "prefixes")
+
+    def __init__(self, engine: Logger) -> None:
+        self.log_scalar = engine.log_scalar
+        self.iteration: int | None = None
+        self.prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, each with outer ones
+
+
 class CompatLogger(OutputVerbs):
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
@@ -38,9 +51,8 @@ class CompatLogger(OutputVerbs):
 
     def __init__(self, engine: Logger) -> None:
         self._engine = engine
-        self._kind_prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, outer ones first
+        self._defaults = _Defaults(engine)
         self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
-        self._iteration: int | None = None
         self._texts = TextFiles()
         self._tables: dict[str, ScalarFile | None] = {}
 
@@ -55,7 +67,7 @@ class CompatLogger(OutputVerbs):
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""
-        self._iteration = itr
+        self._defaults.iteration = itr
 
     # Scalars
 
@@ -69,12 +81,17 @@ class CompatLogger(OutputVerbs):
         **_: object,
     ) -> None:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
-        name = self._full("scalar", tag) if with_prefix else tag
-        with without_prefix():
-            if filename is None:
-                self._engine.log_scalar(name, data, self._at(step))
-            else:
-                self._log_to_table(filename, name, data, step)
+        if filename is not None:
+            name = self._full("scalar", tag) if with_prefix else tag
+            self._log_to_table(filename, name, data, step)
+        elif with_prefix:  # called so often that the engine puts the prefix of all kinds before
+            defaults = self._defaults
+            prefixes = defaults.prefixes["scalar"]
+            name = prefixes[-1] + tag if prefixes else tag
+            defaults.log_scalar(name, data, defaults.iteration if step is None else step)
+        else:
+            with without_prefix():
+                self._engine.log_scalar(tag, data, self._at(step))
 
     @obeys_on_error
     def log_scalar_batch(
@@ -128,7 +145,7 @@ class CompatLogger(OutputVerbs):
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
-            self._engine.dump(self._iteration)
+            self._engine.dump(self._defaults.iteration)
         elif table := self._table(filename):
             table.dump()
 
@@ -249,12 +266,12 @@ class CompatLogger(OutputVerbs):
         current_prefix.set(self._prefixes_before.pop())
 
     def _push(self, kind: str, prefix: str) -> None:
-        self._kind_prefixes[kind].append(prefix)
+        self._defaults.prefixes[kind].append(self._kind_prefix(kind) + prefix)
 
     def _pop(self, kind: str) -> None:
-        if not self._kind_prefixes[kind]:
+        if not self._defaults.prefixes[kind]:
             raise IndexError(_NO_PREFIX.format(f"{kind}_"))
-        self._kind_prefixes[kind].pop()
+        self._defaults.prefixes[kind].pop()
 
     @contextlib.contextmanager
     def _inside(self, kind: str, prefix: str) -> Iterator[None]:
@@ -323,15 +340,19 @@ class CompatLogger(OutputVerbs):
         for filename in list(self._tables):
             self.remove_scalar_output(filename)
         self._texts.clear()
-        self._iteration = None
+        self._defaults.iteration = None
         self._engine.close(succeeded=succeeded)
 
     def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
-        return self._iteration if step is None else step
+        return self._defaults.iteration if step is None else step
 
     def _full(self, kind: str, tag: str) -> str:
         """A tag, or a line of text, with all its prefixes."""
-        return "".join([current_prefix.get(), *self._kind_prefixes[kind], tag])
+        return current_prefix.get() + self._kind_prefix(kind) + tag
+
+    def _kind_prefix(self, kind: str) -> str:
+        prefixes = self._defaults.prefixes[kind]
+        return prefixes[-1] if prefixes else ""
 
 
 def _rate(tag: str, duration: float) -> float:

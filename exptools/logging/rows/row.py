@@ -27,14 +27,28 @@ class Row(NamedTuple):
 
 
 class OpenRow:
-    """What was logged for a step so far."""
+    """What was logged for a step so far.
 
-    __slots__ = ("means", "scalars", "step")
+    A thread may put a number into ``scalars`` without a lock, if it then looks whether the row is
+    still the current one. If not, :meth:`took` says whether the number came in time.
+    """
+
+    __slots__ = ("ended", "means", "scalars", "step")
 
     def __init__(self) -> None:
         self.step: int | None = None  # None: it will be counted, if no value of it names one
         self.scalars: dict[str, Number] = {}
         self.means: dict[str, list[Number]] | None = None  # tag → sum, count
+        self.ended: dict[str, Number] | None = None  # what it held when it ended
+
+    def end(self) -> dict[str, Number]:
+        """What it holds, for good. It should not be the current row any more."""
+        self.ended = dict(self.scalars)
+        return self.ended
+
+    def took(self, tag: str, value: object) -> bool:
+        """Whether a number that was put into it is written, or will be."""
+        return self.ended is None or self.ended.get(tag) is value
 
     def add(self, tag: str, value: Number) -> None:
         """Take a value into the mean of a tag; NaN does not count, but is the mean of nothing."""
@@ -124,7 +138,9 @@ class OpenRows:
             found = self.current if is_free or self._names_current(step) else OpenRow()
             self._enter(found, tags, step, self._open)
         if found is self.current or self.named_step is not None or not self.current.scalars:
-            self.current, self.named_step = found, step
+            former, self.current, self.named_step = self.current, found, step
+            if former.step is None:
+                former.end()
         return found
 
     def end(self, step: int | None, wall_time: float) -> list[Row]:
@@ -133,16 +149,17 @@ class OpenRows:
         current, is_counted = self.current, self.named_step is None
         ended, self._open = self._open, {}
         self.current, self.named_step = OpenRow(), None
-        if is_counted and current.scalars:
-            tags = tuple(current.scalars)
-            self._enter(current, tags, self.count if step is None else step, ended)
+        scalars = current.end()
+        if is_counted and scalars:
+            self._enter(current, scalars, self.count if step is None else step, ended)
         rows = []
         for axis, row in sorted(ended.items(), key=_last) if len(ended) > 1 else ended.items():
-            if not row.scalars:
+            scalars = row.ended or row.end()
+            if not scalars:
                 continue
-            rows.append(Row(axis.last, wall_time, row.scalars))
+            rows.append(Row(axis.last, wall_time, scalars))
             if len(self._axes) > 1:
-                self._axis_of.update(dict.fromkeys(row.scalars, axis))
+                self._axis_of.update(dict.fromkeys(scalars, axis))
         if rows and rows[-1].step >= self.count:
             self.count = rows[-1].step + 1
         return rows
@@ -164,7 +181,8 @@ class OpenRows:
             if step is None:
                 continue
             row = self.at(scalars, step)
-            row.scalars = {**scalars, **row.scalars}
+            for tag, value in scalars.items():
+                row.scalars.setdefault(tag, value)
             row.means = {**means, **(row.means or {})}
 
     def _names_current(self, step: int) -> bool:
@@ -176,6 +194,9 @@ class OpenRows:
 
     def _axis(self, tags: Collection[str], step: int) -> _Axis | None:
         """The axis that goes on with these tags at this step; None where none can."""
+        if len(self._axes) == 1:  # as usual
+            (axis,) = self._axes
+            return axis if axis.last <= step else None
         behind = [axis for axis in self._axes if axis.last <= step]  # equal: its row has ended
         if len(behind) > 1:
             own = {self._axis_of.get(tag) for tag in tags}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exptools.logging.errors import LoggingError, as_logging_error, warn_user
+from exptools.logging.rows.tags import Tags
 from exptools.logging.run.environment import (
     HydraRun,
     attempt_name,
@@ -67,6 +68,7 @@ class CurrentRun:
 
     def __init__(self) -> None:
         self._make_lock()
+        self.tags = Tags()
         self.ready: OpenRun | None = None  # the run that find() would give, where nothing is to ask
         self._run: OpenRun | None = None
         self._asked_for: Path | None = None  # the directory that is not open, though it was to be

@@ -2,7 +2,7 @@
 
 ``.exptools/log.lock`` is held for as long as a process logs there. The processes of one run (a
 forked worker, or a process that the run has started) write to the same files: who writes a row
-holds ``.exptools/rows.lock``.
+holds ``.exptools/rows.lock``, unless it is the run's only process.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import NamedTuple
 from exptools.asides import written_aside
 from exptools.locks import FileLock, Reach
 from exptools.logging.errors import LoggingError, as_logging_error
+from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
 from exptools.logging.run.ranks import ask_for_ranks
-from exptools.rundir import LOG_LOCK, PROGRESS_CSV, write_atomic
+from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
 _LONGEST_ATTEMPT = 4096  # bytes of rows.lock
 _QUIET = 60.0  # seconds without a row, after which a process of another host counts as gone
-_LOOKS, _PAUSE = 20, 0.01  # seconds, for a holder that has not said yet who it is
+_LOOKS, _PAUSE = 100, 0.01  # seconds, for a holder that has not said yet who it is
 _held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
 
 
@@ -228,7 +229,8 @@ class Attempt(NamedTuple):
 class RowLock:
     """Held by one process of the run at a time.
 
-    A forked child shares its parent's lock, so it needs another one.
+    A forked child shares its parent's lock, so it needs another one. As long as the process that
+    holds the run is alone there, nothing is locked.
 
     The file says what the processes should agree on.
 
@@ -246,6 +248,9 @@ class RowLock:
                 write_atomic(path, path.read_bytes())
             self._lock = FileLock(path, needed=member)
         self.path = path
+        self._members = path.with_name(Path(MEMBERS).name)
+        self._page = None if member else hold_alone(self._members)  # None: it has to be locked
+        self._has_to_join = member
         self.at_new_attempt: Callable[[], None] | None = None  # what a member does then
         self._is_member = member
         self._directory = path.parent.parent
@@ -258,6 +263,17 @@ class RowLock:
             AttemptIsOver: we are a member of a run that somebody else has started again.
             LoggingError: it cannot be had.
         """
+        page = self._page
+        if page is not None:
+            page[WRITING] = 1
+            if not page[JOINED]:
+                return
+            page[WRITING] = 0
+            self._page = None
+        elif self._has_to_join:
+            with as_logging_error(self._members):
+                join(self._members, self._is_held)
+            self._has_to_join = False
         try:
             self._lock.acquire()
         except OSError as error:
@@ -271,7 +287,17 @@ class RowLock:
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""
-        self._lock.release()
+        if self._page is not None:
+            self._page[WRITING] = 0
+        else:
+            self._lock.release()
+
+    def _is_held(self) -> bool:
+        lock = FileLock(self.path.with_name(Path(LOG_LOCK).name))
+        try:
+            return not lock.try_acquire()
+        finally:
+            lock.close()
 
     @property
     def whose(self) -> str:
@@ -339,8 +365,10 @@ class RowLock:
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""
+        self._page = None
         self._lock.close()
 
     def drop(self) -> None:
         """Close what a forked child has inherited; the parent's lock stays."""
+        self._page = None
         self._lock.drop()

@@ -18,6 +18,7 @@ from exptools.logging.writers.append_file import LOOK_EVERY, AppendFile, Place, 
 from exptools.rundir import STEP, WALL_TIME
 
 _NEXT_TRY = 60.0  # seconds, after a file without other names could not be had
+_E, _N = b"en"  # bytes of exponents and of null, which are found faster than texts
 
 
 class _Table(NamedTuple):
@@ -171,12 +172,18 @@ def _line(row: Row, values: Iterable[Number | None]) -> bytes:
     cells = [row.step, row.wall_time, *values]
     try:
         line = orjson.dumps(cells)
+        if _N in line and isfinite(sum(row.scalars.values())):
+            line = line.replace(b"null", b"")  # all of these are empty cells
         # orjson spells as repr() does, but for the very large and small, and what is not finite.
-        if b"e" in line or b"0.0000" in line or not isfinite(sum(row.scalars.values())):
-            line = orjson.dumps(list(map(_as_repr, cells)))
+        if _E in line or _N in line or b"0.0000" in line:
+            line = _exact_line(cells)
     except (TypeError, OverflowError):  # integers of more than 64 bits
-        line = orjson.dumps(list(map(_as_repr, cells)))
-    return line[1:-1].replace(b"null", b"") + b"\n"
+        line = _exact_line(cells)
+    return line[1:-1] + b"\n"
+
+
+def _exact_line(cells: Iterable[Number | None]) -> bytes:
+    return orjson.dumps(list(map(_as_repr, cells))).replace(b"null", b"")
 
 
 def _as_repr(cell: Number | None) -> Number | orjson.Fragment | None:

@@ -56,4 +56,6 @@ def _check_root(root: Path) -> None:
         siblings = sorted(path for path in root.parent.iterdir() if path.is_dir())
     close = nearest(root.name, [path.name for path in siblings])
     proposal = f"; did you mean {root.with_name(close)}?" if close else ""
+    if not close and (multirun := root.with_name("multirun")) in siblings:
+        proposal = f"; Hydra keeps sweeps in {multirun}, unless hydra.sweep.dir says otherwise"
     raise UsageError(f"there is no directory {root}{proposal}")

@@ -46,6 +46,7 @@ def rerun(
     overrides: Sequence[str],
     hydra: Mapping[str, Any] | None,
     *,
+    directory: str | None = None,
     in_sweep: bool = False,
 ) -> Rerun | None:
     """The command for one run; None where too little is known.
@@ -54,11 +55,12 @@ def rerun(
         command: what started the run or its sweep, interpreter first; empty where not known.
         overrides: the run's own, of its task.
         hydra: what Hydra has saved of its settings; None for a run without Hydra.
+        directory: where a run without Hydra was started; None where not known.
         in_sweep: whether the run was one of a sweep.
     """
     if hydra is None:
         note = "This started all the runs of its sweep." if in_sweep else ""
-        return Rerun(tuple(command), None, note) if command else None
+        return Rerun(tuple(command), directory, note) if command else None
     job, runtime = _mapping(hydra, "job"), _mapping(hydra, "runtime")
     directory = runtime.get("cwd") if isinstance(runtime.get("cwd"), str) else None
     if not command:

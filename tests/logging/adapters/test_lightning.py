@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from exptools.logging.adapters.lightning import ExptoolsLogger
+from exptools.logging.run_logger import Logger
 from exptools.run_values import read_values
 from exptools.rundir import CONFIG_FILE
 
@@ -50,12 +51,21 @@ def make_trainer(logger, **options):
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
-    return pl.Trainer(logger=ExptoolsLogger(logger), **defaults | options)
+    return pl.Trainer(logger=ExptoolsLogger(logger=logger), **defaults | options)
 
 
 @pytest.fixture
 def trainer(logger):
     return make_trainer(logger)
+
+
+def test_a_directory_opens_a_run_there(tmp_path):
+    engine = Logger()
+    ours = ExptoolsLogger(tmp_path / "run", logger=engine)
+    ours.log_metrics({"loss": 0.5}, 0)
+    ours.save()
+    engine.close()
+    assert pd.read_csv(tmp_path / "run/progress.csv")["loss"].tolist() == [0.5]
 
 
 def steps(path):
@@ -86,13 +96,13 @@ def test_checkpoints_stand_in_the_run_directory(trainer, logger, tmp_path):
 
 def test_modules_reach_the_verbs_through_experiment(logger, tmp_path):
     logger.open(tmp_path, console=None)
-    ExptoolsLogger(logger).experiment.log_text("note", "hello", 1)
+    ExptoolsLogger(logger=logger).experiment.log_text("note", "hello", 1)
     assert (tmp_path / "media" / "note" / "1.txt").read_text() == "hello"
 
 
 def test_modules_that_were_written_for_tensorboard_log_by_its_verbs(logger, tmp_path):
     logger.open(tmp_path, console=None)
-    experiment = ExptoolsLogger(logger).experiment
+    experiment = ExptoolsLogger(logger=logger).experiment
     experiment.add_scalar("a", 1.0, 3)
     with experiment.prefix("eval/"):
         experiment.add_image("frame", torch.rand(3, 4, 5), 3)
@@ -104,7 +114,7 @@ def test_modules_that_were_written_for_tensorboard_log_by_its_verbs(logger, tmp_
 
 def test_hyperparameters_bring_their_metrics_as_with_tensorboards_logger(logger, tmp_path):
     logger.open(tmp_path, console=None)
-    ours = ExptoolsLogger(logger)
+    ours = ExptoolsLogger(logger=logger)
     ours.log_hyperparams(Namespace(lr=0.1), {"hp/loss": 0})
     with pytest.warns(UserWarning, match="it is logged as 'wall_time_' instead"):
         ours.log_metrics({"wall_time": 5}, 0)
@@ -157,6 +167,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.demos.boring_classes import BoringModel
 from exptools import logger
 from exptools.logging.adapters.lightning import ExptoolsLogger
+from exptools.logging.run_logger import Logger
 
 class Model(BoringModel):
     def training_step(self, batch, index):

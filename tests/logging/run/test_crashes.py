@@ -223,3 +223,18 @@ def test_a_handler_that_logs_during_a_dump_disturbs_neither_row(logger, tmp_path
         assert [row for row in rows if row[f"handled {n}"] == str(n)], n
         assert events[f"new {n}"], n
         assert events[f"handled {n}"], n
+
+
+# As another thread may, between any two instructions.
+def test_a_number_during_which_the_row_ends_is_in_that_row_or_the_next(logger, tmp_path):
+    logger.open(tmp_path, console=None)
+    number, was_reached = 0, True
+    while was_reached:
+        logger.log_scalar("other", 1.0)
+        with at_line(number, logger.dump) as is_reached:
+            logger.log_scalar("n", float(number))
+            was_reached = is_reached() or not number
+        logger.dump()
+        number += 1
+    assert number > 10
+    assert [row["n"] for row in read(tmp_path) if row["n"]] == [f"{n}.0" for n in range(number)]

@@ -59,6 +59,8 @@ def test_a_taken_port_moves_on_to_a_free_one_and_says_so(start, tmp_path):
     ("given", "code", "message"),
     [
         (["output"], 2, "there is no directory output; did you mean outputs?"),
+        (["sweeps/outputs"], 2, "there is no directory sweeps/outputs; Hydra keeps sweeps in "
+         "sweeps/multirun, unless hydra.sweep.dir says otherwise"),
         (["nowhere/outputs"], 2, "there is no directory nowhere/outputs"),
         (["file"], 2, "file is a file; give the directory that has the runs in it"),
         (["empty"], 1, "no runs in empty: a run is a directory that has .hydra/config.yaml or "
@@ -74,6 +76,7 @@ def test_a_directory_that_cannot_be_shown_is_named_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
+    (tmp_path / "sweeps/multirun").mkdir(parents=True)
     if given:
         (tmp_path / "outputs").mkdir()
     assert main(given) == code

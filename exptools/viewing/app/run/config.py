@@ -154,8 +154,8 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
-    given = run.status.command if run.status else ()
-    again = rerun(given, overrides, hydra, in_sweep=is_sweep_run(run))
+    given, directory = _started(workspace, run)
+    again = rerun(given, overrides, hydra, directory=directory, in_sweep=is_sweep_run(run))
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
@@ -172,7 +172,7 @@ def tensorboard(run: Run) -> list[Component]:
     if not has_events:
         return []
     text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
-    note = "TensorBoard shows what is not here: graphs, embeddings, profiles, audio."
+    note = "TensorBoard shows what is not here: graphs, embeddings, profiles."
     return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)
 
 
@@ -212,8 +212,24 @@ def left_out(workspace: Workspace, run: Run) -> str:
     return escape_invalid_unicode("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
 
 
+def _started(workspace: Workspace, run: Run) -> tuple[tuple[str, ...], str | None]:
+    """The command that started a run or its sweep, and where, as far as it was written down."""
+    if run.status and run.status.command:
+        return run.status.command, None
+    try:
+        facts = read(workspace, run, PROVENANCE_FILE, _provenance) or {}
+        directory = facts["directory"]
+        return tuple(map(str, facts["command"])), str(directory) if directory else None
+    except (Unreadable, LookupError, TypeError, ValueError, RecursionError):  # not one of ours
+        return (), None
+
+
 def _git(file: BinaryIO) -> Any:
-    return json.loads(file.read(MAX_PROVENANCE))["git"]
+    return _provenance(file)["git"]
+
+
+def _provenance(file: BinaryIO) -> Any:
+    return json.loads(file.read(MAX_PROVENANCE))
 
 
 def _patch(file: BinaryIO) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dash import no_update
 
-from exptools.rundir import OUTPUT_LOG, PATCH_FILE, PROVENANCE_FILE, State
+from exptools.rundir import OUTPUT_LOG, PATCH_FILE, PROVENANCE_FILE, State, write_atomic
 from exptools.viewing.app.run import config, log, media
 from exptools.viewing.app.run.log import ShownLog
 from exptools.viewing.app.run.reading import MediaCache
@@ -215,6 +215,16 @@ def test_commands_need_no_status(tmp_path):
     shown = text_of(config.commands(workspace, workspace.run("0")))
     assert """cd /x && python train.py a=1 'b='"'"'it is'"'"''""" in shown
     assert f"tensorboard --host localhost --logdir {run}" in shown
+
+
+def test_a_run_without_hydra_is_run_again_by_the_command_of_its_provenance(tmp_path):
+    run = tmp_path / "runs" / "0"
+    facts = {"command": ["python", "train.py", "--lr", "0.1"], "directory": "/home/me"}
+    write_atomic(run / PROVENANCE_FILE, json.dumps(facts).encode())
+    (run / "progress.csv").write_text("step,wall_time,loss\n0,1.0,0.5\n")
+    workspace = Workspace(indexed(tmp_path / "runs"))
+    shown = text_of(config.commands(workspace, workspace.run("0")))
+    assert "cd /home/me && python train.py --lr 0.1" in shown
 
 
 def test_what_hydra_has_saved_may_be_broken(tmp_path):
