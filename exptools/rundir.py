@@ -53,6 +53,8 @@ STATUS_WRITER = "EXPTOOLS_STATUS_WRITER"
 PROVENANCE = "EXPTOOLS_PROVENANCE"
 # In the environment of a process that logs: its run directory, for the processes that it starts.
 RUN_DIR = "EXPTOOLS_RUN_DIR"
+# In the same environment: which attempt at the run, and who logs there, a line each.
+RUN_ATTEMPT = "EXPTOOLS_RUN_ATTEMPT"
 # In the same environment: how that run is logged, as JSON.
 RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 

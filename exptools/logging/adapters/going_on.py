@@ -17,7 +17,7 @@ def go_on(logger: Logger, last_step: Callable[[], int | None]) -> None:
         logger: whose run it is.
         last_step: gives the step; None where the training starts afresh, and so does the run.
     """
-    if logger._current.use(lambda run: not run.has_ended_rows):
+    if logger._current.use(lambda run: run.may_resume):
         last = last_step()
         if last is not None:
             logger.resume(last)

@@ -53,7 +53,8 @@ class ExptoolsLogger(Logger):  # type: ignore[misc]  # what mypy does not read i
 
     Lightning saves after each call: what a call logs is a row, on disk when it returns. The run
     stays open when a fit ends, for a test that follows, until whoever opened it closes it. A fit
-    that goes on from a checkpoint goes on with the run that is there; any other starts afresh.
+    that goes on from a checkpoint goes on with the run that is there, and what is tested from one
+    (``test(ckpt_path=…)``) adds to it; any other starts afresh.
 
     Args:
         directory: opens a run there, as ``logger.open(directory)`` does; None is the run that is
@@ -95,6 +96,7 @@ class ExptoolsLogger(Logger):  # type: ignore[misc]  # what mypy does not read i
             TypeError, ValueError, LoggingError: as :meth:`RunLogger.log_scalars`.
         """
         if not self._is_fit_known:
+            self._add_to_what_is_tested(calling(Trainer))
             go_on(self._logger, lambda: _step_before(step))
         named = {self._names.usable(tag): value for tag, value in metrics.items()}
         self._logger.log_scalars(named, step)
@@ -130,7 +132,13 @@ class ExptoolsLogger(Logger):  # type: ignore[misc]  # what mypy does not read i
         trainer = calling(Trainer)
         if trainer is not None:
             self._is_fit_known = not trainer.strategy.restore_checkpoint_after_setup
+            self._add_to_what_is_tested(trainer)
             go_on(self._logger, lambda: _step_before_fit(trainer))
+
+    def _add_to_what_is_tested(self, trainer: Trainer | None) -> None:
+        """Keep what the training of a checkpoint has logged, if that is but tested."""
+        if trainer is not None and trainer.state.fn != "fit" and trainer.ckpt_path:
+            self._logger._current.use(lambda run: run.resume_at_end())
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def save(self) -> None:

@@ -13,7 +13,7 @@ from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import MediaRecord, set_aside_media
 from exptools.logging.rows.row import Row
 from exptools.logging.run.continuing import Kept, rows_that_count
-from exptools.logging.run.locks import Attempt
+from exptools.logging.run.locks import RowLock
 from exptools.logging.run.position import EarlierRows
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 def end_attempts_before(
-    directory: Path, attempt: Attempt, first_rows: Sequence[Row], *, may_go_back: bool
+    directory: Path, turn: RowLock, first_rows: Sequence[Row], *, may_go_back: bool
 ) -> Purge | None:
     """Set aside what earlier attempts wrote, as far as it does not count any more.
 
     Args:
         directory: the run.
-        attempt: the one that begins now.
+        turn: says of the attempt that begins now.
         first_rows: its first rows, which are about to be written, the earliest first.
         may_go_back: whether an attempt that goes on may do so from an earlier step than it said.
             It may in the process that said so: the steps of a worker may be counted otherwise.
@@ -48,7 +48,7 @@ def end_attempts_before(
     Raises:
         LoggingError: a file cannot be read, written or renamed.
     """
-    table = directory / PROGRESS_CSV
+    table, attempt = directory / PROGRESS_CSV, turn.attempt
     if attempt.resumed is None:
         moved = set_aside(table)
         set_aside_media(directory, lambda *_: False, attempt.index_size)
@@ -57,22 +57,34 @@ def end_attempts_before(
     else:
         earlier = EarlierRows.read(table)
         kept = rows_that_count(earlier, attempt, first_rows, may_go_back=may_go_back)
+        # A death behind the cut would leave nothing else that tells it.
+        replaced = _replaced(earlier, kept) + ([] if attempt.forget is None else [attempt.forget])
+        turn.attempt = attempt._replace(forget=min(replaced, default=None))
         moved = cut(table, earlier, kept.rows)
         media = set_aside_media(directory, kept.has_medium, attempt.index_size)
-        purge = _purge(earlier, kept, *media)
+        purge = _purge(earlier, kept, replaced, *media)
         _log.info("going on in %s from step %d", directory, kept.until + 1)
     if moved:
         _log.info("rows of the attempt before that are replaced: %s", moved)
     return purge if any(directory.glob(EVENT_FILES)) else None
 
 
+def _replaced(table: EarlierRows, kept: Kept) -> list[int]:
+    """The steps of the rows that do not count."""
+    rows = zip(kept.rows, table.steps, strict=True)
+    return [int(step) for counts, step in rows if not counts and step < math.inf]
+
+
 def _purge(
-    table: EarlierRows, kept: Kept, moved: Sequence[MediaRecord], stay: Sequence[MediaRecord]
+    table: EarlierRows,
+    kept: Kept,
+    replaced: Sequence[int],
+    moved: Sequence[MediaRecord],
+    stay: Sequence[MediaRecord],
 ) -> Purge:
     """What TensorBoard should forget: from the first step on that is replaced, but what stays."""
     rows = list(zip(range(len(kept.rows)), kept.rows, table.steps, strict=True))
-    replaced = [int(step) for _, counts, step in rows if not counts and step < math.inf]
-    replaced += [medium.step for medium in moved]
+    replaced = [*replaced, *(medium.step for medium in moved)]
     if not replaced:
         last = max((int(step) for _, counts, step in rows if counts), default=kept.until)
         return Purge(max(last, kept.until) + 1, frozenset())

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, pairwise
+from pathlib import Path
 
-from exptools.logging.media.store import MediaRecord
-from exptools.logging.rows.row import Row
+from exptools.logging.media.store import MediaRecord, index_size
+from exptools.logging.rows.row import PendingRow, Row
 from exptools.logging.run.locks import Attempt
-from exptools.logging.run.position import EarlierRows
+from exptools.logging.run.position import EarlierRows, Place, Position, last_row_of
+from exptools.rundir import PROGRESS_CSV
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,47 @@ class Kept:
         return medium.step <= self.until or medium.wall_time <= self.time
 
 
+def going_on(
+    attempt: Attempt, step: int, position: Position | None, place: Place | None
+) -> Attempt:
+    """The attempt as one that goes on behind a step, or where a snapshot's position is now."""
+    attempt = attempt._replace(resumed=step, rows=None)
+    if position is None or place is None:
+        return attempt
+    return attempt._replace(
+        rows=place.rows,
+        later_rows=place.later_rows,
+        media=position.media,
+        pending=[position.count if row.step is None else row.step for row in position.pending],
+    )
+
+
+def position_now(
+    run_dir: Path,
+    attempt: Attempt,
+    loaded: Position | None,
+    pending: tuple[PendingRow, ...],
+    count: int,
+) -> Position | None:
+    """How far an attempt has come; None where only the step is known.
+
+    Args:
+        run_dir: the run.
+        attempt: the attempt.
+        loaded: where it goes on from, with the rows that were pending then and have ended since.
+        pending: the rows that have not ended.
+        count: the step with which counting goes on.
+    """
+    if attempt.event_file:
+        return Position(last_row_of(run_dir / PROGRESS_CSV), index_size(run_dir), count, pending)
+    # No row has ended yet: what stands there is of the attempt before.
+    if attempt.resumed is None:
+        return Position(None, None, count, pending)
+    if loaded is None:
+        return None
+    return Position(loaded.last_row, None, count, (*loaded.pending, *pending))
+
+
 def rows_that_count(
     table: EarlierRows, attempt: Attempt, first_rows: Sequence[Row], *, may_go_back: bool
 ) -> Kept:
@@ -47,12 +90,16 @@ def rows_that_count(
     until = attempt.resumed or 0
     if may_go_back and first_rows:
         until = min(until, first_rows[0].step - 1)
+    if attempt.rows is not None:  # then what was open goes on, and not back
+        first_rows = [row for row in first_rows if row.step not in attempt.pending]
     firsts = _first_steps(table, first_rows if may_go_back else ())
     if attempt.rows is None:
         rows = _up_to_step(table, attempt.resumed or 0, until, firsts)
         goes_back = True
     else:
-        begin = _begin(table, firsts)
+        # Where the steps of its tags start over now and then, one says nothing of the place.
+        tells = all(_goes_forward(table, row, attempt.rows) for row in first_rows)
+        begin = _begin(table, firsts) if tells else len(firsts)
         later = {*attempt.later_rows}
         rows = [n < begin and (n < attempt.rows or n in later) for n in range(len(table.lines))]
         goes_back = begin < attempt.rows
@@ -70,6 +117,14 @@ def _first_steps(table: EarlierRows, first_rows: Sequence[Row]) -> list[float | 
         min((step for step, its in columns if any(table.holds(n, its))), default=None)
         for n in range(len(table.lines))
     ]
+
+
+def _goes_forward(table: EarlierRows, row: Row, count: int) -> bool:
+    """Whether the steps of a row's tags never went back in the first rows of a table."""
+    columns = table.columns(row.scalars)
+    numbers = range(min(count, len(table.lines)))
+    steps = [table.steps[n] for n in numbers if any(table.holds(n, columns))]
+    return all(before <= step for before, step in pairwise(steps))
 
 
 def _begin(table: EarlierRows, firsts: Sequence[float | None]) -> int:

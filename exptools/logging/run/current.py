@@ -34,7 +34,7 @@ from exptools.logging.run.ranks import Rank, silent_rank, this_rank, why_silent
 from exptools.logging.snapshots.file import SnapshotError
 from exptools.logging.writers.console import Console
 from exptools.provenance import write_provenance
-from exptools.rundir import RUN_DIR, RUN_OPTIONS
+from exptools.rundir import RUN_ATTEMPT, RUN_DIR, RUN_OPTIONS
 
 if TYPE_CHECKING:
     from multiprocessing.util import Finalize
@@ -294,7 +294,7 @@ class CurrentRun:
         if not self._run.is_member:
             self._run.console = Console(options.console)
             if entry is None:
-                os.environ[RUN_DIR] = str(directory)
+                os.environ[RUN_DIR], os.environ[RUN_ATTEMPT] = str(directory), self._run.whose
                 leave_options(options)
             self._write_provenance(directory)
 
@@ -322,7 +322,8 @@ class CurrentRun:
             return
         if os.environ.get(RUN_DIR) == str(run.directory) and not run.is_member:
             del os.environ[RUN_DIR]
-            os.environ.pop(RUN_OPTIONS, None)
+            for name in (RUN_ATTEMPT, RUN_OPTIONS):
+                os.environ.pop(name, None)
         try:
             run.close(succeeded=succeeded)
         except LoggingError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from exptools.rundir import RUN_DIR, STATUS_WRITER, StatusError, read_status
+from exptools.rundir import RUN_ATTEMPT, RUN_DIR, STATUS_WRITER, StatusError, read_status
 
 if TYPE_CHECKING:
     from hydra.core.hydra_config import HydraConfig
@@ -27,6 +27,11 @@ def inherited_directory() -> Path | None:
 def is_of_the_run(directory: Path) -> bool:
     """Whether this process was started by one that logs in the directory, or as that run's job."""
     return str(directory) in (os.environ.get(RUN_DIR), os.environ.get(STATUS_WRITER))
+
+
+def attempt_of_starter(directory: Path) -> str | None:
+    """The attempt of who has started this process and logs in the directory; see RowLock.whose."""
+    return os.environ.get(RUN_ATTEMPT) if os.environ.get(RUN_DIR) == str(directory) else None
 
 
 def attempt_name(directory: Path) -> str | None:

@@ -39,6 +39,7 @@ class RunFiles:
         self.has_resumed = False  # by this process's word
         self._directory = directory
         self._turn = turn
+        turn.at_new_attempt = self.leave
         self._writers: tuple[CsvWriter, TensorBoardWriter] | None = None  # before the first row
         self._waiting: list[WaitingMedium] = []
 
@@ -72,7 +73,7 @@ class RunFiles:
             events = self._directory / name if name else new_event_file(self._directory)
             if not has_begun:
                 purge = end_attempts_before(
-                    self._directory, attempt, first_rows, may_go_back=self.has_resumed
+                    self._directory, self._turn, first_rows, may_go_back=self.has_resumed
                 )
         csv = CsvWriter(table, keep=has_begun or table.exists())
         try:
@@ -152,6 +153,11 @@ class RunFiles:
             from exptools.logging.media.hparams import hparams_end
 
             events.write_summary([hparams_end(succeeded=succeeded)], step, time.time())
+
+    def leave(self) -> None:
+        """Close the files of an attempt after which the same process has begun another one."""
+        self.close()
+        self._writers = None
 
     def close(self) -> None:
         """Close the files; nothing is pending but media that were never shown."""

@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ _held: dict[FileLock, Path] = {}  # the locks of this process, and for which dir
 
 class DirectoryInUse(LoggingError):
     """Another process logs in this directory."""
+
+
+class AttemptIsOver(LoggingError):
+    """Another attempt at the run has begun, to which this process does not belong."""
 
 
 class _Holder(NamedTuple):
@@ -213,7 +217,13 @@ class Attempt(NamedTuple):
     media: int | None = None  # bytes of the media's index that count, if rows are known
     pending: Sequence[int] = ()  # steps of which the media behind these count, too
     index_size: int = 0  # bytes of the media's index that are of earlier attempts
+    forget: int | None = None  # the step from which TensorBoard should forget, before rows go
     id: str = ""  # like no other attempt's
+
+    @classmethod
+    def new(cls, name: str, index_size: int) -> Attempt:
+        """One that begins now."""
+        return cls(name, index_size=index_size, id=f"{time.time_ns():x}-{os.getpid()}")
 
 
 class RowLock:
@@ -241,11 +251,16 @@ class RowLock:
         self._members = path.with_name(Path(MEMBERS).name)
         self._page = None if member else hold_alone(self._members)  # None: it has to be locked
         self._has_to_join = member
+        self.at_new_attempt: Callable[[], None] | None = None  # what a member does then
+        self._is_member = member
+        self._directory = path.parent.parent
+        self._id = self._holder = ""  # of the attempt that we belong to
 
     def __enter__(self) -> None:
         """Wait for our turn.
 
         Raises:
+            AttemptIsOver: we are a member of a run that somebody else has started again.
             LoggingError: it cannot be had.
         """
         page = self._page
@@ -263,6 +278,12 @@ class RowLock:
             self._lock.acquire()
         except OSError as error:
             raise LoggingError(error.errno, error.strerror, str(self.path)) from error
+        if self._is_member:
+            try:
+                self._see_whose_attempt()
+            except BaseException:
+                self._lock.release()
+                raise
 
     def __exit__(self, *exception: object) -> None:
         """Let the others have theirs."""
@@ -279,6 +300,42 @@ class RowLock:
             lock.close()
 
     @property
+    def whose(self) -> str:
+        """Which attempt, of which process, we belong to, for our children."""
+        return f"{self._id}\n{self._holder}"
+
+    def join(self, whose: str | None = None) -> None:
+        """Belong to the attempt of who has forked or started us, else to the one that goes on.
+
+        Raises:
+            AttemptIsOver: it is another one, of another process, that goes on.
+        """
+        if whose is None:
+            self._id, self._holder = self.attempt.id, holder_of(self._directory)
+        else:
+            self._id, _, self._holder = whose.partition("\n")
+            self._see_whose_attempt()
+
+    def _see_whose_attempt(self) -> None:
+        """Stay out of what is not ours: a worker may outlive the process that it works for."""
+        try:
+            is_there = os.path.samestat(os.stat(self.path), os.fstat(self._lock.descriptor))
+        except FileNotFoundError:
+            return  # the other files tell it better
+        now = self.attempt.id
+        if now == self._id and is_there:
+            return
+        if not is_there or holder_of(self._directory) != self._holder:
+            message = (
+                "this run was started again, and this process is of the attempt before: "
+                "what it logs is left out"
+            )
+            raise AttemptIsOver(None, message, str(self._directory))
+        self._id = now
+        if self.at_new_attempt is not None:
+            self.at_new_attempt()
+
+    @property
     def attempt(self) -> Attempt:
         """The attempt that is going on."""
         with as_logging_error(self.path):
@@ -293,15 +350,18 @@ class RowLock:
     def attempt(self, attempt: Attempt) -> None:
         content = json.dumps(attempt._asdict()).encode()
         with as_logging_error(self.path):
+            # By one call, spaces over what was longer: a kill leaves the old one or the new.
+            size = os.fstat(self._lock.descriptor).st_size
             os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
-            os.write(self._lock.descriptor, content)
-            # At once, for a full disk takes nothing new.
-            os.ftruncate(self._lock.descriptor, len(content))
+            os.write(self._lock.descriptor, content.ljust(min(size, _LONGEST_ATTEMPT)))
 
     def begin(self, attempt: Attempt) -> None:
         """Forget the attempt before, unless this is the one of that name still."""
-        if not attempt.name or self.attempt.name != attempt.name:
-            self.attempt = attempt
+        before = self.attempt
+        if not attempt.name or before.name != attempt.name:
+            # Of an attempt that was killed when the rows had gone, and no event file was there.
+            forget = None if before.event_file else before.forget
+            self.attempt = attempt._replace(forget=forget)
 
     def close(self) -> None:
         """Give the file back to the system; it stays behind."""

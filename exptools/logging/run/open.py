@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -18,10 +17,13 @@ from exptools.logging.errors import (
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
 from exptools.logging.run.attempts import remove_what_was_written_aside
+from exptools.logging.run.continuing import going_on, position_now
+from exptools.logging.run.environment import attempt_of_starter
 from exptools.logging.run.files import RunFiles, WaitingMedium
-from exptools.logging.run.locks import Attempt, RowLock, RunLock
+from exptools.logging.run.locks import Attempt, AttemptIsOver, RowLock, RunLock
 from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.signals import is_called_by_itself
 from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot
 from exptools.logging.snapshots.policy import SnapshotPolicy
@@ -69,8 +71,11 @@ class OpenRun:
         self._last_row: Row | None = None  # of those that have ended
         self._ended_rows: list[Row] = []  # those that are not written yet
         self._is_writing = False
+        self._only_adds = False  # to earlier attempts, of which all counts
         self._restored: list[PendingRow] = []  # of a snapshot, until something is logged
-        self._loaded: Position | None = None  # of the snapshot from which the attempt goes on
+        # Of the snapshot from which the attempt goes on, with the rows that have ended since.
+        self._loaded: Position | None = None
+        self._cuts_nothing = False  # of the table, for the snapshot was saved at its end
         self._lock = None
         if not member:
             with as_logging_error(directory):
@@ -84,10 +89,12 @@ class OpenRun:
                 if attempt is not None:
                     with as_logging_error(directory):
                         size = index_size(directory)
-                    name = f"{time.time_ns():x}-{os.getpid()}"
-                    self._turn.begin(Attempt(attempt, index_size=size, id=name))
+                    with self._turn:
+                        self._turn.begin(Attempt.new(attempt, size))
                 if not any((directory / name).exists() for name in (PROGRESS_CSV, MEDIA_INDEX)):
-                    self._files.begin([])  # so that what cannot be written is known at once
+                    with self._turn:
+                        self._files.begin([])  # so that what cannot be written is known at once
+            self._turn.join(attempt_of_starter(directory) if member else None)
         except BaseException:
             self._release()
             raise
@@ -132,7 +139,7 @@ class OpenRun:
         self._ended_rows += self.rows.end(step, now)
         if self.is_muted:
             self._ended_rows.clear()
-        if not self._ended_rows or (self._is_writing and _is_called_by_itself()):
+        if not self._ended_rows or (self._is_writing and is_called_by_itself()):
             return  # a signal has interrupted the writing, which takes its handler's rows, too
         unwritten: UnwrittenRows = {}
         try:
@@ -142,6 +149,9 @@ class OpenRun:
                     rows, self._ended_rows = self._ended_rows, []
                     self._files.write(rows, unwritten)
                     self._last_row = rows[-1]
+        except AttemptIsOver:
+            self._ended_rows.clear()  # nobody will ever take them
+            raise
         finally:
             self._is_writing = False
         if self._last_row is not None and time.monotonic() >= self.console.due:
@@ -149,6 +159,11 @@ class OpenRun:
         if unwritten:
             self._files.look_at_the_others(unwritten)
             raise unwritten_rows_error(unwritten, self._files.paths)
+
+    @property
+    def whose(self) -> str:
+        """To which attempt, of which process, what is logged here belongs."""
+        return self._turn.whose
 
     @property
     def step(self) -> int:
@@ -230,7 +245,7 @@ class OpenRun:
     def load_snapshot(self, itr: SupportsIndex | None, map_location: Any) -> StoredSnapshot | None:
         """Load a snapshot; before the first row the run goes on from there."""
         snapshot = self.snapshots.load(itr, map_location)
-        if snapshot is not None and not self._files.are_open:
+        if snapshot is not None and not self.has_ended_rows:
             step = snapshot.itr if snapshot.row is None else snapshot.row
             if step is not None:
                 self.resume(step, Position.of(snapshot.position))
@@ -249,6 +264,11 @@ class OpenRun:
         return self._last_row is not None
 
     @property
+    def may_resume(self) -> bool:
+        """Whether it may yet be said from where the attempt goes on."""
+        return self._only_adds or not self.has_ended_rows
+
+    @property
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
         with self._turn:
@@ -262,28 +282,51 @@ class OpenRun:
         steps; and what the open ones held then is not lost. When a row has ended, this does
         nothing: the attempt has begun.
         """
-        if self.has_ended_rows:
+        if not self.may_resume:
             return
+        if self.has_ended_rows:
+            self._begin_anew()
+        self._only_adds = False
         self._files.has_resumed, self.rows.count = True, step + 1
-        self._restored, self._loaded = [], None
+        self._restored, self._loaded, self._cuts_nothing = [], None, False
         with self._turn:
             attempt = self._turn.attempt
             if attempt.event_file:
                 return
-            attempt = attempt._replace(resumed=step, rows=None)
+            is_told = self.is_member and attempt.resumed is not None  # by who writes those rows
             table = self.directory / PROGRESS_CSV
-            if position is not None and (place := locate(table, position)) is not None:
-                self._restored, self._loaded = place.missing, position
+            place = None if position is None else locate(table, position)
+            if position is not None and place is not None:
+                ended = tuple(row for row in position.pending if row not in place.missing)
+                self._restored = [] if is_told else place.missing
+                self._loaded = replace(position, pending=ended)
+                self._cuts_nothing = place.is_at_end
                 if place.missing:
                     self.rows.count = position.count
-                attempt = attempt._replace(
-                    rows=place.rows,
-                    later_rows=place.later_rows,
-                    media=position.media,
-                    pending=[row.step for row in position.pending if row.step is not None],
-                )
+            attempt = going_on(attempt, step, position, place)
             self._turn.attempt = attempt
             keep_values(self.directory, attempt)
+
+    def resume_at_end(self) -> None:
+        """Go on behind all that is there, whatever steps come, until :meth:`resume` says better.
+
+        If the attempt has begun otherwise, this does nothing.
+        """
+        with self._turn:
+            is_decided = self._files.has_begun or self._turn.attempt.resumed is not None
+            last = last_row_of(self.directory / PROGRESS_CSV)
+        if last is not None and not is_decided:
+            self.resume(last[0], Position(last, index_size(self.directory), last[0] + 1))
+            self._files.has_resumed = False  # no row replaces any
+            self._only_adds = True
+
+    def _begin_anew(self) -> None:
+        with self._turn:
+            size, name = index_size(self.directory), self._turn.attempt.name
+            self._turn.attempt = Attempt.new(name, size)
+            self._files.leave()
+        self._turn.join()
+        self._last_row = None
 
     def after_fork(self) -> None:
         """In a forked child: be a member, and leave to the parent the rows that it has begun.
@@ -292,8 +335,10 @@ class OpenRun:
             LoggingError: the directory is gone.
         """
         self.is_member, self._lock = True, None
-        self._turn.drop()  # the parent's: its lock counts for both
-        self._turn = RowLock(self._turn.path, member=True)
+        parent = self._turn
+        parent.drop()  # its lock counts for both
+        self._turn = RowLock(parent.path, member=True)
+        self._turn.join(parent.whose)
         # A thread of the parent may have been using its files.
         self._files = RunFiles(self.directory, self._turn)
         self.rows = OpenRows(self.rows.count)
@@ -308,12 +353,16 @@ class OpenRun:
             LoggingError: as ``end_row``; the run is closed all the same.
         """
         try:
+            # Of a program that had only these left to write.
+            if self._cuts_nothing and not self.is_member:
+                self._end_restored(time.time())
             self.end_row()
             if not self.is_member:
                 with self._turn:
                     self._files.show_waiting(self.step)
             if self._has_hparams:
-                self._files.end_hparams(self.step, succeeded=succeeded)
+                with self._turn:
+                    self._files.end_hparams(self.step, succeeded=succeeded)
         finally:
             self._release()
             if self._last_row is not None:  # lest anybody take an earlier one for it
@@ -347,21 +396,4 @@ class OpenRun:
         pending = (*self._restored, *self.rows.pending())
         with self._turn:
             attempt = self._turn.attempt
-            if attempt.event_file:
-                last = last_row_of(self.directory / PROGRESS_CSV)
-                return Position(last, index_size(self.directory), self.rows.count, pending)
-        # No row has ended yet: what stands there is of the attempt before.
-        if attempt.resumed is None:
-            return Position(None, None, self.rows.count, pending)
-        if self._loaded is None:
-            return None
-        return Position(self._loaded.last_row, None, self.rows.count, pending)
-
-
-def _is_called_by_itself() -> bool:
-    """Whether the function that asks runs twice, the second time from within the first."""
-    inner = sys._getframe(1)
-    outer = inner.f_back
-    while outer is not None and outer.f_code is not inner.f_code:
-        outer = outer.f_back
-    return outer is not None
+            return position_now(self.directory, attempt, self._loaded, pending, self.rows.count)

@@ -54,6 +54,7 @@ class Place(NamedTuple):
     rows: int  # that count, from its beginning
     later_rows: tuple[int, ...]  # their numbers: rows that were pending then and have ended since
     missing: list[PendingRow]  # those of which there is no row
+    is_at_end: bool  # whether the table has no other rows
 
 
 class EarlierRows:
@@ -126,7 +127,8 @@ def locate(table: Path, position: Position) -> Place | None:
             missing.append(row)
         else:
             later.append(ended)
-    return Place(rows, tuple(later), missing)
+    is_at_end = rows + len({*later}) == len(earlier.lines)
+    return Place(rows, tuple(later), missing, is_at_end)
 
 
 def last_row_of(table: Path) -> tuple[int, float] | None:

@@ -140,6 +140,22 @@ def test_a_fit_from_a_checkpoint_goes_on_with_the_run_and_another_starts_afresh(
     assert fit("step=6", max_epochs=4, log_every_n_steps=4) == [*range(6), 7, 11, 15]
     assert steps(tmp_path / "progress.1.csv") == [*range(6, 12)], "what did not go on stays apart"
     assert fit("epoch=0", max_epochs=2, log_every_n_steps=4) == [*range(4), 7]
+
+    before = (tmp_path / "progress.csv").read_text().splitlines()
+    logger.open(tmp_path, console=None)
+    path = tmp_path / "checkpoints" / "epoch=0.ckpt"
+    make_trainer(logger).test(Model(), ckpt_path=path, verbose=False)
+    logger.close()
+    lines = (tmp_path / "progress.csv").read_text().splitlines()
+    rows = [line.rstrip(",") for line in before[1:]]
+    assert [line.rstrip(",") for line in lines[1:-1]] == rows, "a test adds to what is tested"
+
+    logger.open(tmp_path, console=None)
+    trainer = make_trainer(logger, max_epochs=2, log_every_n_steps=4, enable_checkpointing=False)
+    trainer.validate(Model(), ckpt_path=path, verbose=False)
+    trainer.fit(Model(), ckpt_path=path)
+    assert steps(tmp_path / "progress.csv") == [*range(4), 7], "a look before it changes nothing"
+
     assert fit(log_every_n_steps=4) == [3], "though it logs no step before that"
 
 

@@ -1,6 +1,8 @@
 """What belongs to which attempt at a run, whichever process logs first and in whatever order."""
 
 import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -124,6 +126,82 @@ def test_a_worker_that_outlives_the_run_adds_to_it(run_python, tmp_path):
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "run" / "progress.csv")
     assert (table["a"].count(), table["worker"].count()) == (1, 1)
+
+
+# Two workers, one of which has joined the run before it is killed and one that comes too late.
+ORPHANS = """
+import os, sys
+from exptools import logger
+
+def work(name):
+    print(name, flush=True)
+    sys.stdin.readline()
+    for verb, *given in (("log_scalar", name, 1), ("dump",), ("save_snapshot", 1, 7)):
+        try:
+            getattr(logger, verb)(*given)
+        except OSError as error:
+            print(name, verb, error, flush=True)
+    print("done", flush=True)
+    os._exit(0)
+
+if sys.argv[2:]:
+    work(sys.argv[2])
+logger.open(sys.argv[1], console=None)
+logger.log_scalar("a", 1)
+logger.dump()
+if os.fork() == 0:
+    work("forked")
+import subprocess
+subprocess.run([sys.executable, __file__, sys.argv[1], "started"])
+"""
+
+
+def test_workers_that_outlive_a_killed_process_leave_the_next_attempt_alone(tmp_path, logger):
+    (tmp_path / "train.py").write_text(ORPHANS)
+    run, pipe = tmp_path / "run", subprocess.PIPE
+    command = [sys.executable, "-u", str(tmp_path / "train.py"), str(run)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert {process.stdout.readline() for _ in range(2)} == {"forked\n", "started\n"}
+        process.kill()
+        process.wait()
+        logger.open(run, console=None)
+        logger.log_scalar("a", 2)
+        logger.dump()
+        said, _ = process.communicate("go\ngo\n")
+    for name, verb in (("forked", "dump"), ("forked", "save_snapshot"), ("started", "log_scalar")):
+        assert f"{name} {verb} {run}: this run was started again" in said
+    logger.log_scalar("a", 3)
+    logger.close()
+    table = pd.read_csv(run / "progress.csv")
+    assert (list(table), table["a"].tolist()) == (["step", "wall_time", "a"], [2, 3])
+    assert not list(run.glob("snapshots/*"))
+
+
+def test_a_forked_worker_belongs_to_all_attempts_of_its_living_parent(run_python):
+    done = run_python("""
+import os
+from exptools import logger
+go, done = os.pipe(), os.pipe()
+logger.open("run", console=None)
+logger.log_scalar("a", 0)
+logger.dump()
+if os.fork() == 0:
+    for update in range(2):
+        os.read(go[0], 1)
+        logger.log_scalar("worker", update, update)
+        logger.dump()
+        os.write(done[1], b".")
+    os._exit(0)
+for _ in range(2):
+    logger.log_scalar("a", 1)
+    os.write(go[1], b".")
+    os.read(done[0], 1)
+    logger.open("run", console=None)
+os.wait()
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, update in (("progress.1.csv", 0), ("progress.csv", 1)):
+        assert pd.read_csv(run_python.home / "run" / name)["worker"].dropna().tolist() == [update]
 
 
 def test_the_end_of_a_forked_worker_is_not_the_end_of_the_hyperparameters_run(run_python):

@@ -1,6 +1,8 @@
 """A run that is started again in its directory: it goes on, or starts afresh; nothing is lost."""
 
 import logging
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import sys
 import pandas as pd
 import pytest
 
+from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
 from exptools.rundir import MEDIA_INDEX
 
@@ -138,21 +141,119 @@ def test_counted_rows_that_had_not_ended_are_rows_of_their_own(tmp_path):
     assert rows(tmp_path) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6)]
 
 
-def test_looking_at_a_snapshot_of_a_killed_run_changes_nothing(tmp_path):
-    logger = Logger()
-    logger.open(tmp_path, console=None)
-    logger.log_scalar("a", 0, 0)
-    logger.dump()
-    logger.log_scalar("a", 1, 1)
-    logger.save_snapshot(None, 1)
-    logger._current._run.rows.end(None, 0.0)  # as if it was killed now
-    logger.close()
+def killed(*calls):
+    """Have a process log by calls of a logger, which are tuples, and be killed."""
+    if (pid := os.fork()) == 0:
+        logger = Logger()
+        for verb, *arguments in calls:
+            getattr(logger, verb)(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def opened(directory):
+    return ("open", directory, LogOptions(console=None))
+
+
+def a(step, value=None):
+    return ("log_scalar", "a", step if value is None else value, step)
+
+
+def test_looking_at_a_snapshot_of_a_killed_run_changes_nothing(tmp_path, logger):
+    killed(opened(tmp_path), a(0), a(1), ("save_snapshot", None, 1), a(2), a(3))
     before = (tmp_path / "progress.csv").read_bytes()
     logger.open(tmp_path, console=None)
     logger.load_snapshot()
     logger.close()
     assert (tmp_path / "progress.csv").read_bytes() == before
     assert not (tmp_path / "progress.1.csv").exists()
+
+
+def test_a_program_that_had_only_its_last_row_to_write_writes_it_when_started_again(
+    tmp_path, logger
+):
+    killed(opened(tmp_path), a(0), a(1), ("save_snapshot", None, 1))
+    for _ in range(2):  # the second time there is nothing to do
+        logger.open(tmp_path, console=None)
+        logger.load_snapshot()
+        logger.close()
+        assert rows(tmp_path) == [(0, 0), (1, 1)]
+
+
+def test_a_snapshot_from_before_the_first_row_counts_on_what_the_one_before_it_counts_on(
+    tmp_path, logger
+):
+    killed(opened(tmp_path), a(3), a(4), ("save_snapshot", None, 4), a(5))
+    killed(opened(tmp_path), ("load_snapshot",), a(5), ("save_snapshot", None, 5))
+    logger.open(tmp_path, console=None)
+    assert logger.load_snapshot().itr == 5
+    logger.log_scalar("a", 6, 6)
+    logger.close()
+    assert rows(tmp_path) == [(3, 3), (4, 4), (5, 5), (6, 6)]
+
+
+@pytest.mark.parametrize("step", [3, None])
+def test_a_row_that_was_open_does_not_replace_a_workers_of_its_step(tmp_path, step, logger):
+    def work():
+        if os.fork() == 0:
+            worker.log_scalar("a", -1, step)
+            worker.close()
+            os._exit(0)
+        os.wait()
+
+    worker = Logger()
+    if (pid := os.fork()) == 0:
+        worker.open(tmp_path, console=None)
+        worker.log_scalar("a", 1, step)
+        work()
+        worker.save_snapshot(None, 3)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 2, 4)
+    logger.close()
+    assert [value for _, value in rows(tmp_path)] == [-1, 1, 2]
+
+
+def test_steps_that_start_over_in_each_epoch_replace_no_earlier_epoch(tmp_path, logger):
+    first, second = [(0, 1), (1, 2), (2, 3)], [(0, 4), (1, 5), (2, 6)]
+    epochs = [call for row in (*first, *second) for call in (a(*row), ("dump",))]
+    killed(opened(tmp_path), *epochs, ("save_snapshot", None, 2), a(0, 7), ("dump",))
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 8, 0)
+    logger.close()
+    assert rows(tmp_path) == [*first, *second, (0, 8)]
+    assert rows(tmp_path, "progress.1.csv") == [(0, 7)]
+
+
+def test_a_death_between_cutting_the_table_and_the_event_file_doubles_no_point(
+    tmp_path, logger, read_events, monkeypatch
+):
+    other = ("log_scalar", "other", 1, 3000)  # by other steps, so that the last does not tell
+    began = [opened(tmp_path), a(0), other, ("dump",), ("save_snapshot", None, 0)]
+    killed(*began, a(1), ("dump",))
+    with monkeypatch.context() as patch:
+        place = "exptools.logging.run.files.TensorBoardWriter"
+        patch.setattr(place, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        killed(opened(tmp_path), ("load_snapshot",), a(1), ("dump",))
+    assert pd.read_csv(tmp_path / "progress.csv")["step"].tolist() == [0, 3000]
+    logger.open(tmp_path, console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", -1, 1)
+    logger.close()
+    assert read_events(tmp_path) == {"a": [(0, 0), (1, -1)], "other": [(3000, 1)]}
+
+
+def test_counted_steps_go_on_where_only_the_snapshots_were_brought_along(tmp_path, logger):
+    killed(opened(tmp_path / "old"), a(7), ("save_snapshot", None, 7))
+    shutil.copytree(tmp_path / "old" / "snapshots", tmp_path / "new" / "snapshots")
+    logger.open(tmp_path / "new", console=None)
+    logger.load_snapshot()
+    logger.log_scalar("a", 1)
+    logger.close()
+    assert rows(tmp_path / "new") == [(8, 1)]
 
 
 def test_counted_steps_go_on(tmp_path):
