@@ -24,6 +24,7 @@ _TIMEOUT = 10  # seconds, for each question to git
 _MAX_TRACKED = 32 * 2**20  # bytes of a changed file of which git is asked for the difference
 _MAX_READ = 16 * 2**20  # bytes of what git answers
 _MAX_UNTRACKED = 500  # files in the patch that git does not track
+_ANSWER = re.compile(r"([0-9a-f]{40,})\n(.+)\n(.+)\n", re.DOTALL)  # commit, top directory, branch
 
 
 class LeftOut(NamedTuple):
@@ -58,10 +59,11 @@ def changes_around(directory: Path) -> Changes | None:
     stays as it is.
     """
     asked = _git(directory, "rev-parse", "HEAD", "--show-toplevel", "--abbrev-ref", "HEAD")
-    if asked is None:
+    # Where a program ignores the ends of its children, each seems to have succeeded.
+    answer = _ANSWER.fullmatch(os.fsdecode(asked or b""))
+    if answer is None:
         return None
-    commit, rest = os.fsdecode(asked).split("\n", 1)
-    top, branch = rest.rstrip("\n").rsplit("\n", 1)
+    commit, top, branch = answer.groups()
     top_dir = Path(top)
     # An order that the user has configured, whose file may be gone, is none of the status's.
     status = _git(
