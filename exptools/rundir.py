@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -280,6 +281,8 @@ def _is_gone(status: Status) -> bool:
         return False
     if status.pid_start is not None:
         return process_start(status.pid) != status.pid_start
+    if sys.platform == "win32":
+        return False  # not known: the signal 0 is Ctrl-C there
     try:
         os.kill(status.pid, 0)
     except ProcessLookupError:

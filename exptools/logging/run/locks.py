@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ class _Holder(NamedTuple):
     def is_alive(self) -> bool:
         """Whether it lives on this host, as far as its number tells."""
         number = "".join(self.process.split(" ")[1:2])
+        if sys.platform == "win32":
+            return False  # the signal 0 is Ctrl-C there
         try:
             os.kill(int(number), 0)
         except PermissionError:

@@ -61,7 +61,9 @@ class AppendFile:
     """
 
     def __init__(self, path: Path, *, keep: bool = False) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        # Without O_BINARY Windows would end lines in its own way.
+        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         with as_logging_error(path):
             self._fd = os.open(path, flags if keep else flags | os.O_TRUNC, 0o666)
         self.path = path
