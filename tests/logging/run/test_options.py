@@ -214,7 +214,8 @@ def test_a_change_that_git_cannot_show_in_time_is_not_called_none(logger, tmp_pa
     (tmp_path / "bin").mkdir()
     slow = tmp_path / "bin" / "git"
     slow.write_text(
-        '#!/bin/sh\ncase "$*" in *diff*) exec sleep 60;; *rev-parse*) echo abc; pwd; echo HEAD;; '
+        '#!/bin/sh\ncase "$*" in *diff*) exec sleep 60;; '
+        f"*rev-parse*) echo {'a' * 40}; pwd; echo HEAD;; "
         "*) printf '1 .M N... 100644 100644 100644 1 2 x';; esac\n"
     )
     slow.chmod(0o755)
