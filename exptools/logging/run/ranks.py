@@ -74,13 +74,19 @@ def why_silent(rank: Rank) -> str | None:
 
 
 def ask_for_ranks() -> str:
-    """What to add to the error of a task of ``srun`` whose directory another one has."""
-    if _rank_in(*_SLURM) is None or this_rank() is not None:
+    """What to add to the error of a process that may be a rank, whose directory another one has."""
+    if this_rank() is not None:
         return ""
-    return (
-        "; if these tasks of srun are the ranks of one training, set RANK=$SLURM_PROCID and "
-        "WORLD_SIZE=$SLURM_NTASKS in each"
-    )
+    if _rank_in(*_SLURM) is not None:
+        return (
+            "; if these tasks of srun are the ranks of one training, set RANK=$SLURM_PROCID and "
+            "WORLD_SIZE=$SLURM_NTASKS in each"
+        )
+    process = sys.modules.get("multiprocessing.process")
+    is_child = process is not None and process.parent_process() is not None
+    if is_child and "torch.distributed" in sys.modules:
+        return "; if they are the ranks of one training, open the run after init_process_group()"
+    return ""
 
 
 _MPI = (

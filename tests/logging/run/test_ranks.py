@@ -303,6 +303,28 @@ def test_variables_left_over_in_a_hydra_job_are_told_of(run_python, callback):
     assert not (run_python.home / "out" / "progress.csv").exists()
 
 
+SPAWNED = """
+import multiprocessing, os, torch.distributed
+from exptools import logger
+
+def rank():
+    logger.open("out")
+
+if __name__ == "__main__":
+    logger.open("out")
+    del os.environ["EXPTOOLS_RUN_DIR"]  # as if both had been started by somebody else
+    process = multiprocessing.get_context("spawn").Process(target=rank)
+    process.start()
+    process.join()
+"""
+
+
+@pytest.mark.slow
+def test_a_spawned_rank_that_opens_too_early_learns_when_to_do_it(run_python):
+    done = run_python(SPAWNED)
+    assert "the ranks of one training, open the run after init_process_group()" in done.stderr
+
+
 @pytest.mark.hydra
 def test_the_callback_lets_all_ranks_log(run_python):
     options = ("hydra.run.dir=out", "hydra/callbacks=exptools")
