@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from exptools import git_changes, untracked
-from exptools.git_changes import MAX_PATCH, Changes, changes_around
+from exptools.provenance import git_changes, untracked
+from exptools.provenance.git_changes import MAX_PATCH, Changes, changes_around
 
 ODD_NAMES = (
     "with space.py",

@@ -9,7 +9,7 @@ from typing import SupportsIndex
 from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import OpenRows, as_number, as_step
 from exptools.logging.rows.tags import check_tag
-from exptools.logging.run.attempts import set_aside
+from exptools.logging.run.earlier.attempts import set_aside
 from exptools.logging.writers.append_file import AppendFile
 from exptools.logging.writers.csv import CsvWriter
 

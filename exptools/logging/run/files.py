@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exptools.logging.errors import LoggingError, UnwrittenRows, as_logging_error
 from exptools.logging.rows.row import Row
-from exptools.logging.run.attempts import end_attempts_before
+from exptools.logging.run.earlier.attempts import end_attempts_before
 from exptools.logging.run.locks import RowLock
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file

@@ -16,12 +16,12 @@ from exptools.logging.errors import (
 )
 from exptools.logging.media.store import MediaStore, add_to_index, encode_text, index_size
 from exptools.logging.rows.row import Number, OpenRows, PendingRow, Row, as_step
-from exptools.logging.run.attempts import remove_what_was_written_aside
-from exptools.logging.run.continuing import going_on, position_now
+from exptools.logging.run.earlier.attempts import remove_what_was_written_aside
+from exptools.logging.run.earlier.continuing import going_on, position_now
+from exptools.logging.run.earlier.position import Position, last_row_of, locate
 from exptools.logging.run.environment import attempt_of_starter
 from exptools.logging.run.files import RunFiles, WaitingMedium
 from exptools.logging.run.locks import Attempt, AttemptIsOver, RowLock, RunLock
-from exptools.logging.run.position import Position, last_row_of, locate
 from exptools.logging.run.ranks import silent_rank
 from exptools.logging.run.signals import is_called_by_itself
 from exptools.logging.run.values import add_values, keep_values

@@ -11,7 +11,7 @@ import sys
 import pandas as pd
 import pytest
 
-from exptools import git_changes
+from exptools.provenance import git_changes
 from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
 from tests.logging.conftest import git
 

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from exptools.logging.rows.row import Row
-from exptools.logging.run.attempts import cut, set_aside
-from exptools.logging.run.position import EarlierRows
+from exptools.logging.run.earlier.attempts import cut, set_aside
+from exptools.logging.run.earlier.position import EarlierRows
 from exptools.logging.writers.csv import CsvWriter
 
 

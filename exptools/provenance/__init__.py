@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.git_changes import Changes, changes_around
+from exptools.provenance.git_changes import Changes, changes_around
 from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE, write_atomic
 
 MAX_LEFT_OUT = 100  # files that are named

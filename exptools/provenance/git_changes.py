@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.untracked import CODE, CodeNotInPatch, NotInPatch, UntrackedFiles, creation
+from exptools.provenance.untracked import CODE, CodeNotInPatch, NotInPatch, UntrackedFiles, creation
 
 MAX_PATCH = 2**20  # bytes
 _TIMEOUT = 10  # seconds, for each question to git
