@@ -61,7 +61,7 @@ class Sheet:
 
     x: str
     blocks: tuple[Block, ...]  # one a metric
-    legend: str  # what the labels are values of; "" where they say it themselves
+    legend: str  # what the labels are values of, "" where they say it themselves; and of the bands
     labels: tuple[tuple[str, int], ...]  # label and style, in the order in which the lines end
 
 
@@ -82,7 +82,9 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     labels = {line.style: line.label for line in reversed(lines)}
     order = dict.fromkeys(line.style for line in lines)
     in_order = tuple((labels[style], style) for style in order)
-    return Sheet(sets[0].x, blocks, _legend_title(sets[0], facet, rest), in_order)
+    remarks = dict.fromkeys(curves.remark for curves in sets)
+    legend = "; ".join(filter(None, [_legend_title(sets[0], facet, rest), *remarks]))
+    return Sheet(sets[0].x, blocks, legend, in_order)
 
 
 def _check(sets: Sequence[CurveData], facet: str | None) -> None:
