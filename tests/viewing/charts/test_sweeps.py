@@ -5,7 +5,6 @@ from exptools.rundir import SWEEP_FILE, write_atomic
 from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.sweeps import side_by_side
-from exptools.viewing.curves import bootstrap
 from exptools.viewing.errors import QueryError
 from tests.viewing.samples import indexed, numbers, write_run
 
