@@ -49,7 +49,7 @@ class GroupCurve:
     runs: tuple[Run, ...]  # those that are averaged
     curve: Curve
     setting: tuple[Any, ...] = ()  # where the best setting was kept: its values
-    members: tuple[Member, ...] = ()  # the runs that have a point; () where all of all groups ended
+    members: tuple[Member, ...] = ()  # the runs that have a point
 
     @property
     def ended_early(self) -> tuple[Run, ...]:
@@ -81,7 +81,7 @@ class CurveData:
     @property
     def remark(self) -> str:
         """What a legend must say of the bands; mostly nothing."""
-        return bootstrap_of_few(parse_band(self.band), _counts(self.groups))
+        return remark([self])
 
     def frame(self) -> pl.DataFrame:
         """Every point of every curve: a column for each key, then x, center, low, high, n.
@@ -164,22 +164,32 @@ def caveats(sets: Sequence[CurveData]) -> tuple[str, ...]:
     """What the caption of a figure of these curves must say, in sentences, once each."""
     shown = [group for part in sets for group in part.groups]
     ends = endings.endings(
-        [group.members for group in shown if group.members],
+        [group.members for group in shown],
         sets[0].x,
         f"the {CENTERS[sets[0].center]}",
     )
     left_out = (sentence for part in sets for sentence in part.left_out)
     few = (
         sentence
-        for part in sets
-        for sentence in few_runs(part.center, parse_band(part.band), _counts(part.groups))
+        for (center, band), counts in _counts(sets).items()
+        for sentence in few_runs(center, parse_band(band), counts)
     )
     return tuple(dict.fromkeys([*left_out, *ends, *few]))
 
 
-def _counts(shown: Iterable[GroupCurve]) -> set[int]:
-    """Of how many runs the curves are, wherever they are."""
-    return {int(n) for group in shown for n in np.unique(group.curve.n)}
+def remark(sets: Sequence[CurveData]) -> str:
+    """What the legend of a figure of these curves must say of the bands; mostly nothing."""
+    remarks = (bootstrap_of_few(parse_band(band), n) for (_, band), n in _counts(sets).items())
+    return "; ".join(dict.fromkeys(filter(None, remarks)))
+
+
+def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
+    """Of how many runs the curves of each centre and band are, wherever they are."""
+    counts: dict[tuple[str, str], set[int]] = {}
+    for part in sets:
+        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
+    return counts
 
 
 def _fitting(
@@ -210,10 +220,16 @@ def _group_curve(
 def _with_members(
     drawn: Sequence[GroupCurve], series: Mapping[str, Series]
 ) -> tuple[GroupCurve, ...]:
-    """The curves with how far their runs got, where some of all did not finish."""
-    if all(endings.is_finished(run) for group in drawn for run in group.runs):
-        return tuple(drawn)
-    return tuple(replace(g, members=endings.members(g.runs, series)) for g in drawn)
+    """The curves with how far their runs got."""
+    if not all(endings.is_finished(run) for group in drawn for run in group.runs):
+        return tuple(replace(g, members=endings.members(g.runs, series)) for g in drawn)
+    return tuple(replace(g, members=_finished(g, series)) for g in drawn)
+
+
+def _finished(group: GroupCurve, series: Mapping[str, Series]) -> tuple[Member, ...]:
+    """Where all finished, it is enough to know how far one of them got."""
+    end = float(group.curve.x[-1])
+    return tuple(Member(r.name, r.state, end) for r in group.runs if len(series[r.name][0]))
 
 
 def _notes(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import comparison_key, display, short_names
-from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.query import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated
@@ -82,8 +82,7 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     labels = {line.style: line.label for line in reversed(lines)}
     order = dict.fromkeys(line.style for line in lines)
     in_order = tuple((labels[style], style) for style in order)
-    remarks = dict.fromkeys(curves.remark for curves in sets)
-    legend = "; ".join(filter(None, [_legend_title(sets[0], facet, rest), *remarks]))
+    legend = "; ".join(filter(None, [_legend_title(sets[0], facet, rest), remark(sets)]))
     return Sheet(sets[0].x, blocks, legend, in_order)
 
 

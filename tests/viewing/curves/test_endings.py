@@ -5,12 +5,15 @@ import pytest
 
 import exptools.viewing as xv
 from exptools.rundir import State
+from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.endings import Member, endings
+from exptools.viewing.curves.query import CurveQuery, caveats, curve_set, remark
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
 from tests.viewing.samples import write_dying_sweep, write_run
 
 EARLY = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
+OF_FEW = parse_method("iqm", "ci:95")
 LEFT_OUT = "Only finished runs count: 6 are left out (5 failed and 1 was killed)."
 
 
@@ -110,3 +113,21 @@ def test_of_several_lines_it_says_between_which_numbers_of_runs_they_are():
     assert list(endings(groups, "step", "the mean")) == [
         "Of the 5 runs 2 failed, after step 4 of 9: lines are of 1 to 2 runs from there on."
     ]
+
+
+def test_a_figure_of_several_curves_counts_the_runs_of_all_and_says_each_thing_once(tmp_path):
+    write_dying_sweep(tmp_path / "dying")
+    for seed in range(3):
+        write_run(tmp_path / "done" / str(seed), {"seed": seed}, {"accuracy": [0.0] * 20})
+    runs = xv.load(tmp_path)
+    sets = [
+        curve_set(runs.origin, runs.where(where), CurveQuery("accuracy", (), method=OF_FEW))
+        for where in ("name like 'dying/%'", "name like 'done/%'")
+    ]
+    assert caveats(sets) == (
+        "Of the 11 runs 5 failed and 1 was killed, after step 9 of 19: lines are of 2 runs from "
+        "there on.",
+        "Fewer than ten runs: the 95 % interval by bootstrap of 2 to 8 runs is too narrow.",
+        "The interquartile mean of fewer than four runs is their mean.",
+    )
+    assert remark(sets) == "bootstrap of 2 to 8 runs"

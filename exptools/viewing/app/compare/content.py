@@ -22,6 +22,7 @@ from exptools.viewing.curves.query import (
     GroupCurve,
     caveats,
     curve_set,
+    remark,
     settled,
 )
 from exptools.viewing.curves.series import read_series
@@ -146,7 +147,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
         notes=tuple(notes),
         caveats=caveats(sets),
         band=next((curves.band for curves in sets if curves.groups), "none"),
-        remark=next((curves.remark for curves in sets if curves.remark), ""),
+        remark=remark(sets),
         first=first,
         shown=len(ranked),
         all=len(lines),
