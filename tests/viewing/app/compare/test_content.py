@@ -310,6 +310,10 @@ def test_the_interval_that_fits_is_named_and_one_of_all_panels(tmp_path):
     split = View(by=(), split=("part",), band="interval:95")
     _, found, _ = shown(workspace, split)
     assert (found.band, found.remark) == ("t:95", "")
+    ends = np.arange(11) / 5  # of the part with many
+    reach = 2.2281388519649385 * ends.std(ddof=1) / 11**0.5
+    (line,) = found.panels[1].lines
+    assert line.curve.high[-1] - line.curve.center[-1] == pytest.approx(reach)
     assert "the band is Student's 95 % confidence interval of the mean" in words(workspace, split)
     many = View(by=(), where="part = 'many'", band="interval:95")
     assert "the band is the 95 % confidence interval (bootstrap)." in words(workspace, many)
