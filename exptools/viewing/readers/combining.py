@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 from exptools.viewing.readers.formats import DetectedRun, updated
@@ -27,16 +28,19 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
     """A run with those below it that belong to it: of several attempts the newest."""
     placed = {_place(part, run): part for part in parts}
     older = _older(placed)
-    now = {place: part for place, part in placed.items() if not _within(place, older)}
-    tried = [
-        _earlier(
-            os.path.join(run.directory, *place),
-            [part for its, part in placed.items() if its[: len(place)] == place],
-        )
-        for place in older
-        if not _within(place[:-1], older)
-    ]
-    earlier = tuple(sorted(tried, key=lambda one: natural_key(str(one.directory))))
+    now: dict[Place, DetectedRun] = {}
+    before: dict[Place, list[DetectedRun]] = {}
+    for place, part in placed.items():
+        above = (place[:depth] for depth in range(1, len(place) + 1))
+        tried = next(filter(older.__contains__, above), None) if older else None
+        if tried is None:
+            now[place] = part
+        else:
+            before.setdefault(tried, []).append(part)
+    earlier = tuple(
+        _earlier(os.path.join(run.directory, *place), before[place])
+        for place in sorted(before, key=_in_order)
+    )
     return replace(_with_sources_of(run, now), earlier=earlier)
 
 
@@ -59,7 +63,10 @@ def _with_sources_of(
 
     ``plain``: their metrics keep their names.
     """
-    placed = {(): run, **dict(sorted(parts.items(), key=lambda its: _nearness(its[0])))}
+    placed = {
+        (): run,
+        **dict(sorted(parts.items(), key=lambda its: (len(its[0]), _in_order(its[0])))),
+    }
     kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
     named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
     sources = [
@@ -130,22 +137,23 @@ def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
             last = updated(signature for part in its for signature in part.written)
             one = _Try(place, tried.order, begun_at(files), last)
             families.setdefault((where, tried.family), []).append(one)
-    return frozenset(
-        one.place for family in families.values() for one in family if _is_older(one, family)
-    )
+    return frozenset(place for family in families.values() for place in _older_of(family))
 
 
-def _is_older(one: _Try, family: Sequence[_Try]) -> bool:
-    newer = [other for other in family if other.order > one.order]
-    if not newer or any(other.place[:-1] == one.place[:-1] for other in newer):
-        return bool(newer)
-    # By another logger, which may count otherwise: it wrote nothing in the first attempt.
-    begun = max((other.begun for other in newer if other.begun is not None), default=None)
-    return begun is None or one.updated is None or one.updated < begun
-
-
-def _within(place: Place, older: frozenset[Place]) -> bool:
-    return any(place[:depth] in older for depth in range(1, len(place) + 1))
+def _older_of(family: Sequence[_Try]) -> Iterator[Place]:
+    """Those of a family that are not the newest."""
+    newest: dict[Place, _Try] = {}  # of each logger
+    for one in sorted(family, key=lambda one: one.order):
+        newest[one.place[:-1]] = one
+    last = max(newest.values(), key=lambda one: one.order)
+    for one in family:
+        if one.order < newest[one.place[:-1]].order:
+            yield one.place
+        elif one.order < last.order:
+            # The other logger may count otherwise: one of both wrote nothing in the first attempt.
+            known = None not in (last.begun, one.updated)
+            if not known or (one.updated or 0) < (last.begun or 0):
+                yield one.place
 
 
 def _earlier(directory: str, parts: Iterable[DetectedRun]) -> EarlierAttempt:
@@ -163,8 +171,8 @@ def _place(part: DetectedRun, run: DetectedRun) -> Place:
 
 
 @lru_cache(MANY)
-def _nearness(place: Place) -> tuple[int, object]:
-    return len(place), natural_key("/".join(place))
+def _in_order(place: Place) -> Any:
+    return natural_key("/".join(place))
 
 
 def _is_events(source: Source) -> bool:
