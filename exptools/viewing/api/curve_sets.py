@@ -50,16 +50,10 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
         return [group.label for group in self]
 
     def __repr__(self) -> str:
-        number = sum(len(group.runs) for group in self)
-        of = "runs" if self.by == ("name",) else f"{', '.join(self.by) or 'nothing'}"
-        band = f", band {self.band}" if self.band != "none" else ""
-        return (
-            f"<CurveSet: {self.metric} over {self.x} by {of}: {len(self)} curves "
-            f"of {number} runs; {self.center}{band}>"
-        )
+        return f"<CurveSet: {_told(self)}>"
 
     def _repr_html_(self) -> str:
-        return curves_table([self], repr(self)[1:-1])
+        return curves_table([self], _told(self))
 
     def to_pandas(self) -> DataFrame:
         """The points as ``frame`` has them, as a pandas frame."""
@@ -104,10 +98,10 @@ class CurveSets(Sequence[CurveSet]):
         return [curves.metric for curves in self.sets]
 
     def __repr__(self) -> str:
-        return f"<CurveSets: {'; '.join(repr(curves)[len('<CurveSet: ') : -1] for curves in self)}>"
+        return f"<CurveSets: {'; '.join(map(_told, self))}>"
 
     def _repr_html_(self) -> str:
-        return curves_table(self.sets, ", ".join(curves.metric for curves in self))
+        return curves_table(self.sets, "; ".join(map(_told, self)))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -146,3 +140,19 @@ class CurveSets(Sequence[CurveSet]):
 
 def _same(group: GroupCurve) -> tuple[Any, ...]:
     return tuple(map(comparison_key, group.values))
+
+
+def _told(curves: CurveData) -> str:
+    """What the curves are, in a line."""
+    runs = sum(len(group.runs) for group in curves.groups)
+    by = ", ".join(curves.by) or "nothing"
+    band = f", band {curves.band}" if curves.band != "none" else ""
+    smooth = f", smoothed {curves.smooth}" if curves.smooth != "none" else ""
+    return (
+        f"{curves.metric} over {curves.x} by {by}: {_counted(len(curves.groups), 'curve')} of "
+        f"{_counted(runs, 'run')}; {curves.center}{band}{smooth}"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -58,7 +58,7 @@ def facts(run: Run) -> str:
 def curves_table(sets: Sequence[CurveData], title: str) -> str:
     """A row a curve: where it ends, and of how many runs it is."""
     heads = ["metric"] * (len(sets) > 1)
-    heads += [sets[0].legend if sets else "", "runs", "ends at", "center", "low", "high"]
+    heads += [sets[0].legend if sets else "", "n", "ends at", "center", "low", "high"]
     rows = [
         ([curves.metric] if len(sets) > 1 else []) + _end(group)
         for curves in sets
@@ -99,14 +99,16 @@ def _cells(run: Run, keys: Sequence[Key]) -> list[str]:
 
 
 def _end(group: GroupCurve) -> list[str]:
-    """The curve's last value with its band."""
-    curve = group.curve
+    """The curve's last value with its band, and of how many of its runs that is."""
+    curve, runs = group.curve, len(group.runs)
     finite = np.flatnonzero(np.isfinite(curve.center))
-    numbers = ["—"] * 4
-    if len(finite):
-        values = (part[finite[-1]] for part in (curve.x, curve.center, curve.low, curve.high))
-        numbers = [f"{value:.6g}" if np.isfinite(value) else "—" for value in values]
-    return [group.label, str(len(group.runs)), *numbers]
+    if not len(finite):
+        return [group.label, f"0/{runs}", *["—"] * 4]
+    at = finite[-1]
+    n, x = int(curve.n[at]), float(curve.x[at])
+    band = (float(part[at]) for part in (curve.center, curve.low, curve.high))
+    numbers = (f"{value:.4g}" if np.isfinite(value) else "—" for value in band)
+    return [group.label, str(n) if n == runs else f"{n}/{runs}", f"{x:.10g}", *numbers]
 
 
 def _cell(cell: Cell) -> str:

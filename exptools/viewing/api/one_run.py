@@ -48,7 +48,11 @@ class LoadedRun(Run):
     @classmethod
     def of(cls, run: Run, origin: Index) -> LoadedRun:
         """A run that knows its index."""
-        return run if isinstance(run, cls) else cls(**vars(run), origin=origin)
+        if isinstance(run, cls):
+            return run
+        loaded = object.__new__(cls)  # there may be ten thousand: __init__ takes them one by one
+        vars(loaded).update(vars(run), origin=origin)
+        return loaded
 
     def _data(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "origin"}
@@ -127,8 +131,8 @@ class LoadedRun(Run):
             return ""
         with _opened(self.directory / (name or names[0])) as file:
             end = tail(file)
-        text = end.text + end.rest
-        return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
+        kept = (end.text + end.rest).splitlines(keepends=True)
+        return "".join(kept if lines is None else kept[max(0, len(kept) - lines) :])
 
     def media(self) -> pl.DataFrame:
         """What was logged besides numbers, a row each: kind, tag, step, path, wall_time, size.

@@ -66,10 +66,10 @@ class RunSequence(Sequence[LoadedRun]):
         """A run by its position or name; a collection by a slice, a list of these, or a mask."""
         if isinstance(which, slice):
             return type(self)(self.origin, self._loaded[which])
-        if isinstance(which, Iterable) and not isinstance(which, str):
-            return type(self)(
-                self.origin, tuple(self._loaded[at] for at in positions(which, self._places))
-            )
+        is_one = isinstance(which, str) or getattr(which, "ndim", None) == 0  # NumPy's number
+        if isinstance(which, Iterable) and not is_one:
+            picked = (self._loaded[at] for at in positions(which, self._places))
+            return type(self)(self.origin, tuple(picked))
         return self._loaded[position(which, self._places)]
 
     @cached_property

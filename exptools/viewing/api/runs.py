@@ -56,15 +56,18 @@ class Runs(RunSequence):
     """
 
     def __repr__(self) -> str:
+        return f"<Runs: {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return runs_table(self._runs, [*self.together], self._told())
+
+    def _told(self) -> str:
         numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
         parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
         keys = [*self.varying[:MOST_NAMED]]
         if len(self.varying) > MOST_NAMED:
             keys.append(f"… ({len(self.varying)} keys)")
-        return f"<Runs: {' of '.join(parts)}; varying: {', '.join(keys) or 'nothing'}>"
-
-    def _repr_html_(self) -> str:
-        return runs_table(self._runs, [*self.together], repr(self)[1:-1])
+        return f"{' of '.join(parts)}; varying: {', '.join(keys) or 'nothing'}"
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
@@ -284,7 +287,7 @@ class Runs(RunSequence):
         """
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
-        names = (metric,) if isinstance(metric, str) else tuple(metric)
+        names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")
         queries = [CurveQuery(name, keys, x, method, strata, best, where) for name in names]
