@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CurveSet(CurveData, Sequence[GroupCurve]):
     """The curves of one metric, one a group: their numbers, and both ways to draw them."""
 
@@ -70,7 +70,7 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
         return figure(self, **options)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CurveSets(Sequence[CurveSet]):
     """The curves of several metrics, of the same groups: a panel each when they are drawn."""
 

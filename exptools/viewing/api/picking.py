@@ -41,7 +41,10 @@ def position(which: Any, names: Mapping[str, int]) -> int:
 
 
 def positions(several: Iterable[Any], names: Mapping[str, int]) -> list[int]:
-    """Where several runs stand: in the order in which they are named, each once."""
+    """Where several runs stand: in the order in which they are named, each once.
+
+    In a mask null is false, as where a run lacks the key that was compared.
+    """
     given = list(several)
     if not any(map(_is_truth, given)):
         return list(dict.fromkeys(position(which, names) for which in given))
@@ -49,8 +52,12 @@ def positions(several: Iterable[Any], names: Mapping[str, int]) -> list[int]:
         raise TypeError(f"a mask has true and false only; {_TAKEN}")
     if len(given) != len(names):
         raise QueryError(f"a mask of {len(given)} values does not fit {len(names)} runs")
-    return [at for at, chosen in enumerate(given) if chosen]
+    return [at for at, chosen in enumerate(given) if not _is_null(chosen) and chosen]
 
 
 def _is_truth(value: Any) -> bool:
-    return isinstance(value, (bool, np.bool_))
+    return isinstance(value, (bool, np.bool_)) or _is_null(value)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType"  # pandas', which has no truth

@@ -52,7 +52,7 @@ class CurveQuery:
     where: str | None = None  # a condition; None: all runs
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 

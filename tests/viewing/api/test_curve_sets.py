@@ -17,6 +17,8 @@ def test_curves_are_a_sequence_of_groups(runs):
     assert curves["0.01"] is curves[1] is curves.groups[1]
     assert "0.01" in curves
     assert curves[0] in curves
+    assert runs.curves("train/loss", by="optim.lr")[0] not in curves
+    assert len({curves, *curves}) == 4
     assert repr(curves[0]) == "<GroupCurve '0.001': 3 runs, 5 points>"
     assert [run.metrics for run in curves[0].runs] == [("test/accuracy", "train/loss")] * 3
     with pytest.raises(xv.QueryError, match=r"there is no curve '0.02'; did you mean '0.0"):

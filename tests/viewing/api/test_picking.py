@@ -67,6 +67,17 @@ def test_runs_are_taken_by_a_mask(runs):
     assert len(runs[[]]) == 0
 
 
+def test_in_a_mask_a_run_that_lacks_the_key_is_not_wanted(tmp_path):
+    for job, config in enumerate([{"lr": 1}, {}, {"lr": 2}]):
+        write_run(tmp_path / str(job), config)
+    runs = xv.load(tmp_path)
+    mask = runs.table()["lr"] > 1
+    assert mask.to_list() == [False, None, True]
+    assert names(runs[mask]) == ["2"]
+    assert names(runs[pd.Series(mask.to_list(), dtype="boolean")]) == ["2"]
+    assert names(runs[[None] * 3]) == []
+
+
 @pytest.mark.parametrize(
     ("which", "error", "sentence"),
     [
