@@ -43,7 +43,7 @@ def _listed(roots: Iterable[Root | Iterable[Root]]) -> Iterator[Root]:
 
 def _matching(root: Root) -> list[Path]:
     """The directories that a root stands for: itself, or those that match it."""
-    path = Path(root).expanduser()
+    path = Path(os.path.expanduser(root))
     if path.is_dir():  # also where its name has a bracket in it
         return [path]
     if path.exists():

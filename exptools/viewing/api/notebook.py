@@ -14,7 +14,7 @@ import numpy as np
 
 from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.query import CurveData, GroupCurve
-from exptools.viewing.groups.grouping import Key, config_key, find_keys, summary_key
+from exptools.viewing.groups.grouping import Key, config_key, run_key, summary_key
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
@@ -30,7 +30,7 @@ _IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"  # a dollar in a name is n
 def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     """A row a run: its name, state, keys and summary; of many the first and the last."""
     shown = [
-        *find_keys(runs, ["run.name", "run.state"]),
+        *map(run_key, ("name", "state")),
         *map(config_key, keys),
         *map(summary_key, dict.fromkeys(name for run in runs for name in run.summary)),
     ]
@@ -76,7 +76,7 @@ def table(
 ) -> str:
     """A table in HTML: texts stand there as they are, and long ones are cut."""
     parts = [f"<p>{_text(title, 400)}</p>"] if title else []
-    parts.append('<table border="0"><thead><tr>')
+    parts.append('<table border="0" class="dataframe"><thead><tr>')
     parts += [f'<th style="text-align: left">{_text(head)}</th>' for head in heads]
     parts.append("</tr></thead><tbody>")
     for row in rows:

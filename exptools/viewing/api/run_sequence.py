@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from exptools.viewing.api.one_run import LoadedRun
 from exptools.viewing.api.picking import position, positions
 from exptools.viewing.groups import conditions
@@ -59,7 +61,7 @@ class RunSequence(Sequence[LoadedRun]):
         return {"origin": self.origin, "_runs": bare, "_conditions": self._conditions}
 
     @overload
-    def __getitem__(self, which: int | str) -> LoadedRun: ...
+    def __getitem__(self, which: int | np.integer[Any] | str) -> LoadedRun: ...
     @overload
     def __getitem__(self, which: slice | Iterable[Any]) -> Self: ...
     def __getitem__(self, which: Any) -> LoadedRun | Self:

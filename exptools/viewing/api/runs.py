@@ -208,6 +208,8 @@ class Runs(RunSequence):
         names, keys = (
             (given,) if isinstance(given, str) else tuple(given) for given in (metrics, by)
         )
+        if not names:
+            raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
         query = ResultsQuery(names, keys, facet, summary, method, better or {})
         return ResultTable(**vars(results_table(self.origin, self._runs, query)))

@@ -336,6 +336,11 @@ def test_results_choose_metric_and_keys_as_the_command_line_does(runs):
     assert table.frame().equals(same.frame())
 
 
+def test_results_of_no_metric_are_refused(runs):
+    with pytest.raises(xv.QueryError, match="results takes a metric"):
+        runs.results([], by="seed")
+
+
 def test_results_of_runs_that_differ_in_nothing_have_a_row_each(tmp_path):
     for job in range(2):
         write_run(tmp_path / str(job), {}, {"acc": [1.0 + job]})
