@@ -11,7 +11,6 @@ import numpy as np
 
 from exptools.viewing.api.one_run import LoadedRun
 from exptools.viewing.api.picking import position, positions
-from exptools.viewing.groups import conditions
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -88,11 +87,13 @@ class RunSequence(Sequence[LoadedRun]):
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
         ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries.
-        ``conditions`` has all rules.
+        ``groups.conditions`` has all rules.
         """
         if not isinstance(condition, str):
             raise TypeError("where takes a condition as a text; filter takes a function of a run")
-        chosen = tuple(conditions.select(self._runs, condition))
+        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
+
+        chosen = tuple(select(self._runs, condition))
         known = None if self._conditions is None else (*self._conditions, condition)
         return type(self)(self.origin, chosen, known)
 
