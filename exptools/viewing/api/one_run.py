@@ -75,13 +75,11 @@ class LoadedRun(Run):
         return facts(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        del state["origin"]
-        return state
+        return self._data()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # By itself it needs of the index nothing but a reader of its own files.
-        super().__setstate__(state | {"origin": Index([state["directory"]], cache=False)})
+        vars(self).update(state, origin=Index([state["directory"]], cache=False))
 
     @property
     def metrics(self) -> tuple[str, ...]:
