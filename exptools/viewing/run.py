@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import re
 import reprlib
 from collections.abc import Mapping
@@ -75,6 +76,18 @@ class Run:
     earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(items)
+
+
+def _pickled(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return _read_only, (dict(view),)
+
+
+# Configs are read-only to the last, which Python itself can neither copy nor send to a process.
+copyreg.pickle(MappingProxyType, _pickled)
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -40,7 +40,7 @@ class CurveQuery:
     states: str = endings.ALL  # which of them count: "all", "finished"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 
@@ -55,6 +55,9 @@ class GroupCurve:
     def ended_early(self) -> tuple[Run, ...]:
         """The runs that failed, were killed or interrupted, or timed out."""
         return endings.ended_early(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
 
 
 @dataclass(frozen=True)
