@@ -189,5 +189,10 @@ def _last_time(file: Path) -> float | None:
 
 
 READER = Reader(
-    "mlflow", _files, _read, _sources, (_METRICS, _PARAMS, _TAGS, "inputs", "outputs", "traces")
+    "mlflow",
+    _files,
+    _read,
+    _sources,
+    belongs="alone",
+    parts=(_METRICS, _PARAMS, _TAGS, "inputs", "outputs", "traces"),
 )

@@ -203,4 +203,4 @@ class _Said:
                 self.seen = float(times[0])
 
 
-READER = Reader("wandb", _files, _read, _sources, parts=(_FILES, "logs", "tmp"))
+READER = Reader("wandb", _files, _read, _sources, belongs="alone", parts=(_FILES, "logs", "tmp"))

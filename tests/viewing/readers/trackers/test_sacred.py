@@ -115,8 +115,8 @@ def test_the_runs_page_says_when_it_was_last_heard_of_and_how_long_it_ran(tmp_pa
     write_run(tmp_path / "1", status="RUNNING", start_time=ago(hours=100), heartbeat=ago(hours=98))
     said = {name.children: value.children for name, value in _pairs(only_run(tmp_path))}
     assert said["State"].children == "killed"
-    assert said["Last sign of life"].endswith("4d 2h ago")
-    assert said["Duration"].startswith("2h")
+    assert said["Last sign of life"].endswith(", 4 d 2 h ago")
+    assert said["Duration"].startswith("2 h")
 
 
 def _pairs(run):
