@@ -13,4 +13,4 @@ def number(value: Any) -> float | None:
     try:
         return float(value)
     except OverflowError:  # an integer beyond all floats
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf

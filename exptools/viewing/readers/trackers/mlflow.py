@@ -8,17 +8,18 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from exptools.rundir import State, open_without_waiting, read_regular
 from exptools.viewing.configs.parsing import flat_settings
+from exptools.viewing.configs.safe_yaml import MAX_KEYS
 from exptools.viewing.readers.description import (
     Description,
     Reader,
     RunTexts,
-    fault_of,
     usual_sources,
 )
 from exptools.viewing.readers.walk import Listing
@@ -37,7 +38,7 @@ _STATES: Mapping[Any, State] = {
 }
 _MAX_META = 2**16  # bytes
 _MAX_VALUE = 2**14  # bytes of a param or a tag; MLflow allows 6,000 and 5,000 characters
-_MAX_VALUES = 5000
+_LONGEST = 1000  # characters of what may be a value of Python's
 # A run may train for hours between two values, and MLflow has no heartbeat.
 PATIENCE = 24 * 3600.0  # seconds
 
@@ -118,26 +119,28 @@ def _values(run: RunTexts, name: str, faults: list[Fault]) -> dict[str, str]:
     """What the files of a directory say, by name."""
     if name not in run.signatures:
         return {}
-    try:
-        values: dict[str, str] = json.loads(run.text(name, read=_read_values))
-    except (OSError, ValueError) as error:
-        faults.append(fault_of(run.path(name), error))
-        return {}
+    values: dict[str, str]
+    values, reasons = json.loads(run.text(name, read=_read_values))
+    faults += [Fault(run.path(f"{name}/{value}"), None, reason) for value, reason in reasons]
     return values
 
 
 def _read_values(directory: str, _limit: int) -> str:
-    values = {}
-    for number, name in enumerate(sorted(_names(directory), key=natural_key)):
-        if number == _MAX_VALUES:
-            raise ValueError(f"more than {_MAX_VALUES} are not read")
-        values[name] = read_regular(f"{directory}/{name}", _MAX_VALUE).decode(errors="replace")
-    return json.dumps(values)
+    """Of the files of a directory the texts by name, and why others are not read, as JSON."""
+    values, reasons = {}, []
+    for name in sorted(islice(_names(directory), MAX_KEYS), key=natural_key):
+        try:
+            values[name] = read_regular(f"{directory}/{name}", _MAX_VALUE).decode(errors="replace")
+        except OSError as error:
+            reasons.append((name, f"cannot be read: {error.strerror}"))
+    return json.dumps((values, reasons))
 
 
 def _meant(text: str) -> Any:
     """The Python value that MLflow has written as text; the text itself where it is none."""
     stripped = text.strip()
+    if len(stripped) > _LONGEST:
+        return text
     if stripped in ("nan", "inf", "-inf"):
         return float(stripped)
     try:

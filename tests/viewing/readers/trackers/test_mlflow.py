@@ -167,6 +167,14 @@ def test_a_broken_meta_is_a_fault_of_a_run_that_is_there(tmp_path, text, reason)
     assert run.faults[0].file.name == "meta.yaml"
 
 
+def test_a_param_that_cannot_be_read_is_a_fault_and_the_others_are_read(tmp_path):
+    run = write(write_store(tmp_path), {"params/long": "x" * 20_000, "params/lr": "1"})
+    (only,) = indexed(tmp_path).snapshot.runs
+    assert only.config["lr"] == 1
+    (fault,) = only.faults
+    assert fault.file == run / "params/long"
+
+
 def test_a_value_is_what_python_would_print_so_and_nothing_is_called(tmp_path):
     texts = {
         **{"call": "__import__('os').getcwd()", "deep": "[" * 400, "date": "2024-01-01"},

@@ -10,7 +10,7 @@ LOG = [
     {"epoch": 0.5, "loss": 2.0, "grad_norm": 1.5, "learning_rate": 1e-5, "step": 10},
     {"epoch": 1.0, "loss": 1.0, "grad_norm": float("nan"), "learning_rate": 5e-6, "step": 20},
     {"epoch": 1.0, "eval_loss": 1.25, "eval_report": {"f1": 1}, "text": "x", "step": 20},
-    {"epoch": 1.0, "train_runtime": 12, "done": True, "step": 20},
+    {"epoch": 1.0, "train_runtime": 10**400, "done": True, "step": 20},
 ]
 
 
@@ -46,6 +46,7 @@ def test_an_entry_of_the_log_is_a_row(tmp_path):
     assert series(index, "loss") == [[10, 20], [2, 1]]
     assert series(index, "eval_loss", x="epoch") == [[1], [1.25]]
     assert series(index, "done") == [[20], [1]]
+    assert series(index, "train_runtime") == [[20], [float("inf")]]
 
 
 def test_without_a_state_of_its_own_the_newest_checkpoint_is_the_run(tmp_path):

@@ -1,8 +1,7 @@
 """Runs in W&B's local directories. ``run-abc123.wandb`` holds records that W&B 0.31 wrote.
 
-It was given ``lr`` 0.001, ``net`` and ``seed``, then four rows of ``loss`` and ``val``, in the
-third of them a NaN, an infinity, a boolean, a text and a histogram, and ``late`` at step 9; it ended with
-3.
+It was given ``lr`` 0.001, ``net`` and ``seed``, then four rows of ``loss`` and ``val``, the third
+with a NaN, an infinity, a boolean, a text and a histogram, and ``late`` at step 9; it ended with 3.
 """
 
 import math
