@@ -67,7 +67,7 @@ def test_of_two_attempts_the_newest_is_the_run_and_the_older_is_told(tmp_path, r
     (found,) = index.snapshot.runs
     (source,) = found.earlier[3].sources
     assert source.files == (str(run / "csv" / "version_3" / "metrics.csv"),)
-    assert found.earlier[3].updated == os.stat(source.files[0]).st_mtime
+    assert found.earlier[3].updated == pytest.approx(os.stat(source.files[0]).st_mtime)
 
 
 def test_a_csv_of_a_dead_attempt_does_not_stand_for_events_of_the_one_that_goes_on(tmp_path, run):
@@ -147,6 +147,16 @@ def test_an_evaluation_beside_the_runs_own_metrics_keeps_its_place(tmp_path):
     index = indexed(tmp_path)
     assert values(index, "reward") == {"0": [1, 2]}
     assert values(index, "eval/reward") == {"0": [7, 8]}
+
+
+@pytest.mark.parametrize("place", ["eval", "model"])
+def test_an_empty_progress_csv_changes_no_names(tmp_path, place):
+    tags = []
+    for job, progress in enumerate([None, "step,wall_time\n"]):
+        write_csv(write_run(tmp_path / str(job), {}, progress) / place, {"loss": [1]})
+        index = indexed(tmp_path / str(job))
+        tags.append(index.tags(index.snapshot.runs))
+    assert tags == [["loss"], ["loss"]]
 
 
 def test_the_nearest_of_several_places_has_its_plain_names(tmp_path, run):
