@@ -30,18 +30,34 @@ _Rows = dict[str, list[tuple[float, float, float]]]  # metric → steps, Unix se
 
 
 def read_history(files: Sequence[Path]) -> LoggedRows:
-    """What a W&B run has logged, up to the first record that is broken: that is a fault."""
-    (file,) = files
-    rows: _Rows = {}
-    faults: list[Fault] = []
-    try:
-        for record in read_log(read_regular(file, MAX_BYTES)):
-            if record.HasField("history"):
-                _add(rows, record.history)
-    except BrokenRecord as error:
-        faults.append(Fault(file, None, str(error)))
+    """What a W&B run has logged in its files, of which a later one is that of a resumed run.
+
+    It goes on where its first row is, and replaces what an earlier one has from there on. A file is
+    read up to its first broken record: that is a fault.
+    """
+    rows, faults = _Rows(), list[Fault]()
+    for file in files:
+        more = _Rows()
+        try:
+            for record in read_log(read_regular(file, MAX_BYTES)):
+                if record.HasField("history"):
+                    _add(more, record.history)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
+        except BrokenRecord as error:
+            faults.append(Fault(file, None, str(error)))
+        rows = _continued(rows, more)
     metrics = {name: Points(*np.array(points, np.float64).T) for name, points in rows.items()}
     return as_rows(metrics, faults)
+
+
+def _continued(rows: _Rows, more: _Rows) -> _Rows:
+    begin = min((points[0][0] for points in more.values()), default=math.inf)
+    before = ((name, [p for p in points if p[0] < begin]) for name, points in rows.items())
+    kept = {name: points for name, points in before if points}
+    return kept | {name: kept.get(name, []) + points for name, points in more.items()}
 
 
 def _add(rows: _Rows, history: Any) -> None:

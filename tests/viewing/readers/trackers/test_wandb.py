@@ -19,7 +19,7 @@ from exptools.rundir import State
 from exptools.viewing.index import Index
 from exptools.viewing.readers.trackers.wandb import PATIENCE
 from exptools.viewing.wandb_log import BLOCK, BrokenRecord, _record_class, read_end, read_log
-from tests.viewing.samples import indexed, only_run
+from tests.viewing.samples import indexed, only_run, write_run
 
 REAL = Path(__file__).with_name("run-abc123.wandb")
 DIRECTORY = "wandb/offline-run-20261127_010721-abc123"
@@ -208,3 +208,28 @@ def test_a_run_whose_log_is_gone_has_its_config_and_no_state(tmp_path):
     (run / "files/config.yaml").write_text("lr:\n    value: 3\n")
     run = only_run(tmp_path)
     assert (run.config, run.state, run.sources) == ({"lr": 3}, None, ())
+
+
+def test_a_resumed_run_has_one_history_from_all_its_directories(tmp_path):
+    first = log_of([row(step, loss=str(step), old=str(step)) for step in range(4)])
+    again = log_of([row(step, loss=str(step * 10)) for step in range(2, 6)])
+    for place in ("", "hydra/"):
+        write_log(tmp_path, first, f"{place}wandb/run-20261127_010721-abc")
+        write_log(tmp_path, again, f"{place}wandb/run-20261128_010721-abc")
+    write_run(tmp_path / "hydra", {"lr": 1})
+    index = indexed(tmp_path)
+    assert [run.name for run in index.snapshot.runs] == ["hydra", "wandb/run-20261128_010721-abc"]
+    for metric, values in {"loss": [0, 1, 20, 30, 40, 50], "old": [0, 1]}.items():
+        for steps, numbers in index.series(index.snapshot.runs, metric).values():
+            assert (steps.tolist(), numbers.tolist()) == (list(range(len(values))), values)
+
+
+def test_a_run_of_wandbs_below_a_hydra_run_is_its_writer(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [5, 6]}, state=None)
+    write_log(run, REAL.read_bytes())
+    index = indexed(tmp_path)
+    (run,) = index.snapshot.runs
+    assert (run.name, run.format, run.config["lr"], run.config["seed"]) == ("0", "hydra", 1, 3)
+    assert run.state is State.FAILED
+    assert series(index, "loss") == [[0, 1], [5, 6]]  # its own file counts
+    assert series(index, "late") == [[9], [1.5]]
