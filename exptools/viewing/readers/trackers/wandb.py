@@ -30,10 +30,7 @@ _CONFIG, _SUMMARY = f"{_FILES}/config.yaml", f"{_FILES}/wandb-summary.json"
 _META = f"{_FILES}/wandb-metadata.json"
 _KEY = re.compile(r"((?:[^.\\]|\\.)*)\.value(?:\.(.*))?", re.DOTALL)  # of config.yaml, flat
 _OF_WANDB = ("_wandb", "wandb_version")
-_HEAD, _TAIL = (
-    32 * BLOCK,
-    8 * BLOCK,
-)  # bytes of a log in which its config and its end are looked for
+_END = 8 * BLOCK  # bytes: the beginning of a log has the run's config, its end how it ended
 _BY_CTRL_C = 255  # W&B's exit code of a run that was interrupted
 # W&B notes the machine's load every few seconds, but some versions write no sooner than 32 KiB.
 PATIENCE = 3600.0  # seconds
@@ -98,11 +95,13 @@ def _unwrapped(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _summary(run: RunTexts, ends: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What W&B says of the run as a whole: not what it has from the last rows of its history."""
     name = {"run_name": ends["name"]} if ends.get("name") else {}
+    last = ends.get("last", {})
     said = {
         escape_invalid_unicode(key): escape_invalid_unicode(v) if isinstance(v, str) else v
         for key, v in _json(run, _SUMMARY).items()
-        if not key.startswith("_") and isinstance(v, (bool, int, float, str))
+        if not key.startswith("_") and isinstance(v, (bool, int, float, str)) and last.get(key) != v
     }
     return MappingProxyType(name | said)
 
@@ -142,15 +141,15 @@ def _read_ends(path: str, _limit: int) -> str:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
             raise OSError("no regular file")
-        head = file.read(_HEAD)
-        file.seek(max(_HEAD, (info.st_size // BLOCK) * BLOCK - _TAIL))
-        tail = file.read(2 * _TAIL)
+        head = file.read(_END)
+        file.seek(max(_END, (info.st_size // BLOCK) * BLOCK - _END))
+        tail = file.read(2 * _END)
     said = _Said()
     with suppress(BrokenRecord):  # it is a fault when the history is read
         said.take(read_log(head))
     with suppress(BrokenRecord):
         said.take(read_end(tail))
-    return json.dumps(vars(said))
+    return said.as_json()
 
 
 class _Said:
@@ -162,6 +161,7 @@ class _Said:
         self.started: float | None = None
         self.seen: float | None = None  # the last time that it says
         self.exit_code: int | None = None
+        self._last: dict[tuple[str, ...], bytes] = {}  # what was logged, as JSON
 
     def take(self, records: Iterator[Any]) -> None:
         """Take what more records say, in their order."""
@@ -174,6 +174,14 @@ class _Said:
                 self.exit_code = record.exit.exit_code
             else:
                 self._see(record)
+
+    def as_json(self) -> str:
+        """All of it."""
+        last: dict[str, Any] = {}
+        for path, text in self._last.items():
+            with suppress(ValueError, RecursionError):
+                last[".".join(path)] = json.loads(text)
+        return json.dumps({**vars(self), "_last": None, "last": last})
 
     def _take_run(self, run: Any) -> None:
         self._configure(run.config)
@@ -198,9 +206,10 @@ class _Said:
             if record.HasField(kind):
                 self.seen = seconds_of(getattr(record, kind).timestamp)
         if record.HasField("history"):
-            times = [i.value_json for i in record.history.item if path_of(i) == ("_timestamp",)]
-            with suppress(ValueError, LookupError):
-                self.seen = float(times[0])
+            row = {path_of(item): item.value_json for item in record.history.item}
+            self._last |= row
+            with suppress(ValueError):
+                self.seen = float(row.get(("_timestamp",), b""))
 
 
 READER = Reader("wandb", _files, _read, _sources, belongs="alone", parts=(_FILES, "logs", "tmp"))
