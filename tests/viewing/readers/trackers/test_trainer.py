@@ -77,6 +77,7 @@ def test_the_checkpoints_of_a_hydra_run_are_its_metrics_and_no_runs(tmp_path):
     write_state(run / "checkpoint-20", LOG)
     index = indexed(tmp_path)
     assert [(run.name, run.format) for run in index.snapshot.runs] == [("0", "hydra")]
+    assert "checkpoint" not in " ".join(index.tags(index.snapshot.runs))
     assert series(index, "loss") == [[10, 20], [2, 1]]
 
 

@@ -40,7 +40,8 @@ def record(**fields) -> bytes:
 
 def row(step: int, **values: str) -> bytes:
     items = [
-        {"nested_key": [name.encode()], "value_json": t.encode()} for name, t in values.items()
+        {"nested_key": name.encode().split(b"."), "value_json": t.encode()}
+        for name, t in values.items()
     ]
     return record(history={"item": items, "step": {"num": step}})
 
@@ -142,10 +143,11 @@ def test_rows_of_older_versions_have_dicts_as_one_text_and_media_are_no_metrics(
         broken="{",
         listed="[1, 2]",
     )
-    write_log(tmp_path, log_of([older]))
+    newer = row(8, **{"picture._type": '"image-file"', "picture.height": "3", "box.a.b": "4"})
+    write_log(tmp_path, log_of([older, newer]))
     index = indexed(tmp_path)
     tags = index.tags(index.snapshot.runs)
-    assert sorted(tags) == ["loss", "nan", "nested.a.b", "nested.c"]
+    assert sorted(tags) == ["box.a.b", "loss", "nan", "nested.a.b", "nested.c"]
     assert series(index, "nested.a.b") == [[7], [1]]
 
 
