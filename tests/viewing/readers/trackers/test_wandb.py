@@ -243,7 +243,7 @@ def test_a_log_that_says_odd_things_is_a_run_with_what_can_be_read(tmp_path):
         {"nested_key": [b"a", b"b"], "value_json": b"2"},
         {"key": b"deep", "value_json": b"[" * 100_000},
     ]
-    begun = {"start_time": {"seconds": 1795741642}, "config": {"update": update}}
+    begun = {"start_time": {"seconds": 1_600_000_000}, "config": {"update": update}}
     run = write_log(tmp_path, log_of([record(run=begun), row(0, _timestamp='"x"', loss="1")]))
     (run / "files/wandb-metadata.json").write_text('{"args": 5, "program": "x", "host": ["a"]}')
     (run / "files/wandb-summary.json").write_text("[" * 100_000)
