@@ -10,7 +10,7 @@ import pytest
 
 from exptools.rundir import State
 from exptools.viewing.readers.trackers.mlflow import PATIENCE
-from tests.viewing.samples import indexed, only_run
+from tests.viewing.samples import indexed, only_run, write_run
 
 RUN = "0123456789abcdef0123456789abcdef"
 BEGUN = 1795741642000  # milliseconds since 1970
@@ -197,3 +197,18 @@ def test_a_tag_that_is_set_again_is_what_it_is_now(tmp_path):
     assert only_run(tmp_path).config["tags.note"] == "before"
     (run / "tags/note").write_text("after")
     assert only_run(tmp_path).config["tags.note"] == "after"
+
+
+def test_the_run_below_a_hydra_run_is_its_writer(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [5, 6]}, state=None)
+    store = write_store(
+        run / "mlruns", metrics__loss=f"{BEGUN} 1 0\n", metrics__acc=f"{BEGUN} 2 7\n"
+    )
+    write(store, {"params/lr": "3", "params/seed": "4"})
+    index = indexed(tmp_path)
+    (only,) = index.snapshot.runs
+    assert (only.name, only.config["lr"], only.config["seed"]) == ("0", 1, 4)
+    assert only.state is State.COMPLETED
+    columns = index.columns([only], ["step", "loss", "acc"])[only.name]
+    assert [part.tolist() for part in columns.series("loss")] == [[0, 1], [5, 6]]
+    assert [part.tolist() for part in columns.series("acc")] == [[7], [2]]
