@@ -7,14 +7,14 @@ from pathlib import Path
 
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.metrics.event_reader import read_events
+from exptools.viewing.metrics.event_reader import read_events, repeats_our_csv
 from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, TooManyCells
 from exptools.viewing.metrics.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.run import Fault, Source
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 _READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
-    "events": read_events,
+    "events": lambda files: read_events([file for file in files if not repeats_our_csv(file)]),
     "mlflow": mlflow.read_metrics,
     "sacred": sacred.read_metrics,
     "sacred_info": sacred.read_info,
