@@ -15,6 +15,8 @@ from exptools.viewing.readers import hydra, others, sacred, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.text_cache import TextCache
+from exptools.viewing.readers.trackers import mlflow, trainer, wandb
+from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
@@ -26,9 +28,12 @@ MARKERS = (HYDRA_CONFIG, STATUS_FILE, PROGRESS_CSV, "*.tfevents.*")
 READERS = (
     hydra.READER,
     sacred.READER,
+    mlflow.READER,
+    wandb.READER,
     variant.READER,
     others.LIGHTNING,
     others.SPINNING_UP,
+    trainer.READER,
     others.CSV,
     others.TENSORBOARD,
 )
@@ -62,7 +67,8 @@ class DetectedRun:
     @property
     def parts(self) -> tuple[str, ...]:
         """Patterns of the directories in it in which nobody looks for runs."""
-        return self.reader.parts
+        trains = any(source.kind == "trainer" for source in self.sources)
+        return (*self.reader.parts, CHECKPOINTS) if trains else self.reader.parts
 
 
 def detect_format(listing: Listing) -> DetectedRun | None:
@@ -112,7 +118,7 @@ def read_run(
         sources=detected.sources,
         updated=updated(detected.written),
         earlier=detected.earlier,
-        summary=said.summary,
+        summary=_added(said.summary, description.summary),
     )
 
 
@@ -129,6 +135,7 @@ def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> 
             _added(described.config, said.config),
             described.status or said.status,
             (*described.faults, *said.faults),
+            _added(described.summary, said.summary),
         )
     return described
 
