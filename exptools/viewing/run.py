@@ -34,7 +34,7 @@ class Fault:
         return escape_invalid_unicode(f"{place}: {self.reason}")
 
 
-SourceKind = Literal["csv", "tsv", "events", "sacred"]
+SourceKind = Literal["csv", "tsv", "events", "sacred", "table", "monitor", "ray"]
 
 
 @dataclass(frozen=True)

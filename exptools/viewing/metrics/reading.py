@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from exptools.viewing.metrics.logged_rows import (
     TooManyCells,
     as_rows,
 )
+from exptools.viewing.metrics.monitor_reader import read_monitors
+from exptools.viewing.metrics.ray_reader import read_results
+from exptools.viewing.metrics.table_reader import read_table
 from exptools.viewing.run import Fault, Source
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -31,13 +34,12 @@ def read_logged_rows(source: Source) -> LoggedRows:
     What is no regular file, or larger than ``MAX_BYTES``, is one fault and no rows.
     A file of someone else's that has no column ``step`` gets one, see ``step_column``.
     """
-    path = Path(source.files[0])
+    files = [Path(file) for file in source.files]
+    path = files[0]
     try:
-        if source.kind == "events":
-            return read_events([Path(file) for file in source.files])
-        if source.kind == "sacred":
-            return _read_sacred(path)
-        return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
+        if source.kind in SEPARATORS:
+            return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
+        return _READERS[source.kind](files)
     except FileNotFoundError:
         return LoggedRows()
     except (OSError, TooManyCells) as error:
@@ -47,8 +49,9 @@ def read_logged_rows(source: Source) -> LoggedRows:
         return LoggedRows(faults=(Fault.of(path, error),))
 
 
-def _read_sacred(file: Path) -> LoggedRows:
+def _read_sacred(files: Sequence[Path]) -> LoggedRows:
     """The ``metrics.json`` of sacred's FileStorageObserver; what is no metric is a fault."""
+    (file,) = files
     try:
         record = json.loads(read_regular(file, MAX_BYTES))
     except (ValueError, RecursionError) as error:
@@ -85,3 +88,13 @@ def _number(value: Any) -> float:
 def _unix(time: str) -> float:
     # UTC, though the text does not say so.
     return datetime.fromisoformat(time).replace(tzinfo=timezone.utc).timestamp()
+
+
+# How the files of a kind become rows; those of ``SEPARATORS`` are CSVs, which are read in bulk.
+_READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
+    "events": read_events,
+    "monitor": read_monitors,
+    "ray": lambda files: read_results(files[0]),
+    "sacred": _read_sacred,
+    "table": lambda files: read_table(files[0]),
+}

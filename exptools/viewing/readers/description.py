@@ -10,6 +10,7 @@ from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
+from exptools.viewing.readers.csv_logs import more_sources
 from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
@@ -32,9 +33,10 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
         if name in listing.files
     )
     events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
+    found = (*tables, *more_sources(listing))
     if not events:
-        return tables
-    return (*tables, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
+        return found
+    return (*found, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
 
 
 @dataclass(frozen=True)

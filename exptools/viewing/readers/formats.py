@@ -11,7 +11,7 @@ from typing import Any
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
-from exptools.viewing.readers import hydra, others, sacred, variant
+from exptools.viewing.readers import hydra, others, ray, sacred, variant, yolo
 from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.text_cache import TextCache
@@ -26,16 +26,20 @@ MARKERS = (HYDRA_CONFIG, STATUS_FILE, PROGRESS_CSV, "*.tfevents.*")
 READERS = (
     hydra.READER,
     sacred.READER,
+    ray.READER,
     variant.READER,
+    yolo.READER,
     others.LIGHTNING,
     others.SPINNING_UP,
     others.CSV,
+    others.MONITOR,
+    others.KERAS,
     others.TENSORBOARD,
 )
 
 # Formats that say no more of a run than its metrics, or hyperparameters that came from elsewhere.
-_METRICS_ONLY = ("tensorboard", "csv", "lightning")
-_BEST_FIRST = ("csv", "tsv", "events")
+_METRICS_ONLY = ("tensorboard", "csv", "lightning", "keras", "monitor")
+_BEST_FIRST = ("csv", "tsv", "table", "monitor", "events")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from exptools.rundir import PROGRESS_CSV
+from exptools.viewing.readers.csv_logs import more_sources
 from exptools.viewing.readers.description import EVENTS, Description, Reader
 from exptools.viewing.readers.walk import Listing
 
@@ -25,6 +28,10 @@ def _csv_files(listing: Listing) -> tuple[str, ...] | None:
     return () if PROGRESS_CSV in listing.files else None
 
 
+def _has_source(kind: str, listing: Listing) -> tuple[str, ...] | None:
+    return () if any(source.kind == kind for source in more_sources(listing)) else None
+
+
 def _event_files(listing: Listing) -> tuple[str, ...] | None:
     return () if any(EVENTS in name for name in listing.files) else None
 
@@ -32,4 +39,6 @@ def _event_files(listing: Listing) -> tuple[str, ...] | None:
 LIGHTNING = Reader("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS))
 SPINNING_UP = Reader("spinningup", _spinning_up_files, lambda run: run.json(_ITS_CONFIG))
 CSV = Reader("csv", _csv_files, lambda run: Description())
+MONITOR = Reader("monitor", partial(_has_source, "monitor"), lambda run: Description())
+KERAS = Reader("keras", partial(_has_source, "table"), lambda run: Description())
 TENSORBOARD = Reader("tensorboard", _event_files, lambda run: Description())

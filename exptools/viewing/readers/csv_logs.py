@@ -1,0 +1,93 @@
+"""Tables of metrics whose names do not tell that they are: their first lines do.
+
+A directory of data has tables, too, and none of these must become a metric. So a file counts only
+if both its name is one that logs are given and its beginning is a log's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from exptools.rundir import open_without_waiting
+from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Source, natural_key
+
+HEAD = 2**14  # bytes in which the first lines are looked for
+MONITOR = "monitor.csv"  # the end of the name
+# What people call the file that they give to Keras's CSVLogger.
+KERAS = (
+    *("training.log", "training.csv", "training_log.csv", "training_history.csv"),
+    *("train_log.csv", "train_history.csv", "log.csv", "logs.csv", "history.csv"),
+)
+SPLITS = ("train.csv", "eval.csv")  # as pytorch_sac's logger calls them
+# What tells a log of one of these from a split of data.
+_SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
+_NUMBER = re.compile(
+    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)|", re.IGNORECASE
+)
+
+
+def first_rows(path: str) -> list[list[str]]:
+    """The cells of the header and of the first row, if whole; none where it is no text."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            text = (file.read(HEAD) or b"").decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return []
+    lines = text.split("\n")[:-1][:2]
+    separator = max(",;\t", key=lines[0].count) if lines else ","
+    return [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines]
+
+
+def more_sources(listing: Listing) -> tuple[Source, ...]:
+    """The tables of Keras's CSVLogger and of Stable-Baselines3's Monitor in a directory."""
+    keras = [name for name in KERAS if name in listing.files and _is_keras(listing, name)]
+    several = len(keras) > 1
+    logs = [_table(listing, name, f"{name.rpartition('.')[0]}/" * several) for name in keras]
+    named = [name for name in listing.files if name.endswith(MONITOR)]
+    monitors = [n for n in sorted(named, key=natural_key) if _is_monitor(f"{listing.path}/{n}")]
+    if monitors:
+        logs.append(Source("monitor", tuple(f"{listing.path}/{name}" for name in monitors)))
+    return tuple(logs)
+
+
+def split_sources(listing: Listing) -> tuple[Source, ...]:
+    """The tables of training and of evaluation; their metrics are told apart by their names."""
+    found = [name for name in SPLITS if name in listing.files and _is_split(listing, name)]
+    return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
+
+
+def _table(listing: Listing, name: str, prefix: str) -> Source:
+    return Source("table", (f"{listing.path}/{name}",), prefix)
+
+
+def _is_keras(listing: Listing, name: str) -> bool:
+    """Whether epochs are counted in the first of several columns, as CSVLogger does."""
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[]]
+    if len(header) < 2 or header[0] != "epoch" or not all(map(_is_name, header)):
+        return False
+    return all(row[0].isdecimal() for row in rows)
+
+
+def _is_split(listing: Listing, name: str) -> bool:
+    """Whether something counts steps, and all is numbers."""
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[]]
+    counted = _SPLIT_STEPS.intersection(header)
+    return bool(counted and rows) and _are_numbers(rows[0]) and all(map(_is_name, header))
+
+
+def _is_monitor(path: str) -> bool:
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            return re.match(rb'#\s*\{.*"t_start"', file.read(HEAD) or b"") is not None
+    except OSError:
+        return False
+
+
+def _is_name(cell: str) -> bool:
+    return bool(cell) and not _NUMBER.fullmatch(cell)
+
+
+def _are_numbers(cells: Iterable[str]) -> bool:
+    return all(_NUMBER.fullmatch(cell) for cell in cells)
