@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,8 +38,10 @@ from exptools.viewing.groups.grouping import (
 )
 from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.index import Index
+from exptools.viewing.readers.unread import no_runs
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.tables.export import logged
+from exptools.viewing.wording import no_directory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PaperFigure
@@ -48,16 +51,18 @@ if TYPE_CHECKING:
 def load(*roots: str | PathLike[str]) -> Runs:
     """Find the runs below one or several directories.
 
-    Their configs and states are as they are now; metrics are read when they are asked for.
+    Their configs and states are as they are now; metrics are read when they are asked for. Where
+    there are no runs a warning says what lies there instead.
     """
     if not roots:
         raise QueryError("load takes the directories that have the runs in them")
     for root in map(Path, roots):
         if not root.is_dir():
-            siblings = [path.name for path in root.parent.glob("*") if path.is_dir()]
-            raise QueryError(f"there is no directory {root}; {suggestion(root.name, siblings)}")
+            raise QueryError(no_directory(root))
     index = Index([Path(root) for root in roots])
     index.refresh()
+    if not index.snapshot.runs:
+        warnings.warn(no_runs([Path(root) for root in roots]), stacklevel=2)
     return Runs(index, index.snapshot.runs)
 
 

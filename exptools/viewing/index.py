@@ -131,6 +131,8 @@ class Index:
             run = run if state is run.state else replace(run, state=state)
         if before.written != detected.written or run.sources != detected.sources:
             run = replace(run, sources=detected.sources, updated=updated(detected))
+        if run.unread != detected.unread:
+            run = replace(run, unread=detected.unread)
         if run is before.run:
             return before
         return _Seen(run, detected.described, detected.written)

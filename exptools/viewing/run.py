@@ -62,6 +62,7 @@ class Run:
     format: str = "hydra"  # which reader took it
     # Where its metrics stand, the best first: of each metric the first that has it counts.
     sources: tuple[Source, ...] = ()
+    unread: tuple[str, ...] = ()  # names of tables and logs in its directory that nobody reads
     updated: float | None = None  # Unix seconds: when a file of these was last written to
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

@@ -60,6 +60,7 @@ class Reader:
     sources: Callable[[Listing], tuple[Source, ...]] = usual_sources
     # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
     parts: tuple[str, ...] = ()
+    marks: str = ""  # by what people know a directory of this format, and whose it is
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
+from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, ray, sacred, variant, yolo
 from exptools.viewing.readers.description import Description, Reader, RunTexts
@@ -19,9 +19,6 @@ from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
 from exptools.viewing.wording import escape_invalid_unicode
-
-# What makes a directory a run, the most common first; the formats of others have more.
-MARKERS = (HYDRA_CONFIG, STATUS_FILE, PROGRESS_CSV, "*.tfevents.*")
 
 READERS = (
     hydra.READER,
@@ -38,6 +35,7 @@ READERS = (
 )
 
 # Formats that say no more of a run than its metrics, or hyperparameters that came from elsewhere.
+_TABLES = (".csv", ".tsv", ".jsonl")
 _METRICS_ONLY = ("tensorboard", "csv", "lightning", "keras", "monitor")
 _BEST_FIRST = ("csv", "tsv", "table", "monitor", "events")
 
@@ -52,6 +50,7 @@ class DetectedRun:
     sources: tuple[Source, ...]  # where its metrics stand, the best first
     written: tuple[Signature | None, ...]  # of the files of these
     values: tuple[str, ...] = ()  # those of the described files that our logger writes in any run
+    unread: tuple[str, ...] = ()  # names of tables and logs beside these that nobody reads
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -71,8 +70,22 @@ def detect_format(listing: Listing) -> DetectedRun | None:
             written = tuple(file_signature(file) for source in sources for file in source.files)
             values = _signatures(listing.path, value_files(listing))
             files = {**described, **values}
-            return DetectedRun(listing.path, reader, files, sources, written, tuple(values))
+            unread = _unread(listing, sources, described)
+            return DetectedRun(listing.path, reader, files, sources, written, tuple(values), unread)
     return None
+
+
+def _unread(
+    listing: Listing, sources: Sequence[Source], described: Mapping[str, Signature]
+) -> tuple[str, ...]:
+    """Names of tables that were not taken for metrics, and of logs where there are no metrics."""
+    suffixes = _TABLES if sources else (*_TABLES, ".log")
+    names = [name for name in listing.files if name.endswith(suffixes) and name != PROGRESS_CSV]
+    if not names:
+        return ()
+    taken = {os.path.basename(file) for source in sources for file in source.files}
+    others = (name for name in names if name not in taken and name not in described)
+    return tuple(sorted(map(escape_invalid_unicode, others)))
 
 
 def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
@@ -154,6 +167,7 @@ def read_run(
         faults=(*description.faults, *said.faults),
         format=detected.reader.name,
         sources=detected.sources,
+        unread=detected.unread,
         updated=updated(detected),
         summary=said.summary,
     )

@@ -86,4 +86,7 @@ def _escape_value(value: Any) -> Any:
     return value
 
 
-READER = Reader("hydra", _files, _read, _sources)
+READER = Reader(
+    *("hydra", _files, _read, _sources),
+    marks=f"{HYDRA_CONFIG} (Hydra); {STATUS_FILE} (exptools)",
+)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from exptools.rundir import PROGRESS_CSV
+from exptools.viewing.readers.csv_logs import KERAS as KERAS_LOGS
 from exptools.viewing.readers.csv_logs import more_sources
-from exptools.viewing.readers.description import EVENTS, Description, Reader
+from exptools.viewing.readers.description import EVENTS, Description, Reader, RunTexts
 from exptools.viewing.readers.walk import Listing
 
 _HPARAMS, _SPINNING_UP, _ITS_CONFIG = "hparams.yaml", "progress.txt", "config.json"
@@ -36,9 +37,27 @@ def _event_files(listing: Listing) -> tuple[str, ...] | None:
     return () if any(EVENTS in name for name in listing.files) else None
 
 
-LIGHTNING = Reader("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS))
-SPINNING_UP = Reader("spinningup", _spinning_up_files, lambda run: run.json(_ITS_CONFIG))
-CSV = Reader("csv", _csv_files, lambda run: Description())
-MONITOR = Reader("monitor", partial(_has_source, "monitor"), lambda run: Description())
-KERAS = Reader("keras", partial(_has_source, "table"), lambda run: Description())
-TENSORBOARD = Reader("tensorboard", _event_files, lambda run: Description())
+def _nothing(_: RunTexts) -> Description:
+    """Nobody wrote what the run is."""
+    return Description()
+
+
+LIGHTNING = Reader(
+    *("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS)),
+    marks=f"{_HPARAMS} (Lightning)",
+)
+SPINNING_UP = Reader(
+    *("spinningup", _spinning_up_files, lambda run: run.json(_ITS_CONFIG)),
+    marks=f"{_SPINNING_UP} (Spinning Up)",
+)
+CSV = Reader(
+    "csv", _csv_files, _nothing, marks=f"{PROGRESS_CSV} (Stable-Baselines3, OpenAI's baselines)"
+)
+MONITOR = Reader(
+    *("monitor", partial(_has_source, "monitor"), _nothing),
+    marks="*.monitor.csv (Stable-Baselines3)",
+)
+KERAS = Reader(
+    "keras", partial(_has_source, "table"), _nothing, marks=f"{KERAS_LOGS[0]} (Keras's CSVLogger)"
+)
+TENSORBOARD = Reader("tensorboard", _event_files, _nothing, marks="*.tfevents.* (TensorBoard)")

@@ -13,16 +13,14 @@ _REPEATED = ("csv", "events")  # what Ray writes in several forms; the first one
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
-    if not any(name in listing.files for name in (_PARAMETERS, _PICKLED)):
-        return None
-    by_name = _RESULT in listing.files or _PICKLED in listing.files
-    if not by_name and not _is_rays_table(listing):
-        return None
-    return (_PARAMETERS,) if _PARAMETERS in listing.files else ()
+    config = (_PARAMETERS,) if _PARAMETERS in listing.files else ()
+    if _RESULT in listing.files and (config or _PICKLED in listing.files):
+        return config
+    return config if _is_rays_table(listing) else None
 
 
 def _is_rays_table(listing: Listing) -> bool:
-    """Whether the ``progress.csv`` beside the parameters is Ray's, not rllab's."""
+    """Whether a ``progress.csv`` is Ray's: others write files of that name, too."""
     if PROGRESS_CSV not in listing.files:
         return False
     rows = first_rows(f"{listing.path}/{PROGRESS_CSV}")
@@ -38,4 +36,7 @@ def _sources(listing: Listing) -> tuple[Source, ...]:
     return usual
 
 
-READER = Reader("ray", _files, lambda run: run.json(_PARAMETERS), _sources)
+READER = Reader(
+    *("ray", _files, lambda run: run.json(_PARAMETERS), _sources),
+    marks=f"{_RESULT} and {_PARAMETERS} (Ray Tune)",
+)

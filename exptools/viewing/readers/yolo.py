@@ -36,4 +36,4 @@ def _read(run: RunTexts) -> Description:
     return Description(MappingProxyType(config), faults=faults)
 
 
-READER = Reader("yolo", _files, _read, _sources)
+READER = Reader("yolo", _files, _read, _sources, marks=f"{_RESULTS} and {_ARGS} (YOLO)")
