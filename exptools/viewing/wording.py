@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from exptools.hints import nearest
+from exptools.hints import nearest, suggestion
 
 
 def escape_invalid_unicode(text: str) -> str:
@@ -36,4 +36,6 @@ def no_directory(root: Path) -> str:
     else:
         close = nearest(root.name, siblings)
         hint = f"; did you mean {root.with_name(close)}?" if close else ""
+        if siblings and not close:
+            hint = f"; {suggestion(root.name, siblings)}"
     return f"there is no directory {root}{hint}"

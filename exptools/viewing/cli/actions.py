@@ -54,7 +54,7 @@ def list_runs(command: ListCommand) -> None:
             pairs = [(key, others) for key, others in runs.together.items() if others]
             say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
     if unread := beside_configs(runs):
-        say(command.output, [f"beside the configs lie {unread}, which are not read as metrics"])
+        say(command.output, [unread])
     _tell_faults(command.output, runs)
 
 
@@ -159,8 +159,7 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
 
 def _nothing_logged(runs: Runs) -> NothingError:
     unread = beside_configs(runs)
-    beside = f"; beside the configs lie {unread}, which are not read as metrics" if unread else ""
-    return NothingError(f"the runs have logged nothing yet{beside}")
+    return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:

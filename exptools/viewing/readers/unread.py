@@ -69,11 +69,12 @@ def found_there(roots: Sequence[Path]) -> str:
 
 
 def beside_configs(runs: Iterable[Run]) -> str:
-    """Which tables and logs in the directories of runs were not taken for metrics; or ""."""
+    """Which tables and logs in the runs' own directories were not taken for metrics; or ""."""
     number = Counter(name for run in runs for name in run.unread)
     named = [f"{name}{f' of {of} runs' * (of > 1)}" for name, of in number.most_common(MOST_NAMED)]
     more = len(number) - len(named)
-    return ", ".join([*named, *([f"{more} other names"] if more else [])])
+    named += [f"{more} other names"] if more else []
+    return f"not read as metrics: {', '.join(named)}" if named else ""
 
 
 def _unread(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:

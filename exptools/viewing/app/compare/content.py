@@ -111,7 +111,7 @@ def nothing_there(roots: Sequence[Path]) -> str:
 
 def _nothing_logged(runs: Sequence[Run]) -> str:
     unread = beside_configs(runs)
-    beside = f" Beside the configs lie {unread}, which are not read as metrics." if unread else ""
+    beside = f" {unread[0].upper()}{unread[1:]}." if unread else ""
     return f"No metric yet. Curves appear here as soon as a run logs its first value.{beside}"
 
 
