@@ -47,6 +47,15 @@ class Source:
 
 
 @dataclass(frozen=True)
+class EarlierAttempt:
+    """A try at a run which a later one replaces; its metrics are not the run's."""
+
+    directory: Path
+    sources: tuple[Source, ...]
+    updated: float | None  # Unix seconds: when a file of these was last written to
+
+
+@dataclass(frozen=True)
 class Run:
     """One run, without its curves, which are read when they are drawn."""
 
@@ -64,6 +73,7 @@ class Run:
     sources: tuple[Source, ...] = ()
     unread: tuple[str, ...] = ()  # names of tables and logs in its directory that nobody reads
     updated: float | None = None  # Unix seconds: when a file of these was last written to
+    earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 

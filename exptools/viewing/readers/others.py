@@ -44,6 +44,7 @@ def _nothing(_: RunTexts) -> Description:
 
 LIGHTNING = Reader(
     *("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS)),
+    belongs="always",
     marks=f"{_HPARAMS} (Lightning)",
 )
 SPINNING_UP = Reader(

@@ -38,5 +38,6 @@ def _sources(listing: Listing) -> tuple[Source, ...]:
 
 READER = Reader(
     *("ray", _files, lambda run: run.json(_PARAMETERS), _sources),
+    belongs="alone",
     marks=f"{_RESULT} and {_PARAMETERS} (Ray Tune)",
 )

@@ -36,4 +36,8 @@ def _read(run: RunTexts) -> Description:
     return Description(MappingProxyType(config), faults=faults)
 
 
-READER = Reader("yolo", _files, _read, _sources, marks=f"{_RESULTS} and {_ARGS} (YOLO)")
+READER = Reader(
+    *("yolo", _files, _read, _sources),
+    belongs="alone",
+    marks=f"{_RESULTS} and {_ARGS} (YOLO)",
+)
