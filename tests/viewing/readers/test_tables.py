@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import exptools.viewing as xv
 from tests.viewing.readers.test_formats import only, series, write
 from tests.viewing.samples import indexed, write_run
 
@@ -239,3 +240,59 @@ def test_steps_are_known_by_the_names_that_libraries_give_them(tmp_path, name, t
     index = indexed(tmp_path)
     (found,) = index.columns(index.snapshot.runs, ["step"]).values()
     assert (found["step"].tolist(), found.step_from) == ([5], name)
+
+
+SAC_TRAIN = "actor_loss,episode,episode_reward,step\n-0.25,1.0,27.5,1000\n-0.5,2.0,30.0,2000\n"
+SAC_EVAL = "episode,episode_reward,step\n0.0,24.0,0.0\n10.0,36.5,5000.0\n"
+
+
+def test_pytorch_sacs_training_and_evaluation_are_told_apart(tmp_path):
+    run = write_run(tmp_path / "0", {"seed": 1}, state=None)
+    write(run, train__csv=SAC_TRAIN, eval__csv=SAC_EVAL)
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == [
+        *("train/actor_loss", "train/episode", "train/episode_reward"),
+        *("eval/episode", "eval/episode_reward"),
+    ]
+    assert series(index, "train/episode_reward") == [[1000, 2000], [27.5, 30]]
+    assert series(index, "eval/episode_reward") == [[0, 5000], [24, 36.5]]
+    assert only(index).unread == ()
+
+
+def test_monitors_beside_our_own_rows_add_what_only_they_have(tmp_path):
+    run = write_run(tmp_path / "0", {"seed": 1}, "step,loss\n0,0.5\n")
+    write(run, monitor__csv=MONITOR)
+    write(run / "eval", monitor__csv=MONITOR)
+    index = indexed(tmp_path)
+    assert series(index, "loss") == [[0], [0.5]]
+    assert series(index, "r") == [[14, 20], [17.5, 5.25]]
+    assert series(index, "eval/r") == [[14, 20], [17.5, 5.25]]
+
+
+def test_event_files_below_a_monitor_are_runs_by_themselves(tmp_path):
+    write(tmp_path / "logs", monitor__csv=MONITOR)
+    for name in ("PPO_1", "DQN_1"):
+        write(tmp_path / "logs" / name, **{"events.out.tfevents.1.h": ""})
+    assert len(indexed(tmp_path).snapshot.runs) == 3
+
+
+def test_the_one_yolo_training_of_a_hydra_job_is_that_jobs(tmp_path):
+    run = write_run(tmp_path / "0", {"lr0": 3})
+    write(run / "runs" / "detect" / "train", results__csv=YOLO, args__yaml="lr0: 1\nbatch: 2\n")
+    index = indexed(tmp_path)
+    assert only(index).config == {"lr0": 3, "batch": 2}
+    assert series(index, "train/box_loss") == [[1, 2], [0.97, 0.99]]
+
+
+def test_what_counts_the_steps_is_said_and_can_be_chosen(tmp_path):
+    write(tmp_path / "a", progress__csv="Epoch,TotalEnvInteracts,R\n0,100,1\n1,200,2\n")
+    write(tmp_path / "b", progress__csv="Epoch,R\n0,1\n1,2\n")
+    write(tmp_path / "c", progress__csv="R\n1\n2\n")
+    runs = xv.load(tmp_path)
+    assert runs.curves("R").notes[0] == (
+        "step is not the same in all runs: TotalEnvInteracts in 1 run, Epoch in 1 run, the "
+        "number of the row in 1 run. x can be any column that all have."
+    )
+    assert runs[1:2].curves("R").notes == ("step is Epoch, as no column is called step.",)
+    by_epoch = runs[:2].curves("R", by=[], x="Epoch")
+    assert (by_epoch.notes, by_epoch.groups[0].curve.x.tolist()) == ((), [0, 1])
