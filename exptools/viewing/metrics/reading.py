@@ -20,9 +20,9 @@ from exptools.viewing.metrics.logged_rows import (
     TooManyCells,
     as_rows,
 )
-from exptools.viewing.metrics.monitor_reader import read_monitors
-from exptools.viewing.metrics.ray_reader import read_results
-from exptools.viewing.metrics.table_reader import read_table
+from exptools.viewing.metrics.tabular.monitors import read_monitors
+from exptools.viewing.metrics.tabular.ray import read_results
+from exptools.viewing.metrics.tabular.table import read_table
 from exptools.viewing.run import Fault, Source
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}

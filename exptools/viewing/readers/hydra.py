@@ -16,7 +16,6 @@ from exptools.rundir import (
     parse_status,
 )
 from exptools.viewing.readers import variant
-from exptools.viewing.readers.csv_logs import split_sources
 from exptools.viewing.readers.description import (
     Description,
     Reader,
@@ -24,6 +23,7 @@ from exptools.viewing.readers.description import (
     fault_of,
     usual_sources,
 )
+from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from exptools.rundir import PROGRESS_CSV
-from exptools.viewing.readers.csv_logs import KERAS as KERAS_LOGS
-from exptools.viewing.readers.csv_logs import more_sources
 from exptools.viewing.readers.description import EVENTS, Description, Reader, RunTexts
+from exptools.viewing.readers.tabular.csv_logs import KERAS as KERAS_LOGS
+from exptools.viewing.readers.tabular.csv_logs import more_sources
 from exptools.viewing.readers.walk import Listing
 
 _HPARAMS, _SPINNING_UP, _ITS_CONFIG = "hparams.yaml", "progress.txt", "config.json"

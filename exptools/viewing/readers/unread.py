@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
-from exptools.viewing.readers.csv_logs import first_rows
 from exptools.viewing.readers.formats import READERS
+from exptools.viewing.readers.tabular.csv_logs import first_rows
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 

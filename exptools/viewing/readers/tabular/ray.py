@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from exptools.rundir import PROGRESS_CSV
-from exptools.viewing.readers.csv_logs import first_rows
 from exptools.viewing.readers.description import Reader, usual_sources
+from exptools.viewing.readers.tabular.csv_logs import first_rows
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source
 
