@@ -6,7 +6,6 @@ from functools import partial
 
 from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.readers.description import EVENTS, Description, Reader, RunTexts
-from exptools.viewing.readers.tabular.csv_logs import KERAS as KERAS_LOGS
 from exptools.viewing.readers.tabular.csv_logs import more_sources
 from exptools.viewing.readers.walk import Listing
 
@@ -59,6 +58,9 @@ MONITOR = Reader(
     marks="*.monitor.csv (Stable-Baselines3)",
 )
 KERAS = Reader(
-    "keras", partial(_has_source, "table"), _nothing, marks=f"{KERAS_LOGS[0]} (Keras's CSVLogger)"
+    "keras",
+    partial(_has_source, "table"),
+    _nothing,
+    marks="training.log or log.csv (Keras's CSVLogger)",
 )
 TENSORBOARD = Reader("tensorboard", _event_files, _nothing, marks="*.tfevents.* (TensorBoard)")

@@ -13,14 +13,16 @@ from exptools.rundir import open_without_waiting
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, natural_key
 
-HEAD = 2**14  # bytes in which the first lines are looked for
+HEAD = 2**16  # bytes in which the first lines are looked for
 MONITOR = "monitor.csv"  # the end of the name
 # What people call the file that they give to Keras's CSVLogger.
-KERAS = (
-    *("training.log", "training.csv", "training_log.csv", "training_history.csv"),
-    *("train_log.csv", "train_history.csv", "log.csv", "logs.csv", "history.csv"),
+KERAS = frozenset(
+    {
+        *("training.log", "training.csv", "training_log.csv", "training_history.csv"),
+        *("train_log.csv", "train_history.csv", "log.csv", "logs.csv", "history.csv"),
+    }
 )
-SPLITS = ("train.csv", "eval.csv")  # as pytorch_sac's logger calls them
+SPLITS = frozenset({"train.csv", "eval.csv"})  # as pytorch_sac's logger calls them
 # What tells a log of one of these from a split of data.
 _SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
 _NUMBER = re.compile(
@@ -32,17 +34,17 @@ def first_rows(path: str) -> list[list[str]]:
     """The cells of the header and of the first row, if whole; none where it is no text."""
     try:
         with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
-            text = (file.read(HEAD) or b"").decode("utf-8-sig")
+            content = file.read(HEAD) or b""
+        lines = [line.decode("utf-8-sig") for line in content.split(b"\n")[:-1][:2]]
     except (OSError, UnicodeDecodeError):
         return []
-    lines = text.split("\n")[:-1][:2]
     separator = max(",;\t", key=lines[0].count) if lines else ","
     return [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines]
 
 
 def more_sources(listing: Listing) -> tuple[Source, ...]:
     """The tables of Keras's CSVLogger and of Stable-Baselines3's Monitor in a directory."""
-    keras = [name for name in KERAS if name in listing.files and _is_keras(listing, name)]
+    keras = [name for name in _there(KERAS, listing) if _is_keras(listing, name)]
     several = len(keras) > 1
     logs = [_table(listing, name, f"{name.rpartition('.')[0]}/" * several) for name in keras]
     named = [name for name in listing.files if name.endswith(MONITOR)]
@@ -54,8 +56,15 @@ def more_sources(listing: Listing) -> tuple[Source, ...]:
 
 def split_sources(listing: Listing) -> tuple[Source, ...]:
     """The tables of training and of evaluation; their metrics are told apart by their names."""
-    found = [name for name in SPLITS if name in listing.files and _is_split(listing, name)]
+    found = [name for name in _there(SPLITS, listing) if _is_split(listing, name)]
     return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
+
+
+def _there(names: frozenset[str], listing: Listing) -> list[str]:
+    """Those of some names that a directory has. There are many directories: most have none."""
+    if names.isdisjoint(listing.files):
+        return []
+    return sorted(names.intersection(listing.files))
 
 
 def _table(listing: Listing, name: str, prefix: str) -> Source:
