@@ -251,8 +251,8 @@ def test_pytorch_sacs_training_and_evaluation_are_told_apart(tmp_path):
     write(run, train__csv=SAC_TRAIN, eval__csv=SAC_EVAL)
     index = indexed(tmp_path)
     assert index.tags(index.snapshot.runs) == [
-        *("train/actor_loss", "train/episode", "train/episode_reward"),
         *("eval/episode", "eval/episode_reward"),
+        *("train/actor_loss", "train/episode", "train/episode_reward"),
     ]
     assert series(index, "train/episode_reward") == [[1000, 2000], [27.5, 30]]
     assert series(index, "eval/episode_reward") == [[0, 5000], [24, 36.5]]
