@@ -52,21 +52,22 @@ def as_logged_by_others(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fa
     Blanks around names are none of theirs. A boolean is 1 or 0. A column without a number, as that
     of the host's name, is no metric: it is left out.
     """
+    stripped = (pl.col(name).str.strip_chars() for name in table.cells.columns)
+    texts = table.cells.select(pl.when(~text.is_in(_ABSENT)).then(text) for text in stripped)
+    read = texts.cast(pl.Float64, strict=False)
     columns: dict[str, pl.Series] = {}
     faults: list[Fault] = []
-    for position, name in enumerate(table.names):
-        label = name.strip()
-        text = table.cells[str(position)].str.strip_chars()
-        text = pl.select(pl.when(~text.is_in(_ABSENT)).then(text)).to_series()
-        truths = text.replace_strict(_TRUTHS, default=None, return_dtype=pl.Float64)
-        numbers = pl.select(pl.coalesce(text.cast(pl.Float64, strict=False), truths)).to_series()
-        if not label or numbers.null_count() == len(numbers) > 0:
+    for name, text, numbers in zip(map(str.strip, table.names), texts, read, strict=True):
+        column, wrong = numbers, list[Fault]()
+        if numbers.null_count() > text.null_count():
+            truths = text.replace_strict(_TRUTHS, default=None, return_dtype=pl.Float64)
+            column = pl.select(pl.coalesce(numbers, truths)).to_series()
+        if not name or column.null_count() == len(column) > 0:
             continue
-        if label in columns:
-            faults.append(_twice(label, path))
-            continue
-        columns[label], wrong = _without_texts(label, text, numbers, table, path)
-        faults += wrong
+        if column.null_count() > text.null_count():
+            column, wrong = _without_texts(name, text, column, table, path)
+        faults += [_twice(name, path)] if name in columns else wrong
+        columns.setdefault(name, column)
     return pl.DataFrame(columns), faults
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from exptools.viewing.run import Fault
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 HEAD, MAX_HEAD = 2**16, 2**20  # bytes in which a header is looked for: at first, and at most
+MAX_HEADERS = 32  # different ones in a file
 TAIL = 2**14  # bytes in which the last row is looked for
 OTHER_COMMA = "\N{FULLWIDTH COMMA}".encode()  # where a comma separates nothing
 
@@ -53,13 +53,17 @@ def parse_csv(
     faults = [Fault(path, last_line, UNFINISHED)] if torn else []
     if not whole:
         return LoggedRows(faults=tuple(faults))
-    frames = []
-    for part, first_line in _parts(whole + b"\n"):
-        cells = _read_part(part, first_line, path)
+    frames, lines = [], []
+    for part in _parts(whole + b"\n"):
+        names, body, first_line = split_header(part)
+        cells = _read_rows(names, body, first_line, path)
         frame, wrong = numbers(cells, path)
         frames.append(frame)
+        lines.append(cells.lines)
         faults += [*cells.faults, *wrong]
-    frame = pl.concat(frames, how="diagonal") if len(frames) > 1 else frames[0]
+    frame = frames[0]
+    if len(frames) > 1:
+        frame = pl.concat(frames, how="diagonal")[np.argsort(np.concatenate(lines))]
     step_from = step_column(frame.columns)
     if step_from is None:
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
@@ -68,27 +72,29 @@ def parse_csv(
     return LoggedRows(frame, _capped(faults, path), step_from)
 
 
-def _parts(content: bytes) -> Iterator[tuple[bytes, int]]:
-    """The text of a file before each of its headers, which begin alike; and its first line."""
-    first = re.match(rb"[^,\n]*[,\n]", content)
-    begins = [0]
-    if first and re.search(rb"[A-Za-z]", first[0]):
-        again = re.compile(rb"(?<=\n)" + re.escape(first[0]) + rb"[^\n]*")
-        found = again.finditer(content) if b"\n" + first[0] in content else ()
-        begins += [match.start() for match in found if not _has_number(match[0])]
-    line = 1
-    for begin, end in itertools.pairwise([*begins, len(content)]):
-        yield content[begin:end], line
-        line += content.count(b"\n", begin, end)
+def _parts(content: bytes) -> list[bytes]:
+    """The rows of each header in a file below it, in their lines: those of others are left blank.
+
+    Headers are told by beginning alike and having no number.
+    """
+    begin = re.split(rb"[,\n]", content, maxsplit=1)[0]
+    if b"\n" + begin not in content or not re.search(rb"[A-Za-z]", begin):
+        return [content]
+    lines = content.split(b"\n")
+    header, parts = lines[0], {lines[0]: [lines[0], *[b""] * (len(lines) - 1)]}
+    for number, line in enumerate(lines):
+        if line in parts:
+            header = line
+        elif line.split(b",", 1)[0] != begin or _has_number(line) or len(parts) == MAX_HEADERS:
+            parts[header][number] = line
+        else:
+            header = line
+            parts[header] = [header, *[b""] * (len(lines) - 1)]
+    return [b"\n".join(rows) for rows in parts.values()]
 
 
 def _has_number(line: bytes) -> bool:
     return any(as_number(cell) is not None for cell in _cells(line))
-
-
-def _read_part(content: bytes, first_line: int, path: Path) -> Cells:
-    names, body, line = split_header(content)
-    return _read_rows(names, body, first_line + line - 1, path)
 
 
 def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,8 @@ from exptools.viewing.readers.tabular.csv_logs import first_rows
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
-MOST_DIRECTORIES, MOST_ENTRIES = 2_000, 2_000  # looked into; in each of them
+MOST_DIRECTORIES = 2_000  # that are looked into
+MOST_ENTRIES, MOST_IN_ONE = 20_000, 2_000  # of all of these together, and of each
 MOST_NAMED = 6  # kinds of files
 
 # Whose a file or a directory is by its name, the surest first.
@@ -82,29 +84,24 @@ def _unread(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for root in roots:
         if what := _whose(root.name, str(root)):
             yield f"{root}/", what
+    for name, path, is_directory in islice(_entries(roots), MOST_ENTRIES):
+        what = _whose(name, path)
+        if what is not None:
+            yield f"{path}/" if is_directory else path, what
+
+
+def _entries(roots: Sequence[Path]) -> Iterator[tuple[str, str, bool]]:
+    """Name, path and whether it is a directory of what lies below, what is nearest first."""
     directories = deque(map(str, roots))
     for _ in range(MOST_DIRECTORIES):
         if not directories:
             return
-        directory = directories.popleft()
-        for name, path, is_directory in _entries(directory):
-            what = _whose(name, path)
-            if is_directory:
-                if what is not None:
-                    yield f"{path}/", what
-                if name[0] != ".":
-                    directories.append(path)
-            elif what is not None:
-                yield path, what
-
-
-def _entries(directory: str) -> list[tuple[str, str, bool]]:
-    try:
-        with os.scandir(directory) as entries:
-            found = islice(entries, MOST_ENTRIES)
-            return sorted((e.name, e.path, e.is_dir(follow_symlinks=False)) for e in found)
-    except OSError:
-        return []
+        with suppress(OSError), os.scandir(directories.popleft()) as entries:
+            for entry in sorted(islice(entries, MOST_IN_ONE), key=lambda entry: entry.name):
+                is_directory = entry.is_dir(follow_symlinks=False)
+                if is_directory and entry.name[0] != ".":
+                    directories.append(entry.path)
+                yield entry.name, entry.path, is_directory
 
 
 def _whose(name: str, path: str) -> str | None:

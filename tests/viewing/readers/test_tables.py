@@ -91,6 +91,17 @@ def test_a_header_that_stands_again_is_no_row_of_a_progress_csv(tmp_path):
     assert (fault.line, fault.reason) == (5, "x: 'bad' is no number; shown as NaN")
 
 
+def test_headers_that_take_turns_leave_the_rows_in_their_order(tmp_path):
+    turns = "epoch,loss\n{0},{0}.5\nepoch,acc\n{0},0.{0}\nepoch,loss\n"
+    text = "".join(turns.format(epoch) for epoch in range(2000))
+    write(tmp_path / "a", log__csv=text)
+    index = indexed(tmp_path)
+    x, y = series(index, "loss")
+    assert (x, y) == (list(range(2000)), [epoch + 0.5 for epoch in range(2000)])
+    assert columns(index, "step")[0][:4] == [0, 0, 1, 1]
+    assert metric_faults(index) == []
+
+
 STRANGERS = {
     "data": {"train__csv": "age,income\n3,4\n"},
     "data with epochs": {"train__csv": "epoch,loss\n3,4\n"},
@@ -213,12 +224,18 @@ def test_ray_tunes_table_alone_has_the_same_numbers(tmp_path):
     ],
 )
 def test_a_line_that_is_no_result_is_a_fault_and_takes_no_other_with_it(tmp_path, line, reason):
-    ray_files(tmp_path, f'{{"loss": 1}}\n{line}\n{{"loss": 1e999}}\n{{"lo')
+    ray_files(tmp_path, f'{{"loss": 1, "training_iteration": 1}}\n{line}\n{{"loss": 1e999}}\n{{"lo')
     index = indexed(tmp_path)
-    assert series(index, "loss")[1] == [1, float("inf")]
+    assert columns(index, "loss") == [[1, float("inf")]]
     left_out, unfinished = index.faults(only(index))
     assert (left_out.line, unfinished.line) == (2, 4)
     assert reason in left_out.reason
+
+
+@pytest.mark.parametrize("result", ['{"acc": 0.9}\n', '{\n  "training_iteration": 3\n}\n', "x"])
+def test_a_result_of_another_program_beside_its_parameters_is_not_rays(tmp_path, result):
+    ray_files(tmp_path, result)
+    assert only(indexed(tmp_path)).format == "variant"
 
 
 STEPS = {

@@ -7,7 +7,6 @@ if both its name is one that logs are given and its beginning is a log's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from exptools.rundir import open_without_waiting
 from exptools.viewing.readers.walk import Listing
@@ -26,19 +25,28 @@ SPLITS = frozenset({"train.csv", "eval.csv"})  # as pytorch_sac's logger calls t
 # What tells a log of one of these from a split of data.
 _SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
 _NUMBER = re.compile(
-    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)|", re.IGNORECASE
+    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
 )
+
+
+def beginning(path: str, size: int = HEAD) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            return file.read(size) or b""
+    except OSError:
+        return b""
 
 
 def first_rows(path: str) -> list[list[str]]:
     """The cells of the header and of the first row, if whole; none where it is no text."""
+    header, *rows = beginning(path).split(b"\n")[:-1] or [b""]
+    first = next((row for row in rows if row != header), None)
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
-            content = file.read(HEAD) or b""
-        lines = [line.decode("utf-8-sig") for line in content.split(b"\n")[:-1][:2]]
-    except (OSError, UnicodeDecodeError):
+        lines = [line.decode("utf-8-sig") for line in (header, first) if line is not None]
+    except UnicodeDecodeError:
         return []
-    separator = max(",;\t", key=lines[0].count) if lines else ","
+    separator = max(",;\t", key=lines[0].count)
     return [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines]
 
 
@@ -73,30 +81,27 @@ def _table(listing: Listing, name: str, prefix: str) -> Source:
 
 def _is_keras(listing: Listing, name: str) -> bool:
     """Whether epochs are counted in the first of several columns, as CSVLogger does."""
-    header, *rows = first_rows(f"{listing.path}/{name}") or [[]]
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[""]]
     if len(header) < 2 or header[0] != "epoch" or not all(map(_is_name, header)):
         return False
-    return all(row[0].isdecimal() for row in rows)
+    return all(_is_number(row[0]) and any(map(_is_number, row[1:])) for row in rows)
 
 
 def _is_split(listing: Listing, name: str) -> bool:
     """Whether something counts steps, and all is numbers."""
-    header, *rows = first_rows(f"{listing.path}/{name}") or [[]]
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[""]]
     counted = _SPLIT_STEPS.intersection(header)
-    return bool(counted and rows) and _are_numbers(rows[0]) and all(map(_is_name, header))
+    numbers = bool(rows) and all(not cell or _is_number(cell) for cell in rows[0])
+    return bool(counted) and numbers and all(map(_is_name, header))
 
 
 def _is_monitor(path: str) -> bool:
-    try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
-            return re.match(rb'#\s*\{.*"t_start"', file.read(HEAD) or b"") is not None
-    except OSError:
-        return False
+    return re.match(rb'#\s*\{.*"t_start"', beginning(path)) is not None
 
 
 def _is_name(cell: str) -> bool:
-    return bool(cell) and not _NUMBER.fullmatch(cell)
+    return bool(cell) and not _is_number(cell)
 
 
-def _are_numbers(cells: Iterable[str]) -> bool:
-    return all(_NUMBER.fullmatch(cell) for cell in cells)
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.readers.description import Reader, usual_sources
-from exptools.viewing.readers.tabular.csv_logs import first_rows
+from exptools.viewing.readers.tabular.csv_logs import beginning
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source
 
 _RESULT, _PARAMETERS, _PICKLED = "result.json", "params.json", "params.pkl"
+_ITERATION = b"training_iteration"
+LONG_LINE = 2**20  # bytes
 _REPEATED = ("csv", "events")  # what Ray writes in several forms; the first one has all
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
-    config = (_PARAMETERS,) if _PARAMETERS in listing.files else ()
-    if _RESULT in listing.files and (config or _PICKLED in listing.files):
-        return config
-    return config if _is_rays_table(listing) else None
+    pickled = _PICKLED in listing.files and _RESULT in listing.files
+    if pickled or _is_rays_result(listing) or _is_rays_table(listing):
+        return (_PARAMETERS,) if _PARAMETERS in listing.files else ()
+    return None
+
+
+def _is_rays_result(listing: Listing) -> bool:
+    """Whether a ``result.json`` is Ray's: many programs call what they have found so."""
+    if _RESULT not in listing.files or _PARAMETERS not in listing.files:
+        return False
+    path = f"{listing.path}/{_RESULT}"
+    text = beginning(path)
+    if b"\n" not in text and _ITERATION not in text:
+        text = beginning(path, LONG_LINE)  # with a large config in it
+    return text.startswith(b'{"') and _ITERATION in text.partition(b"\n")[0]
 
 
 def _is_rays_table(listing: Listing) -> bool:
     """Whether a ``progress.csv`` is Ray's: others write files of that name, too."""
     if PROGRESS_CSV not in listing.files:
         return False
-    rows = first_rows(f"{listing.path}/{PROGRESS_CSV}")
-    return bool(rows) and "training_iteration" in rows[0]
+    return _ITERATION in beginning(f"{listing.path}/{PROGRESS_CSV}").partition(b"\n")[0]
 
 
 def _sources(listing: Listing) -> tuple[Source, ...]:
