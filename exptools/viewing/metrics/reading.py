@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.event_reader import read_events
-from exptools.viewing.metrics.logged_rows import (
-    MAX_BYTES,
-    LoggedRows,
-    Points,
-    TooManyCells,
-    as_rows,
-)
+from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, TooManyCells
 from exptools.viewing.metrics.tabular.monitors import read_monitors
 from exptools.viewing.metrics.tabular.ray import read_results
 from exptools.viewing.metrics.tabular.table import read_table
+from exptools.viewing.metrics.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.run import Fault, Source
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
+_READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
+    "events": read_events,
+    "mlflow": mlflow.read_metrics,
+    "monitor": read_monitors,
+    "ray": lambda files: read_results(files[0]),
+    "sacred": sacred.read_metrics,
+    "sacred_info": sacred.read_info,
+    "table": lambda files: read_table(files[0]),
+    "trainer": trainer.read_log_history,
+    "wandb": wandb.read_history,
+}
 
 
 def read_logged_rows(source: Source) -> LoggedRows:
@@ -37,9 +38,9 @@ def read_logged_rows(source: Source) -> LoggedRows:
     files = [Path(file) for file in source.files]
     path = files[0]
     try:
-        if source.kind in SEPARATORS:
-            return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
-        return _READERS[source.kind](files)
+        if source.kind in _READERS:
+            return _READERS[source.kind](files)
+        return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
     except FileNotFoundError:
         return LoggedRows()
     except (OSError, TooManyCells) as error:
@@ -47,54 +48,3 @@ def read_logged_rows(source: Source) -> LoggedRows:
         return LoggedRows(faults=(Fault(path, None, f"cannot be read: {reason}"),))
     except Exception as error:  # noqa: BLE001 (one file must not keep the other runs' from being drawn)
         return LoggedRows(faults=(Fault.of(path, error),))
-
-
-def _read_sacred(files: Sequence[Path]) -> LoggedRows:
-    """The ``metrics.json`` of sacred's FileStorageObserver; what is no metric is a fault."""
-    (file,) = files
-    try:
-        record = json.loads(read_regular(file, MAX_BYTES))
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        return LoggedRows(faults=(Fault(file, line, f"no valid JSON: {error}"),))
-    if not isinstance(record, Mapping):
-        return LoggedRows(faults=(Fault(file, None, "should hold an object"),))
-    metrics, faults = {}, []
-    for tag, points in record.items():
-        try:
-            metrics[tag] = _points(points)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
-            faults.append(Fault(file, None, f"{tag}: no steps and values of a metric: {error}"))
-    return as_rows(metrics, faults)
-
-
-def _points(points: Any) -> Points:
-    steps = np.array(points["steps"], np.float64)
-    values = np.array([_number(value) for value in points["values"]], np.float64)
-    walls = np.array([_unix(time) for time in points["timestamps"]], np.float64)
-    if not len(steps) == len(values) == len(walls):
-        raise ValueError(f"{len(steps)} steps, {len(values)} values, {len(walls)} times")
-    return Points(steps, walls, values)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, Mapping):  # a NumPy scalar, as jsonpickle writes it
-        value = value["value"]
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r:.50} is no number")
-    return float(value)
-
-
-def _unix(time: str) -> float:
-    # UTC, though the text does not say so.
-    return datetime.fromisoformat(time).replace(tzinfo=timezone.utc).timestamp()
-
-
-# How the files of a kind become rows; those of ``SEPARATORS`` are CSVs, which are read in bulk.
-_READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
-    "events": read_events,
-    "monitor": read_monitors,
-    "ray": lambda files: read_results(files[0]),
-    "sacred": _read_sacred,
-    "table": lambda files: read_table(files[0]),
-}

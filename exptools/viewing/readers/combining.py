@@ -10,6 +10,7 @@ from pathlib import Path
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 from exptools.viewing.readers.formats import DetectedRun, updated
 from exptools.viewing.readers.places import Order, Place, attempt, begun_at, is_logger, prefixes
+from exptools.viewing.readers.trackers.resumed import continued
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
@@ -18,7 +19,11 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
     """A run with those below it that belong to it: of several attempts the newest."""
     placed = {_place(part, run): part for part in parts}
     older = _older(placed)
-    now = {place: part for place, part in placed.items() if not _within(place, older)}
+    now = {
+        place: continued(part, [placed[its] for its in older if its in placed])
+        for place, part in placed.items()
+        if not _within(place, older)
+    }
     tried = [
         _earlier(
             os.path.join(run.directory, *place),

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
 from exptools.viewing.readers.tabular.csv_logs import more_sources
-from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
+from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache, read_text
+from exptools.viewing.readers.trackers.checkpoints import trainer_states
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
@@ -35,6 +36,9 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
         for name, kind in _METRIC_FILES.items()
         if name in listing.files
     ]
+    states = trainer_states(listing)
+    if states:
+        tables.append(Source("trainer", tuple(f"{listing.path}/{state}" for state in states)))
     tables += more_sources(listing)
     events = [name for name in listing.files if EVENTS in name]
     if events and PROGRESS_CSV in listing.files:
@@ -52,6 +56,8 @@ class Description:
     config: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
     status: Status | None = None
     faults: tuple[Fault, ...] = ()
+    # What was said of the run as a whole, by name: numbers, booleans and texts.
+    summary: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,17 @@ class RunTexts:
         """Where a file of the run stands."""
         return Path(os.path.normpath(os.path.join(self.directory, name)))
 
-    def text(self, name: str, limit: int = MAX_TEXT) -> str:
-        """The text of a file."""
+    def text(
+        self, name: str, limit: int = MAX_TEXT, read: Callable[[str, int], str] = read_text
+    ) -> str:
+        """The text of a file, or what ``read`` makes one of."""
         path = f"{self.directory}/{name}"
-        return self.cache.parts(path, self.signatures[name], limit=limit)[0]
+        return self.cache.parts(path, self.signatures[name], limit=limit, read=read)[0]
 
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
-        return self._config(
+        return self.config(
             name,
             lambda: self.configs.parse(
                 self.cache.parts(path, self.signatures[name], self.configs.cut)
@@ -102,9 +110,10 @@ class RunTexts:
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
-        return self._config(name, lambda: parse_json(self.text(name), without))
+        return self.config(name, lambda: parse_json(self.text(name), without))
 
-    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+    def config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+        """The config that ``read`` makes of a file; where it cannot an empty one, and the fault."""
         if name not in self.signatures:
             return Description()
         try:

@@ -16,6 +16,8 @@ from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.text_cache import TextCache
+from exptools.viewing.readers.trackers import mlflow, trainer, wandb
+from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
@@ -24,11 +26,14 @@ from exptools.viewing.wording import escape_invalid_unicode
 READERS = (
     hydra.READER,
     sacred.READER,
+    mlflow.READER,
+    wandb.READER,
     ray.READER,
     variant.READER,
     yolo.READER,
     others.LIGHTNING,
     others.SPINNING_UP,
+    trainer.READER,
     others.CSV,
     others.MONITOR,
     others.KERAS,
@@ -67,7 +72,8 @@ class DetectedRun:
     @property
     def parts(self) -> tuple[str, ...]:
         """Patterns of the directories in it in which nobody looks for runs."""
-        return self.reader.parts
+        trains = any(source.kind == "trainer" for source in self.sources)
+        return (*self.reader.parts, CHECKPOINTS) if trains else self.reader.parts
 
 
 def detect_format(listing: Listing) -> DetectedRun | None:
@@ -132,7 +138,7 @@ def read_run(
         updated=updated(detected.written),
         earlier=detected.earlier,
         unread=detected.unread,
-        summary=said.summary,
+        summary=_added(said.summary, description.summary),
     )
 
 
@@ -149,6 +155,7 @@ def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> 
             _added(described.config, said.config),
             described.status or said.status,
             (*described.faults, *said.faults),
+            _added(described.summary, said.summary),
         )
     return described
 

@@ -15,6 +15,7 @@ from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
+from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
 
@@ -136,7 +137,8 @@ def _resumed(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     for group in groups.values():
         *older, newest = (directory for _, directory in sorted(group))
         if older:
-            runs[newest] = with_earlier(runs[newest], [runs.pop(one) for one in older])
+            before = [runs.pop(one) for one in older]
+            runs[newest] = with_earlier(continued(runs[newest], before), before)
     return runs
 
 

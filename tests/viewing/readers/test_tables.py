@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import exptools.viewing as xv
+from exptools.viewing.readers.formats import READERS
+from exptools.viewing.readers.unread import no_runs
 from tests.viewing.readers.test_formats import only, series, write
 from tests.viewing.samples import indexed, write_run
 
@@ -313,3 +315,19 @@ def test_what_counts_the_steps_is_said_and_can_be_chosen(tmp_path):
     assert runs[1:2].curves("R").notes == ("step is Epoch, as no column is called step.",)
     by_epoch = runs[:2].curves("R", by=[], x="Epoch")
     assert (by_epoch.notes, by_epoch.groups[0].curve.x.tolist()) == ((), [0, 1])
+
+
+def test_all_formats_that_are_read_are_told():
+    assert [reader.name for reader in READERS if not reader.marks] == []
+
+
+def test_what_lies_where_no_run_is_is_named_with_whose_it_is(tmp_path):
+    write(tmp_path / "runs" / "train", results__csv=YOLOV5, weights__pkl="")
+    for name in ("a", "b"):
+        write(tmp_path / "data" / name, train__csv="age\n3\n")
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    found = no_runs([tmp_path])
+    assert found.startswith(f"no runs in {tmp_path}: found {tmp_path}/mlruns/ (MLflow's), ")
+    assert f"{tmp_path}/data/a/train.csv and 1 more (a table)" in found
+    assert f"{tmp_path}/runs/train/results.csv (YOLO's, without its args.yaml)" in found
+    assert "weights.pkl (pickled, which is not read: it could run code). A run is a" in found
