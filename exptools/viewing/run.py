@@ -51,7 +51,8 @@ class TrackedStatus(Status):
         return State.KILLED if self.state is State.RUNNING and silent else super().observed
 
 
-SourceKind = Literal["csv", "tsv", "events", "mlflow", "sacred", "sacred_info", "trainer", "wandb"]
+_Table = Literal["csv", "tsv", "table", "monitor", "ray"]
+SourceKind = Literal[_Table, "events", "mlflow", "sacred", "sacred_info", "trainer", "wandb"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Run:
     format: str = "hydra"  # which reader took it
     # Where its metrics stand, the best first: of each metric the first that has it counts.
     sources: tuple[Source, ...] = ()
+    unread: tuple[str, ...] = ()  # names of tables and logs in its directory that nobody reads
     updated: float | None = None  # Unix seconds: when a file of these was last written to
     earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.

@@ -19,6 +19,7 @@ from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
@@ -134,7 +135,9 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         over=tuple(key.name for key in over),
         left_out=endings.left_out(everyone, runs),
     )
-    notes = (*_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    averaged = (run for group in drawn for run in group.runs)
+    steps = what_step_is(index, averaged, query.metric, query.x)
+    notes = (*steps, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
 

@@ -9,6 +9,9 @@ from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.event_reader import read_events, repeats_our_csv
 from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, TooManyCells
+from exptools.viewing.metrics.tabular.monitors import read_monitors
+from exptools.viewing.metrics.tabular.ray import read_results
+from exptools.viewing.metrics.tabular.table import read_table
 from exptools.viewing.metrics.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.run import Fault, Source
 
@@ -16,8 +19,11 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 _READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
     "events": lambda files: read_events([file for file in files if not repeats_our_csv(file)]),
     "mlflow": mlflow.read_metrics,
+    "monitor": read_monitors,
+    "ray": lambda files: read_results(files[0]),
     "sacred": sacred.read_metrics,
     "sacred_info": sacred.read_info,
+    "table": lambda files: read_table(files[0]),
     "trainer": trainer.read_log_history,
     "wandb": wandb.read_history,
 }
@@ -29,10 +35,11 @@ def read_logged_rows(source: Source) -> LoggedRows:
     What is no regular file, or larger than ``MAX_BYTES``, is one fault and no rows.
     A file of someone else's that has no column ``step`` gets one, see ``step_column``.
     """
-    path = Path(source.files[0])
+    files = [Path(file) for file in source.files]
+    path = files[0]
     try:
         if source.kind in _READERS:
-            return _READERS[source.kind]([Path(file) for file in source.files])
+            return _READERS[source.kind](files)
         return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
     except FileNotFoundError:
         return LoggedRows()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
+from exptools.viewing.readers.tabular.csv_logs import more_sources
 from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache, read_text
 from exptools.viewing.readers.trackers.checkpoints import trainer_states
 from exptools.viewing.readers.walk import Listing
@@ -38,6 +39,7 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
     states = trainer_states(listing)
     if states:
         tables.append(Source("trainer", tuple(f"{listing.path}/{state}" for state in states)))
+    tables += more_sources(listing)
     events = [name for name in listing.files if EVENTS in name]
     if events and PROGRESS_CSV in listing.files:
         events = [name for name in events if not _OURS.search(name)]
@@ -73,6 +75,7 @@ class Reader:
     belongs: Literal["never", "alone", "always"] = "never"
     # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
     parts: tuple[str, ...] = ()
+    marks: str = ""  # by what people know a directory of this format, and whose it is
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
 
+_OF_MANY = ("events", "monitor")  # kinds of files that may stand in a directory of several runs
+
 
 def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
     """The runs, each with all that belongs to it."""
@@ -98,11 +100,11 @@ class _Owners:
 
         What has no config takes event files only, and nothing where other runs are below it, too:
         it may be a stray file in a directory of runs. Event files alone take nothing, as in
-        TensorBoard.
+        TensorBoard, nor do monitors, which the trainings of a directory may share.
         """
         if run.belongs != "always":
             return True
-        is_run = bool(run.sources) and not _has_only_events(run)
+        is_run = any(source.kind not in _OF_MANY for source in run.sources)
         return is_run and events and run.directory not in self._above_others
 
     @cached_property

@@ -101,4 +101,4 @@ def _seconds(text: Any) -> float | None:
         return None
 
 
-READER = Reader("sacred", _files, _read, _sources)
+READER = Reader("sacred", _files, _read, _sources, marks=f"{_RUN} and {_CONFIG} (sacred)")

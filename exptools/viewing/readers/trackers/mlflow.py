@@ -209,4 +209,5 @@ READER = Reader(
     _sources,
     belongs="alone",
     parts=(_METRICS, _PARAMS, _TAGS, "inputs", "outputs", "traces"),
+    marks="meta.yaml (MLflow's file store)",
 )

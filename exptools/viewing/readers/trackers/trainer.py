@@ -70,4 +70,9 @@ def _without_log(path: str, limit: int) -> str:
     return json.dumps({**kept, _PROGRESS: step if isinstance(step, (int, float)) else 0})
 
 
-READER = Reader("trainer", _files, _read, belongs="always", parts=(CHECKPOINTS,))
+READER = Reader(
+    *("trainer", _files, _read),
+    belongs="always",
+    parts=(CHECKPOINTS,),
+    marks="trainer_state.json (Hugging Face's Trainer)",
+)

@@ -218,4 +218,9 @@ class _Said:
                 self.seen = float(row.get(("_timestamp",), b""))
 
 
-READER = Reader("wandb", _files, _read, _sources, belongs="alone", parts=(_FILES, "logs", "tmp"))
+READER = Reader(
+    *("wandb", _files, _read, _sources),
+    belongs="alone",
+    parts=(_FILES, "logs", "tmp"),
+    marks="the name run-<time>-<id> (W&B)",
+)
