@@ -111,8 +111,10 @@ def endings(
         lines: what the groups' lines are ("the mean"); "" where their numbers have no x.
     """
     runs = {member.name: member for group in groups for member in group}
+    if len(runs) < 2:  # a single run is no mean
+        return ()
     ends = [member.end for member in runs.values() if math.isfinite(member.end)]
-    whole = f"Of the {len(runs)} runs " if len(runs) > 1 else ""
+    whole = f"Of the {len(runs)} runs "
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
         those = [member for member in runs.values() if member.state in words]

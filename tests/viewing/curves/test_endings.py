@@ -98,7 +98,7 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             "epoch",
             ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
         ),
-        ([(FAILED, 9.0)], "step", ["1 failed."]),
+        ([(FAILED, 9.0)], "step", []),
     ],
 )
 def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
