@@ -190,10 +190,11 @@ def remark(sets: Sequence[CurveData]) -> str:
 
 
 def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
-    """Of how many runs the curves of each centre and band are, wherever they are."""
+    """Of how many runs the curves of each centre and band are, wherever they are of several."""
     counts: dict[tuple[str, str], set[int]] = {}
     for part in sets:
-        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        several = (group for group in part.groups if len(group.runs) > 1)
+        numbers = (n for group in several for n in np.unique(group.curve.n))
         counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
     return counts
 
