@@ -9,6 +9,7 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
@@ -58,6 +59,7 @@ class Index:
     def __init__(self, roots: Sequence[Path], *, cache: bool = True) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
+        self._cached = cache
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self._seen: dict[str, _Seen] = {}
@@ -68,6 +70,16 @@ class Index:
         self._configs = YamlParser()
         self._lock = threading.Lock()  # one looks at a time
         self._styles_lock = threading.Lock()
+
+    def joined(self, other: Index) -> Index:
+        """An index of the roots of both, which has looked."""
+        both = Index((*self.roots, *other.roots), cache=self._cached and other._cached)
+        both.refresh()
+        return both
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is another index of the same roots, which has yet to look."""
+        return _reopened, (self.roots, self._cached, self.snapshot.faults)
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
@@ -111,6 +123,13 @@ class Index:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
         return (*run.faults, *self._metrics.faults(run))
 
+    def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
+        """Which column counts the steps of a metric that was read: None where its rows are counted.
+
+        Nothing where the run has no such metric.
+        """
+        return self._metrics.counted_by(run, metric)
+
     def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
         """The values in each run's last row, by run name: from the end of the file, thus cheap."""
         return {run.name: self._metrics.last(run) for run in runs}
@@ -134,9 +153,17 @@ class Index:
         if before.written != detected.written or (run.sources, run.earlier) != (sources, earlier):
             last = updated(detected.written)
             run = replace(run, sources=sources, earlier=earlier, updated=last)
+        if run.unread != detected.unread:
+            run = replace(run, unread=detected.unread)
         if run is before.run:
             return before
         return _Seen(run, detected.described, detected.written)
+
+
+def _reopened(roots: Sequence[Path], cached: bool, faults: tuple[Fault, ...]) -> Index:  # noqa: FBT001 (as pickle calls it)
+    index = Index(roots, cache=cached)
+    index.snapshot = replace(index.snapshot, faults=faults)
+    return index
 
 
 def cache_directory(roots: Sequence[Path]) -> Path:

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
 from exptools.viewing.cli.commands import (
     FIGURE,
@@ -23,17 +22,16 @@ from exptools.viewing.cli.commands import (
     TableCommand,
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
-from exptools.viewing.cli.roots import chosen_roots, no_runs
+from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
-from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys, known_keys, own_name
-from exptools.viewing.readers.formats import MARKERS
+from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys
+from exptools.viewing.readers.unread import beside_configs, no_runs
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
@@ -53,6 +51,8 @@ def list_runs(command: ListCommand) -> None:
         if not keys:
             pairs = [(key, others) for key, others in runs.together.items() if others]
             say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
+    if unread := beside_configs(runs):
+        say(command.output, [unread])
     _tell_faults(command.output, runs)
 
 
@@ -81,6 +81,8 @@ def export_rows(command: ExportCommand) -> None:
     """All logged rows; CSV where nothing else is said."""
     runs = _find_runs(command.roots, command)
     metrics, long = command.metrics or None, not command.wide
+    if metrics is None and not runs.metrics:
+        raise _nothing_logged(runs)
     rows = export.logged(runs.origin, runs, metrics, command.by or (), long=long)
     write_frame(rows, command.output)
     _tell_faults(command.output, runs)
@@ -134,10 +136,12 @@ def plot(command: PlotCommand) -> None:
 def _find_runs(given: Sequence[Path], command: Command) -> Runs:
     """The runs below the given directories that fulfil the command's condition."""
     roots = chosen_roots(given)
-    runs = load(*roots)
+    with warnings.catch_warnings():  # what is said of no runs is an error here
+        warnings.simplefilter("ignore")
+        runs = load(*roots)
     if not len(runs):
         _tell_faults(command.output, runs)
-        raise NothingError(no_runs(roots, MARKERS))
+        raise NothingError(no_runs(roots))
     if command.where:
         runs = runs.where(command.where)
         if not len(runs):
@@ -149,10 +153,14 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
-    metric = default_metric(runs.metrics) or default_metric(measured_names(runs))
-    if metric is None:
-        raise NothingError("the runs have logged nothing yet")
-    return [metric]
+    if runs.default_metric is None:
+        raise _nothing_logged(runs)
+    return [runs.default_metric]
+
+
+def _nothing_logged(runs: Runs) -> NothingError:
+    unread = beside_configs(runs)
+    return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
@@ -164,28 +172,19 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 
 
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
-    """A value a run, of metrics and summaries; "best" is only a metric's."""
-    metrics = dict.fromkeys(runs.metrics)
-    said = list(dict.fromkeys(name for name in names if name not in metrics))
-    columns = runs.table(said).get_columns()[-len(said) :] if said else []
-    found = dict(zip(said, columns, strict=True))
-    return [
-        found[name] if name in found else runs.table(name, summary_of(name, summary)).to_series(-1)
-        for name in names
-    ]
+    """A value a run, of metrics and summaries."""
+    asked = list(dict.fromkeys(names))
+    columns = runs.table(asked, summary).get_columns()[-len(asked) :] if asked else []
+    by_name = dict(zip(asked, columns, strict=True))
+    return [by_name[name] for name in names]
 
 
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
-    Where nothing but the seed differs, all runs are one group; an empty ``--by`` says the same.
+    An empty ``--by`` has all runs in one group.
     """
-    if given is not None:
-        keys = [key for key in given if key]
-    else:
-        keys = [*runs.facets]
-        if not keys and runs.seed_key not in runs.varying:
-            keys = [own_name("name", known_keys(runs))]
+    keys = runs.default_by if given is None else [key for key in given if key]
     return [key for key in dict.fromkeys(keys) if key != facet]
 
 

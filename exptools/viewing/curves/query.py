@@ -19,6 +19,7 @@ from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
@@ -40,7 +41,7 @@ class CurveQuery:
     states: str = endings.ALL  # which of them count: "all", "finished"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 
@@ -55,6 +56,9 @@ class GroupCurve:
     def ended_early(self) -> tuple[Run, ...]:
         """The runs that failed, were killed or interrupted, or timed out."""
         return endings.ended_early(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,9 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         over=tuple(key.name for key in over),
         left_out=endings.left_out(everyone, runs),
     )
-    notes = (*_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    averaged = (run for group in drawn for run in group.runs)
+    steps = what_step_is(index, averaged, query.metric, query.x)
+    notes = (*steps, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
 
@@ -184,10 +190,11 @@ def remark(sets: Sequence[CurveData]) -> str:
 
 
 def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
-    """Of how many runs the curves of each centre and band are, wherever they are."""
+    """Of how many runs the curves of each centre and band are, wherever they are of several."""
     counts: dict[tuple[str, str], set[int]] = {}
     for part in sets:
-        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        several = (group for group in part.groups if len(group.runs) > 1)
+        numbers = (n for group in several for n in np.unique(group.curve.n))
         counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
     return counts
 

@@ -20,6 +20,7 @@ from exptools.viewing.readers.places import (
     is_logger,
     prefixes,
 )
+from exptools.viewing.readers.trackers.resumed import continued
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
@@ -37,6 +38,8 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
             now[place] = part
         else:
             before.setdefault(tried, []).append(part)
+    resumed = [placed[place] for place in before if place in placed]
+    now = {place: continued(part, resumed) for place, part in now.items()} if resumed else now
     earlier = tuple(
         _earlier(os.path.join(run.directory, *place), before[place])
         for place in sorted(before, key=_in_order)
@@ -63,10 +66,8 @@ def _with_sources_of(
 
     ``plain``: their metrics keep their names.
     """
-    placed = {
-        (): run,
-        **dict(sorted(parts.items(), key=lambda its: (len(its[0]), _in_order(its[0])))),
-    }
+    nearest_first = sorted(parts, key=lambda place: (len(place), _in_order(place)))
+    placed = {(): run, **{place: parts[place] for place in nearest_first}}
     kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
     named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
     sources = [
@@ -145,15 +146,19 @@ def _older_of(family: Sequence[_Try]) -> Iterator[Place]:
     newest: dict[Place, _Try] = {}  # of each logger
     for one in sorted(family, key=lambda one: one.order):
         newest[one.place[:-1]] = one
-    last = max(newest.values(), key=lambda one: one.order)
+    last = max(newest.values(), key=lambda one: (one.order, one.begun or 0))
     for one in family:
-        if one.order < newest[one.place[:-1]].order:
+        is_older = one.order < newest[one.place[:-1]].order
+        if is_older or (one.order < last.order and _was_before(one, last)):
             yield one.place
-        elif one.order < last.order:
-            # The other logger may count otherwise: one of both wrote nothing in the first attempt.
-            known = None not in (last.begun, one.updated)
-            if not known or (one.updated or 0) < (last.begun or 0):
-                yield one.place
+
+
+def _was_before(one: _Try, last: _Try) -> bool:
+    """Whether an attempt of one logger was over when another's was begun.
+
+    They may count otherwise, as one of them wrote nothing in the first attempt.
+    """
+    return last.begun is None or one.updated is None or one.updated < last.begun
 
 
 def _earlier(directory: str, parts: Iterable[DetectedRun]) -> EarlierAttempt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from exptools.asides import remove_leftovers
@@ -17,13 +18,21 @@ VERSION = 1  # of the file
 _Texts = dict[str, tuple[Signature, list[str]]]
 
 
+def read_text(path: str, limit: int) -> str:
+    """The text of a file."""
+    return read_regular(path, limit).decode()
+
+
 class TextCache:
     """Texts by path and signature, in parts that many share, kept in ``file`` between sessions."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._parts = _stored(file) if file else {}
         self._changed = False
+
+    @cached_property
+    def _parts(self) -> _Texts:
+        return _stored(self._file) if self._file else {}
 
     def parts(
         self,
@@ -31,12 +40,13 @@ class TextCache:
         signature: Signature,
         cut: Callable[[str], list[str]] = lambda text: [text],
         limit: int = MAX_TEXT,
+        read: Callable[[str, int], str] = read_text,
     ) -> list[str]:
-        """The text of a file, as ``cut`` divides it."""
+        """The text of a file of at most ``limit`` bytes, as ``cut`` divides it."""
         remembered = self._parts.get(path)
         if remembered is not None and remembered[0] == signature:
             return remembered[1]
-        parts = cut(read_regular(path, limit).decode())
+        parts = cut(read(path, limit))
         if signature.settled and file_signature(path) == signature:
             self._parts[path] = signature, parts
             self._changed = True

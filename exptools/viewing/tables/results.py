@@ -9,16 +9,15 @@ from typing import Any
 
 import polars as pl
 
-from exptools.metrics import better as better_by_name
 from exptools.rundir import STEP
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
-from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
+    direction,
     in_numbers,
     members_of,
     parse_summary,
@@ -179,10 +178,7 @@ def headings(table: Results) -> list[str]:
 
 
 def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:
-    given = query.better.get(metric)
-    if given is not None:
-        parse(f"direction of {metric}", given, {"max": Choice(), "min": Choice()})
-    mode = given or better_by_name(metric)
+    mode = direction(metric, query.better)
     # Of a run, and no curve's.
     is_one_value = said_of_runs(index.tags(runs), runs, metric) is not None
     return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)
