@@ -15,6 +15,7 @@ from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
+from exptools.viewing.readers.torch_writer import is_of_same_writer
 from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
@@ -37,7 +38,7 @@ def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
         for directory, run in runs.items()
         if owners[directory] == directory
     }
-    return list(_with_two_loggers(_with_splits(_resumed(whole))).values())
+    return list(_with_two_loggers(_with_splits(_with_torchs(_resumed(whole)))).values())
 
 
 def _owners(runs: Runs) -> dict[str, str]:
@@ -142,17 +143,39 @@ def _resumed(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     return runs
 
 
+def _with_torchs(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
+    """The runs, each with what torch's SummaryWriter has put into directories below its own."""
+    inside: dict[str, list[DetectedRun]] = {}
+    for directory, run in runs.items():
+        parent, name = os.path.split(directory)
+        above = runs.get(parent)
+        have_events = above and _has_only_events(run) and _has_only_events(above)
+        if above and have_events and is_of_same_writer(name, _files(run), _files(above)):
+            inside.setdefault(parent, []).append(run)
+    for directory, parts in inside.items():
+        runs[directory] = combine(runs[directory], [runs.pop(part.directory) for part in parts])
+    return runs
+
+
+def _files(run: DetectedRun) -> list[str]:
+    return [file for source in run.sources for file in source.files]
+
+
 def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
-    """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart."""
+    """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart.
+
+    What it writes of the training as a whole, such as its hyperparameters, stands above both.
+    """
     inside: dict[str, list[DetectedRun]] = {}
     for directory, run in runs.items():
         if run.belongs == "always":
             inside.setdefault(os.path.dirname(directory), []).append(run)
     for directory, parts in inside.items():
         splits = [part for part in parts if is_split(os.path.basename(part.directory))]
-        alone = len(splits) == len(parts) > 1 and directory not in runs
+        above = runs.get(directory)
+        alone = len(splits) == len(parts) > 1 and (above is None or _has_only_events(above))
         if alone and all(map(_has_only_events, parts)):
-            training = DetectedRun(directory, parts[0].reader, {}, (), ())
+            training = above or DetectedRun(directory, parts[0].reader, {}, (), ())
             runs[directory] = combine(training, [runs.pop(part.directory) for part in parts])
     return runs
 

@@ -68,6 +68,11 @@ def split_sources(listing: Listing) -> tuple[Source, ...]:
     return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
 
 
+def has_log(listing: Listing, name: str) -> bool:
+    """Whether a directory has a table of this name in which something counts steps."""
+    return name in listing.files and _is_split(listing, name)
+
+
 def _there(names: frozenset[str], listing: Listing) -> list[str]:
     """Those of some names that a directory has. There are many directories: most have none."""
     if names.isdisjoint(listing.files):
