@@ -16,6 +16,7 @@ from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.query import Best, CurveData, CurveQuery, curve_set
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import (
     parse_summary,
@@ -25,16 +26,10 @@ from exptools.viewing.curves.summaries import (
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
-from exptools.viewing.groups import conditions, differences, variation
+from exptools.viewing.groups import differences, variation
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import (
-    SUMMARY,
-    config_key,
-    config_name,
-    known_keys,
-    own_name,
-    run_key,
-)
+from exptools.viewing.groups.grouping import config_key, known_keys, run_key
+from exptools.viewing.groups.names import SUMMARY, config_name, own_name
 from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.index import Index
 from exptools.viewing.run import Fault, Run, natural_key
@@ -177,10 +172,10 @@ class Runs(Sequence[Run]):
     def where(self, condition: str) -> Runs:
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
-        ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries.
-        ``conditions`` has all rules.
+        ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries,
+        ``last("test/accuracy") > 0.95`` their metrics. ``groups.conditions`` has all rules.
         """
-        return Runs(self.origin, tuple(conditions.select(self._runs, condition)))
+        return Runs(self.origin, tuple(select_runs(self.origin, self._runs, condition)))
 
     def table(
         self, metrics: str | Sequence[str] | None = None, summary: str = "last"

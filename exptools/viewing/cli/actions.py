@@ -24,7 +24,7 @@ from exptools.viewing.cli.commands import (
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots, no_runs
-from exptools.viewing.configs.values import display, short_names
+from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
 from exptools.viewing.curves.summaries import measured_names, summary_of
@@ -32,7 +32,8 @@ from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys, known_keys, own_name
+from exptools.viewing.groups.grouping import Key, find_keys, known_keys
+from exptools.viewing.groups.names import SUMMARY, own_name
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
@@ -182,7 +183,9 @@ def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list
         keys = [*runs.facets]
         if not keys and runs.seed_key not in runs.varying:
             keys = [own_name("name", known_keys(runs))]
-    return [key for key in dict.fromkeys(keys) if key != facet]
+    names = {key.whole: key.name for key in reversed(find_keys(runs, keys))}
+    across = {key.whole for key in find_keys(runs, [facet] if facet else [])}
+    return [name for whole, name in reversed(names.items()) if whole not in across]
 
 
 def _tell_faults(output: Output, *collections: Runs) -> None:
@@ -210,8 +213,7 @@ def _show_runs(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) ->
     shown = [*find_keys(runs, ["run.name", "run.state"]), *keys]
     texts = [[key.show(key.value(run)) for run in runs] for key in shown]
     texts += [list(map(_text, values)) for values in columns]
-    names = short_names([key.name for key in keys])
-    heads = ["run", "state", *(names[key.name] for key in keys), *(c.name for c in columns)]
+    heads = ["run", "state", *(key.short for key in keys), *(c.name for c in columns)]
     show(heads, zip(*texts, strict=True), numbers=len(columns))
 
 

@@ -11,13 +11,13 @@ import polars as pl
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate
 from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.frames import column, frame_of
-from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -77,6 +77,7 @@ class CurveData:
     groups: tuple[GroupCurve, ...]  # in the order of their values, MISSING last
     over: tuple[str, ...] = ()  # the keys whose best setting was kept in each group
     notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …
+    heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     def frame(self) -> pl.DataFrame:
         """Every point of every curve: a column for each key, then x, center, low, high, n.
@@ -101,7 +102,7 @@ class CurveData:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
-    runs = select(runs, query.where) if query.where else runs
+    runs = select_runs(index, runs, query.where) if query.where else runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
     if query.best:
@@ -111,18 +112,18 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
     curves = [_group_curve(group, series, query, stratum, over) for group in groups(runs, keys)]
     drawn = tuple(curve for curve in curves if len(curve.curve.x))
-    names = short_names([key.name for key in keys])
     return CurveData(
         metric=query.metric,
         x=query.x,
         by=tuple(key.name for key in keys),
-        legend="run" if query.by is None else ", ".join(names[key.name] for key in keys),
+        legend="run" if query.by is None else ", ".join(key.short for key in keys),
         center=query.method.center,
         band=str(query.method.band),
         smooth=str(query.method.smoothing),
         groups=drawn,
         over=tuple(key.name for key in over),
         notes=(*_notes(series, drawn, query), *_lonely(drawn, stratum, query.method)),
+        heads=tuple(key.short for key in keys),
     )
 
 

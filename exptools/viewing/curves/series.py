@@ -10,7 +10,7 @@ from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 

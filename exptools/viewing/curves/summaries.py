@@ -19,7 +19,7 @@ from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 

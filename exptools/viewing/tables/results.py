@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from exptools.metrics import better as better_by_name
-from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.summaries import (
@@ -62,6 +61,7 @@ class Results:
     rows: tuple[tuple[Any, ...], ...]  # values of the keys; MISSING where runs lack it
     texts: tuple[tuple[str, ...], ...]  # the same as a person reads them
     cells: tuple[tuple[Cell | None, ...], ...]  # [rows][columns]; None where there is no run
+    heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -133,12 +133,12 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
+        heads=tuple(key.short for key in keys),
     )
 
 
 def headings(table: Results) -> list[str]:
     """The columns' names as a person reads them, the keys' first."""
-    names = short_names(table.by)
     metrics = {head.metric for head in table.columns}
     heads = []
     for head in table.columns:
@@ -146,7 +146,7 @@ def headings(table: Results) -> list[str]:
         heads.append(
             f"{head.metric}, {value}" if value and len(metrics) > 1 else value or head.metric
         )
-    return [*(names[key] for key in table.by), *heads]
+    return [*(table.heads or table.by), *heads]
 
 
 def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:

@@ -224,7 +224,7 @@ def test_what_cannot_be_read_is_told_beside_the_answer(run, outputs):
         (["list", "--metrik", "x"], "exptools list: there is no option '--metrik'; did you mean"),
         (["list", "output"], "there is no directory output; did you mean outputs?"),
         (["list", "--metric", "acuracy"], "no run has logged 'acuracy'; did you mean"),
-        (["list", "--where", "lr = 1"], "no run has a key 'lr'; did you mean 'optim.lr'?"),
+        (["list", "--where", "lrr = 1"], "no run has a key 'lrr'; did you mean 'optim.lr'?"),
         (["list", "--where", "seed >"], "'seed >' cannot be read as a condition"),
         (["list", "--summary", "lats"], "there is no summary 'lats'; did you mean 'last'?"),
         (["list", "--csv", "--json"], "not allowed with"),

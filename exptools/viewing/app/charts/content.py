@@ -21,7 +21,7 @@ from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -222,7 +222,7 @@ class PictureContent:
 def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
-        runs = shown_runs(facts, view)
+        runs = shown_runs(index, facts, view)
         need = next(_needs(facts, view, runs), None)
         return PictureContent(empty=need) if need else _drawn(index, facts, view, runs, theme)
     except QueryError as error:

@@ -95,7 +95,7 @@ def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
             empty="No metric yet. Curves appear here as soon as a run logs its first value."
         )
     try:
-        runs = shown_runs(facts, view)
+        runs = shown_runs(workspace.index, facts, view)
         return _drawn(workspace, facts, view, runs)
     except QueryError as error:
         text = str(error)

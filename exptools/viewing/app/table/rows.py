@@ -69,7 +69,7 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
     """A row for each run or group: cells are numbers or texts, None where there is no value."""
     facts = workspace.facts()
     try:
-        runs = shown_runs(facts, View(where=view.where))
+        runs = shown_runs(workspace.index, facts, View(where=view.where))
     except QueryError:  # said beside the filter
         runs = list(facts.runs)
     rows = [
