@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
@@ -45,7 +46,8 @@ MOST_FAULTS = 3  # that are told one by one
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
     runs = _find_runs(command.roots, command)
-    columns = _values(runs, _listed(command.metrics, runs), command.summary)
+    names = _listed(command.metrics, runs)
+    columns = _values(runs, names, command.summary)
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
         write_frame(_listing(runs, keys, columns), command.output)
@@ -54,6 +56,7 @@ def list_runs(command: ListCommand) -> None:
         if not keys:
             pairs = [(key, others) for key, others in runs.together.items() if others]
             say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
+    say(command.output, _remarks(runs, names, command.summary))
     _tell_faults(command.output, runs)
 
 
@@ -170,6 +173,13 @@ def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
         found[name] if name in found else runs.table(name, summary_of(name, summary)).to_series(-1)
         for name in names
     ]
+
+
+def _remarks(runs: Runs, names: Sequence[str], summary: str) -> Iterator[str]:
+    """What to know of the metrics' numbers."""
+    metrics = set(runs.metrics)
+    for name in (name for name in dict.fromkeys(names) if name in metrics):
+        yield from remarks(runs.origin, runs, name, summary_of(name, summary))
 
 
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:

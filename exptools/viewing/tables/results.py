@@ -12,6 +12,7 @@ import polars as pl
 from exptools.metrics import better as better_by_name
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
 from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
@@ -61,6 +62,7 @@ class Results:
     rows: tuple[tuple[Any, ...], ...]  # values of the keys; MISSING where runs lack it
     texts: tuple[tuple[str, ...], ...]  # the same as a person reads them
     cells: tuple[tuple[Cell | None, ...], ...]  # [rows][columns]; None where there is no run
+    remarks: tuple[str, ...] = ()  # sentences on how the runs' numbers came about
     heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
@@ -68,7 +70,8 @@ class Results:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
         left_out = sum(cell.runs - cell.n for row in self.cells for cell in row if cell)
-        notes = [
+        notes = [*self.remarks]
+        notes += [
             f"Nothing is bold for {metric}: whether more or less of it is better is not known."
             for metric in unknown
         ]
@@ -133,6 +136,11 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
+        remarks=tuple(
+            sentence
+            for head in metrics
+            for sentence in remarks(index, runs, head.metric, head.summary)
+        ),
         heads=tuple(key.short for key in keys),
     )
 
