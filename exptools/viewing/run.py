@@ -63,6 +63,7 @@ class Run:
     updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -12,12 +12,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from exptools.viewing.configs import safe_yaml
+from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
 from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
@@ -25,6 +27,7 @@ from exptools.viewing.wording import escape_invalid_unicode
 
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
+NOTHING_DERIVED = frozenset[str]()
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
 # Where a line begins with what may be a key; anything else belongs to what is above it.
@@ -72,6 +75,20 @@ class YamlParser:
                 raise
             # The error, if it is one, with the lines of the text.
             return self.parse(["".join(parts)])
+
+    def derived(self, parts: Sequence[str], config: Mapping[str, Any]) -> frozenset[str]:
+        """The keys of a config that was parsed from parts whose values are made of others'.
+
+        As in ``random_state: ${seed}``; what could not be resolved is none.
+        """
+        texts = parts if all(part in self._sections for part in parts) else ["".join(parts)]
+        made = [key for text in texts for key in self._section(text).interpolated]
+        if not made:
+            return NOTHING_DERIVED
+        below = tuple(f"{key}." for key in made if key not in config)  # a section stands for one
+        keys = {key for key in config if key.startswith(below)} if below else set()
+        keys.update(key for key in made if key in config)
+        return frozenset(key for key in keys if not is_interpolated(config[key]))
 
     def _section(self, text: str) -> _Section:
         if text not in self._sections:
@@ -127,8 +144,15 @@ def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
             raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
-        leaves[escape_invalid_unicode(key)] = _frozen(leaf)
+        leaves[_unused(blank_addresses(escape_invalid_unicode(key)), leaves)] = _frozen(leaf)
     return leaves
+
+
+def _unused(key: str, leaves: Mapping[str, Any]) -> str:
+    """A key that is not taken: those of two objects of one type differ in their addresses only."""
+    if key not in leaves or not names_an_object(key):
+        return key
+    return next(name for at in count(2) if (name := f"{key} ({at})") not in leaves)
 
 
 def _parse_yaml(text: str) -> _Section:
@@ -159,13 +183,16 @@ def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
 
 def _frozen(value: Any, depth: int = 1) -> Any:
     if isinstance(value, str):
-        return escape_invalid_unicode(value)
+        return blank_addresses(escape_invalid_unicode(value))
     if not isinstance(value, (list, tuple, dict)):
         return value
     if depth > MAX_DEPTH:
         raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
     if isinstance(value, dict):
-        items = {key: _frozen(item, depth + 1) for key, item in value.items()}
+        items = {
+            blank_addresses(key) if isinstance(key, str) else key: _frozen(item, depth + 1)
+            for key, item in value.items()
+        }
         return MappingProxyType(items)
     return tuple(_frozen(item, depth + 1) for item in value)
 

@@ -172,9 +172,7 @@ def _notes(
     backward = sum(group.curve.backward for group in drawn)
     notes = []
     if without:
-        notes.append(
-            f"{without} of {len(series)} runs have no row with both {metric} and {x}."
-        )
+        notes.append(f"{without} of {len(series)} runs have no row with both {metric} and {x}.")
     if gaps:
         notes.append(f"{gaps} logged values are NaN or infinite: they are gaps of their runs.")
     if backward:

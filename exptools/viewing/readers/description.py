@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Description:
     config: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
     status: Status | None = None
     faults: tuple[Fault, ...] = ()
+    derived: frozenset[str] = frozenset()  # keys of the config that are made of other ones
 
 
 @dataclass(frozen=True)
@@ -66,22 +67,26 @@ class RunTexts:
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
-        return self._config(
+        return self.described(
             name,
-            lambda: self.configs.parse(
-                self.cache.parts(path, self.signatures[name], self.configs.cut)
-            ),
+            lambda: self.parsed(self.cache.parts(path, self.signatures[name], self.configs.cut)),
         )
+
+    def parsed(self, parts: Sequence[str]) -> Description:
+        """The config that the parts of a YAML text hold; a ValueError where they hold none."""
+        config = self.configs.parse(parts)
+        return Description(config, derived=self.configs.derived(parts, config))
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
-        return self._config(name, lambda: parse_json(self.text(name), without))
+        return self.described(name, lambda: Description(parse_json(self.text(name), without)))
 
-    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+    def described(self, name: str, read: Callable[[], Description]) -> Description:
+        """What is read of a file that may not be there, or may not be what it should be."""
         if name not in self.signatures:
             return Description()
         try:
-            return Description(read())
+            return read()
         except FileNotFoundError:
             return Description()
         except (OSError, ValueError) as error:

@@ -147,6 +147,7 @@ def read_run(
         source=detected.source,
         updated=updated(detected),
         summary=said.summary,
+        derived=description.derived,
     )
 
 

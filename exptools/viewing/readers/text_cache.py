@@ -12,7 +12,7 @@ from exptools.rundir import read_regular, write_atomic
 from exptools.viewing.signatures import Signature, file_signature
 
 MAX_TEXT = 2**20  # bytes
-VERSION = 1  # of the file
+VERSION = 2  # of the file
 
 _Texts = dict[str, tuple[Signature, list[str]]]
 
