@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 _ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
-BLANKED = " at 0x…"
+# A part of a key that is no name but an object: <_io.TextIOWrapper name='/a/b'>, <A at 0x…>.
+_OBJECT = re.compile(r"(?:^|(?<!\\)\.)<[^<>]+ [^<>]+>")
 
 
 def blank_addresses(text: str) -> str:
@@ -20,4 +21,4 @@ def blank_addresses(text: str) -> str:
 
 def names_an_object(key: str) -> bool:
     """Whether a key holds what a program had in memory, which nobody has chosen."""
-    return BLANKED in key
+    return " at 0x…" in key or ("<" in key and _OBJECT.search(key) is not None)

@@ -136,6 +136,13 @@ def test_where_in_memory_an_object_was_is_left_out_of_what_varies(tmp_path):
     assert [run.config[key] for run in runs] == ["ppo0", "ppo1", "ppo2"]
 
 
+def test_a_key_that_is_an_object_without_an_address_is_left_out_as_well(tmp_path):
+    for job in range(2):
+        file = f"<_io.TextIOWrapper name='/tmp/{job}/progress.txt' mode='w' encoding='UTF-8'>"
+        write_run(tmp_path / str(job), {"log": {file: {"mode": "w"}}, "a<b": job, "<tag>": job})
+    assert xv.load(tmp_path).varying == ("a<b", "<tag>")
+
+
 def test_two_objects_of_a_type_keep_what_each_holds(tmp_path):
     write_run(tmp_path / "0", {"<A object at 0x7f3a5c>": 1, "<A object at 0x7f3a5d>": 2})
     assert list(xv.load(tmp_path)[0].config.items()) == [
