@@ -34,12 +34,13 @@ from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys, known_keys
-from exptools.viewing.groups.names import SUMMARY, own_name
+from exptools.viewing.groups.names import SUMMARY, config_name, own_name
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
 _DIFFERENCE = ("key", "left", "right")
+MOST_KEYS = 12  # in a table for people, of those that differ
 MOST_FAULTS = 3  # that are told one by one
 
 
@@ -52,10 +53,10 @@ def list_runs(command: ListCommand) -> None:
     if command.output.kind:
         write_frame(_listing(runs, keys, columns), command.output)
     else:
-        _show_runs(runs, keys or find_keys(runs, list(runs.together)), columns)
+        usual = _usual_keys(runs)
+        _show_runs(runs, keys or find_keys(runs, usual), columns)
         if not keys:
-            pairs = [(key, others) for key, others in runs.together.items() if others]
-            say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
+            say(command.output, _what_varies(runs, usual))
     say(command.output, _remarks(runs, names, command.summary))
     _tell_faults(command.output, runs)
 
@@ -217,6 +218,27 @@ def _listing(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> p
         values += [("config", name, table[name]) for name in islice(table.columns, 3, None)]
     values += [("metric", column.name, column) for column in columns]
     return frame_of(values)
+
+
+def _usual_keys(runs: Runs) -> list[str]:
+    """The keys to show of each run: those that differ, and of many the most telling."""
+    keys = [config_name(key) for key in runs.together]
+    if len(keys) <= MOST_KEYS:
+        return keys
+    telling = dict.fromkeys(key for key in [*runs.facets, *keys] if key in {*keys})
+    kept = set(list(telling)[:MOST_KEYS])
+    return [key for key in keys if key in kept]
+
+
+def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
+    """Which keys differ that are not shown."""
+    for key, others in runs.together.items():
+        if others and config_name(key) in shown:
+            more = f" and {len(others) - MOST_KEYS} more" if len(others) > MOST_KEYS else ""
+            yield f"with {key} vary {', '.join(others[:MOST_KEYS])}{more}"
+    left_out = len(runs.together) - len(shown)
+    if left_out:
+        yield f"{left_out} more keys differ: --by shows the ones you name, --csv and --json all"
 
 
 def _show_runs(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> None:
