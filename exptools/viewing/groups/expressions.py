@@ -72,12 +72,13 @@ def _term(node: Any, asked: Asked) -> Term:
 
 def _given(node: Any, asked: Asked) -> Term:
     """What a key is compared with: a word that is no key was probably meant as a text."""
-    try:
+    word = node.name if isinstance(node, exp.Column) and not node.table else ""
+    is_metric = asked.results is not None and word in asked.results.metrics
+    if not word or is_metric or asked.names.has(word):
         return _term(node, asked)
-    except QueryError as error:
-        if isinstance(node, exp.Column) and not node.this.args.get("quoted"):
-            raise QueryError(f"{error}; a text stands in single quotes: '{node.sql()}'") from error
-        raise
+    if word.lower() == "none":
+        raise QueryError(f"there is no {word} in a condition: say null, as in key is null")
+    raise QueryError(f"no run has a key {word!r}; a text stands in single quotes: '{word}'")
 
 
 def _list(node: Any, asked: Asked) -> Term:
@@ -121,6 +122,7 @@ def _not(node: Any, asked: Asked) -> Term:
 def _truth(node: Any, asked: Asked) -> Term:
     """A term that is true, false or not known: a key that holds a bool is one, too."""
     term = _term(node, asked)
+    _check(node, [exp.true()], asked)
 
     def truth(run: Run) -> Truth:
         value = term(run)
@@ -155,7 +157,7 @@ def _between(node: exp.Between, asked: Asked) -> Term:
 
 
 def _is(node: exp.Is, asked: Asked) -> Term:
-    value, wanted = _term(node.this, asked), _term(node.expression, asked)
+    value, wanted = _term(node.this, asked), _given(node.expression, asked)
     return lambda run: value(run) is wanted(run)
 
 

@@ -48,7 +48,7 @@ def _advice(name: str, given: Any, kinds: set[str]) -> str:
         meant = "true" if str(given).lower() in ("1", "true") else "false"
     elif "number" in kinds and isinstance(given, str) and _is_number(given):
         meant = given.strip()
-    elif "text" in kinds and not isinstance(given, str):
+    elif "text" in kinds and kind(given) == "number":
         meant = f"'{display(given)}'"
     elif "list" in kinds:
         meant = f"[{_written(given)}]"
