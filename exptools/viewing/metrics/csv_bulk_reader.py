@@ -17,9 +17,9 @@ from mmap import ACCESS_READ, mmap
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import open_without_waiting
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import Values, column_of
 from exptools.viewing.metrics.csv_reader import split_header
 
