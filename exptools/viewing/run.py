@@ -67,10 +67,13 @@ class Run:
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
+_NUMBERS = re.compile("([0-9]+)")
+
+
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    parts = re.split(r"([0-9]+)", text)
-    key = tuple(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts)
+    parts = _NUMBERS.split(text)  # texts and digits in turns
+    key = tuple([_digits(part) if at % 2 else (1, 0, part) for at, part in enumerate(parts)])
     return key, text  # the text itself tells "01" from "1"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exptools.asides import remove_leftovers
 from exptools.rundir import read_regular, write_atomic
-from exptools.viewing.signatures import Signature, file_signature
+from exptools.viewing.signatures import Signature
 
 MAX_TEXT = 2**20  # bytes
 VERSION = 1  # of the file
@@ -37,7 +37,8 @@ class TextCache:
         if remembered is not None and remembered[0] == signature:
             return remembered[1]
         parts = cut(read_regular(path, limit).decode())
-        if signature.settled and file_signature(path) == signature:
+        # Should it have been written to since it was looked at, its signature never comes again.
+        if signature.settled:
             self._parts[path] = signature, parts
             self._changed = True
         return parts
