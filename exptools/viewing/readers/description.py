@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from exptools.rundir import PROGRESS_CSV, Status
+from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
 from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
 from exptools.viewing.readers.walk import Listing
@@ -22,6 +23,8 @@ _METRIC_FILES: Mapping[str, SourceKind] = {
     "progress.txt": "tsv",
 }
 EVENTS = ".tfevents."
+# Event files of ours repeat our progress.csv; one that goes on after a backup has a number, too.
+_OURS = re.compile(rf"{re.escape(EVENT_FILE_SUFFIX)}(?:\.\d+)?$")
 
 
 def usual_sources(listing: Listing) -> tuple[Source, ...]:
@@ -32,6 +35,8 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
         if name in listing.files
     )
     events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
+    if PROGRESS_CSV in listing.files:
+        events = [name for name in events if not _OURS.search(name)]
     if not events:
         return tables
     return (*tables, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
@@ -56,6 +61,9 @@ class Reader:
     read: Callable[[RunTexts], Description]
     # Where the metrics of such a run stand, the best first.
     sources: Callable[[Listing], tuple[Source, ...]] = usual_sources
+    # Whether such a run below another one belongs to it: "never", as it is one by itself; "alone":
+    # if it is the only one there; "always", as do those that have nothing but metrics.
+    belongs: Literal["never", "alone", "always"] = "never"
     # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
     parts: tuple[str, ...] = ()
 
