@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -65,26 +65,32 @@ class DetectedRun:
         return self.reader.parts
 
 
-def detect_format(listing: Listing) -> DetectedRun | None:
-    """Which reader takes a directory, or None: not a run in any format that we read."""
+Look = Callable[[str], Signature | None]
+
+
+def detect_format(listing: Listing, look: Look = file_signature) -> DetectedRun | None:
+    """Which reader takes a directory, or None: not a run in any format that we read.
+
+    ``look`` tells the signatures of files by their paths.
+    """
     for reader in READERS:
         names = reader.files(listing)
         if names is None:
             continue
-        described = _signatures(listing.path, names)
+        described = _signatures(listing.path, names, look)
         if described or not names:  # a directory .hydra without a config is no run
             sources = reader.sources(listing)
-            written = tuple(file_signature(file) for source in sources for file in source.files)
-            values = _signatures(listing.path, value_files(listing))
+            written = tuple(look(file) for source in sources for file in source.files)
+            values = _signatures(listing.path, value_files(listing), look)
             files = {**described, **values}
             return DetectedRun(listing.path, reader, files, sources, written, tuple(values))
     return None
 
 
-def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
+def _signatures(directory: str, names: Iterable[str], look: Look) -> dict[str, Signature]:
     """Of the files that are there."""
-    signatures = {name: file_signature(f"{directory}/{name}") for name in names}
-    return {name: signature for name, signature in signatures.items() if signature}
+    signatures = ((name, look(f"{directory}/{name}")) for name in names)
+    return {name: signature for name, signature in signatures if signature}
 
 
 def read_run(
