@@ -9,6 +9,8 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
@@ -58,6 +60,7 @@ class Index:
     def __init__(self, roots: Sequence[Path], *, cache: bool = True) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
+        self._cached = cache
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self._directories = DirectoryMemory()
@@ -69,6 +72,16 @@ class Index:
         self._configs = YamlParser()
         self._lock = threading.Lock()  # one looks at a time
         self._styles_lock = threading.Lock()
+
+    def joined(self, other: Index) -> Index:
+        """An index of the roots of both, which has looked."""
+        both = Index((*self.roots, *other.roots), cache=self._cached and other._cached)
+        both.refresh()
+        return both
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is another index of the same roots, which has yet to look."""
+        return _reopened, (self.roots, self._cached, self.snapshot.faults)
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
@@ -130,6 +143,8 @@ class Index:
             run = read_run(detected, self._base, sweeps, self._texts, self._configs)
             return _Seen(before.run if before and run == before.run else run, detected, now)
         run = before.run
+        if run.sweep != (sweep := sweeps.of(detected.directory)):
+            run = replace(run, sweep=sweep)
         if run.status is not None and not run.status.state.ended:
             state = run.status.observed  # its process may have gone meanwhile
             run = run if state is run.state else replace(run, state=state)
@@ -142,6 +157,24 @@ class Index:
         if run is before.run and detected is before.detected:
             return before
         return _Seen(run, detected, before.read)
+
+
+def _reopened(roots: Sequence[Path], cached: bool, faults: tuple[Fault, ...]) -> Index:  # noqa: FBT001 (as pickle calls it)
+    index = Index(roots, cache=cached)
+    index.snapshot = replace(index.snapshot, faults=faults)
+    return index
+
+
+_IN_USE: WeakValueDictionary[tuple[Path, ...], Index] = WeakValueDictionary()
+
+
+def index_of(roots: Sequence[Path]) -> Index:
+    """The index of these directories that is in use in this process, else a new one.
+
+    So a second look costs little more than to list directories, and finds the metrics read.
+    """
+    new = Index(roots)
+    return _IN_USE.setdefault(new.roots, new)
 
 
 def cache_directory(roots: Sequence[Path]) -> Path:

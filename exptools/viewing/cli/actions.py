@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
 from exptools.viewing.cli.commands import (
     FIGURE,
@@ -25,12 +24,11 @@ from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
-from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys, known_keys, own_name
+from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
@@ -144,10 +142,9 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
-    metric = default_metric(runs.metrics) or default_metric(measured_names(runs))
-    if metric is None:
+    if runs.default_metric is None:
         raise NothingError("the runs have logged nothing yet")
-    return [metric]
+    return [runs.default_metric]
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
@@ -159,28 +156,19 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 
 
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
-    """A value a run, of metrics and summaries; "best" is only a metric's."""
-    metrics = dict.fromkeys(runs.metrics)
-    said = list(dict.fromkeys(name for name in names if name not in metrics))
-    columns = runs.table(said).get_columns()[-len(said) :] if said else []
-    found = dict(zip(said, columns, strict=True))
-    return [
-        found[name] if name in found else runs.table(name, summary_of(name, summary)).to_series(-1)
-        for name in names
-    ]
+    """A value a run, of metrics and summaries."""
+    asked = list(dict.fromkeys(names))
+    columns = runs.table(asked, summary).get_columns()[-len(asked) :] if asked else []
+    by_name = dict(zip(asked, columns, strict=True))
+    return [by_name[name] for name in names]
 
 
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
-    Where nothing but the seed differs, all runs are one group; an empty ``--by`` says the same.
+    An empty ``--by`` has all runs in one group.
     """
-    if given is not None:
-        keys = [key for key in given if key]
-    else:
-        keys = [*runs.facets]
-        if not keys and runs.seed_key not in runs.varying:
-            keys = [own_name("name", known_keys(runs))]
+    keys = runs.default_by if given is None else [key for key in given if key]
     return [key for key in dict.fromkeys(keys) if key != facet]
 
 

@@ -51,7 +51,7 @@ class CurveQuery:
     where: str | None = None  # a condition; None: all runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 
@@ -60,6 +60,9 @@ class GroupCurve:
     runs: tuple[Run, ...]  # those that are averaged
     curve: Curve
     setting: tuple[Any, ...] = ()  # where the best setting was kept: its values
+
+    def __repr__(self) -> str:
+        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
 
 
 @dataclass(frozen=True)

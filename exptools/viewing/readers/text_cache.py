@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from exptools.asides import remove_leftovers
@@ -22,8 +23,11 @@ class TextCache:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._parts = _stored(file) if file else {}
         self._changed = False
+
+    @cached_property
+    def _parts(self) -> _Texts:
+        return _stored(self._file) if self._file else {}
 
     def parts(
         self,

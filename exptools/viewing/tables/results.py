@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exptools.metrics import better as better_by_name
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
-from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
+    direction,
     parse_summary,
     said_of_runs,
     summarize_runs,
@@ -149,10 +148,7 @@ def headings(table: Results) -> list[str]:
 
 
 def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:
-    given = query.better.get(metric)
-    if given is not None:
-        parse(f"direction of {metric}", given, {"max": Choice(), "min": Choice()})
-    mode = given or better_by_name(metric)
+    mode = direction(metric, query.better)
     # Of a run, and no curve's.
     is_one_value = said_of_runs(index.tags(runs), runs, metric) is not None
     return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)

@@ -67,7 +67,7 @@ def test_of_two_attempts_the_newest_is_the_run_and_the_older_is_told(tmp_path, r
     (found,) = index.snapshot.runs
     (source,) = found.earlier[3].sources
     assert source.files == (str(run / "csv" / "version_3" / "metrics.csv"),)
-    assert found.earlier[3].updated == os.stat(source.files[0]).st_mtime
+    assert found.earlier[3].updated == os.stat(source.files[0]).st_mtime_ns / 1e9
 
 
 def test_a_csv_of_a_dead_attempt_does_not_stand_for_events_of_the_one_that_goes_on(tmp_path, run):

@@ -52,6 +52,17 @@
   const given = (parts) =>
     Object.fromEntries(Object.entries(parts).map(([id, value]) => [id.split(".")[0], value]));
 
+  // The table may come later than the chart; its cells then ask for their colours by themselves.
+  const paintTable = () => {
+    let table;
+    try {
+      table = window.dash_ag_grid?.getApi("runs");
+    } catch {
+      return; // there is no other way to ask whether it is there
+    }
+    table?.refreshCells({ columns: ["run"], force: true });
+  };
+
   let rowsById = new Map();
   let visited = false;
   let reported = []; // selections as the table said them, the newest last, until it is told another
@@ -92,8 +103,7 @@
       }
       keepHidden(figure);
       colors = figure.layout.meta.colors;
-      const table = window.dash_ag_grid?.getApi("runs");
-      table?.refreshCells({ columns: ["run"], force: true });
+      paintTable();
       return figure;
     },
 
