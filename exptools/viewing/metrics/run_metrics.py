@@ -67,9 +67,9 @@ class RunMetrics:
                 _outside(source, name): value for name, value in self._store.last(source).items()
             }
             values |= {name: value for name, value in said.items() if name not in known}
-            (header,) = self._store.headers([source]).values()
-            known.update(_outside(source, name) for name in header)
-            known.update(said)
+            if said:
+                (header,) = self._store.headers([source]).values()
+                known.update(said, (_outside(source, name) for name in header))
         return values
 
     def faults(self, run: Run) -> tuple[Fault, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 from exptools.viewing.readers.formats import DetectedRun, updated
 from exptools.viewing.readers.places import Order, Place, attempt, begun_at, is_logger, prefixes
-from exptools.viewing.run import EarlierAttempt, Source, natural_key
+from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
 
@@ -26,12 +27,8 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
         for place in older
         if not _within(place[:-1], older)
     ]
-    whole = _with_sources_of(run, now)
-    earlier = sorted(tried, key=lambda one: natural_key(str(one.directory)))
-    return replace(
-        whole,
-        earlier=(*(one for part in (run, *now.values()) for one in part.earlier), *earlier),
-    )
+    earlier = tuple(sorted(tried, key=lambda one: natural_key(str(one.directory))))
+    return replace(_with_sources_of(run, now), earlier=earlier)
 
 
 def stand_beside(runs: Sequence[DetectedRun]) -> DetectedRun:
@@ -54,17 +51,16 @@ def _with_sources_of(
     ``plain``: their metrics keep their names.
     """
     placed = {(): run, **dict(sorted(parts.items(), key=lambda its: _nearness(its[0])))}
-    logged = {place: part for place, part in placed.items() if part.sources}
-    kinds = [(place, frozenset(s.kind for s in part.sources)) for place, part in logged.items()]
-    named = [""] * len(kinds) if plain else prefixes(kinds)
+    kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
+    named = {} if plain else dict(zip(kinds, prefixes(list(kinds.items())), strict=True))
     sources = [
-        replace(source, prefix=prefix + source.prefix)
-        for prefix, part in zip(named, logged.values(), strict=True)
+        replace(source, prefix=named.get(place, "") + source.prefix)
+        for place, part in placed.items()
         for source in part.sources
     ]
     sources.sort(key=_is_events)  # last: they often repeat the others, as float32
     signatures: dict[str, Signature | None] = {}
-    for part in logged.values():
+    for part in placed.values():
         signatures |= part.signatures
     said = {
         f"{'/'.join(place)}/{name}": signature
@@ -90,6 +86,21 @@ class _Try:
     order: Order  # the newest has the largest
     begun: float | None  # Unix seconds, where known
     updated: float | None  # Unix seconds
+
+
+def _kinds(run: DetectedRun) -> frozenset[SourceKind]:
+    """The kinds of files that a run has; ours not, which is begun in any run, while it is empty."""
+    begun = f"{run.directory}/{PROGRESS_CSV}"
+    signatures = run.signatures
+    return frozenset(
+        source.kind
+        for source in run.sources
+        if source.files != (begun,) or not _is_empty(signatures[begun])
+    )
+
+
+def _is_empty(signature: Signature | None) -> bool:
+    return signature is None or signature.size <= len(f"{STEP},{WALL_TIME}\n")
 
 
 def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:

@@ -29,17 +29,18 @@ _OURS = re.compile(rf"{re.escape(EVENT_FILE_SUFFIX)}(?:\.\d+)?$")
 
 def usual_sources(listing: Listing) -> tuple[Source, ...]:
     """Where metrics stand that most libraries write, the best first."""
-    tables = tuple(
+    tables = [
         Source(kind, (f"{listing.path}/{name}",))
         for name, kind in _METRIC_FILES.items()
         if name in listing.files
-    )
-    events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
-    if PROGRESS_CSV in listing.files:
+    ]
+    events = [name for name in listing.files if EVENTS in name]
+    if events and PROGRESS_CSV in listing.files:
         events = [name for name in events if not _OURS.search(name)]
-    if not events:
-        return tables
-    return (*tables, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
+    if events:
+        files = (f"{listing.path}/{name}" for name in sorted(events, key=natural_key))
+        tables.append(Source("events", tuple(files)))
+    return tuple(tables)
 
 
 @dataclass(frozen=True)

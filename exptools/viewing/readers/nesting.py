@@ -14,7 +14,7 @@ from functools import cached_property
 from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
-from exptools.viewing.readers.places import Order, Place, attempt, names_logger
+from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
 
 Runs = Mapping[str, DetectedRun]  # by directory
 
@@ -34,7 +34,7 @@ def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
         for directory, run in runs.items()
         if owners[directory] == directory
     }
-    return list(_with_two_loggers(_resumed(whole)).values())
+    return list(_with_two_loggers(_with_splits(_resumed(whole))).values())
 
 
 def _owners(runs: Runs) -> dict[str, str]:
@@ -135,6 +135,21 @@ def _resumed(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
         *older, newest = (directory for _, directory in sorted(group))
         if older:
             runs[newest] = with_earlier(runs[newest], [runs.pop(one) for one in older])
+    return runs
+
+
+def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
+    """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart."""
+    inside: dict[str, list[DetectedRun]] = {}
+    for directory, run in runs.items():
+        if run.belongs == "always":
+            inside.setdefault(os.path.dirname(directory), []).append(run)
+    for directory, parts in inside.items():
+        splits = [part for part in parts if is_split(os.path.basename(part.directory))]
+        alone = len(splits) == len(parts) > 1 and directory not in runs
+        if alone and all(map(_has_only_events, parts)):
+            training = DetectedRun(directory, parts[0].reader, {}, (), ())
+            runs[directory] = combine(training, [runs.pop(part.directory) for part in parts])
     return runs
 
 

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from exptools.viewing.run import natural_key
+from exptools.viewing.wording import escape_invalid_unicode
 
 Place = tuple[str, ...]  # names of directories, from a run's own to where its metrics stand
 Order = tuple[Any, ...]
 
 # No word is made of others, so that there is one way at most to read a name.
 _LOGGERS = r"csv|tb|tensorboardx?|tf|lightning|wandb|mlflow|mlruns"
-_OF_LOGGERS = rf"{_LOGGERS}|log(?:s|ger|gers|ging)?|runs?|events?|metrics|summar(?:y|ies)|outputs?"
+_OF_LOGGERS = (
+    rf"{_LOGGERS}|log(?:s|ger|gers|ging)?|runs?|events?|metrics|summar(?:y|ies)|outputs?|files?"
+)
 _LOGGERS_ONLY = re.compile(rf"(?:(?:{_OF_LOGGERS})[-_. ]?)+", re.IGNORECASE)
 _A_LOGGER = re.compile(_LOGGERS, re.IGNORECASE)
 
@@ -32,6 +35,7 @@ _PART = re.compile(
     r"discriminator|teacher|student|episode|epoch|step|iter|iteration)s?(?![A-Za-z])",
     re.IGNORECASE,
 )
+_SPLIT = re.compile("train|training|val|valid|validation|eval|evaluation|test|dev", re.IGNORECASE)
 _NUMBERED = re.compile(r"(version|attempt|try|retry|restart|resume|[A-Z][A-Za-z0-9]*)_(\d{1,9})")
 _WANDB = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(\w+)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -120,6 +124,11 @@ def is_part(name: str) -> bool:
     return bool(_PART.match(name))
 
 
+def is_split(name: str) -> bool:
+    """Whether a directory is called after a part of the data: ``train``, ``validation``."""
+    return bool(_SPLIT.fullmatch(name))
+
+
 def prefixes(places: Sequence[tuple[Place, frozenset[str]]]) -> list[str]:
     """What the metrics' names of each place begin with, given the kinds of files that it has.
 
@@ -129,7 +138,7 @@ def prefixes(places: Sequence[tuple[Place, frozenset[str]]]) -> list[str]:
     """
     named = [(name, kinds) for name, (_, kinds) in zip(_names(places), places, strict=True)]
     return [
-        "" if _is_plain(at, named) else "".join(f"{part}/" for part in name)
+        "" if _is_plain(at, named) else escape_invalid_unicode("".join(f"{n}/" for n in name))
         for at, (name, _) in enumerate(named)
     ]
 

@@ -67,7 +67,7 @@ def test_of_two_attempts_the_newest_is_the_run_and_the_older_is_told(tmp_path, r
     (found,) = index.snapshot.runs
     (source,) = found.earlier[3].sources
     assert source.files == (str(run / "csv" / "version_3" / "metrics.csv"),)
-    assert found.earlier[3].updated == os.stat(source.files[0]).st_mtime_ns / 1e9
+    assert found.earlier[3].updated == pytest.approx(os.stat(source.files[0]).st_mtime)
 
 
 def test_a_csv_of_a_dead_attempt_does_not_stand_for_events_of_the_one_that_goes_on(tmp_path, run):
@@ -121,6 +121,17 @@ def test_keras_train_and_validation_are_called_by_their_places(tmp_path, run):
     assert values(index, "epoch_loss") == {"0": []}
 
 
+def test_keras_alone_is_a_run_for_each_training(tmp_path):
+    for number in (0, 1):
+        for place in ("train", "validation"):
+            write_events(tmp_path / f"fit {number}" / place, {"epoch_loss": [number, 1]})
+    index = indexed(tmp_path)
+    assert names(index) == ["fit 0", "fit 1"]
+    assert values(index, "train/epoch_loss") == {"fit 0": [0, 1], "fit 1": [1, 1]}
+    write_events(tmp_path / "fit 0" / "other", {"epoch_loss": [1]})  # so they are runs
+    assert len(names(indexed(tmp_path))) == 4
+
+
 def test_what_add_scalars_writes_beside_the_events_is_called_by_its_place(tmp_path, run):
     write_events(run / "tb", {"lr": [1, 2]})
     for place in ("loss_train", "loss_val"):
@@ -147,6 +158,16 @@ def test_an_evaluation_beside_the_runs_own_metrics_keeps_its_place(tmp_path):
     index = indexed(tmp_path)
     assert values(index, "reward") == {"0": [1, 2]}
     assert values(index, "eval/reward") == {"0": [7, 8]}
+
+
+@pytest.mark.parametrize("place", ["eval", "model"])
+def test_an_empty_progress_csv_changes_no_names(tmp_path, place):
+    tags = []
+    for job, progress in enumerate([None, "step,wall_time\n"]):
+        write_csv(write_run(tmp_path / str(job), {}, progress) / place, {"loss": [1]})
+        index = indexed(tmp_path / str(job))
+        tags.append(index.tags(index.snapshot.runs))
+    assert tags == [["loss"], ["loss"]]
 
 
 def test_the_nearest_of_several_places_has_its_plain_names(tmp_path, run):
@@ -280,6 +301,21 @@ def test_events_of_others_beside_progress_csv_add_what_only_they_have(tmp_path):
     assert columns.series("grad")[1].tolist() == [3, 4, 5]
     assert index.last([found])["0"]["grad"] == 5
     assert index.last([found])["0"]["loss"] == 0.2
+
+
+def test_the_last_row_is_one_of_a_source_that_has_rows(tmp_path):
+    run = write_run(tmp_path / "0", {}, "step,wall_time\n")
+    write_csv(run / "csv", {"loss": [3, 2]})
+    index = indexed(tmp_path)
+    assert index.last(index.snapshot.runs) == {"0": {"step": 1, "loss": 2}}
+
+
+def test_a_place_whose_name_is_no_unicode_is_shown_escaped(tmp_path, run):
+    for name in (b"\xff", b"b"):
+        place = Path(os.fsdecode(os.fsencode(run) + b"/" + name))
+        write_csv(place, {"loss": [1]})
+    index = indexed(tmp_path)
+    assert sorted(index.tags(index.snapshot.runs)) == ["\\udcff/loss", "b/loss"]
 
 
 def test_rows_without_a_clock_get_that_of_the_other_source_at_their_steps(tmp_path, run):
