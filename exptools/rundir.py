@@ -42,6 +42,7 @@ LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 MEMBERS = f"{EXPTOOLS_DIR}/members"
 PROGRESS_CSV = "progress.csv"
+EVENT_FILE_SUFFIX = ".exptools"  # of event files with the scalars that progress.csv has
 MEDIA_DIR = "media"
 MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
 SNAPSHOTS_DIR = "snapshots"
@@ -201,14 +202,16 @@ def read_regular(path: Path | str, limit: int) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", opener=open_without_waiting) as file:
+    with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
         # Asked for at once, all that may be read would be allocated.
         content = file.read(min(info.st_size, limit) + 1)
-        if len(content) > info.st_size:  # it has grown
-            content += file.read(limit + 1 - len(content))
+        more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all
+        while more and len(content) <= limit:
+            more = file.read(limit + 1 - len(content))
+            content += more
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content

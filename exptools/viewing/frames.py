@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.configs.values import MISSING, display
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import ABSENT, Columns, is_absent
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 EXACT_INTEGER = 2**53  # beyond it a float64 is not
-_TYPES: dict[type, type[pl.DataType]] = {
-    bool: pl.Boolean,
-    int: pl.Int64,
-    float: pl.Float64,
-    str: pl.String,
-}
 
 
 def column(name: str, values: Sequence[Any]) -> pl.Series:
@@ -36,13 +33,18 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     ambiguous = None in present and len(present) < len(values)
     largest = EXACT_INTEGER if kind is float else 2**63
     fits = all(abs(v) < largest for v in present if type(v) is int)
-    if kind not in _TYPES or ambiguous or not fits:
+    if kind not in (bool, int, float, str) or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
         return text_column(name, texts)
     if kind is str:
         return text_column(name, [None if value is MISSING else value for value in values])
     cells = [None if value is MISSING or value is None else kind(value) for value in values]
-    return pl.Series(name, cells, _TYPES[kind])
+    return pl.Series(name, cells, type_of(kind))
+
+
+def type_of(kind: type) -> type[pl.DataType]:
+    """The type of a column of bools, ints, floats or texts."""
+    return {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}[kind]
 
 
 def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:
@@ -60,6 +62,20 @@ def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
             free += "'"
         by_name[free] = values
     return pl.DataFrame([values.alias(name) for name, values in by_name.items()])
+
+
+def to_pandas(frame: pl.DataFrame) -> DataFrame:
+    """The frame as pandas has it: null is NaN among numbers, None among texts."""
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        if error.name != "pandas":
+            raise
+        raise ModuleNotFoundError(
+            "to_pandas needs pandas: pip install pandas", name="pandas"
+        ) from None
+    # Not polars' own way, which needs pyarrow, too.
+    return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
 
 
 def logged_rows(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from exptools.viewing.api import Runs
-from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.tables.results import Results, ResultsQuery, headings, results_table
+from exptools.viewing.tables.results import Results, headings
 
 __all__ = ["Results", "headings", "results"]
 
@@ -37,7 +36,6 @@ def results(
         band: likewise.
         better: for metrics whose name does not tell it, ``max`` or ``min``.
     """
-    names, keys = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
-    method = parse_method(center, band)
-    query = ResultsQuery(names, keys, facet, summary, method, better or {})
-    return results_table(runs.origin, runs, query)
+    return runs.results(
+        metrics, by, facet=facet, summary=summary, center=center, band=band, better=better
+    )

@@ -39,10 +39,20 @@ SourceKind = Literal["csv", "tsv", "events", "sacred"]
 
 @dataclass(frozen=True)
 class Source:
-    """The files that a run's metrics stand in, and how these are written."""
+    """Files that a run's metrics stand in, and how these are written."""
 
     kind: SourceKind
     files: tuple[str, ...]  # paths, in the order in which they were begun
+    prefix: str = ""  # what its metrics' names begin with: "train/", where two places have them
+
+
+@dataclass(frozen=True)
+class EarlierAttempt:
+    """A try at a run which a later one replaces; its metrics are not the run's."""
+
+    directory: Path
+    sources: tuple[Source, ...]
+    updated: float | None  # Unix seconds: when a file of these was last written to
 
 
 @dataclass(frozen=True)
@@ -59,17 +69,42 @@ class Run:
     state: State | None  # as observed when it was read: a vanished process is "killed"
     faults: tuple[Fault, ...] = ()  # of its config and status; Index.faults adds its metrics'
     format: str = "hydra"  # which reader took it
-    source: Source | None = None  # None where there are no metrics yet
-    updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
+    # Where its metrics stand, the best first: of each metric the first that has it counts.
+    sources: tuple[Source, ...] = ()
+    updated: float | None = None  # Unix seconds: when a file of these was last written to
+    earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
 
+    def __getstate__(self) -> dict[str, Any]:  # what is read-only cannot be pickled
+        return vars(self) | {"config": _thawed(self.config), "summary": _thawed(self.summary)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, config=_frozen(state["config"]), summary=_frozen(state["summary"]))
+
+
+def _thawed(value: Any) -> Any:
+    """A read-only value with dictionaries for the mappings in it."""
+    if isinstance(value, Mapping):
+        return {key: _thawed(item) for key, item in value.items()}
+    return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:
+    """The read-only value that was thawed."""
+    if isinstance(value, dict):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, tuple) else value
+
+
+_NUMBERS = re.compile("([0-9]+)")
+
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    parts = re.split(r"([0-9]+)", text)
-    key = tuple(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts)
+    parts = _NUMBERS.split(text)  # texts and digits in turns
+    key = tuple([_digits(part) if at % 2 else (1, 0, part) for at, part in enumerate(parts)])
     return key, text  # the text itself tells "01" from "1"
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import yaml
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 
+from exptools.logging.writers.tensorboard import as_record
 from exptools.run_values import RunValues, write_values
 from exptools.rundir import (
     HYDRA_CONFIG,
@@ -75,6 +78,26 @@ def curve(lr: float, seed: int, step: int) -> float:
     wobble = 0.012 * math.sin(step / 2 + seed)
     best = {0.001: 0.55, 0.01: 0.9, 0.1: 0.7}[lr]
     return best * (1 - math.exp(-step / 8)) + 0.03 * (seed - 1) + wobble
+
+
+def write_events(
+    directory: Path,
+    columns: Mapping[str, Sequence[float]],
+    first_step: int = 0,
+    *,
+    stamp: int = 1_700_000_000,
+    name: str = "events.out.tfevents.{stamp}.host.1.0",
+) -> Path:
+    """An event file of some tags, a value a step, begun at ``stamp``."""
+    events = [Event(wall_time=stamp, file_version="brain.Event:2")]
+    for tag, values in columns.items():
+        for step, value in enumerate(values, first_step):
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            events.append(Event(wall_time=stamp + step, step=step, summary=summary))
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / name.format(stamp=stamp)
+    file.write_bytes(b"".join(as_record(event.SerializeToString()) for event in events))
+    return file
 
 
 def write_summary(run: Path, **values: Any) -> None:

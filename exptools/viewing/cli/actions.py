@@ -8,9 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
 from exptools.viewing.cli.commands import (
     FIGURE,
@@ -28,13 +25,14 @@ from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
 from exptools.viewing.curves.remarks import remarks
-from exptools.viewing.curves.summaries import measured_names, summary_of
+from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import Key, find_keys, known_keys
-from exptools.viewing.groups.names import SUMMARY, config_name, own_name
+from exptools.viewing.groups.grouping import Key, find_keys
+from exptools.viewing.groups.names import SUMMARY, config_name
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
@@ -150,10 +148,9 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     if given:
         return [*dict.fromkeys(given)]
-    metric = default_metric(runs.metrics) or default_metric(measured_names(runs))
-    if metric is None:
+    if runs.default_metric is None:
         raise NothingError("the runs have logged nothing yet")
-    return [metric]
+    return [runs.default_metric]
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
@@ -165,15 +162,11 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 
 
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
-    """A value a run, of metrics and summaries; "best" is only a metric's."""
-    metrics = dict.fromkeys(runs.metrics)
-    said = list(dict.fromkeys(name for name in names if name not in metrics))
-    columns = runs.table(said).get_columns()[-len(said) :] if said else []
-    found = dict(zip(said, columns, strict=True))
-    return [
-        found[name] if name in found else runs.table(name, summary_of(name, summary)).to_series(-1)
-        for name in names
-    ]
+    """A value a run, of metrics and summaries."""
+    asked = list(dict.fromkeys(names))
+    columns = runs.table(asked, summary).get_columns()[-len(asked) :] if asked else []
+    by_name = dict(zip(asked, columns, strict=True))
+    return [by_name[name] for name in names]
 
 
 def _remarks(runs: Runs, names: Sequence[str], summary: str) -> Iterator[str]:
@@ -186,14 +179,9 @@ def _remarks(runs: Runs, names: Sequence[str], summary: str) -> Iterator[str]:
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
-    Where nothing but the seed differs, all runs are one group; an empty ``--by`` says the same.
+    An empty ``--by`` has all runs in one group.
     """
-    if given is not None:
-        keys = [key for key in given if key]
-    else:
-        keys = [*runs.facets]
-        if not keys and runs.seed_key not in runs.varying:
-            keys = [own_name("name", known_keys(runs))]
+    keys = runs.default_by if given is None else [key for key in given if key]
     names = {key.whole: key.name for key in reversed(find_keys(runs, keys))}
     across = {key.whole for key in find_keys(runs, [facet] if facet else [])}
     return [name for whole, name in reversed(names.items()) if whole not in across]

@@ -91,9 +91,10 @@ class YamlParser:
         return frozenset(key for key in keys if not is_interpolated(config[key]))
 
     def _section(self, text: str) -> _Section:
-        if text not in self._sections:
-            self._sections[text] = _parse_yaml(text)
-        return self._sections[text]
+        section = self._sections.get(text)
+        if section is None:
+            section = self._sections[text] = _parse_yaml(text)
+        return section
 
     def _key(self, part: str) -> str | None:
         if part not in self._keys:
@@ -170,14 +171,17 @@ def _parse_yaml(text: str) -> _Section:
 
 
 def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
-    if sum(part.values for part in parts) > MAX_VALUES:
-        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     leaves: dict[str, Any] = {}
+    interpolated: list[str] = []
+    values = 0
     for part in parts:
-        leaves.update(part.leaves)
+        leaves |= part.leaves
+        interpolated += part.interpolated
+        values += part.values
+    if values > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     if len(leaves) > MAX_KEYS:
         raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-    interpolated = [key for part in parts for key in part.interpolated]
     return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
 
 

@@ -15,6 +15,9 @@ class Missing:
     def __repr__(self) -> str:
         return "MISSING"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # by its name: there is one, also where it was copied or pickled to
+
 
 MISSING = Missing()
 

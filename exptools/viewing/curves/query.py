@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
@@ -20,6 +19,7 @@ from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
 MODES = {"max": Choice(), "min": Choice()}
@@ -52,7 +52,7 @@ class CurveQuery:
     where: str | None = None  # a condition; None: all runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 
@@ -61,6 +61,9 @@ class GroupCurve:
     runs: tuple[Run, ...]  # those that are averaged
     curve: Curve
     setting: tuple[Any, ...] = ()  # where the best setting was kept: its values
+
+    def __repr__(self) -> str:
+        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
 
 
 @dataclass(frozen=True)

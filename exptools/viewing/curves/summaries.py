@@ -65,6 +65,13 @@ def summary_of(metric: str, summary: str, mode: str | None = None) -> str:
     return mode
 
 
+def direction(metric: str, said: Mapping[str, str]) -> str | None:
+    """Which is better of a metric, ``max`` or ``min``, as said or as its name tells."""
+    if metric not in said:
+        return better_by_name(metric)
+    return parse(f"direction of {metric}", said[metric], {"max": Choice(), "min": Choice()}).name
+
+
 def summarize(x: Floats, y: Floats, summary: Option) -> float:
     """A run's curve in one number; NaN where the run has no such number.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, repeat
+from operator import is_
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,6 @@ from exptools.viewing.run import Run
 FEW_VALUES = 12  # more curves than this cannot be told apart
 SEED_NAMES = ("seed", "random_state", "run_id")  # run_experiments counts repetitions by run_id
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
-
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -94,25 +92,58 @@ def overview(runs: Sequence[Run]) -> Overview:
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     """How each key that varies divides the runs, by their positions; in the order of the configs.
 
-    In passes over what the runs have: one with thousands of keys of its own costs only them.
+    Runs whose configs have the same keys are taken together, key by key, because most values of a
+    sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
-    present = Counter(chain.from_iterable(run.config for run in runs))
-    wanted = _differing(runs) | {key for key, number in present.items() if number < len(runs)}
-    wanted = {key for key in wanted if not names_an_object(key)}
-    members: dict[str, dict[Any, list[int]]] = {key: {} for key in present if key in wanted}
-    textual: set[str] = set()
+    columns: dict[str, list[_Column]] = {}
+    for keys, positions in _alike(runs).items():
+        values = zip(*(runs[position].config.values() for position in positions), strict=True)
+        for key, column in zip(keys, values, strict=True):
+            columns.setdefault(key, []).append(_Column(positions, column))
+    by_key = {}
+    for key, parts in columns.items():
+        missing = len(runs) - sum(len(part.positions) for part in parts)
+        if missing or not _is_constant(parts):
+            variation = _variation(parts, missing)
+            if variation.values > 1 and not names_an_object(key):
+                by_key[key] = variation
+    return by_key
+
+
+def _alike(runs: Sequence[Run]) -> dict[tuple[str, ...], list[int]]:
+    """The positions of the runs that have the same keys, by these."""
+    positions: dict[tuple[str, ...], list[int]] = {}
     for position, run in enumerate(runs):
-        for key, value in run.config.items():
-            if key in members:
-                members[key].setdefault(comparison_key(value), []).append(position)
-                if type(value) is not int:
-                    textual.add(key)
-    return {
-        key: Variation(
-            tuple(map(tuple, classes.values())), len(runs) - present[key], key not in textual
-        )
-        for key, classes in members.items()
-    }
+        positions.setdefault(tuple(run.config), []).append(position)
+    return positions
+
+
+class _Column(NamedTuple):
+    """The values that some of the runs have of a key."""
+
+    positions: Sequence[int]
+    values: tuple[Any, ...]
+
+
+def _is_constant(parts: Sequence[_Column]) -> bool:
+    """Whether all values are one and the same object; others may be equal none the less."""
+    first = repeat(parts[0].values[0])
+    return all(all(map(is_, part.values, first)) for part in parts)
+
+
+def _variation(parts: Sequence[_Column], missing: int) -> Variation:
+    members: dict[Any, list[int]] = {}
+    integers = True
+    for positions, values in parts:
+        different = {id(value): value for value in values}
+        integers = integers and all(type(value) is int for value in different.values())
+        classes = {
+            one: members.setdefault(comparison_key(value), []) for one, value in different.items()
+        }
+        for position, one in zip(positions, map(id, values), strict=True):
+            classes[one].append(position)
+    ordered = sorted(map(sorted, members.values()))  # in each part they are, but there may be some
+    return Variation(tuple(map(tuple, ordered)), missing, integers)
 
 
 def varying(runs: Sequence[Run]) -> list[str]:
@@ -134,24 +165,6 @@ def _swept_keys(runs: Iterable[Run]) -> frozenset[str]:
         if run.status
         for override in run.status.overrides
     )
-
-
-def _differing(runs: Sequence[Run]) -> set[str]:
-    """The keys of which two runs that have them have different values."""
-    first: dict[str, Any] = {}
-    differing: set[str] = set()
-    for run in runs:
-        for key, value in run.config.items():
-            other = first.setdefault(key, value)
-            if other is not value and key not in differing and not _same(other, value):
-                differing.add(key)
-    return differing
-
-
-def _same(one: Any, other: Any) -> bool:
-    if type(one) is type(other) and type(one) in _SCALARS and one == other:
-        return True  # what nearly always holds, without the cost of a comparison key
-    return comparison_key(one) == comparison_key(other)
 
 
 def _together(

@@ -22,13 +22,13 @@ from exptools.viewing.curves.query import CurveData, GroupCurve
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated
+from exptools.viewing.paper.style import RESOLUTION, ShownFigure
 
 # Okabe and Ito (2008), safe for colour-blind eyes; without their yellow, too pale for a line.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 STYLES = [(color, dashes) for dashes in DASHES for color in COLORS]  # dashed when colours run out
 
-RESOLUTION = 300  # points an inch: of a PNG, and of what is kept of long curves
 LINE, THIN = 1.2, 0.5  # points of 1/72 inch
 PANEL = 1.6  # inches: several side by side are not narrower than this
 HEIGHT = 0.52  # of a panel, in parts of its width
@@ -153,7 +153,7 @@ _Placed = tuple[Block, Panel]
 def draw(sheet: Sheet, width: float) -> Figure:
     """Draw a sheet of this width in inches; it is as high as it needs to be."""
     rows, columns = _grid(sheet, width)
-    drawn = Figure(figsize=(width, width), layout="constrained")
+    drawn = ShownFigure(figsize=(width, width), layout="constrained")
     FigureCanvasAgg(drawn)
     places = drawn.subplots(len(rows), columns, squeeze=False)
     each = width / columns

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from exptools.asides import remove_leftovers
 from exptools.rundir import read_regular, write_atomic
-from exptools.viewing.signatures import Signature, file_signature
+from exptools.viewing.signatures import Signature
 
 MAX_TEXT = 2**20  # bytes
 VERSION = 2  # of the file
@@ -22,8 +23,11 @@ class TextCache:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._parts = _stored(file) if file else {}
         self._changed = False
+
+    @cached_property
+    def _parts(self) -> _Texts:
+        return _stored(self._file) if self._file else {}
 
     def parts(
         self,
@@ -37,7 +41,8 @@ class TextCache:
         if remembered is not None and remembered[0] == signature:
             return remembered[1]
         parts = cut(read_regular(path, limit).decode())
-        if signature.settled and file_signature(path) == signature:
+        # Should it have been written to since it was looked at, its signature never comes again.
+        if signature.settled:
             self._parts[path] = signature, parts
             self._changed = True
         return parts

@@ -7,24 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import polars as pl
-
-from exptools.metrics import better as better_by_name
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
-from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
+    direction,
     parse_summary,
     said_of_runs,
     summarize_runs,
     summary_of,
 )
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import column, frame_of
+from exptools.viewing.frames import column, frame_of, type_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
 
@@ -102,15 +100,15 @@ class Results:
             parts.append(("key", self.facet, column(self.facet, across)))
         for name, owner, kind in _FRAME:
             cells = [getattr(head if owner is Column else cell, name) for _, head, cell in filled]
-            parts.append(("result", name, pl.Series(cells, dtype=kind)))
+            parts.append(("result", name, pl.Series(cells, dtype=type_of(kind))))
         return frame_of(parts)
 
 
-_FRAME: tuple[tuple[str, type, type[pl.DataType]], ...] = (
-    ("metric", Column, pl.String),
-    ("summary", Column, pl.String),
-    *((name, Cell, pl.Float64) for name in ("center", "low", "high")),
-    *((name, Cell, pl.Int64) for name in ("n", "runs")),
+_FRAME: tuple[tuple[str, type, type], ...] = (
+    ("metric", Column, str),
+    ("summary", Column, str),
+    *((name, Cell, float) for name in ("center", "low", "high")),
+    *((name, Cell, int) for name in ("n", "runs")),
 )
 
 
@@ -118,8 +116,9 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     """The table that is asked for, of these runs."""
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
-    keys = find_keys(runs, query.by)
-    facets = groups(runs, find_keys(runs, [query.facet])) if query.facet is not None else []
+    across = find_keys(runs, [query.facet] if query.facet is not None else [])
+    keys = [key for key in find_keys(runs, query.by) if key.whole not in {k.whole for k in across}]
+    facets = groups(runs, across) if across else []
     metrics = [_column(index, runs, name, query) for name in query.metrics]
     rows = groups(runs, keys)
     columns = [
@@ -158,10 +157,7 @@ def headings(table: Results) -> list[str]:
 
 
 def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:
-    given = query.better.get(metric)
-    if given is not None:
-        parse(f"direction of {metric}", given, {"max": Choice(), "min": Choice()})
-    mode = given or better_by_name(metric)
+    mode = direction(metric, query.better)
     # Of a run, and no curve's.
     is_one_value = said_of_runs(index.tags(runs), runs, metric) is not None
     return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)

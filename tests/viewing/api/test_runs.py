@@ -1,4 +1,7 @@
+import sys
+
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -280,3 +283,71 @@ def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summariz
     (first,), (second,) = results(summarized, "best", by="lr", summary="best").cells
     assert (first.center, first.n, first.runs) == (0.75, 2, 2)
     assert (second.n, second.runs) == (0, 1)
+
+
+def test_the_table_takes_the_best_value_where_more_or_less_is_known_to_be_better(runs):
+    best = runs.table(summary="best")
+    assert best["train/loss"].equals(runs.table("train/loss", "min")["train/loss"])
+    assert best["test/accuracy"].equals(runs.table("test/accuracy", "max")["test/accuracy"])
+
+
+def test_what_is_better_can_be_said_of_a_metric_whose_name_does_not_tell(tmp_path):
+    write_run(tmp_path / "0", {}, {"size": [1.0, 3.0, 2.0]})
+    runs = xv.load(tmp_path)
+    with pytest.raises(xv.QueryError, match="whether more or less of size is better is not known"):
+        runs.table("size", "best")
+    assert runs.table("size", "best", better={"size": "max"})["size"].item() == 3
+    assert runs.table(summary="best", better={"size": "min"})["size"].item() == 1
+    with pytest.raises(xv.QueryError, match="no direction of size 'most'; there are max, min"):
+        runs.table("size", "best", better={"size": "most"})
+    with pytest.raises(xv.QueryError, match="there is no summary 'lats'; did you mean 'last'"):
+        runs.table([], "lats")
+
+
+def test_the_table_becomes_pandas_and_nothing_needs_pyarrow(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    frame = runs.to_pandas("train/loss", "min")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("list") == runs.table("train/loss", "min").to_dict(as_series=False)
+
+
+def test_what_is_missing_is_missing_in_pandas_too(tmp_path):
+    for job, config in enumerate([{"i": 1, "b": True, "t": "x"}, {}]):
+        write_run(tmp_path / str(job), config, {"acc": [0.5]} if config else None)
+    frame = xv.load(tmp_path).to_pandas()
+    assert frame.loc[1, ["i", "b", "t", "acc"]].isna().all()
+    assert frame.loc[0, ["i", "b", "t", "acc"]].tolist() == [1, True, "x", 0.5]
+
+
+def test_without_pandas_it_is_said_what_to_install(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match="to_pandas needs pandas: pip install pandas"):
+        runs.to_pandas()
+
+
+def test_results_choose_metric_and_keys_as_the_command_line_does(runs):
+    table = runs.results(summary="best", band="sem")
+    assert (table.by, table.columns[0].metric) == (("optim.lr", "epochs", "sweep"), "test/accuracy")
+    assert (table.columns[0].summary, table.band) == ("max", "sem")
+    assert table.to_pandas()["n"].tolist() == [3] * 6
+    across = runs[:9].results(["train/loss"], facet="optim.lr")
+    assert (across.by, len(across.columns)) == ((), 3)
+    same = results(runs, "test/accuracy", table.by, band="sem", summary="best")
+    assert table.frame().equals(same.frame())
+
+
+def test_results_of_no_metric_are_refused(runs):
+    with pytest.raises(xv.QueryError, match="results takes a metric"):
+        runs.results([], by="seed")
+
+
+def test_results_of_runs_that_differ_in_nothing_have_a_row_each(tmp_path):
+    for job in range(2):
+        write_run(tmp_path / str(job), {}, {"acc": [1.0 + job]})
+    assert xv.load(tmp_path).results().texts == (("0",), ("1",))
+
+
+def test_results_of_runs_that_logged_nothing_are_refused(tmp_path):
+    write_run(tmp_path / "0", {})
+    with pytest.raises(xv.QueryError, match="the runs have logged nothing yet"):
+        xv.load(tmp_path).results()
