@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.endings import counted, left_out
 from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
@@ -171,3 +172,14 @@ def shown_runs(index: Index, facts: Facts, view: View) -> list[Run]:
     selected = set(view.selected)
     chosen = [run for run in runs if run.name in selected]
     return chosen or runs
+
+
+def counted_runs(index: Index, facts: Facts, view: View) -> tuple[Sequence[Run], tuple[str, ...]]:
+    """Those of the shown runs that count, and the sentence on the others, if there are any.
+
+    Raises:
+        QueryError: the condition cannot be read, or none of the shown runs counts.
+    """
+    shown = shown_runs(index, facts, view)
+    kept = counted(shown, view.states)
+    return kept, left_out(shown, kept)

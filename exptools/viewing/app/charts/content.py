@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exptools.metrics import default_metric
-from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.bars import bars
@@ -18,7 +18,10 @@ from exptools.viewing.charts.quantities import KEY, METRIC, Measure, of_key
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
+from exptools.viewing.curves.endings import ALL, STATES
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.summaries import summary_of as summary_of_metric
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.groups.names import SUMMARY
@@ -73,15 +76,16 @@ def controls(facts: Facts, view: View) -> list[Control]:
     summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
+    states = Control("states", "Runs that count", STATES, view.states)
     match picture_of(view):
         case "bars":
-            return [metric, *summary, by, center, _band(view), _style(view)]
+            return [metric, *summary, by, center, _band(view), states, _style(view)]
         case "heat-map":
-            return [metric, *summary, *_pair(facts, view), center]
+            return [metric, *summary, *_pair(facts, view), center, states]
         case "parallel":
-            return [metric, *summary, _axes(facts, view)]
+            return [metric, *summary, _axes(facts, view), states]
         case "scatter":
-            return [*_places(facts, view), *_summary(view)]
+            return [*_places(facts, view), *_summary(view), states]
         case "sweeps":
             return [
                 *_sweeps(facts, view),
@@ -90,6 +94,7 @@ def controls(facts: Facts, view: View) -> list[Control]:
                 by,
                 center,
                 _band(view),
+                states,
             ]
     return []
 
@@ -222,14 +227,38 @@ class PictureContent:
 def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
-        runs = shown_runs(index, facts, view)
+        # A timeline shows what became of the runs.
+        asked = replace(view, states=ALL) if picture_of(view) == "timeline" else view
+        runs, left_out = counted_runs(index, facts, asked)
         need = next(_needs(facts, view, runs), None)
-        return PictureContent(empty=need) if need else _drawn(index, facts, view, runs, theme)
+        if need:
+            return PictureContent(empty=need)
+        drawn = _drawn(index, facts, view, runs, theme)
+        return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
         return PictureContent(
             empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
         )
+
+
+def _remarks(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
+    """What to know of the runs' numbers."""
+    values = chosen(controls(facts, view))
+    asked = [str(values.get(name, "")) for name in ("metric", "x", "y", "color")]
+    names = dict.fromkeys(name.removeprefix(METRIC) for name in asked)
+    for name in (name for name in names if name in facts.metrics):
+        yield from remarks(index, runs, name, summary_of_metric(name, summary_of(values)))
+
+
+def _with_caveats(content: PictureContent, sentences: Sequence[str]) -> PictureContent:
+    """The same, with more to say in the caption."""
+    picture = content.picture
+    if picture is None:
+        return content
+    return replace(
+        content, picture=replace(picture, caption=" ".join([picture.caption, *sentences]))
+    )
 
 
 def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
