@@ -12,7 +12,7 @@ from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.api.run_table import difference_table, run_table
+from exptools.viewing.api.run_table import check_better, difference_table, run_table
 from exptools.viewing.api.warn import warn_of_few
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.best import Best
@@ -218,6 +218,7 @@ class Runs(RunSequence):
         )
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
+        check_better(names, better or {})
         method = parse_method(center, band)
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
         table = ResultTable(**vars(results_table(self.origin, self._runs, query)))

@@ -302,6 +302,9 @@ def test_what_is_better_can_be_said_of_a_metric_whose_name_does_not_tell(tmp_pat
     assert runs.table(summary="best", better={"size": "min"})["size"].item() == 1
     with pytest.raises(xv.QueryError, match="no direction of size 'most'; there are max, min"):
         runs.table("size", "best", better={"size": "most"})
+    for ask in (runs.table, runs.results):
+        with pytest.raises(xv.QueryError, match="'sise' is not asked for; did you mean 'size'"):
+            ask("size", summary="best", better={"sise": "max"})
     with pytest.raises(xv.QueryError, match="there is no summary 'lats'; did you mean 'last'"):
         runs.table([], "lats")
 
