@@ -10,7 +10,7 @@ def escape_invalid_unicode(text: str) -> str:
 
     Names of files may be of bytes that are no UTF-8, and JSON and YAML can spell such halves.
     """
-    return text.encode(errors="backslashreplace").decode()
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def moment(seconds: float) -> str:

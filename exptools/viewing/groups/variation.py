@@ -98,9 +98,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     for key, parts in columns.items():
         missing = len(runs) - sum(len(part.positions) for part in parts)
         if missing or not _is_constant(parts):
-            variation = _variation(parts, missing)
-            if variation.values > 1:
-                by_key[key] = variation
+            by_key[key] = _variation(parts, missing)
     return by_key
 
 
@@ -120,22 +118,29 @@ class _Column(NamedTuple):
 
 
 def _is_constant(parts: Sequence[_Column]) -> bool:
-    """Whether all values are one and the same object; others may be equal none the less."""
-    first = repeat(parts[0].values[0])
-    return all(all(map(is_, part.values, first)) for part in parts)
+    """Whether all values are equal; in most keys of a sweep all are one and the same object."""
+    first = parts[0].values[0]
+    if all(all(map(is_, part.values, repeat(first))) for part in parts):
+        return True
+    same = comparison_key(first)
+    return all(comparison_key(value) == same for part in parts for value in _different(part))
+
+
+def _different(column: _Column) -> Iterable[Any]:
+    """The objects among the values of a column, each once."""
+    return dict(zip(map(id, column.values), column.values, strict=True)).values()
 
 
 def _variation(parts: Sequence[_Column], missing: int) -> Variation:
     members: dict[Any, list[int]] = {}
     integers = True
-    for positions, values in parts:
-        different = {id(value): value for value in values}
-        integers = integers and all(type(value) is int for value in different.values())
-        classes = {
-            one: members.setdefault(comparison_key(value), []) for one, value in different.items()
-        }
-        for position, one in zip(positions, map(id, values), strict=True):
-            classes[one].append(position)
+    for part in parts:
+        classes = {}
+        for value in _different(part):
+            classes[id(value)] = members.setdefault(comparison_key(value), [])
+            integers = integers and type(value) is int
+        for position, value in zip(part.positions, map(id, part.values), strict=True):
+            classes[value].append(position)
     ordered = sorted(map(sorted, members.values()))  # in each part they are, but there may be some
     return Variation(tuple(map(tuple, ordered)), missing, integers)
 

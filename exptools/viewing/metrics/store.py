@@ -112,6 +112,8 @@ class MetricStore:
     def keep(self, sources: Iterable[Source]) -> None:
         """Forget all but these."""
         with self._changed:
+            if not self._remembered:
+                return
             old = self._remembered
             paths = (source.files[0] for source in sources)
             self._remembered = {path: old[path] for path in paths if path in old}

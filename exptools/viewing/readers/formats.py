@@ -99,9 +99,11 @@ def read_run(
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)
     try:
-        files = RunTexts(detected.directory, detected.described, cache, configs)
         description = _described(detected, cache, configs)
-        said = read_said(files, detected.values)
+        said = SaidOfRun()
+        if detected.values:
+            files = RunTexts(detected.directory, detected.described, cache, configs)
+            said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
         said = SaidOfRun()
@@ -141,6 +143,8 @@ def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> 
 
 def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
     """A config with the keys that it lacks; itself where there are none."""
+    if not more:
+        return config
     lacking = {key: value for key, value in more.items() if key not in config}
     return MappingProxyType({**config, **lacking}) if lacking else config
 

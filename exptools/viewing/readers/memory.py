@@ -78,5 +78,5 @@ def _can_be_remembered(known: _Known) -> bool:
     if any(fnmatchcase(name, part) for name in names for part in _LOOKED_INTO):
         return False
     # What has just been written to may be so again, under the same time.
-    last = max((s.mtime_ns for s in known.signatures.values() if s), default=0)
+    last = max([s.mtime_ns for s in known.signatures.values() if s], default=0)
     return time.time() - last / 1e9 > SETTLED
