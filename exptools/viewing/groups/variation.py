@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.gc_pause import collector_paused
 from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.run import Run
 
@@ -90,15 +91,16 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
     columns: dict[str, list[_Column]] = {}
-    for keys, positions in _alike(runs).items():
-        values = zip(*(runs[position].config.values() for position in positions), strict=True)
-        for key, column in zip(keys, values, strict=True):
-            columns.setdefault(key, []).append(_Column(positions, column))
     by_key = {}
-    for key, parts in columns.items():
-        missing = len(runs) - sum(len(part.positions) for part in parts)
-        if missing or not _is_constant(parts):
-            by_key[key] = _variation(parts, missing)
+    with collector_paused():
+        for keys, positions in _alike(runs).items():
+            values = zip(*(runs[position].config.values() for position in positions), strict=True)
+            for key, column in zip(keys, values, strict=True):
+                columns.setdefault(key, []).append(_Column(positions, column))
+        for key, parts in columns.items():
+            missing = len(runs) - sum(len(part.positions) for part in parts)
+            if missing or not _is_constant(parts):
+                by_key[key] = _variation(parts, missing)
     return by_key
 
 

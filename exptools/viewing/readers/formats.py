@@ -80,17 +80,21 @@ def detect_format(listing: Listing, look: Look = file_signature) -> DetectedRun 
         described = _signatures(listing.path, names, look)
         if described or not names:  # a directory .hydra without a config is no run
             sources = reader.sources(listing)
-            written = tuple(look(file) for source in sources for file in source.files)
+            written = tuple([look(file) for source in sources for file in source.files])
             values = _signatures(listing.path, value_files(listing), look)
-            files = {**described, **values}
+            files = {**described, **values} if values else described
             return DetectedRun(listing.path, reader, files, sources, written, tuple(values))
     return None
 
 
 def _signatures(directory: str, names: Iterable[str], look: Look) -> dict[str, Signature]:
     """Of the files that are there."""
-    signatures = ((name, look(f"{directory}/{name}")) for name in names)
-    return {name: signature for name, signature in signatures if signature}
+    signatures = {}
+    for name in names:
+        signature = look(f"{directory}/{name}")
+        if signature is not None:
+            signatures[name] = signature
+    return signatures
 
 
 def read_run(
