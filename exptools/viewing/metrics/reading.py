@@ -12,7 +12,7 @@ import numpy as np
 
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.metrics.event_reader import read_events
+from exptools.viewing.metrics.event_reader import read_events, repeats_our_csv
 from exptools.viewing.metrics.logged_rows import (
     MAX_BYTES,
     LoggedRows,
@@ -34,7 +34,8 @@ def read_logged_rows(source: Source) -> LoggedRows:
     path = Path(source.files[0])
     try:
         if source.kind == "events":
-            return read_events([Path(file) for file in source.files])
+            files = map(Path, source.files)
+            return read_events([file for file in files if not repeats_our_csv(file)])
         if source.kind == "sacred":
             return _read_sacred(path)
         return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])

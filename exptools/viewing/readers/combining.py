@@ -5,11 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 from exptools.viewing.readers.formats import DetectedRun, updated
-from exptools.viewing.readers.places import Order, Place, attempt, begun_at, is_logger, prefixes
+from exptools.viewing.readers.places import (
+    MANY,
+    Order,
+    Place,
+    attempt,
+    begun_at,
+    is_logger,
+    prefixes,
+)
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
@@ -52,7 +61,7 @@ def _with_sources_of(
     """
     placed = {(): run, **dict(sorted(parts.items(), key=lambda its: _nearness(its[0])))}
     kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
-    named = {} if plain else dict(zip(kinds, prefixes(list(kinds.items())), strict=True))
+    named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
     sources = [
         replace(source, prefix=named.get(place, "") + source.prefix)
         for place, part in placed.items()
@@ -110,9 +119,11 @@ def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
         for depth, name in enumerate(place):
             if attempt(name) and (part.sources or part.belongs == "alone"):
                 parts.setdefault(place[: depth + 1], []).append(part)
+    if len({place[-1] for place in parts}) < 2:
+        return frozenset()  # one attempt, of one logger or several
     families: dict[tuple[Place, tuple[str, ...]], list[_Try]] = {}
     for place, its in parts.items():
-        files = [file for part in its for file in part.signatures]
+        files = tuple(os.path.basename(file) for part in its for file in part.signatures)
         if tried := attempt(place[-1], files):
             # The attempts of two loggers are the same: csv/version_1 is newer than tb/version_0.
             where = tuple(name for name in place[:-1] if not is_logger(name))
@@ -145,9 +156,13 @@ def _earlier(directory: str, parts: Iterable[DetectedRun]) -> EarlierAttempt:
 
 
 def _place(part: DetectedRun, run: DetectedRun) -> Place:
+    above = run.directory.rstrip(os.sep) + os.sep
+    if part.directory.startswith(above):
+        return tuple(part.directory[len(above) :].split(os.sep))
     return tuple(os.path.relpath(part.directory, run.directory).split(os.sep))
 
 
+@lru_cache(MANY)
 def _nearness(place: Place) -> tuple[int, object]:
     return len(place), natural_key("/".join(place))
 

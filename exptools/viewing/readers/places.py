@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from exptools.viewing.run import natural_key
 from exptools.viewing.wording import escape_invalid_unicode
 
+MANY = 4096  # names and the like that are remembered: runs of one kind have the same
 Place = tuple[str, ...]  # names of directories, from a run's own to where its metrics stand
 Order = tuple[Any, ...]
 
@@ -36,7 +38,11 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile("train|training|val|valid|validation|eval|evaluation|test|dev", re.IGNORECASE)
-_NUMBERED = re.compile(r"(version|attempt|try|retry|restart|resume|[A-Z][A-Za-z0-9]*)_(\d{1,9})")
+# Lightning's, and Stable-Baselines3's: an algorithm has two capitals, PPO or CrossQ; Subject_1 and
+# Subject_2 are parts.
+_NUMBERED = re.compile(
+    r"(version|attempt|try|retry|restart|resume|[A-Z][a-z0-9]*[A-Z][A-Za-z0-9]*)_(\d{1,9})"
+)
 _WANDB = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(\w+)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TIME = re.compile(
@@ -70,7 +76,8 @@ class Attempt(NamedTuple):
         return "" if before == "version" else f"{before}{after}".strip("-_. ")
 
 
-def attempt(name: str, event_files: Sequence[str] = ()) -> Attempt | None:
+@lru_cache(MANY)
+def attempt(name: str, event_files: tuple[str, ...] = ()) -> Attempt | None:
     """Which attempt a directory is by its name; None where it is none.
 
     ``event_files`` are the names of those below it: they tell when it was begun, and on which host.
@@ -114,11 +121,13 @@ def names_logger(name: str) -> bool:
     return is_logger(name) and bool(_A_LOGGER.search(name))
 
 
+@lru_cache(MANY)
 def is_logger(name: str) -> bool:
     """Whether a directory is called after what loggers do, and says no more: ``tb``, ``logs``."""
     return bool(_LOGGERS_ONLY.fullmatch(name))
 
 
+@lru_cache(MANY)
 def is_part(name: str) -> bool:
     """Whether a directory is called after a part of the run: ``eval``, ``fold_3``."""
     return bool(_PART.match(name))
@@ -129,7 +138,8 @@ def is_split(name: str) -> bool:
     return bool(_SPLIT.fullmatch(name))
 
 
-def prefixes(places: Sequence[tuple[Place, frozenset[str]]]) -> list[str]:
+@lru_cache(MANY)
+def prefixes(places: tuple[tuple[Place, frozenset[str]], ...]) -> tuple[str, ...]:
     """What the metrics' names of each place begin with, given the kinds of files that it has.
 
     The nearest to the run's directory has its plain names; those of other places with the same
@@ -137,10 +147,10 @@ def prefixes(places: Sequence[tuple[Place, frozenset[str]]]) -> list[str]:
     name stays what it is.
     """
     named = [(name, kinds) for name, (_, kinds) in zip(_names(places), places, strict=True)]
-    return [
+    return tuple(
         "" if _is_plain(at, named) else escape_invalid_unicode("".join(f"{n}/" for n in name))
         for at, (name, _) in enumerate(named)
-    ]
+    )
 
 
 def _is_plain(at: int, named: Sequence[tuple[Place, frozenset[str]]]) -> bool:

@@ -141,7 +141,7 @@ def test_what_add_scalars_writes_beside_the_events_is_called_by_its_place(tmp_pa
     assert index.tags(index.snapshot.runs) == ["lr", "loss_train/loss", "loss_val/loss"]
 
 
-@pytest.mark.parametrize("place", ["fold", "rank", "env", "agent", "seed", "Fold", "worker"])
+@pytest.mark.parametrize("place", ["fold", "rank", "env", "agent", "seed", "Fold", "Subject"])
 def test_folds_and_ranks_are_parts_of_a_run_and_no_attempts(tmp_path, run, place):
     for number in (0, 1):
         write_csv(run / f"{place}_{number}" / "version_0", {"acc": [number, 0.5]})
@@ -204,6 +204,7 @@ def test_two_writers_of_one_attempt_are_told_by_their_comments(tmp_path, run):
         ("2026-11-27/00-59-22", "2026-11-27/01-00-00"),
         ("1700000000.25", "1700000900.5"),
         ("PPO_9", "PPO_10"),
+        ("CrossQ_1", "CrossQ_2"),
         ("Nov27_00-59-22_h", "Nov27_01-00-00_h"),
     ],
 )
