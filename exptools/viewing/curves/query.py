@@ -14,6 +14,7 @@ from exptools.viewing.configs.values import comparison_key, short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.series import read_series
+from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups, run_key
@@ -127,7 +128,11 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         smooth=str(query.method.smoothing),
         groups=drawn,
         over=tuple(key.name for key in over),
-        notes=(*_notes(series, drawn, query), *_lonely(drawn, stratum, query.method)),
+        notes=(
+            *what_step_is(index, (run for g in drawn for run in g.runs), query.metric, query.x),
+            *_notes(series, drawn, query),
+            *_lonely(drawn, stratum, query.method),
+        ),
     )
 
 

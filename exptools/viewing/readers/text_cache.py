@@ -22,6 +22,11 @@ MAX_BYTES = 2**28  # of those of all indexes: the least recently used ones go fi
 _Texts = dict[str, tuple[Signature, list[str]]]
 
 
+def read_text(path: str, limit: int) -> str:
+    """The text of a file."""
+    return read_regular(path, limit).decode()
+
+
 class TextCache:
     """Texts by path and signature, in parts that many share, kept in ``file`` between sessions."""
 
@@ -39,12 +44,13 @@ class TextCache:
         signature: Signature,
         cut: Callable[[str], list[str]] = lambda text: [text],
         limit: int = MAX_TEXT,
+        read: Callable[[str, int], str] = read_text,
     ) -> list[str]:
-        """The text of a file, as ``cut`` divides it."""
+        """The text of a file of at most ``limit`` bytes, as ``cut`` divides it."""
         remembered = self._parts.get(path)
         if remembered is not None and remembered[0] == signature:
             return remembered[1]
-        parts = cut(read_regular(path, limit).decode())
+        parts = cut(read(path, limit))
         # Should it have been written to since it was looked at, its signature never comes again.
         if signature.settled:
             self._parts[path] = signature, parts
