@@ -27,7 +27,7 @@ class Cells:
     faults: list[Fault]
 
 
-Numbers = Callable[[Cells, Path], tuple[pl.DataFrame, list[Fault]]]
+Numbers = Callable[[Cells, Path], "tuple[pl.DataFrame, list[Fault]]"]
 
 
 def as_numbers(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fault]]:

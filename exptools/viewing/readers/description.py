@@ -73,7 +73,8 @@ class Reader:
     # Whether such a run below another one belongs to it: "never", as it is one by itself; "alone":
     # if it is the only one there; "always", as do those that have nothing but metrics.
     belongs: Literal["never", "alone", "always"] = "never"
-    # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
+    # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs. All that its
+    # reader may look into are among them: what such a directory holds is never taken from memory.
     parts: tuple[str, ...] = ()
     marks: str = ""  # by what people know a directory of this format, and whose it is
 
