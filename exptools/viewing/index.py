@@ -126,6 +126,13 @@ class Index:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
         return (*run.faults, *self._metrics.faults(run))
 
+    def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
+        """Which column counts the steps of a metric that was read: None where its rows are counted.
+
+        Nothing where the run has no such metric.
+        """
+        return self._metrics.counted_by(run, metric)
+
     def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
         """The values in each run's last row, by run name: from the end of the file, thus cheap."""
         return {run.name: self._metrics.last(run) for run in runs}
@@ -154,6 +161,8 @@ class Index:
             found = (sources, earlier, detected.written)
             if found != (run.sources, run.earlier, before.detected.written):
                 run = replace(run, sources=sources, earlier=earlier, updated=last)
+            if run.unread != detected.unread:
+                run = replace(run, unread=detected.unread)
         if run is before.run and detected is before.detected:
             return before
         return _Seen(run, detected, before.read)

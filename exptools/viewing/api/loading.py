@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 
-from exptools.hints import suggestion
 from exptools.viewing.api.runs import Runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import index_of
+from exptools.viewing.readers.unread import no_runs
 from exptools.viewing.run import natural_key
+from exptools.viewing.wording import no_directory
 
 Root = str | PathLike[str]
 
@@ -22,12 +24,15 @@ def load(*roots: Root | Iterable[Root]) -> Runs:
 
     A directory may begin with ``~``, or be a pattern as ``runs/2026-*``; lists of directories are
     taken, too. Configs and states are as they are now; metrics are read when they are asked for.
+    Where there are no runs a warning says what lies there instead.
     """
     directories = [path for root in _listed(roots) for path in _matching(root)]
     if not directories:
         raise QueryError("load takes the directories that have the runs in them")
     index = index_of(directories)
     index.refresh()
+    if not index.snapshot.runs:
+        warnings.warn(no_runs(directories), stacklevel=2)
     return Runs(index, index.snapshot.runs, ())
 
 
@@ -54,5 +59,4 @@ def _matching(root: Root) -> list[Path]:
         if not directories:
             raise QueryError(f"no directory matches {path}")
         return directories
-    siblings = [path.name for path in path.parent.glob("*") if path.is_dir()]
-    raise QueryError(f"there is no directory {path}; {suggestion(path.name, siblings)}")
+    raise QueryError(no_directory(path))

@@ -20,7 +20,7 @@ from exptools.viewing.cli.commands import (
     TableCommand,
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
-from exptools.viewing.cli.roots import chosen_roots, no_runs
+from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
@@ -33,7 +33,7 @@ from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys
 from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
-from exptools.viewing.readers.formats import MARKERS
+from exptools.viewing.readers.unread import beside_configs, no_runs
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
@@ -56,6 +56,8 @@ def list_runs(command: ListCommand) -> None:
         if not keys:
             say(command.output, _what_varies(runs, usual))
     say(command.output, _remarks(runs, names, command.summary))
+    if unread := beside_configs(runs):
+        say(command.output, [unread])
     _tell_faults(command.output, runs)
 
 
@@ -84,6 +86,8 @@ def export_rows(command: ExportCommand) -> None:
     """All logged rows; CSV where nothing else is said."""
     runs = _find_runs(command.roots, command)
     metrics, long = command.metrics or None, not command.wide
+    if metrics is None and not runs.metrics:
+        raise _nothing_logged(runs)
     rows = export.logged(runs.origin, runs, metrics, command.by or (), long=long)
     write_frame(rows, command.output)
     _tell_faults(command.output, runs)
@@ -137,10 +141,12 @@ def plot(command: PlotCommand) -> None:
 def _find_runs(given: Sequence[Path], command: Command) -> Runs:
     """The runs below the given directories that fulfil the command's condition."""
     roots = chosen_roots(given)
-    runs = load(*roots)
+    with warnings.catch_warnings():  # what is said of no runs is an error here
+        warnings.simplefilter("ignore")
+        runs = load(*roots)
     if not len(runs):
         _tell_faults(command.output, runs)
-        raise NothingError(no_runs(roots, MARKERS))
+        raise NothingError(no_runs(roots))
     if command.where:
         runs = runs.where(command.where)
         if not len(runs):
@@ -153,8 +159,13 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     if given:
         return [*dict.fromkeys(given)]
     if runs.default_metric is None:
-        raise NothingError("the runs have logged nothing yet")
+        raise _nothing_logged(runs)
     return [runs.default_metric]
+
+
+def _nothing_logged(runs: Runs) -> NothingError:
+    unread = beside_configs(runs)
+    return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:

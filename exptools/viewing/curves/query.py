@@ -19,6 +19,7 @@ from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
@@ -135,7 +136,8 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         left_out=endings.left_out(everyone, runs),
         heads=tuple(key.short for key in keys),
     )
-    notes = (*_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    counting = what_step_is(index, (run for g in drawn for run in g.runs), query.metric, query.x)
+    notes = (*counting, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.gc_pause import collector_paused
 from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.groups.derived import derived_keys
@@ -96,17 +97,16 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
     columns: dict[str, list[_Column]] = {}
-    for keys, positions in _alike(runs).items():
-        values = zip(*(runs[position].config.values() for position in positions), strict=True)
-        for key, column in zip(keys, values, strict=True):
-            columns.setdefault(key, []).append(_Column(positions, column))
     by_key = {}
-    for key, parts in columns.items():
-        missing = len(runs) - sum(len(part.positions) for part in parts)
-        if missing or not _is_constant(parts):
-            variation = _variation(parts, missing)
-            if variation.values > 1 and not names_an_object(key):
-                by_key[key] = variation
+    with collector_paused():
+        for keys, positions in _alike(runs).items():
+            values = zip(*(runs[position].config.values() for position in positions), strict=True)
+            for key, column in zip(keys, values, strict=True):
+                columns.setdefault(key, []).append(_Column(positions, column))
+        for key, parts in columns.items():
+            missing = len(runs) - sum(len(part.positions) for part in parts)
+            if (missing or not _is_constant(parts)) and not names_an_object(key):
+                by_key[key] = _variation(parts, missing)
     return by_key
 
 
@@ -126,22 +126,29 @@ class _Column(NamedTuple):
 
 
 def _is_constant(parts: Sequence[_Column]) -> bool:
-    """Whether all values are one and the same object; others may be equal none the less."""
-    first = repeat(parts[0].values[0])
-    return all(all(map(is_, part.values, first)) for part in parts)
+    """Whether all values are equal; in most keys of a sweep all are one and the same object."""
+    first = parts[0].values[0]
+    if all(all(map(is_, part.values, repeat(first))) for part in parts):
+        return True
+    same = comparison_key(first)
+    return all(comparison_key(value) == same for part in parts for value in _different(part))
+
+
+def _different(column: _Column) -> Iterable[Any]:
+    """The objects among the values of a column, each once."""
+    return dict(zip(map(id, column.values), column.values, strict=True)).values()
 
 
 def _variation(parts: Sequence[_Column], missing: int) -> Variation:
     members: dict[Any, list[int]] = {}
     integers = True
-    for positions, values in parts:
-        different = {id(value): value for value in values}
-        integers = integers and all(type(value) is int for value in different.values())
-        classes = {
-            one: members.setdefault(comparison_key(value), []) for one, value in different.items()
-        }
-        for position, one in zip(positions, map(id, values), strict=True):
-            classes[one].append(position)
+    for part in parts:
+        classes = {}
+        for value in _different(part):
+            classes[id(value)] = members.setdefault(comparison_key(value), [])
+            integers = integers and type(value) is int
+        for position, value in zip(part.positions, map(id, part.values), strict=True):
+            classes[value].append(position)
     ordered = sorted(map(sorted, members.values()))  # in each part they are, but there may be some
     return Variation(tuple(map(tuple, ordered)), missing, integers)
 

@@ -109,9 +109,18 @@ class MetricStore:
         remembered = self._remembered.get(source.files[0])
         return remembered.table.faults if remembered else ()
 
+    def counted_by(self, source: Source, name: str) -> tuple[str | None, ...]:
+        """What counts the rows of a column when it was last read; nothing where there is none."""
+        remembered = self._remembered.get(source.files[0])
+        if remembered is None or name not in remembered.table.columns:
+            return ()
+        return (remembered.table.step_from,)
+
     def keep(self, sources: Iterable[Source]) -> None:
         """Forget all but these."""
         with self._changed:
+            if not self._remembered:
+                return
             old = self._remembered
             paths = (source.files[0] for source in sources)
             self._remembered = {path: old[path] for path in paths if path in old}

@@ -19,6 +19,7 @@ from exptools.viewing.readers.places import (
     is_logger,
     prefixes,
 )
+from exptools.viewing.readers.trackers.resumed import continued
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
@@ -27,7 +28,12 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
     """A run with those below it that belong to it: of several attempts the newest."""
     placed = {_place(part, run): part for part in parts}
     older = _older(placed)
-    now = {place: part for place, part in placed.items() if not _within(place, older)}
+    before = [part for place, part in placed.items() if place in older]
+    now = {
+        place: continued(part, before)
+        for place, part in placed.items()
+        if not _within(place, older)
+    }
     tried = [
         _earlier(
             os.path.join(run.directory, *place),

@@ -23,9 +23,11 @@ from exptools.viewing.readers.description import (
     Reader,
     RunTexts,
     fault_of,
+    usual_sources,
 )
+from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
-from exptools.viewing.run import Fault
+from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
 
 
@@ -36,6 +38,14 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     if with_config:
         return (HYDRA_CONFIG,)
     return (STATUS_FILE, *variant.config_files(listing)) if with_status else None
+
+
+def _sources(listing: Listing) -> tuple[Source, ...]:
+    usual, splits = usual_sources(listing), split_sources(listing)
+    if not splits:
+        return usual
+    tables = [source for source in usual if source.kind != "events"]
+    return *tables, *splits, *(source for source in usual if source.kind == "events")
 
 
 def _read(run: RunTexts) -> Description:
@@ -93,4 +103,7 @@ def _escape_value(value: Any) -> Any:
     return value
 
 
-READER = Reader("hydra", _files, _read)
+READER = Reader(
+    *("hydra", _files, _read, _sources),
+    marks=f"{HYDRA_CONFIG} (Hydra); {STATUS_FILE} (exptools)",
+)

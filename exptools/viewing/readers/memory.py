@@ -51,19 +51,20 @@ class DirectoryMemory:
 
 
 def _look(listing: Listing) -> _Known:
-    signatures: dict[str, Signature | None] = {}
-
-    def look(path: str) -> Signature | None:
-        signature = signatures[path] = file_signature(path)
-        return signature
-
-    run = detect_format(listing, look)
+    signatures = _Signatures()
+    run = detect_format(listing, signatures.__getitem__)
     if len(listing.files) <= MOST_FILES:
         for name in listing.files:
-            path = f"{listing.path}/{name}"
-            if path not in signatures:
-                look(path)
+            signatures[f"{listing.path}/{name}"]
     return _Known(listing, signatures, run)
+
+
+class _Signatures(dict[str, Signature | None]):
+    """By path; each is looked up once."""
+
+    def __missing__(self, path: str) -> Signature | None:
+        signature = self[path] = file_signature(path)
+        return signature
 
 
 def _hold(signatures: Mapping[str, Signature | None]) -> bool:
@@ -74,9 +75,9 @@ def _can_be_remembered(known: _Known) -> bool:
     """Whether a change of anything that the readers may have looked at will be seen."""
     if len(known.listing.files) > MOST_FILES:
         return False
-    names = known.listing.directories
-    if any(fnmatchcase(name, part) for name in names for part in _LOOKED_INTO):
+    below = known.listing.directories
+    if below and any(fnmatchcase(name, part) for name in below for part in _LOOKED_INTO):
         return False
     # What has just been written to may be so again, under the same time.
-    last = max((s.mtime_ns for s in known.signatures.values() if s), default=0)
+    last = max([s.mtime_ns for s in known.signatures.values() if s], default=0)
     return time.time() - last / 1e9 > SETTLED

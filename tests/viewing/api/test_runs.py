@@ -55,7 +55,10 @@ def test_several_folders_are_one_collection(tmp_path):
     assert [run.name for run in xv.load(tmp_path / "a", str(tmp_path / "b"))] == ["a/0", "b/0"]
 
 
-@pytest.mark.parametrize(("folder", "sentence"), [("output", "mean 'outputs'"), ("x/y", "none")])
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [("output", "mean .*outputs?"), ("x/y", "directory .*x/y"), ("z", "are outputs")],
+)
 def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path, folder, sentence):
     (tmp_path / "outputs").mkdir()
     with pytest.raises(xv.QueryError, match=sentence):
@@ -235,7 +238,9 @@ def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence)
 
 
 def test_no_runs_are_an_empty_collection(tmp_path):
-    runs = xv.load(tmp_path)
+    (tmp_path / "mlflow.db").touch()
+    with pytest.warns(UserWarning, match=r"no runs .* found .*mlflow.db \(MLflow's .*hparams.yaml"):
+        runs = xv.load(tmp_path)
     assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
     assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
     with pytest.raises(xv.QueryError, match="there is none to choose from"):

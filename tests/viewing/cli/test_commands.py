@@ -249,14 +249,18 @@ def test_a_wrong_argument_is_answered_in_one_sentence(run, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["list", "empty"], "no runs in empty: a run is a directory that has .hydra/config.yaml"),
+        (
+            ["list", "empty"],
+            "no runs in empty: a run is a directory with one of these: .hydra/config.yaml (Hydra)",
+        ),
         (["list", "--where", "seed > 7"], "there is no run such that seed > 7"),
         (["table", "silent"], "the runs have logged nothing yet"),
+        (["export", "silent"], "the runs have logged nothing yet; not read as metrics: scores.csv"),
     ],
 )
 def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
-    write_run(tmp_path / "silent" / "0", {})
+    (write_run(tmp_path / "silent" / "0", {}) / "scores.csv").write_text("a,b\n1,2\n")
     code, out, err = run(*arguments)
     assert (code, out) == (1, "")
     assert message in err

@@ -214,7 +214,6 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ([], "No runs here yet. They appear as soon as one starts."),
         ([None], "No metric yet. Curves appear here as soon as a run logs its first value."),
         ([[1.0]], "The only run so far: there is nothing to compare it with yet."),
         ([[1.0], [2.0]], "The configs of these runs do not differ, so each line is one run."),
@@ -223,6 +222,20 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
 def test_a_page_with_little_to_show_says_so_in_one_sentence(tmp_path, runs, sentence):
     workspace = made(tmp_path, *[({"lr": 1}, values and {"acc": values}) for values in runs])
     assert words(workspace) == sentence
+
+
+def test_where_there_are_no_runs_it_is_said_what_lies_there_and_what_is_read(tmp_path):
+    (tmp_path / "train.csv").write_text("a,b\n1,2\n")
+    text = words(made(tmp_path))
+    assert text.startswith("No runs here yet. They appear as soon as one starts. What lies here: ")
+    assert f"{tmp_path / 'train.csv'} (a table). A run is a directory with one of these" in text
+
+
+def test_what_lies_beside_a_config_without_metrics_is_named(tmp_path):
+    workspace = made(tmp_path, ({"lr": 1}, None))
+    (tmp_path / "0" / "scores.csv").write_text("a,b\n1,2\n")
+    workspace.index.refresh()
+    assert words(workspace).endswith("logs its first value. Not read as metrics: scores.csv.")
 
 
 def test_a_selection_without_the_metric_or_without_a_number_says_so(tmp_path):
