@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,18 +17,20 @@ from exptools.viewing.configs.parsing import YamlParser
 MAX_SETTINGS = 2**20  # bytes
 _OF_HYDRA = "hydra/"  # groups of Hydra's own: its launcher, its logging
 # Parsing all of it would cost more than the rest of the run: only these lines are.
-_CHOICES = re.compile(
-    r"^  runtime:\n(?:    .*\n)*?    choices:\n((?:      .*(?:\n|\Z))+)", re.MULTILINE
-)
+_BEGIN = "\n  runtime:\n"
+_CHOICES = re.compile(rf"{_BEGIN}(?:    .*\n)*?    choices:\n((?:      .*(?:\n|\Z))+)")
 
 
-def choices_text(settings: Path) -> str:
+def choices_text(settings: str) -> str:
     """The lines of Hydra's settings that hold the choices; none where they are not to be had."""
     try:
-        text = read_regular(settings, MAX_SETTINGS).decode().replace("\r\n", "\n")
+        text = read_regular(settings, MAX_SETTINGS).decode()
     except (OSError, ValueError):  # a config without them is one, too
         return ""
-    choices = _CHOICES.search(text)
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n")
+    at = text.find(_BEGIN)
+    choices = _CHOICES.match(text, at) if at >= 0 else None
     return "\n".join(line[6:] for line in choices[1].splitlines()) if choices else ""
 
 
@@ -39,7 +40,7 @@ def with_choices(config: Mapping[str, Any], text: str, configs: YamlParser) -> M
     They come first, as it is they that somebody has chosen, and all in their sections follows.
     """
     try:
-        choices = configs.parse([text]) if text else {}
+        choices = configs.parse([text])
     except ValueError:
         return config
     added = {

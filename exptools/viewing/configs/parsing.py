@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -45,6 +45,13 @@ class _Section:
     interpolated: tuple[str, ...]  # keys
 
 
+class ParsedConfig(NamedTuple):
+    """The config that a text holds."""
+
+    config: Mapping[str, Any]  # by dotted keys
+    derived: frozenset[str] = NOTHING_DERIVED  # keys made of others: ``random_state: ${seed}``
+
+
 class YamlParser:
     """Parses configs, and remembers the sections that it has seen."""
 
@@ -68,27 +75,17 @@ class YamlParser:
 
         Its leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
         """
+        return self.read(parts).config
+
+    def read(self, parts: Sequence[str]) -> ParsedConfig:
+        """The same, with the keys whose values are made of others'."""
         try:
             return _merged([self._section(part) for part in parts])
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
             # The error, if it is one, with the lines of the text.
-            return self.parse(["".join(parts)])
-
-    def derived(self, parts: Sequence[str], config: Mapping[str, Any]) -> frozenset[str]:
-        """The keys of a config that was parsed from parts whose values are made of others'.
-
-        As in ``random_state: ${seed}``; what could not be resolved is none.
-        """
-        texts = parts if all(part in self._sections for part in parts) else ["".join(parts)]
-        made = [key for text in texts for key in self._section(text).interpolated]
-        if not made:
-            return NOTHING_DERIVED
-        below = tuple(f"{key}." for key in made if key not in config)  # a section stands for one
-        keys = {key for key in config if key.startswith(below)} if below else set()
-        keys.update(key for key in made if key in config)
-        return frozenset(key for key in keys if not is_interpolated(config[key]))
+            return self.read(["".join(parts)])
 
     def _section(self, text: str) -> _Section:
         section = self._sections.get(text)
@@ -170,7 +167,7 @@ def _parse_yaml(text: str) -> _Section:
     return _Section(leaves, values, interpolated)
 
 
-def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
+def _merged(parts: Sequence[_Section]) -> ParsedConfig:
     leaves: dict[str, Any] = {}
     interpolated: list[str] = []
     values = 0
@@ -182,7 +179,18 @@ def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
         raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     if len(leaves) > MAX_KEYS:
         raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-    return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+
+
+def _derived(config: Mapping[str, Any], interpolated: Sequence[str]) -> frozenset[str]:
+    """The keys of a resolved config that are made of others; what could not be resolved is none."""
+    below = tuple(f"{key}." for key in interpolated if key not in config)  # those of a section
+    keys = {key for key in config if key.startswith(below)} if below else set()
+    keys.update(key for key in interpolated if key in config)
+    return frozenset(key for key in keys if not is_interpolated(config[key]))
 
 
 def _frozen(value: Any, depth: int = 1) -> Any:

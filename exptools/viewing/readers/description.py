@@ -110,8 +110,8 @@ class RunTexts:
 
     def parsed(self, parts: Sequence[str]) -> Description:
         """The config that the parts of a YAML text hold; a ValueError where they hold none."""
-        config = self.configs.parse(parts)
-        return Description(config, derived=self.configs.derived(parts, config))
+        config, derived = self.configs.read(parts)
+        return Description(config, derived=derived)
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""

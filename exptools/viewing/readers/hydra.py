@@ -53,6 +53,8 @@ def _read(run: RunTexts) -> Description:
     of_hydra = HYDRA_CONFIG in run.signatures
     described = _read_config(run) if of_hydra else variant.read_config(run)
     status, faults = _read_status(run)
+    if status is None and not faults:
+        return described
     return replace(described, status=status, faults=described.faults + faults)
 
 
@@ -61,11 +63,13 @@ def _read_config(run: RunTexts) -> Description:
     path = f"{run.directory}/{HYDRA_CONFIG}"
 
     def cut(text: str) -> list[str]:
-        return [*run.configs.cut(text), choices_text(run.path(HYDRA_SETTINGS))]
+        return [*run.configs.cut(text), choices_text(f"{run.directory}/{HYDRA_SETTINGS}")]
 
     def read() -> Description:
         *parts, choices = run.cache.parts(path, run.signatures[HYDRA_CONFIG], cut)
         described = run.parsed(parts)
+        if not choices:
+            return described
         return replace(described, config=with_choices(described.config, choices, run.configs))
 
     return run.described(HYDRA_CONFIG, read)
