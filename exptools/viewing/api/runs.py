@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +14,10 @@ from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
 from exptools.viewing.api.run_table import check_better, difference_table, run_table
-from exptools.viewing.api.warn import warn_of_few
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.best import Best
-from exptools.viewing.curves.query import CurveQuery, curve_sets, remark
+from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.query import remark as remark_on
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
@@ -221,9 +222,9 @@ class Runs(RunSequence):
         check_better(names, better or {})
         method = parse_method(center, band)
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
-        table = ResultTable(**vars(results_table(self.origin, self._runs, query)))
-        warn_of_few(table.remark)
-        return table
+        table = results_table(self.origin, self._runs, query)
+        _warn_of_few(table.remark)
+        return ResultTable(**vars(table))
 
     def rows(
         self, metrics: str | Sequence[str] | None = None, *, long: bool = True
@@ -309,7 +310,17 @@ class Runs(RunSequence):
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")
         queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
-        data = curve_sets(self.origin, self._loaded, queries)
-        warn_of_few(remark(data))
-        sets = [CurveSet(**vars(curves)) for curves in data]
+        answers = curve_sets(self.origin, self._loaded, queries)
+        _warn_of_few(remark_on(answers))
+        sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
+
+
+def _warn_of_few(remark: str) -> None:
+    """Warn whoever called ``Runs`` of an interval of too few runs; ``remark`` is "" elsewhere."""
+    if remark:
+        warnings.warn(
+            f"the interval is by {remark}, and of fewer than ten it is too narrow; "
+            "interval:95 is Student's where that fits",
+            stacklevel=3,
+        )

@@ -136,8 +136,9 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         left_out=endings.left_out(everyone, runs),
         heads=tuple(key.short for key in keys),
     )
-    counting = what_step_is(index, (run for g in drawn for run in g.runs), query.metric, query.x)
-    notes = (*counting, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    averaged = (run for group in drawn for run in group.runs)
+    steps = what_step_is(index, averaged, query.metric, query.x)
+    notes = (*steps, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
 
@@ -190,10 +191,11 @@ def remark(sets: Sequence[CurveData]) -> str:
 
 
 def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
-    """Of how many runs the curves of each centre and band are, wherever they are."""
+    """Of how many runs the curves of each centre and band are, wherever they are of several."""
     counts: dict[tuple[str, str], set[int]] = {}
     for part in sets:
-        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        several = (group for group in part.groups if len(group.runs) > 1)
+        numbers = (n for group in several for n in np.unique(group.curve.n))
         counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
     return counts
 

@@ -292,6 +292,21 @@ def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summariz
     assert (second.n, second.runs) == (0, 1)
 
 
+def test_an_interval_of_few_is_warned_of_once_a_place_and_students_is_not(runs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            curves = runs[:9].curves("train/loss", "optim.lr", band="ci:95")
+            runs[:9].curves("train/loss", "optim.lr", band="interval:95")
+    assert [str(warning.message)[:44] for warning in caught] == [
+        "the interval is by bootstrap of 3 runs, and "
+    ]
+    assert caught[0].filename == __file__
+    assert curves.plot().layout.legend.title.text == "lr<br>bootstrap of 3 runs"
+    assert curves.paper().legends[0].get_title().get_text() == "lr; bootstrap of 3 runs"
+    assert "Fewer than ten runs" in curves.notes[0]
+
+
 def test_the_table_takes_the_best_value_where_more_or_less_is_known_to_be_better(runs):
     best = runs.table(summary="best")
     assert best["train/loss"].equals(runs.table("train/loss", "min")["train/loss"])
@@ -361,18 +376,3 @@ def test_results_of_runs_that_logged_nothing_are_refused(tmp_path):
     write_run(tmp_path / "0", {})
     with pytest.raises(xv.QueryError, match="the runs have logged nothing yet"):
         xv.load(tmp_path).results()
-
-
-def test_an_interval_of_few_is_warned_of_once_a_place_and_students_is_not(runs):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        for _ in range(3):
-            curves = runs[:9].curves("train/loss", "optim.lr", band="ci:95")
-            runs[:9].curves("train/loss", "optim.lr", band="interval:95")
-    assert [str(warning.message)[:44] for warning in caught] == [
-        "the interval is by bootstrap of 3 runs, and "
-    ]
-    assert caught[0].filename == __file__
-    assert curves.plot().layout.legend.title.text == "lr<br>bootstrap of 3 runs"
-    assert curves.paper().legends[0].get_title().get_text() == "lr; bootstrap of 3 runs"
-    assert "Fewer than ten runs" in curves.notes[0]
