@@ -18,6 +18,7 @@ from exptools.viewing.groups.mismatches import check_values
 from exptools.viewing.groups.operands import (
     Term,
     as_written,
+    is_number_of_runs,
     key,
     key_of,
     literal,
@@ -91,6 +92,9 @@ def _comparison(node: Any, asked: Asked) -> Term:
         if isinstance(side, exp.Null):
             text = as_written(other)
             raise QueryError(f"nothing is equal to null, not even null: say {text} is null")
+        if is_number_of_runs(side) and isinstance(value_of(other), str):
+            number, text = as_written(side), value_of(other)
+            raise QueryError(f"{number} is a number, and never '{text}'; write it without quotes")
     left, right = _term(node.this, asked), _given(node.expression, asked)
     _check(node.this, [node.expression], asked)
     _check(node.expression, [node.this], asked)

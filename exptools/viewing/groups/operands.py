@@ -87,6 +87,13 @@ def result(node: exp.Anonymous, asked: Asked) -> Term:
     return value
 
 
+def is_number_of_runs(node: Any) -> bool:
+    """Whether an expression asks for a result; a summary may also hold texts."""
+    if not isinstance(node, exp.Anonymous):
+        return False
+    return str(node.this).lower().removeprefix(CALL) != SUMMARY.rstrip(".")
+
+
 def _is_text(node: Any) -> bool:
     return isinstance(node, exp.Literal) and bool(node.is_string)
 

@@ -46,8 +46,8 @@ def latex_text(text: str) -> str:
 
 
 def beyond_latin(text: str) -> str:
-    """The characters that pdfLaTeX does not know."""
-    return "".join(char for char in text if ord(char) > _LATIN)  # of what ``latex_text`` gives
+    """The characters of a text that ``latex_text`` gave which pdfLaTeX does not know."""
+    return "".join(char for char in text if ord(char) > _LATIN)
 
 
 def markdown_text(text: str) -> str:

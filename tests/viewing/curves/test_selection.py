@@ -65,6 +65,7 @@ def test_a_condition_may_ask_for_results(index, condition, names):
         ("last(last(x)) > 1", "is not understood"),
         ("last(x, 2, 3) > 1", "last takes no number"),
         ("last(x) = null", "say .* is null"),
+        ("last(x) > '3'", "last.* is a number, and never '3'; write it without quotes"),
         ("f(last) > 1", "there is no summary 'f'"),
     ],
 )
