@@ -6,8 +6,10 @@ from collections.abc import Set
 from functools import cached_property
 
 from exptools.hints import MOST_LISTED, nearest, suggestion
+from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import endings
 from exptools.viewing.errors import QueryError
+from exptools.viewing.wording import shortened
 
 RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
 SUMMARY = "summary."  # before the name of a value in the runs' summaries
@@ -47,7 +49,8 @@ class KeyNames:
                 f"say {RUN}{name} or {CONFIG}{name}"
             )
         if meant:
-            listed = ", ".join(meant[:MOST_LISTED]) + (", …" if len(meant) > MOST_LISTED else "")
+            listed = ", ".join(map(shortened, meant[:MOST_LISTED]))
+            listed += ", …" if len(meant) > MOST_LISTED else ""
             raise QueryError(f"several keys are {name!r} at their end: say which of {listed}")
         raise QueryError(f"no run has a key {name!r}; {self._suggestion(name)}")
 
@@ -93,6 +96,8 @@ class KeyNames:
     def _ending_in(self) -> dict[str, list[str]]:
         owners: dict[str, list[str]] = {}
         for key in sorted(self.keys):
+            if names_an_object(key):  # a program's memory may repeat what a key says
+                continue
             for end in endings(key)[:-1]:
                 owners.setdefault(end, []).append(key)
         return owners

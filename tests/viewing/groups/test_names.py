@@ -66,6 +66,13 @@ def test_every_key_is_shown_by_a_short_name_that_finds_it():
     assert short["summary.result"] == "result"
 
 
+def test_what_an_object_held_in_memory_makes_no_end_ambiguous():
+    names = KeyNames({"net.hidden", "self.<Agent object at 0x…>.net.hidden"})
+    assert names.find("hidden") == "net.hidden"
+    assert names.find("self.<Agent object at 0x…>.net.hidden").startswith("self.")
+    assert names.short("self.<Agent object at 0x…>.net.hidden").startswith("self.")
+
+
 def test_a_key_that_does_not_differ_counts_for_short_names_too():
     runs = [run_with(str(lr), optim__lr=lr, schedule__lr=0) for lr in (1, 2)]
     (key,) = find_keys(runs, ["optim.lr"])
