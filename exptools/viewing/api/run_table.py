@@ -19,7 +19,7 @@ from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
-_Part = tuple[str, str, pl.Series]  # what it is, its name, its values
+_Part = tuple[str, str, "pl.Series"]  # what it is, its name, its values
 
 
 def run_table(
