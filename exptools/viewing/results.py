@@ -10,7 +10,7 @@ from exptools.viewing.tables.results import Results, headings
 __all__ = ["Results", "headings", "results"]
 
 
-def results(
+def results(  # noqa: PLR0913 (each says one thing about the table)
     runs: Runs,
     metrics: str | Sequence[str],
     by: str | Sequence[str],
@@ -20,6 +20,7 @@ def results(
     center: str = "mean",
     band: str = "std",
     better: Mapping[str, str] | None = None,
+    states: str = "all",
 ) -> Results:
     """Centre and band over the runs of each group, of one number a run.
 
@@ -35,7 +36,15 @@ def results(
         center: over runs, as for ``Runs.curves``.
         band: likewise.
         better: for metrics whose name does not tell it, ``max`` or ``min``.
+        states: which runs count, as for ``Runs.curves``.
     """
     return runs.results(
-        metrics, by, facet=facet, summary=summary, center=center, band=band, better=better
+        metrics,
+        by,
+        facet=facet,
+        summary=summary,
+        center=center,
+        band=band,
+        better=better,
+        states=states,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import math
 import re
 import reprlib
@@ -94,25 +95,17 @@ class Run:
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
-    def __getstate__(self) -> dict[str, Any]:  # what is read-only cannot be pickled
-        return vars(self) | {"config": _thawed(self.config), "summary": _thawed(self.summary)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, config=_frozen(state["config"]), summary=_frozen(state["summary"]))
+def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(items)
 
 
-def _thawed(value: Any) -> Any:
-    """A read-only value with dictionaries for the mappings in it."""
-    if isinstance(value, Mapping):
-        return {key: _thawed(item) for key, item in value.items()}
-    return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
+def _pickled(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return _read_only, (dict(view),)
 
 
-def _frozen(value: Any) -> Any:
-    """The read-only value that was thawed."""
-    if isinstance(value, dict):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
-    return tuple(map(_frozen, value)) if isinstance(value, tuple) else value
+# Configs are read-only to the last, which Python itself can neither copy nor send to a process.
+copyreg.pickle(MappingProxyType, _pickled)
 
 
 _NUMBERS = re.compile("([0-9]+)")

@@ -128,7 +128,9 @@ class CurveSets(Sequence[CurveSet]):
         for curves in self:
             places = [styles.setdefault(_same(group), len(styles)) for group in curves]
             lines = [Line(g.label, g.curve, at) for g, at in zip(curves, places, strict=True)]
-            panels.append(figure(lines, curves.metric, curves.legend, x=curves.x))
+            panels.append(
+                figure(lines, curves.metric, curves.legend, x=curves.x, remark=curves.remark)
+            )
         return Figure(panels[0] if len(panels) == 1 else stacked(panels))
 
     def paper(self, **options: Any) -> PaperFigure:

@@ -75,13 +75,11 @@ class LoadedRun(Run):
         return facts(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        del state["origin"]
-        return state
+        return self._data()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # By itself it needs of the index nothing but a reader of its own files.
-        super().__setstate__(state | {"origin": Index([state["directory"]], cache=False)})
+        vars(self).update(state, origin=Index([state["directory"]], cache=False))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -117,12 +115,12 @@ class LoadedRun(Run):
         """The names of the logs in its directory: what it printed, then the others."""
         return tuple(log_names(self.directory))
 
-    def log(self, lines: int | None = None, *, name: str | None = None) -> str:
+    def log(self, name: str | None = None, *, lines: int | None = None) -> str:
         """The end of a log as plain text, 200 KB at most; an empty text where the run left none.
 
         Args:
-            lines: so many of the last lines.
             name: which of ``logs``, by default the first.
+            lines: so many of the last lines.
         """
         names = self.logs
         if name is not None and name not in names:

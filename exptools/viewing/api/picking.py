@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,19 @@ from exptools.viewing.run import Run
 _TAKEN = "runs are taken by position, name, slice, a list of these, or a mask of true and false"
 
 
-def position(which: Any, names: Mapping[str, int]) -> int:
-    """Where one run stands, of ``names`` that have their places.
+def position(which: Any, runs: Sequence[Run], names: Mapping[str, int]) -> int:
+    """Where one run stands among runs whose ``names`` have their places.
 
     Raises:
-        QueryError: no run has this name.
+        QueryError: no run has this name, or it is another run's.
         IndexError: there are fewer runs.
         TypeError: it is neither name nor number.
     """
     if isinstance(which, Run):
-        which = which.name
+        at = position(which.name, runs, names)
+        if runs[at].directory != which.directory:
+            raise QueryError(f"the run in {which.directory} is not here, though one of its name is")
+        return at
     if isinstance(which, str):
         if which not in names:
             raise QueryError(f"there is no run {which!r}; {suggestion(which, names)}")
@@ -40,14 +43,14 @@ def position(which: Any, names: Mapping[str, int]) -> int:
     return number % len(names)
 
 
-def positions(several: Iterable[Any], names: Mapping[str, int]) -> list[int]:
+def positions(several: Iterable[Any], runs: Sequence[Run], names: Mapping[str, int]) -> list[int]:
     """Where several runs stand: in the order in which they are named, each once.
 
     In a mask null is false, as where a run lacks the key that was compared.
     """
     given = list(several)
     if not any(map(_is_truth, given)):
-        return list(dict.fromkeys(position(which, names) for which in given))
+        return list(dict.fromkeys(position(which, runs, names) for which in given))
     if not all(map(_is_truth, given)):
         raise TypeError(f"a mask has true and false only; {_TAKEN}")
     if len(given) != len(names):

@@ -69,9 +69,9 @@ class RunSequence(Sequence[LoadedRun]):
             return type(self)(self.origin, self._loaded[which])
         is_one = isinstance(which, str) or getattr(which, "ndim", None) == 0  # NumPy's number
         if isinstance(which, Iterable) and not is_one:
-            picked = (self._loaded[at] for at in positions(which, self._places))
+            picked = (self._loaded[at] for at in positions(which, self._runs, self._places))
             return type(self)(self.origin, tuple(picked))
-        return self._loaded[position(which, self._places)]
+        return self._loaded[position(which, self._runs, self._places)]
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.summaries import (
     direction,
@@ -12,6 +13,7 @@ from exptools.viewing.curves.summaries import (
     summarize,
     summary_of,
 )
+from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
 from exptools.viewing.groups.grouping import SUMMARY, config_key, run_key
@@ -31,6 +33,7 @@ def run_table(
     better: Mapping[str, str],
 ) -> pl.DataFrame:
     """What ``Runs.table`` says of these keys of the configs, metrics and summaries."""
+    check_better(names, better)
     columns = [("run", run_key(name)) for name in ("name", "sweep", "state")]
     columns += [("config", config_key(name)) for name in keys]
     cells = [(of, key.name, [key.value(run) for run in runs]) for of, key in columns]
@@ -63,6 +66,13 @@ def _values(
             own = name.removeprefix(SUMMARY)
             own = own if own not in tags else name
             yield "summary", own, column(own, values)
+
+
+def check_better(names: Collection[str], better: Mapping[str, str]) -> None:
+    """Raise QueryError where something is said of a metric that is not asked for."""
+    for metric in better:
+        if metric not in names:
+            raise QueryError(f"better: {metric!r} is not asked for; {suggestion(metric, names)}")
 
 
 def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,11 @@ from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.api.run_table import difference_table, run_table
+from exptools.viewing.api.run_table import check_better, difference_table, run_table
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.query import Best, CurveQuery, curve_set
+from exptools.viewing.curves.best import Best
+from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.query import remark as remark_on
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
@@ -46,6 +49,7 @@ class CurveOptions(TypedDict, total=False):
     strata: str | None
     where: str | None
     best: Best | None
+    states: Literal["all", "finished"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -184,6 +188,7 @@ class Runs(RunSequence):
         center: str = "mean",
         band: str = "std",
         better: Mapping[str, str] | None = None,
+        states: str = "all",
     ) -> ResultTable:
         """A table of results: centre and band over the runs of each group, of one number a run.
 
@@ -198,6 +203,7 @@ class Runs(RunSequence):
             center: over runs, as for ``curves``.
             band: likewise.
             better: for metrics whose name does not tell it, ``max`` or ``min``.
+            states: which runs count, as for ``curves``.
         """
         if metrics is None:
             metrics = self.default_metric
@@ -210,9 +216,12 @@ class Runs(RunSequence):
         )
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
+        check_better(names, better or {})
         method = parse_method(center, band)
-        query = ResultsQuery(names, keys, facet, summary, method, better or {})
-        return ResultTable(**vars(results_table(self.origin, self._runs, query)))
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
+        table = results_table(self.origin, self._runs, query)
+        _warn_of_few(table.remark)
+        return ResultTable(**vars(table))
 
     def rows(
         self, metrics: str | Sequence[str] | None = None, *, long: bool = True
@@ -265,6 +274,7 @@ class Runs(RunSequence):
         strata: str | None = None,
         where: str | None = None,
         best: Best | None = None,
+        states: Literal["all", "finished"] = "all",
     ) -> CurveSet | CurveSets:
         """The curves of a metric, one a group of runs that share their values of ``by``.
 
@@ -277,8 +287,10 @@ class Runs(RunSequence):
             x: ``step``, ``wall_time`` (Unix seconds), ``relative_time`` (seconds since the run's
                 first row), or any logged column.
             center: ``mean``, ``median`` or ``iqm`` (interquartile mean).
-            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, or ``ci:95``, the
-                centre's confidence interval by stratified bootstrap.
+            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, ``ci:95``, the
+                centre's confidence interval by stratified bootstrap, ``t:95``, Student's interval
+                of the mean, or ``interval:95``: Student's of a mean of fewer than ten runs, else
+                the bootstrap's.
             smooth: ``ema:0.9`` or the number alone, ``gaussian:5`` or ``mean:10``, in rows.
             smooth_when: each run ``before`` the centre is taken, or centre and band ``after``.
             bin_width: in units of x: average each run in bins of this width, instead of taking
@@ -286,12 +298,26 @@ class Runs(RunSequence):
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
             best: keep of each group the best setting of other keys.
+            states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
+                running and queued ones ``finished``. ``notes`` says how many ended early.
         """
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
         names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")
-        queries = [CurveQuery(name, keys, x, method, strata, best, where) for name in names]
-        sets = [CurveSet(**vars(curve_set(self.origin, self._loaded, q))) for q in queries]
+        queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
+        answers = curve_sets(self.origin, self._loaded, queries)
+        _warn_of_few(remark_on(answers))
+        sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
+
+
+def _warn_of_few(remark: str) -> None:
+    """Warn whoever called ``Runs`` of an interval of too few runs; ``remark`` is "" elsewhere."""
+    if remark:
+        warnings.warn(
+            f"the interval is by {remark}, and of fewer than ten it is too narrow; "
+            "interval:95 is Student's where that fits",
+            stacklevel=3,
+        )

@@ -17,7 +17,7 @@ from exptools.viewing.run import Fault, Source
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 _READERS: Mapping[str, Callable[[Sequence[Path]], LoggedRows]] = {
-    "events": lambda files: read_events([f for f in files if not repeats_our_csv(f)]),
+    "events": lambda files: read_events([file for file in files if not repeats_our_csv(file)]),
     "mlflow": mlflow.read_metrics,
     "monitor": read_monitors,
     "ray": lambda files: read_results(files[0]),

@@ -102,7 +102,7 @@ class RunTexts:
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
-        return self.config(
+        return self._config(
             name,
             lambda: self.configs.parse(
                 self.cache.parts(path, self.signatures[name], self.configs.cut)
@@ -111,10 +111,9 @@ class RunTexts:
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
-        return self.config(name, lambda: parse_json(self.text(name), without))
+        return self._config(name, lambda: parse_json(self.text(name), without))
 
-    def config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
-        """The config that ``read`` makes of a file; where it cannot an empty one, and the fault."""
+    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
         if name not in self.signatures:
             return Description()
         try:

@@ -47,7 +47,7 @@ def test_a_directory_with_a_bracket_in_its_name_is_no_pattern(home):
         (("runs/*.txt",), "no directory matches"),
         (("runs/notes.txt",), "is a file; give the directory that has the runs in it"),
         (("~nobody-of-this-name/x",), "there is no directory ~nobody-of-this-name/x"),
-        (("~/run",), "there is no directory .*/run; did you mean 'runs'"),
+        (("~/run",), "there is no directory .*/run; did you mean .*/runs"),
     ],
 )
 def test_what_leads_to_no_directory_is_said(home, roots, sentence):

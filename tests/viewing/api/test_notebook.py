@@ -122,6 +122,7 @@ def test_what_runs_are_called_is_shown_and_never_obeyed(tmp_path):
         assert 'class="tex2jax_ignore mathjax_ignore"' in html
 
 
+@pytest.mark.filterwarnings("ignore:no runs in")
 def test_what_has_nothing_shows_nothing(tmp_path):
     runs = xv.load(tmp_path)
     assert cells(runs._repr_html_()) == [["run", "state"]]

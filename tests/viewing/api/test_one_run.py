@@ -55,11 +55,11 @@ def test_a_run_has_logs(run):
     (run.directory / OUTPUT_LOG).write_text("one\n\x1b[31mtwo\x1b[0m\nthree")
     assert run.logs == (OUTPUT_LOG, "train.log")
     assert run.log() == "one\ntwo\nthree"
-    assert run.log(2) == "two\nthree"
-    assert run.log(0) == ""
-    assert run.log(name="train.log") == "trained\n"
+    assert run.log(lines=2) == "two\nthree"
+    assert run.log(lines=0) == ""
+    assert run.log("train.log") == "trained\n"
     with pytest.raises(xv.QueryError, match=r"no log 'trian\.log'; did you mean 'train"):
-        run.log(name="trian.log")
+        run.log("trian.log")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")

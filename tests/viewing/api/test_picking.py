@@ -57,6 +57,13 @@ def test_runs_are_taken_by_runs(runs):
     assert names(runs[group.runs]) == ["first/0", "first/3", "first/6"]
 
 
+def test_a_run_of_another_load_is_not_taken_for_the_one_of_its_name(runs):
+    first, second = (xv.load(runs.origin.roots[0] / name) for name in ("first", "second"))
+    assert second[0] not in first
+    with pytest.raises(xv.QueryError, match=r"the run in .*second.0 is not here, though one of"):
+        first[[second[0]]]
+
+
 def test_runs_are_taken_by_a_mask(runs):
     wanted = names(runs.where("optim.lr > 0.01"))
     table = runs.table([])

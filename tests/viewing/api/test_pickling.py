@@ -52,6 +52,21 @@ def test_a_pickled_run_is_small_and_reads_its_own_files(runs):
     assert copy.deepcopy(runs["odd"]) == runs["odd"]
 
 
+def test_a_config_goes_anywhere_by_itself(runs):
+    config = runs["odd"].config
+    for again in (pickle.loads(pickle.dumps(config)), copy.deepcopy(config)):
+        assert again == config
+        assert again["layers"][0]["size"] == 3
+
+
+def test_curves_and_results_by_lists_come_back(runs):
+    curves = pickle.loads(pickle.dumps(runs.curves("train/loss", by="layers")))
+    assert [group.label for group in curves] == ["[{size: 3}, {}]", "—"]
+    table = runs.results("train/loss", by="layers")
+    assert pickle.loads(pickle.dumps(table)).rows == table.rows
+    assert pickle.loads(pickle.dumps(runs.compare("sweep", "sweep"))).matched
+
+
 def test_a_missing_value_stays_the_one_that_it_is(runs):
     curves = runs.curves("train/loss", by="optim.lr")
     again = pickle.loads(pickle.dumps(curves))

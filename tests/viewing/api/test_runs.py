@@ -1,4 +1,5 @@
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -210,11 +211,12 @@ def test_a_setting_that_diverged_is_never_the_best(tmp_path):
     assert group.setting == (2,)
 
 
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
 def test_strata_that_have_nothing_to_draw_from_are_told(runs):
     curves = runs.curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
-    assert curves.notes == ()
+    assert curves.notes == curves.caveats
     curves = runs[:9].curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
-    assert curves.notes[0].startswith("9 runs are the only ones of their seed")
+    assert curves.notes[-1].startswith("9 runs are the only ones of their seed")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +292,21 @@ def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summariz
     assert (second.n, second.runs) == (0, 1)
 
 
+def test_an_interval_of_few_is_warned_of_once_a_place_and_students_is_not(runs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            curves = runs[:9].curves("train/loss", "optim.lr", band="ci:95")
+            runs[:9].curves("train/loss", "optim.lr", band="interval:95")
+    assert [str(warning.message)[:44] for warning in caught] == [
+        "the interval is by bootstrap of 3 runs, and "
+    ]
+    assert caught[0].filename == __file__
+    assert curves.plot().layout.legend.title.text == "lr<br>bootstrap of 3 runs"
+    assert curves.paper().legends[0].get_title().get_text() == "lr; bootstrap of 3 runs"
+    assert "Fewer than ten runs" in curves.notes[0]
+
+
 def test_the_table_takes_the_best_value_where_more_or_less_is_known_to_be_better(runs):
     best = runs.table(summary="best")
     assert best["train/loss"].equals(runs.table("train/loss", "min")["train/loss"])
@@ -305,6 +322,9 @@ def test_what_is_better_can_be_said_of_a_metric_whose_name_does_not_tell(tmp_pat
     assert runs.table(summary="best", better={"size": "min"})["size"].item() == 1
     with pytest.raises(xv.QueryError, match="no direction of size 'most'; there are max, min"):
         runs.table("size", "best", better={"size": "most"})
+    for ask in (runs.table, runs.results):
+        with pytest.raises(xv.QueryError, match="'sise' is not asked for; did you mean 'size'"):
+            ask("size", summary="best", better={"sise": "max"})
     with pytest.raises(xv.QueryError, match="there is no summary 'lats'; did you mean 'last'"):
         runs.table([], "lats")
 

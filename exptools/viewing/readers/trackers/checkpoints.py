@@ -14,13 +14,15 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d{1,18})")
 
 def trainer_states(listing: Listing) -> tuple[str, ...]:
     """The state of a run itself, and that of its newest checkpoint, relative to it; if there."""
-    steps = {int(found[1]): name for name in listing.directories if (found := _matched(name))}
-    newest = (f"{steps[step]}/{STATE}" for step in sorted(steps, reverse=True))
-    there = (name for name in newest if os.path.isfile(f"{listing.path}/{name}"))
     own = (STATE,) if STATE in listing.files else ()
-    newest_state = next(there, None)
-    return (*own, newest_state) if newest_state else own
-
-
-def _matched(name: str) -> re.Match[str] | None:
-    return _CHECKPOINT.fullmatch(name)
+    if not listing.directories:
+        return own
+    steps = {
+        int(found[1]): name
+        for name in listing.directories
+        if (found := _CHECKPOINT.fullmatch(name))
+    }
+    for step in sorted(steps, reverse=True):
+        if os.path.isfile(f"{listing.path}/{steps[step]}/{STATE}"):
+            return (*own, f"{steps[step]}/{STATE}")
+    return own

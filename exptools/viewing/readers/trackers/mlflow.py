@@ -38,7 +38,11 @@ _STATES: Mapping[Any, State] = {
 }
 _MAX_META = 2**16  # bytes
 _MAX_VALUE = 2**14  # bytes of a param or a tag; MLflow allows 6,000 and 5,000 characters
-_LONGEST = 1000  # characters of what may be a value of Python's
+# What may be a value of Python's; "007" is none.
+_CONSTANTS = {"True": True, "False": False, "None": None}
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,300})")
+_FLOAT = re.compile(r"[-+]?(?:(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|inf)|nan")
+_BRACKETS, _LONGEST = ("[", "(", "{"), 1000  # characters
 # A run may train for hours between two values, and MLflow has no heartbeat.
 PATIENCE = 24 * 3600.0  # seconds
 
@@ -119,13 +123,17 @@ def _values(run: RunTexts, name: str, faults: list[Fault]) -> dict[str, str]:
     """What the files of a directory say, by name."""
     if name not in run.signatures:
         return {}
+    # A param stays what it is; of a tag that is set again the directory tells nothing.
+    remembered = name == _PARAMS
+    directory = str(run.path(name))
+    text = run.text(name, read=_read_values) if remembered else _read_values(directory)
     values: dict[str, str]
-    values, reasons = json.loads(run.text(name, read=_read_values))
+    values, reasons = json.loads(text)
     faults += [Fault(run.path(f"{name}/{value}"), None, reason) for value, reason in reasons]
     return values
 
 
-def _read_values(directory: str, _limit: int) -> str:
+def _read_values(directory: str, _limit: int = 0) -> str:
     """Of the files of a directory the texts by name, and why others are not read, as JSON."""
     values, reasons = {}, []
     for name in sorted(islice(_names(directory), MAX_KEYS), key=natural_key):
@@ -139,16 +147,19 @@ def _read_values(directory: str, _limit: int) -> str:
 def _meant(text: str) -> Any:
     """The Python value that MLflow has written as text; the text itself where it is none."""
     stripped = text.strip()
-    if len(stripped) > _LONGEST:
-        return text
-    if stripped in ("nan", "inf", "-inf"):
+    if stripped in _CONSTANTS:
+        return _CONSTANTS[stripped]
+    if _INTEGER.fullmatch(stripped):
+        return int(stripped)
+    if _FLOAT.fullmatch(stripped):
         return float(stripped)
+    if stripped[:1] not in _BRACKETS or len(stripped) > _LONGEST:
+        return text
     try:
         value = ast.literal_eval(stripped)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
-    meant = value is None or isinstance(value, (bool, int, float, list, tuple, dict))
-    return value if meant else text
+    return value if isinstance(value, (list, tuple, dict)) else text
 
 
 def _status(

@@ -14,12 +14,12 @@ _CONTINUED = "wandb"  # the kind of source that goes on where an earlier one has
 
 def continued(run: DetectedRun, earlier: Iterable[DetectedRun]) -> DetectedRun:
     """A run with a history that begins in those of the earlier ones that have its id."""
+    if all(source.kind != _CONTINUED for source in run.sources):
+        return run
     tries = [(order, one) for one in earlier if (order := _order(one, run)) is not None]
     tries.sort(key=lambda tried: tried[0])
     parts = (*(one for _, one in tries), run)
     logs = [file for one in parts for s in one.sources if s.kind == _CONTINUED for file in s.files]
-    if len(parts) < 2 or all(source.kind != _CONTINUED for source in run.sources):
-        return run
     sources = tuple(
         replace(source, files=tuple(logs)) if source.kind == _CONTINUED else source
         for source in run.sources

@@ -113,7 +113,7 @@ def _status(ends: Mapping[str, Any], meta: Mapping[str, Any]) -> TrackedStatus |
         return None
     code, commit = ends["exit_code"], meta.get("git.commit")
     states = {None: State.RUNNING, 0: State.COMPLETED, _BY_CTRL_C: State.INTERRUPTED}
-    program, arguments = meta.get("program"), meta.get("args")
+    words = (meta.get("program"), *_texts(meta.get("args")))
     return TrackedStatus(
         state=states.get(code, State.FAILED),
         host=str(meta.get("host") or ends["host"]),
@@ -121,10 +121,14 @@ def _status(ends: Mapping[str, Any], meta: Mapping[str, Any]) -> TrackedStatus |
         ended=None if code is None else ends["seen"],
         exit_code=code,
         git={"commit": commit} if isinstance(commit, str) else None,
-        command=tuple(map(str, (program, *(arguments or ())))) if program else (),
+        command=_texts(words) if words[0] else (),
         seen=ends["seen"] or started,
         patience=PATIENCE,
     )
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(map(str, values)) if isinstance(values, tuple) else ()
 
 
 def _unix(time: Any) -> float | None:
@@ -195,7 +199,9 @@ class _Said:
             *above, key = path_of(item)
             within = self.config
             for name in above:
-                within = within.setdefault(name, {})
+                if not isinstance(within.get(name), dict):
+                    within[name] = {}
+                within = within[name]
             with suppress(ValueError, RecursionError):
                 within[key] = json.loads(item.value_json)
         for item in config.remove:

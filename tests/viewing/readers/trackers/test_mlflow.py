@@ -1,6 +1,7 @@
 """Runs in MLflow's file store, written as MLflow writes them."""
 
 import math
+import os
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from exptools.rundir import State
 from exptools.viewing.readers.trackers.mlflow import PATIENCE
-from tests.viewing.samples import indexed, only_run
+from tests.viewing.samples import indexed, only_run, write_run
 
 RUN = "0123456789abcdef0123456789abcdef"
 BEGUN = 1795741642000  # milliseconds since 1970
@@ -179,9 +180,35 @@ def test_a_value_is_what_python_would_print_so_and_nothing_is_called(tmp_path):
     texts = {
         **{"call": "__import__('os').getcwd()", "deep": "[" * 400, "date": "2024-01-01"},
         **{"zeros": "007", "quoted": "'x'", "dict": "{'a': {'b': 1}}", "inf": "inf"},
+        **{"short": "1e-3", "big": "9" * 5000, "sum": "1 + 2", "set": "{1, 2}", "name": "1or2"},
     }
     write(write_store(tmp_path), {f"params/{name}": text for name, text in texts.items()})
     config = dict(only_run(tmp_path).config)
     del config["experiment"]
     kept = {name: texts[name] for name in ("call", "deep", "date", "zeros", "quoted")}
-    assert config == {**kept, "dict.a.b": 1, "inf": math.inf}
+    kept |= {name: texts[name] for name in ("big", "sum", "set", "name")}
+    assert config == {**kept, "dict.a.b": 1, "inf": math.inf, "short": 0.001}
+
+
+def test_a_tag_that_is_set_again_is_what_it_is_now(tmp_path):
+    run = write(write_store(tmp_path), {"tags/note": "before"})
+    before = time.time() - 60
+    os.utime(run / "tags", (before, before))
+    assert only_run(tmp_path).config["tags.note"] == "before"
+    (run / "tags/note").write_text("after")
+    assert only_run(tmp_path).config["tags.note"] == "after"
+
+
+def test_the_run_below_a_hydra_run_is_its_writer(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [5, 6]}, state=None)
+    store = write_store(
+        run / "mlruns", metrics__loss=f"{BEGUN} 1 0\n", metrics__acc=f"{BEGUN} 2 7\n"
+    )
+    write(store, {"params/lr": "3", "params/seed": "4"})
+    index = indexed(tmp_path)
+    (only,) = index.snapshot.runs
+    assert (only.name, only.config["lr"], only.config["seed"]) == ("0", 1, 4)
+    assert only.state is State.COMPLETED
+    columns = index.columns([only], ["step", "loss", "acc"])[only.name]
+    assert [part.tolist() for part in columns.series("loss")] == [[0, 1], [5, 6]]
+    assert [part.tolist() for part in columns.series("acc")] == [[7], [2]]

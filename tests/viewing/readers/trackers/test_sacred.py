@@ -11,6 +11,7 @@ import pytest
 
 from exptools.rundir import State
 from exptools.viewing.app.run.head import facts
+from exptools.viewing.charts.jobs import jobs_of
 from exptools.viewing.index import Index
 from tests.viewing.samples import indexed, only_run
 
@@ -121,3 +122,10 @@ def test_the_runs_page_says_when_it_was_last_heard_of_and_how_long_it_ran(tmp_pa
 
 def _pairs(run):
     return [div.children for div in facts(run, time.time())]
+
+
+def test_the_timeline_ends_a_killed_run_at_its_last_sign_of_life(tmp_path):
+    beat = datetime.now(timezone.utc) - timedelta(hours=98)
+    write_run(tmp_path / "1", {"a": [1], "a_T": [1]}, status="RUNNING", heartbeat=ago(hours=98))
+    (job,) = jobs_of([only_run(tmp_path)], time.time())
+    assert job.ended == pytest.approx(beat.timestamp(), abs=60)

@@ -235,3 +235,20 @@ def test_a_run_of_wandbs_below_a_hydra_run_is_its_writer(tmp_path):
     assert run.state is State.FAILED
     assert series(index, "loss") == [[0, 1], [5, 6]]  # its own file counts
     assert series(index, "late") == [[9], [1.5]]
+
+
+def test_a_log_that_says_odd_things_is_a_run_with_what_can_be_read(tmp_path):
+    update = [
+        {"key": b"a", "value_json": b"1"},
+        {"nested_key": [b"a", b"b"], "value_json": b"2"},
+        {"key": b"deep", "value_json": b"[" * 100_000},
+    ]
+    begun = {"start_time": {"seconds": 1_600_000_000}, "config": {"update": update}}
+    run = write_log(tmp_path, log_of([record(run=begun), row(0, _timestamp='"x"', loss="1")]))
+    (run / "files/wandb-metadata.json").write_text('{"args": 5, "program": "x", "host": ["a"]}')
+    (run / "files/wandb-summary.json").write_text("[" * 100_000)
+    index = indexed(tmp_path)
+    (run,) = index.snapshot.runs
+    assert (run.config, run.state, run.status.command) == ({"a.b": 2}, State.KILLED, ("x",))
+    assert series(index, "loss") == [[0], [1]]
+    assert index.faults(run) == ()
