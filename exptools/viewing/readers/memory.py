@@ -7,9 +7,10 @@ the time of a directory's last change is not to be trusted.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from operator import eq
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from exptools.viewing.signatures import SETTLED, Signature, file_signature
 
 MOST_FILES = 64  # in a directory: with more, looking at each takes longer than asking the readers
 
-_LOOKED_INTO = tuple(part for reader in READERS for part in reader.parts)
+_LOOKED_INTO = re.compile("|".join(translate(part) for r in READERS for part in r.parts))
 
 
 class _Known(NamedTuple):
@@ -75,8 +76,7 @@ def _can_be_remembered(known: _Known) -> bool:
     """Whether a change of anything that the readers may have looked at will be seen."""
     if len(known.listing.files) > MOST_FILES:
         return False
-    below = known.listing.directories
-    if below and any(fnmatchcase(name, part) for name in below for part in _LOOKED_INTO):
+    if any(map(_LOOKED_INTO.match, known.listing.directories)):
         return False
     # What has just been written to may be so again, under the same time.
     last = max([s.mtime_ns for s in known.signatures.values() if s], default=0)
