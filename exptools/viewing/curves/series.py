@@ -80,10 +80,10 @@ def _joined_by_step(columns: Columns, metric: str, x: str) -> Series:
     if metric not in columns or x not in columns:
         return own
     logged = columns.logged(metric)
-    if len(own[1]) == np.count_nonzero(logged):  # every row has both
+    steps, values = columns.series(x)
+    if not len(steps) or len(own[1]) == np.count_nonzero(logged):  # or every row has both
         return own
     places = columns[x].copy()
-    steps, values = columns.series(x)
     order = np.argsort(steps, kind="stable")
     steps, values = steps[order], values[order]
     lacking = np.flatnonzero(logged & ~columns.logged(x))

@@ -1,5 +1,8 @@
 """Metrics over other metrics, and what to know of their summaries."""
 
+import math
+
+import numpy as np
 import pytest
 
 import exptools.viewing as xv
@@ -26,12 +29,20 @@ def series(root, rows, x="opt_step", header="step,wall_time,opt_step,loss"):
         (["1,0,10,", "2,0,,0.5", "3,0,30,0.1"], ([30], [0.1])),  # nobody knows it at step 2
         (["3,0,30,", "1,0,10,", "1,0,,0.5", "3,0,,0.1"], ([10, 30], [0.5, 0.1])),
         (["1,0,10,", "1,0,20,"], ([], [])),
+        (["1,0,,0.5", "1,0,nan,", "2,0,,0.5"], ([math.nan], [0.5])),
+        ([",0,,0.5", ",0,10,"], ([], [])),  # no step joins them
     ],
 )
 def test_a_metric_over_another_is_joined_by_step_where_both_stand_in_different_rows(
     tmp_path, rows, points
 ):
-    assert series(tmp_path, rows) == points
+    np.testing.assert_equal(series(tmp_path, rows), points)
+
+
+def test_a_column_of_which_nothing_was_logged_has_no_points(tmp_path):
+    with pytest.raises(xv.QueryError, match="no run has logged x='other'"):
+        series(tmp_path, ["1,0,,0.5"], x="other")
+    assert series(tmp_path, ["1,0,,0.5", "2,0,,0.5"]) == ([], [])
 
 
 def test_where_the_rows_are_counted_no_step_joins_them(tmp_path):
