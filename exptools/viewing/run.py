@@ -94,6 +94,7 @@ class Run:
     earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
 
 
 def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
@@ -108,10 +109,13 @@ def _pickled(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
 copyreg.pickle(MappingProxyType, _pickled)
 
 
+_NUMBERS = re.compile("([0-9]+)")
+
+
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    parts = re.split(r"([0-9]+)", text)
-    key = tuple(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts)
+    parts = _NUMBERS.split(text)  # texts and digits in turns
+    key = tuple([_digits(part) if at % 2 else (1, 0, part) for at, part in enumerate(parts)])
     return key, text  # the text itself tells "01" from "1"
 
 

@@ -14,7 +14,12 @@ def escape_invalid_unicode(text: str) -> str:
 
     Names of files may be of bytes that are no UTF-8, and JSON and YAML can spell such halves.
     """
-    return text.encode(errors="backslashreplace").decode()
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The text, or as much of its beginning as that many characters hold."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def moment(seconds: float) -> str:

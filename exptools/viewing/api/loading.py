@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exptools.viewing.api.runs import Runs
 from exptools.viewing.errors import QueryError
-from exptools.viewing.index import Index
+from exptools.viewing.index import index_of
 from exptools.viewing.readers.unread import no_runs
 from exptools.viewing.run import natural_key
 from exptools.viewing.wording import no_directory
@@ -29,7 +29,7 @@ def load(*roots: Root | Iterable[Root]) -> Runs:
     directories = [path for root in _listed(roots) for path in _matching(root)]
     if not directories:
         raise QueryError("load takes the directories that have the runs in them")
-    index = Index(directories)
+    index = index_of(directories)
     index.refresh()
     if not index.snapshot.runs:
         warnings.warn(no_runs(directories), stacklevel=2)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import polars as pl
-
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
 from exptools.viewing.api.curve_sets import CurveSet
@@ -20,7 +18,9 @@ from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.directory import log_names
 from exptools.viewing.run_files.logs import tail
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MEDIA = {
-    **{"kind": pl.String, "tag": pl.String, "step": pl.Int64},
-    **{"path": pl.String, "wall_time": pl.Float64, "size": pl.Int64},
+    **{"kind": str, "tag": str, "step": int},
+    **{"path": str, "wall_time": float, "size": int},
 }
 
 
@@ -143,7 +143,8 @@ class LoadedRun(Run):
                 index.follow(file)
         items = [item for kind, tag in index.tags for item in index.steps(kind, tag)]
         rows = [(i.kind, i.tag, i.step, self._inside(i.path), i.wall_time, i.size) for i in items]
-        return pl.DataFrame(rows, _MEDIA, orient="row")
+        schema = {name: type_of(kind) for name, kind in _MEDIA.items()}
+        return pl.DataFrame(rows, schema, orient="row")
 
     def _inside(self, relative: str) -> str | None:
         """Where a file of the run is; None where that is not in its directory."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import polars as pl
-
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.summaries import (
@@ -18,11 +16,13 @@ from exptools.viewing.curves.summaries import (
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
-from exptools.viewing.groups.grouping import SUMMARY, config_key, run_key
+from exptools.viewing.groups.grouping import config_key, run_key
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
-_Part = tuple[str, str, pl.Series]  # what it is, its name, its values
+_Part = tuple[str, str, "pl.Series"]  # what it is, its name, its values
 
 
 def run_table(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault
 
 MAX_FAULTS = 20  # a file: more would only bury the first ones
@@ -27,7 +27,7 @@ class Cells:
     faults: list[Fault]
 
 
-Numbers = Callable[[Cells, Path], tuple[pl.DataFrame, list[Fault]]]
+Numbers = Callable[[Cells, Path], "tuple[pl.DataFrame, list[Fault]]"]
 
 
 def as_numbers(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fault]]:

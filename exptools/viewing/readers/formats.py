@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -80,18 +80,24 @@ class DetectedRun:
         return (*self.reader.parts, CHECKPOINTS) if trains else self.reader.parts
 
 
-def detect_format(listing: Listing) -> DetectedRun | None:
-    """Which reader takes a directory, or None: not a run in any format that we read."""
+Look = Callable[[str], Signature | None]
+
+
+def detect_format(listing: Listing, look: Look = file_signature) -> DetectedRun | None:
+    """Which reader takes a directory, or None: not a run in any format that we read.
+
+    ``look`` tells the signatures of files by their paths.
+    """
     for reader in READERS:
         names = reader.files(listing)
         if names is None:
             continue
-        described = _signatures(listing.path, names)
+        described = _signatures(listing.path, names, look)
         if described or not names:  # a directory .hydra without a config is no run
             sources = reader.sources(listing)
-            written = tuple(file_signature(file) for source in sources for file in source.files)
-            values = _signatures(listing.path, value_files(listing))
-            files = {**described, **values}
+            written = tuple([look(file) for source in sources for file in source.files])
+            values = _signatures(listing.path, value_files(listing), look)
+            files = {**described, **values} if values else described
             unread = _unread(listing, sources, described)
             return DetectedRun(listing.path, reader, files, sources, written, tuple(values), unread)
     return None
@@ -115,10 +121,14 @@ def but_logs(unread: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in unread if not name.endswith(_LOG))
 
 
-def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
+def _signatures(directory: str, names: Iterable[str], look: Look) -> dict[str, Signature]:
     """Of the files that are there."""
-    signatures = {name: file_signature(f"{directory}/{name}") for name in names}
-    return {name: signature for name, signature in signatures.items() if signature}
+    signatures = {}
+    for name in names:
+        signature = look(f"{directory}/{name}")
+        if signature is not None:
+            signatures[name] = signature
+    return signatures
 
 
 def read_run(
@@ -127,9 +137,11 @@ def read_run(
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)
     try:
-        files = RunTexts(detected.directory, detected.described, cache, configs)
         description = _described(detected, cache, configs)
-        said = read_said(files, detected.values)
+        said = SaidOfRun()
+        if detected.values:
+            files = RunTexts(detected.directory, detected.described, cache, configs)
+            said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
         said = SaidOfRun()
@@ -148,6 +160,7 @@ def read_run(
         earlier=detected.earlier,
         unread=detected.unread,
         summary=_added(said.summary, description.summary),
+        derived=description.derived,
     )
 
 
@@ -171,6 +184,8 @@ def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> 
 
 def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
     """A config with the keys that it lacks; itself where there are none."""
+    if not more:
+        return config
     lacking = {key: value for key, value in more.items() if key not in config}
     return MappingProxyType({**config, **lacking}) if lacking else config
 

@@ -12,9 +12,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
-
 from exptools.rundir import STEP, WALL_TIME, read_regular
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import STEP, WALL_TIME, read_regular
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.logged_rows import (

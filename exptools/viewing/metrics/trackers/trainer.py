@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from exptools.rundir import STEP, read_regular
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.logged_rows import MAX_BYTES, MAX_CELLS, LoggedRows, TooManyCells
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
