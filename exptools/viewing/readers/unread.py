@@ -84,6 +84,19 @@ def beside_configs(runs: Iterable[Run]) -> str:
     return f"not read as metrics: {', '.join(named)}" if named else ""
 
 
+def earlier_attempts(runs: Iterable[Run]) -> str:
+    """Which attempts count nowhere, as later ones replace them; or ""."""
+    tried = [(run, one) for run in runs for one in run.earlier]
+    if not tried:
+        return ""
+    named = [
+        f"{run.name}: {escape_invalid_unicode(os.path.relpath(one.directory, run.directory))}"
+        for run, one in tried[:MOST_NAMED]
+    ]
+    named += [f"{len(tried) - MOST_NAMED} more"] if len(tried) > MOST_NAMED else []
+    return f"earlier attempts, which do not count: {', '.join(named)}"
+
+
 def _unread(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Paths as seen from where we are, and whose they are."""
     for root in roots:
