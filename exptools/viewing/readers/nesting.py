@@ -164,7 +164,8 @@ def _files(run: DetectedRun) -> list[str]:
 def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart.
 
-    What it writes of the training as a whole, such as its hyperparameters, stands above both.
+    What it writes of the training as a whole, such as its hyperparameters, stands above both;
+    TensorFlow's Estimator writes the training there, and only ``eval`` below it.
     """
     inside: dict[str, list[DetectedRun]] = {}
     for directory, run in runs.items():
@@ -173,8 +174,8 @@ def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     for directory, parts in inside.items():
         splits = [part for part in parts if is_split(os.path.basename(part.directory))]
         above = runs.get(directory)
-        alone = len(splits) == len(parts) > 1 and (above is None or _has_only_events(above))
-        if alone and all(map(_has_only_events, parts)):
+        alone = len(splits) == len(parts) and all(map(_has_only_events, parts))
+        if alone and (_has_only_events(above) if above else len(parts) > 1):
             training = above or DetectedRun(directory, parts[0].reader, {}, (), ())
             runs[directory] = combine(training, [runs.pop(part.directory) for part in parts])
     return runs

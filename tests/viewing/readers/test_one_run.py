@@ -420,6 +420,15 @@ def test_what_keras_writes_above_its_train_and_validation_is_of_the_same_trainin
     assert values(index, "train/epoch_loss") == {"run-0": [0, 1], "run-1": [1, 1]}
 
 
+def test_what_an_estimator_writes_of_its_evaluation_is_of_the_training_above(tmp_path):
+    for name, value in {"a": 0.5, "b": 0.25}.items():
+        write_events(tmp_path / name, {"loss": [1, value]})
+        write_events(tmp_path / name / "eval", {"loss": [value]})
+    index = indexed(tmp_path)
+    assert values(index, "loss") == {"a": [1, 0.5], "b": [1, 0.25]}
+    assert values(index, "eval/loss") == {"a": [0.5], "b": [0.25]}
+
+
 def test_a_run_without_validation_calls_its_training_as_the_others_of_the_sweep_do(tmp_path):
     for job, places in enumerate([["train"], ["train", "eval"]]):
         run = write_run(tmp_path / str(job), {"lr": job})
