@@ -272,12 +272,16 @@ def test_a_wrong_argument_is_answered_in_one_sentence(run, arguments, message):
         ),
         (["list", "--where", "seed > 7"], "there is no run such that seed > 7"),
         (["table", "silent"], "the runs have logged nothing yet"),
+        (["export", "deep"], "deep/0/results/results.db (a database)"),
         (["export", "silent"], "the runs have logged nothing yet; not read as metrics: scores.csv"),
     ],
 )
 def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
     (write_run(tmp_path / "silent" / "0", {}) / "scores.csv").write_text("a,b\n1,2\n")
+    for part in ("results", "snapshots"):
+        (write_run(tmp_path / "deep" / "0", {}) / part).mkdir()
+        (tmp_path / "deep" / "0" / part / f"{part}.db").touch()
     code, out, err = run(*arguments)
     assert (code, out) == (1, "")
     assert message in err
