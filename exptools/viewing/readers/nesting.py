@@ -19,6 +19,7 @@ from exptools.viewing.readers.torch_writer import is_of_same_writer
 from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
+Parts = Mapping[str, list[DetectedRun]]  # by the directory that they lie in
 
 _OF_MANY = ("events", "monitor")  # kinds of files that may stand in a directory of several runs
 
@@ -152,9 +153,14 @@ def _with_torchs(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
         have_events = above and _has_only_events(run) and _has_only_events(above)
         if above and have_events and is_of_same_writer(name, _files(run), _files(above)):
             inside.setdefault(parent, []).append(run)
-    for directory, parts in inside.items():
+    for directory, parts in _deepest_first(inside):
         runs[directory] = combine(runs[directory], [runs.pop(part.directory) for part in parts])
     return runs
+
+
+def _deepest_first(inside: Parts) -> list[tuple[str, list[DetectedRun]]]:
+    """What lies in directories, so that a part has its own parts before it becomes one."""
+    return sorted(inside.items(), key=lambda its: len(its[0]), reverse=True)
 
 
 def _files(run: DetectedRun) -> list[str]:
@@ -171,7 +177,7 @@ def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     for directory, run in runs.items():
         if run.belongs == "always":
             inside.setdefault(os.path.dirname(directory), []).append(run)
-    for directory, parts in inside.items():
+    for directory, parts in _deepest_first(inside):
         splits = [part for part in parts if is_split(os.path.basename(part.directory))]
         above = runs.get(directory)
         alone = len(splits) == len(parts) and all(map(_has_only_events, parts))

@@ -456,3 +456,21 @@ def test_a_log_of_words_is_not_named_where_a_logger_below_has_the_metrics(tmp_pa
     assert indexed(tmp_path).snapshot.runs[0].unread == ("evaluations.npz", "train.log")
     write_csv(run / "csv" / "version_0", {"loss": [1.0]})
     assert indexed(tmp_path).snapshot.runs[0].unread == ("evaluations.npz",)
+
+
+def test_parts_of_parts_stay_with_them_and_nothing_is_lost(tmp_path):
+    hparams = {"_hparams_/session_start_info": [1]}
+    write_events(tmp_path / "a", {"x": [1]})
+    write_events(tmp_path / "a" / "loss_t", {"loss": [2]})
+    for place in ("1700000001.5", "1700000001.5/1700000002.5", "loss_t/1700000000.5"):
+        write_events(tmp_path / "a" / place, {**hparams, place: [3]})
+    for place in ("", "train", "eval", "train/train", "train/eval"):
+        write_events(tmp_path / "b" / place, {"loss": [4]})
+    index = indexed(tmp_path)
+    assert names(index) == ["a", "b"]
+    first, second = (index.tags([run]) for run in index.snapshot.runs)
+    assert set(first) >= {"x", "loss_t/loss", "1700000001.5", "1700000001.5/1700000002.5"}
+    assert sorted(second) == [
+        *("eval/loss", "loss", "train/eval/loss"),
+        *("train/loss", "train/train/loss"),
+    ]
