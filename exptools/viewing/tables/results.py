@@ -231,7 +231,7 @@ def _endings(
 
 
 def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:
-    """The same cells, the best of them marked; of equal ones all, of a single one none."""
+    """The same cells, the best of them marked; of equal ones all, in a table of one row none."""
     centers = [cell.center for cell in cells if cell and not math.isnan(cell.center)]
     if mode is None or len(cells) < 2 or not centers:
         return list(cells)
