@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,8 +16,9 @@ from exptools.rundir import (
     Status,
     StatusError,
     parse_status,
+    read_regular,
 )
-from exptools.viewing.configs.choices import choices_text, with_choices
+from exptools.viewing.configs.choices import MAX_SETTINGS, choices_text, with_choices
 from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
     Description,
@@ -29,6 +31,8 @@ from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
+
+_IN_PROJECT = re.compile(rb"""^  run:\r?\n    dir: ['"]?\./?['"]?\r?$""", re.MULTILINE)
 
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
@@ -105,6 +109,19 @@ def _escape_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {escape_invalid_unicode(key): _escape_value(item) for key, item in value.items()}
     return value
+
+
+def is_project(run: str) -> bool:
+    """Whether a run's directory is the project's own, where each training leaves its files.
+
+    So it is with ``hydra.run.dir=.``: the config is that of the last training, and what others
+    have left below is theirs.
+    """
+    try:
+        settings = read_regular(f"{run}/{HYDRA_SETTINGS}", MAX_SETTINGS)
+    except OSError:
+        return False
+    return _IN_PROJECT.search(settings) is not None and b"\n  mode: MULTIRUN" not in settings
 
 
 READER = Reader(

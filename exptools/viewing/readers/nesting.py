@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from exptools.rundir import SWEEP_FILE
+from exptools.viewing.readers import hydra
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
@@ -34,12 +36,33 @@ def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
     for directory, owner in owners.items():
         if owner != directory:
             parts.setdefault(owner, []).append(runs[directory])
-    whole = {
-        directory: combine(run, parts[directory]) if directory in parts else run
-        for directory, run in runs.items()
-        if owners[directory] == directory
-    }
+    whole: dict[str, DetectedRun] = {}
+    for directory, run in runs.items():
+        if directory in parts:
+            whole |= _with_parts(run, parts[directory])
+        elif owners[directory] == directory:
+            whole[directory] = run
     return list(_with_two_loggers(_with_splits(_with_torchs(_resumed(whole)))).values())
+
+
+def _with_parts(run: DetectedRun, parts: Sequence[DetectedRun]) -> dict[str, DetectedRun]:
+    """A run with what belongs to it; in a project's own directory older attempts are others."""
+    combined = combine(run, parts)
+    if (
+        not combined.earlier
+        or run.reader is not hydra.READER
+        or not hydra.is_project(run.directory)
+    ):
+        return {run.directory: combined}
+    others: dict[str, DetectedRun] = {}
+    for attempt_at in combined.earlier:
+        above = f"{attempt_at.directory}{os.sep}"
+        first, *rest = sorted(
+            (part for part in parts if f"{part.directory}{os.sep}".startswith(above)),
+            key=lambda part: len(part.directory),
+        )
+        others[first.directory] = combine(first, rest) if rest else first
+    return {run.directory: replace(combined, earlier=()), **others}
 
 
 def _owners(runs: Runs) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from exptools.rundir import State, Status, write_status
+from exptools.rundir import HYDRA_SETTINGS, State, Status, write_status
 from exptools.viewing.index import Index
 from exptools.viewing.readers import hydra, others
 from exptools.viewing.readers.formats import DetectedRun
@@ -474,3 +474,27 @@ def test_parts_of_parts_stay_with_them_and_nothing_is_lost(tmp_path):
         *("eval/loss", "loss", "train/eval/loss"),
         *("train/loss", "train/train/loss"),
     ]
+
+
+def settings(run: Path, text: str) -> None:
+    (run / HYDRA_SETTINGS).write_text(f"hydra:\n{text}  sweep:\n    dir: multirun\n")
+
+
+def test_in_a_projects_own_directory_every_training_is_a_run(run):
+    settings(run, "  run:\n    dir: .\n  mode: RUN\n")
+    for number, value in enumerate([0.1, 0.2, 0.3]):
+        write_csv(run / "csv" / f"version_{number}", {"loss": [1.0, value]})
+        write_events(run / "tb" / f"version_{number}", {"loss": [1.0, value], "lr": [1, 1]})
+    index = indexed(run.parent)
+    found = [[1.0, value] for value in (0.3, 0.1, 0.2)]  # the newest has the config
+    assert list(values(index, "loss").values()) == found
+    assert [bool(one.config) for one in index.snapshot.runs] == [True, True, True]
+    assert names(index)[0] == "0"
+    assert [one.earlier for one in index.snapshot.runs] == [()] * 3
+
+
+def test_a_job_whose_directory_the_sweep_chose_is_no_project(run):
+    settings(run, "  run:\n    dir: .\n  mode: MULTIRUN\n")
+    for number in range(2):
+        write_csv(run / "csv" / f"version_{number}", {"loss": [1.0, 0.1]})
+    assert earlier(indexed(run.parent)) == ["csv/version_0"]
