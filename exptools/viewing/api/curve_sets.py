@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -40,13 +39,11 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
     def __getitem__(self, which: slice) -> tuple[GroupCurve, ...]: ...
     def __getitem__(self, which: int | str | slice) -> GroupCurve | tuple[GroupCurve, ...]:
         """A group by its position or label."""
-        if isinstance(which, slice):
+        if isinstance(which, slice) or hasattr(which, "__index__"):
             return self.groups[which]
         labels = {group.label: group for group in reversed(self.groups)}
-        if not isinstance(which, str):
-            return self.groups[_place(which, len(self), labels)]
         if which not in labels:
-            raise QueryError(f"there is no curve {which!r}; {suggestion(which, labels)}")
+            raise QueryError(f"there is no curve {which!r}; {suggestion(str(which), labels)}")
         return labels[which]
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -90,9 +87,9 @@ class CurveSets(Sequence[CurveSet]):
         """The curves of a metric by its position or name."""
         if isinstance(which, slice):
             return CurveSets(self.sets[which])
-        metrics = {curves.metric: curves for curves in self.sets}
         if not isinstance(which, str):
-            return self.sets[_place(which, len(self), metrics)]
+            return self.sets[which]
+        metrics = {curves.metric: curves for curves in self.sets}
         if which not in metrics:
             raise QueryError(f"there are no curves of {which!r}; {suggestion(which, metrics)}")
         return metrics[which]
@@ -141,18 +138,6 @@ class CurveSets(Sequence[CurveSet]):
         from exptools.viewing.paper import figure
 
         return figure(self.sets, **options)
-
-
-def _place(which: Any, number: int, names: Iterable[str]) -> int:
-    """Where curves stand that are asked for by position."""
-    try:
-        place = operator.index(which)
-    except TypeError:
-        hint = suggestion(str(which), names)
-        raise TypeError(f"curves are taken by position or name, not {which!r}; {hint}") from None
-    if not -number <= place < number:
-        raise IndexError(f"there are no curves {place}: there are {number}")
-    return place
 
 
 def _same(group: GroupCurve) -> tuple[Any, ...]:

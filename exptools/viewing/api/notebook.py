@@ -60,9 +60,8 @@ def curves_table(sets: Sequence[CurveData], title: str) -> str:
         for group in curves.groups
     ]
     ends = [row or ["…"] * len(heads) for row in few(rows)]
-    return table(
-        heads, ends, title, dict.fromkeys(note for curves in sets for note in curves.notes)
-    )
+    notes = dict.fromkeys(note for curves in sets for note in curves.notes)
+    return table(heads, ends, title, notes)
 
 
 def table(
@@ -92,7 +91,13 @@ def few(items: Sequence[T], most: int = MOST_ROWS) -> list[T | None]:
 
 
 def _cells(run: Run, keys: Sequence[Key]) -> list[str]:
-    return [key.show(key.value(run)) for key in keys]
+    return [_shown(key, key.value(run)) for key in keys]
+
+
+def _shown(key: Key, value: object) -> str:
+    """A value as a person reads it: a result has six digits, a setting has all that it has."""
+    is_result = key.whole.startswith(SUMMARY) and isinstance(value, float)
+    return display(float(f"{value:.6g}")) if is_result else key.show(value)
 
 
 def _end(group: GroupCurve) -> list[str]:

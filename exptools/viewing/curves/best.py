@@ -30,13 +30,10 @@ class Best:
         """The keys, a tuple also where one was given as a text."""
         return (self.over,) if isinstance(self.over, str) else tuple(self.over)
 
-
-def check_best(best: Any) -> None:
-    """Raise QueryError where there is no such mode or summary, TypeError where it is no Best."""
-    if not isinstance(best, Best):
-        raise TypeError(f"best takes for example Best({best!r}, mode='max'), not {best!r}")
-    parse("mode", best.mode, MODES)
-    parse_summary(best.summary)
+    def check(self) -> None:
+        """Raise QueryError where there is no such mode or summary."""
+        parse("mode", self.mode, MODES)
+        parse_summary(self.summary)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate, fitting
-from exptools.viewing.curves.best import Best, Setting, check_best, setting_of
+from exptools.viewing.curves.best import Best, Setting, setting_of
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import select_runs
@@ -115,8 +115,8 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     runs, everyone = endings.counted(runs, query.states), runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
-    if query.best is not None:
-        check_best(query.best)
+    if query.best:
+        query.best.check()
     over = find_keys(runs, query.best.keys) if query.best else []
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
