@@ -190,6 +190,7 @@ def _like(node: Any, asked: Asked) -> Term:
     flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
     if isinstance(value_of(node.expression), (int, float)):
         raise QueryError(f"{node.key} takes a text in single quotes, as in {node.key} '%a%'")
+    _check(node.this, [node.expression], asked)
 
     def holds(run: Run) -> Truth:
         text, wanted = value(run), pattern(run)

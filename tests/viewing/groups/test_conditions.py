@@ -144,6 +144,7 @@ def test_a_condition_that_cannot_be_says_why(condition, sentence):
         ("tag between a and b", "a text stands in single quotes: 'a'"),
         ("lr is 1", "is stands before null, true and false: say lr = 1"),
         ("tag like 5", "like takes a text in single quotes"),
+        ("lr like '0%'", "lr is a number wherever a run has it, and never '0%'"),
         ("tag = Hopper-v4", "a text stands in single quotes: 'Hopper-v4'"),
         ("tag = 2026-01-01", "a text stands in single quotes: '2026-01-01'"),
         ("my-key = 1", 'a key with odd characters stands in double quotes: "my-key"'),
