@@ -17,9 +17,8 @@ from exptools.viewing.curves.best import Best, Setting, setting_of
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import select_runs
-from exptools.viewing.curves.series import not_placed, read_series
+from exptools.viewing.curves.series import not_placed, read_series, what_step_is
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
-from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.index import Index

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from exptools.viewing.metrics.columns import Columns, is_absent
 from exptools.viewing.run import Run, natural_key
 
 RELATIVE_TIME = "relative_time"  # seconds since the run's first row
+ROWS = "the number of the row"
 
 
 def check_metric(index: Index, runs: Sequence[Run], name: str) -> None:
@@ -56,6 +58,24 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
         if x not in names:
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
     return series
+
+
+def what_step_is(index: Index, runs: Iterable[Run], metric: str, x: str) -> Iterator[str]:
+    """A sentence where the files of a metric do not call it ``step`` themselves."""
+    if x != STEP:
+        return
+    counted = Counter(name for run in runs for name in index.counted_by(run, metric))
+    if counted.keys() <= {STEP}:
+        return
+    if len(counted) == 1:
+        (name,) = counted
+        yield f"step is {ROWS if name is None else name}, as no column is called step."
+        return
+    each = ", ".join(
+        f"{ROWS if name is None else name} in {number} run{'s' * (number > 1)}"
+        for name, number in counted.items()
+    )
+    yield f"step is not the same in all runs: {each}. x can be any column that all have."
 
 
 def not_placed(

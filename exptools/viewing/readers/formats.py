@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
-from exptools.viewing.readers import hydra, others, sacred, variant
+from exptools.viewing.readers import hydra, others, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.text_cache import TextCache
-from exptools.viewing.readers.trackers import mlflow, trainer, wandb
+from exptools.viewing.readers.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
