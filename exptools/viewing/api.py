@@ -9,8 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import polars as pl
-
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import parse_method
@@ -25,7 +23,7 @@ from exptools.viewing.curves.summaries import (
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
-from exptools.viewing.groups import conditions, differences, variation
+from exptools.viewing.groups import differences, variation
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import (
     SUMMARY,
@@ -37,6 +35,7 @@ from exptools.viewing.groups.grouping import (
 )
 from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.tables.export import logged
 
@@ -178,9 +177,11 @@ class Runs(Sequence[Run]):
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
         ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries.
-        ``conditions`` has all rules.
+        ``groups.conditions`` has all rules.
         """
-        return Runs(self.origin, tuple(conditions.select(self._runs, condition)))
+        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
+
+        return Runs(self.origin, tuple(select(self._runs, condition)))
 
     def table(
         self, metrics: str | Sequence[str] | None = None, summary: str = "last"

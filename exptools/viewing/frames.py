@@ -6,22 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.configs.values import MISSING, display
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import ABSENT, Columns, is_absent
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
 EXACT_INTEGER = 2**53  # beyond it a float64 is not
-_TYPES: dict[type, type[pl.DataType]] = {
-    bool: pl.Boolean,
-    int: pl.Int64,
-    float: pl.Float64,
-    str: pl.String,
-}
 
 
 def column(name: str, values: Sequence[Any]) -> pl.Series:
@@ -36,13 +30,18 @@ def column(name: str, values: Sequence[Any]) -> pl.Series:
     ambiguous = None in present and len(present) < len(values)
     largest = EXACT_INTEGER if kind is float else 2**63
     fits = all(abs(v) < largest for v in present if type(v) is int)
-    if kind not in _TYPES or ambiguous or not fits:
+    if kind not in (bool, int, float, str) or ambiguous or not fits:
         texts = [None if value is MISSING else display(value) for value in values]
         return text_column(name, texts)
     if kind is str:
         return text_column(name, [None if value is MISSING else value for value in values])
     cells = [None if value is MISSING or value is None else kind(value) for value in values]
-    return pl.Series(name, cells, _TYPES[kind])
+    return pl.Series(name, cells, type_of(kind))
+
+
+def type_of(kind: type) -> type[pl.DataType]:
+    """The type of a column of bools, ints, floats or texts."""
+    return {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}[kind]
 
 
 def text_column(name: str, texts: Sequence[str | None]) -> pl.Series:

@@ -43,7 +43,7 @@ class IndexSnapshot:
 class _Seen:
     run: Run
     described: Mapping[str, Signature]  # the files that the run was read from
-    written: tuple[Signature | None, ...]  # its metric files
+    written: tuple[Signature | None, ...]  # its metrics' files
 
 
 class Index:
@@ -129,8 +129,8 @@ class Index:
         if run.status is not None and not run.status.state.ended:
             state = run.status.observed  # its process may have gone meanwhile
             run = run if state is run.state else replace(run, state=state)
-        if before.written != detected.written or run.source != detected.source:
-            run = replace(run, source=detected.source, updated=updated(detected))
+        if before.written != detected.written or run.sources != detected.sources:
+            run = replace(run, sources=detected.sources, updated=updated(detected))
         if run is before.run:
             return before
         return _Seen(run, detected.described, detected.written)

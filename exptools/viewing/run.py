@@ -39,10 +39,11 @@ SourceKind = Literal["csv", "tsv", "events", "sacred"]
 
 @dataclass(frozen=True)
 class Source:
-    """The files that a run's metrics stand in, and how these are written."""
+    """Files that a run's metrics stand in, and how these are written."""
 
     kind: SourceKind
     files: tuple[str, ...]  # paths, in the order in which they were begun
+    prefix: str = ""  # what its metrics' names begin with: "train/", where two places have them
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Run:
     state: State | None  # as observed when it was read: a vanished process is "killed"
     faults: tuple[Fault, ...] = ()  # of its config and status; Index.faults adds its metrics'
     format: str = "hydra"  # which reader took it
-    source: Source | None = None  # None where there are no metrics yet
-    updated: float | None = None  # Unix seconds: when a file of ``source`` was last written to
+    # Where its metrics stand, the best first: of each metric the first that has it counts.
+    sources: tuple[Source, ...] = ()
+    updated: float | None = None  # Unix seconds: when a file of these was last written to
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 

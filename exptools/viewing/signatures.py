@@ -17,6 +17,11 @@ class Signature(NamedTuple):
     mtime_ns: int
     inode: int
 
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Signature:
+        """The signature of the file that the system says this of."""
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
     @property
     def settled(self) -> bool:
         """Whether the file is old enough for this to tell its content from any later one."""
@@ -26,7 +31,6 @@ class Signature(NamedTuple):
 def file_signature(path: str | Path) -> Signature | None:
     """The signature of what stands at a path; None where there is nothing."""
     try:
-        stat = os.stat(path)
+        return Signature.of(os.stat(path))
     except OSError:
         return None
-    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)

@@ -13,7 +13,6 @@ from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key, short_names
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Key, config_name, keys_among, known_keys, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
@@ -165,7 +164,11 @@ def shown_runs(facts: Facts, view: View) -> list[Run]:
     Raises:
         QueryError: the condition cannot be read.
     """
-    runs = select(facts.runs, view.where) if view.where.strip() else list(facts.runs)
+    runs = list(facts.runs)
+    if view.where.strip():
+        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
+
+        runs = select(facts.runs, view.where)
     selected = set(view.selected)
     chosen = [run for run in runs if run.name in selected]
     return chosen or runs

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from exptools.metrics import default_metric
 from exptools.viewing.api import Runs, load
 from exptools.viewing.cli.commands import (
@@ -33,6 +31,7 @@ from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys, known_keys, own_name
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.formats import MARKERS
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table

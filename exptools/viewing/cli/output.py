@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
 
 WIDE = 100_000  # columns: what is no terminal folds nothing

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
@@ -17,9 +16,9 @@ from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.frames import column, frame_of
-from exptools.viewing.groups.conditions import select
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
 MODES = {"max": Choice(), "min": Choice()}
@@ -101,7 +100,10 @@ class CurveData:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
-    runs = select(runs, query.where) if query.where else runs
+    if query.where:
+        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
+
+        runs = select(runs, query.where)
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
     if query.best:

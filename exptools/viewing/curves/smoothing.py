@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from exptools.viewing.arrays import Floats
 from exptools.viewing.curves.options import Choice, Option
+from exptools.viewing.lazy_polars import pl
 
 SMOOTHINGS = {
     "none": Choice(),

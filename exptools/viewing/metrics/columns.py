@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP
+from exptools.viewing.lazy_polars import pl
 
 Values = NDArray[np.float64]
 

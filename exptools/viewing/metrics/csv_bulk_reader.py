@@ -13,42 +13,20 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import open_without_waiting
-from exptools.viewing.metrics.columns import Values, column_of
-from exptools.viewing.metrics.csv_reader import split_header
+from exptools.viewing.metrics.csv_columns import Layout, Numbers, parse, parse_file
+from exptools.viewing.signatures import Signature, file_signature
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns
 LARGE = 8 * 2**20  # bytes: a file of so many is parsed by itself, where it lies
 STILL = 60.0  # seconds since the last write after which nobody is taken to be writing
 HEAD = 2**16  # bytes in which a large file's header is looked for
 GUARD = 64  # bytes before the end of what was read, by which a grown file is known again
-
-Numbers = dict[str, Values]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the files that can be read as one have in common."""
-
-    names: tuple[str, ...]
-    separator: str
-    head: bytes  # the header as it stands in the file
-
-    @classmethod
-    def of(cls, content: bytes, separator: str) -> Layout | None:
-        """The layout of a file by its beginning; None where it takes the careful reader."""
-        head = content[: content.find(b"\n") + 1]
-        if not head or b'"' in head or head.startswith(b"\xef\xbb\xbf"):
-            return None
-        names, _, _ = split_header(head.replace(b"\r\n", b"\n"), separator)
-        proper = len(set(names)) == len(names) and all(names)
-        return cls(tuple(names), separator, head) if proper else None
 
 
 @dataclass
@@ -97,27 +75,23 @@ def read_many(
 
 
 def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | None:
-    """As ``read_many``, of one file; one that nobody writes to is not copied."""
+    """As ``read_many``, of one file; one that nobody writes to is parsed where it lies."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
             about = os.fstat(file.fileno())
-            if time.time() - about.st_mtime < STILL or b"\r" in layout.head:
-                return _read_whole(file.read(), layout, names)
+            end = about.st_size
+            file.seek(max(0, end - GUARD))
+            guard = file.read(GUARD)
             # Only where nobody writes: of a file that shrinks, what is mapped is no longer there.
-            with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-                if text[-1:] != b"\n":
-                    return _read_whole(text[:], layout, names)
-                with memoryview(text) as whole, whole[len(layout.head) :] as rows_only:
-                    columns = parse(rows_only, layout, names, path)
-                end, guard = len(text), text[-GUARD:]
-            if os.stat(path).st_size != end:  # it has grown meanwhile: who knows what was read
-                return _read_whole(file.read(), layout, names)
+            still = time.time() - about.st_mtime >= STILL
+            if still and guard.endswith(b"\n") and b"\r" not in layout.head:
+                columns = parse_file(file, layout, names)
+                if file_signature(path) == Signature.of(about):
+                    return None if columns is None else _part(columns, layout, end, guard)
+        # It is written to, or was so meanwhile: who knows what was read.
+        return _read_whole(Path(path).read_bytes(), layout, names)
     except (OSError, ValueError):  # gone meanwhile, or empty now
         return None
-    if columns is None:
-        return None
-    rows = len(next(iter(columns.values())))
-    return CsvPart(layout, columns, rows, end, guard, torn=False)
 
 
 def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart | None:
@@ -125,8 +99,14 @@ def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart
     columns = parse(content[len(layout.head) : end], layout, names)
     if columns is None:
         return None
-    rows, guard = len(next(iter(columns.values()))), content[max(0, end - GUARD) : end]
-    return CsvPart(layout, columns, rows, end, guard, end < len(content))
+    guard = content[max(0, end - GUARD) : end]
+    return _part(columns, layout, end, guard, torn=end < len(content))
+
+
+def _part(
+    columns: Numbers, layout: Layout, end: int, guard: bytes, *, torn: bool = False
+) -> CsvPart:
+    return CsvPart(layout, columns, len(next(iter(columns.values()))), end, guard, torn)
 
 
 def read_tail(read: CsvPart, path: str) -> CsvPart | None:
@@ -152,65 +132,8 @@ def read_tail(read: CsvPart, path: str) -> CsvPart | None:
         name: np.concatenate([old, numbers[name]]) if numbers else old
         for name, old in read.columns.items()
     }
-    rows = len(next(iter(columns.values())))
     end, guard, torn = start + cut, new[:cut][-GUARD:], cut < len(new)
-    return CsvPart(read.layout, columns, rows, end, guard, torn)
-
-
-def parse(
-    text: bytes | memoryview, layout: Layout, names: Sequence[str], path: str | None = None
-) -> Numbers | None:
-    """Columns of whole rows; None where a row or one of the cells is not as it should be.
-
-    If ``path`` is given, it holds nothing but a header and ``text``, and is parsed in place.
-    """
-    if isinstance(text, bytes):
-        if b'"' in text:
-            return None
-        if b"\r" in layout.head:
-            text = text.replace(b"\r\n", b"\n")
-    last = layout.names[-1]
-    columns = {name: at for at, name in enumerate(layout.names)}
-    schema = dict.fromkeys(layout.names, pl.String) | dict.fromkeys(names, pl.Float64)
-    try:
-        frame = pl.read_csv(
-            path or bytes(text),
-            has_header=False,
-            skip_rows=1 if path else 0,
-            schema=schema,
-            columns=[columns[name] for name in dict.fromkeys([*names, last])],
-            separator=layout.separator,
-            quote_char=None,
-        )
-    except pl.exceptions.PolarsError:  # of which kind differs with what is wrong, and the version
-        return None
-    # Polars takes a short row for one with empty cells, and looks at no cell that is not asked for.
-    # No row is too short if the last cell of none is empty; if then there are as many separators
-    # as there should be, none is too long.
-    cells = _count(text, layout.separator) + frame.height
-    full = frame[last].null_count() == 0 and cells == frame.height * len(layout.names)
-    if not full and not _is_rectangular(text, layout):
-        return None
-    return {name: column_of(frame[name]) for name in dict.fromkeys(names)}
-
-
-def _count(text: bytes | memoryview, separator: str) -> int:
-    # In pieces that stay in the processor's cache: a fifth of the time that bytes.count takes.
-    data, step = np.frombuffer(text, np.uint8), 2**17
-    code = ord(separator)
-    return sum(
-        int(np.count_nonzero(data[at : at + step] == code)) for at in range(0, len(data), step)
-    )
-
-
-def _is_rectangular(text: bytes | memoryview, layout: Layout) -> bool:
-    """Whether each line has its number of cells and none is blank."""
-    data = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(data == ord("\n"))
-    separators = np.flatnonzero(data == ord(layout.separator))
-    cells = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
-    blank = np.diff(ends, prepend=-1) == 1
-    return bool((cells == len(layout.names)).all() and not blank.any())
+    return _part(columns, read.layout, end, guard, torn=torn)
 
 
 class _File(NamedTuple):

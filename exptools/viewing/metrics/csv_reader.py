@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP, open_without_waiting
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.run import Fault
 

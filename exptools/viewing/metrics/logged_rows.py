@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from exptools.rundir import STEP, WALL_TIME
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault
 
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory

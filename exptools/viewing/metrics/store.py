@@ -75,7 +75,7 @@ class MetricStore:
 
     def tags(self, runs: Sequence[Run]) -> list[str]:
         """See ``Index.tags``."""
-        others = [run for run in runs if run.source and run.source.kind not in SEPARATORS]
+        others = [run for run in runs if run.sources and run.sources[0].kind not in SEPARATORS]
         tables = self._tables(others, [STEP])
         headers = dict.fromkeys(self._header(run, tables) for run in runs)
         tags = dict.fromkeys(name for header in headers for name in header)
@@ -247,10 +247,11 @@ def columns_in_file(header: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _request(run: Run) -> _Request | None:
-    if run.source is None:
+    if not run.sources:
         return None
-    signatures = tuple(map(file_signature, run.source.files))
-    return _Request(run.source, str(run.directory), SEPARATORS.get(run.source.kind), signatures)
+    source = run.sources[0]
+    signatures = tuple(map(file_signature, source.files))
+    return _Request(source, str(run.directory), SEPARATORS.get(source.kind), signatures)
 
 
 def _size(request: _Request) -> int:

@@ -15,13 +15,26 @@ from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
-# Where metrics may stand, the best first: the event files often repeat the others, as float32.
-METRIC_FILES: Mapping[str, SourceKind] = {
+# Where metrics may stand, the best first; then event files, which often repeat them, as float32.
+_METRIC_FILES: Mapping[str, SourceKind] = {
     PROGRESS_CSV: "csv",
     "metrics.csv": "csv",
     "progress.txt": "tsv",
 }
 EVENTS = ".tfevents."
+
+
+def usual_sources(listing: Listing) -> tuple[Source, ...]:
+    """Where metrics stand that most libraries write, the best first."""
+    tables = tuple(
+        Source(kind, (f"{listing.path}/{name}",))
+        for name, kind in _METRIC_FILES.items()
+        if name in listing.files
+    )
+    events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
+    if not events:
+        return tables
+    return (*tables, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,10 @@ class Reader:
     # The files that describe the run, relative to its directory; None: not a run of this format.
     files: Callable[[Listing], tuple[str, ...] | None]
     read: Callable[[RunTexts], Description]
-    # Name → kind, the best first; events come last.
-    metric_files: Mapping[str, SourceKind] = field(default_factory=lambda: METRIC_FILES)
+    # Where the metrics of such a run stand, the best first.
+    sources: Callable[[Listing], tuple[Source, ...]] = usual_sources
+    # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,12 +110,3 @@ def fault_of(path: Path, error: OSError | ValueError) -> Fault:
     mark = getattr(error.__cause__, "problem_mark", None)
     line = mark.line + 1 if mark else getattr(error.__cause__, "lineno", None)
     return Fault(path, line, str(error))
-
-
-def source_of(listing: Listing, metric_files: Mapping[str, SourceKind]) -> Source | None:
-    """Where a run's metrics stand; None where there are none yet."""
-    for name, kind in metric_files.items():
-        if name in listing.files:
-            return Source(kind, (f"{listing.path}/{name}",))
-    events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
-    return Source("events", tuple(f"{listing.path}/{name}" for name in events)) if events else None

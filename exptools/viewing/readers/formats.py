@@ -12,7 +12,7 @@ from typing import Any
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, sacred, variant
-from exptools.viewing.readers.description import Description, Reader, RunTexts, source_of
+from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import Listing
@@ -45,9 +45,14 @@ class DetectedRun:
     directory: str
     reader: Reader
     described: Mapping[str, Signature]  # the files that describe it; those that are there
-    source: Source | None
-    written: tuple[Signature | None, ...]  # of the source's files
+    sources: tuple[Source, ...]  # where its metrics stand, the best first
+    written: tuple[Signature | None, ...]  # of the files of these
     values: tuple[str, ...] = ()  # those of the described files that our logger writes in any run
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Patterns of the directories in it in which nobody looks for runs."""
+        return self.reader.parts
 
 
 def detect_format(listing: Listing) -> DetectedRun | None:
@@ -58,11 +63,11 @@ def detect_format(listing: Listing) -> DetectedRun | None:
             continue
         described = _signatures(listing.path, names)
         if described or not names:  # a directory .hydra without a config is no run
-            source = source_of(listing, reader.metric_files)
-            written = tuple(map(file_signature, source.files)) if source else ()
+            sources = reader.sources(listing)
+            written = tuple(file_signature(file) for source in sources for file in source.files)
             values = _signatures(listing.path, value_files(listing))
             files = {**described, **values}
-            return DetectedRun(listing.path, reader, files, source, written, tuple(values))
+            return DetectedRun(listing.path, reader, files, sources, written, tuple(values))
     return None
 
 
@@ -83,13 +88,13 @@ def attach_nested_metrics(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
     runs = {run.directory: run for run in detected}
     below: dict[str, list[DetectedRun]] = {}
     for run in runs.values():
-        if run.reader.name in _METRICS_ONLY and run.source is not None:
+        if run.reader.name in _METRICS_ONLY and run.sources:
             above = _nearest(run.directory, runs)
-            if above and above.source is None and above.reader.name not in _METRICS_ONLY:
+            if above and not above.sources and above.reader.name not in _METRICS_ONLY:
                 below.setdefault(above.directory, []).append(run)
     for directory, children in below.items():
         for kind in _BEST_FIRST:
-            of_kind = [child for child in children if child.source and child.source.kind == kind]
+            of_kind = [child for child in children if child.sources[0].kind == kind]
             if len(of_kind) == 1:
                 (child,) = of_kind
                 del runs[child.directory]
@@ -105,7 +110,7 @@ def _with_metrics_of(run: DetectedRun, child: DetectedRun) -> DetectedRun:
     values = {f"{place}/{name}": child.described[name] for name in child.values}
     return replace(
         run,
-        source=child.source,
+        sources=child.sources,
         written=child.written,
         described={**run.described, **values},
         values=(*run.values, *values),
@@ -144,7 +149,7 @@ def read_run(
         state=status.observed if status else None,
         faults=(*description.faults, *said.faults),
         format=detected.reader.name,
-        source=detected.source,
+        sources=detected.sources,
         updated=updated(detected),
         summary=said.summary,
     )

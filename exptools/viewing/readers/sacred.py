@@ -10,13 +10,14 @@ from typing import Any
 
 from exptools.rundir import MAX_STATUS, State, Status
 from exptools.viewing.readers.description import (
-    METRIC_FILES,
     Description,
     Reader,
     RunTexts,
     fault_of,
+    usual_sources,
 )
 from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Source
 
 _RUN, _CONFIG, _METRICS = "run.json", "config.json", "metrics.json"
 _STATES = {
@@ -31,6 +32,11 @@ _STATES = {
 
 def _files(listing: Listing) -> tuple[str, ...] | None:
     return (_RUN, _CONFIG) if _RUN in listing.files and _CONFIG in listing.files else None
+
+
+def _sources(listing: Listing) -> tuple[Source, ...]:
+    own = Source("sacred", (f"{listing.path}/{_METRICS}",))
+    return (*((own,) if _METRICS in listing.files else ()), *usual_sources(listing))
 
 
 def _read(run: RunTexts) -> Description:
@@ -71,4 +77,4 @@ def _seconds(text: Any) -> float | None:
         return None
 
 
-READER = Reader("sacred", _files, _read, {_METRICS: "sacred", **METRIC_FILES})
+READER = Reader("sacred", _files, _read, _sources)

@@ -10,13 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from exptools.viewing.readers.description import (
-    METRIC_FILES,
-    Description,
-    Reader,
-    RunTexts,
-    source_of,
-)
+from exptools.viewing.readers.description import Description, Reader, RunTexts, usual_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault
 
@@ -48,7 +42,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
         return files
     # A job's own directory is a run only where the runs are not in directories below.
     below = any(name.startswith("run_") for name in listing.directories)
-    is_run = files[0] == _OF_THE_JOB and (source_of(listing, METRIC_FILES) is not None or not below)
+    is_run = files[0] == _OF_THE_JOB and (bool(usual_sources(listing)) or not below)
     return files if is_run else None
 
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from os.path import join
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from exptools.rundir import MEDIA_DIR, OUT_OF_ORDER_DIR, SNAPSHOTS_DIR
 from exptools.viewing.run import Fault
 
-T = TypeVar("T")
+# Directories of any run in which no run is looked for; nor is one in what is hidden.
+PARTS_OF_A_RUN = (MEDIA_DIR, SNAPSHOTS_DIR, OUT_OF_ORDER_DIR)
 
-PARTS_OF_A_RUN = (
-    MEDIA_DIR,
-    SNAPSHOTS_DIR,
-    OUT_OF_ORDER_DIR,
-)  # and what is hidden; no run is looked for in there
+
+class HasParts(Protocol):
+    """A run as far as the walk knows it."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Patterns of the directories in it that are not looked into, beside those of any run."""
+
+
+R = TypeVar("R", bound=HasParts)
 
 
 class Listing(NamedTuple):
@@ -46,8 +53,8 @@ def list_directory(path: str) -> Listing:
 
 
 def walk(
-    roots: Sequence[Path], detect: Callable[[Listing], T | None], faults: list[Fault]
-) -> Iterator[T]:
+    roots: Sequence[Path], detect: Callable[[Listing], R | None], faults: list[Fault]
+) -> Iterator[R]:
     """What ``detect`` says of each directory that is a run, those below another run included.
 
     Links are not followed, roots excepted. What cannot be looked into is added to ``faults``.
@@ -68,6 +75,13 @@ def walk(
         run = detect(listing)
         if run is not None:
             yield run
-        besides = () if run is None else PARTS_OF_A_RUN
-        names = listing.directories
-        directories += [(join(path, n), join(place, n)) for n in names if n not in besides]
+        names = listing.directories if run is None else _besides(listing.directories, run.parts)
+        directories += [(join(path, name), join(place, name)) for name in names]
+
+
+def _besides(names: list[str], parts: Sequence[str]) -> list[str]:
+    """The directories of a run that are no parts of it."""
+    names = [name for name in names if name not in PARTS_OF_A_RUN]
+    if not parts:
+        return names
+    return [name for name in names if not any(fnmatchcase(name, part) for part in parts)]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import polars as pl
 
 from exptools.rundir import USAGE_FILE, read_regular
 from exptools.viewing.arrays import Floats
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run_files.directory import read_limited
 
 MAX_USAGE = 64 * 2**20  # bytes: a month of samples

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-import polars as pl
-
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import Cell
 from exptools.viewing.frames import column, frame_of, logged_rows, text_column
 from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import Results, headings
 

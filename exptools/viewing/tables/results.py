@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import polars as pl
-
 from exptools.metrics import better as better_by_name
 from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
@@ -22,9 +20,10 @@ from exptools.viewing.curves.summaries import (
     summary_of,
 )
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import column, frame_of
+from exptools.viewing.frames import column, frame_of, type_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 
 
@@ -99,15 +98,15 @@ class Results:
             parts.append(("key", self.facet, column(self.facet, across)))
         for name, owner, kind in _FRAME:
             cells = [getattr(head if owner is Column else cell, name) for _, head, cell in filled]
-            parts.append(("result", name, pl.Series(cells, dtype=kind)))
+            parts.append(("result", name, pl.Series(cells, dtype=type_of(kind))))
         return frame_of(parts)
 
 
-_FRAME: tuple[tuple[str, type, type[pl.DataType]], ...] = (
-    ("metric", Column, pl.String),
-    ("summary", Column, pl.String),
-    *((name, Cell, pl.Float64) for name in ("center", "low", "high")),
-    *((name, Cell, pl.Int64) for name in ("n", "runs")),
+_FRAME: tuple[tuple[str, type, type], ...] = (
+    ("metric", Column, str),
+    ("summary", Column, str),
+    *((name, Cell, float) for name in ("center", "low", "high")),
+    *((name, Cell, int) for name in ("n", "runs")),
 )
 
 

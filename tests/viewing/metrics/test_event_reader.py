@@ -104,7 +104,10 @@ def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv
     index = indexed(tmp_path)
     found = index.series(index.snapshot.runs, "a")
     assert {name: y.tolist() for name, (_, y) in found.items()} == {"0": [2], "1": [3]}
-    assert [run.source.kind for run in index.snapshot.runs] == ["events", "csv"]
+    assert [[source.kind for source in run.sources] for run in index.snapshot.runs] == [
+        ["events"],
+        ["csv", "events"],
+    ]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 15, 30])

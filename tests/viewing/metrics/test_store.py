@@ -143,20 +143,36 @@ def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path
     run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
     settle(run)
     monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
-    real = csv_bulk_reader.parse
+    real = csv_bulk_reader.parse_file
 
-    def parse(text, layout, names, path=None):
-        if path:
-            with (run / PROGRESS_CSV).open("a") as file:
-                file.write("100,1.5,2.0\n101,1.5,3")
-        return real(text, layout, names, path)
+    def parse_file(file, layout, names):
+        with (run / PROGRESS_CSV).open("a") as writer:
+            writer.write("100,1.5,2.0\n101,1.5,3")
+        return real(file, layout, names)
 
-    monkeypatch.setattr(csv_bulk_reader, "parse", parse)
+    monkeypatch.setattr(csv_bulk_reader, "parse_file", parse_file)
     index = indexed(tmp_path)
     assert read(index) == {"0": [1.0] * 100 + [2.0]}
     with (run / PROGRESS_CSV).open("a") as file:
         file.write(".5\n")
     assert read(index) == {"0": [1.0] * 100 + [2.0, 3.5]}
+
+
+def test_a_large_file_that_is_replaced_while_it_is_read_is_read_as_it_is_then(
+    tmp_path, monkeypatch
+):
+    run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
+    settle(run)
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    real = csv_bulk_reader.parse_file
+
+    def parse_file(file, layout, names):
+        columns = real(file, layout, names)
+        write_run(run, {}, csv_text({"a": [2.0] * 100}))
+        return columns
+
+    monkeypatch.setattr(csv_bulk_reader, "parse_file", parse_file)
+    assert read(indexed(tmp_path)) == {"0": [2.0] * 100}
 
 
 def test_only_the_columns_that_are_asked_for_are_read(tmp_path):
