@@ -195,7 +195,8 @@ def _register_in_browser(app: Dash) -> None:
     tabs, address = ("tabs", "value"), ("address", "data")
     tie = partial(in_browser, app)
     drawn = (Output(*place, allow_duplicate=True) for place in compare_tab.DRAWN.values())
-    tie("exptools.begin", Output(*address), changed, *drawn, Input("address", "id"), initially=True)
+    begun = (Input("address", "id"), State("version", "data"))
+    tie("exptools.begin", Output(*address), changed, *drawn, *begun, initially=True)
     tie("exptools.remember", Input("query", "data"))
     tie("exptools.chooseTab", changed, Input(*tabs), view)
     for name in ("table-view", "pictures-view", "run-view"):

@@ -134,12 +134,12 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools = {
     colors: () => document.documentElement.dataset.mantineColorScheme,
-    // What the view is and what is drawn, from the answer that was asked for before; without one
-    // the address goes to the server as if it were another one.
-    begin: async () => {
+    // What the view is and what is drawn, from the answer that was asked for before. Without one, or
+    // where the page knows newer runs, the address goes to the server as if it were another one.
+    begin: async (_id, version) => {
       const outputs = window.dash_clientside.callback_context.outputs_list;
       const answer = await firstAnswer;
-      if (!answer) {
+      if (answer?.version !== version) {
         return outputs.map(({ id }) => (id === "address" ? window.location.search : leave()));
       }
       return [leave(), answer.view, ...(answer.drawn || outputs.slice(2).map(leave))];

@@ -93,6 +93,7 @@ class FirstPages:
         if self._looked is not None:
             self._looked.wait()
         try:
+            self._workspace.look()
             facts = self._workspace.facts()
             view = resolve(View.from_query(query), facts)
             if view.tab != "compare":
@@ -128,11 +129,13 @@ class FirstPages:
         app.server.add_url_rule(f"/{ANSWER}", ANSWER, first_answer, methods=["GET"])
 
     def _answered(self, query: str, scheme: str) -> dict[str, Any]:
-        view = resolve(View.from_query(query), self._workspace.facts())
-        data = view.to_data()
+        self._workspace.look()
+        facts = self._workspace.facts()
+        data = resolve(View.from_query(query), facts).to_data()
         drawn = draw(self._workspace, version=0, data=data, colors=scheme, drawn=None)
         there = isinstance(drawn, dict)
-        return {"view": data, "drawn": [drawn[name] for name in DRAWN] if there else None}
+        answers = [drawn[name] for name in DRAWN] if there else None
+        return {"version": facts.version, "view": data, "drawn": answers}
 
 
 def _begun(work: Callable[[], str]) -> Future[str]:
