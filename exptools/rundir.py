@@ -41,6 +41,7 @@ LOG_LOCK = f"{EXPTOOLS_DIR}/log.lock"
 ROW_LOCK = f"{EXPTOOLS_DIR}/rows.lock"
 MEMBERS = f"{EXPTOOLS_DIR}/members"
 PROGRESS_CSV = "progress.csv"
+EVENT_FILE_SUFFIX = ".exptools"  # of event files with the scalars that progress.csv has
 MEDIA_DIR = "media"
 MEDIA_INDEX = f"{MEDIA_DIR}/index.jsonl"
 SNAPSHOTS_DIR = "snapshots"

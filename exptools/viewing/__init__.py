@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from exptools.viewing.api import CurveSet, Runs, load
     from exptools.viewing.configs.values import MISSING
     from exptools.viewing.curves.aggregation import Curve
-    from exptools.viewing.curves.query import Best, GroupCurve
+    from exptools.viewing.curves.best import Best
+    from exptools.viewing.curves.query import GroupCurve
     from exptools.viewing.errors import QueryError
 
 __all__ = ["MISSING", "Best", "Curve", "CurveSet", "GroupCurve", "QueryError", "Runs", "load"]
@@ -27,7 +28,7 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "MISSING": "exptools.viewing.configs.values",
-        "Best": "exptools.viewing.curves.query",
+        "Best": "exptools.viewing.curves.best",
         "Curve": "exptools.viewing.curves.aggregation",
         "CurveSet": "exptools.viewing.api",
         "GroupCurve": "exptools.viewing.curves.query",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.best import Best
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.query import Best, CurveData, CurveQuery, curve_set
+from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.curves.summaries import (
     parse_summary,
@@ -71,7 +73,7 @@ class CurveSet(CurveData):
         from exptools.viewing.figures.lines import Line, figure
 
         lines = [Line(group.label, group.curve, at) for at, group in enumerate(self.groups)]
-        return Figure(figure(lines, self.metric, self.legend, x=self.x))
+        return Figure(figure(lines, self.metric, self.legend, x=self.x, remark=self.remark))
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
@@ -263,6 +265,7 @@ class Runs(Sequence[Run]):
         strata: str | None = None,
         where: str | None = None,
         best: Best | None = None,
+        states: Literal["all", "finished"] = "all",
     ) -> CurveSet:
         """The curves of a metric, one a group of runs that share their values of ``by``.
 
@@ -275,8 +278,10 @@ class Runs(Sequence[Run]):
             x: ``step``, ``wall_time`` (Unix seconds), ``relative_time`` (seconds since the run's
                 first row), or any logged column.
             center: ``mean``, ``median`` or ``iqm`` (interquartile mean).
-            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, or ``ci:95``, the
-                centre's confidence interval by stratified bootstrap.
+            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, ``ci:95``, the
+                centre's confidence interval by stratified bootstrap, ``t:95``, Student's interval
+                of the mean, or ``interval:95``: Student's of a mean of fewer than ten runs, else
+                the bootstrap's.
             smooth: ``ema:0.9``, ``gaussian:5`` or ``mean:10``, in rows.
             smooth_when: each run ``before`` the centre is taken, or centre and band ``after``.
             bin_width: in units of x: average each run in bins of this width, instead of taking
@@ -284,8 +289,22 @@ class Runs(Sequence[Run]):
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
             best: keep of each group the best setting of other keys.
+            states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
+                running and queued ones ``finished``. ``notes`` says how many ended early.
         """
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
-        query = CurveQuery(metric, keys, x, method, strata, best, where)
-        return CurveSet(**vars(curve_set(self.origin, self._runs, query)))
+        query = CurveQuery(metric, keys, x, method, strata, best, where, states)
+        curves = CurveSet(**vars(curve_set(self.origin, self._runs, query)))
+        warn_of_few(curves.remark)
+        return curves
+
+
+def warn_of_few(remark: str) -> None:
+    """Warn the caller's caller of an interval of too few runs; ``remark`` is "" where it is not."""
+    if remark:
+        warnings.warn(
+            f"the interval is by {remark}, and of fewer than ten it is too narrow; "
+            "interval:95 is Student's where that fits",
+            stacklevel=3,
+        )

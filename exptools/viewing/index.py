@@ -15,15 +15,16 @@ from exptools.rundir import STEP
 from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
+from exptools.viewing.metrics.run_metrics import RunMetrics
 from exptools.viewing.metrics.store import MetricStore
 from exptools.viewing.readers.formats import (
     DetectedRun,
     Sweeps,
-    attach_nested_metrics,
     detect_format,
     read_run,
     updated,
 )
+from exptools.viewing.readers.nesting import one_run_each
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
@@ -63,7 +64,7 @@ class Index:
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
         self._texts = TextCache(place and place / "texts.json")
-        self._metrics = MetricStore(DiskCache(place) if place else None)
+        self._metrics = RunMetrics(MetricStore(DiskCache(place) if place else None))
         self._configs = YamlParser()
         self._lock = threading.Lock()  # one looks at a time
         self._styles_lock = threading.Lock()
@@ -73,12 +74,12 @@ class Index:
         with self._lock, collector_paused():
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            detected = attach_nested_metrics(walk(self.roots, detect_format, faults))
+            detected = one_run_each(walk(self.roots, detect_format, faults))
             seen = {run.directory: self._look(run, sweeps) for run in detected}
             changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
-                self._metrics.keep(seen)
+                self._metrics.keep(runs)
                 self._texts.save(_described(seen))
                 self._seen = seen
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
@@ -129,8 +130,10 @@ class Index:
         if run.status is not None and not run.status.state.ended:
             state = run.status.observed  # its process may have gone meanwhile
             run = run if state is run.state else replace(run, state=state)
-        if before.written != detected.written or run.sources != detected.sources:
-            run = replace(run, sources=detected.sources, updated=updated(detected))
+        sources, earlier = detected.sources, detected.earlier
+        if before.written != detected.written or (run.sources, run.earlier) != (sources, earlier):
+            last = updated(detected.written)
+            run = replace(run, sources=sources, earlier=earlier, updated=last)
         if run is before.run:
             return before
         return _Seen(run, detected.described, detected.written)

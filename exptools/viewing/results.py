@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from exptools.viewing.api import Runs
+from exptools.viewing.api import Runs, warn_of_few
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.tables.results import Results, ResultsQuery, headings, results_table
 
 __all__ = ["Results", "headings", "results"]
 
 
-def results(
+def results(  # noqa: PLR0913 (each says one thing about the table)
     runs: Runs,
     metrics: str | Sequence[str],
     by: str | Sequence[str],
@@ -21,6 +21,7 @@ def results(
     center: str = "mean",
     band: str = "std",
     better: Mapping[str, str] | None = None,
+    states: str = "all",
 ) -> Results:
     """Centre and band over the runs of each group, of one number a run.
 
@@ -36,8 +37,11 @@ def results(
         center: over runs, as for ``Runs.curves``.
         band: likewise.
         better: for metrics whose name does not tell it, ``max`` or ``min``.
+        states: which runs count, as for ``Runs.curves``.
     """
     names, keys = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
     method = parse_method(center, band)
-    query = ResultsQuery(names, keys, facet, summary, method, better or {})
-    return results_table(runs.origin, runs, query)
+    query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
+    table = results_table(runs.origin, runs, query)
+    warn_of_few(table.remark)
+    return table

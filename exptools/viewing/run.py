@@ -47,6 +47,15 @@ class Source:
 
 
 @dataclass(frozen=True)
+class EarlierAttempt:
+    """A try at a run which a later one replaces; its metrics are not the run's."""
+
+    directory: Path
+    sources: tuple[Source, ...]
+    updated: float | None  # Unix seconds: when a file of these was last written to
+
+
+@dataclass(frozen=True)
 class Run:
     """One run, without its curves, which are read when they are drawn."""
 
@@ -63,6 +72,7 @@ class Run:
     # Where its metrics stand, the best first: of each metric the first that has it counts.
     sources: tuple[Source, ...] = ()
     updated: float | None = None  # Unix seconds: when a file of these was last written to
+    earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 

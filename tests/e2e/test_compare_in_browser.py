@@ -20,7 +20,7 @@ from tests.e2e.pages import (
     view_of,
     wait_for_view,
 )
-from tests.viewing.samples import write_sweep
+from tests.viewing.samples import write_dying_sweep, write_sweep
 
 DARK_PAPER = "rgb(23, 26, 33)"
 
@@ -61,7 +61,7 @@ def test_the_curves_are_drawn_though_the_table_comes_later(look_at, address, con
     for script in scripts:
         script.continue_()
     expect(page.locator(ROWS)).to_have_count(9)
-    context.unroute("**/*async-community*")
+    context.unroute("**/dash_ag_grid*.js")
     swatch = page.locator("#runs .ag-cell.swatch").first
     expect(swatch).not_to_have_attribute("style", re.compile("--swatch: transparent"))
 
@@ -241,6 +241,24 @@ def test_a_view_is_shared_by_its_address_and_undone_by_the_back_button(look_at, 
     expect(page.locator("#band")).to_have_value("± standard deviation")
     page.go_forward()
     expect(page.locator("#caption")).not_to_contain_text("band")
+
+
+def test_runs_that_died_are_counted_and_left_out_if_one_chooses_so(look_at, serve_here, tmp_path):
+    page = look_at(serve_here(write_dying_sweep(tmp_path / "outputs")), "?by=")
+    early = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19: the mean is of 2 runs"
+    expect(page.locator("#caption")).to_contain_text(early)
+    page.get_by_role("button", name="Options").click()
+    page.get_by_text("finished runs", exact=True).click()
+    expect(page.locator("#caption")).to_contain_text("Only finished runs count: 6 are left out")
+    expect(page.locator(ROWS)).to_have_count(2)
+    wait_for_view(page, states="finished")
+    page.go_back()
+    expect(page.locator("#caption")).to_contain_text(early)
+    expect(page.locator(ROWS)).to_have_count(8)
+    page.go_forward()
+    page.get_by_role("tab", name="Pictures").click()
+    expect(page.get_by_role("textbox", name="Runs that count")).to_have_value("finished runs")
+    expect(page.locator("#picture-caption")).to_contain_text("6 are left out")
 
 
 def test_what_makes_no_sense_in_an_address_is_said_and_the_rest_is_shown(look_at, address):

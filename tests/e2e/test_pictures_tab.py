@@ -76,13 +76,14 @@ def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
 def test_every_picture_appears_with_its_own_options(page):
     expect(caption(page)).to_contain_text("A dot is the last acc of a run")
     names = page.locator("#picture-controls label.mantine-InputWrapper-label")
-    expect(names).to_have_text(["Metric", "Value of a run", "Group by", "Centre", "Interval"])
+    runs = "Runs that count"
+    expect(names).to_have_text(["Metric", "Value of a run", "Group by", "Centre", "Interval", runs])
     assert page.locator(f"{GRAPH} .errorbar").count() > 1
 
     show(page, "heat-map")
     expect(caption(page)).to_contain_text("Each cell is the mean of the last acc of its runs")
     expect(page.locator(f"{GRAPH} .heatmaplayer image")).to_have_count(1)
-    expect(names).to_have_text(["Metric", "Value of a run", "Columns", "Rows", "Centre"])
+    expect(names).to_have_text(["Metric", "Value of a run", "Columns", "Rows", "Centre", runs])
     choose(page, "Rows", "env")
     expect(page.locator(f"{GRAPH} .ytick").filter(has_text="<img")).to_have_count(1)
     assert page.locator("#picture-graph img, #picture-graph b").count() == 0
@@ -119,7 +120,7 @@ def test_options_change_the_picture_and_the_address_has_them(page):
     choose(page, "Centre", "median")
     expect(caption(page)).to_contain_text("a diamond the median of")
     expect(page.get_by_role("textbox", name="Centre")).to_be_focused()
-    choose(page, "Interval", "95 % confidence interval")
+    choose(page, "Interval", "95 % interval, bootstrap")
     expect(caption(page)).to_contain_text("the 95 % confidence interval (bootstrap)")
     page.get_by_text("Bars", exact=True).click()
     expect(page.locator(f"{GRAPH} .barlayer .point").first).to_be_attached()

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import yaml
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 
+from exptools.logging.writers.tensorboard import as_record
 from exptools.run_values import RunValues, write_values
 from exptools.rundir import (
     HYDRA_CONFIG,
@@ -77,6 +80,26 @@ def curve(lr: float, seed: int, step: int) -> float:
     return best * (1 - math.exp(-step / 8)) + 0.03 * (seed - 1) + wobble
 
 
+def write_events(
+    directory: Path,
+    columns: Mapping[str, Sequence[float]],
+    first_step: int = 0,
+    *,
+    stamp: int = 1_700_000_000,
+    name: str = "events.out.tfevents.{stamp}.host.1.0",
+) -> Path:
+    """An event file of some tags, a value a step, begun at ``stamp``."""
+    events = [Event(wall_time=stamp, file_version="brain.Event:2")]
+    for tag, values in columns.items():
+        for step, value in enumerate(values, first_step):
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            events.append(Event(wall_time=stamp + step, step=step, summary=summary))
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / name.format(stamp=stamp)
+    file.write_bytes(b"".join(as_record(event.SerializeToString()) for event in events))
+    return file
+
+
 def write_summary(run: Path, **values: Any) -> None:
     """What is said of a run as a whole."""
     write_values(run / SUMMARY_FILE, RunValues(values))
@@ -121,3 +144,14 @@ def traces(figure: dict[str, Any], kind: str, **having: Any) -> list[dict[str, A
         for trace in figure["data"]
         if trace["type"] == kind and all(trace.get(name) == part for name, part in having.items())
     ]
+
+
+def write_dying_sweep(root: Path) -> Path:
+    """Eight seeds to average: five failed and one was killed at step 9, two came to step 19."""
+    ends = [State.COMPLETED] * 2 + [State.FAILED] * 5 + [State.KILLED]
+    for seed, state in enumerate(ends):
+        steps = 20 if state is State.COMPLETED else 10
+        values = [step / 10 + seed / 100 for step in range(steps)]
+        write_run(root / str(seed), {"lr": 0.1, "seed": seed}, {"accuracy": values}, state)
+    write_atomic(root / SWEEP_FILE, b"{}\n")
+    return root

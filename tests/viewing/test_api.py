@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import polars as pl
 import pytest
@@ -204,11 +206,12 @@ def test_a_setting_that_diverged_is_never_the_best(tmp_path):
     assert group.setting == (2,)
 
 
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
 def test_strata_that_have_nothing_to_draw_from_are_told(runs):
     curves = runs.curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
-    assert curves.notes == ()
+    assert curves.notes == curves.caveats
     curves = runs[:9].curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
-    assert curves.notes[0].startswith("9 runs are the only ones of their seed")
+    assert curves.notes[-1].startswith("9 runs are the only ones of their seed")
 
 
 @pytest.mark.parametrize(
@@ -280,3 +283,18 @@ def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summariz
     (first,), (second,) = results(summarized, "best", by="lr", summary="best").cells
     assert (first.center, first.n, first.runs) == (0.75, 2, 2)
     assert (second.n, second.runs) == (0, 1)
+
+
+def test_an_interval_of_few_is_warned_of_once_a_place_and_students_is_not(runs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            curves = runs[:9].curves("train/loss", "optim.lr", band="ci:95")
+            runs[:9].curves("train/loss", "optim.lr", band="interval:95")
+    assert [str(warning.message)[:44] for warning in caught] == [
+        "the interval is by bootstrap of 3 runs, and "
+    ]
+    assert caught[0].filename == __file__
+    assert curves.plot().layout.legend.title.text == "lr<br>bootstrap of 3 runs"
+    assert curves.paper().legends[0].get_title().get_text() == "lr; bootstrap of 3 runs"
+    assert "Fewer than ten runs" in curves.notes[0]

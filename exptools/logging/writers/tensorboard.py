@@ -24,7 +24,7 @@ from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.rows.row import Row
 from exptools.logging.writers.append_file import replace_file
 from exptools.logging.writers.event_order import Event, OrderedFile, records_that_count
-from exptools.rundir import OUT_OF_ORDER_DIR, PROGRESS_CSV
+from exptools.rundir import EVENT_FILE_SUFFIX, OUT_OF_ORDER_DIR, PROGRESS_CSV
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -239,7 +239,7 @@ def new_event_file(directory: Path) -> Path:
     stamps = [_stamp(path.name) for path in directory.glob(EVENT_FILES)]
     stamp = max([int(time.time()), *(stamp + 1 for stamp in stamps)])
     name = f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.0"
-    return directory / name
+    return directory / f"{name}{EVENT_FILE_SUFFIX}"
 
 
 def as_record(message: bytes) -> bytes:

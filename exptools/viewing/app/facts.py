@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.curves.endings import counted, left_out
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, config_name, keys_among, known_keys, own_name
@@ -172,3 +173,14 @@ def shown_runs(facts: Facts, view: View) -> list[Run]:
     selected = set(view.selected)
     chosen = [run for run in runs if run.name in selected]
     return chosen or runs
+
+
+def counted_runs(facts: Facts, view: View) -> tuple[Sequence[Run], tuple[str, ...]]:
+    """Those of the shown runs that count, and the sentence on the others, if there are any.
+
+    Raises:
+        QueryError: the condition cannot be read, or none of the shown runs counts.
+    """
+    shown = shown_runs(facts, view)
+    kept = counted(shown, view.states)
+    return kept, left_out(shown, kept)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from exptools.hints import suggestion
+from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, parse_band
@@ -103,6 +104,7 @@ class View:
     clip: bool = _is(_FLAG, default=False)  # the y axis leaves outliers out
     show_runs: bool = _is(_FLAG, default=False)  # a thin line for each run
     where: str = _is(_TEXT, "")  # a condition
+    states: str = _is(_TEXT, "all", _checked(parse_states))  # which runs count: all, finished
     selected: tuple[str, ...] = _is(_TEXTS, ())  # names of runs; none: all
     page: int = _is(_COUNT, 0)  # of the groups, where there are too many for one chart
     rows: str = _is(_TEXT, "runs", _one_of("rows", "runs", "groups"))  # of the table

@@ -28,7 +28,10 @@ X = {
 
 BANDS = {
     band: band_label(band)
-    for band in ("std", "sem", "ci:95", "minmax", "percentiles:25,75", "percentiles:5,95", "none")
+    for band in (
+        *("std", "sem", "interval:95", "t:95", "ci:95", "minmax"),
+        *("percentiles:25,75", "percentiles:5,95", "none"),
+    )
 }
 
 SMOOTHINGS = {"none": "none", "ema": "exponential", "gaussian": "Gaussian", "mean": "running mean"}

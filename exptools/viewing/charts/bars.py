@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exptools.metrics import better
+from exptools.viewing.charts.caveats import of_centers, state_line
 from exptools.viewing.charts.chart import (
     Chart,
     axis,
@@ -23,9 +24,10 @@ from exptools.viewing.charts.chart import (
 )
 from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.aggregation import Method
+from exptools.viewing.curves.endings import is_finished
 from exptools.viewing.curves.statistics import CENTERS, band_words
-from exptools.viewing.curves.summaries import Cell, cell_of
+from exptools.viewing.curves.summaries import Cell, cell_of, in_numbers
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
@@ -39,6 +41,7 @@ ROW, TALL_ROW, AROUND = 30, 64, 96  # px: a group, one of few, and what is aroun
 ROOM = 400  # px that few groups fill
 GOLDEN = 0.618  # its multiples spread evenly, however many there are
 JITTER = 0.44  # of a row
+UNFINISHED = "x"  # the symbol of a run that failed, was killed or is still running
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def bars(
     ``filled`` puts a bar from zero behind each centre.
     """
     values = measure.of_runs(index, runs)
-    ordered = _rows(index, runs, values, measure, by, theme)
+    settings = groups(runs, find_keys(runs, by))
+    method = measure.method(len(in_numbers(group.runs, values)) for group in settings)
+    ordered = _rows(index, settings, values, method, measure.metric, by, theme)
     if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     rows = ordered[:MOST_GROUPS]
@@ -74,28 +79,29 @@ def bars(
         "data": [
             *([_bars(rows)] if filled else []),
             *([_dots(rows, values, theme)] if with_dots else []),
-            _centers(rows, measure, theme),
+            _centers(rows, method, theme),
         ],
         "layout": _layout(rows, measure, legend, theme, filled=filled),
     }
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
-    caption = _caption(rows, len(ordered), values, measure, legend)
-    return Chart(figure, caption, AROUND + row * len(rows), fills=False)
+    caption = _caption(rows, len(ordered), measure, method, legend)
+    caveats = of_centers(index, [row.group.runs for row in rows], values, measure, method)
+    text = " ".join([caption, *caveats, *without_value(values)])
+    return Chart(figure, text, AROUND + row * len(rows), fills=False)
 
 
 def _rows(
     index: Index,
-    runs: Sequence[Run],
+    settings: Sequence[Group],
     values: Mapping[str, float],
-    measure: Measure,
+    method: Method,
+    metric: str,
     by: Sequence[str],
     theme: Theme,
 ) -> list[_Row]:
     """The groups that have a value, the best first."""
-    settings = groups(runs, find_keys(runs, by))
-    method = parse_method(measure.center, measure.interval)
     cells = [(group, cell_of(group.runs, values, method)) for group in settings]
     styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
     rows = [
@@ -103,7 +109,7 @@ def _rows(
         for (group, cell), style in zip(cells, styles, strict=True)
         if cell and cell.n
     ]
-    lowest_first = better(measure.metric) == "min"
+    lowest_first = better(metric) == "min"
     return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
 
 
@@ -138,17 +144,21 @@ def _dots(rows: Sequence[_Row], values: Mapping[str, float], theme: Theme) -> di
         "x": typed_array(np.array([values[run.name] for _, run, _ in dots])),
         "y": typed_array(np.array([y for y, _, _ in dots])),
         "customdata": [run.name for _, run, _ in dots],
-        "hovertext": [hover({"value": number(values[run.name])}, run.name) for _, run, _ in dots],
+        "hovertext": [
+            hover({"value": number(values[run.name])} | state_line(run), run.name)
+            for _, run, _ in dots
+        ],
         "hoverinfo": "text",
         "marker": {
             "size": 7,
+            "symbol": ["circle" if is_finished(run) else UNFINISHED for _, run, _ in dots],
             "color": [translucent(color, 0.55) for _, _, color in dots],
             "line": {"width": 1, "color": theme.background},
         },
     }
 
 
-def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, Any]:
+def _centers(rows: Sequence[_Row], method: Method, theme: Theme) -> dict[str, Any]:
     cells = [row.cell for row in rows]
     center = np.array([cell.center for cell in cells])
     high = np.array([cell.high for cell in cells]) - center
@@ -158,7 +168,7 @@ def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, 
         "mode": "markers",
         "x": typed_array(center),
         "y": list(range(len(rows))),
-        "hovertext": [_hover(row, measure) for row in rows],
+        "hovertext": [_hover(row, method) for row in rows],
         "hoverinfo": "text",
         "marker": {
             "symbol": "diamond",
@@ -178,11 +188,11 @@ def _centers(rows: Sequence[_Row], measure: Measure, theme: Theme) -> dict[str, 
     }
 
 
-def _hover(row: _Row, measure: Measure) -> str:
+def _hover(row: _Row, method: Method) -> str:
     cell = row.cell
-    lines = {CENTERS[measure.center]: number(cell.center)}
+    lines = {CENTERS[method.center]: number(cell.center)}
     if math.isfinite(cell.low):
-        band = band_words(measure.interval)
+        band = band_words(str(method.band))
         lines[band] = f"{number(cell.low)} to {number(cell.high)}"
     lines["runs"] = runs_of(cell)
     return hover(lines, row.group.label)
@@ -230,23 +240,21 @@ def _beside(text: str, y: float, color: str) -> dict[str, Any]:
 
 
 def _caption(
-    rows: Sequence[_Row],
-    number: int,
-    values: Mapping[str, float],
-    measure: Measure,
-    legend: str,
+    rows: Sequence[_Row], number: int, measure: Measure, method: Method, legend: str
 ) -> str:
     drawn = [row.cell.n for row in rows]
     same = legend.replace(", ", " and ")
     groups_ = f"the runs with the same {same}" if legend else "all runs"
-    band = band_words(measure.interval)
+    band = band_words(str(method.band))
     line = f"; the line is {band}" if band and max(drawn) > 1 else ""
     best = "lowest" if better(measure.metric) == "min" else "highest"
     order = f", {best} first" if number > 1 else ""
+    unfinished = any(row.cell.early or row.cell.going for row in rows)
+    crosses = ", a cross if it did not finish" if unfinished else ""
     parts = [
-        f"A dot is the {measure.words} of a run, a diamond the "
+        f"A dot is the {measure.words} of a run{crosses}, a diamond the "
         f"{CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}."
     ]
     if number > len(rows):
         parts.append(f"The first {len(rows)} of {number} groups are shown.")
-    return " ".join([*parts, *without_value(values)])
+    return " ".join(parts)

@@ -108,8 +108,11 @@ def each(numbers: Collection[int]) -> str:
 
 
 def runs_of(cell: Cell) -> str:
-    """How many runs a cell's numbers are of: "3", or "2 of 3" where one has no value."""
-    return str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    """How many runs a cell is of: "3", "2 of 3" where one has no value, and who ended early."""
+    number = str(cell.n) if cell.n == cell.runs else f"{cell.n} of {cell.runs}"
+    unfinished = [f"{cell.early} ended early"] if cell.early else []
+    unfinished += [f"{cell.going} still running"] if cell.going else []
+    return f"{number} ({', '.join(unfinished)})" if unfinished else number
 
 
 def hover(lines: Mapping[str, str], head: str = "") -> str:

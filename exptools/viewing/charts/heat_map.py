@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from exptools.viewing.charts.caveats import of_centers
 from exptools.viewing.charts.chart import (
     HEIGHT,
     Chart,
@@ -70,8 +71,21 @@ def heat_map(
         "data": [_heat(cells, columns, rows, keys, measure, theme), _empty(cells, theme)],
         "layout": _layout(columns, rows, keys, theme),
     }
-    caption = _caption(filled, len(columns) * len(rows), numbers, measure)
-    return Chart(figure, caption, max(HEIGHT, AROUND + ROW * len(rows)))
+    caption = _caption(filled, len(columns) * len(rows), measure)
+    parts = [runs for line in _members(columns, rows) for runs in line]
+    caveats = of_centers(index, parts, numbers, measure, parse_method(measure.center, "none"))
+    text = " ".join([caption, *caveats, *without_value(numbers)])
+    return Chart(figure, text, max(HEIGHT, AROUND + ROW * len(rows)))
+
+
+def _members(columns: Sequence[Group], rows: Sequence[Group]) -> list[list[list[Run]]]:
+    """The runs that have both values: [rows][columns]."""
+    place = {run.name: at for at, column in enumerate(columns) for run in column.runs}
+    table: list[list[list[Run]]] = [[[] for _ in columns] for _ in rows]
+    for row, cells in zip(rows, table, strict=True):
+        for run in row.runs:
+            cells[place[run.name]].append(run)
+    return table
 
 
 def _cells(
@@ -82,14 +96,8 @@ def _cells(
 ) -> _Cells:
     """[rows][columns]; None where no run has both values."""
     method = parse_method(measure.center, "none")
-    place = {run.name: at for at, column in enumerate(columns) for run in column.runs}
-    cells: _Cells = []
-    for row in rows:
-        members: list[list[Run]] = [[] for _ in columns]
-        for run in row.runs:
-            members[place[run.name]].append(run)
-        cells.append([cell_of(runs, numbers, method) for runs in members])
-    return cells
+    members = _members(columns, rows)
+    return [[cell_of(runs, numbers, method) for runs in row] for row in members]
 
 
 def _heat(
@@ -118,9 +126,14 @@ def _heat(
         "colorbar": colorbar(theme, measure.words),
         "xgap": 2,
         "ygap": 2,
-        "texttemplate": "%{z:.3~g}" if centers.size <= MOST_TEXTS else "",
+        "text": [[_mark(cell) for cell in row] for row in cells],
+        "texttemplate": "%{z:.3~g}%{text}" if centers.size <= MOST_TEXTS else "",
         "textfont": {"size": 12},
     }
+
+
+def _mark(cell: Cell | None) -> str:
+    return "*" if cell and (cell.early or cell.going) else ""
 
 
 def _told(cell: Cell | None, measure: Measure) -> dict[str, str]:
@@ -166,14 +179,14 @@ def _layout(
     )
 
 
-def _caption(
-    filled: Sequence[Cell], cells: int, numbers: Mapping[str, float], measure: Measure
-) -> str:
+def _caption(filled: Sequence[Cell], cells: int, measure: Measure) -> str:
     runs = [cell.n for cell in filled]
     one = f"the {measure.words} of its run"
     over = one if max(runs) == 1 else f"the {CENTERS[measure.center]} of {one}s"
     parts = [f"Each cell is {over} ({each(runs)})."]
+    if any(map(_mark, filled)):
+        parts.append("* has runs that did not finish.")
     empty = cells - len(filled)
     if empty:
         parts.append(f"{empty} of {count(cells, 'cell')} have no such run.")
-    return " ".join([*parts, *without_value(numbers)])
+    return " ".join(parts)

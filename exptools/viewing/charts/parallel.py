@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from exptools.metrics import better
 from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.caveats import of_marks, state_line
 from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, note, number
 from exptools.viewing.charts.quantities import (
     Measure,
@@ -83,7 +84,7 @@ def parallel(
     }
     varying = [values for values in quantities if _varies(values)]
     caption = _caption(measure, len(drawn), len(valued), len(runs), len(varying) - len(fitting))
-    return Chart(figure, caption)
+    return Chart(figure, " ".join([caption, *of_marks(drawn)]))
 
 
 def _evenly(runs: Sequence[Run]) -> list[Run]:
@@ -169,7 +170,11 @@ def _trace(
     x = np.tile([*range(len(axes)), np.nan], len(rows))
     width = len(axes) + 1
     texts = [
-        hover({one.name: one.values.texts[row] for one in axes}, runs[row].name) for row in rows
+        hover(
+            {one.name: one.values.texts[row] for one in axes} | state_line(runs[row]),
+            runs[row].name,
+        )
+        for row in rows
     ]
     return {
         "type": "scatter",

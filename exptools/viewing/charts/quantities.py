@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.charts.chart import colorbar, colorscale, count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
+from exptools.viewing.curves.aggregation import Method, fitting, parse_method
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.statistics import parse_band, parse_center
 from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
@@ -36,12 +36,15 @@ class Measure:
     metric: str  # or summary.<name>, for a value of the runs' summaries
     summary: str = "last"  # as for ``Runs.table``, or "best"
     center: str = "mean"  # as for ``Runs.curves``
-    interval: str = "ci:95"  # likewise, its band
+    interval: str = "interval:95"  # likewise, its band
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
-        parse_center(self.center)
-        parse_band(self.interval)
+        self.method(())
+
+    def method(self, counts: Iterable[int]) -> Method:
+        """The centre with its interval: of one left open the one that fits so many runs each."""
+        return fitting(parse_method(self.center, self.interval), counts)
 
     @property
     def words(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.caveats import of_marks, state_line
 from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, named
 from exptools.viewing.charts.quantities import Quantity, level_style, quantity, scale_marker
 from exptools.viewing.errors import QueryError
@@ -40,14 +41,15 @@ def scatter(
     shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(np.int64)]
     across, up = (each.at(shown) for each in whole)
     tint = quantity(index, runs, color, summary).at(shown) if color else None
-    names = [runs[row].name for row in shown]
+    drawn = [runs[row] for row in shown]
     traces = [
-        _dots(part, names, across, up, tint) | style
+        _dots(part, drawn, across, up, tint) | style
         for part, style in _parts(tint, len(shown), theme)
     ]
     legend = tint is not None and bool(tint.levels)
     figure = {"data": traces, "layout": _layout(across, up, tint if legend else None, theme)}
-    return Chart(figure, _caption(across, up, tint, len(shown), len(rows), len(runs)))
+    caption = _caption(across, up, tint, len(shown), len(rows), len(runs))
+    return Chart(figure, " ".join([caption, *of_marks(drawn)]))
 
 
 def _parts(
@@ -78,7 +80,7 @@ def _parts(
 
 def _dots(
     part: NDArray[np.intp],
-    names: Sequence[str],
+    runs: Sequence[Run],
     across: Quantity,
     up: Quantity,
     tint: Quantity | None,
@@ -89,8 +91,11 @@ def _dots(
         "mode": "markers",
         "x": typed_array(_spread(across)[part]),
         "y": typed_array(_spread(up)[part]),
-        "customdata": [names[at] for at in part],
-        "hovertext": [hover({q.title: q.texts[at] for q in shown}, names[at]) for at in part],
+        "customdata": [runs[at].name for at in part],
+        "hovertext": [
+            hover({q.title: q.texts[at] for q in shown} | state_line(runs[at]), runs[at].name)
+            for at in part
+        ],
         "hoverinfo": "text",
         "showlegend": True,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,16 @@ from exptools.rundir import STEP
 from exptools.viewing.charts.chart import Chart, count, note, number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
-from exptools.viewing.curves.aggregation import aggregate, parse_method
-from exptools.viewing.curves.query import CurveQuery, GroupCurve, curve_set
-from exptools.viewing.curves.statistics import CENTERS, band_words
+from exptools.viewing.curves.aggregation import aggregate, fitting, parse_method
+from exptools.viewing.curves.query import (
+    CurveData,
+    CurveQuery,
+    GroupCurve,
+    caveats,
+    curve_set,
+    settled,
+)
+from exptools.viewing.curves.statistics import CENTERS, band_words, few_runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (
@@ -35,7 +42,7 @@ from exptools.viewing.run import Run
 
 GUTTER = 0.02  # between the panels, in parts of the width
 HEIGHT = 400  # px
-CERTAINTY = "ci:95"  # the interval of the differences, whatever the band of the curves is
+CERTAINTY = "interval:95"  # the interval of the differences, whatever the band of the curves is
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,12 @@ class _Panel:
 
     sweep: str
     runs: tuple[Run, ...]
-    groups: tuple[GroupCurve, ...]
+    curves: CurveData | None  # None where none of the runs has logged the metric
+
+    @property
+    def groups(self) -> tuple[GroupCurve, ...]:
+        """The groups that have a curve."""
+        return self.curves.groups if self.curves else ()
 
 
 def side_by_side(
@@ -81,7 +93,7 @@ def side_by_side(
     measure: Measure,
     by: Sequence[str],
     *,
-    band: str = "std",
+    band: str = "interval:95",
     theme: Theme = LIGHT,
 ) -> SideBySide:
     """Compare two sweeps: the curves of either, and the runs that match by their measure.
@@ -93,26 +105,41 @@ def side_by_side(
     comparison = compare_sweeps(runs, *sweeps)
     of_sweeps = [run for run in runs if run.sweep in sweeps]
     numbers = measure.of_runs(index, of_sweeps)
-    panels = [_panel(index, of_sweeps, sweep, measure, by, band) for sweep in sweeps]
+    panels = _panels(index, of_sweeps, sweeps, measure, by, band)
     matches = _matches(comparison, numbers)
     figure = _figure(index, panels, measure.metric, by, theme)
-    caption = _caption(matches, comparison, measure, panels, band)
+    caption = _caption(matches, comparison, measure, panels)
     chart = Chart(figure, caption, HEIGHT, fills=False)
     only_left, only_right = comparison.only_left, comparison.only_right
     return SideBySide(chart, comparison.differences, matches, only_left, only_right)
 
 
+def _panels(
+    index: Index,
+    runs: Sequence[Run],
+    sweeps: Sequence[str],
+    measure: Measure,
+    by: Sequence[str],
+    band: str,
+) -> list[_Panel]:
+    """The curves of each sweep; their bands are of one kind."""
+    query = CurveQuery(measure.metric, method=parse_method(measure.center, band))
+    panels = [_panel(index, runs, sweep, query, by) for sweep in sweeps]
+    again = settled(query, [panel.curves for panel in panels if panel.curves])
+    if again == query:
+        return panels
+    return [_panel(index, runs, sweep, again, by) for sweep in sweeps]
+
+
 def _panel(
-    index: Index, runs: Sequence[Run], sweep: str, measure: Measure, by: Sequence[str], band: str
+    index: Index, runs: Sequence[Run], sweep: str, query: CurveQuery, by: Sequence[str]
 ) -> _Panel:
     own = tuple(run for run in runs if run.sweep == sweep)
-    if measure.metric not in index.tags(own):
-        return _Panel(sweep, own, ())
+    if query.metric not in index.tags(own):
+        return _Panel(sweep, own, None)
     # A key that only the other sweep has groups nothing here.
     keys = (key for key in by if key in ("sweep", "state") or any(key in r.config for r in own))
-    method = parse_method(measure.center, band)
-    query = CurveQuery(measure.metric, tuple(keys), method=method)
-    return _Panel(sweep, own, curve_set(index, own, query).groups)
+    return _Panel(sweep, own, curve_set(index, own, replace(query, by=tuple(keys))))
 
 
 def _matches(comparison: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
@@ -183,15 +210,16 @@ def _caption(
     comparison: SweepComparison,
     measure: Measure,
     panels: Sequence[_Panel],
-    band: str,
 ) -> str:
     groups = [len(group.runs) for panel in panels for group in panel.groups]
-    words = band_words(band)
+    sets = [panel.curves for panel in panels if panel.curves]
+    words = band_words(sets[0].band) if sets else ""
     shade = f", the band {words}" if words and max(groups, default=0) > 1 else ""
     parts = [f"Lines are the {CENTERS[measure.center]} of the runs of a group{shade}."]
+    parts += caveats(sets) if sets else ()
     differences = [m.difference for m in matches if math.isfinite(m.difference)]
     if differences:
-        parts.append(_difference(differences, measure))
+        parts += _difference(differences, measure)
     else:
         parts.append("No run of one sweep matches one of the other with a value of both.")
     alone = len(comparison.only_left) + len(comparison.only_right)
@@ -200,14 +228,18 @@ def _caption(
     return " ".join(parts)
 
 
-def _difference(differences: Sequence[float], measure: Measure) -> str:
+def _difference(differences: Sequence[float], measure: Measure) -> list[str]:
     """What matched runs differ by: centre and interval are of the differences, pair by pair."""
     points = [(np.zeros(1), np.array([value])) for value in differences]
-    curve = aggregate(points, parse_method(measure.center, CERTAINTY))
+    number_of_pairs = len(differences)
+    method = fitting(parse_method(measure.center, CERTAINTY), [number_of_pairs])
+    curve = aggregate(points, method)
     center, low, high = (float(values[0]) for values in (curve.center, curve.low, curve.high))
-    words = band_words(CERTAINTY)
+    words = band_words(str(method.band))
     span = f" ({words}: {number(low)} to {number(high)})" if math.isfinite(low) else ""
-    return (
+    sentence = (
         f"Right less left, {measure.words} of matched runs: {number(center)} in the "
-        f"{CENTERS[measure.center]} of {count(len(differences), 'pair')}{span}."
+        f"{CENTERS[measure.center]} of {count(number_of_pairs, 'pair')}{span}."
     )
+    few = few_runs(method.center, method.band, [number_of_pairs])
+    return [sentence, *(text.replace(" runs", " pairs") for text in few)]

@@ -24,7 +24,7 @@ from exptools.viewing.cli.output import json_text, say, show, write, write_frame
 from exptools.viewing.cli.roots import chosen_roots, no_runs
 from exptools.viewing.configs.values import display, short_names
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
+from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
 from exptools.viewing.curves.summaries import measured_names, summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
@@ -95,6 +95,7 @@ def make_table(command: TableCommand) -> None:
         command.summary,
         parse_method(command.center, command.band),
         dict(command.better),
+        command.states,
     )
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):
@@ -117,12 +118,15 @@ def plot(command: PlotCommand) -> None:
             "say where to, as in --out curves.pdf; --csv and --json print the figure's numbers"
         )
     runs = _find_runs(command.roots, command)
-    curves = [curve_set(runs.origin, runs, query) for query in _queries(command, runs)]
+    curves = curve_sets(runs.origin, runs, _queries(command, runs))
+    told: tuple[str, ...] = ()
     if output.kind == FIGURE and output.path is not None:
         _draw(command, curves, output.path)
+        told = tuple(sentence for part in curves for sentence in part.caveats)
     else:
         write_frame(points(curves), output)
-    say(output, dict.fromkeys(note for part in curves for note in part.notes))
+    notes = dict.fromkeys(note for part in curves for note in part.notes)
+    say(output, (note for note in notes if note not in told))
     _tell_faults(output, runs)
 
 
@@ -248,7 +252,8 @@ def _queries(command: PlotCommand, runs: Runs) -> list[CurveQuery]:
     facet = (command.facet,) if command.facet else ()
     by = (*facet, *_keys_of(command.by, command.facet, runs))
     method = parse_method(command.center, command.band, command.smooth)
-    return [CurveQuery(name, by, command.x, method) for name in _metrics_of(command.metrics, runs)]
+    metrics = _metrics_of(command.metrics, runs)
+    return [CurveQuery(name, by, command.x, method, states=command.states) for name in metrics]
 
 
 def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None:

@@ -71,6 +71,7 @@ class TableCommand(RunsCommand):
     center: str
     band: str
     better: tuple[tuple[str, str], ...]  # a metric, and "min" or "max"
+    states: str
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,4 @@ class PlotCommand(RunsCommand):
     band: str
     smooth: str | None
     size: str
+    states: str

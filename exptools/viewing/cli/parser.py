@@ -182,7 +182,12 @@ def _statistics(parser: _Parser) -> None:
     parser.add_argument("--center", default="mean", metavar="HOW", help="mean, median or iqm")
     parser.add_argument(
         "--band", default="std", metavar="HOW",
-        help="std, sem, ci:95 (bootstrap), minmax, percentiles:25,75 or none",
+        help="std, sem, ci:95 (bootstrap), t:95 (Student's), interval:95 (whichever of both fits "
+        "the number of runs), minmax, percentiles:25,75 or none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--states", default="all", metavar="WHICH",
+        help="which runs count: all, or finished: without those that failed, were killed or run",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ class Method:
     """How runs become a curve; made by ``parse_method``."""
 
     center: str
-    band: Option
+    band: Option  # "interval" only until it is known of how many runs: see ``fitting``
     smoothing: Option
     smooth_after: bool
     bin_width: float | None
@@ -50,9 +50,11 @@ def parse_method(
     when = parse("smooth_when", smooth_when, {"before": Choice(), "after": Choice()})
     if bin_width is not None and not 0 < bin_width < np.inf:
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
+    middle, spread = statistics.parse_center(center), statistics.parse_band(band)
+    statistics.check_fit(middle, spread)
     return Method(
-        statistics.parse_center(center),
-        statistics.parse_band(band),
+        middle,
+        spread,
         parse("smoothing", smooth or "none", SMOOTHINGS),
         when.name == "after",
         bin_width,
@@ -60,6 +62,11 @@ def parse_method(
 
 
 MEAN_AND_STD = parse_method()
+
+
+def fitting(method: Method, counts: Iterable[int]) -> Method:
+    """The method with the interval that fits intervals of so many runs each."""
+    return replace(method, band=statistics.fitting_interval(method.center, method.band, counts))
 
 
 def aggregate(
@@ -83,6 +90,7 @@ def aggregate(
         nothing = np.empty(0)
         return Curve(nothing, nothing, nothing, nothing, np.empty(0, np.int64))
     tidied = [tidied[place] for place in kept]
+    method = fitting(method, [len(kept)])
     scale = statistics.scale_of(max(run.bound for run in tidied))
     prepared = [_prepare(run, method, scale) for run in tidied]
     same = [strata[place] if strata else None for place in kept]

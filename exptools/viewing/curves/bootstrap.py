@@ -3,6 +3,9 @@
 Runs are drawn with replacement among those of their stratum, for example of their task; the
 interval is between the percentiles of the centres of many such samples. The draws are the same
 at each call: the same runs have the same interval, whatever else is shown.
+
+Of few runs the interval is too narrow. Of normal values 95 % intervals hold the mean in 50 % of
+cases at two runs, 75 at three, 80 at four, 83 at five, 90 at ten, 93 at twenty; Student's in 95.
 """
 
 from __future__ import annotations

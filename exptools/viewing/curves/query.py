@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key, short_names
-from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate
-from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves import endings
+from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate, fitting
+from exptools.viewing.curves.best import Best, Setting, setting_of
+from exptools.viewing.curves.endings import Member
+from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.series import read_series
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.frames import column, frame_of
-from exptools.viewing.groups.grouping import Group, Key, find_keys, groups, run_key
+from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
-
-MODES = {"max": Choice(), "min": Choice()}
-
-
-@dataclass(frozen=True)
-class Best:
-    """Keep of each group only the runs with its best setting of other keys."""
-
-    over: str | tuple[str, ...]  # the keys among whose settings the best one is taken
-    mode: Literal["max", "min"] = "max"
-    summary: str = "last"  # what a run is worth; a setting is worth the mean over its runs
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys, a tuple also where one was given as a text."""
-        return (self.over,) if isinstance(self.over, str) else tuple(self.over)
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,7 @@ class CurveQuery:
     strata: str | None = None  # the key within whose values the bootstrap draws runs
     best: Best | None = None
     where: str | None = None  # a condition; None: all runs
+    states: str = endings.ALL  # which of them count: "all", "finished"
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,12 @@ class GroupCurve:
     runs: tuple[Run, ...]  # those that are averaged
     curve: Curve
     setting: tuple[Any, ...] = ()  # where the best setting was kept: its values
+    members: tuple[Member, ...] = ()  # the runs that have a point
+
+    @property
+    def ended_early(self) -> tuple[Run, ...]:
+        """The runs that failed, were killed or interrupted, or timed out."""
+        return endings.ended_early(self.runs)
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,18 @@ class CurveData:
     smooth: str  # as asked for: "none", "ema:0.9", …
     groups: tuple[GroupCurve, ...]  # in the order of their values, MISSING last
     over: tuple[str, ...] = ()  # the keys whose best setting was kept in each group
-    notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …
+    notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …, and the caveats
+    left_out: tuple[str, ...] = ()  # the sentence on the runs that do not count, if there are any
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What a caption must say: runs that did not finish, an interval of few."""
+        return caveats([self])
+
+    @property
+    def remark(self) -> str:
+        """What a legend must say of the bands; mostly nothing."""
+        return remark([self])
 
     def frame(self) -> pl.DataFrame:
         """Every point of every curve: a column for each key, then x, center, low, high, n.
@@ -104,28 +109,32 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
 
         runs = select(runs, query.where)
+    runs, everyone = endings.counted(runs, query.states), runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
     if query.best:
-        parse("mode", query.best.mode, MODES)
-        parse_summary(query.best.summary)
+        query.best.check()
     over = find_keys(runs, query.best.keys) if query.best else []
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
-    curves = [_group_curve(group, series, query, stratum, over) for group in groups(runs, keys)]
-    drawn = tuple(curve for curve in curves if len(curve.curve.x))
+    settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
+    method = _fitting(query, settings, series)
+    curves = [_group_curve(setting, series, method, stratum) for setting in settings]
+    drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
     names = short_names([key.name for key in keys])
-    return CurveData(
+    plain = CurveData(
         metric=query.metric,
         x=query.x,
         by=tuple(key.name for key in keys),
         legend="run" if query.by is None else ", ".join(names[key.name] for key in keys),
-        center=query.method.center,
-        band=str(query.method.band),
-        smooth=str(query.method.smoothing),
+        center=method.center,
+        band=str(method.band),
+        smooth=str(method.smoothing),
         groups=drawn,
         over=tuple(key.name for key in over),
-        notes=(*_notes(series, drawn, query), *_lonely(drawn, stratum, query.method)),
+        left_out=endings.left_out(everyone, runs),
     )
+    notes = (*_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    return replace(plain, notes=(*plain.caveats, *notes))
 
 
 def points(curves: Iterable[CurveData]) -> pl.DataFrame:
@@ -134,34 +143,95 @@ def points(curves: Iterable[CurveData]) -> pl.DataFrame:
     return pl.concat(frames, how="vertical_relaxed")
 
 
+def settled(query: CurveQuery, sets: Iterable[CurveData]) -> CurveQuery:
+    """The query for curves that stand beside these of the same question.
+
+    Where it left the interval open and parts of the figure came to different ones, it is
+    Student's in all.
+    """
+    band = query.method.band
+    if band.name != "interval" or len({part.band for part in sets if part.groups}) < 2:
+        return query
+    return replace(query, method=replace(query.method, band=Option("t", band.numbers)))
+
+
+def curve_sets(index: Index, runs: Sequence[Run], queries: Sequence[CurveQuery]) -> list[CurveData]:
+    """The curves of several metrics for one figure: their bands are of one kind."""
+    sets = [curve_set(index, runs, query) for query in queries]
+    again = [settled(query, sets) for query in queries]
+    return sets if again == list(queries) else [curve_set(index, runs, q) for q in again]
+
+
+def caveats(sets: Sequence[CurveData]) -> tuple[str, ...]:
+    """What the caption of a figure of these curves must say, in sentences, once each."""
+    shown = [group for part in sets for group in part.groups]
+    ends = endings.endings(
+        [group.members for group in shown],
+        sets[0].x,
+        f"the {CENTERS[sets[0].center]}",
+    )
+    left_out = (sentence for part in sets for sentence in part.left_out)
+    few = (
+        sentence
+        for (center, band), counts in _counts(sets).items()
+        for sentence in few_runs(center, parse_band(band), counts)
+    )
+    return tuple(dict.fromkeys([*left_out, *ends, *few]))
+
+
+def remark(sets: Sequence[CurveData]) -> str:
+    """What the legend of a figure of these curves must say of the bands; mostly nothing."""
+    remarks = (bootstrap_of_few(parse_band(band), n) for (_, band), n in _counts(sets).items())
+    return "; ".join(dict.fromkeys(filter(None, remarks)))
+
+
+def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
+    """Of how many runs the curves of each centre and band are, wherever they are."""
+    counts: dict[tuple[str, str], set[int]] = {}
+    for part in sets:
+        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
+    return counts
+
+
+def _fitting(
+    query: CurveQuery, settings: Sequence[Setting], series: Mapping[str, Series]
+) -> Method:
+    """The method with the interval that fits, where the query leaves it open."""
+    method = query.method
+    if method.band.name != "interval":
+        return method
+    if query.strata:  # which Student's interval does not know
+        return replace(method, band=Option("ci", method.band.numbers))
+    counting = replace(method, band=Option("none"), smoothing=Option("none"))
+    runs = ([series[run.name] for run in setting.runs] for setting in settings)
+    return fitting(
+        method, {int(n) for part in runs for n in np.unique(aggregate(part, counting).n)}
+    )
+
+
 def _group_curve(
-    group: Group,
-    series: Mapping[str, Series],
-    query: CurveQuery,
-    stratum: Key | None,
-    over: Sequence[Key],
+    setting: Setting, series: Mapping[str, Series], method: Method, stratum: Key | None
 ) -> GroupCurve:
-    setting = _best_setting(group, series, over, query.best) if query.best else None
-    runs = setting.runs if setting else group.runs
-    label = f"{group.label} ({setting.label})" if setting else group.label
+    runs = setting.runs
     strata = [comparison_key(stratum.value(run)) for run in runs] if stratum else None
-    curve = aggregate([series[run.name] for run in runs], query.method, strata)
-    return GroupCurve(group.values, label, runs, curve, setting.values if setting else ())
+    curve = aggregate([series[run.name] for run in runs], method, strata)
+    return GroupCurve(setting.group, setting.label, runs, curve, setting.best)
 
 
-def _best_setting(
-    group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best
-) -> Group:
-    """The setting with the best mean summary; the first of equal ones, NaN behind all others."""
-    sign = {"max": 1.0, "min": -1.0}[best.mode]
-    summary = parse_summary(best.summary)
+def _with_members(
+    drawn: Sequence[GroupCurve], series: Mapping[str, Series]
+) -> tuple[GroupCurve, ...]:
+    """The curves with how far their runs got."""
+    if not all(endings.is_finished(run) for group in drawn for run in group.runs):
+        return tuple(replace(g, members=endings.members(g.runs, series)) for g in drawn)
+    return tuple(replace(g, members=_finished(g, series)) for g in drawn)
 
-    def worth(setting: Group) -> float:
-        values = np.array([summarize(*series[run.name], summary) for run in setting.runs])
-        mean = float(np.mean(values / len(values)) * len(values))
-        return -np.inf if np.isnan(mean) else sign * mean
 
-    return max(groups(group.runs, over), key=worth)
+def _finished(group: GroupCurve, series: Mapping[str, Series]) -> tuple[Member, ...]:
+    """Where all finished, it is enough to know how far one of them got."""
+    end = float(group.curve.x[-1])
+    return tuple(Member(r.name, r.state, end) for r in group.runs if len(series[r.name][0]))
 
 
 def _notes(

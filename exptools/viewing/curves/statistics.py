@@ -7,11 +7,13 @@ many runs have one, [points].
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
 
 from exptools.viewing.arrays import Floats, Ints
+from exptools.viewing.curves import student
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.errors import QueryError
 
@@ -25,6 +27,8 @@ BANDS = {
     "minmax": Choice(),
     "percentiles": Choice((25.0, 75.0), 0, 100, "two percentages, as in percentiles:10,90,"),
     "ci": Choice((95.0,), 1, 99.9, "its level in percent, as in ci:95,"),
+    "t": Choice((95.0,), 1, 99.9, "its level in percent, as in t:95,"),
+    "interval": Choice((95.0,), 1, 99.9, "its level in percent, as in interval:95,"),
 }
 _BAND_WORDS = {  # as a label, and as a sentence has it
     "none": ("no band", ""),
@@ -32,8 +36,11 @@ _BAND_WORDS = {  # as a label, and as a sentence has it
     "sem": ("± standard error", "± one standard error"),
     "minmax": ("lowest to highest", "from the lowest to the highest run"),
     "percentiles": ("{:g}th to {:g}th percentile", "from the {:g}th to the {:g}th percentile"),
-    "ci": ("{:g} % confidence interval", "the {:g} % confidence interval (bootstrap)"),
+    "ci": ("{:g} % interval, bootstrap", "the {:g} % confidence interval (bootstrap)"),
+    "t": ("{:g} % interval, Student's", "Student's {:g} % confidence interval of the mean"),
+    "interval": ("{:g} % interval", "the {:g} % confidence interval (Student's or bootstrap)"),
 }
+FEW = 10  # runs; of fewer a bootstrap interval is much too narrow
 LARGE = 1e150  # squares of larger numbers overflow
 
 
@@ -43,7 +50,10 @@ def parse_center(text: str) -> str:
 
 
 def parse_band(text: str) -> Option:
-    """Read a band: ``std``, ``sem``, ``minmax``, ``percentiles:10,90``, ``ci:95``, ``none``."""
+    """Read a band: ``std``, ``sem``, ``minmax``, ``percentiles:10,90``, ``none``, or an interval.
+
+    An interval is ``ci:95`` by bootstrap, ``t:95`` by Student, ``interval:95`` the one that fits.
+    """
     band = parse("band", text, BANDS)
     if len(set(band.numbers)) < len(band.numbers):
         raise QueryError(f"band {text!r}: the two percentages should differ")
@@ -51,7 +61,7 @@ def parse_band(text: str) -> Option:
 
 
 def band_label(text: str) -> str:
-    """What to call a band where it can be chosen: ``ci:95`` is "95 % confidence interval"."""
+    """What to call a band where it can be chosen: ``ci:95`` is "95 % interval, bootstrap"."""
     band = parse_band(text)
     return _BAND_WORDS[band.name][0].format(*band.numbers)
 
@@ -60,6 +70,52 @@ def band_words(text: str) -> str:
     """What a band is, in a sentence: "the band is …"; "" where there is none."""
     band = parse_band(text)
     return _BAND_WORDS[band.name][1].format(*band.numbers)
+
+
+def check_fit(center: str, band: Option) -> None:
+    """Raise QueryError where the band is not one of this centre."""
+    if band.name == "t" and center != "mean":
+        level = f"{band.numbers[0]:g}"
+        raise QueryError(
+            f"the band {band} is Student's interval of the mean, and the center is {center}: take "
+            f"ci:{level}, the bootstrap's, or interval:{level}, which is whichever fits"
+        )
+
+
+def fitting_interval(center: str, band: Option, counts: Iterable[int]) -> Option:
+    """For ``interval`` the one that it stands for, given how many runs each interval is of.
+
+    It is Student's where the centre is a mean and an interval is of fewer than ten runs, the
+    bootstrap's elsewhere. Any other band stays what it is.
+    """
+    if band.name != "interval":
+        return band
+    few = any(1 < n < FEW for n in counts)
+    return Option("t" if few and center == "mean" else "ci", band.numbers)
+
+
+def few_runs(center: str, band: Option, counts: Iterable[int]) -> tuple[str, ...]:
+    """What to know of a centre and a band that are of so few runs, in sentences."""
+    numbers = set(counts)
+    sentences = []
+    if interval := bootstrap_of_few(band, numbers):
+        level = f"{band.numbers[0]:g}"
+        better = f"; Student's, t:{level}, is not" if center == "mean" else ""
+        sentences.append(
+            f"Fewer than ten runs: the {level} % interval by {interval} is too narrow{better}."
+        )
+    if center == "iqm" and numbers & {2, 3}:
+        sentences.append("The interquartile mean of fewer than four runs is their mean.")
+    return tuple(sentences)
+
+
+def bootstrap_of_few(band: Option, counts: Iterable[int]) -> str:
+    """Of how few runs a bootstrap interval is: "bootstrap of 3 runs"; "" where it is of enough."""
+    few = {n for n in counts if 1 < n < FEW} if band.name == "ci" else set()
+    if not few:
+        return ""
+    span = f"{min(few)}" if len(few) == 1 else f"{min(few)} to {max(few)}"
+    return f"bootstrap of {span} runs"
 
 
 def count(values: Floats) -> Ints:
@@ -98,18 +154,22 @@ def spread(
 ) -> tuple[Floats, Floats]:
     """The edges of a band that is made of the values themselves; NaN where fewer than two runs are.
 
-    std and sem are the sample's (ddof=1), around the centre; percentiles are interpolated
-    linearly, as NumPy does by default. ``mean`` is the mean if it is known already.
+    std and sem are the sample's (ddof=1), around the centre; t is as many sem wide as Student's
+    distribution says for n. Percentiles are interpolated linearly, as NumPy does by default.
+    ``mean`` is the mean if it is known already.
     """
     if band.name == "minmax":
         low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     elif band.name == "percentiles":
         ordered = np.sort(values, axis=0)
         low, high = (_percentile(ordered, n, part) for part in sorted(band.numbers))
-    elif band.name in ("std", "sem"):
-        deviation = _deviation(values, n, _mean(values, n) if mean is None else mean)
-        deviation = deviation / np.sqrt(np.maximum(n, 1)) if band.name == "sem" else deviation
-        low, high = middle - deviation, middle + deviation
+    elif band.name in ("std", "sem", "t"):
+        reach = _deviation(values, n, _mean(values, n) if mean is None else mean)
+        if band.name != "std":
+            reach = reach / np.sqrt(np.maximum(n, 1))
+        if band.name == "t":
+            reach = reach * _student(n, band.numbers[0])
+        low, high = middle - reach, middle + reach
     else:
         low = high = np.full(len(n), np.nan)
     if (n < 2).any():
@@ -142,6 +202,13 @@ def _deviation(values: Floats, n: Ints, mean: Floats) -> Floats:
     np.multiply(off, off, out=off)
     deviation: Floats = np.sqrt(off.sum(axis=0) / np.maximum(n - 1, 1))
     return deviation
+
+
+def _student(n: Ints, level: float) -> Floats:
+    """How many standard errors Student's interval reaches to either side, for each n."""
+    different, which = np.unique(n, return_inverse=True)
+    reach = [student.quantile(int(runs) - 1, level) if runs > 1 else np.nan for runs in different]
+    return np.array(reach)[which]
 
 
 def _percentile(ordered: Floats, n: Ints, percentage: float) -> Floats:

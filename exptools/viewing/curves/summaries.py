@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,13 @@ from exptools.viewing.arrays import Floats
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.aggregation import Method, aggregate
 from exptools.viewing.curves.alignment import Tidy, tidy
+from exptools.viewing.curves.endings import (
+    Member,
+    ended_early,
+    is_finished,
+    members,
+    still_going,
+)
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
@@ -44,6 +51,8 @@ class Cell:
     n: int  # runs with a finite value
     runs: int  # all runs of the group; those that diverged or have not logged it are not in n
     best: bool = False  # of its column
+    early: int = 0  # runs of n that failed, were killed or interrupted, or timed out
+    going: int = 0  # runs of n that are running or queued
 
 
 def parse_summary(text: str) -> Option:
@@ -150,12 +159,35 @@ def cell_of(runs: Sequence[Run], values: Mapping[str, float | None], method: Met
     if not runs:
         return None
     numbers = [number for run in runs if (number := values[run.name]) is not None]
+    counted = in_numbers(runs, values)
     # One point a run is a curve, too: the same numbers as in a figure.
     curve = aggregate([(np.zeros(1), np.array([number])) for number in numbers], method)
     if not len(curve.x):
         return Cell(math.nan, math.nan, math.nan, 0, len(runs))
     low, high, n = float(curve.low[0]), float(curve.high[0]), int(curve.n[0])
-    return Cell(float(curve.center[0]), low, high, n, len(runs))
+    early, going = len(ended_early(counted)), len(still_going(counted))
+    return Cell(float(curve.center[0]), low, high, n, len(runs), early=early, going=going)
+
+
+def in_numbers(runs: Iterable[Run], values: Mapping[str, float | None]) -> list[Run]:
+    """The runs whose number is finite."""
+    numbers = ((run, values[run.name]) for run in runs)
+    return [run for run, number in numbers if number is not None and math.isfinite(number)]
+
+
+def members_of(
+    index: Index, runs: Sequence[Run], metric: str, values: Mapping[str, float | None]
+) -> dict[str, Member]:
+    """Of each run that has a number, by its name: its state, and the last step of the metric.
+
+    Nothing where all runs finished.
+    """
+    if all(map(is_finished, runs)):
+        return {}
+    counted = in_numbers(runs, values)
+    if metric not in index.tags(runs):  # of a summary, which has no step
+        return {run.name: Member(run.name, run.state, math.nan) for run in counted}
+    return {member.name: member for member in members(counted, index.series(counted, metric))}
 
 
 def _at(run: Tidy, x: float) -> float:

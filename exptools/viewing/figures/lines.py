@@ -38,20 +38,26 @@ class Line:
 
 
 def figure(
-    lines: Sequence[Line], metric: str, legend: str, theme: Theme = LIGHT, x: str = "step"
+    lines: Sequence[Line],
+    metric: str,
+    legend: str,
+    theme: Theme = LIGHT,
+    x: str = "step",
+    remark: str = "",
 ) -> dict[str, Any]:
     """A figure with a line for each curve's centre and its band around it.
 
     The legend, with what the labels are values of as its title, is ordered as the lines end: the
     highest first. A line has about ``MAX_POINTS`` points: those that decide how a longer one looks,
-    its spikes and gaps among them. A zoom is kept until another metric is shown.
+    its spikes and gaps among them. A zoom is kept until another metric is shown. ``remark`` is
+    what the legend says of the bands.
     """
     thin = [Line(line.label, downsample(line.curve, MAX_POINTS), line.style) for line in lines]
     ordered = sorted(thin, key=from_the_top)
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     centers = [center_trace(line, theme) for line in ordered]
     axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme)}
-    layout = curve_layout(legend, theme) | axes | {"showlegend": len(lines) > 1}
+    layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 
 
@@ -152,14 +158,15 @@ def y_axis(metric: str, theme: Theme) -> dict[str, Any]:
     return base_axis(theme) | room | {"nticks": 7, "uirevision": metric}
 
 
-def curve_layout(legend: str, theme: Theme) -> dict[str, Any]:
-    """A layout without its axes."""
+def curve_layout(legend: str, theme: Theme, remark: str = "") -> dict[str, Any]:
+    """A layout without its axes; ``remark`` is what the legend says of the bands."""
     layout = base_layout(theme)
+    title = "<br>".join(short_text(text) for text in (legend, remark) if text)
     return layout | {
         "hovermode": "x unified",
         "hoverlabel": layout["hoverlabel"] | {"namelength": LEGEND_CHARACTERS},
         "legend": {
-            "title": {"text": short_text(legend), "font": {"color": theme.muted, "size": 12}},
+            "title": {"text": title, "font": {"color": theme.muted, "size": 12}},
             "font": {"color": theme.text, "size": 12},
             "bgcolor": CLEAR,
             "x": 1.01,

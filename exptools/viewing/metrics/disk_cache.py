@@ -1,10 +1,11 @@
 """Columns on disk, in the user's cache directory: what was read once need not be parsed again.
 
-A pack is one file: a table of contents (JSON), then whole columns of many runs that share a
+A pack is one file: a table of contents (JSON), then whole columns of many sources that share a
 header, each column in one piece, as float64. It is written aside and renamed into place, and never
-changed after that, so readers in other processes see all of it or nothing. A run counts as known
-while its files have the signatures (size, mtime, inode) that stand in the pack. Whatever is not as
-it should be (other version, other size, no JSON) is not used; the runs are read again.
+changed after that, so readers in other processes see all of it or nothing. A source, which goes by
+its first file, counts as known while its files have the signatures (size, mtime, inode) that stand
+in the pack. Whatever is not as it should be (other version, other size, no JSON) is not used; the
+sources are read again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
 
-MAGIC = b"exptools columns 1 " + sys.byteorder.encode().ljust(8) + b"\n"
+MAGIC = b"exptools columns 2 " + sys.byteorder.encode().ljust(8) + b"\n"
 MAX_PACKS = 64  # of an index
 MAX_BYTES = 2 * 2**30  # of all indexes: the least recently used packs go first
 
@@ -36,7 +37,7 @@ Signatures = tuple[Signature | None, ...]
 
 @dataclass
 class Table:
-    """What is known of one run's metrics: some of its columns, as they were at ``signatures``."""
+    """What is known of one source: some of its columns, as they were at ``signatures``."""
 
     signatures: Signatures
     header: tuple[str, ...]  # all columns of the file
@@ -87,22 +88,22 @@ class DiskCache:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._places: dict[str, list[Place]] | None = None  # by run directory
+        self._places: dict[str, list[Place]] | None = None  # by first file
         self._lock = threading.Lock()
 
     def fill(
         self,
-        run: str,
+        source: str,
         table: Table | None,
         signatures: Signatures,
         choose: Callable[[tuple[str, ...]], list[str]],
     ) -> Table | None:
-        """A run's table with as many of the columns as the packs have; None where they have none.
+        """A table with as many of the columns as the packs have; None where they have none.
 
         ``choose`` says which of a header's columns are wanted.
         """
         with self._lock:
-            for place in self._packs_of(run):
+            for place in self._packs_of(source):
                 try:
                     stored = _table(place)
                 except (TypeError, ValueError):

@@ -1,10 +1,10 @@
-"""The metrics of many runs: read in bulk, as far as asked for, and only once.
+"""The columns of many sources: read in bulk, as far as asked for, and only once.
 
-What a run's columns are is remembered with the signatures of its files, in memory and, through
+What a source's columns are is remembered with the signatures of its files, in memory and, through
 ``DiskCache``, on disk. A file that has grown is read from where the last reading ended.
 
-Whoever asks waits only for the runs that were asked for. The lock is held to look what is there,
-never while a file is read; a run is read by one thread, and others that want it wait for that run.
+Whoever asks waits only for the sources that were asked for. The lock is held to look what is there,
+never while a file is read; a source is read by one thread, and others that want it wait for that.
 """
 
 from __future__ import annotations
@@ -14,20 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
-import numpy as np
-
-from exptools.gc_pause import collector_paused
-from exptools.rundir import STEP, WALL_TIME
-from exptools.viewing.metrics.columns import Columns, column_of, is_absent, read_only
+from exptools.rundir import STEP
+from exptools.viewing.metrics.columns import column_of, is_absent
 from exptools.viewing.metrics.csv_bulk_reader import CsvPart, read_many, read_tail
 from exptools.viewing.metrics.csv_reader import read_header, read_last_row
 from exptools.viewing.metrics.disk_cache import DiskCache, Signatures, Table
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.metrics.reading import SEPARATORS, read_logged_rows
-from exptools.viewing.run import Fault, Run, Source
+from exptools.viewing.run import Fault, Source
 from exptools.viewing.signatures import file_signature
 
 MEMORY = 2**30  # bytes of columns that are remembered; then all are forgotten
@@ -38,16 +34,15 @@ Choose = Callable[[tuple[str, ...]], list[str]]  # which of a header's columns a
 
 
 class _Request(NamedTuple):
-    """A run whose metrics are asked for, and its files as they are now."""
+    """A source that is asked for, and its files as they are now."""
 
     source: Source
-    directory: str
     separator: str | None  # None where it is no CSV
     signatures: Signatures
 
     @property
     def path(self) -> str:
-        """The first file."""
+        """The first file, by which the source is known."""
         return self.source.files[0]
 
 
@@ -58,72 +53,73 @@ class _Remembered:
 
 
 class MetricStore:
-    """Columns of runs, kept for the next session if there is a cache. Safe to use from threads."""
+    """Tables of sources, kept for the next session if there is a cache. Safe to use from threads.
+
+    A source is known by its first file.
+    """
 
     def __init__(self, cache: DiskCache | None) -> None:
         self._cache = cache
-        self._remembered: dict[str, _Remembered] = {}  # by run directory
-        self._being_read: set[str] = set()  # run directories
+        self._remembered: dict[str, _Remembered] = {}
+        self._being_read: set[str] = set()
         self._bytes = 0
         self._changed = threading.Condition()  # its lock guards the three above
 
-    def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
-        """See ``Index.columns``."""
-        with collector_paused():
-            tables = self._tables(runs, names)
-            return {run.name: _columns(tables.get(str(run.directory)), names) for run in runs}
+    def tables(self, sources: Iterable[Source], names: Sequence[str]) -> dict[str, Table]:
+        """The sources' tables by first file, with those of the columns that they have.
 
-    def tags(self, runs: Sequence[Run]) -> list[str]:
-        """See ``Index.tags``."""
-        others = [run for run in runs if run.sources and run.sources[0].kind not in SEPARATORS]
-        tables = self._tables(others, [STEP])
-        headers = dict.fromkeys(self._header(run, tables) for run in runs)
-        tags = dict.fromkeys(name for header in headers for name in header)
-        no_metrics = {STEP, WALL_TIME, "", *(step_column(header) for header in headers)}
-        return [tag for tag in tags if tag not in no_metrics]
-
-    def last(self, run: Run) -> Mapping[str, float]:
-        """See ``Index.last``."""
-        request = _request(run)
-        if request is None:
-            return {}
-        if request.separator is None:
-            table = self._tables([run], [STEP])[request.directory]
-            cells = {name: column[-1:] for name, column in table.columns.items()}
-            return {n: float(c[0]) for n, c in cells.items() if len(c) and not is_absent(c)[0]}
-        header = self._header(run, {})
-        last = read_last_row(request.path, header, request.separator)
-        step = step_column(header)
-        return last | {STEP: last[step]} if step in last else last
-
-    def faults(self, run: Run) -> tuple[Fault, ...]:
-        """What could not be read of a run's metrics when they were last read."""
-        remembered = self._remembered.get(str(run.directory))
-        return remembered.table.faults if remembered else ()
-
-    def keep(self, directories: Iterable[str]) -> None:
-        """Forget all but these run directories."""
-        with self._changed:
-            old = self._remembered
-            self._remembered = {d: old[d] for d in directories if d in old}
-
-    def _tables(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Table]:
-        """The runs' tables by directory, with the columns that are wanted and that they have."""
+        ``"step"`` is the column that counts the steps, whatever it is called.
+        """
         wanted: Choose = partial(columns_in_file, names=names)
-        waiting = {request.directory: request for request in map(_request, runs) if request}
+        waiting = {source.files[0]: _request(source) for source in sources}
         tables: dict[str, Table] = {}
         while waiting:
             mine = self._reserve(waiting)
             try:
-                self._read([waiting.pop(directory) for directory in mine], wanted, tables)
+                self._read([waiting.pop(path) for path in mine], wanted, tables)
             finally:
-                self._release(directory for directory in mine if directory not in tables)
+                self._release(path for path in mine if path not in tables)
         return tables
 
-    def _reserve(self, waiting: Mapping[str, _Request]) -> list[str]:
-        """Those of the runs that no other thread reads just now, at least one, for this thread."""
+    def headers(self, sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
+        """All columns of the sources, by first file; of a CSV no more than its head is read."""
+        headers = {}
+        others = []
+        for source in sources:
+            if source.kind in SEPARATORS:
+                headers[source.files[0]] = self._header(source)
+            else:
+                others.append(source)
+        return headers | {path: table.header for path, table in self.tables(others, [STEP]).items()}
+
+    def last(self, source: Source) -> Mapping[str, float]:
+        """The values in the last row, by column; of a CSV no more than its end is read."""
+        path = source.files[0]
+        if source.kind not in SEPARATORS:
+            table = self.tables([source], [STEP])[path]
+            cells = {name: column[-1:] for name, column in table.columns.items()}
+            return {n: float(c[0]) for n, c in cells.items() if len(c) and not is_absent(c)[0]}
+        header = self._header(source)
+        last = read_last_row(path, header, SEPARATORS[source.kind])
+        step = step_column(header)
+        return last | {STEP: last[step]} if step in last else last
+
+    def faults(self, source: Source) -> tuple[Fault, ...]:
+        """What could not be read of a source when it was last read."""
+        remembered = self._remembered.get(source.files[0])
+        return remembered.table.faults if remembered else ()
+
+    def keep(self, sources: Iterable[Source]) -> None:
+        """Forget all but these."""
         with self._changed:
-            while not (mine := [d for d in waiting if d not in self._being_read]):
+            old = self._remembered
+            paths = (source.files[0] for source in sources)
+            self._remembered = {path: old[path] for path in paths if path in old}
+
+    def _reserve(self, waiting: Mapping[str, _Request]) -> list[str]:
+        """Those of the sources that no other thread reads just now; at least one."""
+        with self._changed:
+            while not (mine := [p for p in waiting if p not in self._being_read]):
                 self._changed.wait()
             self._being_read.update(mine)
             if self._bytes > MEMORY:
@@ -132,17 +128,17 @@ class MetricStore:
                     self._cache.forget_loaded()
         return mine
 
-    def _release(self, directories: Iterable[str]) -> None:
+    def _release(self, paths: Iterable[str]) -> None:
         with self._changed:
-            self._being_read.difference_update(directories)
+            self._being_read.difference_update(paths)
             self._changed.notify_all()
 
     def _read(self, requests: Sequence[_Request], wanted: Choose, tables: dict[str, Table]) -> None:
-        """Put the tables of reserved runs into ``tables``, and release each as soon as it is."""
+        """Put the tables of reserved sources into ``tables``, and release each as soon as it is."""
 
         def hand_over(request: _Request, table: Table) -> None:
-            tables[request.directory] = table
-            self._release([request.directory])
+            tables[request.path] = table
+            self._release([request.path])
 
         missing: dict[str, _Request] = {}
         for request in requests:
@@ -162,12 +158,12 @@ class MetricStore:
                 hand_over(missing[path], self._take(missing[path], part))
         for request in sorted(others, key=_size):  # a small one need not wait for a large one
             table = _table(read_logged_rows(request.source), request.signatures)
-            hand_over(request, self._remember(request.directory, table))
+            hand_over(request, self._remember(request.path, table))
         self._keep_on_disk(list(missing.values()), tables)
 
     def _recall(self, request: _Request, wanted: Choose) -> Table | None:
         """A table from memory, the end of a grown file, or disk; None where it lacks a column."""
-        remembered = self._remembered.get(request.directory)
+        remembered = self._remembered.get(request.path)
         table = remembered.table if remembered else None
         if remembered and table and table.signatures != request.signatures:
             grown = remembered.part if not _lacking(table, wanted) else None
@@ -179,9 +175,9 @@ class MetricStore:
             return table
         if self._cache is None:
             return None
-        filled = self._cache.fill(request.directory, table, request.signatures, wanted)
+        filled = self._cache.fill(request.path, table, request.signatures, wanted)
         if filled is not None and table is None:
-            self._remember(request.directory, filled)
+            self._remember(request.path, filled)
         return None if filled is None or _lacking(filled, wanted) else filled
 
     def _take(self, request: _Request, part: CsvPart) -> Table:
@@ -192,17 +188,17 @@ class MetricStore:
         header = part.layout.names
         columns = dict(part.columns)
         table = Table(request.signatures, header, step_column(header), part.rows, faults, columns)
-        remembered = self._remembered.get(request.directory)
+        remembered = self._remembered.get(request.path)
         old = remembered.table if remembered else None
         if old and old.signatures == request.signatures and old.rows == part.rows:
             columns.update(old.columns)
             table.on_disk.update(old.on_disk)
         part.columns = columns
-        return self._remember(request.directory, table, part)
+        return self._remember(request.path, table, part)
 
-    def _remember(self, directory: str, table: Table, part: CsvPart | None = None) -> Table:
+    def _remember(self, path: str, table: Table, part: CsvPart | None = None) -> Table:
         with self._changed:
-            self._remembered[directory] = _Remembered(table, part)
+            self._remembered[path] = _Remembered(table, part)
             self._bytes += sum(column.nbytes for column in table.columns.values())
         return table
 
@@ -212,31 +208,14 @@ class MetricStore:
         ]
         enough = sum(map(_size, settled)) >= WORTH_BYTES or len(settled) >= WORTH_RUNS
         if self._cache and enough:
-            self._cache.write(
-                [(request.directory, tables[request.directory]) for request in settled]
-            )
+            self._cache.write([(request.path, tables[request.path]) for request in settled])
 
-    def _header(self, run: Run, tables: Mapping[str, Table]) -> tuple[str, ...]:
-        request = _request(run)
-        if request is None:
-            return ()
-        if request.separator is None:
-            return tables[request.directory].header
-        remembered = self._remembered.get(request.directory)
+    def _header(self, source: Source) -> tuple[str, ...]:
+        request = _request(source)
+        remembered = self._remembered.get(request.path)
         if remembered and remembered.table.signatures == request.signatures:
             return remembered.table.header
-        return read_header(request.path, request.separator)
-
-
-def _columns(table: Table | None, names: Sequence[str]) -> Columns:
-    if table is None:
-        return Columns()
-    arrays = {name: read_only(table.columns[name]) for name in names if name in table.columns}
-    if STEP in names:
-        counted = table.columns.get(table.step_from or "")
-        steps = np.arange(table.rows, dtype=np.float64) if counted is None else counted
-        arrays[STEP] = read_only(steps)
-    return Columns(MappingProxyType(arrays), table.rows, table.step_from)
+        return read_header(request.path, SEPARATORS[source.kind])
 
 
 def columns_in_file(header: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -246,12 +225,9 @@ def columns_in_file(header: Sequence[str], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for name in sources if name and name in there))
 
 
-def _request(run: Run) -> _Request | None:
-    if not run.sources:
-        return None
-    source = run.sources[0]
+def _request(source: Source) -> _Request:
     signatures = tuple(map(file_signature, source.files))
-    return _Request(source, str(run.directory), SEPARATORS.get(source.kind), signatures)
+    return _Request(source, SEPARATORS.get(source.kind), signatures)
 
 
 def _size(request: _Request) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
-from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.query import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.paper.drawing import RESOLUTION, STYLES, Sheet, arrange, draw
@@ -117,18 +117,23 @@ def save(drawn: Figure, path: str | PathLike[str]) -> None:
 
 
 def caption(curves: CurveData | Sequence[CurveData]) -> str:
-    """What a figure's lines and bands are, in a sentence for its caption."""
+    """What a figure's lines and bands are, in sentences for its caption.
+
+    They say how many of the runs ended early or are still running, and which intervals are of too
+    few runs.
+    """
     sets = _several(curves)
     first, counts = sets[0], [g.curve.n.max() for s in sets for g in s.groups]
     low, high = min(counts, default=0), max(counts, default=0)
     number = f"{high} run{'s' if high != 1 else ''}" if low == high else f"{low} to {high} runs"
+    bands = " and ".join(dict.fromkeys(band_words(s.band) for s in sets if s.band != "none"))
     parts = [
         f"{', '.join(s.metric for s in sets)} over {first.x}: {CENTERS[first.center]} of {number}",
         "thin where it is of fewer" if any(_thins(g) for s in sets for g in s.groups) else "",
         f"smoothed ({first.smooth})" if first.smooth != "none" else "",
-        f"band: {band_words(first.band)}" if first.band != "none" else "",
+        f"band: {bands}" if bands else "",
     ]
-    return ", ".join(filter(None, parts)) + "."
+    return " ".join([", ".join(filter(None, parts)) + ".", *caveats(sets)])
 
 
 def parse_size(size: str | float) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import comparison_key, display, short_names
-from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.query import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated
@@ -61,7 +61,7 @@ class Sheet:
 
     x: str
     blocks: tuple[Block, ...]  # one a metric
-    legend: str  # what the labels are values of; "" where they say it themselves
+    legend: str  # what the labels are values of, "" where they say it themselves; and of the bands
     labels: tuple[tuple[str, int], ...]  # label and style, in the order in which the lines end
 
 
@@ -82,7 +82,8 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     labels = {line.style: line.label for line in reversed(lines)}
     order = dict.fromkeys(line.style for line in lines)
     in_order = tuple((labels[style], style) for style in order)
-    return Sheet(sets[0].x, blocks, _legend_title(sets[0], facet, rest), in_order)
+    legend = "; ".join(filter(None, [_legend_title(sets[0], facet, rest), remark(sets)]))
+    return Sheet(sets[0].x, blocks, legend, in_order)
 
 
 def _check(sets: Sequence[CurveData], facet: str | None) -> None:

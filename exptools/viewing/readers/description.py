@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from exptools.rundir import PROGRESS_CSV, Status
+from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
 from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
 from exptools.viewing.readers.walk import Listing
@@ -22,19 +23,24 @@ _METRIC_FILES: Mapping[str, SourceKind] = {
     "progress.txt": "tsv",
 }
 EVENTS = ".tfevents."
+# Event files of ours repeat our progress.csv; one that goes on after a backup has a number, too.
+_OURS = re.compile(rf"{re.escape(EVENT_FILE_SUFFIX)}(?:\.\d+)?$")
 
 
 def usual_sources(listing: Listing) -> tuple[Source, ...]:
     """Where metrics stand that most libraries write, the best first."""
-    tables = tuple(
+    tables = [
         Source(kind, (f"{listing.path}/{name}",))
         for name, kind in _METRIC_FILES.items()
         if name in listing.files
-    )
-    events = sorted((name for name in listing.files if EVENTS in name), key=natural_key)
-    if not events:
-        return tables
-    return (*tables, Source("events", tuple(f"{listing.path}/{name}" for name in events)))
+    ]
+    events = [name for name in listing.files if EVENTS in name]
+    if events and PROGRESS_CSV in listing.files:
+        events = [name for name in events if not _OURS.search(name)]
+    if events:
+        files = (f"{listing.path}/{name}" for name in sorted(events, key=natural_key))
+        tables.append(Source("events", tuple(files)))
+    return tuple(tables)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class Reader:
     read: Callable[[RunTexts], Description]
     # Where the metrics of such a run stand, the best first.
     sources: Callable[[Listing], tuple[Source, ...]] = usual_sources
+    # Whether such a run below another one belongs to it: "never", as it is one by itself; "alone":
+    # if it is the only one there; "always", as do those that have nothing but metrics.
+    belongs: Literal["never", "alone", "always"] = "never"
     # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
     parts: tuple[str, ...] = ()
 

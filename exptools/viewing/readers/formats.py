@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
@@ -16,7 +16,7 @@ from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import Listing
-from exptools.viewing.run import Fault, Run, Source
+from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
 from exptools.viewing.wording import escape_invalid_unicode
 
@@ -33,10 +33,6 @@ READERS = (
     others.TENSORBOARD,
 )
 
-# Formats that say no more of a run than its metrics, or hyperparameters that came from elsewhere.
-_METRICS_ONLY = ("tensorboard", "csv", "lightning")
-_BEST_FIRST = ("csv", "tsv", "events")
-
 
 @dataclass(frozen=True)
 class DetectedRun:
@@ -48,6 +44,20 @@ class DetectedRun:
     sources: tuple[Source, ...]  # where its metrics stand, the best first
     written: tuple[Signature | None, ...]  # of the files of these
     values: tuple[str, ...] = ()  # those of the described files that our logger writes in any run
+    writers: tuple[DetectedRun, ...] = ()  # runs below that belong to it and have a config, too
+    earlier: tuple[EarlierAttempt, ...] = ()
+
+    @property
+    def belongs(self) -> Literal["never", "alone", "always"]:
+        """Whether it belongs to a run above it, see ``Reader``."""
+        only_metrics = len(self.described) == len(self.values)
+        return "always" if only_metrics else self.reader.belongs
+
+    @property
+    def signatures(self) -> dict[str, Signature | None]:
+        """Those of the files of its metrics, by path."""
+        files = (file for source in self.sources for file in source.files)
+        return dict(zip(files, self.written, strict=True))
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -77,56 +87,6 @@ def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
     return {name: signature for name, signature in signatures.items() if signature}
 
 
-def attach_nested_metrics(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
-    """The runs, those without metrics with the ones that stand alone below them.
-
-    A Hydra app that logs with Lightning or torch's SummaryWriter has its config in one directory
-    and its metrics in another one below: ``lightning_logs/version_0``, ``tb``. These are one run.
-    It takes the best kind of metrics below it if they are in one directory, which then is no run of
-    its own. Where there are several, nobody can say which are the run's: all stay as they are.
-    """
-    runs = {run.directory: run for run in detected}
-    below: dict[str, list[DetectedRun]] = {}
-    for run in runs.values():
-        if run.reader.name in _METRICS_ONLY and run.sources:
-            above = _nearest(run.directory, runs)
-            if above and not above.sources and above.reader.name not in _METRICS_ONLY:
-                below.setdefault(above.directory, []).append(run)
-    for directory, children in below.items():
-        for kind in _BEST_FIRST:
-            of_kind = [child for child in children if child.sources[0].kind == kind]
-            if len(of_kind) == 1:
-                (child,) = of_kind
-                del runs[child.directory]
-                runs[directory] = _with_metrics_of(runs[directory], child)
-            if of_kind:
-                break
-    return list(runs.values())
-
-
-def _with_metrics_of(run: DetectedRun, child: DetectedRun) -> DetectedRun:
-    """A run with the metrics of one below it, and what that one's logger says of it as a whole."""
-    place = os.path.relpath(child.directory, run.directory)
-    values = {f"{place}/{name}": child.described[name] for name in child.values}
-    return replace(
-        run,
-        sources=child.sources,
-        written=child.written,
-        described={**run.described, **values},
-        values=(*run.values, *values),
-    )
-
-
-def _nearest(directory: str, runs: dict[str, DetectedRun]) -> DetectedRun | None:
-    """The run in whose directory another one is."""
-    above = os.path.dirname(directory)
-    while above not in runs:
-        if above == os.path.dirname(above):
-            return None
-        above = os.path.dirname(above)
-    return runs[above]
-
-
 def read_run(
     detected: DetectedRun, root: Path, sweeps: Sweeps, cache: TextCache, configs: YamlParser
 ) -> Run:
@@ -134,7 +94,7 @@ def read_run(
     directory = Path(detected.directory)
     try:
         files = RunTexts(detected.directory, detected.described, cache, configs)
-        description = detected.reader.read(files)
+        description = _described(detected, cache, configs)
         said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
@@ -150,9 +110,27 @@ def read_run(
         faults=(*description.faults, *said.faults),
         format=detected.reader.name,
         sources=detected.sources,
-        updated=updated(detected),
+        updated=updated(detected.written),
+        earlier=detected.earlier,
         summary=said.summary,
     )
+
+
+def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> Description:
+    """What a run says of itself, and of what that lacks what its writers say."""
+    files = RunTexts(detected.directory, detected.described, cache, configs)
+    described = detected.reader.read(files)
+    for writer in detected.writers:
+        # Lightning's hyperparameters are the run's config once more, by other keys.
+        if described.config and writer.belongs == "always":
+            continue
+        said = _described(writer, cache, configs)
+        described = Description(
+            _added(described.config, said.config),
+            described.status or said.status,
+            (*described.faults, *said.faults),
+        )
+    return described
 
 
 def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,9 +139,9 @@ def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, A
     return MappingProxyType({**config, **lacking}) if lacking else config
 
 
-def updated(detected: DetectedRun) -> float | None:
-    """When a file of the run's metrics was last written to, in Unix seconds."""
-    return max((s.mtime_ns / 1e9 for s in detected.written if s), default=None)
+def updated(written: Iterable[Signature | None]) -> float | None:
+    """When one of some files was last written to, in Unix seconds."""
+    return max((s.mtime_ns / 1e9 for s in written if s), default=None)
 
 
 def run_name(directory: str, root: str) -> str:

@@ -29,7 +29,7 @@ def _event_files(listing: Listing) -> tuple[str, ...] | None:
     return () if any(EVENTS in name for name in listing.files) else None
 
 
-LIGHTNING = Reader("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS))
+LIGHTNING = Reader("lightning", _lightning_files, lambda run: run.yaml(_HPARAMS), belongs="always")
 SPINNING_UP = Reader("spinningup", _spinning_up_files, lambda run: run.json(_ITS_CONFIG))
 CSV = Reader("csv", _csv_files, lambda run: Description())
 TENSORBOARD = Reader("tensorboard", _event_files, lambda run: Description())

@@ -49,6 +49,7 @@ def latex(table: Results) -> str:
     rows = _rows(table, latex_text, _latex_cell)
     lines = [
         f"% {_what(table)}; needs \\usepackage{{booktabs}}",
+        *(f"% {' '.join(sentence.split())}" for sentence in table.caveats),
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
         r"\toprule",
         " & ".join([*heads, "$n$"]) + r" \\",
@@ -61,12 +62,13 @@ def latex(table: Results) -> str:
 
 
 def markdown(table: Results) -> str:
-    """A table in GitHub's Markdown, the best of each column in bold."""
+    """A table in GitHub's Markdown, the best of each column in bold, its caveats below it."""
     heads = [markdown_text(head) for head in headings(table)]
     bold = "**{}**".format
     rows = _rows(table, markdown_text, lambda c: bold(plain(c)) if c and c.best else plain(c))
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
-    return "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
+    return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.caveats)
 
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
@@ -166,7 +168,11 @@ def _counts(cells: Sequence[Cell | None]) -> str:
 
 
 def _count(cell: Cell) -> str:
-    return str(cell.n) if cell.n == cell.runs else f"{cell.n}/{cell.runs}"
+    """How many runs are in a cell: "8", "4/5" where one has no number, "8 (6 early)"."""
+    number = str(cell.n) if cell.n == cell.runs else f"{cell.n}/{cell.runs}"
+    unfinished = [(cell.early, "early"), (cell.going, "running")]
+    words = ", ".join(f"{n} {word}" for n, word in unfinished if n)
+    return f"{number} ({words})" if words else number
 
 
 def _what(table: Results) -> str:

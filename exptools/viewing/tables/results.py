@@ -8,12 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exptools.metrics import better as better_by_name
+from exptools.rundir import STEP
 from exptools.viewing.configs.values import short_names
-from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method
+from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
+from exptools.viewing.curves.endings import ALL, counted, endings, left_out
 from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,
+    in_numbers,
+    members_of,
     parse_summary,
     said_of_runs,
     summarize_runs,
@@ -37,6 +42,7 @@ class ResultsQuery:
     summary: str = "last"  # of each run; also "best"
     method: Method = MEAN_AND_STD  # its centre and band, over runs
     better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
+    states: str = ALL  # which runs count: "all", "finished"
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,15 @@ class Results:
     rows: tuple[tuple[Any, ...], ...]  # values of the keys; MISSING where runs lack it
     texts: tuple[tuple[str, ...], ...]  # the same as a person reads them
     cells: tuple[tuple[Cell | None, ...], ...]  # [rows][columns]; None where there is no run
+    caveats: tuple[str, ...] = ()  # runs that did not finish, an interval of few, in sentences
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
         left_out = sum(cell.runs - cell.n for row in self.cells for cell in row if cell)
-        notes = [
+        notes = list(self.caveats)
+        notes += [
             f"Nothing is bold for {metric}: whether more or less of it is better is not known."
             for metric in unknown
         ]
@@ -78,10 +86,18 @@ class Results:
             )
         return tuple(notes)
 
-    def frame(self) -> pl.DataFrame:
-        """A row a cell: the keys, metric, summary, center, low, high, n, runs. Nothing is rounded.
+    @property
+    def remark(self) -> str:
+        """Of how few runs bootstrap intervals are; mostly nothing."""
+        counts = (cell.n for row in self.cells for cell in row if cell)
+        return bootstrap_of_few(parse_band(self.band), counts)
 
-        A cell without runs is left out; no band is NaN in low and high.
+    def frame(self) -> pl.DataFrame:
+        """A row a cell: the keys, metric, summary, center, low, high, n, runs, early, going.
+
+        Nothing is rounded. A cell without runs is left out; no band is NaN in low and high.
+        ``early`` counts the runs of n that failed, were killed or interrupted, or timed out,
+        ``going`` those that are running or queued.
         """
         filled = [
             (values, head, cell)
@@ -106,7 +122,7 @@ _FRAME: tuple[tuple[str, type, type], ...] = (
     ("metric", Column, str),
     ("summary", Column, str),
     *((name, Cell, float) for name in ("center", "low", "high")),
-    *((name, Cell, int) for name in ("n", "runs")),
+    *((name, Cell, int) for name in ("n", "runs", "early", "going")),
 )
 
 
@@ -114,24 +130,37 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     """The table that is asked for, of these runs."""
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
+    runs, everyone = counted(runs, query.states), runs
     keys = find_keys(runs, query.by)
     facets = groups(runs, find_keys(runs, [query.facet])) if query.facet is not None else []
     metrics = [_column(index, runs, name, query) for name in query.metrics]
     rows = groups(runs, keys)
+    parts = _parts(rows, facets)
+    values = [
+        summarize_runs(index, runs, head.metric, parse_summary(head.summary)) for head in metrics
+    ]
+    counts = {len(in_numbers(p, v)) for v in values for column in parts for p in column}
+    method = fitting(query.method, counts)
+    caveats = (
+        *left_out(everyone, runs),
+        *_endings(index, runs, metrics, values, parts),
+        *few_runs(method.center, method.band, counts),
+    )
     columns = [
-        column
-        for metric in metrics
-        for column in _cells(index, runs, metric, rows, facets, query.method)
+        _mark_best([cell_of(part, of_runs, method) for part in column], head.better)
+        for head, of_runs in zip(metrics, values, strict=True)
+        for column in parts
     ]
     return Results(
         tuple(key.name for key in keys),
         query.facet,
-        query.method.center,
-        str(query.method.band),
+        method.center,
+        str(method.band),
         tuple(head for metric in metrics for head in _across(metric, facets)),
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
+        caveats,
     )
 
 
@@ -166,22 +195,33 @@ def _shown(key: Key, value: Any) -> str:
     return key.show(value)
 
 
-def _cells(
+def _parts(rows: Sequence[Group], facets: Sequence[Group]) -> list[list[list[Run]]]:
+    """The runs of each cell: a list for each column of a metric, from the first row to the last."""
+    if not facets:
+        return [[list(row.runs) for row in rows]]
+    names = [{run.name for run in facet.runs} for facet in facets]
+    return [[[run for run in row.runs if run.name in of] for row in rows] for of in names]
+
+
+def _endings(
     index: Index,
     runs: Sequence[Run],
-    head: Column,
-    rows: Sequence[Group],
-    facets: Sequence[Group],
-    method: Method,
-) -> list[list[Cell | None]]:
-    """The cells of a metric: a list for each column, from the first row to the last."""
-    values = summarize_runs(index, runs, head.metric, parse_summary(head.summary))
-    members = [{run.name for run in facet.runs} for facet in facets] or [set(values)]
-    columns = [
-        [cell_of([run for run in row.runs if run.name in names], values, method) for row in rows]
-        for names in members
+    metrics: Sequence[Column],
+    values: Sequence[Mapping[str, float | None]],
+    parts: Sequence[Sequence[Sequence[Run]]],
+) -> tuple[str, ...]:
+    """How many of the runs in the numbers did not finish, and where."""
+    members = [
+        members_of(index, runs, head.metric, of_runs)
+        for head, of_runs in zip(metrics, values, strict=True)
     ]
-    return [_mark_best(cells, head.better) for cells in columns]
+    cells = [
+        [of[run.name] for run in part if run.name in of]
+        for of in members
+        for column in parts
+        for part in column
+    ]
+    return endings(cells, STEP)
 
 
 def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:

@@ -24,6 +24,7 @@ EVERYTHING = View(
     clip=True,
     show_runs=True,
     where="optim.lr > 1e-4 and env = 'a b'",
+    states="finished",
     selected=("0", "<i>"),
     page=3,
     rows="groups",
@@ -55,6 +56,7 @@ def test_nothing_chosen_is_an_empty_address_and_nothing_grouped_is_not():
     ("query", "note"),
     [
         ("metrcs=a", "it is unknown; did you mean 'metrics'?"),
+        ("states=finishd", "did you mean 'finished'?"),
         ("tab=compar", "there is no tab 'compar'; did you mean 'compare'?"),
         ("band=percentiles:1", "percentiles takes two percentages"),
         ("smooth=ema:2", "ema takes a weight from 0 to below 1"),

@@ -12,6 +12,7 @@ from tests.viewing.samples import (
     indexed,
     numbers,
     traces,
+    write_dying_sweep,
     write_run,
     write_sweep,
 )
@@ -140,3 +141,21 @@ def test_numbers_that_differ_in_their_last_bit_have_an_axis_that_can_be_drawn(tm
     chart = drawn(indexed(tmp_path), Measure("acc"), ["lr"])
     low, high = chart.figure["layout"]["xaxis"].get("range", (0, 1))
     assert high - low > 0.01
+
+
+def test_runs_that_did_not_finish_are_crosses_and_counted(tmp_path):
+    chart = drawn(indexed(write_dying_sweep(tmp_path / "outputs")), Measure("accuracy"), ["lr"])
+    assert dots(chart)["marker"]["symbol"] == ["circle"] * 2 + ["x"] * 6
+    assert dots(chart)["hovertext"][2].endswith("state: failed")
+    assert "runs: 8 (6 ended early)" in centers(chart)["hovertext"][0]
+    assert "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19." in chart.caption
+
+
+def test_the_interval_is_students_unless_another_is_asked_for(sweep):
+    ends = values(lambda y: y[-1], 0.01)
+    reach = 4.302652729749462 * np.std(ends, ddof=1) / 3**0.5
+    chart = drawn(sweep, Measure(ACCURACY), ["optim.lr"])
+    assert numbers(centers(chart)["error_x"]["array"])[0] == pytest.approx(reach)
+    assert "the line is Student's 95 % confidence interval of the mean." in chart.caption
+    asked = drawn(sweep, Measure(ACCURACY, interval="ci:95"), ["optim.lr"])
+    assert "95 % interval by bootstrap of 3 runs is too narrow" in asked.caption

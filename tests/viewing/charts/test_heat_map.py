@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from exptools.rundir import State
 from exptools.viewing.charts.heat_map import MOST_VALUES, heat_map
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.errors import QueryError
@@ -77,3 +78,13 @@ def test_a_key_with_too_many_values_is_refused_with_what_to_do(tmp_path):
 def test_one_key_twice_is_refused(index):
     with pytest.raises(QueryError, match="two keys"):
         heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "lr")
+
+
+def test_a_cell_with_runs_that_did_not_finish_is_marked(tmp_path):
+    for job, state in enumerate((State.COMPLETED, State.KILLED)):
+        write_run(tmp_path / str(job), {"lr": job, "width": 8}, {"acc": [0.5]}, state)
+    index = indexed(tmp_path)
+    chart = heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "width")
+    assert chart.figure["data"][0]["text"] == [["", "*"]]
+    assert "* has runs that did not finish. Of the 2 runs 1 was killed." in chart.caption
+    assert "runs: 1 (1 ended early)" in chart.figure["data"][0]["hovertext"][0][1]

@@ -5,7 +5,6 @@ from exptools.rundir import SWEEP_FILE, write_atomic
 from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.charts.sweeps import side_by_side
-from exptools.viewing.curves import bootstrap
 from exptools.viewing.errors import QueryError
 from tests.viewing.samples import indexed, numbers, write_run
 
@@ -63,12 +62,9 @@ def test_runs_are_matched_by_what_varies_in_both_and_their_values_compared(found
 
 
 def test_the_caption_has_the_mean_of_the_differences_with_their_interval(found):
-    differences = np.array([[0.5], [0.75]])
-    (low,), (high,) = bootstrap.interval(differences, "mean", 95.0, [None, None])
-    text = (
-        f"0.625 in the mean of 2 pairs (the 95 % confidence interval (bootstrap): {number(low)} to "
-    )
-    assert text + number(high) in found.chart.caption
+    reach = 12.7062 * 0.125  # Student's, of the differences 0.5 and 0.75
+    text = "0.625 in the mean of 2 pairs (Student's 95 % confidence interval of the mean: "
+    assert f"{text}{number(0.625 - reach)} to {number(0.625 + reach)})" in found.chart.caption
     assert "4 runs without a partner" in found.chart.caption
 
 

@@ -12,7 +12,7 @@ import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.cli.main import main
 from exptools.viewing.index import Index
-from tests.viewing.samples import write_run, write_summary, write_sweep
+from tests.viewing.samples import write_dying_sweep, write_run, write_summary, write_sweep
 
 COMMAND = "import sys; from exptools.viewing.cli.main import main; sys.exit(main())"
 
@@ -340,3 +340,23 @@ def test_without_keys_given_those_that_runs_have_of_that_name_themselves_are_no_
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.startswith("config.name,")
     assert [row.split(",")[0] for row in rows] == ["model 0", "model 1"]
+
+
+def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_told(run, tmp_path):
+    write_dying_sweep(tmp_path / "dying")
+    early = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
+    code, out, err = run("table", "dying", "--by", "lr")
+    assert (code, err) == (0, f"exptools table: {early}.\n")
+    assert "8 (6 early)" in out
+    _, out, err = run("table", "dying", "--by", "lr", "--states", "finished", "--json")
+    assert (json.loads(out)[0]["n"], "6 are left out" in err) == (2, True)
+    _, out, err = run("plot", "dying", "--by", "", "--out", "curves.pdf")
+    assert f"{early}: the mean is of 2 runs from there on." in out
+    assert err == ""
+    _, out, err = run("plot", "dying", "--by", "", "--band", "ci:95", "--csv")
+    assert early in err
+    assert "95 % interval by bootstrap of 2 to 8 runs is too narrow" in err
+    code, _, err = run("table", "dying", "--states", "done")
+    assert (code, "there is no choice of states 'done'" in err) == (2, True)
+    code, _, err = run("table", "dying", "--center", "iqm", "--band", "t:95")
+    assert (code, "take ci:95, the bootstrap's" in err) == (2, True)

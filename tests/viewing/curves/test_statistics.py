@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from exptools.viewing.curves import bootstrap
-from exptools.viewing.curves.aggregation import aggregate, parse_method
+from exptools.viewing.curves import student as student_t
+from exptools.viewing.curves.aggregation import aggregate, fitting, parse_method
 from exptools.viewing.errors import QueryError
 
 NAN = float("nan")
@@ -26,6 +27,13 @@ def known(column: int) -> np.ndarray:
 def trimmed(values: np.ndarray) -> float:
     cut = len(values) // 4
     return float(np.mean(np.sort(values)[cut : len(values) - cut]))
+
+
+def student(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of the mean of nine or five values, by the quantiles of any table."""
+    reach = {9: 2.306004135204166, 5: 2.7764451051977934}[len(values)]
+    error = reach * values.std(ddof=1) / len(values) ** 0.5
+    return values.mean() - error, values.mean() + error
 
 
 @pytest.mark.parametrize(
@@ -49,6 +57,7 @@ def test_a_centre_is_that_of_the_runs_which_have_a_value(center, expected):
             lambda v: v.mean() - v.std(ddof=1) / len(v) ** 0.5,
             lambda v: v.mean() + v.std(ddof=1) / len(v) ** 0.5,
         ),
+        ("t", lambda v: student(v)[0], lambda v: student(v)[1]),
     ],
 )
 def test_a_band_is_that_of_the_runs_which_have_a_value_and_of_one_run_there_is_none(
@@ -129,3 +138,39 @@ def test_pieces_of_many_points_are_put_together(monkeypatch):
 def test_what_there_is_not_is_refused_with_what_there_is(asked, sentence):
     with pytest.raises(QueryError, match=sentence):
         parse_method(**asked)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "level", "expected"),  # as scipy.stats.t.ppf has them
+    [
+        (1, 95.0, 12.706204736174694),
+        (2, 95.0, 4.302652729749462),
+        (3, 50.0, 0.7648923284043444),
+        (9, 99.9, 4.780912585931217),
+        (30, 90.0, 1.697260886593957),
+        (999, 95.0, 1.9623414611334493),
+    ],
+)
+def test_the_quantiles_are_those_of_students_distribution(freedom, level, expected):
+    assert student_t.quantile(freedom, level) == pytest.approx(expected, rel=1e-11)
+
+
+def test_students_interval_is_of_the_mean_and_what_else_there_is_is_said():
+    with pytest.raises(QueryError, match="the center is iqm: take ci:90, the bootstrap's"):
+        parse_method("iqm", "t:90")
+
+
+@pytest.mark.parametrize(("runs", "fits"), [(2, "t:90"), (9, "t:90"), (10, "ci:90"), (1, "ci:90")])
+def test_an_interval_left_open_is_students_of_fewer_than_ten_runs(runs, fits):
+    assert str(fitting(parse_method("mean", "interval:90"), [20, runs]).band) == fits
+    assert str(fitting(parse_method("iqm", "interval:90"), [runs]).band) == "ci:90"
+
+
+def test_students_interval_holds_the_mean_as_often_as_it_says_and_the_bootstrap_of_few_does_not():
+    values = np.random.default_rng(0).normal(size=(3, 4000))
+    held = {}
+    for band in ("t:95", "ci:95"):
+        of_few = curve(band=band, values=values)
+        held[band] = np.mean((of_few.low <= 0) & (of_few.high >= 0))
+    assert held["t:95"] == pytest.approx(0.95, abs=0.012)
+    assert held["ci:95"] == pytest.approx(0.75, abs=0.02)

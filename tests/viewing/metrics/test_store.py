@@ -381,7 +381,7 @@ def test_the_memory_of_columns_is_bounded(tmp_path, monkeypatch):
     index = indexed(tmp_path)
     for _ in range(3):
         assert len(read(index, "a")["2"]) == len(read(index, "b")["2"]) == 4
-    assert index._metrics._bytes < 500
+    assert index._metrics._store._bytes < 500
 
 
 READER = """

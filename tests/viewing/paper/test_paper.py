@@ -275,6 +275,7 @@ def test_numbers_that_axes_cannot_hold_are_refused_and_gaps_are_not():
         curve_set({"a": line([1]), "b": line([-1.7e308])}).paper()
 
 
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
 def test_the_caption_says_what_line_and_band_are_of_how_many_runs(tmp_path):
     for seed in range(3):
         metrics = {"loss": [1.0] * (5 + seed)}
@@ -282,7 +283,9 @@ def test_the_caption_says_what_line_and_band_are_of_how_many_runs(tmp_path):
     curves = xv.load(tmp_path).curves("loss", "lr", center="iqm", band="ci:90", smooth="ema:0.5")
     assert paper.caption(curves) == (
         "loss over step: interquartile mean of 1 to 2 runs, thin where it is of fewer, "
-        "smoothed (ema:0.5), band: the 90 % confidence interval (bootstrap)."
+        "smoothed (ema:0.5), band: the 90 % confidence interval (bootstrap). Fewer than ten runs: "
+        "the 90 % interval by bootstrap of 2 runs is too narrow. The interquartile mean of fewer "
+        "than four runs is their mean."
     )
 
 

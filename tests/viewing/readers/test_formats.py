@@ -124,30 +124,6 @@ def test_lightnings_rows_have_some_metrics_each_and_its_hyperparameters_pythons_
     assert series(index, "val_acc") == [[9], [0.75]]
 
 
-def test_a_hydra_run_takes_the_metrics_that_its_library_wrote_below_it(tmp_path):
-    run = write_run(tmp_path / "0", {"lr": 1})
-    write(run / "csv" / "version_0", metrics__csv=LIGHTNING, hparams__yaml="lr: 1\n")
-    write(run / "tb" / "version_0", hparams__yaml="lr: 1\n")
-    (run / "tb" / "version_0" / "events.out.tfevents.1.h").write_bytes(b"")
-    write_run(tmp_path / "1", {"lr": 2}, "step,train_loss\n0,7\n")
-    write(tmp_path / "1" / "eval", progress__csv=SB3)
-    index = indexed(tmp_path)
-    found = index.series(index.snapshot.runs, "train_loss")
-    assert {name: y.tolist() for name, (_, y) in found.items()} == {
-        "0": [0.5, 0.25],
-        "0/tb/version_0": [],
-        "1": [7],
-        "1/eval": [],
-    }
-
-
-def test_of_several_metrics_below_a_run_none_is_taken_for_its_own(tmp_path):
-    run = write_run(tmp_path / "0", {"lr": 1})
-    for name in "ab":
-        write(run / name, progress__csv=SB3)
-    assert [found.name for found in indexed(tmp_path).snapshot.runs] == ["0", "0/a", "0/b"]
-
-
 SACRED_METRICS = {
     "loss": {
         "steps": [0, 10, 20],

@@ -40,6 +40,7 @@ def test_a_cell_is_the_mean_and_band_of_one_number_a_run(runs):
         assert (cell.n, cell.runs) == (3, 3)
 
 
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
 def test_the_last_value_with_its_band_is_that_of_the_figure(runs):
     options = {"center": "iqm", "band": "ci:90"}
     table = results(runs, "test/accuracy", "optim.lr", **options)

@@ -224,6 +224,7 @@
         log: ["x", "y"].filter((axis) => list("log").includes(axis)),
         center: chosen.center,
         band: chosen.band,
+        states: chosen.states,
         smooth: smoothing(chosen.smoothing, chosen.amount),
         smooth_when: chosen.when,
         best: list("best"),
@@ -236,7 +237,7 @@
       if (fields.x !== view.x) {
         fields.x_range = null;
       }
-      if (!same(fields.by, view.by) || fields.where !== view.where) {
+      if (!same(fields.by, view.by) || fields.where !== view.where || fields.states !== view.states) {
         fields.page = 0;
       }
       return changed(view, fields);
@@ -402,7 +403,7 @@
 // What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
 (() => {
   const { same, leave, changed } = window.exptools;
-  const shared = ["by", "center", "band"]; // with the curves; the other controls are options
+  const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
 
   window.dash_clientside.exptools_pictures = {
     choose: (picture, view) => (picture ? changed(view, { picture }) : leave()),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exptools.metrics import default_metric
-from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.facts import Facts, counted_runs, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.bars import bars
@@ -18,6 +18,7 @@ from exptools.viewing.charts.quantities import KEY, METRIC, Measure, of_key
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
+from exptools.viewing.curves.endings import STATES
 from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
@@ -73,15 +74,16 @@ def controls(facts: Facts, view: View) -> list[Control]:
     summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
+    states = Control("states", "Runs that count", STATES, view.states)
     match picture_of(view):
         case "bars":
-            return [metric, *summary, by, center, _band(view), _style(view)]
+            return [metric, *summary, by, center, _band(view), states, _style(view)]
         case "heat-map":
-            return [metric, *summary, *_pair(facts, view), center]
+            return [metric, *summary, *_pair(facts, view), center, states]
         case "parallel":
-            return [metric, *summary, _axes(facts, view)]
+            return [metric, *summary, _axes(facts, view), states]
         case "scatter":
-            return [*_places(facts, view), *_summary(view)]
+            return [*_places(facts, view), *_summary(view), states]
         case "sweeps":
             return [
                 *_sweeps(facts, view),
@@ -90,6 +92,7 @@ def controls(facts: Facts, view: View) -> list[Control]:
                 by,
                 center,
                 _band(view),
+                states,
             ]
     return []
 
@@ -222,14 +225,27 @@ class PictureContent:
 def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
-        runs = shown_runs(facts, view)
+        timeline_ = picture_of(view) == "timeline"  # shows what became of the runs
+        runs, left_out = (shown_runs(facts, view), ()) if timeline_ else counted_runs(facts, view)
         need = next(_needs(facts, view, runs), None)
-        return PictureContent(empty=need) if need else _drawn(index, facts, view, runs, theme)
+        if need:
+            return PictureContent(empty=need)
+        return _with_caveats(_drawn(index, facts, view, runs, theme), left_out)
     except QueryError as error:
         text = str(error)
         return PictureContent(
             empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
         )
+
+
+def _with_caveats(content: PictureContent, sentences: Sequence[str]) -> PictureContent:
+    """The same, with more to say in the caption."""
+    picture = content.picture
+    if picture is None:
+        return content
+    return replace(
+        content, picture=replace(picture, caption=" ".join([picture.caption, *sentences]))
+    )
 
 
 def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:

@@ -43,7 +43,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     """The figure; each trace's ``meta`` is [panel, line], by which a click is understood."""
     columns = columns_of(drawing, view)
     rows = max(1, math.ceil(len(drawing.panels) / columns))
-    layout = curve_layout(drawing.legend, theme)
+    layout = curve_layout(drawing.legend, theme, drawing.remark)
     traces: list[Trace] = []
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)

@@ -8,14 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.best import Best
 from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.query import Best, CurveData, CurveQuery, GroupCurve, curve_set
+from exptools.viewing.curves.query import (
+    CurveData,
+    CurveQuery,
+    GroupCurve,
+    caveats,
+    curve_set,
+    remark,
+    settled,
+)
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, band_words
@@ -55,6 +64,9 @@ class Drawing:
     legend: str = ""  # what the lines' labels are values of
     empty: str = ""
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()  # runs that did not finish, an interval of few, in sentences
+    band: str = "none"  # the band of all lines: of an interval left open, the one that fits
+    remark: str = ""  # what the legend says of the bands
     first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
     shown: int = 0
     all: int = 0
@@ -76,7 +88,10 @@ def curve_queries(view: View) -> list[CurveQuery]:
     method = parse_method(view.center, view.band, view.smooth, view.smooth_when)
     over = tuple(key for key in view.best if key not in keys)
     best = Best(over, "min" if view.best_mode == "min" else "max") if over else None
-    return [CurveQuery(metric, keys, view.x, method, best=best) for metric in view.metrics]
+    return [
+        CurveQuery(metric, keys, view.x, method, best=best, states=view.states)
+        for metric in view.metrics
+    ]
 
 
 def drawing(workspace: Workspace, view: View) -> Drawing:
@@ -95,8 +110,9 @@ def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
             empty="No metric yet. Curves appear here as soon as a run logs its first value."
         )
     try:
-        runs = shown_runs(facts, view)
-        return _drawn(workspace, facts, view, runs)
+        runs, left_out = counted_runs(facts, view)
+        drawn = _drawn(workspace, facts, view, runs)
+        return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
         text = str(error)
         return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
@@ -115,12 +131,12 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     notes: dict[str, None] = {}
     if len(wanted) > MOST_PANELS:
         notes[f"{len(wanted)} panels are too many: the first {MOST_PANELS} are drawn."] = None
+    sets = _all_curves(workspace, wanted[:MOST_PANELS])
     panels = []
     legend = ""
-    for query, part in wanted[:MOST_PANELS]:
-        curves = _curves(workspace, query, part.runs)
+    for curves, (_, part) in zip(sets, wanted, strict=False):
         legend = "run" if by == (facts.each_run,) else curves.legend
-        notes |= dict.fromkeys(curves.notes)
+        notes |= dict.fromkeys(note for note in curves.notes if note not in curves.caveats)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))
     seen = any(np.isfinite(line.curve.center).any() for panel in panels for line in panel.lines)
@@ -129,6 +145,9 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
         legend=legend,
         empty="" if seen else _why_empty(view, panels),
         notes=tuple(notes),
+        caveats=caveats(sets),
+        band=next((curves.band for curves in sets if curves.groups), "none"),
+        remark=remark(sets),
         first=first,
         shown=len(ranked),
         all=len(lines),
@@ -151,6 +170,18 @@ def _page(
     first = min(page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
     places = sorted(ranked[first : first + MOST_GROUPS].tolist())
     return [lines[place] for place in places], first
+
+
+def _all_curves(
+    workspace: Workspace, wanted: Sequence[tuple[CurveQuery, Group]]
+) -> list[CurveData]:
+    """The curves of each panel; their bands are of one kind."""
+    sets = [_curves(workspace, query, part.runs) for query, part in wanted]
+    again = [settled(query, sets) for query, _ in wanted]
+    return [
+        curves if query == asked else _curves(workspace, query, part.runs)
+        for curves, query, (asked, part) in zip(sets, again, wanted, strict=True)
+    ]
 
 
 def _curves(workspace: Workspace, query: CurveQuery, runs: Sequence[Run]) -> CurveData:
@@ -205,11 +236,11 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
         return ""
     smoothing = parse("smoothing", view.smooth, SMOOTHINGS)
     smoothed = SMOOTHED.get(smoothing.name, "").format(*smoothing.numbers)
-    text = _lines(facts, view, shown, sizes, smoothed=bool(smoothed))
+    text = _lines(facts, replace(view, band=drawing.band), shown, sizes, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
         text += f" Lines are {smoothed}{when}."
-    return text
+    return " ".join([text, *drawing.caveats])
 
 
 def _lines(

@@ -18,12 +18,13 @@ from exptools.viewing.app.widgets import (
     options,
     popover,
 )
+from exptools.viewing.curves.endings import STATES
 from exptools.viewing.curves.statistics import CENTERS
 
 # The controls by which page.js sets the view, and the property of each that holds the choice.
 CONTROLS = {
     **dict.fromkeys(("metrics", "by", "split", "where", "x", "log", "center", "band"), "value"),
-    **dict.fromkeys(("smoothing", "amount", "when", "best", "mode"), "value"),
+    **dict.fromkeys(("smoothing", "amount", "when", "best", "mode", "states"), "value"),
     **dict.fromkeys(("summaries", "rows"), "value"),
     **dict.fromkeys(("clip", "lines"), "checked"),
 }
@@ -91,6 +92,7 @@ def _more(facts: Facts) -> Any:
             "Runs of a group",
             _one("center", "Line", options(CENTERS)),
             _one("band", "Band", options(BANDS)),
+            _either("states", STATES),
             dmc.Switch(id="lines", label="Show single runs", checked=False, size="xs"),
         ),
         _part(

@@ -26,7 +26,8 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.query import CurveData, CurveQuery, curve_set, points
+from exptools.viewing.curves.endings import counted
+from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -46,7 +47,7 @@ class Content:
     @property
     def curves(self) -> list[CurveData]:
         """The curves of each metric."""
-        return [curve_set(self.index, self.runs, query) for query in curve_queries(self.view)]
+        return curve_sets(self.index, self.runs, curve_queries(self.view))
 
 
 def content_of(workspace: Workspace, view: View) -> Content:
@@ -93,7 +94,8 @@ def logged_rows(content: Content) -> bytes:
 
     view = content.view
     keys = [key for key in _keys(view) if key not in ("name", "run.name")]
-    return _joined(csv(logged(content.index, content.runs, view.metrics, keys)))
+    runs = counted(content.runs, view.states)
+    return _joined(csv(logged(content.index, runs, view.metrics, keys)))
 
 
 def latex_table(content: Content) -> bytes:
@@ -104,7 +106,9 @@ def latex_table(content: Content) -> bytes:
     view = content.view
     summary = next(iter(view.summaries), "last")
     method = parse_method(view.center, view.band)
-    query = ResultsQuery(view.metrics, _keys(view), summary=summary, method=method)
+    query = ResultsQuery(
+        view.metrics, _keys(view), summary=summary, method=method, states=view.states
+    )
     return latex(results_table(content.index, content.runs, query)).encode()
 
 
@@ -248,6 +252,7 @@ def _arguments(query: CurveQuery) -> list[str]:
         "center": (asked.center, default.method.center),
         "band": (str(asked.band), str(default.method.band)),
         "smooth": (str(asked.smoothing), str(default.method.smoothing)),
+        "states": (query.states, default.states),
     }
     options += [
         f"{name}={_literal(text)}" for name, (text, usual) in texts.items() if text != usual

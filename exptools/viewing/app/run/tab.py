@@ -17,7 +17,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.run import config, head, log, media, resources
+from exptools.viewing.app.run import attempts, config, head, log, media, resources
 from exptools.viewing.app.run.reading import MediaCache, is_live, latest_run, no_such_run
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
@@ -32,7 +32,7 @@ TICK_MS = 2000
 def layout() -> Component:
     """The tab before a run is shown."""
     left = [log.layout(), media.layout()]
-    right = [*config.layout(), resources.layout()]
+    right = [*config.layout(), attempts.layout(), resources.layout()]
     return html.Div(
         [
             head.layout(),
@@ -79,6 +79,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     log.register(app, workspace)
     media.register(app, workspace, cache)
     config.register(app, workspace)
+    attempts.register(app, workspace)
     resources.register(app, workspace, cache)
 
 

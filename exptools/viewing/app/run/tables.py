@@ -7,7 +7,7 @@ cells would stop a browser.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dash import Dash, Input, dcc, html
@@ -98,6 +98,17 @@ def snapshots(kept: Sequence[SnapshotFile]) -> Table:
         for one in kept
     ]
     return _table(("Snapshot", "Step", "Size", "Written"), rows)
+
+
+def attempts(tried: Sequence[tuple[str, int, float | None]]) -> Table:
+    """Attempts at a run: directory, rows, and when it was last written to."""
+    rows = [
+        (_plain(place), _plain(f"{number:,}"), _plain("" if last is None else moment(last)))
+        for place, number, last in tried
+    ]
+    table = _table(("Directory", "Rows", "Last written"), rows)
+    said = "The newest attempt is the run; these were before it and are not drawn."
+    return replace(table, sentence=f"{said} {table.sentence}".strip())
 
 
 def files(logged: Sequence[Item], url: Callable[[str], str]) -> Table:

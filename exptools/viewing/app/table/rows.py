@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
 from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
@@ -62,16 +62,17 @@ class Tables:
 def table_key(facts: Facts, view: View) -> str:
     """Equal for equal tables."""
     by = view.by if view.rows == "groups" else None
-    return repr((facts.version, view.metrics, view.summaries, view.where, view.rows, by))
+    shown = (view.where, view.states)
+    return repr((facts.version, view.metrics, view.summaries, shown, view.rows, by))
 
 
 def table_rows(workspace: Workspace, view: View) -> list[Row]:
     """A row for each run or group: cells are numbers or texts, None where there is no value."""
     facts = workspace.facts()
     try:
-        runs = shown_runs(facts, View(where=view.where))
-    except QueryError:  # said beside the filter
-        runs = list(facts.runs)
+        runs, _ = counted_runs(facts, View(where=view.where, states=view.states))
+    except QueryError:  # said beside the filter, or in place of the chart
+        runs = facts.runs
     rows = [
         row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
     ]

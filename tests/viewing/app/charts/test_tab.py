@@ -10,7 +10,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
-from tests.viewing.samples import indexed, write_run, write_summary, write_sweep
+from tests.viewing.samples import indexed, write_dying_sweep, write_run, write_summary, write_sweep
 
 ACCURACY = "test/accuracy"
 
@@ -137,5 +137,16 @@ def test_a_tab_that_nobody_sees_computes_nothing(workspace):
 def test_controls_that_stay_as_they_are_are_left_alone(workspace):
     data = view_of(workspace).to_data()
     picture, components, drawn_with = draw_controls(workspace, data, 0, None)
-    assert (picture, len(components)) == ("bars", 6)
+    assert (picture, len(components)) == ("bars", 7)
     assert draw_controls(workspace, data, 1, drawn_with) is no_update
+
+
+@pytest.mark.parametrize("picture", ["bars", "parallel", "scatter"])
+def test_the_runs_that_count_are_chosen_here_too_and_the_others_told(tmp_path, picture):
+    workspace = Workspace(indexed(write_dying_sweep(tmp_path / "outputs")))
+    query = f"picture={picture}&option.axes=seed&by="
+    assert "Of the 8 runs 5 failed and 1 was killed" in drawn(workspace, query).picture.caption
+    finished = drawn(workspace, f"{query}&states=finished").picture.caption
+    left_out = "Only finished runs count: 6 are left out (5 failed and 1 was killed)."
+    assert finished.endswith(left_out)
+    assert "Of the" not in finished

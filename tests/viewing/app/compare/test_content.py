@@ -20,7 +20,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
-from tests.viewing.samples import csv_text, indexed, write_run, write_sweep
+from tests.viewing.samples import csv_text, indexed, write_dying_sweep, write_run, write_sweep
 
 
 @pytest.fixture
@@ -285,3 +285,41 @@ def test_an_answer_is_computed_once_a_version(sweep):
     write_run(sweep.index.roots[0] / "new", {}, csv_text({"test/accuracy": [1.0]}))
     sweep.index.refresh()
     assert drawing(sweep, view) is not before
+
+
+def test_runs_that_ended_early_are_in_the_caption_or_left_out_of_it_and_of_the_chart(tmp_path):
+    workspace = Workspace(indexed(write_dying_sweep(tmp_path / "outputs")))
+    assert words(workspace, View(by=())).endswith(
+        "the band is ± one standard deviation. Of the 8 runs 5 failed and 1 was killed, after step "
+        "9 of 19: the mean is of 2 runs from there on."
+    )
+    finished = View(by=(), states="finished")
+    _, found, _ = shown(workspace, finished)
+    assert found.panels[0].lines[0].curve.n.tolist() == [2] * 20
+    assert "Only finished runs count: 6 are left out" in words(workspace, finished)
+    died = View(by=(), states="finished", where="state = 'failed'")
+    assert words(workspace, died).startswith("None of these 5 runs has finished")
+
+
+def test_the_interval_that_fits_is_named_and_one_of_all_panels(tmp_path):
+    for seed in range(11):  # one of two parts has few runs
+        for part in ("many", "few") if seed < 3 else ("many",):
+            config = {"part": part, "seed": seed}
+            write_run(tmp_path / f"{part}{seed}", config, {"acc": [seed / 10, seed / 5]})
+    workspace = Workspace(indexed(tmp_path))
+    split = View(by=(), split=("part",), band="interval:95")
+    _, found, _ = shown(workspace, split)
+    assert (found.band, found.remark) == ("t:95", "")
+    ends = np.arange(11) / 5  # of the part with many
+    reach = 2.2281388519649385 * ends.std(ddof=1) / 11**0.5
+    (line,) = found.panels[1].lines
+    assert line.curve.high[-1] - line.curve.center[-1] == pytest.approx(reach)
+    assert "the band is Student's 95 % confidence interval of the mean" in words(workspace, split)
+    many = View(by=(), where="part = 'many'", band="interval:95")
+    assert "the band is the 95 % confidence interval (bootstrap)." in words(workspace, many)
+    for center in ("iqm", "median"):
+        of_few = View(by=(), split=("part",), band="interval:95", center=center)
+        figure, found, _ = shown(workspace, of_few)
+        assert (found.band, found.remark) == ("ci:95", "bootstrap of 3 runs")
+        assert figure["layout"]["legend"]["title"]["text"].endswith("bootstrap of 3 runs")
+        assert ("fewer than four" in words(workspace, of_few)) == (center == "iqm")

@@ -15,7 +15,7 @@ from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.downloads import KINDS, as_python, download, python_lines
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from tests.viewing.samples import indexed, write_run, write_sweep
+from tests.viewing.samples import indexed, write_dying_sweep, write_run, write_sweep
 
 VIEWS = {
     "first sight": View(),
@@ -33,6 +33,7 @@ VIEWS = {
         where="optim.lr > 0.001",
         selected=("3", "4", "7", "8"),
     ),
+    "finished": View(by=(), states="finished", band="interval:95"),
     "the best": View(by=("seed",), best=("optim.lr",), best_mode="min", smooth="mean:3"),
 }
 
@@ -132,3 +133,13 @@ def test_more_than_a_browser_should_be_handed_is_refused_with_another_way(worksp
     file, refused = download(workspace, "rows", None)
     assert file is no_update
     assert "`exptools export`" in refused
+
+
+def test_what_is_taken_away_has_the_runs_that_count_and_says_which_do_not(tmp_path):
+    workspace = Workspace(indexed(write_dying_sweep(tmp_path / "outputs")))
+    view = View(by=(), states="finished")
+    table = taken(workspace, "latex", view)[1].decode()
+    assert "% Only finished runs count: 6 are left out (5 failed and 1 was killed).\n" in table
+    rows = pl.read_csv(taken(workspace, "rows", view)[1])
+    assert rows["name"].unique().sort().to_list() == [0, 1]
+    assert 'states="finished"' in as_python(workspace, view.to_data())

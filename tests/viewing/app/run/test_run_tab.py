@@ -9,7 +9,7 @@ import pytest
 from dash import no_update
 
 from exptools.rundir import OUTPUT_LOG, PATCH_FILE, PROVENANCE_FILE, State, write_atomic
-from exptools.viewing.app.run import config, log, media
+from exptools.viewing.app.run import attempts, config, log, media
 from exptools.viewing.app.run.log import ShownLog
 from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.run.tab import show_run
@@ -18,7 +18,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
 from exptools.viewing.run_files.media import Item, MediaIndex
-from tests.viewing.samples import indexed, write_run, write_sweep
+from tests.viewing.samples import indexed, write_events, write_run, write_sweep
 
 
 def text_of(component) -> str:
@@ -225,6 +225,22 @@ def test_a_run_without_hydra_is_run_again_by_the_command_of_its_provenance(tmp_p
     workspace = Workspace(indexed(tmp_path / "runs"))
     shown = text_of(config.commands(workspace, workspace.run("0")))
     assert "cd /home/me && python train.py --lr 0.1" in shown
+
+
+def test_earlier_attempts_are_listed_with_their_rows_the_latest_first(tmp_path):
+    run = write_run(tmp_path / "runs" / "0", {})
+    for attempt in range(3):
+        write_events(run / "tb" / f"version_{attempt}", {"loss": [1.0] * (attempt + 1)})
+    workspace = Workspace(indexed(tmp_path / "runs"))
+    table, class_name = attempts.show_attempts(workspace, {"name": "0"}, 0)
+    cells = [[cell[0][0]["text"] for cell in row[:2]] for row in table["rows"]]
+    assert (cells, class_name) == ([["tb/version_1", "2"], ["tb/version_0", "1"]], "card")
+    assert "newest attempt is the run" in table["sentence"]
+
+
+def test_a_run_without_earlier_attempts_has_no_card_of_them(workspace):
+    table, class_name = attempts.show_attempts(workspace, {"name": "sweep/0"}, 0)
+    assert (table["sentence"], class_name) == ("", "card run-empty")
 
 
 def test_what_hydra_has_saved_may_be_broken(tmp_path):

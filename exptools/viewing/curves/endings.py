@@ -1,0 +1,168 @@
+"""Which runs count, and what the mean of runs that did not all finish has to say of itself."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from exptools.rundir import STEP, WALL_TIME, State
+from exptools.viewing.arrays import Floats, Series
+from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.series import RELATIVE_TIME
+from exptools.viewing.errors import QueryError
+from exptools.viewing.run import Run
+
+ALL, FINISHED = "all", "finished"
+STATES = {  # which runs count, in words
+    ALL: "all runs",
+    FINISHED: "finished runs",
+}
+# What became of the runs that did not finish: of one, and of several.
+_EARLY = {
+    State.FAILED: ("failed", "failed"),
+    State.KILLED: ("was killed", "were killed"),
+    State.TIMEOUT: ("timed out", "timed out"),
+    State.INTERRUPTED: ("was interrupted", "were interrupted"),
+}
+_GOING = {
+    State.RUNNING: ("is still running", "are still running"),
+    State.QUEUED: ("is queued", "are queued"),
+}
+
+
+class Member(NamedTuple):
+    """A run that is in a mean."""
+
+    name: str
+    state: State | None
+    end: float  # the last x at which it has a value; NaN where it has no x
+
+
+def parse_states(text: str) -> str:
+    """Check a choice of runs: ``all`` or ``finished``."""
+    return parse("choice of states", text, dict.fromkeys(STATES, Choice())).name
+
+
+def is_finished(run: Run) -> bool:
+    """Whether a run came to its end, or nobody wrote what became of it."""
+    return run.state in (None, State.COMPLETED)
+
+
+def ended_early(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Those that failed, were killed or interrupted, or timed out."""
+    return tuple(run for run in runs if run.state in _EARLY)
+
+
+def still_going(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Those that are running or queued."""
+    return tuple(run for run in runs if run.state in _GOING)
+
+
+def counted(runs: Sequence[Run], states: str) -> Sequence[Run]:
+    """The runs that count.
+
+    Raises:
+        QueryError: there are runs, and none of them finished.
+    """
+    if parse_states(states) == ALL:
+        return runs
+    kept = [run for run in runs if is_finished(run)]
+    if runs and not kept:
+        raise QueryError(
+            f"none of these {len(runs)} runs has finished; with states={ALL} all of them count"
+        )
+    return kept
+
+
+def left_out(runs: Sequence[Run], kept: Collection[Run]) -> tuple[str, ...]:
+    """The sentence that says which runs do not count; none where all do."""
+    if len(kept) == len(runs):
+        return ()
+    states = Counter(run.state for run in runs if not is_finished(run))
+    without = sum(states.values())
+    number = f"{without} {'is' if without == 1 else 'are'}"
+    became = _became(states, _EARLY | _GOING)
+    return (f"Only finished runs count: {number} left out ({became}).",)
+
+
+def members(runs: Sequence[Run], series: Mapping[str, Series]) -> tuple[Member, ...]:
+    """Those of the runs that have a value at some x."""
+    ends = [(run, _end(*series[run.name])) for run in runs]
+    return tuple(Member(run.name, run.state, end) for run, end in ends if not math.isnan(end))
+
+
+def _end(x: Floats, y: Floats) -> float:
+    valued = x[np.isfinite(x) & np.isfinite(y)]
+    return float(valued.max()) if len(valued) else math.nan
+
+
+def endings(
+    groups: Sequence[Sequence[Member]], x: str | None = None, lines: str = ""
+) -> tuple[str, ...]:
+    """The sentences that say how many of the runs did not finish, and where; none where all did.
+
+    Args:
+        groups: the runs that each number or line is of; a run may be in several.
+        x: what the ends are values of, as it was asked for; None where they are not known.
+        lines: what the groups' lines are ("the mean"); "" where their numbers have no x.
+    """
+    runs = {member.name: member for group in groups for member in group}
+    ends = [member.end for member in runs.values() if math.isfinite(member.end)]
+    whole = f"Of the {len(runs)} runs " if len(runs) > 1 else ""
+    sentences = []
+    for words, after in ((_EARLY, "after"), (_GOING, "at")):
+        those = [member for member in runs.values() if member.state in words]
+        if not those:
+            continue
+        states = Counter(member.state for member in those)
+        place = _place(those, max(ends, default=math.nan), x)
+        rest = _rest(groups, set(words), lines) if place and lines else ""
+        where = f", {after} {place}" if place else ""
+        sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
+        whole = ""
+    return tuple(sentences)
+
+
+def _became(states: Mapping[State | None, int], words: Mapping[State, tuple[str, str]]) -> str:
+    """What became of runs, by how many: "5 failed and 1 was killed"."""
+    parts = [f"{states[s]} {forms[states[s] > 1]}" for s, forms in words.items() if states[s]]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _place(those: Sequence[Member], longest: float, x: str | None) -> str:
+    """Where runs ended: "steps 3 to 9 of 19"; "" where no run got further, or x tells nothing."""
+    ends = [member.end for member in those if math.isfinite(member.end)]
+    if x is None or x == WALL_TIME or not ends or min(ends) >= longest:
+        return ""
+    low, high, last = map(_number, (min(ends), max(ends), longest))
+    if x == RELATIVE_TIME:
+        return f"{low} s of {last} s" if low == high else f"{low} to {high} s of {last} s"
+    span = low if low == high else f"{low} to {high}"
+    several = "s" if x == STEP and low != high else ""
+    return f"{x}{several} {span} of {last}"
+
+
+def _rest(groups: Sequence[Sequence[Member]], states: Collection[State], lines: str) -> str:
+    """How many runs a line is of where others have ended."""
+    counts, ends = [], set()
+    for group in groups:
+        last = max((member.end for member in group), default=math.nan)
+        short = [m.end for m in group if m.state in states and m.end < last]
+        if short:
+            ends.update(short)
+            one = min(short) == max(short)
+            counts.append(sum(m.end > max(short) if one else m.end == last for m in group))
+    if not counts:
+        return ""
+    low, high = min(counts), max(counts)
+    number = f"{high} run{'s' if high > 1 else ''}" if low == high else f"{low} to {high} runs"
+    subject = f"{lines} is" if len(groups) == 1 else "lines are"
+    return f": {subject} of {number} {'from there on' if len(ends) == 1 else 'at the end'}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"

@@ -1,0 +1,171 @@
+"""A run and what belongs to it → one run: its sources, the best first, and its earlier attempts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
+from exptools.viewing.readers.formats import DetectedRun, updated
+from exptools.viewing.readers.places import (
+    MANY,
+    Order,
+    Place,
+    attempt,
+    begun_at,
+    is_logger,
+    prefixes,
+)
+from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
+from exptools.viewing.signatures import Signature
+
+
+def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
+    """A run with those below it that belong to it: of several attempts the newest."""
+    placed = {_place(part, run): part for part in parts}
+    older = _older(placed)
+    now = {place: part for place, part in placed.items() if not _within(place, older)}
+    tried = [
+        _earlier(
+            os.path.join(run.directory, *place),
+            [part for its, part in placed.items() if its[: len(place)] == place],
+        )
+        for place in older
+        if not _within(place[:-1], older)
+    ]
+    earlier = tuple(sorted(tried, key=lambda one: natural_key(str(one.directory))))
+    return replace(_with_sources_of(run, now), earlier=earlier)
+
+
+def stand_beside(runs: Sequence[DetectedRun]) -> DetectedRun:
+    """One run of several that different loggers wrote side by side; it is where the best one is."""
+    best, *others = sorted(runs, key=lambda run: (_is_events(run.sources[0]), run.directory))
+    return _with_sources_of(best, {_place(other, best): other for other in others}, plain=True)
+
+
+def with_earlier(run: DetectedRun, attempts: Iterable[DetectedRun]) -> DetectedRun:
+    """A run with earlier attempts at it."""
+    tried = (_earlier(one.directory, [one]) for one in attempts)
+    return replace(run, earlier=(*run.earlier, *tried))
+
+
+def _with_sources_of(
+    run: DetectedRun, parts: Mapping[Place, DetectedRun], *, plain: bool = False
+) -> DetectedRun:
+    """A run with the metrics of others, and what these say of it as a whole.
+
+    ``plain``: their metrics keep their names.
+    """
+    placed = {(): run, **dict(sorted(parts.items(), key=lambda its: _nearness(its[0])))}
+    kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
+    named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
+    sources = [
+        replace(source, prefix=named.get(place, "") + source.prefix)
+        for place, part in placed.items()
+        for source in part.sources
+    ]
+    sources.sort(key=_is_events)  # last: they often repeat the others, as float32
+    signatures: dict[str, Signature | None] = {}
+    for part in placed.values():
+        signatures |= part.signatures
+    said = {
+        f"{'/'.join(place)}/{name}": signature
+        for place, part in parts.items()
+        for name, signature in part.described.items()
+    }
+    values = (f"{'/'.join(place)}/{name}" for place, part in parts.items() for name in part.values)
+    return replace(
+        run,
+        sources=tuple(sources),
+        written=tuple(signatures[file] for source in sources for file in source.files),
+        described={**run.described, **said},
+        values=(*run.values, *values),
+        writers=(*run.writers, *(p for p in parts.values() if len(p.described) > len(p.values))),
+    )
+
+
+@dataclass(frozen=True)
+class _Try:
+    """An attempt below a run."""
+
+    place: Place
+    order: Order  # the newest has the largest
+    begun: float | None  # Unix seconds, where known
+    updated: float | None  # Unix seconds
+
+
+def _kinds(run: DetectedRun) -> frozenset[SourceKind]:
+    """The kinds of files that a run has; ours not, which is begun in any run, while it is empty."""
+    begun = f"{run.directory}/{PROGRESS_CSV}"
+    signatures = run.signatures
+    return frozenset(
+        source.kind
+        for source in run.sources
+        if source.files != (begun,) or not _is_empty(signatures[begun])
+    )
+
+
+def _is_empty(signature: Signature | None) -> bool:
+    return signature is None or signature.size <= len(f"{STEP},{WALL_TIME}\n")
+
+
+def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
+    """The directories of attempts to which there is a newer one."""
+    parts: dict[Place, list[DetectedRun]] = {}
+    for place, part in placed.items():
+        for depth, name in enumerate(place):
+            if attempt(name) and (part.sources or part.belongs == "alone"):
+                parts.setdefault(place[: depth + 1], []).append(part)
+    if len({place[-1] for place in parts}) < 2:
+        return frozenset()  # one attempt, of one logger or several
+    families: dict[tuple[Place, tuple[str, ...]], list[_Try]] = {}
+    for place, its in parts.items():
+        files = tuple(os.path.basename(file) for part in its for file in part.signatures)
+        if tried := attempt(place[-1], files):
+            # The attempts of two loggers are the same: csv/version_1 is newer than tb/version_0.
+            where = tuple(name for name in place[:-1] if not is_logger(name))
+            last = updated(signature for part in its for signature in part.written)
+            one = _Try(place, tried.order, begun_at(files), last)
+            families.setdefault((where, tried.family), []).append(one)
+    return frozenset(
+        one.place for family in families.values() for one in family if _is_older(one, family)
+    )
+
+
+def _is_older(one: _Try, family: Sequence[_Try]) -> bool:
+    newer = [other for other in family if other.order > one.order]
+    if not newer or any(other.place[:-1] == one.place[:-1] for other in newer):
+        return bool(newer)
+    # By another logger, which may count otherwise: it wrote nothing in the first attempt.
+    begun = max((other.begun for other in newer if other.begun is not None), default=None)
+    return begun is None or one.updated is None or one.updated < begun
+
+
+def _within(place: Place, older: frozenset[Place]) -> bool:
+    return any(place[:depth] in older for depth in range(1, len(place) + 1))
+
+
+def _earlier(directory: str, parts: Iterable[DetectedRun]) -> EarlierAttempt:
+    parts = list(parts)
+    sources = sorted((source for part in parts for source in part.sources), key=_is_events)
+    last = updated(signature for part in parts for signature in part.written)
+    return EarlierAttempt(Path(directory), tuple(sources), last)
+
+
+def _place(part: DetectedRun, run: DetectedRun) -> Place:
+    above = run.directory.rstrip(os.sep) + os.sep
+    if part.directory.startswith(above):
+        return tuple(part.directory[len(above) :].split(os.sep))
+    return tuple(os.path.relpath(part.directory, run.directory).split(os.sep))
+
+
+@lru_cache(MANY)
+def _nearness(place: Place) -> tuple[int, object]:
+    return len(place), natural_key("/".join(place))
+
+
+def _is_events(source: Source) -> bool:
+    return source.kind == "events"

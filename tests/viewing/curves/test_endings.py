@@ -1,0 +1,133 @@
+"""Means of runs of which some did not finish, as notebooks see them."""
+
+import numpy as np
+import pytest
+
+import exptools.viewing as xv
+from exptools.rundir import State
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.endings import Member, endings
+from exptools.viewing.curves.query import CurveQuery, caveats, curve_set, remark
+from exptools.viewing.results import results
+from exptools.viewing.tables import export
+from tests.viewing.samples import write_dying_sweep, write_run
+
+EARLY = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
+OF_FEW = parse_method("iqm", "ci:95")
+LEFT_OUT = "Only finished runs count: 6 are left out (5 failed and 1 was killed)."
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return xv.load(write_dying_sweep(tmp_path_factory.mktemp("outputs") / "sweep"))
+
+
+def test_curves_say_how_many_runs_ended_early_and_of_how_many_the_rest_is(runs):
+    curves = runs.curves("accuracy", [])
+    assert curves.notes == (f"{EARLY}: the mean is of 2 runs from there on.",)
+    (group,) = curves.groups
+    assert group.curve.n.tolist() == [8] * 10 + [2] * 10
+    assert [run.name for run in group.ended_early] == ["2", "3", "4", "5", "6", "7"]
+
+
+def test_of_finished_runs_only_the_others_are_left_out_and_counted(runs):
+    curves = runs.curves("accuracy", [], states="finished")
+    assert curves.notes == (LEFT_OUT,)
+    (group,) = curves.groups
+    assert group.curve.n.tolist() == [2] * 20
+    np.testing.assert_allclose(group.curve.center, np.arange(20) / 10 + 0.005)
+
+
+def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
+    table = results(runs, "accuracy", "lr")
+    assert table.notes[0] == f"{EARLY}."
+    assert table.frame().select("n", "runs", "early", "going").rows() == [(8, 8, 6, 0)]
+    assert "& 8 (6 early) \\\\" in export.latex(table)
+    assert f"% {EARLY}.\n" in export.latex(table)
+    assert f"\n{EARLY}.\n" in export.markdown(table)
+    finished = results(runs, "accuracy", "lr", states="finished")
+    assert (finished.cells[0][0].n, finished.notes[0]) == (2, LEFT_OUT)
+
+
+def test_who_asks_for_finished_runs_where_none_is_or_for_other_states_is_told_so(runs):
+    with pytest.raises(xv.QueryError, match="none of these 6 runs has finished"):
+        runs[2:].curves("accuracy", [], states="finished")
+    with pytest.raises(xv.QueryError, match="did you mean 'finished'"):
+        results(runs, "accuracy", "lr", states="finish")
+
+
+def test_a_run_whose_state_nobody_wrote_counts_as_finished(tmp_path):
+    for seed, state in enumerate((None, State.COMPLETED)):
+        write_run(tmp_path / str(seed), {"seed": seed}, {"loss": [1.0] * (seed + 1)}, state)
+    curves = xv.load(tmp_path).curves("loss", [], states="finished")
+    assert (len(curves.groups[0].runs), curves.notes) == (2, ())
+
+
+def members(*runs):
+    return [Member(f"{at}", state, end) for at, (state, end) in enumerate(runs)]
+
+
+DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("group", "x", "sentences"),
+    [
+        ([DONE, DONE], "step", []),
+        ([DONE, (FAILED, 19.0)], "step", ["Of the 2 runs 1 failed."]),
+        (
+            [DONE, DONE, (FAILED, 3.0), (State.TIMEOUT, 12.0)],
+            "step",
+            [
+                "Of the 4 runs 1 failed and 1 timed out, after steps 3 to 12 of 19: the mean is of "
+                "2 runs at the end."
+            ],
+        ),
+        (
+            [DONE, (State.INTERRUPTED, 1.5), (RUNNING, 7.25)],
+            "relative_time",
+            [
+                "Of the 3 runs 1 was interrupted, after 1.5 s of 19 s: the mean is of 2 runs from "
+                "there on.",
+                "1 is still running, at 7.25 s of 19 s: the mean is of 1 run from there on.",
+            ],
+        ),
+        ([DONE, (FAILED, 9.0)], "wall_time", ["Of the 2 runs 1 failed."]),
+        (
+            [DONE, (FAILED, 2.0)],
+            "epoch",
+            ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
+        ),
+        ([(FAILED, 9.0)], "step", ["1 failed."]),
+    ],
+)
+def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
+    assert list(endings([members(*group)], x, "the mean")) == sentences
+
+
+def test_of_several_lines_it_says_between_which_numbers_of_runs_they_are():
+    groups = [
+        [Member("a", State.COMPLETED, 9.0), Member("b", FAILED, 4.0)],
+        [Member("c", State.COMPLETED, 9.0), Member("d", FAILED, 4.0), Member("e", None, 9.0)],
+    ]
+    assert list(endings(groups, "step", "the mean")) == [
+        "Of the 5 runs 2 failed, after step 4 of 9: lines are of 1 to 2 runs from there on."
+    ]
+
+
+def test_a_figure_of_several_curves_counts_the_runs_of_all_and_says_each_thing_once(tmp_path):
+    write_dying_sweep(tmp_path / "dying")
+    for seed in range(3):
+        write_run(tmp_path / "done" / str(seed), {"seed": seed}, {"accuracy": [0.0] * 20})
+    runs = xv.load(tmp_path)
+    sets = [
+        curve_set(runs.origin, runs.where(where), CurveQuery("accuracy", (), method=OF_FEW))
+        for where in ("name like 'dying/%'", "name like 'done/%'")
+    ]
+    assert caveats(sets) == (
+        "Of the 11 runs 5 failed and 1 was killed, after step 9 of 19: lines are of 2 runs from "
+        "there on.",
+        "Fewer than ten runs: the 95 % interval by bootstrap of 2 to 8 runs is too narrow.",
+        "The interquartile mean of fewer than four runs is their mean.",
+    )
+    assert remark(sets) == "bootstrap of 2 to 8 runs"

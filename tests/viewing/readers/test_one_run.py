@@ -1,0 +1,365 @@
+"""What lies below a run belongs to it, and is counted once."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exptools.rundir import State, Status, write_status
+from exptools.viewing.index import Index
+from tests.viewing.samples import indexed, write_events, write_run
+
+HPARAMS = "lr: 0.1\n"
+
+
+def names(index: Index) -> list[str]:
+    return [run.name for run in index.snapshot.runs]
+
+
+def values(index: Index, metric: str) -> dict[str, list[float]]:
+    series = index.series(index.snapshot.runs, metric)
+    return {name: y.tolist() for name, (_, y) in series.items()}
+
+
+def earlier(index: Index) -> list[str]:
+    (run,) = index.snapshot.runs
+    return [one.directory.relative_to(run.directory).as_posix() for one in run.earlier]
+
+
+def write_csv(directory: Path, columns: dict[str, list[float]], name: str = "metrics.csv") -> Path:
+    """What Lightning's CSVLogger writes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = [["step", *columns]]
+    rows += [[step, *cells] for step, cells in enumerate(zip(*columns.values(), strict=True))]
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    (directory / name).write_text(text)
+    (directory / "hparams.yaml").write_text(HPARAMS)
+    return directory
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A Hydra run without metrics of its own."""
+    return write_run(tmp_path / "0", {"lr": 0.1})
+
+
+def test_two_runs_with_two_loggers_each_are_two_runs(tmp_path):
+    for job, value in enumerate([0.1, 0.3]):
+        run = write_run(tmp_path / str(job), {"lr": job})
+        write_csv(run / "csv" / "version_0", {"loss": [1.0, value]})
+        write_events(run / "tensorboard" / "version_0", {"loss": [1.0, value], "extra": [5, 6]})
+        (run / "tensorboard" / "version_0" / "hparams.yaml").write_text(HPARAMS)
+    index = indexed(tmp_path)
+    assert names(index) == ["0", "1"]
+    assert values(index, "loss") == {"0": [1, 0.1], "1": [1, 0.3]}  # 64 bits: those of the CSV
+    assert values(index, "extra") == {"0": [5, 6], "1": [5, 6]}
+    assert index.tags(index.snapshot.runs) == ["loss", "extra"]
+    assert [dict(run.config) for run in index.snapshot.runs] == [{"lr": 0}, {"lr": 1}]
+
+
+def test_of_two_attempts_the_newest_is_the_run_and_the_older_is_told(tmp_path, run):
+    for attempt in range(12):
+        write_csv(run / "csv" / f"version_{attempt}", {"acc": [0.5, attempt]})
+    index = indexed(tmp_path)
+    assert (names(index), values(index, "acc")) == (["0"], {"0": [0.5, 11]})
+    assert earlier(index) == [f"csv/version_{attempt}" for attempt in range(11)]
+    (found,) = index.snapshot.runs
+    (source,) = found.earlier[3].sources
+    assert source.files == (str(run / "csv" / "version_3" / "metrics.csv"),)
+    assert found.earlier[3].updated == pytest.approx(os.stat(source.files[0]).st_mtime)
+
+
+def test_a_csv_of_a_dead_attempt_does_not_stand_for_events_of_the_one_that_goes_on(tmp_path, run):
+    write_csv(run / "csv" / "version_0", {"acc": [0.1, 0.2]})
+    os.utime(run / "csv" / "version_0" / "metrics.csv", (1_700_000_000, 1_700_000_000))
+    write_events(run / "tb" / "version_0", {"acc": [0.125, 0.25]}, stamp=1_699_999_000)
+    write_events(run / "tb" / "version_1", {"acc": [0.5]}, stamp=1_700_000_100)
+    index = indexed(tmp_path)
+    assert values(index, "acc") == {"0": [0.5]}
+    assert earlier(index) == ["csv/version_0", "tb/version_0"]
+
+
+def test_a_csv_that_began_later_than_the_events_is_of_the_attempt_in_which_it_was_written(
+    tmp_path, run
+):
+    write_csv(run / "csv" / "version_0", {"acc": [0.1, 0.2]})  # the first attempt wrote none
+    write_events(run / "tb" / "version_0", {"acc": [0.5]}, stamp=1_699_999_000)
+    write_events(run / "tb" / "version_1", {"acc": [0.125, 0.25]}, stamp=1_700_000_100)
+    index = indexed(tmp_path)
+    assert values(index, "acc") == {"0": [0.1, 0.2]}
+    assert earlier(index) == ["tb/version_0"]
+
+
+@pytest.mark.parametrize("logger", ["csv", "tensorboard"])
+def test_the_runs_own_progress_csv_counts_before_lightnings_loggers(tmp_path, logger):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [0.1, 0.2]})
+    if logger == "csv":
+        write_csv(run / "lightning_logs" / "version_0", {"loss": [7, 8], "val": [1, 2]})
+    else:
+        write_events(run / "lightning_logs" / "version_0", {"loss": [7, 8], "val": [1, 2]})
+    index = indexed(tmp_path)
+    assert values(index, "loss") == {"0": [0.1, 0.2]}
+    assert values(index, "val") == {"0": [1, 2]}
+    assert index.tags(index.snapshot.runs) == ["loss", "val"]
+
+
+def test_a_name_that_the_experiment_got_from_its_logger_is_no_part_of_the_metrics(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [0.1]})
+    write_csv(run / "my_model" / "version_0", {"loss": [7], "val": [1]})
+    assert indexed(tmp_path).tags(indexed(tmp_path).snapshot.runs) == ["loss", "val"]
+
+
+def test_keras_train_and_validation_are_called_by_their_places(tmp_path, run):
+    for place, value in {"train": 0.5, "validation": 0.75}.items():
+        write_events(run / "logs" / place, {"epoch_loss": [value, 0.25]})
+    index = indexed(tmp_path)
+    assert names(index) == ["0"]
+    assert index.tags(index.snapshot.runs) == ["train/epoch_loss", "validation/epoch_loss"]
+    assert values(index, "train/epoch_loss") == {"0": [0.5, 0.25]}
+    assert values(index, "validation/epoch_loss") == {"0": [0.75, 0.25]}
+    assert values(index, "epoch_loss") == {"0": []}
+
+
+def test_keras_alone_is_a_run_for_each_training(tmp_path):
+    for number in (0, 1):
+        for place in ("train", "validation"):
+            write_events(tmp_path / f"fit {number}" / place, {"epoch_loss": [number, 1]})
+    index = indexed(tmp_path)
+    assert names(index) == ["fit 0", "fit 1"]
+    assert values(index, "train/epoch_loss") == {"fit 0": [0, 1], "fit 1": [1, 1]}
+    write_events(tmp_path / "fit 0" / "other", {"epoch_loss": [1]})  # so they are runs
+    assert len(names(indexed(tmp_path))) == 4
+
+
+def test_what_add_scalars_writes_beside_the_events_is_called_by_its_place(tmp_path, run):
+    write_events(run / "tb", {"lr": [1, 2]})
+    for place in ("loss_train", "loss_val"):
+        write_events(run / "tb" / place, {"loss": [3, 4]})
+    index = indexed(tmp_path)
+    assert names(index) == ["0"]
+    assert index.tags(index.snapshot.runs) == ["lr", "loss_train/loss", "loss_val/loss"]
+
+
+@pytest.mark.parametrize("place", ["fold", "rank", "env", "agent", "seed", "Fold", "Subject"])
+def test_folds_and_ranks_are_parts_of_a_run_and_no_attempts(tmp_path, run, place):
+    for number in (0, 1):
+        write_csv(run / f"{place}_{number}" / "version_0", {"acc": [number, 0.5]})
+    write_csv(run / f"{place}_1" / "version_1", {"acc": [7]})
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == [f"{place}_0/acc", f"{place}_1/acc"]
+    assert values(index, f"{place}_1/acc") == {"0": [7]}
+    assert earlier(index) == [f"{place}_1/version_0"]
+
+
+def test_an_evaluation_beside_the_runs_own_metrics_keeps_its_place(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"reward": [1, 2]})
+    write_events(run / "eval", {"reward": [7, 8]})
+    index = indexed(tmp_path)
+    assert values(index, "reward") == {"0": [1, 2]}
+    assert values(index, "eval/reward") == {"0": [7, 8]}
+
+
+@pytest.mark.parametrize("place", ["eval", "model"])
+def test_an_empty_progress_csv_changes_no_names(tmp_path, place):
+    tags = []
+    for job, progress in enumerate([None, "step,wall_time\n"]):
+        write_csv(write_run(tmp_path / str(job), {}, progress) / place, {"loss": [1]})
+        index = indexed(tmp_path / str(job))
+        tags.append(index.tags(index.snapshot.runs))
+    assert tags == [["loss"], ["loss"]]
+
+
+def test_the_nearest_of_several_places_has_its_plain_names(tmp_path, run):
+    write_csv(run / "a", {"loss": [1]})
+    write_csv(run / "a" / "b", {"loss": [2]})
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == ["loss", "a/b/loss"]
+
+
+def test_torchs_own_directories_are_attempts_whatever_host_and_year(tmp_path, run):
+    for stamp, name in [
+        (1_700_000_000, "Dec31_23-59-59_host-a"),
+        (1_700_000_900, "Jan01_00-14-59_host-b"),
+    ]:
+        file = f"events.out.tfevents.{{stamp}}.{name.rpartition('_')[2]}.7.0"
+        write_events(run / "runs" / name, {"loss": [stamp % 1000]}, stamp=stamp, name=file)
+    index = indexed(tmp_path)
+    assert values(index, "loss") == {"0": [900]}
+    assert earlier(index) == ["runs/Dec31_23-59-59_host-a"]
+
+
+def test_two_writers_of_one_attempt_are_told_by_their_comments(tmp_path, run):
+    for comment in ("_train", "_eval"):
+        write_events(run / "runs" / f"Nov27_00-59-22_host{comment}", {"loss": [1]})
+    tags = indexed(tmp_path).tags(indexed(tmp_path).snapshot.runs)
+    assert len(tags) == len({*tags} - {"loss"}) == 2
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("20261126-235959", "20261127-005922"),
+        ("2026-11-27_00-59-22", "2026-11-27_10-00-00"),
+        ("2026-11-27/00-59-22", "2026-11-27/01-00-00"),
+        ("1700000000.25", "1700000900.5"),
+        ("PPO_9", "PPO_10"),
+        ("CrossQ_1", "CrossQ_2"),
+        ("Nov27_00-59-22_h", "Nov27_01-00-00_h"),
+    ],
+)
+def test_names_that_are_times_or_counts_are_attempts(tmp_path, run, older, newer):
+    write_events(run / "tb" / older, {"x": [1]})
+    write_events(run / "tb" / newer, {"x": [2]})
+    index = indexed(tmp_path)
+    assert values(index, "x") == {"0": [2]}
+    assert earlier(index) == [f"tb/{older}"]
+
+
+def test_an_attempt_that_has_logged_nothing_yet_replaces_none(tmp_path, run):
+    write_csv(run / "csv" / "version_0", {"x": [1]})
+    (run / "csv" / "version_1").mkdir()
+    (run / "csv" / "version_1" / "hparams.yaml").write_text(HPARAMS)
+    index = indexed(tmp_path)
+    assert (values(index, "x"), earlier(index)) == ({"0": [1]}, [])
+
+
+def test_stable_baselines3_is_one_run_with_its_csv_and_its_events(tmp_path):
+    (tmp_path / "ppo").mkdir()
+    (tmp_path / "ppo" / "progress.csv").write_text("time/total_timesteps,reward\n8,0.1\n16,0.2\n")
+    for number, value in [(1, 1), (2, 0.2)]:
+        write_events(tmp_path / "ppo" / f"PPO_{number}", {"reward": [value], "fps": [number]}, 16)
+    index = indexed(tmp_path)
+    assert names(index) == ["ppo"]
+    assert values(index, "reward") == {"ppo": [0.1, 0.2]}
+    assert values(index, "fps") == {"ppo": [2]}
+    assert earlier(index) == ["PPO_1"]
+
+
+def test_runs_by_themselves_stay_so_below_a_run(tmp_path):
+    write_run(tmp_path, {"lr": 1}, {"loss": [1]})
+    write_run(tmp_path / "hydra", {"lr": 2}, {"loss": [2]})
+    write_status(tmp_path / "status", Status(State.COMPLETED))
+    variant = tmp_path / "variant"
+    variant.mkdir()
+    (variant / "params.json").write_text('{"lr": 3}')
+    sweep = tmp_path / "sweep"
+    write_events(sweep / "0" / "tb", {"loss": [3]})
+    (sweep / "multirun.yaml").write_text("{}")
+    write_events(tmp_path / "hydra" / "tb", {"extra": [4]})
+    index = indexed(tmp_path)
+    assert {*names(index)} == {tmp_path.name, "hydra", "status", "sweep/0/tb", "variant"}
+    assert values(index, "extra")["hydra"] == [4]
+
+
+def test_a_stray_file_swallows_no_runs(tmp_path):
+    write_events(tmp_path, {"stray": [1]})
+    for name in "ab":
+        write_events(tmp_path / name, {"loss": [1]})
+    assert len(names(indexed(tmp_path))) == 3
+    (tmp_path / "progress.csv").write_text("step,stray\n0,1\n")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "progress.csv").write_text("step,loss\n0,1\n")
+    assert len(names(indexed(tmp_path))) == 4
+
+
+def test_two_loggers_side_by_side_are_one_run_where_no_run_is_above(tmp_path):
+    for number in (0, 1):
+        write_csv(tmp_path / "csv_logs" / f"version_{number}", {"loss": [number, 0.1]})
+        write_events(tmp_path / "tb_logs" / f"version_{number}", {"loss": [9, 9], "lr": [1, 2]})
+    index = indexed(tmp_path)
+    assert names(index) == ["csv_logs/version_0", "csv_logs/version_1"]
+    assert list(values(index, "loss").values()) == [[0, 0.1], [1, 0.1]]
+    assert list(values(index, "lr").values()) == [[1, 2], [1, 2]]
+
+
+def test_loggers_that_counted_different_attempts_are_not_taken_for_each_other(tmp_path):
+    write_csv(tmp_path / "csv" / "version_0", {"loss": [1]})
+    for number in (0, 1):
+        write_events(tmp_path / "tb" / f"version_{number}", {"loss": [9]})
+    assert len(names(indexed(tmp_path))) == 3
+
+
+def test_our_own_event_files_are_not_read_where_progress_csv_is(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [0.1]})
+    name = "events.out.tfevents.{stamp}.host.1.0.exptools"
+    write_events(run, {"only here": [1]}, name=name)
+    write_events(run, {"more": [1]}, name=f"{name}.000001")
+    write_events(write_run(tmp_path / "1", {"lr": 1}), {"only here": [1]}, name=name)
+    one, other = (index := indexed(tmp_path)).snapshot.runs
+    assert (index.tags([one]), index.tags([other])) == (["loss"], ["only here"])
+
+
+def test_events_of_others_beside_progress_csv_add_what_only_they_have(tmp_path):
+    run = write_run(tmp_path / "0", {"lr": 1}, {"loss": [0.1, 0.2]})
+    write_events(run, {"loss": [0.1, 0.2], "grad": [3, 4, 5]})
+    index = indexed(tmp_path)
+    (found,) = index.snapshot.runs
+    columns = index.columns([found], ["step", "wall_time", "loss", "grad"])["0"]
+    assert columns["step"].tolist() == [0, 1, 0, 1, 2]
+    assert columns["wall_time"].tolist() == [1.7e9, 1.7e9 + 1, 1.7e9, 1.7e9 + 1, 1.7e9 + 2]
+    assert columns.logged("loss").tolist() == [True, True, False, False, False]
+    assert columns.series("grad")[1].tolist() == [3, 4, 5]
+    assert index.last([found])["0"]["grad"] == 5
+    assert index.last([found])["0"]["loss"] == 0.2
+
+
+def test_the_last_row_is_one_of_a_source_that_has_rows(tmp_path):
+    run = write_run(tmp_path / "0", {}, "step,wall_time\n")
+    write_csv(run / "csv", {"loss": [3, 2]})
+    index = indexed(tmp_path)
+    assert index.last(index.snapshot.runs) == {"0": {"step": 1, "loss": 2}}
+
+
+def test_a_place_whose_name_is_no_unicode_is_shown_escaped(tmp_path, run):
+    for name in (b"\xff", b"b"):
+        place = Path(os.fsdecode(os.fsencode(run) + b"/" + name))
+        write_csv(place, {"loss": [1]})
+    index = indexed(tmp_path)
+    assert sorted(index.tags(index.snapshot.runs)) == ["\\udcff/loss", "b/loss"]
+
+
+def test_rows_without_a_clock_get_that_of_the_other_source_at_their_steps(tmp_path, run):
+    write_csv(run / "csv", {"loss": [0.1, 0.2, 0.3]})
+    write_events(run / "tb", {"loss": [0.1, 0.2]})
+    index = indexed(tmp_path)
+    x, y = index.series(index.snapshot.runs, "loss", "wall_time")["0"]
+    assert (x - 1.7e9).tolist() == [0, 1]
+    assert y.tolist() == [0.1, 0.2]
+
+
+def test_a_column_without_any_value_does_not_hide_another_sources(tmp_path, run):
+    (write_csv(run / "csv", {"loss": [1]}) / "metrics.csv").write_text("step,loss,val\n0,1,\n")
+    write_events(run / "tb", {"val": [0.5]})
+    assert values(indexed(tmp_path), "val") == {"0": [0.5]}
+
+
+def test_a_run_that_gets_another_source_is_noticed(tmp_path, run):
+    write_csv(run / "csv" / "version_0", {"loss": [1]})
+    index = indexed(tmp_path)
+    assert not index.refresh()
+    write_events(run / "tb" / "version_0", {"val": [0.5]})
+    assert index.refresh()
+    assert (values(index, "loss"), values(index, "val")) == ({"0": [1]}, {"0": [0.5]})
+    write_csv(run / "csv" / "version_1", {"loss": [2]})
+    assert index.refresh()
+    assert values(index, "loss") == {"0": [2]}
+
+
+def test_the_next_session_has_all_sources_from_its_cache(tmp_path, run):
+    progress = {f"m{number}": list(np.arange(40_000.0)) for number in range(3)}
+    write_csv(run / "csv", progress)
+    write_events(run / "tb", {"val": [0.5]})
+    for file in run.rglob("*.*"):
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    first, second = indexed(tmp_path), indexed(tmp_path)
+    for index in (first, second):
+        assert values(index, "m2") == {"0": progress["m2"]}
+        assert values(index, "val") == {"0": [0.5]}
+
+
+def test_a_run_whose_only_description_is_its_status_has_lightnings_hyperparameters(tmp_path):
+    write_status(tmp_path / "0", Status(State.COMPLETED))
+    write_csv(tmp_path / "0" / "csv" / "version_0", {"loss": [1]})
+    (found,) = indexed(tmp_path).snapshot.runs
+    assert (found.config, found.state) == ({"lr": 0.1}, State.COMPLETED)
