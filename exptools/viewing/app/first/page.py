@@ -28,7 +28,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode
 
 ANSWER = "_first-answer"
-WAIT = 0.3  # s that the scripts wait for the picture; later it comes after them
+WAIT = 0.5  # s that the scripts wait for the picture; later it comes after them
 # Before anything is painted: light or dark, as the user has chosen here or the system says.
 SCHEME = (
     'document.documentElement.dataset.mantineColorScheme=(s=>s==="light"||s==="dark"?s:'
