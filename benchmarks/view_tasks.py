@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ import yaml
 from view_data import SHAPES, metric_names
 
 from exptools.rundir import STEP
+from exptools.viewing import load
 from exptools.viewing.groups.variation import varying
 from exptools.viewing.index import Index
 
@@ -84,6 +86,29 @@ def index(data: Path) -> None:
     found = Index([data])
     found.refresh()
     assert "optim.lr" in varying(found.snapshot.runs)
+
+
+@task
+def second_load(data: Path) -> Took:
+    """Load the runs once more, as when a notebook's cell is run again."""
+    warm_up()
+    first = load(data)
+    watch = Watch()
+    second = load(data)
+    took = watch.read()
+    assert len(first) == len(second) == SHAPES[data.name].runs
+    return took
+
+
+@task
+def imports(data: Path) -> Took:
+    """Import what ``load`` needs, in a new process; the data are of no account."""
+    code = (
+        "import time; wall = time.perf_counter(); import exptools.viewing as xv; xv.load; "
+        "print(time.perf_counter() - wall, time.process_time())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    return Took(*map(float, done.stdout.split()))
 
 
 @timed

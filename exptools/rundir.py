@@ -26,6 +26,7 @@ from exptools.status_fields import check_fields, refusal
 HYDRA_DIR = ".hydra"
 HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
 HYDRA_OVERRIDES = f"{HYDRA_DIR}/overrides.yaml"
+HYDRA_SETTINGS = f"{HYDRA_DIR}/hydra.yaml"
 EXPTOOLS_DIR = ".exptools"
 STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"
@@ -201,14 +202,16 @@ def read_regular(path: Path | str, limit: int) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", opener=open_without_waiting) as file:
+    with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))
         # Asked for at once, all that may be read would be allocated.
         content = file.read(min(info.st_size, limit) + 1)
-        if len(content) > info.st_size:  # it has grown
-            content += file.read(limit + 1 - len(content))
+        more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all
+        while more and len(content) <= limit:
+            more = file.read(limit + 1 - len(content))
+            content += more
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content

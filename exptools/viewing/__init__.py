@@ -15,14 +15,33 @@ from typing import TYPE_CHECKING
 from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from exptools.viewing.api import CurveSet, Runs, load
+    from exptools.viewing.api import (
+        CurveSet,
+        CurveSets,
+        LoadedRun,
+        ResultTable,
+        Runs,
+        load,
+    )
     from exptools.viewing.configs.values import MISSING
     from exptools.viewing.curves.aggregation import Curve
     from exptools.viewing.curves.best import Best
     from exptools.viewing.curves.query import GroupCurve
     from exptools.viewing.errors import QueryError
 
-__all__ = ["MISSING", "Best", "Curve", "CurveSet", "GroupCurve", "QueryError", "Runs", "load"]
+__all__ = [
+    "MISSING",
+    "Best",
+    "Curve",
+    "CurveSet",
+    "CurveSets",
+    "GroupCurve",
+    "LoadedRun",
+    "QueryError",
+    "ResultTable",
+    "Runs",
+    "load",
+]
 
 __getattr__ = lazy_attributes(
     __name__,
@@ -31,8 +50,11 @@ __getattr__ = lazy_attributes(
         "Best": "exptools.viewing.curves.best",
         "Curve": "exptools.viewing.curves.aggregation",
         "CurveSet": "exptools.viewing.api",
+        "CurveSets": "exptools.viewing.api",
         "GroupCurve": "exptools.viewing.curves.query",
+        "LoadedRun": "exptools.viewing.api",
         "QueryError": "exptools.viewing.errors",
+        "ResultTable": "exptools.viewing.api",
         "Runs": "exptools.viewing.api",
         "load": "exptools.viewing.api",
     },

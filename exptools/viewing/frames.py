@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import ABSENT, Columns, is_absent
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 EXACT_INTEGER = 2**53  # beyond it a float64 is not
 
@@ -59,6 +62,20 @@ def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
             free += "'"
         by_name[free] = values
     return pl.DataFrame([values.alias(name) for name, values in by_name.items()])
+
+
+def to_pandas(frame: pl.DataFrame) -> DataFrame:
+    """The frame as pandas has it: null is NaN among numbers, None among texts."""
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        if error.name != "pandas":
+            raise
+        raise ModuleNotFoundError(
+            "to_pandas needs pandas: pip install pandas", name="pandas"
+        ) from None
+    # Not polars' own way, which needs pyarrow, too.
+    return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
 
 
 def logged_rows(

@@ -9,6 +9,8 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
@@ -20,15 +22,15 @@ from exptools.viewing.metrics.store import MetricStore
 from exptools.viewing.readers.formats import (
     DetectedRun,
     Sweeps,
-    detect_format,
     read_run,
     updated,
 )
+from exptools.viewing.readers.memory import DirectoryMemory
 from exptools.viewing.readers.nesting import one_run_each
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
-from exptools.viewing.signatures import Signature
+from exptools.viewing.signatures import SETTLED
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class IndexSnapshot:
 @dataclass(frozen=True)
 class _Seen:
     run: Run
-    described: Mapping[str, Signature]  # the files that the run was read from
-    written: tuple[Signature | None, ...]  # its metrics' files
+    detected: DetectedRun  # as it was when the run was found to be so
+    read: float  # Unix seconds: shortly before its files were read
 
 
 class Index:
@@ -58,8 +60,10 @@ class Index:
     def __init__(self, roots: Sequence[Path], *, cache: bool = True) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
+        self._cached = cache
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
+        self._directories = DirectoryMemory()
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
@@ -69,19 +73,30 @@ class Index:
         self._lock = threading.Lock()  # one looks at a time
         self._styles_lock = threading.Lock()
 
+    def joined(self, other: Index) -> Index:
+        """An index of the roots of both, which has looked."""
+        both = Index((*self.roots, *other.roots), cache=self._cached and other._cached)
+        both.refresh()
+        return both
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is another index of the same roots, which has yet to look."""
+        return _reopened, (self.roots, self._cached, self.snapshot.faults)
+
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
         with self._lock, collector_paused():
             faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            detected = one_run_each(walk(self.roots, detect_format, faults))
+            detected = one_run_each(walk(self.roots, self._directories.detect, faults))
+            self._directories.forget_others()
             seen = {run.directory: self._look(run, sweeps) for run in detected}
-            changed = not _same(seen, self._seen) or tuple(faults) != self.snapshot.faults
+            self._seen, before = seen, self._seen
+            changed = not _same(seen, before) or tuple(faults) != self.snapshot.faults
             if changed:
                 runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
                 self._metrics.keep(runs)
                 self._texts.save(_described(seen))
-                self._seen = seen
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
 
@@ -111,6 +126,13 @@ class Index:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
         return (*run.faults, *self._metrics.faults(run))
 
+    def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
+        """Which column counts the steps of a metric that was read: None where its rows are counted.
+
+        Nothing where the run has no such metric.
+        """
+        return self._metrics.counted_by(run, metric)
+
     def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
         """The values in each run's last row, by run name: from the end of the file, thus cheap."""
         return {run.name: self._metrics.last(run) for run in runs}
@@ -123,20 +145,50 @@ class Index:
 
     def _look(self, detected: DetectedRun, sweeps: Sweeps) -> _Seen:
         before = self._seen.get(detected.directory)
-        if before is None or before.described != detected.described:
+        if before is None or _is_described_anew(detected, before):
+            now = time.time()
             run = read_run(detected, self._base, sweeps, self._texts, self._configs)
-            return _Seen(run, detected.described, detected.written)
+            return _Seen(before.run if before and run == before.run else run, detected, now)
         run = before.run
+        if run.sweep != (sweep := sweeps.of(detected.directory)):
+            run = replace(run, sweep=sweep)
         if run.status is not None and not run.status.state.ended:
             state = run.status.observed  # its process may have gone meanwhile
             run = run if state is run.state else replace(run, state=state)
-        sources, earlier = detected.sources, detected.earlier
-        if before.written != detected.written or (run.sources, run.earlier) != (sources, earlier):
+        if detected is not before.detected:
+            sources, earlier = detected.sources, detected.earlier
             last = updated(detected.written)
-            run = replace(run, sources=sources, earlier=earlier, updated=last)
-        if run is before.run:
+            found = (sources, earlier, detected.written)
+            if found != (run.sources, run.earlier, before.detected.written):
+                run = replace(run, sources=sources, earlier=earlier, updated=last)
+            if run.unread != detected.unread:
+                run = replace(run, unread=detected.unread)
+        if run is before.run and detected is before.detected:
             return before
-        return _Seen(run, detected.described, detected.written)
+        return _Seen(run, detected, before.read)
+
+
+def _reopened(roots: Sequence[Path], cached: bool, faults: tuple[Fault, ...]) -> Index:  # noqa: FBT001 (as pickle calls it)
+    index = Index(roots, cache=cached)
+    index.snapshot = replace(index.snapshot, faults=faults)
+    return index
+
+
+_IN_USE: WeakValueDictionary[tuple[Path, ...], Index] = WeakValueDictionary()
+
+
+if hasattr(os, "register_at_fork"):
+    # In a forked child nobody would give back the locks that the parent's threads were holding.
+    os.register_at_fork(after_in_child=_IN_USE.clear)
+
+
+def index_of(roots: Sequence[Path]) -> Index:
+    """The index of these directories that is in use in this process, else a new one.
+
+    So a second look costs little more than to list directories, and finds the metrics read.
+    """
+    new = Index(roots)
+    return _IN_USE.setdefault(new.roots, new)
 
 
 def cache_directory(roots: Sequence[Path]) -> Path:
@@ -149,9 +201,20 @@ def cache_directory(roots: Sequence[Path]) -> Path:
 
 def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
     for directory, run in seen.items():
-        for name in run.described:
+        for name in run.detected.described:
             yield f"{directory}/{name}"
 
 
+def _is_described_anew(detected: DetectedRun, before: _Seen) -> bool:
+    """Whether the files that describe a run may say something else than when it was read."""
+    if detected is before.detected:
+        return False
+    last = max((s.mtime_ns for s in detected.described.values()), default=0)
+    was_settled = before.read - last / 1e9 > SETTLED
+    return not was_settled or detected.described != before.detected.described
+
+
 def _same(new: Mapping[str, _Seen], old: Mapping[str, _Seen]) -> bool:
-    return len(new) == len(old) and all(old.get(path) is seen for path, seen in new.items())
+    return len(new) == len(old) and all(
+        path in old and old[path].run is seen.run for path, seen in new.items()
+    )

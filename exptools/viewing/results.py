@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from exptools.viewing.api import Runs, warn_of_few
-from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.tables.results import Results, ResultsQuery, headings, results_table
+from exptools.viewing.api import Runs
+from exptools.viewing.tables.results import Results, headings
 
 __all__ = ["Results", "headings", "results"]
 
@@ -39,9 +38,13 @@ def results(  # noqa: PLR0913 (each says one thing about the table)
         better: for metrics whose name does not tell it, ``max`` or ``min``.
         states: which runs count, as for ``Runs.curves``.
     """
-    names, keys = ((given,) if isinstance(given, str) else tuple(given) for given in (metrics, by))
-    method = parse_method(center, band)
-    query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
-    table = results_table(runs.origin, runs, query)
-    warn_of_few(table.remark)
-    return table
+    return runs.results(
+        metrics,
+        by,
+        facet=facet,
+        summary=summary,
+        center=center,
+        band=band,
+        better=better,
+        states=states,
+    )

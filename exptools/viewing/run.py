@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
+import math
 import re
 import reprlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +37,22 @@ class Fault:
         return escape_invalid_unicode(f"{place}: {self.reason}")
 
 
-SourceKind = Literal["csv", "tsv", "events", "sacred"]
+@dataclass(frozen=True)
+class TrackedStatus(Status):
+    """What a tracker says of a run. One that died without a word is "running" there for ever."""
+
+    seen: float | None = None  # Unix seconds: its last sign of life
+    patience: float = math.inf  # seconds without a sign after which a running run counts as killed
+
+    @property
+    def observed(self) -> State:
+        """The state as a reader should show it: a run that has long been silent was killed."""
+        silent = self.seen is not None and time.time() - self.seen > self.patience
+        return State.KILLED if self.state is State.RUNNING and silent else super().observed
+
+
+_Table = Literal["csv", "tsv", "table", "monitor", "ray"]
+SourceKind = Literal[_Table, "events", "mlflow", "sacred", "sacred_info", "trainer", "wandb"]
 
 
 @dataclass(frozen=True)
@@ -71,16 +89,33 @@ class Run:
     format: str = "hydra"  # which reader took it
     # Where its metrics stand, the best first: of each metric the first that has it counts.
     sources: tuple[Source, ...] = ()
+    unread: tuple[str, ...] = ()  # names of tables and logs in its directory that nobody reads
     updated: float | None = None  # Unix seconds: when a file of these was last written to
     earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
+
+
+def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(items)
+
+
+def _pickled(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return _read_only, (dict(view),)
+
+
+# Configs are read-only to the last, which Python itself can neither copy nor send to a process.
+copyreg.pickle(MappingProxyType, _pickled)
+
+
+_NUMBERS = re.compile("([0-9]+)")
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    parts = re.split(r"([0-9]+)", text)
-    key = tuple(_digits(part) if part.isdecimal() else (1, 0, part) for part in parts)
+    parts = _NUMBERS.split(text)  # texts and digits in turns
+    key = tuple([_digits(part) if at % 2 else (1, 0, part) for at, part in enumerate(parts)])
     return key, text  # the text itself tells "01" from "1"
 
 

@@ -31,6 +31,7 @@ class Signature(NamedTuple):
 def file_signature(path: str | Path) -> Signature | None:
     """The signature of what stands at a path; None where there is nothing."""
     try:
-        return Signature.of(os.stat(path))
+        stat = os.stat(path)
     except OSError:
         return None
+    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)

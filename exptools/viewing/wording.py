@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from pathlib import Path
+
+from exptools.hints import nearest, suggestion
 
 
 def escape_invalid_unicode(text: str) -> str:
@@ -10,7 +14,12 @@ def escape_invalid_unicode(text: str) -> str:
 
     Names of files may be of bytes that are no UTF-8, and JSON and YAML can spell such halves.
     """
-    return text.encode(errors="backslashreplace").decode()
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The text, or as much of its beginning as that many characters hold."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def moment(seconds: float) -> str:
@@ -19,3 +28,19 @@ def moment(seconds: float) -> str:
         return time.strftime("%d %b %Y, %H:%M:%S", time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
         return "at no time that there is"
+
+
+def no_directory(root: Path) -> str:
+    """What to say of a directory that is not there: the one that was probably meant."""
+    siblings: list[str] = []
+    with suppress(OSError):
+        siblings = sorted(path.name for path in root.parent.iterdir() if path.is_dir())
+    if root.name == "outputs" and "multirun" in siblings:
+        meant = root.with_name("multirun")
+        hint = f"; Hydra keeps sweeps in {meant}, unless hydra.sweep.dir says otherwise"
+    else:
+        close = nearest(root.name, siblings)
+        hint = f"; did you mean {root.with_name(close)}?" if close else ""
+        if siblings and not close:
+            hint = f"; {suggestion(root.name, siblings)}"
+    return f"there is no directory {root}{hint}"

@@ -68,6 +68,7 @@ def test_a_seed_that_ended_early_neither_cuts_the_others_nor_goes_on(tmp_path):
     assert np.isnan(group.curve.low[-1])  # one run has no deviation, not one of 0
 
 
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap of 2 runs")
 @pytest.mark.parametrize(
     "asked",
     [

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from exptools.rundir import State, Status
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, TrackedStatus
 
 STATE_WORDS = {
     State.RUNNING: "running",
@@ -37,6 +37,8 @@ def duration(status: Status | None, now: float) -> float | None:
     if status is None or status.started is None:
         return None
     end = status.ended if status.ended is not None else now
+    if isinstance(status, TrackedStatus) and status.seen and status.observed.ended:
+        end = status.ended or status.seen  # nobody wrote when it was killed
     return max(0.0, end - status.started)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from exptools.rundir import State
 from exptools.viewing.arrays import Floats
-from exptools.viewing.run import Run, natural_key
+from exptools.viewing.run import Run, TrackedStatus, natural_key
 
 DAY = 86_400.0  # s
 
@@ -87,7 +87,8 @@ def _job(run: Run, now: float) -> Job | None:
     if run.state is State.RUNNING:
         ended = now
     else:
-        times = (status.ended, run.updated)
+        seen = status.seen if isinstance(status, TrackedStatus) else None
+        times = (status.ended, seen, run.updated)
         ended = next((time for time in times if _is_sane(time, now)), status.started)
     return Job(
         run=run,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exptools.viewing.app.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package, no_runs
+from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package
 from exptools.viewing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,12 +114,13 @@ def _access(given: argparse.Namespace) -> Access:
 def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
     try:
         from exptools.viewing.index import Index
-        from exptools.viewing.readers.formats import MARKERS, detect_format
+        from exptools.viewing.readers.formats import detect_format
+        from exptools.viewing.readers.unread import no_runs
         from exptools.viewing.readers.walk import walk
 
         faults: list[Fault] = []
         if next(walk(roots, detect_format, faults), None) is None:
-            for line in [*map(str, faults), no_runs(roots, MARKERS)]:
+            for line in [*map(str, faults), no_runs(roots)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1
         index = Index(roots)

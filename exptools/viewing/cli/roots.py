@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from exptools.hints import nearest
 from exptools.viewing.errors import UsageError
+from exptools.viewing.wording import no_directory
 
 DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
 
@@ -30,14 +29,6 @@ def listed(roots: Sequence[Path], joint: str = " and ") -> str:
     return joint.join(f"{root}/" for root in roots)
 
 
-def no_runs(roots: Sequence[Path], markers: Sequence[str]) -> str:
-    """What to say where there is no run; ``markers`` are the files that make a directory a run."""
-    return (
-        f"no runs in {', '.join(map(str, roots))}: a run is a directory that has "
-        f"{' or '.join(markers)} in it, as python train.py of a Hydra app makes one"
-    )
-
-
 def missing_package(error: ModuleNotFoundError) -> str:
     """What to say where a package of the extra is missing; if it is one of ours, raise."""
     package = (error.name or "").partition(".")[0]
@@ -51,11 +42,4 @@ def _check_root(root: Path) -> None:
         return
     if root.exists():
         raise UsageError(f"{root} is a file; give the directory that has the runs in it")
-    siblings: list[Path] = []
-    with suppress(OSError):
-        siblings = sorted(path for path in root.parent.iterdir() if path.is_dir())
-    close = nearest(root.name, [path.name for path in siblings])
-    proposal = f"; did you mean {root.with_name(close)}?" if close else ""
-    if not close and (multirun := root.with_name("multirun")) in siblings:
-        proposal = f"; Hydra keeps sweeps in {multirun}, unless hydra.sweep.dir says otherwise"
-    raise UsageError(f"there is no directory {root}{proposal}")
+    raise UsageError(no_directory(root))

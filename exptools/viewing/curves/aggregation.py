@@ -11,7 +11,7 @@ from exptools.viewing.arrays import Floats, Ints, Series
 from exptools.viewing.curves import bootstrap, statistics
 from exptools.viewing.curves.alignment import Tidy, binned, shared_x, tidy, union, values_at
 from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.smoothing import SMOOTHINGS, smooth
+from exptools.viewing.curves.smoothing import parse_smoothing, smooth
 from exptools.viewing.errors import QueryError
 
 
@@ -42,7 +42,7 @@ class Method:
 def parse_method(
     center: str = "mean",
     band: str = "std",
-    smooth: str | None = None,
+    smooth: str | float | None = None,
     smooth_when: str = "before",
     bin_width: float | None = None,
 ) -> Method:
@@ -55,7 +55,7 @@ def parse_method(
     return Method(
         middle,
         spread,
-        parse("smoothing", smooth or "none", SMOOTHINGS),
+        parse_smoothing(smooth),
         when.name == "after",
         bin_width,
     )

@@ -110,9 +110,11 @@ def endings(
         x: what the ends are values of, as it was asked for; None where they are not known.
         lines: what the groups' lines are ("the mean"); "" where their numbers have no x.
     """
-    runs = {member.name: member for group in groups for member in group}
+    runs = _furthest(member for group in groups for member in group)
+    if len(runs) < 2:  # a single run is no mean
+        return ()
     ends = [member.end for member in runs.values() if math.isfinite(member.end)]
-    whole = f"Of the {len(runs)} runs " if len(runs) > 1 else ""
+    whole = f"Of the {len(runs)} runs "
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
         those = [member for member in runs.values() if member.state in words]
@@ -125,6 +127,16 @@ def endings(
         sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
         whole = ""
     return tuple(sentences)
+
+
+def _furthest(everyone: Iterable[Member]) -> dict[str, Member]:
+    """Each run by its name, at the furthest that any of its metrics got."""
+    runs: dict[str, Member] = {}
+    for member in everyone:
+        before = runs.get(member.name)
+        if before is None or not member.end <= before.end:
+            runs[member.name] = member
+    return runs
 
 
 def _became(states: Mapping[State | None, int], words: Mapping[State, tuple[str, str]]) -> str:

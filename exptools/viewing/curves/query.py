@@ -10,14 +10,16 @@ import numpy as np
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate, fitting
 from exptools.viewing.curves.best import Best, Setting, setting_of
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.index import Index
@@ -39,7 +41,7 @@ class CurveQuery:
     states: str = endings.ALL  # which of them count: "all", "finished"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupCurve:
     """The curve of the runs that share their values of the keys grouped by."""
 
@@ -54,6 +56,9 @@ class GroupCurve:
     def ended_early(self) -> tuple[Run, ...]:
         """The runs that failed, were killed or interrupted, or timed out."""
         return endings.ended_early(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class CurveData:
     over: tuple[str, ...] = ()  # the keys whose best setting was kept in each group
     notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …, and the caveats
     left_out: tuple[str, ...] = ()  # the sentence on the runs that do not count, if there are any
+    heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -105,10 +111,7 @@ class CurveData:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
-    if query.where:
-        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
-
-        runs = select(runs, query.where)
+    runs = select_runs(index, runs, query.where) if query.where else runs
     runs, everyone = endings.counted(runs, query.states), runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
@@ -120,20 +123,22 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     method = _fitting(query, settings, series)
     curves = [_group_curve(setting, series, method, stratum) for setting in settings]
     drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
-    names = short_names([key.name for key in keys])
     plain = CurveData(
         metric=query.metric,
         x=query.x,
         by=tuple(key.name for key in keys),
-        legend="run" if query.by is None else ", ".join(names[key.name] for key in keys),
+        legend="run" if query.by is None else ", ".join(key.short for key in keys),
         center=method.center,
         band=str(method.band),
         smooth=str(method.smoothing),
         groups=drawn,
         over=tuple(key.name for key in over),
         left_out=endings.left_out(everyone, runs),
+        heads=tuple(key.short for key in keys),
     )
-    notes = (*_notes(series, drawn, query), *_lonely(drawn, stratum, method))
+    averaged = (run for group in drawn for run in group.runs)
+    steps = what_step_is(index, averaged, query.metric, query.x)
+    notes = (*steps, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
 
@@ -186,10 +191,11 @@ def remark(sets: Sequence[CurveData]) -> str:
 
 
 def _counts(sets: Sequence[CurveData]) -> dict[tuple[str, str], set[int]]:
-    """Of how many runs the curves of each centre and band are, wherever they are."""
+    """Of how many runs the curves of each centre and band are, wherever they are of several."""
     counts: dict[tuple[str, str], set[int]] = {}
     for part in sets:
-        numbers = (n for group in part.groups for n in np.unique(group.curve.n))
+        several = (group for group in part.groups if len(group.runs) > 1)
+        numbers = (n for group in several for n in np.unique(group.curve.n))
         counts.setdefault((part.center, part.band), set()).update(map(int, numbers))
     return counts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.options import Choice, Option
+from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.lazy_polars import pl
 
 SMOOTHINGS = {
@@ -16,6 +16,15 @@ SMOOTHINGS = {
     ),
     "mean": Choice((None,), 1, 1e4, "a number of rows up to 10000, as in mean:10,"),
 }
+
+
+def parse_smoothing(given: str | float | None) -> Option:
+    """Read ``ema:0.9``, ``gaussian:5``, ``mean:10``; a number alone is the weight of an ``ema``."""
+    try:
+        weight = float(given or "none")
+    except (ValueError, TypeError):
+        return parse("smoothing", str(given or "none"), SMOOTHINGS)
+    return parse("smoothing", f"ema:{weight:.15g}", SMOOTHINGS)
 
 
 def smooth(y: Floats, smoothing: Option) -> Floats:

@@ -56,7 +56,8 @@ def figure(
     ordered = sorted(thin, key=from_the_top)
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     centers = [center_trace(line, theme) for line in ordered]
-    axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme)}
+    title = {"text": short_text(metric), "font": {"size": 12, "color": theme.muted}}
+    axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme) | {"title": title}}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, repeat
+from operator import is_
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.gc_pause import collector_paused
+from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import comparison_key, segments
+from exptools.viewing.groups.derived import derived_keys
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
 SEED_NAMES = ("seed", "random_state", "run_id")  # run_experiments counts repetitions by run_id
 MOST_KEYS = 64  # with more that vary by themselves, nobody varies only the seed on purpose
-
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ class Overview:
 
     varying: tuple[str, ...]
     # The varying keys, those that divide the runs in the same way under one of them, which speaks
-    # for them: first a swept one, then the seed, then the first of the configs.
+    # for them: first a swept one, then the seed, then the first of the configs; one that is made of
+    # others by ``${…}`` never speaks for them.
     together: dict[str, tuple[str, ...]]
     # Keys worth grouping by, the most telling first: neither one group nor one a run. Of keys that
-    # vary together one is named; the seed never is.
+    # vary together one is named; the seed never is, nor what is made of other keys.
     facets: tuple[str, ...]
     # The key that holds the seed, None where no run has one; one that differs comes first. Known by
     # its name, or as the only key, an integer, in which runs differ that agree in all else. Where
@@ -77,35 +79,78 @@ class Overview:
 def overview(runs: Sequence[Run]) -> Overview:
     """What differs between runs, all of it found in one go."""
     by_key = variations(runs)
-    seed, together = _seed_among(by_key, runs), _together(by_key, runs)
-    telling = [key for key in together if by_key[key].values < len(runs)]
+    derived = derived_keys(runs)
+    together = _together(by_key, runs, derived)
+    seed = _seed_among(by_key, runs, derived, together)
+    telling = [key for key in together if by_key[key].values < len(runs) and key not in derived]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
     facets = _by_use(keys, runs, by_key, seed)
-    best = next(iter(_by_use(by_key, runs, by_key, seed)), None)
+    own = [key for key in by_key if key not in derived]
+    best = next(iter(_by_use(own or by_key, runs, by_key, seed)), None)
     return Overview(tuple(by_key), together, tuple(facets), seed, best)
 
 
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     """How each key that varies divides the runs, by their positions; in the order of the configs.
 
-    In passes over what the runs have: one with thousands of keys of its own costs only them.
+    Runs whose configs have the same keys are taken together, key by key, because most values of a
+    sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
-    present = Counter(chain.from_iterable(run.config for run in runs))
-    wanted = _differing(runs) | {key for key, number in present.items() if number < len(runs)}
-    members: dict[str, dict[Any, list[int]]] = {key: {} for key in present if key in wanted}
-    textual: set[str] = set()
+    columns: dict[str, list[_Column]] = {}
+    by_key = {}
+    with collector_paused():
+        for keys, positions in _alike(runs).items():
+            values = zip(*(runs[position].config.values() for position in positions), strict=True)
+            for key, column in zip(keys, values, strict=True):
+                columns.setdefault(key, []).append(_Column(positions, column))
+        for key, parts in columns.items():
+            missing = len(runs) - sum(len(part.positions) for part in parts)
+            if (missing or not _is_constant(parts)) and not names_an_object(key):
+                by_key[key] = _variation(parts, missing)
+    return by_key
+
+
+def _alike(runs: Sequence[Run]) -> dict[tuple[str, ...], list[int]]:
+    """The positions of the runs that have the same keys, by these."""
+    positions: dict[tuple[str, ...], list[int]] = {}
     for position, run in enumerate(runs):
-        for key, value in run.config.items():
-            if key in members:
-                members[key].setdefault(comparison_key(value), []).append(position)
-                if type(value) is not int:
-                    textual.add(key)
-    return {
-        key: Variation(
-            tuple(map(tuple, classes.values())), len(runs) - present[key], key not in textual
-        )
-        for key, classes in members.items()
-    }
+        positions.setdefault(tuple(run.config), []).append(position)
+    return positions
+
+
+class _Column(NamedTuple):
+    """The values that some of the runs have of a key."""
+
+    positions: Sequence[int]
+    values: tuple[Any, ...]
+
+
+def _is_constant(parts: Sequence[_Column]) -> bool:
+    """Whether all values are equal; in most keys of a sweep all are one and the same object."""
+    first = parts[0].values[0]
+    if all(all(map(is_, part.values, repeat(first))) for part in parts):
+        return True
+    same = comparison_key(first)
+    return all(comparison_key(value) == same for part in parts for value in _different(part))
+
+
+def _different(column: _Column) -> Iterable[Any]:
+    """The objects among the values of a column, each once."""
+    return dict(zip(map(id, column.values), column.values, strict=True)).values()
+
+
+def _variation(parts: Sequence[_Column], missing: int) -> Variation:
+    members: dict[Any, list[int]] = {}
+    integers = True
+    for part in parts:
+        classes = {}
+        for value in _different(part):
+            classes[id(value)] = members.setdefault(comparison_key(value), [])
+            integers = integers and type(value) is int
+        for position, value in zip(part.positions, map(id, part.values), strict=True):
+            classes[value].append(position)
+    ordered = sorted(map(sorted, members.values()))  # in each part they are, but there may be some
+    return Variation(tuple(map(tuple, ordered)), missing, integers)
 
 
 def varying(runs: Sequence[Run]) -> list[str]:
@@ -129,44 +174,38 @@ def _swept_keys(runs: Iterable[Run]) -> frozenset[str]:
     )
 
 
-def _differing(runs: Sequence[Run]) -> set[str]:
-    """The keys of which two runs that have them have different values."""
-    first: dict[str, Any] = {}
-    differing: set[str] = set()
-    for run in runs:
-        for key, value in run.config.items():
-            other = first.setdefault(key, value)
-            if other is not value and key not in differing and not _same(other, value):
-                differing.add(key)
-    return differing
-
-
-def _same(one: Any, other: Any) -> bool:
-    if type(one) is type(other) and type(one) in _SCALARS and one == other:
-        return True  # what nearly always holds, without the cost of a comparison key
-    return comparison_key(one) == comparison_key(other)
-
-
-def _together(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+def _together(
+    by_key: Mapping[str, Variation], runs: Sequence[Run], derived: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
     alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
     for key, variation in by_key.items():
         alike.setdefault(variation.partition(len(runs)), []).append(key)
     swept = _swept_keys(runs)
     speakers = {}
     for keys in alike.values():
-        first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
+        first = min(keys, key=lambda key: (key in derived, key not in swept, not is_seed(key)))
         speakers[first] = tuple(key for key in keys if key != first)
     return speakers
 
 
-def _seed_among(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
-    named = [key for key in chain(by_key, *(run.config for run in runs[:1])) if is_seed(key)]
-    if named:
-        return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
-    key = _only_difference(by_key, len(runs))
-    if key is None:
+def _seed_among(
+    by_key: Mapping[str, Variation],
+    runs: Sequence[Run],
+    derived: frozenset[str],
+    together: Mapping[str, Sequence[str]],
+) -> Seed | None:
+    keys = chain(by_key, *(run.config for run in runs[:1]))
+    named = sorted(filter(is_seed, keys), key=lambda key: (key not in by_key, key in derived))
+    for key in named[:1]:
+        source = next((one for one, others in together.items() if key in others), key)
+        if key in derived and source not in derived:
+            return Seed(source, f"{source} is taken for the seed: {key} is made of it")
+        return Seed(key, f"{key} is taken for the seed because of its name")
+    own = {key: variation for key, variation in by_key.items() if key not in derived}
+    only = _only_difference(own, len(runs))
+    if only is None:
         return None
-    return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
+    return Seed(only, f"{only} is taken for the seed: runs that agree in all else differ in it")
 
 
 def _by_use(

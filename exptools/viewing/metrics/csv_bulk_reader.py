@@ -96,7 +96,8 @@ def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | Non
 
 def _read_whole(content: bytes, layout: Layout, names: Sequence[str]) -> CsvPart | None:
     end = content.rfind(b"\n") + 1
-    columns = parse(content[len(layout.head) : end], layout, names)
+    same = content.startswith(layout.head)
+    columns = parse(content[len(layout.head) : end], layout, names) if same else None
     if columns is None:
         return None
     guard = content[max(0, end - GUARD) : end]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,42 +19,82 @@ from numpy.typing import NDArray
 
 from exptools.rundir import STEP, open_without_waiting
 from exptools.viewing.lazy_polars import pl
+from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, Cells, Numbers, as_numbers
 from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
 from exptools.viewing.run import Fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
-MAX_FAULTS = 20  # a file: more would only bury the first ones
 HEAD, MAX_HEAD = 2**16, 2**20  # bytes in which a header is looked for: at first, and at most
+MAX_HEADERS = 32  # different ones in a file
 TAIL = 2**14  # bytes in which the last row is looked for
+OTHER_COMMA = "\N{FULLWIDTH COMMA}".encode()  # where a comma separates nothing
 
 
-@dataclass(frozen=True)
-class _Table:
-    cells: pl.DataFrame  # texts, null where a cell is empty; columns "0", "1", …
-    lines: NDArray[np.int64]  # each row's line in the file
-    faults: list[Fault]
+def parse_csv(
+    content: bytes, path: Path, separator: str = ",", numbers: Numbers = as_numbers
+) -> LoggedRows:
+    """All that stands in the content of a CSV; ``path`` is named in the faults.
 
+    Where training began anew and the header stands again, with the same columns or others, the
+    rows below it are those of the new header.
 
-def parse_csv(content: bytes, path: Path, separator: str = ",") -> LoggedRows:
-    """All that stands in the content of a CSV; ``path`` is named in the faults."""
-    if separator != ",":  # the few files with tabs have no commas, except in quotes
-        content = content.replace(b",", b";").replace(separator.encode(), b",")
+    Args:
+        content: of the file.
+        path: of the file.
+        separator: between cells.
+        numbers: what makes numbers of the texts.
+    """
+    if separator != ",":  # the few files with others have no commas, except in quotes
+        content = content.replace(b",", OTHER_COMMA).replace(separator.encode(), b",")
     content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
     whole, _, torn = content.rpartition(b"\n")
     last_line = whole.count(b"\n") + bool(whole) + 1
-    torn_fault = [Fault(path, last_line, UNFINISHED)] if torn else []
+    faults = [Fault(path, last_line, UNFINISHED)] if torn else []
     if not whole:
-        return LoggedRows(faults=tuple(torn_fault))
-    names, body, first_line = split_header(whole + b"\n")
-    table = _read_rows(body, len(names), first_line, path)
-    frame, cell_faults = _numbers(table, names, path)
+        return LoggedRows(faults=tuple(faults))
+    frames, lines = [], []
+    for part in _parts(whole + b"\n"):
+        names, body, first_line = split_header(part)
+        cells = _read_rows(names, body, first_line, path)
+        frame, wrong = numbers(cells, path)
+        frames.append(frame)
+        lines.append(cells.lines)
+        faults += [*cells.faults, *wrong]
+    frame = frames[0]
+    if len(frames) > 1:
+        frame = pl.concat(frames, how="diagonal")[np.argsort(np.concatenate(lines))]
     step_from = step_column(frame.columns)
     if step_from is None:
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))
     elif step_from != STEP:
         frame = frame.insert_column(0, frame[step_from].alias(STEP))
-    return LoggedRows(frame, _capped([*table.faults, *cell_faults, *torn_fault], path), step_from)
+    return LoggedRows(frame, _capped(faults, path), step_from)
+
+
+def _parts(content: bytes) -> list[bytes]:
+    """The rows of each header in a file below it, in their lines: those of others are left blank.
+
+    Headers are told by beginning alike and having no number.
+    """
+    begin = re.split(rb"[,\n]", content, maxsplit=1)[0]
+    if b"\n" + begin not in content or not re.search(rb"[A-Za-z]", begin):
+        return [content]
+    lines = content.split(b"\n")
+    header, parts = lines[0], {lines[0]: [lines[0], *[b""] * (len(lines) - 1)]}
+    for number, line in enumerate(lines):
+        if line in parts:
+            header = line
+        elif line.split(b",", 1)[0] != begin or _has_number(line) or len(parts) == MAX_HEADERS:
+            parts[header][number] = line
+        else:
+            header = line
+            parts[header] = [header, *[b""] * (len(lines) - 1)]
+    return [b"\n".join(rows) for rows in parts.values()]
+
+
+def _has_number(line: bytes) -> bool:
+    return any(as_number(cell) is not None for cell in _cells(line))
 
 
 def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes, int]:
@@ -69,8 +109,9 @@ def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes
     return _cells(content[: end - 1], separator), content[end:], lines + 1
 
 
-def _read_rows(body: bytes, width: int, first_line: int, path: Path) -> _Table:
+def _read_rows(names: list[str], body: bytes, first_line: int, path: Path) -> Cells:
     """Cells as texts, without the rows that have more or fewer of them than the header."""
+    width = len(names)
     split = _split_quoted if b'"' in body else _split_plain
     kept, lines, counts, bad = split(body, width)
     faults = [
@@ -79,11 +120,11 @@ def _read_rows(body: bytes, width: int, first_line: int, path: Path) -> _Table:
     ]
     schema = {str(column): pl.String for column in range(width)}
     if not kept:
-        return _Table(pl.DataFrame(schema=schema), lines + first_line, faults)
+        return Cells(names, pl.DataFrame(schema=schema), lines + first_line, faults)
     cells = pl.read_csv(
         kept, has_header=False, schema=schema, encoding="utf8-lossy", raise_if_empty=False
     )
-    return _Table(cells, lines + first_line, faults)
+    return Cells(names, cells, lines + first_line, faults)
 
 
 _Rows = tuple[bytes, NDArray[np.int64], list[int], list[int]]
@@ -140,25 +181,6 @@ def _cells(row: bytes, separator: str = ",") -> list[str]:
         return [text]
 
 
-def _numbers(table: _Table, names: list[str], path: Path) -> tuple[pl.DataFrame, list[Fault]]:
-    """The cells as numbers, a cell that is none as NaN; each name's first column counts."""
-    columns: dict[str, pl.Series] = {}
-    faults: list[Fault] = []
-    for position, name in enumerate(names):
-        label = name or f"column {position + 1}"
-        if label in columns:
-            faults.append(Fault(path, 1, f"column {label!r} stands twice; the first one counts"))
-            continue
-        text = table.cells[str(position)].str.strip_chars()
-        numbers = text.cast(pl.Float64, strict=False)
-        wrong = (numbers.is_null() & text.is_not_null() & (text != "")).fill_null(value=False)
-        for row in wrong.arg_true().head(MAX_FAULTS + 1):
-            reason = f"{label}: {text[row]!r} is no number; shown as NaN"
-            faults.append(Fault(path, int(table.lines[row]), reason))
-        columns[label] = pl.select(pl.when(wrong).then(float("nan")).otherwise(numbers)).to_series()
-    return pl.DataFrame(columns), faults
-
-
 def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:
     faults.sort(key=lambda fault: fault.line or 0)
     if len(faults) <= MAX_FAULTS:
@@ -193,11 +215,12 @@ def read_last_row(path: str, header: Sequence[str], separator: str) -> dict[str,
     cells = lines[-2].decode(errors="replace").split(separator) if len(lines) > 2 else []
     if len(cells) != len(header):
         return {}
-    numbers = {name: _as_number(cell) for name, cell in zip(header, cells, strict=True)}
+    numbers = {name: as_number(cell) for name, cell in zip(header, cells, strict=True)}
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _as_number(cell: str) -> float | None:
+def as_number(cell: str) -> float | None:
+    """The number that a cell holds, None where it holds none."""
     try:
         return None if "_" in cell else float(cell)  # Python also reads 1_000
     except ValueError:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.rundir import read_regular
+from exptools.rundir import PROGRESS_CSV, open_without_waiting, read_regular
 from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, Points, as_rows
 from exptools.viewing.run import Fault
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("<QI")  # of the message, and the length's own checksum
 _CHECKSUM = 4  # bytes
+_OUR_HEAD = 52 + 32  # bytes: the version, and the mark of a start right behind it
 _SCALARS = "scalars"  # the plugin whose tensors are scalars
 
 Positions = NDArray[np.int64]  # bytes from the beginning of a file
@@ -56,6 +57,20 @@ def read_events(files: Sequence[Path]) -> LoggedRows:
             reason = f"the record at byte {broken} is broken; left out with all after it"
             faults.append(Fault(file, None, reason))
     return as_rows(scalars.points(), faults)
+
+
+def repeats_our_csv(file: Path) -> bool:
+    """Whether our logger wrote a file beside its CSV: older versions gave it no name of its own.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not (file.parent / PROGRESS_CSV).exists():
+        return False
+    with open(file, "rb", buffering=0, opener=open_without_waiting) as raw:
+        head = raw.read(_OUR_HEAD) or b""
+    version, started = head[21:36], head[52:]  # behind a record's head, time, and checksum
+    return version == b"\x1a\x0dbrain.Event:2" and b"\x3a\x02\x08\x01" in started
 
 
 def _read_file(content: bytes, scalars: _Scalars) -> int | None:

@@ -22,10 +22,17 @@ STEP_NAMES = (
     STEP,
     "time/total_timesteps",  # Stable-Baselines3
     "TotalEnvInteracts",  # Spinning Up
+    "TotalEnvSteps",  # garage
     "Diagnostics/CumSteps",  # rlpyt
-    "total_timesteps",  # baselines
+    *("exploration/num steps total", "expl/num steps total", "Number of env steps total"),  # rlkit
+    *("total_timesteps", "num_timesteps", "TimestepsSoFar", "Time Steps"),  # OpenAI's baselines
     "timesteps_total",  # Ray Tune
+    *("num_env_steps_sampled_lifetime", "num_env_steps_sampled"),  # RLlib
+    "env_step",  # Tianshou
     "global_step",
+    *("frame", "frames"),
+    # Where both are there, ``steps`` is mostly what the one episode took.
+    *("episode", "Episode", "steps"),
     *("iteration", "Iteration", "Itr", "itr", "Diagnostics/Iteration", "training_iteration"),
     *("epoch", "Epoch"),
 )

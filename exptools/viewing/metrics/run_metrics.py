@@ -76,6 +76,15 @@ class RunMetrics:
         """What could not be read of a run's metrics when they were last read."""
         return tuple(fault for source in run.sources for fault in self._store.faults(source))
 
+    def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
+        """See ``Index.counted_by``."""
+        for source in run.sources:
+            inside = _inside(source, metric)
+            counted = self._store.counted_by(source, inside) if inside is not None else ()
+            if counted:
+                return counted
+        return ()
+
     def keep(self, runs: Iterable[Run]) -> None:
         """Forget all but these runs."""
         self._store.keep(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class MetricStore:
 
         ``"step"`` is the column that counts the steps, whatever it is called.
         """
-        wanted: Choose = partial(columns_in_file, names=names)
+        wanted: Choose = cache(partial(columns_in_file, names=names))  # most have one header
         waiting = {source.files[0]: _request(source) for source in sources}
         tables: dict[str, Table] = {}
         while waiting:
@@ -109,9 +109,18 @@ class MetricStore:
         remembered = self._remembered.get(source.files[0])
         return remembered.table.faults if remembered else ()
 
+    def counted_by(self, source: Source, name: str) -> tuple[str | None, ...]:
+        """What counts the rows of a column when it was last read; nothing where there is none."""
+        remembered = self._remembered.get(source.files[0])
+        if remembered is None or name not in remembered.table.columns:
+            return ()
+        return (remembered.table.step_from,)
+
     def keep(self, sources: Iterable[Source]) -> None:
         """Forget all but these."""
         with self._changed:
+            if not self._remembered:
+                return
             old = self._remembered
             paths = (source.files[0] for source in sources)
             self._remembered = {path: old[path] for path in paths if path in old}
@@ -141,12 +150,15 @@ class MetricStore:
             self._release([request.path])
 
         missing: dict[str, _Request] = {}
+        known: dict[str, Table] = {}
         for request in requests:
             table = self._recall(request, wanted)
             if table is None:
                 missing[request.path] = request
             else:
-                hand_over(request, table)
+                known[request.path] = table
+        tables |= known
+        self._release(known)
         tabular = (
             (path, request.separator) for path, request in missing.items() if request.separator
         )

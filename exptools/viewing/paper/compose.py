@@ -8,11 +8,9 @@ Nothing here touches the user's own Matplotlib settings, opens a window, or need
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -22,7 +20,8 @@ from exptools.hints import suggestion
 from exptools.viewing.curves.query import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
-from exptools.viewing.paper.drawing import RESOLUTION, STYLES, Sheet, arrange, draw
+from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw
+from exptools.viewing.paper.style import FORMATS, OURS, encoded
 
 # Inches, as the style files of the venues have them.
 SIZES = {
@@ -32,39 +31,6 @@ SIZES = {
 }
 NARROWEST, WIDEST = 1.5, 20.0  # inches
 LARGEST = 1e300  # Matplotlib's axes overflow beyond
-
-FORMATS: dict[str, dict[str, Any]] = {  # and what keeps dates out of them
-    "pdf": {"CreationDate": None, "ModDate": None},
-    "svg": {"Date": None},
-    "png": {},
-}
-SETTINGS: dict[str, Any] = {
-    "font.family": ["STIXGeneral", "DejaVu Sans"],  # come with Matplotlib: the same everywhere
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
-    "legend.frameon": False,
-    "figure.dpi": RESOLUTION,
-    "savefig.dpi": RESOLUTION,
-    "path.simplify": False,  # what is drawn are the very numbers
-    "pdf.fonttype": 42,  # TrueType, as venues demand
-    "svg.hashsalt": "exptools",
-}
-OURS: Any = ["default", SETTINGS]  # on top of Matplotlib's own settings and not of the user's
 
 
 def figure(
@@ -110,10 +76,7 @@ def save(drawn: Figure, path: str | PathLike[str]) -> None:
     if kind not in FORMATS:
         meant = suggestion(kind, FORMATS) if kind else "this name has no suffix"
         raise QueryError(f"{path}: a figure is a file .pdf, .svg or .png; {meant}")
-    content = io.BytesIO()
-    with matplotlib.style.context(OURS):
-        drawn.savefig(content, format=kind, metadata=FORMATS[kind])
-    Path(path).write_bytes(content.getvalue())
+    Path(path).write_bytes(encoded(drawn, kind))
 
 
 def caption(curves: CurveData | Sequence[CurveData]) -> str:

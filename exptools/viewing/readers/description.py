@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
-from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache
+from exptools.viewing.readers.tabular.csv_logs import more_sources
+from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache, read_text
+from exptools.viewing.readers.trackers.checkpoints import trainer_states
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
@@ -34,6 +36,10 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
         for name, kind in _METRIC_FILES.items()
         if name in listing.files
     ]
+    states = trainer_states(listing)
+    if states:
+        tables.append(Source("trainer", tuple(f"{listing.path}/{state}" for state in states)))
+    tables += more_sources(listing)
     events = [name for name in listing.files if EVENTS in name]
     if events and PROGRESS_CSV in listing.files:
         events = [name for name in events if not _OURS.search(name)]
@@ -50,6 +56,9 @@ class Description:
     config: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
     status: Status | None = None
     faults: tuple[Fault, ...] = ()
+    # What was said of the run as a whole, by name: numbers, booleans and texts.
+    summary: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
+    derived: frozenset[str] = frozenset()  # keys of the config that are made of other ones
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,10 @@ class Reader:
     # Whether such a run below another one belongs to it: "never", as it is one by itself; "alone":
     # if it is the only one there; "always", as do those that have nothing but metrics.
     belongs: Literal["never", "alone", "always"] = "never"
-    # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs.
+    # Patterns (fnmatch's) of directories of such a run in which nobody looks for runs. All that its
+    # reader may look into are among them: what such a directory holds is never taken from memory.
     parts: tuple[str, ...] = ()
+    marks: str = ""  # by what people know a directory of this format, and whose it is
 
 
 @dataclass(frozen=True)
@@ -82,30 +93,40 @@ class RunTexts:
         """Where a file of the run stands."""
         return Path(os.path.normpath(os.path.join(self.directory, name)))
 
-    def text(self, name: str, limit: int = MAX_TEXT) -> str:
-        """The text of a file."""
+    def text(
+        self, name: str, limit: int = MAX_TEXT, read: Callable[[str, int], str] = read_text
+    ) -> str:
+        """The text of a file, or what ``read`` makes one of."""
         path = f"{self.directory}/{name}"
-        return self.cache.parts(path, self.signatures[name], limit=limit)[0]
+        return self.cache.parts(path, self.signatures[name], limit=limit, read=read)[0]
 
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
-        return self._config(
+        return self.described(
             name,
-            lambda: self.configs.parse(
-                self.cache.parts(path, self.signatures[name], self.configs.cut)
-            ),
+            lambda: self.parsed(self.cache.parts(path, self.signatures[name], self.configs.cut)),
         )
+
+    def parsed(self, parts: Sequence[str]) -> Description:
+        """The config that the parts of a YAML text hold; a ValueError where they hold none."""
+        config, derived = self.configs.read(parts)
+        return Description(config, derived=derived)
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
-        return self._config(name, lambda: parse_json(self.text(name), without))
+        return self.config(name, lambda: parse_json(self.text(name), without))
 
-    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+    def config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+        """The config that ``read`` makes of a file; where it cannot an empty one, and the fault."""
+        return self.described(name, lambda: Description(read()))
+
+    def described(self, name: str, read: Callable[[], Description]) -> Description:
+        """What ``read`` makes of a file; where it cannot nothing, and the fault."""
         if name not in self.signatures:
             return Description()
         try:
-            return Description(read())
+            return read()
         except FileNotFoundError:
             return Description()
         except (OSError, ValueError) as error:

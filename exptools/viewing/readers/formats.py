@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE
+from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, sacred, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
+from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.text_cache import TextCache
+from exptools.viewing.readers.trackers import mlflow, trainer, wandb
+from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
 from exptools.viewing.wording import escape_invalid_unicode
 
-# What makes a directory a run, the most common first; the formats of others have more.
-MARKERS = (HYDRA_CONFIG, STATUS_FILE, PROGRESS_CSV, "*.tfevents.*")
-
 READERS = (
     hydra.READER,
     sacred.READER,
+    mlflow.READER,
+    wandb.READER,
+    ray.READER,
     variant.READER,
+    yolo.READER,
     others.LIGHTNING,
     others.SPINNING_UP,
+    trainer.READER,
     others.CSV,
+    others.MONITOR,
+    others.KERAS,
     others.TENSORBOARD,
 )
+
+_TABLES = (".csv", ".tsv", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class DetectedRun:
     sources: tuple[Source, ...]  # where its metrics stand, the best first
     written: tuple[Signature | None, ...]  # of the files of these
     values: tuple[str, ...] = ()  # those of the described files that our logger writes in any run
+    unread: tuple[str, ...] = ()  # names of tables and logs beside these that nobody reads
     writers: tuple[DetectedRun, ...] = ()  # runs below that belong to it and have a config, too
     earlier: tuple[EarlierAttempt, ...] = ()
 
@@ -62,29 +72,54 @@ class DetectedRun:
     @property
     def parts(self) -> tuple[str, ...]:
         """Patterns of the directories in it in which nobody looks for runs."""
-        return self.reader.parts
+        trains = any(source.kind == "trainer" for source in self.sources)
+        return (*self.reader.parts, CHECKPOINTS) if trains else self.reader.parts
 
 
-def detect_format(listing: Listing) -> DetectedRun | None:
-    """Which reader takes a directory, or None: not a run in any format that we read."""
+Look = Callable[[str], Signature | None]
+
+
+def detect_format(listing: Listing, look: Look = file_signature) -> DetectedRun | None:
+    """Which reader takes a directory, or None: not a run in any format that we read.
+
+    ``look`` tells the signatures of files by their paths.
+    """
     for reader in READERS:
         names = reader.files(listing)
         if names is None:
             continue
-        described = _signatures(listing.path, names)
+        described = _signatures(listing.path, names, look)
         if described or not names:  # a directory .hydra without a config is no run
             sources = reader.sources(listing)
-            written = tuple(file_signature(file) for source in sources for file in source.files)
-            values = _signatures(listing.path, value_files(listing))
-            files = {**described, **values}
-            return DetectedRun(listing.path, reader, files, sources, written, tuple(values))
+            written = tuple([look(file) for source in sources for file in source.files])
+            values = _signatures(listing.path, value_files(listing), look)
+            files = {**described, **values} if values else described
+            unread = _unread(listing, sources, described)
+            return DetectedRun(listing.path, reader, files, sources, written, tuple(values), unread)
     return None
 
 
-def _signatures(directory: str, names: Iterable[str]) -> dict[str, Signature]:
+def _unread(
+    listing: Listing, sources: Sequence[Source], described: Mapping[str, Signature]
+) -> tuple[str, ...]:
+    """Names of tables that were not taken for metrics, and of logs where there are no metrics."""
+    suffixes = _TABLES if sources else (*_TABLES, ".log")
+    names = [name for name in listing.files if name.endswith(suffixes) and name != PROGRESS_CSV]
+    if not names:
+        return ()
+    taken = {os.path.basename(file) for source in sources for file in source.files}
+    others = (name for name in names if name not in taken and name not in described)
+    return tuple(sorted(map(escape_invalid_unicode, others)))
+
+
+def _signatures(directory: str, names: Iterable[str], look: Look) -> dict[str, Signature]:
     """Of the files that are there."""
-    signatures = {name: file_signature(f"{directory}/{name}") for name in names}
-    return {name: signature for name, signature in signatures.items() if signature}
+    signatures = {}
+    for name in names:
+        signature = look(f"{directory}/{name}")
+        if signature is not None:
+            signatures[name] = signature
+    return signatures
 
 
 def read_run(
@@ -93,9 +128,11 @@ def read_run(
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)
     try:
-        files = RunTexts(detected.directory, detected.described, cache, configs)
         description = _described(detected, cache, configs)
-        said = read_said(files, detected.values)
+        said = SaidOfRun()
+        if detected.values:
+            files = RunTexts(detected.directory, detected.described, cache, configs)
+            said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
         said = SaidOfRun()
@@ -112,7 +149,9 @@ def read_run(
         sources=detected.sources,
         updated=updated(detected.written),
         earlier=detected.earlier,
-        summary=said.summary,
+        unread=detected.unread,
+        summary=_added(said.summary, description.summary),
+        derived=description.derived,
     )
 
 
@@ -129,12 +168,15 @@ def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> 
             _added(described.config, said.config),
             described.status or said.status,
             (*described.faults, *said.faults),
+            _added(described.summary, said.summary),
         )
     return described
 
 
 def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
     """A config with the keys that it lacks; itself where there are none."""
+    if not more:
+        return config
     lacking = {key: value for key, value in more.items() if key not in config}
     return MappingProxyType({**config, **lacking}) if lacking else config
 

@@ -9,21 +9,25 @@ from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_CONFIG,
     HYDRA_DIR,
+    HYDRA_SETTINGS,
     MAX_STATUS,
     STATUS_FILE,
     Status,
     StatusError,
     parse_status,
 )
+from exptools.viewing.configs.choices import choices_text, with_choices
 from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
     Description,
     Reader,
     RunTexts,
     fault_of,
+    usual_sources,
 )
+from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
-from exptools.viewing.run import Fault
+from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
 
 
@@ -36,12 +40,39 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return (STATUS_FILE, *variant.config_files(listing)) if with_status else None
 
 
+def _sources(listing: Listing) -> tuple[Source, ...]:
+    usual, splits = usual_sources(listing), split_sources(listing)
+    if not splits:
+        return usual
+    tables = [source for source in usual if source.kind != "events"]
+    return *tables, *splits, *(source for source in usual if source.kind == "events")
+
+
 def _read(run: RunTexts) -> Description:
     # Without Hydra's it may have a config of the seed's interface.
     of_hydra = HYDRA_CONFIG in run.signatures
-    described = run.yaml(HYDRA_CONFIG) if of_hydra else variant.read_config(run)
+    described = _read_config(run) if of_hydra else variant.read_config(run)
     status, faults = _read_status(run)
-    return Description(described.config, status, described.faults + faults)
+    if status is None and not faults:
+        return described
+    return replace(described, status=status, faults=described.faults + faults)
+
+
+def _read_config(run: RunTexts) -> Description:
+    """Hydra's config, with the choices of its groups by the names that one types for them."""
+    path = f"{run.directory}/{HYDRA_CONFIG}"
+
+    def cut(text: str) -> list[str]:
+        return [*run.configs.cut(text), choices_text(f"{run.directory}/{HYDRA_SETTINGS}")]
+
+    def read() -> Description:
+        *parts, choices = run.cache.parts(path, run.signatures[HYDRA_CONFIG], cut)
+        described = run.parsed(parts)
+        if not choices:
+            return described
+        return replace(described, config=with_choices(described.config, choices, run.configs))
+
+    return run.described(HYDRA_CONFIG, read)
 
 
 def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
@@ -76,4 +107,7 @@ def _escape_value(value: Any) -> Any:
     return value
 
 
-READER = Reader("hydra", _files, _read)
+READER = Reader(
+    *("hydra", _files, _read, _sources),
+    marks=f"{HYDRA_CONFIG} (Hydra); {STATUS_FILE} (exptools)",
+)

@@ -15,8 +15,11 @@ from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
+from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
+
+_OF_MANY = ("events", "monitor")  # kinds of files that may stand in a directory of several runs
 
 
 def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
@@ -97,11 +100,11 @@ class _Owners:
 
         What has no config takes event files only, and nothing where other runs are below it, too:
         it may be a stray file in a directory of runs. Event files alone take nothing, as in
-        TensorBoard.
+        TensorBoard, nor do monitors, which the trainings of a directory may share.
         """
         if run.belongs != "always":
             return True
-        is_run = bool(run.sources) and not _has_only_events(run)
+        is_run = any(source.kind not in _OF_MANY for source in run.sources)
         return is_run and events and run.directory not in self._above_others
 
     @cached_property
@@ -134,7 +137,8 @@ def _resumed(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     for group in groups.values():
         *older, newest = (directory for _, directory in sorted(group))
         if older:
-            runs[newest] = with_earlier(runs[newest], [runs.pop(one) for one in older])
+            before = [runs.pop(one) for one in older]
+            runs[newest] = with_earlier(continued(runs[newest], before), before)
     return runs
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from exptools.rundir import MAX_STATUS, State, Status
+from exptools.rundir import MAX_STATUS, State
 from exptools.viewing.readers.description import (
     Description,
     Reader,
@@ -17,9 +17,14 @@ from exptools.viewing.readers.description import (
     usual_sources,
 )
 from exptools.viewing.readers.walk import Listing
-from exptools.viewing.run import Source
+from exptools.viewing.run import Source, SourceKind, TrackedStatus
 
-_RUN, _CONFIG, _METRICS = "run.json", "config.json", "metrics.json"
+_RUN, _CONFIG = "run.json", "config.json"
+_METRICS, _INFO = "metrics.json", "info.json"
+_BEATS_MISSED = 60  # a run is silent for as long before it counts as killed
+_BEAT = 10.0  # seconds: sacred's own, where the run was not told another
+# A run without a heartbeat, for it has just been started, or was told to have none.
+_PATIENCE_WITHOUT = 24 * 3600.0  # seconds
 _STATES = {
     "QUEUED": State.QUEUED,
     "RUNNING": State.RUNNING,
@@ -35,8 +40,13 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
 
 
 def _sources(listing: Listing) -> tuple[Source, ...]:
-    own = Source("sacred", (f"{listing.path}/{_METRICS}",))
-    return (*((own,) if _METRICS in listing.files else ()), *usual_sources(listing))
+    kinds: dict[str, SourceKind] = {_METRICS: "sacred", _INFO: "sacred_info"}
+    own = (
+        Source(kind, (f"{listing.path}/{name}",))
+        for name, kind in kinds.items()
+        if name in listing.files
+    )
+    return (*own, *usual_sources(listing))
 
 
 def _read(run: RunTexts) -> Description:
@@ -52,21 +62,35 @@ def _read(run: RunTexts) -> Description:
     return replace(described, status=status)
 
 
-def _status(record: Any) -> Status:
+def _status(record: Any) -> TrackedStatus:
     """What sacred says of the run, in our words."""
     state = _STATES.get(str(record.get("status"))) if isinstance(record, Mapping) else None
     if state is None:
         raise ValueError(f"status should be one of {', '.join(_STATES)}")
     host, trace = record.get("host"), record.get("fail_trace")
     command = record.get("command")
-    return Status(
+    started, beat = _seconds(record.get("start_time")), _seconds(record.get("heartbeat"))
+    return TrackedStatus(
         state=state,
         host=str(host.get("hostname", "")) if isinstance(host, Mapping) else "",
-        started=_seconds(record.get("start_time")),
+        started=started,
         ended=_seconds(record.get("stop_time")),
         error=str(trace[-1]).strip() if isinstance(trace, list) and trace else None,
         command=(command,) if isinstance(command, str) else (),
+        seen=started if beat is None else beat,
+        patience=_PATIENCE_WITHOUT if beat is None else _BEATS_MISSED * _interval(record),
     )
+
+
+def _interval(record: Mapping[str, Any]) -> float:
+    """The time between two heartbeats, in seconds."""
+    options = record.get("meta")
+    options = options.get("options") if isinstance(options, Mapping) else None
+    told = options.get("--beat-interval") if isinstance(options, Mapping) else None
+    try:
+        return max(_BEAT, float(told))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return _BEAT
 
 
 def _seconds(text: Any) -> float | None:
@@ -77,4 +101,4 @@ def _seconds(text: Any) -> float | None:
         return None
 
 
-READER = Reader("sacred", _files, _read, _sources)
+READER = Reader("sacred", _files, _read, _sources, marks=f"{_RUN} and {_CONFIG} (sacred)")

@@ -46,4 +46,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     return files if is_run else None
 
 
-READER = Reader("variant", _files, read_config)
+READER = Reader(
+    *("variant", _files, read_config),
+    marks=f"{_OF_THE_JOB}, {' or '.join(_OF_THE_RUN)} (rlpyt, rllab)",
+)

@@ -76,7 +76,9 @@ def walk(
         if run is not None:
             yield run
         names = listing.directories if run is None else _besides(listing.directories, run.parts)
-        directories += [(join(path, name), join(place, name)) for name in names]
+        if names:
+            path, place = join(path, ""), join(place, "")
+            directories += [(path + name, place + name) for name in names]
 
 
 def _besides(names: list[str], parts: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from exptools.viewing.cli.dash import main
+from exptools.viewing.readers.unread import read_formats
 from tests.viewing.samples import write_run, write_sweep
 
 COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
@@ -63,9 +64,7 @@ def test_a_taken_port_moves_on_to_a_free_one_and_says_so(start, tmp_path):
          "sweeps/multirun, unless hydra.sweep.dir says otherwise"),
         (["nowhere/outputs"], 2, "there is no directory nowhere/outputs"),
         (["file"], 2, "file is a file; give the directory that has the runs in it"),
-        (["empty"], 1, "no runs in empty: a run is a directory that has .hydra/config.yaml or "
-         ".exptools/status.json or progress.csv or *.tfevents.* in it, as python train.py of a "
-         "Hydra app makes one"),
+        (["empty"], 1, f"no runs in empty: a run is {read_formats()}"),
         ([], 2, "there is no outputs/ and no multirun/ in this directory; give the directory "
          "that has the runs in it"),
     ],
@@ -76,7 +75,8 @@ def test_a_directory_that_cannot_be_shown_is_named_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
-    (tmp_path / "sweeps/multirun").mkdir(parents=True)
+    for name in ("multirun", "outputs_of_others"):
+        (tmp_path / "sweeps" / name).mkdir(parents=True)
     if given:
         (tmp_path / "outputs").mkdir()
     assert main(given) == code

@@ -98,11 +98,18 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             "epoch",
             ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
         ),
-        ([(FAILED, 9.0)], "step", ["1 failed."]),
+        ([(FAILED, 9.0)], "step", []),
     ],
 )
 def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
     assert list(endings([members(*group)], x, "the mean")) == sentences
+
+
+def test_a_run_got_as_far_as_any_of_its_metrics():
+    often = [Member("a", State.COMPLETED, 19.0), Member("b", FAILED, 9.0)]
+    seldom = [Member("a", State.COMPLETED, 15.0), Member("b", FAILED, 5.0)]
+    sentence = "Of the 2 runs 1 failed, after step 9 of 19: lines are of 1 run at the end."
+    assert endings([often, seldom], "step", "the mean") == (sentence,)
 
 
 def test_of_several_lines_it_says_between_which_numbers_of_runs_they_are():

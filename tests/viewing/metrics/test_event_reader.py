@@ -15,6 +15,8 @@ from exptools.logging.writers.tensorboard import as_record
 from exptools.viewing.metrics import logged_rows
 from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.event_reader import read_events
+from exptools.viewing.metrics.reading import read_logged_rows
+from exptools.viewing.run import Source
 from tests.viewing.samples import indexed, write_run
 
 VERSION = Event(wall_time=1, file_version="brain.Event:2")
@@ -108,6 +110,20 @@ def test_events_beside_a_hydra_config_are_the_runs_metrics_where_there_is_no_csv
         ["events"],
         ["csv", "events"],
     ]
+
+
+def test_our_files_are_not_read_beside_our_csv_whatever_they_are_called(tmp_path):
+    logger = Logger()
+    logger.open(tmp_path)
+    logger.log_scalar("loss", 0.1, 3)
+    logger.close()
+    (ours,) = tmp_path.glob("events.*")
+    ours = ours.rename(ours.with_suffix(""))  # as versions before 0.2 did
+    theirs = write(tmp_path, scalar("other", 4, 2))
+    both = Source("events", (str(ours), str(theirs)))
+    assert read_logged_rows(both).frame.columns == ["step", "wall_time", "other"]
+    (tmp_path / "progress.csv").unlink()
+    assert read_logged_rows(both).frame.columns == ["step", "wall_time", "loss", "other"]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 15, 30])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exptools.rundir import PROGRESS_CSV
+from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV
 from exptools.viewing.index import Index, cache_directory
 from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
@@ -340,9 +340,27 @@ def test_configs_come_from_the_cache_until_they_change_or_it_is_spoiled(tmp_path
         ("1", ".hydra", "config.yaml")
     ]
     texts = cache_directory([tmp_path]) / "texts.json"
-    for spoiled in ("[]", '{"version": 1, "parts": [], "texts": {"x": [1, 2, 3, [7]]}}', "{"):
-        texts.write_text(spoiled)
+    whole = texts.read_bytes()
+    for spoiled in (b"", b"[]", whole[:-1], whole.replace(b"job: 2", b"job: 3"), whole[20:]):
+        texts.write_bytes(spoiled)
         assert [run.config["job"] for run in indexed(tmp_path).snapshot.runs] == [0, 7, 2]
+
+
+def test_the_texts_of_configs_keep_within_their_bounds(tmp_path, monkeypatch):
+    def keep(root: str, text: str) -> Path:
+        run = write_run(tmp_path / root / text[:1], {"text": text}, state=None)
+        os.utime(run / HYDRA_CONFIG, (LONG_AGO, LONG_AGO))
+        indexed(tmp_path / root)
+        return cache_directory([tmp_path / root]) / "texts.json"
+
+    monkeypatch.setattr(text_cache, "MAX_BYTES", 2500)
+    first, second = keep("a", "x" * 800), keep("b", "x" * 800)
+    os.utime(second, (LONG_AGO, LONG_AGO))
+    third = keep("c", "x" * 800)
+    assert [file.exists() for file in (first, second, third)] == [True, False, True]
+    monkeypatch.setattr(text_cache, "MAX_FILE", 1500)
+    keep("c", "y" * 800)
+    assert [file.exists() for file in (first, second, third)] == [True, False, False]
 
 
 @pytest.mark.usefixtures("worth_it")

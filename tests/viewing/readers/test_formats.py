@@ -1,6 +1,7 @@
 """Run directories of other libraries, written as these write them."""
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,7 @@ def write_sacred(directory: Path, status: str = "FAILED", metrics: str | None = 
         "fail_trace": ["Traceback (most recent call last):\n", "RuntimeError: bad\n"],
         "host": {"hostname": "vm"},
         "start_time": "2026-11-22T20:10:56.006767",
+        "heartbeat": datetime.now(timezone.utc).replace(tzinfo=None).isoformat(),
         "stop_time": None,
         "status": status,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.readers.unread import beside_configs, found_there, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
@@ -104,18 +106,29 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
 
 def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
     if not facts.runs:
-        return Drawing(empty="No runs here yet. They appear as soon as one starts.")
+        return Drawing(empty=nothing_there(workspace.index.roots))
     if not view.metrics:
-        return Drawing(
-            empty="No metric yet. Curves appear here as soon as a run logs its first value."
-        )
+        return Drawing(empty=_nothing_logged(facts.runs))
     try:
-        runs, left_out = counted_runs(facts, view)
+        runs, left_out = counted_runs(workspace.index, facts, view)
         drawn = _drawn(workspace, facts, view, runs)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
         text = str(error)
         return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
+
+
+def nothing_there(roots: Sequence[Path]) -> str:
+    """What to say where there is no run."""
+    found = found_there(roots)
+    there = f" What lies here: {found}." if found else ""
+    return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
+
+
+def _nothing_logged(runs: Sequence[Run]) -> str:
+    unread = beside_configs(runs)
+    beside = f" {unread[0].upper()}{unread[1:]}." if unread else ""
+    return f"No metric yet. Curves appear here as soon as a run logs its first value.{beside}"
 
 
 def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:

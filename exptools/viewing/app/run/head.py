@@ -22,7 +22,7 @@ from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import bounded
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, TrackedStatus
 from exptools.viewing.wording import escape_invalid_unicode, moment
 
 STARS = {False: "☆", True: "★"}
@@ -183,6 +183,7 @@ def _status_facts(status: Status, now: float) -> dict[str, Any]:
     return {
         "Duration": None if lasted is None else format_duration(lasted),
         "Started": None if status.started is None else moment(status.started),
+        "Last sign of life": _last_sign(status, now),
         "Host": status.host or None,
         "Slot": _slot(status.slot, status.cpus, status.gpus),
         "Attempt": status.attempt if status.attempt > 1 else None,
@@ -191,6 +192,13 @@ def _status_facts(status: Status, now: float) -> dict[str, Any]:
         "Peak memory": status.max_rss and format_bytes(status.max_rss),
         "Code": _code(status.git),
     }
+
+
+def _last_sign(status: Status, now: float) -> str | None:
+    """When a run whose end nobody has written was last heard of."""
+    if not isinstance(status, TrackedStatus) or status.seen is None or status.state.ended:
+        return None
+    return f"{moment(status.seen)}, {format_duration(max(0.0, now - status.seen))} ago"
 
 
 def complaints(run: Run) -> list[Component]:

@@ -214,7 +214,6 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ([], "No runs here yet. They appear as soon as one starts."),
         ([None], "No metric yet. Curves appear here as soon as a run logs its first value."),
         ([[1.0]], "The only run so far: there is nothing to compare it with yet."),
         ([[1.0], [2.0]], "The configs of these runs do not differ, so each line is one run."),
@@ -223,6 +222,20 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
 def test_a_page_with_little_to_show_says_so_in_one_sentence(tmp_path, runs, sentence):
     workspace = made(tmp_path, *[({"lr": 1}, values and {"acc": values}) for values in runs])
     assert words(workspace) == sentence
+
+
+def test_where_there_are_no_runs_it_is_said_what_lies_there_and_what_is_read(tmp_path):
+    (tmp_path / "train.csv").write_text("a,b\n1,2\n")
+    text = words(made(tmp_path))
+    assert text.startswith("No runs here yet. They appear as soon as one starts. What lies here: ")
+    assert f"{tmp_path / 'train.csv'} (a table). A run is a directory with one of these" in text
+
+
+def test_what_lies_beside_a_config_without_metrics_is_named(tmp_path):
+    workspace = made(tmp_path, ({"lr": 1}, None))
+    (tmp_path / "0" / "scores.csv").write_text("a,b\n1,2\n")
+    workspace.index.refresh()
+    assert words(workspace).endswith("logs its first value. Not read as metrics: scores.csv.")
 
 
 def test_a_selection_without_the_metric_or_without_a_number_says_so(tmp_path):
@@ -285,6 +298,20 @@ def test_an_answer_is_computed_once_a_version(sweep):
     write_run(sweep.index.roots[0] / "new", {}, csv_text({"test/accuracy": [1.0]}))
     sweep.index.refresh()
     assert drawing(sweep, view) is not before
+
+
+def test_a_filter_may_ask_for_results_and_says_how_to_write_what_was_meant(sweep):
+    view = View(metrics=("test/accuracy",), by=("optim.lr",), where="last(test/accuracy) > 0.8")
+    assert legend(shown(sweep, view)[0]) == ["0.01"]
+    assert words(sweep, View(where='"test/accuracy" > 1')).endswith('in last("test/accuracy")')
+    assert "single quotes: 'completed'" in words(sweep, View(where="state = completed"))
+
+
+def test_keys_in_an_address_may_be_the_ends_of_keys(sweep):
+    view = resolve(View(by=("LR",), split=("lr",), best=("name",)), sweep.facts())
+    assert (view.by, view.split, view.best) == (("optim.lr",), ("optim.lr",), ("name",))
+    note = resolve(View(by=("l",)), sweep.facts()).notes[0]
+    assert note.startswith("No run has a key 'l'")
 
 
 def test_runs_that_ended_early_are_in_the_caption_or_left_out_of_it_and_of_the_chart(tmp_path):

@@ -1,6 +1,8 @@
+import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -53,7 +55,10 @@ def test_several_folders_are_one_collection(tmp_path):
     assert [run.name for run in xv.load(tmp_path / "a", str(tmp_path / "b"))] == ["a/0", "b/0"]
 
 
-@pytest.mark.parametrize(("folder", "sentence"), [("output", "mean 'outputs'"), ("x/y", "none")])
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [("output", "mean .*outputs?"), ("x/y", "directory .*x/y"), ("z", "are outputs")],
+)
 def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path, folder, sentence):
     (tmp_path / "outputs").mkdir()
     with pytest.raises(xv.QueryError, match=sentence):
@@ -218,10 +223,10 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
     ("asked", "sentence"),
     [
         ({"metric": "accuracy"}, "no run has logged 'accuracy'; did you mean 'test/accuracy'"),
-        ({"by": "lr"}, r"no run has a key 'lr'; did you mean 'optim\.lr'"),
+        ({"by": "rl"}, r"no run has a key 'rl'; did you mean 'optim.lr'"),
         ({"x": "stepp"}, "no run has logged x='stepp'; did you mean 'step'"),
         ({"strata": "sed"}, "did you mean 'seed'"),
-        ({"best": xv.Best("lr")}, "no run has a key 'lr'"),
+        ({"best": xv.Best("rl")}, "no run has a key 'rl'"),
         ({"best": xv.Best("seed", "most")}, "there is no mode 'most'; there are max, min"),
         ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
         ({"where": "seed >"}, "cannot be read as a condition"),
@@ -233,7 +238,9 @@ def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence)
 
 
 def test_no_runs_are_an_empty_collection(tmp_path):
-    runs = xv.load(tmp_path)
+    (tmp_path / "mlflow.db").touch()
+    with pytest.warns(UserWarning, match=r"no runs .* found .*mlflow.db \(MLflow's .*hparams.yaml"):
+        runs = xv.load(tmp_path)
     assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
     assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
     with pytest.raises(xv.QueryError, match="there is none to choose from"):
@@ -298,3 +305,74 @@ def test_an_interval_of_few_is_warned_of_once_a_place_and_students_is_not(runs):
     assert curves.plot().layout.legend.title.text == "lr<br>bootstrap of 3 runs"
     assert curves.paper().legends[0].get_title().get_text() == "lr; bootstrap of 3 runs"
     assert "Fewer than ten runs" in curves.notes[0]
+
+
+def test_the_table_takes_the_best_value_where_more_or_less_is_known_to_be_better(runs):
+    best = runs.table(summary="best")
+    assert best["train/loss"].equals(runs.table("train/loss", "min")["train/loss"])
+    assert best["test/accuracy"].equals(runs.table("test/accuracy", "max")["test/accuracy"])
+
+
+def test_what_is_better_can_be_said_of_a_metric_whose_name_does_not_tell(tmp_path):
+    write_run(tmp_path / "0", {}, {"size": [1.0, 3.0, 2.0]})
+    runs = xv.load(tmp_path)
+    with pytest.raises(xv.QueryError, match="whether more or less of size is better is not known"):
+        runs.table("size", "best")
+    assert runs.table("size", "best", better={"size": "max"})["size"].item() == 3
+    assert runs.table(summary="best", better={"size": "min"})["size"].item() == 1
+    with pytest.raises(xv.QueryError, match="no direction of size 'most'; there are max, min"):
+        runs.table("size", "best", better={"size": "most"})
+    for ask in (runs.table, runs.results):
+        with pytest.raises(xv.QueryError, match="'sise' is not asked for; did you mean 'size'"):
+            ask("size", summary="best", better={"sise": "max"})
+    with pytest.raises(xv.QueryError, match="there is no summary 'lats'; did you mean 'last'"):
+        runs.table([], "lats")
+
+
+def test_the_table_becomes_pandas_and_nothing_needs_pyarrow(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    frame = runs.to_pandas("train/loss", "min")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("list") == runs.table("train/loss", "min").to_dict(as_series=False)
+
+
+def test_what_is_missing_is_missing_in_pandas_too(tmp_path):
+    for job, config in enumerate([{"i": 1, "b": True, "t": "x"}, {}]):
+        write_run(tmp_path / str(job), config, {"acc": [0.5]} if config else None)
+    frame = xv.load(tmp_path).to_pandas()
+    assert frame.loc[1, ["i", "b", "t", "acc"]].isna().all()
+    assert frame.loc[0, ["i", "b", "t", "acc"]].tolist() == [1, True, "x", 0.5]
+
+
+def test_without_pandas_it_is_said_what_to_install(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match="to_pandas needs pandas: pip install pandas"):
+        runs.to_pandas()
+
+
+def test_results_choose_metric_and_keys_as_the_command_line_does(runs):
+    table = runs.results(summary="best", band="sem")
+    assert (table.by, table.columns[0].metric) == (("optim.lr", "epochs", "sweep"), "test/accuracy")
+    assert (table.columns[0].summary, table.band) == ("max", "sem")
+    assert table.to_pandas()["n"].tolist() == [3] * 6
+    across = runs[:9].results(["train/loss"], facet="optim.lr")
+    assert (across.by, len(across.columns)) == ((), 3)
+    same = results(runs, "test/accuracy", table.by, band="sem", summary="best")
+    assert table.frame().equals(same.frame())
+
+
+def test_results_of_no_metric_are_refused(runs):
+    with pytest.raises(xv.QueryError, match="results takes a metric"):
+        runs.results([], by="seed")
+
+
+def test_results_of_runs_that_differ_in_nothing_have_a_row_each(tmp_path):
+    for job in range(2):
+        write_run(tmp_path / str(job), {}, {"acc": [1.0 + job]})
+    assert xv.load(tmp_path).results().texts == (("0",), ("1",))
+
+
+def test_results_of_runs_that_logged_nothing_are_refused(tmp_path):
+    write_run(tmp_path / "0", {})
+    with pytest.raises(xv.QueryError, match="the runs have logged nothing yet"):
+        xv.load(tmp_path).results()

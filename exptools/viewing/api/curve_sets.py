@@ -1,0 +1,160 @@
+"""The curves of one metric or of several: their numbers, and the ways to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from exptools.hints import suggestion
+from exptools.viewing.api.notebook import curves_table
+from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.query import CurveData, GroupCurve, points
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import to_pandas
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure as PaperFigure
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CurveSet(CurveData, Sequence[GroupCurve]):
+    """The curves of one metric, one a group: their numbers, and both ways to draw them."""
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[GroupCurve]:
+        return iter(self.groups)
+
+    def __contains__(self, group: object) -> bool:
+        return group in [g.label for g in self] if isinstance(group, str) else group in self.groups
+
+    @overload
+    def __getitem__(self, which: int | str) -> GroupCurve: ...
+    @overload
+    def __getitem__(self, which: slice) -> tuple[GroupCurve, ...]: ...
+    def __getitem__(self, which: int | str | slice) -> GroupCurve | tuple[GroupCurve, ...]:
+        """A group by its position or label."""
+        if not isinstance(which, str):
+            return self.groups[which]
+        labels = {group.label: group for group in reversed(self.groups)}
+        if which not in labels:
+            raise QueryError(f"there is no curve {which!r}; {suggestion(which, labels)}")
+        return labels[which]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [group.label for group in self]
+
+    def __repr__(self) -> str:
+        return f"<CurveSet: {_told(self)}>"
+
+    def _repr_html_(self) -> str:
+        return curves_table([self], _told(self))
+
+    def to_pandas(self) -> DataFrame:
+        """The points as ``frame`` has them, as a pandas frame."""
+        return to_pandas(self.frame())
+
+    def plot(self) -> Figure:
+        """The curves as a Plotly figure."""
+        return CurveSets((self,)).plot()
+
+    def paper(self, **options: Any) -> PaperFigure:
+        """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
+        from exptools.viewing.paper import figure
+
+        return figure(self, **options)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CurveSets(Sequence[CurveSet]):
+    """The curves of several metrics, of the same groups: a panel each when they are drawn."""
+
+    sets: tuple[CurveSet, ...]  # in the order in which the metrics were asked for
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    @overload
+    def __getitem__(self, which: int | str) -> CurveSet: ...
+    @overload
+    def __getitem__(self, which: slice) -> CurveSets: ...
+    def __getitem__(self, which: int | str | slice) -> CurveSet | CurveSets:
+        """The curves of a metric by its position or name."""
+        if isinstance(which, slice):
+            return CurveSets(self.sets[which])
+        if not isinstance(which, str):
+            return self.sets[which]
+        metrics = {curves.metric: curves for curves in self.sets}
+        if which not in metrics:
+            raise QueryError(f"there are no curves of {which!r}; {suggestion(which, metrics)}")
+        return metrics[which]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [curves.metric for curves in self.sets]
+
+    def __repr__(self) -> str:
+        return f"<CurveSets: {'; '.join(map(_told, self))}>"
+
+    def _repr_html_(self) -> str:
+        return curves_table(self.sets, "; ".join(map(_told, self)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the curves, in sentences."""
+        return tuple(dict.fromkeys(note for curves in self for note in curves.notes))
+
+    def frame(self) -> pl.DataFrame:
+        """Every point of every curve as ``CurveSet.frame`` has them, behind a column metric."""
+        return points(self.sets)
+
+    def to_pandas(self) -> DataFrame:
+        """The points as ``frame`` has them, as a pandas frame."""
+        return to_pandas(self.frame())
+
+    def plot(self) -> Figure:
+        """The curves as a Plotly figure, a panel a metric, above each other."""
+        from plotly.graph_objects import Figure
+
+        from exptools.viewing.figures.lines import Line, figure
+        from exptools.viewing.figures.panels import stacked
+
+        styles: dict[Any, int] = {}  # a group has the same colour in all panels
+        panels = []
+        for curves in self:
+            places = [styles.setdefault(_same(group), len(styles)) for group in curves]
+            lines = [Line(g.label, g.curve, at) for g, at in zip(curves, places, strict=True)]
+            panels.append(
+                figure(lines, curves.metric, curves.legend, x=curves.x, remark=curves.remark)
+            )
+        return Figure(panels[0] if len(panels) == 1 else stacked(panels))
+
+    def paper(self, **options: Any) -> PaperFigure:
+        """The curves as a Matplotlib figure, a panel a metric; options as of ``CurveSet.paper``."""
+        from exptools.viewing.paper import figure
+
+        return figure(self.sets, **options)
+
+
+def _same(group: GroupCurve) -> tuple[Any, ...]:
+    return tuple(map(comparison_key, group.values))
+
+
+def _told(curves: CurveData) -> str:
+    """What the curves are, in a line."""
+    runs = sum(len(group.runs) for group in curves.groups)
+    by = ", ".join(curves.by) or "nothing"
+    band = f", band {curves.band}" if curves.band != "none" else ""
+    smooth = f", smoothed {curves.smooth}" if curves.smooth != "none" else ""
+    return (
+        f"{curves.metric} over {curves.x} by {by}: {_counted(len(curves.groups), 'curve')} of "
+        f"{_counted(runs, 'run')}; {curves.center}{band}{smooth}"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -1,0 +1,165 @@
+"""A run in a notebook: what the index knows of it, and its rows, curves, log and media."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from exptools.hints import suggestion
+from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
+from exptools.viewing.api.curve_sets import CurveSet
+from exptools.viewing.api.notebook import facts
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.query import CurveQuery, curve_set
+from exptools.viewing.curves.series import metric_names
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import type_of
+from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
+from exptools.viewing.run import Run
+from exptools.viewing.run_files.directory import log_names
+from exptools.viewing.run_files.logs import tail
+from exptools.viewing.run_files.media import MediaIndex
+from exptools.viewing.tables.export import logged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MEDIA = {
+    **{"kind": str, "tag": str, "step": int},
+    **{"path": str, "wall_time": float, "size": int},
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoadedRun(Run):
+    """One run: its config, state and summary, and what is read of it when it is asked for.
+
+    Files are read anew at each call, as far as they have changed.
+    """
+
+    origin: Index = field(kw_only=True)  # where it was found, and its metrics are read
+
+    @classmethod
+    def of(cls, run: Run, origin: Index) -> LoadedRun:
+        """A run that knows its index."""
+        if isinstance(run, cls):
+            return run
+        loaded = object.__new__(cls)  # there may be ten thousand: __init__ takes them one by one
+        vars(loaded).update(vars(run), origin=origin)
+        return loaded
+
+    def _data(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "origin"}
+
+    def bare(self) -> Run:
+        """The same run as data, without its index."""
+        return Run(**self._data())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LoadedRun) and self._data() == other._data()
+
+    def __hash__(self) -> int:
+        return hash(self.directory)
+
+    def __repr__(self) -> str:
+        state = self.state.value if self.state else "no state"
+        return f"<LoadedRun {self.name!r}: {state}, {len(self.config)} keys>"
+
+    def _repr_html_(self) -> str:
+        return facts(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._data()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # By itself it needs of the index nothing but a reader of its own files.
+        vars(self).update(state, origin=Index([state["directory"]], cache=False))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the run has logged, in natural order."""
+        return tuple(metric_names(self.origin, [self], None))
+
+    def rows(
+        self, metrics: str | Sequence[str] | None = None, *, long: bool = False
+    ) -> pl.DataFrame:
+        """Every logged row, exactly as it was logged: step, wall_time and a column a metric.
+
+        Args:
+            metrics: which, by default all.
+            long: a row a value instead, with the columns metric and value.
+        """
+        return logged(self.origin, [self], metrics, long=long)[:, 1:]
+
+    def curve(
+        self,
+        metric: str,
+        x: str = STEP,
+        *,
+        smooth: str | float | None = None,
+        bin_width: float | None = None,
+    ) -> CurveSet:
+        """The curve of a metric; the arguments are those of ``Runs.curves``."""
+        method = parse_method(band="none", smooth=smooth, bin_width=bin_width)
+        query = CurveQuery(metric, None, x, method)
+        return CurveSet(**vars(curve_set(self.origin, [self], query)))
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        """The names of the logs in its directory: what it printed, then the others."""
+        return tuple(log_names(self.directory))
+
+    def log(self, name: str | None = None, *, lines: int | None = None) -> str:
+        """The end of a log as plain text, 200 KB at most; an empty text where the run left none.
+
+        Args:
+            name: which of ``logs``, by default the first.
+            lines: so many of the last lines.
+        """
+        names = self.logs
+        if name is not None and name not in names:
+            raise QueryError(f"{self.name} has no log {name!r}; {suggestion(name, names)}")
+        if not names:
+            return ""
+        with _opened(self.directory / (name or names[0])) as file:
+            end = tail(file)
+        kept = (end.text + end.rest).splitlines(keepends=True)
+        return "".join(kept if lines is None else kept[max(0, len(kept) - lines) :])
+
+    def media(self) -> pl.DataFrame:
+        """What was logged besides numbers, a row each: kind, tag, step, path, wall_time, size.
+
+        A path that leads out of the run's directory is null.
+        """
+        index = MediaIndex()
+        if (self.directory / MEDIA_INDEX).exists():
+            with _opened(self.directory / MEDIA_INDEX) as file:
+                index.follow(file)
+        items = [item for kind, tag in index.tags for item in index.steps(kind, tag)]
+        rows = [(i.kind, i.tag, i.step, self._inside(i.path), i.wall_time, i.size) for i in items]
+        schema = {name: type_of(kind) for name, kind in _MEDIA.items()}
+        return pl.DataFrame(rows, schema, orient="row")
+
+    def _inside(self, relative: str) -> str | None:
+        """Where a file of the run is; None where that is not in its directory."""
+        own, path = os.path.realpath(self.directory), self.directory / relative
+        try:
+            inside = os.path.commonpath([own, os.path.realpath(path)]) == own
+        except ValueError:  # a NUL in it, or another drive
+            return None
+        return str(path) if inside else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; of a pipe nobody waits for an end."""
+    with open(path, "rb", opener=open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no regular file")
+        yield file

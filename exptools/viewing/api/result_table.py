@@ -1,0 +1,43 @@
+"""A table of results, with the ways to see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exptools.viewing.api.notebook import table
+from exptools.viewing.frames import to_pandas
+from exptools.viewing.tables import export
+from exptools.viewing.tables.results import Results
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, repr=False)
+class ResultTable(Results):
+    """For each group of runs centre and band of one number a run: to read, or for a paper."""
+
+    def __repr__(self) -> str:
+        heads, rows = export.readable(self)
+        lines = [heads, *([text for text, _ in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = [
+            [text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in lines
+        ]
+        return "\n".join("  ".join(line).rstrip() for line in padded)
+
+    def _repr_html_(self) -> str:
+        return table(*export.readable(self), notes=self.notes)
+
+    def to_pandas(self) -> DataFrame:
+        """A row a cell as ``frame`` has them, as a pandas frame."""
+        return to_pandas(self.frame())
+
+    def latex(self) -> str:
+        """The table for the package booktabs, the best of each column in bold."""
+        return export.latex(self)
+
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown, the best of each column in bold."""
+        return export.markdown(self)

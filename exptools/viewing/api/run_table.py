@@ -1,0 +1,82 @@
+"""Frames of runs: a row a run, with its keys and a number of each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from exptools.hints import suggestion
+from exptools.rundir import STEP
+from exptools.viewing.curves.summaries import (
+    direction,
+    parse_summary,
+    said_of_runs,
+    summarize,
+    summary_of,
+)
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import column, frame_of
+from exptools.viewing.groups.differences import Difference
+from exptools.viewing.groups.grouping import config_key, run_key
+from exptools.viewing.groups.names import SUMMARY
+from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
+from exptools.viewing.run import Run
+
+_Part = tuple[str, str, "pl.Series"]  # what it is, its name, its values
+
+
+def run_table(
+    index: Index,
+    runs: Sequence[Run],
+    keys: Sequence[str],
+    names: Sequence[str],
+    summary: str,
+    better: Mapping[str, str],
+) -> pl.DataFrame:
+    """What ``Runs.table`` says of these keys of the configs, metrics and summaries."""
+    check_better(names, better)
+    columns = [("run", run_key(name)) for name in ("name", "sweep", "state")]
+    columns += [("config", config_key(name)) for name in keys]
+    cells = [(of, key.name, [key.value(run) for run in runs]) for of, key in columns]
+    parts = [(of, name, column(name, values)) for of, name, values in cells]
+    return frame_of([*parts, *_values(index, runs, names, summary, better)])
+
+
+def _values(
+    index: Index,
+    runs: Sequence[Run],
+    names: Sequence[str],
+    summary: str,
+    better: Mapping[str, str],
+) -> Iterable[_Part]:
+    """What the summaries and the metrics that are asked for say of each run."""
+    summary_of("", summary, "max")  # whether there is such a summary, also where no metric asks
+    tags = dict.fromkeys(index.tags(runs))
+    said = {name: said_of_runs(tags, runs, name) for name in names}
+    metrics = [name for name, values in said.items() if values is None]
+    each = {
+        name: parse_summary(summary_of(name, summary, direction(name, better))) for name in metrics
+    }
+    columns = index.columns(runs, [STEP, *metrics])
+    for name, values in said.items():
+        if values is None:
+            series = [columns[run.name].series(name) for run in runs]
+            numbers = [summarize(x, y, each[name]) if len(x) else None for x, y in series]
+            yield "metric", name, pl.Series(name, numbers, dtype=pl.Float64)
+        else:
+            own = name.removeprefix(SUMMARY)
+            own = own if own not in tags else name
+            yield "summary", own, column(own, values)
+
+
+def check_better(names: Collection[str], better: Mapping[str, str]) -> None:
+    """Raise QueryError where something is said of a metric that is not asked for."""
+    for metric in better:
+        if metric not in names:
+            raise QueryError(f"better: {metric!r} is not asked for; {suggestion(metric, names)}")
+
+
+def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:
+    """A row a key: key, left, right, the values as texts."""
+    cells = [(difference.key, *difference.texts) for difference in differences]
+    return pl.DataFrame(cells, dict.fromkeys(("key", "left", "right"), pl.String), orient="row")

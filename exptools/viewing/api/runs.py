@@ -1,0 +1,326 @@
+"""An immutable collection of runs, to filter, tabulate, compare and draw."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypedDict, overload
+
+from exptools.metrics import default_metric
+from exptools.viewing.api.curve_sets import CurveSet, CurveSets
+from exptools.viewing.api.notebook import runs_table
+from exptools.viewing.api.result_table import ResultTable
+from exptools.viewing.api.run_sequence import RunSequence
+from exptools.viewing.api.run_table import check_better, difference_table, run_table
+from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.best import Best
+from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.query import remark as remark_on
+from exptools.viewing.curves.series import metric_names
+from exptools.viewing.curves.summaries import measured_names, summary_names
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import to_pandas
+from exptools.viewing.groups import differences, variation
+from exptools.viewing.groups.differences import SweepComparison
+from exptools.viewing.groups.grouping import known_keys
+from exptools.viewing.groups.names import SUMMARY, config_name, own_name
+from exptools.viewing.groups.variation import Overview, Seed
+from exptools.viewing.run import Fault, Run, natural_key
+from exptools.viewing.tables.export import logged
+from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.viewing.wording import shortened
+
+if TYPE_CHECKING:
+    import polars as pl
+    from pandas import DataFrame
+    from typing_extensions import Unpack
+
+MOST_NAMED = 12  # keys in a text that stands for the whole collection
+
+
+class CurveOptions(TypedDict, total=False):
+    """How curves are made; ``Runs.curves`` tells more of each."""
+
+    center: str
+    band: str
+    smooth: str | float | None
+    smooth_when: Literal["before", "after"]
+    bin_width: float | None
+    strata: str | None
+    where: str | None
+    best: Best | None
+    states: Literal["all", "finished"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs(RunSequence):
+    """Runs in the natural order of their names. It never changes: filtering gives another one.
+
+    What is asked for and is not there is a QueryError that names the nearest.
+    """
+
+    def __repr__(self) -> str:
+        return f"<Runs: {self._told()}>"
+
+    def _repr_html_(self) -> str:
+        return runs_table(self._runs, [*self.together], self._told())
+
+    def _told(self) -> str:
+        numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
+        parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
+        keys = [shortened(key) for key in self.varying[:MOST_NAMED]]
+        if len(self.varying) > MOST_NAMED:
+            keys.append(f"… ({len(self.varying)} keys)")
+        return f"{' of '.join(parts)}; varying: {', '.join(keys) or 'nothing'}"
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The keys whose values differ between the runs, in the order of the configs."""
+        return tuple(variation.varying(self._runs))
+
+    @cached_property
+    def _overview(self) -> Overview:
+        return variation.overview(self._runs)
+
+    @property
+    def together(self) -> dict[str, tuple[str, ...]]:
+        """The varying keys, with those that divide the runs in the same way under one of them."""
+        return self._overview.together
+
+    @property
+    def seed(self) -> Seed | None:
+        """The key that holds the random seed and a sentence that says why we think so."""
+        return self._overview.seed
+
+    @property
+    def seed_key(self) -> str | None:
+        """The key that holds the random seed, None where there is none."""
+        return self.seed.key if self.seed else None
+
+    @cached_property
+    def facets(self) -> tuple[str, ...]:
+        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several.
+
+        As ``curves`` takes them: a config's own ``name`` is ``config.name``.
+        """
+        keys = [config_name(key) for key in self._overview.facets]
+        if 1 < len(self.sweeps) < len(self):
+            keys.append(own_name("sweep", known_keys(self._runs)))
+        return tuple(keys)
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """What the runs have logged, in natural order."""
+        return tuple(metric_names(self.origin, self._runs, None))
+
+    @cached_property
+    def summaries(self) -> tuple[str, ...]:
+        """What the runs' summaries have values of, in natural order; ``result`` for example."""
+        return tuple(summary_names(self._runs))
+
+    @cached_property
+    def sweeps(self) -> tuple[str, ...]:
+        """The sweeps (multirun directories) that the runs belong to, in natural order."""
+        names = {run.sweep for run in self._runs if run.sweep is not None}
+        return tuple(sorted(names, key=natural_key))
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What could not be read: directories, configs, statuses, and metrics read so far."""
+        of_runs = (fault for run in self._runs for fault in self.origin.faults(run))
+        return (*self.origin.snapshot.faults, *of_runs)
+
+    @cached_property
+    def default_metric(self) -> str | None:
+        """The metric that tells how good a run is, as its name says; None if none was logged."""
+        return default_metric(self.metrics) or default_metric(measured_names(self._runs))
+
+    @property
+    def default_by(self) -> tuple[str, ...]:
+        """The keys to group by so that only the seed is averaged; none where nothing else differs.
+
+        Runs that differ in nothing that is known are each by themselves.
+        """
+        if self.facets or self.seed_key in self.varying:
+            return self.facets
+        return (own_name("name", known_keys(self._runs)),)
+
+    def table(
+        self,
+        metrics: str | Sequence[str] | None = None,
+        summary: str = "last",
+        *,
+        better: Mapping[str, str] | None = None,
+    ) -> pl.DataFrame:
+        """A row a run: name, sweep, state, the keys that vary, and a summary of each metric.
+
+        Before the metrics stands what the runs' own summaries say, ``result`` for example.
+
+        Args:
+            metrics: which, of both, by default all; ``summary.<name>`` is a summary's.
+            summary: ``last``, ``min``, ``max``, ``best`` (whichever is better), ``mean:10`` (of
+                the last 10), ``at:1000`` (that step) or ``auc``; null where the run has not logged
+                the metric.
+            better: for metrics whose name does not tell it, ``max`` or ``min``.
+            states: which runs count, as for ``curves``.
+        """
+        if metrics is None:
+            metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
+        names = (metrics,) if isinstance(metrics, str) else metrics
+        return run_table(self.origin, self._runs, self.varying, names, summary, better or {})
+
+    def to_pandas(
+        self,
+        metrics: str | Sequence[str] | None = None,
+        summary: str = "last",
+        *,
+        better: Mapping[str, str] | None = None,
+    ) -> DataFrame:
+        """The same table as a pandas frame."""
+        return to_pandas(self.table(metrics, summary, better=better))
+
+    def results(
+        self,
+        metrics: str | Sequence[str] | None = None,
+        by: str | Sequence[str] | None = None,
+        *,
+        facet: str | None = None,
+        summary: str = "last",
+        center: str = "mean",
+        band: str = "std",
+        better: Mapping[str, str] | None = None,
+        states: str = "all",
+    ) -> ResultTable:
+        """A table of results: centre and band over the runs of each group, of one number a run.
+
+        A run whose number is NaN or infinite, as of one that diverged, is not in centre and band,
+        but counted: see ``Cell.runs``.
+
+        Args:
+            metrics: a column each; by default ``default_metric``.
+            by: the keys to group by, a row for each of their settings; by default ``default_by``.
+            facet: a key across the columns, for example the task: a column for each of its values.
+            summary: a run's number, as for ``table``.
+            center: over runs, as for ``curves``.
+            band: likewise.
+            better: for metrics whose name does not tell it, ``max`` or ``min``.
+            states: which runs count, as for ``curves``.
+        """
+        if metrics is None:
+            metrics = self.default_metric
+            if metrics is None:
+                raise QueryError("the runs have logged nothing yet")
+        if by is None:
+            by = self.default_by  # less the facet
+        names, keys = (
+            (given,) if isinstance(given, str) else tuple(given) for given in (metrics, by)
+        )
+        if not names:
+            raise QueryError("results takes a metric, or a list of metrics")
+        check_better(names, better or {})
+        method = parse_method(center, band)
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
+        table = results_table(self.origin, self._runs, query)
+        _warn_of_few(table.remark)
+        return ResultTable(**vars(table))
+
+    def rows(
+        self, metrics: str | Sequence[str] | None = None, *, long: bool = True
+    ) -> pl.DataFrame:
+        """Every logged row, exactly as it was logged.
+
+        Args:
+            metrics: which, by default all.
+            long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
+                column a metric, in which null means "not logged in that row".
+        """
+        return logged(self.origin, self._runs, metrics, long=long)
+
+    def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
+        """The keys in which two runs differ: key, left, right, the values as texts."""
+        one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
+        return difference_table(differences.diff(one, other))
+
+    def compare(self, left: str, right: str) -> SweepComparison:
+        """Two sweeps: what they differ in, which of their runs match, which have no partner."""
+        return differences.compare_sweeps(self._loaded, left, right)
+
+    @overload
+    def curves(
+        self,
+        metric: str,
+        by: str | Sequence[str] | None = None,
+        x: str = "step",
+        **options: Unpack[CurveOptions],
+    ) -> CurveSet: ...
+    @overload
+    def curves(
+        self,
+        metric: list[str] | tuple[str, ...],
+        by: str | Sequence[str] | None = None,
+        x: str = "step",
+        **options: Unpack[CurveOptions],
+    ) -> CurveSets: ...
+    def curves(  # noqa: PLR0913 (each says one thing about the figure)
+        self,
+        metric: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        x: str = "step",
+        *,
+        center: str = "mean",
+        band: str = "std",
+        smooth: str | float | None = None,
+        smooth_when: Literal["before", "after"] = "before",
+        bin_width: float | None = None,
+        strata: str | None = None,
+        where: str | None = None,
+        best: Best | None = None,
+        states: Literal["all", "finished"] = "all",
+    ) -> CurveSet | CurveSets:
+        """The curves of a metric, one a group of runs that share their values of ``by``.
+
+        Runs are aligned by value of x, never by row. A group's numbers depend on its own runs
+        only. A run that lacks a key is in a group of its own, "—".
+
+        Args:
+            metric: what was logged; of a list of metrics the curves of each.
+            by: the keys to group by; none (``[]``): all runs together; None: each run by itself.
+            x: ``step``, ``wall_time`` (Unix seconds), ``relative_time`` (seconds since the run's
+                first row), or any logged column.
+            center: ``mean``, ``median`` or ``iqm`` (interquartile mean).
+            band: ``none``, ``std``, ``sem``, ``minmax``, ``percentiles:25,75``, ``ci:95``, the
+                centre's confidence interval by stratified bootstrap, ``t:95``, Student's interval
+                of the mean, or ``interval:95``: Student's of a mean of fewer than ten runs, else
+                the bootstrap's.
+            smooth: ``ema:0.9`` or the number alone, ``gaussian:5`` or ``mean:10``, in rows.
+            smooth_when: each run ``before`` the centre is taken, or centre and band ``after``.
+            bin_width: in units of x: average each run in bins of this width, instead of taking
+                every x and the lines between a run's points.
+            strata: the key within whose values ``ci`` draws runs, for example the task.
+            where: a condition, as for ``where``.
+            best: keep of each group the best setting of other keys.
+            states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
+                running and queued ones ``finished``. ``notes`` says how many ended early.
+        """
+        method = parse_method(center, band, smooth, smooth_when, bin_width)
+        keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
+        names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)
+        if not names:
+            raise QueryError("curves takes a metric, or a list of metrics")
+        queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
+        answers = curve_sets(self.origin, self._loaded, queries)
+        _warn_of_few(remark_on(answers))
+        sets = [CurveSet(**vars(answer)) for answer in answers]
+        return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
+
+
+def _warn_of_few(remark: str) -> None:
+    """Warn whoever called ``Runs`` of an interval of too few runs; ``remark`` is "" elsewhere."""
+    if remark:
+        warnings.warn(
+            f"the interval is by {remark}, and of fewer than ten it is too narrow; "
+            "interval:95 is Student's where that fits",
+            stacklevel=3,
+        )

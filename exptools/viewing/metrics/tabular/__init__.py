@@ -1,0 +1,1 @@
+"""How the tables of other programs become rows."""

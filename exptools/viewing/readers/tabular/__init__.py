@@ -1,0 +1,1 @@
+"""Runs whose metrics stand in tables of other programs: YOLO, Keras, Ray Tune, monitors."""

@@ -1,0 +1,107 @@
+"""Tables of metrics whose names do not tell that they are: their first lines do.
+
+A directory of data has tables, too, and none of these must become a metric. So a file counts only
+if both its name is one that logs are given and its beginning is a log's.
+"""
+
+from __future__ import annotations
+
+import re
+
+from exptools.rundir import open_without_waiting
+from exptools.viewing.readers.walk import Listing
+from exptools.viewing.run import Source, natural_key
+
+HEAD = 2**16  # bytes in which the first lines are looked for
+MONITOR = "monitor.csv"  # the end of the name
+# What people call the file that they give to Keras's CSVLogger.
+KERAS = frozenset(
+    {
+        *("training.log", "training.csv", "training_log.csv", "training_history.csv"),
+        *("train_log.csv", "train_history.csv", "log.csv", "logs.csv", "history.csv"),
+    }
+)
+SPLITS = frozenset({"train.csv", "eval.csv"})  # as pytorch_sac's logger calls them
+# What tells a log of one of these from a split of data.
+_SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
+_NUMBER = re.compile(
+    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
+)
+
+
+def beginning(path: str, size: int = HEAD) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+            return file.read(size) or b""
+    except OSError:
+        return b""
+
+
+def first_rows(path: str) -> list[list[str]]:
+    """The cells of the header and of the first row, if whole; none where it is no text."""
+    header, *rows = beginning(path).split(b"\n")[:-1] or [b""]
+    first = next((row for row in rows if row != header), None)
+    try:
+        lines = [line.decode("utf-8-sig") for line in (header, first) if line is not None]
+    except UnicodeDecodeError:
+        return []
+    separator = max(",;\t", key=lines[0].count)
+    return [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines]
+
+
+def more_sources(listing: Listing) -> tuple[Source, ...]:
+    """The tables of Keras's CSVLogger and of Stable-Baselines3's Monitor in a directory."""
+    keras = [name for name in _there(KERAS, listing) if _is_keras(listing, name)]
+    several = len(keras) > 1
+    logs = [_table(listing, name, f"{name.rpartition('.')[0]}/" * several) for name in keras]
+    named = [name for name in listing.files if name.endswith(MONITOR)]
+    monitors = [n for n in sorted(named, key=natural_key) if _is_monitor(f"{listing.path}/{n}")]
+    if monitors:
+        logs.append(Source("monitor", tuple(f"{listing.path}/{name}" for name in monitors)))
+    return tuple(logs)
+
+
+def split_sources(listing: Listing) -> tuple[Source, ...]:
+    """The tables of training and of evaluation; their metrics are told apart by their names."""
+    found = [name for name in _there(SPLITS, listing) if _is_split(listing, name)]
+    return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
+
+
+def _there(names: frozenset[str], listing: Listing) -> list[str]:
+    """Those of some names that a directory has. There are many directories: most have none."""
+    if names.isdisjoint(listing.files):
+        return []
+    return sorted(names.intersection(listing.files))
+
+
+def _table(listing: Listing, name: str, prefix: str) -> Source:
+    return Source("table", (f"{listing.path}/{name}",), prefix)
+
+
+def _is_keras(listing: Listing, name: str) -> bool:
+    """Whether epochs are counted in the first of several columns, as CSVLogger does."""
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[""]]
+    if len(header) < 2 or header[0] != "epoch" or not all(map(_is_name, header)):
+        return False
+    return all(_is_number(row[0]) and any(map(_is_number, row[1:])) for row in rows)
+
+
+def _is_split(listing: Listing, name: str) -> bool:
+    """Whether something counts steps, and all is numbers."""
+    header, *rows = first_rows(f"{listing.path}/{name}") or [[""]]
+    counted = _SPLIT_STEPS.intersection(header)
+    numbers = bool(rows) and all(not cell or _is_number(cell) for cell in rows[0])
+    return bool(counted) and numbers and all(map(_is_name, header))
+
+
+def _is_monitor(path: str) -> bool:
+    return re.match(rb'#\s*\{.*"t_start"', beginning(path)) is not None
+
+
+def _is_name(cell: str) -> bool:
+    return bool(cell) and not _is_number(cell)
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None

@@ -1,0 +1,1 @@
+"""What MLflow, W&B and Hugging Face's Trainer say on disk of their runs."""

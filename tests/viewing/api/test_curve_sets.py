@@ -1,0 +1,107 @@
+import pandas as pd
+import pytest
+
+import exptools.viewing as xv
+from tests.viewing.samples import write_run, write_sweep
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return xv.load(write_sweep(tmp_path_factory.mktemp("runs"), steps=5))
+
+
+def test_curves_are_a_sequence_of_groups(runs):
+    curves = runs.curves("train/loss", by="optim.lr")
+    assert len(curves) == 3
+    assert [group.label for group in curves] == ["0.001", "0.01", "0.1"]
+    assert curves["0.01"] is curves[1] is curves.groups[1]
+    assert "0.01" in curves
+    assert curves[0] in curves
+    assert runs.curves("train/loss", by="optim.lr")[0] not in curves
+    assert len({curves, *curves}) == 4
+    assert repr(curves[0]) == "<GroupCurve '0.001': 3 runs, 5 points>"
+    assert [run.metrics for run in curves[0].runs] == [("test/accuracy", "train/loss")] * 3
+    with pytest.raises(xv.QueryError, match=r"there is no curve '0.02'; did you mean '0.0"):
+        curves["0.02"]
+
+
+def test_several_metrics_are_asked_for_at_once(runs):
+    both = runs.curves(["train/loss", "test/accuracy"], by="optim.lr", band="sem")
+    assert [curves.metric for curves in both] == ["train/loss", "test/accuracy"]
+    assert both["test/accuracy"] is both[1]
+    assert both[:1][0] is both[0]
+    assert len(runs.curves(("train/loss", "train/loss"))) == 1
+    frame = both.frame()
+    assert frame.columns == ["metric", "optim.lr", "step", "center", "low", "high", "n"]
+    alone = runs.curves("test/accuracy", by="optim.lr", band="sem").frame()
+    assert frame.filter(frame["metric"] == "test/accuracy").drop("metric").equals(alone)
+    with pytest.raises(xv.QueryError, match="there are no curves of 'loss'; did you mean"):
+        both["loss"]
+    with pytest.raises(xv.QueryError, match="takes a metric, or a list of metrics"):
+        runs.curves([])
+
+
+def test_what_is_to_be_known_of_several_metrics_is_said_once(tmp_path):
+    write_run(tmp_path / "0", {}, {"a": [float("nan"), 1.0], "b": [float("nan"), 1.0]})
+    (note,) = xv.load(tmp_path).curves(["a", "b"]).notes
+    assert note.startswith("1 logged values are NaN")
+
+
+@pytest.mark.parametrize("smooth", [0.9, "0.9", "ema:0.9"])
+def test_a_number_smooths_as_tensorboards_slider(runs, smooth):
+    assert runs.curves("train/loss", smooth=smooth).smooth == "ema:0.9"
+
+
+@pytest.mark.parametrize("smooth", [None, 0, 0.0, "none"])
+def test_nothing_smooths_nothing(runs, smooth):
+    assert runs.curves("train/loss", smooth=smooth).smooth == "none"
+
+
+@pytest.mark.parametrize("smooth", [1, -0.5, 10, "ema:2", float("nan"), "averge", [0.9]])
+def test_what_is_no_smoothing_is_said_to_be_so(runs, smooth):
+    with pytest.raises(xv.QueryError, match="smoothing"):
+        runs.curves("train/loss", smooth=smooth)
+
+
+def test_curves_become_pandas(runs):
+    curves = runs.curves("train/loss", by="optim.lr")
+    frame = curves.to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("list") == curves.frame().to_dict(as_series=False)
+    assert list(runs.curves(["train/loss"]).to_pandas().columns)[:2] == ["metric", "name"]
+
+
+def test_several_metrics_are_drawn_in_a_panel_each(runs):
+    drawn = runs.curves(["train/loss", "test/accuracy"], by="optim.lr").plot()
+    layout = drawn.layout
+    titles = [layout.yaxis.title.text, layout.yaxis2.title.text]
+    assert titles == ["train/loss", "test/accuracy"]
+    assert (layout.xaxis2.title.text, layout.xaxis2.matches) == ("step", "x")
+    assert layout.yaxis.domain[0] > layout.yaxis2.domain[1]
+    centers = [trace for trace in drawn.data if trace.uid.startswith("mean")]
+    assert [trace.yaxis for trace in centers] == ["y"] * 3 + ["y2"] * 3
+    assert sum(trace.showlegend for trace in drawn.data) == 3
+    colors = {(trace.name, trace.line.color) for trace in centers}
+    assert len(colors) == 3
+
+
+def test_a_group_has_its_colour_also_where_another_lacks_the_metric(tmp_path):
+    for job, metrics in enumerate([{"a": [1.0]}, {"a": [1.0], "b": [1.0]}]):
+        write_run(tmp_path / str(job), {"lr": job}, metrics)
+    drawn = xv.load(tmp_path).curves(["a", "b"], by="lr").plot()
+    assert len({trace.line.color for trace in drawn.data if trace.name == "1"}) == 1
+
+
+def test_one_metric_is_named_where_it_is_drawn(runs):
+    layout = runs.curves("train/loss").plot().layout
+    assert (layout.yaxis.title.text, layout.height) == ("train/loss", None)
+
+
+@pytest.mark.slow
+def test_several_metrics_become_a_figure_for_a_paper_that_a_notebook_shows(runs, tmp_path):
+    both = runs.curves(["train/loss", "test/accuracy"], by="optim.lr")
+    drawn = both.paper(size="text", out=tmp_path / "both.png")
+    assert [axes.get_ylabel() for axes in drawn.axes] == ["train/loss", "test/accuracy"]
+    picture, metadata = drawn._repr_png_()
+    assert picture == (tmp_path / "both.png").read_bytes()
+    assert metadata["width"] == round(5.5 * 144)
