@@ -117,7 +117,8 @@
         useEffect(() => {
           tables.then((AgGrid) => setTable(() => AgGrid));
         }, []);
-        return createElement(table || "div", table ? props : { id: props.id, style: props.style });
+        const box = { style: { minHeight: props.style?.height } };
+        return createElement("div", box, table && createElement(table, props));
       },
     };
     setTimeout(() => fetchTables(), 5000); // if no chart is drawn
