@@ -156,6 +156,9 @@
       if (answer?.version !== version) {
         return outputs.map(({ id }) => (id === "address" ? window.location.search : leave()));
       }
+      if (answer.view.tab !== "compare") {
+        fetchTables();
+      }
       return [leave(), answer.view, ...(answer.drawn || outputs.slice(2).map(leave))];
     },
     help: (_clicks, opened) => !opened,
