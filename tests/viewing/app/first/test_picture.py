@@ -77,9 +77,10 @@ def test_names_of_runs_stay_texts(tmp_path):
 
 
 def test_a_name_that_is_no_unicode_is_sent_all_the_same(tmp_path):
-    for name in (b"caf\xe9", b"tea"):
-        write_run(tmp_path / "outputs" / os.fsdecode(name), {}, {"loss": [1.0, 2.0]})
-    page = create_app(indexed(tmp_path / "outputs")).server.test_client().get("/", base_url=HERE)
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    for name in (b"\xe9", b"tea"):
+        write_run(root / os.fsdecode(name), {}, {"loss": [1.0, 2.0]})
+    page = create_app(indexed(root)).server.test_client().get("/", base_url=HERE)
     assert "first-picture" in page.text
     assert "dash_renderer" in page.text
 
