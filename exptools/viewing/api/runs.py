@@ -309,6 +309,8 @@ class Runs(RunSequence):
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
         """
+        if best is not None and not isinstance(best, Best):
+            raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
         names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)

@@ -132,6 +132,15 @@ def test_the_rows_can_have_keys_and_become_pandas_frames(runs):
     assert [*runs.rows(by="lr").columns][:3] == ["name", "lr", "step"]
 
 
+def test_what_is_given_in_another_form_is_told_the_form(runs):
+    with pytest.raises(xv.QueryError, match=r"best is given as in xv.Best\('lr', mode='max'\)"):
+        runs.curves("train/loss", best="lr")
+    with pytest.raises(xv.QueryError, match="better says it by metric, as in"):
+        runs.results("train/loss", better="max")
+    with pytest.raises(TypeError, match="where takes a condition as a text"):
+        runs.curves("train/loss", where=lambda run: True)
+
+
 def test_a_number_where_an_option_is_a_text_is_told_the_texts(runs):
     with pytest.raises(xv.QueryError, match=r"a band is a text, one of none, std, .*; not 95"):
         runs.curves("train/loss", band=95)
