@@ -24,3 +24,7 @@ class UsageError(Exception):
 
 class NothingError(Exception):
     """There is nothing to do the command with; the message says what is missing."""
+
+
+class NoRunError(QueryError, NothingError):
+    """What was asked for leaves no run; the message says why."""

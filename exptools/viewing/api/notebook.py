@@ -34,10 +34,7 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     asked = find_keys(runs, [*map(config_name, keys), *said])
     shown = [*map(run_key, ("name", "state")), *asked]
     heads = ["run", "state", *(key.short for key in asked)]
-    few = _few(runs)
-    rows = [[""] * len(shown) if run is None else _cells(run, shown) for run in few]
-    if None in few:
-        rows[few.index(None)] = ["…"] * len(shown)
+    rows = [["…"] * len(shown) if run is None else _cells(run, shown) for run in few(runs)]
     left_out = len(shown) - MOST_COLUMNS
     notes = [f"{left_out} more columns are in table()."] if left_out > 0 else []
     return table(heads[:MOST_COLUMNS], [row[:MOST_COLUMNS] for row in rows], title, notes)
@@ -62,8 +59,9 @@ def curves_table(sets: Sequence[CurveData], title: str) -> str:
         for curves in sets
         for group in curves.groups
     ]
-    few = [row or ["…"] * len(heads) for row in _few(rows)]
-    return table(heads, few, title, dict.fromkeys(note for curves in sets for note in curves.notes))
+    ends = [row or ["…"] * len(heads) for row in few(rows)]
+    notes = dict.fromkeys(note for curves in sets for note in curves.notes)
+    return table(heads, ends, title, notes)
 
 
 def table(
@@ -84,11 +82,11 @@ def table(
     return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
 
 
-def _few(items: Sequence[T]) -> list[T | None]:
+def few(items: Sequence[T], most: int = MOST_ROWS) -> list[T | None]:
     """The items, or of many the first and the last, with None for those between."""
-    if len(items) <= MOST_ROWS:
+    if len(items) <= most:
         return list(items)
-    half = MOST_ROWS // 2
+    half = most // 2
     return [*items[:half], None, *items[-half:]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exptools.viewing.api.notebook import table
+from exptools.viewing.api.notebook import few, table
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import Results
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+MOST_ROWS = 60  # that are shown; frame, latex and markdown have all
+
+
 @dataclass(frozen=True, repr=False)
 class ResultTable(Results):
     """For each group of runs centre and band of one number a run: to read, or for a paper."""
 
     def __repr__(self) -> str:
-        heads, rows = export.readable(self)
+        heads, rows = self._shown()
         lines = [heads, *([text for text, _ in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         padded = [
@@ -28,7 +31,12 @@ class ResultTable(Results):
         return "\n".join("  ".join(line).rstrip() for line in padded)
 
     def _repr_html_(self) -> str:
-        return table(*export.readable(self), notes=self.notes)
+        return table(*self._shown(), notes=self.notes)
+
+    def _shown(self) -> tuple[list[str], list[list[tuple[str, bool]]]]:
+        """The headings and rows; of many rows the first and the last."""
+        heads, rows = export.readable(self)
+        return heads, [row or [("…", False)] * len(heads) for row in few(rows, MOST_ROWS)]
 
     def to_pandas(self) -> DataFrame:
         """A row a cell as ``frame`` has them, as a pandas frame."""

@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         getattr(actions, command.action)(command)
         sys.stdout.flush()
-    except (UsageError, QueryError) as error:
-        return _failed(name, f": {error}", 2)
     except NothingError as error:
         return _failed(name, f": {error}", 1)
+    except (UsageError, QueryError) as error:
+        return _failed(name, f": {error}", 2)
     except ModuleNotFoundError as error:
         return _failed(name, f" {missing_package(error)}", 1)
     except BrokenPipeError:

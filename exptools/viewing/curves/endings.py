@@ -13,7 +13,7 @@ from exptools.rundir import STEP, WALL_TIME, State
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.series import RELATIVE_TIME
-from exptools.viewing.errors import QueryError
+from exptools.viewing.errors import NoRunError
 from exptools.viewing.run import Run
 
 ALL, FINISHED = "all", "finished"
@@ -66,13 +66,13 @@ def counted(runs: Sequence[Run], states: str) -> Sequence[Run]:
     """The runs that count.
 
     Raises:
-        QueryError: there are runs, and none of them finished.
+        NoRunError: there are runs, and none of them finished.
     """
     if parse_states(states) == ALL:
         return runs
     kept = [run for run in runs if is_finished(run)]
     if runs and not kept:
-        raise QueryError(
+        raise NoRunError(
             f"none of these {len(runs)} runs has finished; with states={ALL} all of them count"
         )
     return kept

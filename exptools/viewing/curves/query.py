@@ -17,7 +17,7 @@ from exptools.viewing.curves.best import Best, Setting, setting_of
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import select_runs
-from exptools.viewing.curves.series import read_series
+from exptools.viewing.curves.series import not_placed, read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.steps import what_step_is
 from exptools.viewing.frames import column, frame_of
@@ -136,8 +136,11 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         left_out=endings.left_out(everyone, runs),
         heads=tuple(key.short for key in keys),
     )
-    averaged = (run for group in drawn for run in group.runs)
-    steps = what_step_is(index, averaged, query.metric, query.x)
+    averaged = [run for group in drawn for run in group.runs]
+    steps = tuple(what_step_is(index, averaged, query.metric, query.x))
+    lost = not_placed(index, query.metric, query.x, series, averaged)
+    if lost:
+        steps = (*steps, _without_x(lost, query))
     notes = (*steps, *_notes(series, drawn, query), *_lonely(drawn, stratum, method))
     return replace(plain, notes=(*plain.caveats, *notes))
 
@@ -252,18 +255,23 @@ def _notes(
         have = "has" if without == 1 else "have"
         notes.append(f"{without} of {len(series)} runs {have} no row with both {metric} and {x}.")
     if gaps:
-        are = (
-            "value is NaN or infinite: it is a gap"
-            if gaps == 1
-            else ("values are NaN or infinite: they are gaps")
-        )
-        notes.append(f"{gaps} logged {are} of {'its run' if gaps == 1 else 'their runs'}.")
+        are = "values are NaN or infinite: they are gaps of their runs"
+        if gaps == 1:
+            are = "value is NaN or infinite: it is a gap of its run"
+        notes.append(f"{gaps} logged {are}.")
     if backward:
+        rows = "row" if backward == 1 else "rows"
         notes.append(
-            f"{x} does not grow in {backward} rows: points are in its order, and of several at "
+            f"{x} does not grow in {backward} {rows}: points are in its order, and of several at "
             "one value the last logged counts."
         )
     return tuple(notes)
+
+
+def _without_x(lost: int, query: CurveQuery) -> str:
+    are, their = ("value of", "its step") if lost == 1 else ("values of", "their steps")
+    is_left = "is" if lost == 1 else "are"
+    return f"{lost} {are} {query.metric} {is_left} left out: {query.x} was not logged at {their}."
 
 
 def _lonely(drawn: Sequence[GroupCurve], stratum: Key | None, method: Method) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -56,6 +56,20 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
         if x not in names:
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
     return series
+
+
+def not_placed(
+    index: Index, metric: str, x: str, series: Mapping[str, Series], runs: Iterable[Run]
+) -> int:
+    """How many values of a metric have no x, as nothing was logged of it at their steps."""
+    if x in (STEP, WALL_TIME, RELATIVE_TIME, metric):
+        return 0
+    those = [run for run in runs if len(series[run.name][0])]
+    logged = index.columns(those, [metric])
+    return sum(
+        int(np.count_nonzero(columns.logged(metric))) - len(series[name][0])
+        for name, columns in logged.items()
+    )
 
 
 def _since_start(index: Index, runs: Sequence[Run], metric: str) -> dict[str, Series]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import operator
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -16,6 +18,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.mismatches import check_values
 from exptools.viewing.groups.operands import (
+    MOST_SHOWN,
     Term,
     as_written,
     is_number_of_runs,
@@ -26,10 +29,12 @@ from exptools.viewing.groups.operands import (
     not_understood,
     result,
     value_of,
+    without_blanks,
 )
 from exptools.viewing.groups.tokens import quoted
 from exptools.viewing.groups.truth import Truth, compare, inverse, is_collection, least
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
 
 # Of the parsed parts, those that are heeded; an expression with any other is refused.
 _PARTS = {"this", "expression", "expressions", "low", "high", "negate", "is_string"} | {
@@ -50,11 +55,12 @@ _COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
 def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
     try:
-        return _truth(sqlglot.parse_one(quoted(condition, asked.names)), asked)
+        text = quoted(condition, asked.names)
+        return _truth(sqlglot.parse_one(text, into=exp.Condition), asked)
     except SqlglotError as error:
         raise QueryError(
-            f"{condition!r} cannot be read as a condition; one is, for example, "
-            "algo.lr > 1e-4 and env.name = 'Hopper'"
+            f"{shortened(condition, MOST_SHOWN)!r} cannot be read as a condition; one is, for "
+            "example, algo.lr > 1e-4 and env.name = 'Hopper'"
         ) from error
     except RecursionError as error:
         raise QueryError("the condition is nested too deeply to be read") from error
@@ -64,6 +70,8 @@ def _term(node: Any, asked: Asked) -> Term:
     """The function that an expression stands for."""
     translate = next((t for kinds, t in _TRANSLATIONS.items() if isinstance(node, kinds)), None)
     if translate is None or any(node.args[part] and part not in _PARTS for part in node.args):
+        if asked.names.has(name := without_blanks(node)):
+            raise QueryError(f'a key with odd characters stands in double quotes: "{name}"')
         raise not_understood(node)
     term = translate(node, asked)
     if node.args.get("negate"):  # newer versions of sqlglot: not like, without a Not around it
@@ -75,6 +83,9 @@ def _given(node: Any, asked: Asked) -> Term:
     """What a key is compared with: a word that is no key was probably meant as a text."""
     word = node.name if isinstance(node, exp.Column) and not node.table else ""
     is_metric = asked.results is not None and word in asked.results.metrics
+    if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
+        text = without_blanks(node)
+        raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")
     if not word or is_metric or asked.names.has(word):
         return _term(node, asked)
     if word.lower() == "none":
@@ -126,6 +137,9 @@ def _not(node: Any, asked: Asked) -> Term:
 def _truth(node: Any, asked: Asked) -> Term:
     """A term that is true, false or not known: a key that holds a bool is one, too."""
     term = _term(node, asked)
+    if is_number_of_runs(node) or isinstance(node, exp.Literal):
+        text = as_written(node)
+        raise QueryError(f"{text} is neither true nor false: compare it, as in {text} > 0")
     _check(node, [exp.true()], asked)
 
     def truth(run: Run) -> Truth:
@@ -150,7 +164,10 @@ def _in(node: exp.In, asked: Asked) -> Term:
 
 
 def _between(node: exp.Between, asked: Asked) -> Term:
-    value, low, high = (_term(node.args[part], asked) for part in ("this", "low", "high"))
+    ends = [node.args["low"], node.args["high"]]
+    value, (low, high) = _term(node.this, asked), (_given(end, asked) for end in ends)
+    for end in ends:
+        _check(node.this, [end], asked)
 
     def holds(run: Run) -> Truth:
         of_run = value(run)
@@ -162,23 +179,34 @@ def _between(node: exp.Between, asked: Asked) -> Term:
 
 def _is(node: exp.Is, asked: Asked) -> Term:
     value, wanted = _term(node.this, asked), _given(node.expression, asked)
+    if not isinstance(node.expression, (exp.Null, exp.Boolean)):
+        left, right = as_written(node.this), as_written(node.expression)
+        raise QueryError(f"is stands before null, true and false: say {left} = {right}")
     return lambda run: value(run) is wanted(run)
 
 
 def _like(node: Any, asked: Asked) -> Term:
     value, pattern = _term(node.this, asked), _given(node.expression, asked)
-    flags = re.DOTALL | (re.IGNORECASE if isinstance(node, exp.ILike) else 0)
+    flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
+    if isinstance(value_of(node.expression), (int, float)):
+        raise QueryError(f"{node.key} takes a text in single quotes, as in {node.key} '%a%'")
+    _check(node.this, [node.expression], asked)
 
     def holds(run: Run) -> Truth:
         text, wanted = value(run), pattern(run)
         if text is None or wanted is None:
             return None
         text = display(text) if is_collection(text) else text
-        parts = {"%": ".*", "_": "."}
-        regex = "".join(parts.get(char, re.escape(char)) for char in str(wanted))
-        return isinstance(text, str) and re.fullmatch(regex, text, flags) is not None
+        return isinstance(text, str) and re.match(_regex(str(wanted)), text, flags) is not None
 
     return holds
+
+
+@lru_cache(maxsize=64)
+def _regex(pattern: str) -> str:
+    """A pattern of ``like`` as a regular expression; fnmatch's are quick whatever the pattern."""
+    special = {"%": "*", "_": "?", **{char: f"[{char}]" for char in "*?["}}
+    return fnmatch.translate("".join(special.get(char, char) for char in pattern))
 
 
 _TRANSLATIONS: dict[Any, Callable[[Any, Asked], Term]] = {

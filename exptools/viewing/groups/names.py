@@ -52,7 +52,7 @@ class KeyNames:
             listed = ", ".join(map(shortened, meant[:MOST_LISTED]))
             listed += ", …" if len(meant) > MOST_LISTED else ""
             raise QueryError(f"several keys are {name!r} at their end: say which of {listed}")
-        raise QueryError(f"no run has a key {name!r}; {self._suggestion(name)}")
+        raise QueryError(f"no run has a key {shortened(name)!r}; {self._suggestion(name)}")
 
     def has(self, name: str) -> bool:
         """Whether there is a key that may be meant, or several."""

@@ -16,13 +16,15 @@ from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.groups.tokens import CALL
 from exptools.viewing.groups.truth import comparable
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
 
 Term = Callable[[Run], Any]  # of a run: a value, or None for what is not known
+MOST_SHOWN = 200  # characters of a condition in an error
 
 
 def not_understood(node: Any) -> QueryError:
     """The error for what no condition may have in it."""
-    text = as_written(node) if isinstance(node, exp.Expression) else str(node)
+    text = as_written(node) if isinstance(node, exp.Expression) else shortened(str(node))
     return QueryError(
         f"{text!r} is not understood in a condition; there are comparisons, and, or, not, in, "
         "between, like, ilike and is null, keys with odd characters in double quotes, and results "
@@ -33,7 +35,12 @@ def not_understood(node: Any) -> QueryError:
 def as_written(node: exp.Expression) -> str:
     """An expression as a person may write it, without the quotes that were put in."""
     text = re.sub(rf"\b{CALL}(\w+)", lambda name: name[1].lower(), node.sql(), flags=re.IGNORECASE)
-    return re.sub(r'"([^\W\d]\w*(?:\.\w+)*)"', r"\1", text)
+    return shortened(re.sub(r'"([^\W\d]\w*(?:\.\w+)*)"', r"\1", text), MOST_SHOWN)
+
+
+def without_blanks(node: Any) -> str:
+    """What was read as a sum or the like, as a word: ``my-key``, ``Hopper-v4``."""
+    return re.sub(r" ([-+/*%]) ", r"\1", as_written(node))
 
 
 def key(node: Any, asked: Asked) -> Term:

@@ -28,11 +28,11 @@ STEP_NAMES = (
     *("total_timesteps", "num_timesteps", "TimestepsSoFar", "Time Steps"),  # OpenAI's baselines
     "timesteps_total",  # Ray Tune
     *("num_env_steps_sampled_lifetime", "num_env_steps_sampled"),  # RLlib
-    "env_step",  # Tianshou
+    *("env_step", "env_steps"),  # Tianshou
     "global_step",
     *("frame", "frames"),
     # Where both are there, ``steps`` is mostly what the one episode took.
-    *("episode", "Episode", "steps"),
+    *("episode", "Episode", "steps", "timesteps", "timestep"),
     *("iteration", "Iteration", "Itr", "itr", "Diagnostics/Iteration", "training_iteration"),
     *("epoch", "Epoch"),
 )
@@ -49,8 +49,22 @@ class LoggedRows:
 
 
 def step_column(names: Sequence[str]) -> str | None:
-    """Which of a file's columns counts the steps, None where none does: then rows are counted."""
-    return next((name for name in STEP_NAMES if name in names), None)
+    """Which of a file's columns counts the steps, None where none does: then rows are counted.
+
+    A name as it is in ``STEP_NAMES`` goes before one in other letters: ``Global Step``.
+    """
+    exact = next((name for name in STEP_NAMES if name in names), None)
+    if exact is not None:
+        return exact
+    alike = {_in_small_letters(name): name for name in reversed(names)}
+    return next((alike[name] for name in _SMALL_STEP_NAMES if name in alike), None)
+
+
+def _in_small_letters(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
+_SMALL_STEP_NAMES = tuple(map(_in_small_letters, STEP_NAMES))
 
 
 class TooManyCells(Exception):

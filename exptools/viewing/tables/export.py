@@ -38,7 +38,7 @@ def latex(table: Results) -> str:
     strange = "".join(dict.fromkeys(char for text in body for char in beyond_latin(text)))
     lines = [
         f"% {_what(table)}; needs \\usepackage{{booktabs}}",
-        *(f"% {' '.join(sentence.split())}" for sentence in table.caveats),
+        *(f"% {' '.join(sentence.split())}" for sentence in table.sentences),
         *([f"% pdfLaTeX has no {strange}: use LuaLaTeX, with a font that has"] if strange else []),
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
         r"\toprule",
@@ -52,13 +52,13 @@ def latex(table: Results) -> str:
 
 
 def markdown(table: Results) -> str:
-    """A table in GitHub's Markdown, the best of each column in bold, its caveats below it."""
+    """A table in GitHub's Markdown, the best of each column in bold, what to know of it below."""
     heads = [markdown_text(head) for head in headings(table)]
     bold = "**{}**".format
     rows = _rows(table, markdown_text, lambda c: bold(plain(c)) if c and c.best else plain(c))
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
     lines = "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
-    return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.caveats)
+    return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.sentences)
 
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:

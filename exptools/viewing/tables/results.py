@@ -71,11 +71,16 @@ class Results:
     heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is to be said wherever the numbers are shown."""
+        return (*self.caveats, *self.remarks)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
         short = [cell for row in self.cells for cell in row if cell and cell.n < cell.runs]
-        notes = [*self.caveats, *self.remarks]
+        notes = [*self.sentences]
         notes += [
             f"Nothing is bold for {metric}: whether more or less of it is better is not known."
             for metric in unknown

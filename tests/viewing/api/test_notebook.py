@@ -132,6 +132,16 @@ def test_results_show_the_best_in_bold(runs):
     assert table.markdown().startswith("| lr |")
 
 
+def test_of_many_results_the_first_and_the_last_are_shown(tmp_path):
+    for seed in range(70):
+        write_run(tmp_path / str(seed), {"seed": seed}, {"loss": [0.5]})
+    table = xv.load(tmp_path).results("loss", by="seed")
+    assert len(cells(table._repr_html_())) == 62
+    assert len(repr(table).splitlines()) == 62
+    assert len(table.frame()) == 70
+    assert table.latex().count("0.5") == 70
+
+
 def test_what_runs_are_called_is_shown_and_never_obeyed(tmp_path):
     for job in range(2):
         config = {HOSTILE: f"{HOSTILE}{job}"}

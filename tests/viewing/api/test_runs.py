@@ -213,8 +213,9 @@ def test_x_is_a_clock_or_any_logged_column(two_clocks, x, points, centers):
 
 
 def test_an_x_that_stands_still_is_told(two_clocks):
-    (note,) = two_clocks.curves("acc", by=[], x="epoch").notes
-    assert note.startswith("epoch does not grow in 1 rows")
+    left_out, note = two_clocks.curves("acc", by=[], x="epoch").notes
+    assert left_out.startswith("1 value of acc is left out")
+    assert note.startswith("epoch does not grow in 1 row:")
 
 
 def test_gaps_and_runs_without_a_point_are_told(tmp_path):

@@ -410,6 +410,9 @@ def test_a_value_between_steps_is_marked(run):
     assert "9 runs have not logged train/loss at step 1.5 itself" in err
     _, _, err = run("table", "outputs", "--by", "lr", "--metric", "train/loss", "--summary", "at:1")
     assert err == ""
+    for kind in ("--latex", "--markdown"):
+        _, out, _ = run("table", "outputs", "--by", "lr", "--summary", "at:1.5", kind)
+        assert "is on the straight line between the steps before and after it" in out
 
 
 def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_told(run, tmp_path):
@@ -426,6 +429,8 @@ def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_
     _, out, err = run("plot", "dying", "--by", "", "--band", "ci:95", "--csv")
     assert early in err
     assert "95 % interval by bootstrap of 2 to 8 runs is too narrow" in err
+    code, _, err = run("table", "dying", "--where", "state = 'failed'", "--states", "finished")
+    assert (code, "none of these 5 runs has finished" in err) == (1, True)
     code, _, err = run("table", "dying", "--states", "done")
     assert (code, "there is no choice of states 'done'" in err) == (2, True)
     code, _, err = run("table", "dying", "--center", "iqm", "--band", "t:95")

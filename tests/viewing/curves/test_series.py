@@ -39,6 +39,16 @@ def test_a_metric_over_another_is_joined_by_step_where_both_stand_in_different_r
     np.testing.assert_equal(series(tmp_path, rows), points)
 
 
+def test_how_many_values_have_no_place_on_the_axis_is_said(tmp_path):
+    rows = ["1,0,10,", "2,0,,0.5", "3,0,30,0.1", "4,0,,0.2"]
+    write_run(tmp_path / "run", {}, "\n".join(["step,wall_time,opt_step,loss", *rows]) + "\n")
+    runs = xv.load(tmp_path)
+    assert runs.curves("loss", x="opt_step").notes == (
+        "2 values of loss are left out: opt_step was not logged at their steps.",
+    )
+    assert runs.curves("loss").notes == ()
+
+
 def test_a_column_of_which_nothing_was_logged_has_no_points(tmp_path):
     with pytest.raises(xv.QueryError, match="no run has logged x='other'"):
         series(tmp_path, ["1,0,,0.5"], x="other")

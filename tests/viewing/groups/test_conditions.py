@@ -31,6 +31,7 @@ RUNS = [
         ("algo.lr < -1", ""),
         ("env.name like 'H%' or env.name like '_nt'", "012"),
         ("env.name like '50%'", "4"),
+        ("env.name like '%[%' or env.name like '*' or env.name like '?nt'", ""),
         ("env.name ilike 'hopper'", "02"),
         ("env.name not like '%o%'", "134"),
         ("flag", "0"),
@@ -139,10 +140,20 @@ def test_a_condition_that_cannot_be_says_why(condition, sentence):
         ("lr and on", "lr is a number wherever a run has it, and never true"),
         ("tag is None", "there is no None in a condition: say null"),
         ("tag = none", "there is no none in a condition: say null"),
+        ("lr between 'a' and 'b'", "lr is a number wherever a run has it, and never 'a'"),
+        ("tag between a and b", "a text stands in single quotes: 'a'"),
+        ("lr is 1", "is stands before null, true and false: say lr = 1"),
+        ("tag like 5", "like takes a text in single quotes"),
+        ("lr like '0%'", "lr is a number wherever a run has it, and never '0%'"),
+        ("tag = Hopper-v4", "a text stands in single quotes: 'Hopper-v4'"),
+        ("tag = 2026-01-01", "a text stands in single quotes: '2026-01-01'"),
+        ("my-key = 1", 'a key with odd characters stands in double quotes: "my-key"'),
+        ("1", "1 is neither true nor false: compare it, as in 1 > 0"),
     ],
 )
 def test_a_value_that_no_run_can_have_is_refused_with_what_to_write(condition, sentence):
-    runs = [run_with("0", on=True, lr=0.1, tag="a"), run_with("1", on=False, lr=1)]
+    some = {"my-key": 1}
+    runs = [run_with("0", on=True, lr=0.1, tag="a", **some), run_with("1", on=False, lr=1)]
     with pytest.raises(QueryError, match=sentence):
         select(runs, condition)
 
@@ -150,3 +161,21 @@ def test_a_value_that_no_run_can_have_is_refused_with_what_to_write(condition, s
 def test_a_condition_of_endless_depth_is_refused():
     with pytest.raises(QueryError):
         select(RUNS, "not (" * 5000 + "flag" + ")" * 5000)
+
+
+def test_a_pattern_of_many_parts_is_soon_matched_however_long_the_text():
+    runs = [run_with("0", text="x" * 5000), run_with("1", text="x" * 5000 + "y")]
+    assert [run.name for run in select(runs, f"text like '{'%x' * 9}%y'")] == ["1"]
+
+
+@pytest.mark.parametrize("condition", ["'" * 9999, "a" * 9999, "flag = " + "1+" * 999 + "1"])
+def test_of_an_endless_condition_an_error_shows_the_beginning(condition):
+    with pytest.raises(QueryError) as error:
+        select(RUNS, condition)
+    assert len(str(error.value)) < 600
+
+
+def test_no_command_of_sql_is_even_read(caplog):
+    with pytest.raises(QueryError, match="cannot be read as a condition"):
+        select(RUNS, "flag; drop table runs")
+    assert not caplog.records

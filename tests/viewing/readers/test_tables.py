@@ -250,6 +250,10 @@ STEPS = {
     "steps": "steps,R\n5,1\n",
     "episode": "episode,steps,R\n5,99,1\n",  # the steps of an episode are its length
     "Iteration": "Iteration,Value\n5,1\n",
+    "env_steps": "Epoch,env_steps\n0,5\n",
+    "timesteps": "epoch,timesteps\n0,5\n",
+    "Step": "Wall time,Step,Value\n9,5,1\n",  # as TensorBoard exports it
+    "Global Step": "EPOCH,Global Step\n0,5\n",
 }
 
 
