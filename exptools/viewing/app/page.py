@@ -83,6 +83,8 @@ def page(workspace: Workspace) -> Any:
             dcc.Store(id="address"),  # the query with which the page was opened, or gone back to
             dcc.Store(id="query"),  # the query that the view makes
             dcc.Store(id="view", data=View().to_data()),
+            # The view, and the version, for the tabs: while they are open, and in their turn.
+            *(dcc.Store(id=name) for name in ("table-view", "pictures-view", "run-view")),
             dcc.Interval(id="clock", interval=REFRESH_MS),
             tabs,
             _help(),
@@ -192,9 +194,18 @@ def _register_in_browser(app: Dash) -> None:
     view, changed = State("view", "data"), Output("view", "data", allow_duplicate=True)
     tabs, address = ("tabs", "value"), ("address", "data")
     tie = partial(in_browser, app)
-    tie("exptools.address", Output(*address), Input("address", "id"), initially=True)
+    drawn = (Output(*place, allow_duplicate=True) for place in compare_tab.DRAWN.values())
+    begun = (Input("address", "id"), State("version", "data"))
+    tie("exptools.begin", Output(*address), changed, *drawn, *begun, initially=True)
     tie("exptools.remember", Input("query", "data"))
     tie("exptools.chooseTab", changed, Input(*tabs), view)
+    for name in ("table-view", "pictures-view", "run-view"):
+        tie(
+            f"exptools.{name.partition('-')[0]}View",
+            Output(name, "data"),
+            Input("view", "data"),
+            Input("version", "data"),
+        )
     tie("exptools.showTab", Output(*tabs), Input("view", "data"), State(*tabs))
     # For the first time: assets/page.js tells of later changes.
     tie("exptools.colors", Output("colors", "data"), Input("scheme", "id"), initially=True)

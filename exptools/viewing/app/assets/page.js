@@ -63,6 +63,59 @@
     table?.refreshCells({ columns: ["run"], force: true });
   };
 
+  // The server's answer to what the page asks first is on its way while the scripts still start.
+  const scheme = document.documentElement.dataset.mantineColorScheme;
+  const config = JSON.parse(document.getElementById("_dash-config").textContent);
+  const firstAnswer = fetch(
+    `${config.requests_pathname_prefix}_first-answer${window.location.search}`,
+    { headers: { "X-Colors": scheme }, credentials: "same-origin" },
+  ).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+
+  // The server has painted a first picture. It moves to where the chart will be, and goes once the
+  // chart is drawn.
+  const firstPicture = () => document.getElementById("first-picture");
+  const place = () => {
+    const [picture, chart] = [firstPicture(), document.getElementById("chart")];
+    if (picture && chart && picture.parentNode !== chart) {
+      chart.append(picture);
+    }
+    if (chart?.classList.contains("empty")) {
+      drawn();
+    }
+  };
+
+  // The table's script is as large as all others together. It comes once the chart is drawn; until
+  // then a box stands for each table.
+  const tableScript = document.querySelector('meta[name="table-script"]')?.content;
+  let fetchTables = () => {};
+  if (tableScript) {
+    const tables = new Promise((arrived) => {
+      fetchTables = () => {
+        fetchTables = () => {};
+        const script = document.createElement("script");
+        script.src = tableScript;
+        script.addEventListener("load", () => arrived(window.dash_ag_grid.AgGrid));
+        document.body.append(script);
+      };
+    });
+    const { createElement, useEffect, useState } = window.React;
+    window.dash_ag_grid = {
+      AgGrid: (props) => {
+        const [table, setTable] = useState(null);
+        useEffect(() => {
+          tables.then((AgGrid) => setTable(() => AgGrid));
+        }, []);
+        return createElement(table || "div", table ? props : { id: props.id, style: props.style });
+      },
+    };
+    setTimeout(() => fetchTables(), 5000); // if no chart is drawn
+  }
+
+  const drawn = () => {
+    firstPicture()?.remove();
+    fetchTables();
+  };
+
   let rowsById = new Map();
   let visited = false;
   let reported = []; // selections as the table said them, the newest last, until it is told another
@@ -81,8 +134,42 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools = {
     colors: () => document.documentElement.dataset.mantineColorScheme,
-    address: () => window.location.search,
+    // What the view is and what is drawn, from the answer that was asked for before. Without one, or
+    // where the page knows newer runs, the address goes to the server as if it were another one.
+    begin: async (_id, version) => {
+      const outputs = window.dash_clientside.callback_context.outputs_list;
+      const answer = await firstAnswer;
+      if (answer?.version !== version) {
+        return outputs.map(({ id }) => (id === "address" ? window.location.search : leave()));
+      }
+      return [leave(), answer.view, ...(answer.drawn || outputs.slice(2).map(leave))];
+    },
     help: (_clicks, opened) => !opened,
+    // A tab's callbacks follow its own copy of the view, which changes while the tab is open; that of
+    // a run also when it is left, for then its clock stops.
+    picturesView: (view, version) => (view.tab === "pictures" ? { ...view, version } : leave()),
+    runView: (() => {
+      let last = "";
+      return (view, version) => {
+        const before = last;
+        last = view.tab;
+        return [view.tab, before].includes("run") ? { ...view, version } : leave();
+      };
+    })(),
+
+    // The table asks once the chart has its answer: that one is waited for.
+    tableView: async (view, version) => {
+      if (view.tab !== "compare") {
+        return leave();
+      }
+      const busy = document.getElementById("busy");
+      const start = Date.now();
+      do {
+        await new Promise((done) => setTimeout(done, 20));
+      } while (!busy?.hidden && Date.now() - start < 10000);
+      return { ...view, version };
+    },
+
     chooseTab: (tab, view) => changed(view, { tab }),
     showTab: (view, tab) => (view.tab === tab ? leave() : view.tab),
 
@@ -286,10 +373,12 @@
 
   // The graph is made anew now and then; each new one is listened to once.
   new MutationObserver(() => {
+    place();
     const shown = plot();
     if (shown?.on && !shown.dataset.listened) {
       shown.dataset.listened = "yes";
       shown.on("plotly_click", clickCurve);
+      shown.on("plotly_afterplot", drawn);
     }
   }).observe(document.documentElement, { childList: true, subtree: true });
 

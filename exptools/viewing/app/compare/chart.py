@@ -49,7 +49,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     lines = sum(len(panel.lines) for panel in drawing.panels)
     points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
     for at, panel in enumerate(drawing.panels):
-        layout |= _axes(drawing, view, theme, at, columns, rows)
+        layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(panel, view, theme, at, points):
             group = trace["legendgroup"]
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
@@ -92,9 +92,8 @@ def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Ite
     """Bands first, then the runs' thin lines, then the centres over them."""
     suffix = "" if at == 0 else str(at + 1)
     axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-    window = _window(view)
     order = sorted(range(len(panel.lines)), key=lambda place: from_the_top(panel.lines[place]))
-    thin = [_for_axis(panel.lines[place], view.x, points, window) for place in order]
+    thin = [thinned(panel.lines[place], view, points) for place in order]
     number = sum(len(runs) for runs in panel.runs)
     each = max(40, min(500, POINTS_OF_RUNS // max(1, number)))
     made: list[tuple[int, Trace | None]] = []
@@ -117,9 +116,10 @@ def _make_light(trace: Trace, part: float) -> None:
         trace["opacity"] = max(0.3, part)
 
 
-def _for_axis(line: Line, x: str, points: int, window: Range | None) -> Line:
-    curve = downsample(line.curve, points, window)
-    return replace(line, curve=replace(curve, x=on_axis(curve.x, x)))
+def thinned(line: Line, view: View, points: int) -> Line:
+    """The line with about so many points in what is seen of x, as the axis has them."""
+    curve = downsample(line.curve, points, _window(view))
+    return replace(line, curve=replace(curve, x=on_axis(curve.x, view.x)))
 
 
 def on_axis(values: Any, x: str) -> Any:
@@ -168,12 +168,13 @@ def _runs_trace(
     }
 
 
-def _axes(
+def axes(
     drawing: Drawing, view: View, theme: Theme, at: int, columns: int, rows: int
 ) -> dict[str, Any]:
+    """The axes of a panel as the layout has them: first the horizontal one."""
     panel = drawing.panels[at]
     suffix = "" if at == 0 else str(at + 1)
-    left, right, bottom, top = _place(at, columns, rows)
+    left, right, bottom, top = place_of(at, columns, rows)
     below = at + columns >= len(drawing.panels)
     title = X_TITLES.get(view.x, view.x) if below else ""
     x = x_axis(title, theme) | _scale(view, "x", view.x_range)
@@ -225,7 +226,8 @@ def _without_outliers(panels: Sequence[Panel]) -> Range | None:
     return (low - room, high + room) if high > low and math.isfinite(high - low) else None
 
 
-def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:
+def place_of(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a panel, in parts of the figure."""
     row, column = divmod(at, columns)
     gap_x, gap_y = GAP_X * 2 / max(2, columns), GAP_Y * 2 / max(2, rows)
     width = (1 - gap_x * (columns - 1)) / columns
@@ -234,14 +236,18 @@ def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float
     return left, left + width, max(0.0, top - tall), top
 
 
-def _title(drawing: Drawing, theme: Theme, at: int, columns: int, rows: int) -> dict[str, Any]:
+def panel_title(drawing: Drawing, at: int) -> str:
+    """What a panel is of, where there are several."""
     panel = drawing.panels[at]
-    left, _, _, top = _place(at, columns, rows)
     several = len({p.metric for p in drawing.panels}) > 1
     parts = [short_text(panel.metric)] if several else []
-    parts += [short_text(panel.title)] if panel.title else []
+    return " · ".join(parts + ([short_text(panel.title)] if panel.title else []))
+
+
+def _title(drawing: Drawing, theme: Theme, at: int, columns: int, rows: int) -> dict[str, Any]:
+    left, _, _, top = place_of(at, columns, rows)
     return {
-        "text": f"<b>{' · '.join(parts)}</b>",
+        "text": f"<b>{panel_title(drawing, at)}</b>",
         "x": left,
         "y": top,
         "xref": "paper",

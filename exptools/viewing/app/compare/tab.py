@@ -24,6 +24,22 @@ from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
 
+DRAWN = {  # what ``draw`` gives, and where it goes
+    "drawing": ("drawing", "data"),
+    "drawn": ("drawn", "data"),
+    "class_name": ("chart", "className"),
+    "style": ("chart", "style"),
+    "empty": ("empty", "children"),
+    "caption": ("caption", "children"),
+    "reason": ("reason", "children"),
+    "notes": ("notes", "children"),
+    "unpaged": ("pager", "hidden"),
+    "pager": ("pager-text", "children"),
+    "is_first": ("page-back", "disabled"),
+    "is_last": ("page-on", "disabled"),
+    "complaint": ("where", "error"),
+}
+
 
 def layout(facts: Facts) -> list[Any]:
     """What the tab holds; the chart and the rows follow once the page is there."""
@@ -81,21 +97,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(update_options, workspace))
     app.callback(
-        output={
-            "drawing": Output("drawing", "data"),
-            "drawn": Output("drawn", "data"),
-            "class_name": Output("chart", "className"),
-            "style": Output("chart", "style"),
-            "empty": Output("empty", "children"),
-            "caption": Output("caption", "children"),
-            "reason": Output("reason", "children"),
-            "notes": Output("notes", "children"),
-            "unpaged": Output("pager", "hidden"),
-            "pager": Output("pager-text", "children"),
-            "is_first": Output("page-back", "disabled"),
-            "is_last": Output("page-on", "disabled"),
-            "complaint": Output("where", "error"),
-        },
+        output={name: Output(*place) for name, place in DRAWN.items()},
         inputs={
             "version": Input("version", "data"),
             "data": Input("view", "data"),

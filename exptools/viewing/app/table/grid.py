@@ -116,8 +116,8 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "all_drawn": Output("clearing", "hidden"),
         },
         inputs={
-            "version": Input("version", "data"),
-            "data": Input("view", "data"),
+            "version": State("version", "data"),
+            "data": Input("table-view", "data"),
             "changed_marks": Input("marks", "data"),
         },
         state={
