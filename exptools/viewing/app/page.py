@@ -84,7 +84,10 @@ def page(workspace: Workspace) -> Any:
             dcc.Store(id="query"),  # the query that the view makes
             dcc.Store(id="view", data=View().to_data()),
             # The view, and the version, for the tabs: while they are open, and in their turn.
-            *(dcc.Store(id=name) for name in ("table-view", "pictures-view", "run-view")),
+            *(
+                dcc.Store(id=name)
+                for name in ("table-view", "pictures-view", "run-view", "run-colors")
+            ),
             dcc.Interval(id="clock", interval=REFRESH_MS),
             tabs,
             _help(),
@@ -199,13 +202,11 @@ def _register_in_browser(app: Dash) -> None:
     tie("exptools.begin", Output(*address), changed, *drawn, *begun, initially=True)
     tie("exptools.remember", Input("query", "data"))
     tie("exptools.chooseTab", changed, Input(*tabs), view)
-    for name in ("table-view", "pictures-view", "run-view"):
-        tie(
-            f"exptools.{name.partition('-')[0]}View",
-            Output(name, "data"),
-            Input("view", "data"),
-            Input("version", "data"),
-        )
+    now = Input("view", "data"), Input("version", "data")
+    tie("exptools.tableView", Output("table-view", "data"), *now)
+    tie("exptools.picturesView", Output("pictures-view", "data"), *now, Input("colors", "data"))
+    tie("exptools.runView", Output("run-view", "data"), *now)
+    tie("exptools.runColors", Output("run-colors", "data"), Input("colors", "data"), Input(*tabs))
     tie("exptools.showTab", Output(*tabs), Input("view", "data"), State(*tabs))
     # For the first time: assets/page.js tells of later changes.
     tie("exptools.colors", Output("colors", "data"), Input("scheme", "id"), initially=True)

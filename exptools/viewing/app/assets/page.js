@@ -71,15 +71,27 @@
     { headers: { "X-Colors": scheme }, credentials: "same-origin" },
   ).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
 
+  // Plotly comes after Dash has started. Until then its place is held, lest Dash fetch the whole of it.
+  window.Plotly ??= new Promise((arrived) => {
+    const loaded = ({ target }) => {
+      if (target.src?.includes("/plotly-cartesian")) {
+        document.removeEventListener("load", loaded, true);
+        arrived();
+      }
+    };
+    document.addEventListener("load", loaded, true);
+  });
+
   // The server has painted a first picture. It moves to where the chart will be, and goes once the
   // chart is drawn.
   const firstPicture = () => document.getElementById("first-picture");
+  let isDrawn = false;
   const place = () => {
     const [picture, chart] = [firstPicture(), document.getElementById("chart")];
     if (picture && chart && picture.parentNode !== chart) {
       chart.append(picture);
     }
-    if (chart?.classList.contains("empty")) {
+    if (isDrawn || chart?.classList.contains("empty")) {
       drawn();
     }
   };
@@ -112,6 +124,7 @@
   }
 
   const drawn = () => {
+    isDrawn = true;
     firstPicture()?.remove();
     fetchTables();
   };
@@ -147,7 +160,9 @@
     help: (_clicks, opened) => !opened,
     // A tab's callbacks follow its own copy of the view, which changes while the tab is open; that of
     // a run also when it is left, for then its clock stops.
-    picturesView: (view, version) => (view.tab === "pictures" ? { ...view, version } : leave()),
+    picturesView: (view, version, colors) =>
+      view.tab === "pictures" ? { ...view, version, colors } : leave(),
+    runColors: (colors, tab) => (tab === "run" ? colors : leave()),
     runView: (() => {
       let last = "";
       return (view, version) => {

@@ -94,7 +94,7 @@ def register(app: Dash, workspace: Workspace) -> None:
             "empty": Output("picture-empty", "children"),
             "more": Output("picture-more", "children"),
         },
-        inputs=[view, version, Input("colors", "data")],
+        inputs=[view, version, State("colors", "data")],
         prevent_initial_call=True,
     )(partial(draw_picture, workspace))
     _register_in_browser(app)
