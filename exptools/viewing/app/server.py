@@ -15,7 +15,7 @@ from typing import Any
 from dash import Dash, html
 from flask import Flask, has_request_context, request
 
-from exptools.viewing.app import scripts, served_files
+from exptools.viewing.app import connection, scripts, served_files
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.content import drawing
@@ -30,6 +30,12 @@ from exptools.viewing.index import Index
 from exptools.viewing.wording import escape_invalid_unicode
 
 ANYONE_HERE = Access()
+# In the page itself: one with an address would be fetched again with each change of the page's.
+FAVICON = (
+    '<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 '
+    "viewBox=%270 0 16 16%27%3E%3Crect width=%2716%27 height=%2716%27 rx=%274%27 "
+    'fill=%27%232b62d1%27/%3E%3C/svg%3E">'
+)
 PORTS_TO_TRY = 100
 LAYOUT = "/_dash-layout"
 FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}")  # what is answered from the index
@@ -39,10 +45,12 @@ class _Viewer(Dash):
     """The app; what is sent at its address is ``FirstPages``'s."""
 
     first_pages: FirstPages | None = None
+    head = ""  # what else is in the page's head
 
     def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
         found = scripts.arranged(parts["scripts"], self.config.requests_pathname_prefix)
-        parts["metas"] += found.hints
+        parts["metas"] += found.hints + self.head
+        parts["favicon"] = FAVICON
         parts["scripts"], parts["app_entry"] = found.tags, ENTRY
         parts["renderer"] += found.last
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
@@ -78,9 +86,11 @@ def create_app(
     served_files.register(app, index)
     downloads.register(app, workspace)
     app.first_pages = FirstPages(workspace, looked)
+    app.head = connection.tag(index)
     app.first_pages.register(app)
     guard(app.server, access, [*app.csp_hashes(), script_hash(SCHEME)])
     scripts.register(app.server)
+    connection.register(app.server, index)
     if looked is not None:
         _wait(app.server, looked)
     if access.prefix != "/":
