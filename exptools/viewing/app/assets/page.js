@@ -161,6 +161,7 @@
     return new URL(`?${query}`, window.location.href).search;
   };
 
+  let typing = 0; // the pause after what was typed last into the filter
   let steps = []; // where the back button has led, for as long as the page does not show it
   let rowsById = new Map();
   let visited = false;
@@ -272,7 +273,6 @@
         metrics: list("metrics"),
         by: view.by === null && !list("by").length ? null : list("by"),
         split: list("split"),
-        where: (chosen.where || "").trim(),
         x: chosen.x,
         log: ["x", "y"].filter((axis) => list("log").includes(axis)),
         center: chosen.center,
@@ -290,11 +290,13 @@
       if (fields.x !== view.x) {
         fields.x_range = null;
       }
-      if (!same(fields.by, view.by) || fields.where !== view.where || fields.states !== view.states) {
+      if (!same(fields.by, view.by) || fields.states !== view.states) {
         fields.page = 0;
       }
       return changed(view, fields);
     },
+
+    filter: (typed, view) => changed(view, { where: typed.trim(), page: 0 }),
 
     show: (view) => {
       const { states, outputs_list } = window.dash_clientside.callback_context;
@@ -309,6 +311,9 @@
         mode: view.best_mode,
         lines: view.show_runs,
       };
+      if (typing || (shown.where || "").trim() === view.where) {
+        values.where = shown.where; // its spaces are somebody's who is typing
+      }
       return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
 
@@ -419,7 +424,22 @@
     attributeFilter: ["data-mantine-color-scheme"],
   });
 
+  // What is typed into the filter counts after a pause; what else comes into its field is there
+  // already.
+  const PAUSE = 350; // ms
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "where") {
+      clearTimeout(typing);
+      typing = setTimeout(() => {
+        typing = 0;
+        tell("typed", { data: target.value });
+      }, PAUSE);
+    }
+  });
+
   window.addEventListener("popstate", () => {
+    clearTimeout(typing);
+    typing = 0;
     steps.push(window.location.search);
     tell("address", { data: window.location.search });
   });

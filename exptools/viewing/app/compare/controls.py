@@ -42,7 +42,6 @@ def bar(facts: Facts) -> Any:
                 label="Filter",
                 value="",
                 placeholder="lr > 1e-4 and env = 'Hopper'",
-                debounce=350,
                 rightSection=dmc.Kbd("/", size="xs"),
                 className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},

@@ -79,7 +79,7 @@ def layout(facts: Facts) -> list[Any]:
         className="card",
     )
     stores = [
-        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
+        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted", "typed")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
@@ -125,6 +125,7 @@ def _register_in_browser(app: Dash) -> None:
     tie("exptools.keepView", Output("curves", "figure"), Input("drawing", "data"))
     tie("exptools.rows", Output("runs", "rowData"), Input("rows-data", "data"))
     tie("exptools.choose", changed, *(Input(*control) for control in names.items()), view)
+    tie("exptools.filter", changed, Input("typed", "data"), view)
     tie(
         "exptools.show",
         *(Output(*control) for control in names.items()),
