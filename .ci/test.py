@@ -6,8 +6,9 @@
     python3 .ci/test.py --pin             write the newest versions into the constraints
 
 The first two install the versions in the constraints beside this file, so that what is green stays
-green, whatever others release. Needs only Python 3.10+ with pip. Chromium and a C compiler (for the
-stand-in GPU driver) are installed with apt-get where they are missing and we may.
+green, whatever others release. Needs only Python 3.10+ with pip. Chromium, a C compiler (for the
+stand-in GPU driver) and pdfLaTeX (without it one test is skipped) are installed with apt-get where
+they are missing and we may.
 """
 
 from __future__ import annotations
@@ -123,15 +124,22 @@ def install_programs() -> None:
         packages.append("chromium")
     if not shutil.which("cc"):
         packages += ["gcc", "libc6-dev"]
-    if not packages:
-        return
+    if packages and not apt_get(packages):
+        sys.exit(f"the tests need {' and '.join(packages)}: install them, then try again")
+    if not shutil.which("pdflatex"):
+        apt_get(["texlive-latex-base", "texlive-latex-recommended"])  # with booktabs; 45 MB
+
+
+def apt_get(packages: list[str]) -> bool:
+    """Install packages; whether that was possible."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     apt = [*sudo, "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     try:
         run(*apt, "update")
         run(*apt, "install", "--yes", "--no-install-recommends", *packages)
     except (OSError, subprocess.CalledProcessError):
-        sys.exit(f"the tests need {' and '.join(packages)}: install them, then try again")
+        return False
+    return True
 
 
 def install(setting: Setting, *, newest: bool) -> Path:

@@ -26,6 +26,7 @@ from exptools.status_fields import check_fields, refusal
 HYDRA_DIR = ".hydra"
 HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
 HYDRA_OVERRIDES = f"{HYDRA_DIR}/overrides.yaml"
+HYDRA_SETTINGS = f"{HYDRA_DIR}/hydra.yaml"
 EXPTOOLS_DIR = ".exptools"
 STATUS_FILE = f"{EXPTOOLS_DIR}/status.json"
 RETURN_FILE = f"{EXPTOOLS_DIR}/return.pkl"

@@ -177,6 +177,11 @@ def _reopened(roots: Sequence[Path], cached: bool, faults: tuple[Fault, ...]) ->
 _IN_USE: WeakValueDictionary[tuple[Path, ...], Index] = WeakValueDictionary()
 
 
+if hasattr(os, "register_at_fork"):
+    # In a forked child nobody would give back the locks that the parent's threads were holding.
+    os.register_at_fork(after_in_child=_IN_USE.clear)
+
+
 def index_of(roots: Sequence[Path]) -> Index:
     """The index of these directories that is in use in this process, else a new one.
 

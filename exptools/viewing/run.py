@@ -94,6 +94,7 @@ class Run:
     earlier: tuple[EarlierAttempt, ...] = ()  # in the natural order of their directories
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
 
 
 def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:

@@ -17,6 +17,11 @@ def escape_invalid_unicode(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The text, or as much of its beginning as that many characters hold."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def moment(seconds: float) -> str:
     """A time as a clock and a calendar have it, here."""
     try:

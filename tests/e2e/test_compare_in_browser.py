@@ -66,6 +66,35 @@ def test_the_curves_are_drawn_though_the_table_comes_later(look_at, address, con
     expect(swatch).not_to_have_attribute("style", re.compile("--swatch: transparent"))
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_server_paints_what_plotly_then_draws_in_the_same_place(browser, address, scheme):
+    held, said = [], []
+
+    def hold(script):
+        held.append(script)
+
+    size = {"width": 1440, "height": 900}
+    with browser.new_context(color_scheme=scheme, viewport=size) as context:
+        context.request.get(address)  # from now on the server knows the picture at once
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.route("**/*.js*", hold)
+        page.goto(address, wait_until="commit")
+        expect(page.locator("#first-picture .first-band")).to_have_count(3)
+        expect(page.locator("#first-picture > .captions")).to_contain_text("mean of 3 runs")
+        paper = page.locator("#first-picture").evaluate("box => getComputedStyle(box).background")
+        assert paper.startswith(DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)")
+        painted = page.locator(".first-panel > svg").bounding_box()
+        for script in held:
+            script.continue_()
+        page.unroute("**/*.js*")
+        expect(page.locator(BANDS)).to_have_count(3)
+        expect(page.locator("#first-picture")).to_have_count(0)
+        drawn_at = page.locator("#curves .nsewdrag").bounding_box()
+        assert drawn_at == pytest.approx(painted, abs=3)
+        assert said == []
+
+
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
     page = look_at(address)
     chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()

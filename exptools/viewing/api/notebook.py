@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from exptools.viewing.configs.values import display, short_names
+from exptools.viewing.configs.values import display
 from exptools.viewing.curves.query import CurveData, GroupCurve
-from exptools.viewing.groups.grouping import Key, config_key, run_key, summary_key
+from exptools.viewing.groups.grouping import Key, find_keys, run_key
+from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
@@ -29,13 +30,10 @@ _IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"  # a dollar in a name is n
 
 def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     """A row a run: its name, state, keys and summary; of many the first and the last."""
-    shown = [
-        *map(run_key, ("name", "state")),
-        *map(config_key, keys),
-        *map(summary_key, dict.fromkeys(name for run in runs for name in run.summary)),
-    ]
-    names = short_names(list(keys))
-    heads = ["run", "state", *(names.get(key.name, key.name) for key in shown[2:])]
+    said = dict.fromkeys(f"{SUMMARY}{name}" for run in runs for name in run.summary)
+    asked = find_keys(runs, [*map(config_name, keys), *said])
+    shown = [*map(run_key, ("name", "state")), *asked]
+    heads = ["run", "state", *(key.short for key in asked)]
     few = _few(runs)
     rows = [[""] * len(shown) if run is None else _cells(run, shown) for run in few]
     if None in few:

@@ -11,6 +11,7 @@ import numpy as np
 
 from exptools.viewing.api.one_run import LoadedRun
 from exptools.viewing.api.picking import position, positions
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -86,14 +87,12 @@ class RunSequence(Sequence[LoadedRun]):
     def where(self, condition: str) -> Self:
         """The runs for which a condition is true, as ``algo.lr > 1e-4 and env.name = 'Hopper'``.
 
-        ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries.
-        ``groups.conditions`` has all rules.
+        ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries,
+        ``last("test/accuracy") > 0.95`` their metrics. ``groups.conditions`` has all rules.
         """
         if not isinstance(condition, str):
             raise TypeError("where takes a condition as a text; filter takes a function of a run")
-        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
-
-        chosen = tuple(select(self._runs, condition))
+        chosen = tuple(select_runs(self.origin, self._runs, condition))
         known = None if self._conditions is None else (*self._conditions, condition)
         return type(self)(self.origin, chosen, known)
 

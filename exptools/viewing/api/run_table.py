@@ -16,7 +16,8 @@ from exptools.viewing.curves.summaries import (
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
-from exptools.viewing.groups.grouping import SUMMARY, config_key, run_key
+from exptools.viewing.groups.grouping import config_key, run_key
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run

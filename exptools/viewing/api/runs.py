@@ -24,11 +24,13 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups import differences, variation
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import SUMMARY, config_name, known_keys, own_name
+from exptools.viewing.groups.grouping import known_keys
+from exptools.viewing.groups.names import SUMMARY, config_name, own_name
 from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.tables.export import logged
 from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.viewing.wording import shortened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +70,7 @@ class Runs(RunSequence):
     def _told(self) -> str:
         numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
         parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
-        keys = [*self.varying[:MOST_NAMED]]
+        keys = [shortened(key) for key in self.varying[:MOST_NAMED]]
         if len(self.varying) > MOST_NAMED:
             keys.append(f"… ({len(self.varying)} keys)")
         return f"{' of '.join(parts)}; varying: {', '.join(keys) or 'nothing'}"
@@ -162,6 +164,7 @@ class Runs(RunSequence):
                 the last 10), ``at:1000`` (that step) or ``auc``; null where the run has not logged
                 the metric.
             better: for metrics whose name does not tell it, ``max`` or ``min``.
+            states: which runs count, as for ``curves``.
         """
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
@@ -210,7 +213,7 @@ class Runs(RunSequence):
             if metrics is None:
                 raise QueryError("the runs have logged nothing yet")
         if by is None:
-            by = [key for key in self.default_by if key != facet]
+            by = self.default_by  # less the facet
         names, keys = (
             (given,) if isinstance(given, str) else tuple(given) for given in (metrics, by)
         )

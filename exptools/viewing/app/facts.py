@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from exptools.metrics import default_metric
 from exptools.viewing.app.view import EACH_RUN, View
-from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import counted, left_out
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import Key, config_name, keys_among, known_keys, own_name
+from exptools.viewing.groups.grouping import Key, keys_among, known_keys
+from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
@@ -37,26 +39,26 @@ class Facts:
     depends: bool  # whether the metric's last values clearly depend on it
     seed: str | None
     names: dict[str, str]  # of the keys, short
-    all_keys: frozenset[str] = frozenset()  # of all configs and summaries
+    known: KeyNames  # the keys of all configs and summaries
 
     @property
     def each_run(self) -> str:
         """The key by which each run is by itself."""
-        return EACH_RUN if EACH_RUN not in self.all_keys else "name"
+        return EACH_RUN if EACH_RUN not in self.known.keys else "name"
 
     def find(self, names: Sequence[str]) -> list[Key]:
         """The keys of these names; raises QueryError where no run has one."""
-        return keys_among(self.all_keys, names)
+        return keys_among(self.known, names)
 
 
 def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
     """What can be chosen of these runs, and what should be at first."""
     tags, seen = index.tags(runs), overview(runs)
-    all_keys = frozenset(known_keys(runs))
+    known = KeyNames(known_keys(runs))
     metric, seed = default_metric(tags), config_name(seen.seed.key) if seen.seed else None
     keys = tuple(dict.fromkeys(map(config_name, [*seen.facets, *seen.varying])))
     if len({run.sweep for run in runs}) > 1:
-        keys = (*keys, own_name("sweep", all_keys))
+        keys = (*keys, own_name("sweep", known.keys))
     facts = Facts(
         version=version,
         runs=runs,
@@ -68,8 +70,8 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         by=None,
         depends=False,
         seed=seed,
-        names=short_names(keys),
-        all_keys=all_keys,
+        names={key: known.short(key) for key in keys},
+        known=known,
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
@@ -102,16 +104,15 @@ def resolve(view: View, facts: Facts) -> View:
 
 
 def _existing(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:
-    """Those of the keys that runs have; of the others a note is made."""
-    existing = []
+    """The whole names of the keys that runs have; of the others a note is made."""
+    existing: list[str] = []
     for key in keys:
         try:
-            facts.find([key])
+            whole = facts.known.find(key)
+            existing.append(key if key == f"{RUN}{whole}" else whole)
         except QueryError as error:
             notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
-        else:
-            existing.append(key)
-    return tuple(existing)
+    return tuple(dict.fromkeys(existing))
 
 
 def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ...] | None, float]:
@@ -159,7 +160,7 @@ def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> fl
     return max(0.0, 1 - within / freedom / (total / (len(scaled) - 1)))
 
 
-def shown_runs(facts: Facts, view: View) -> list[Run]:
+def shown_runs(index: Index, facts: Facts, view: View) -> list[Run]:
     """The runs that the view's condition and selection leave; selected runs that went are not.
 
     Raises:
@@ -167,20 +168,18 @@ def shown_runs(facts: Facts, view: View) -> list[Run]:
     """
     runs = list(facts.runs)
     if view.where.strip():
-        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
-
-        runs = select(facts.runs, view.where)
+        runs = select_runs(index, runs, view.where)
     selected = set(view.selected)
     chosen = [run for run in runs if run.name in selected]
     return chosen or runs
 
 
-def counted_runs(facts: Facts, view: View) -> tuple[Sequence[Run], tuple[str, ...]]:
+def counted_runs(index: Index, facts: Facts, view: View) -> tuple[Sequence[Run], tuple[str, ...]]:
     """Those of the shown runs that count, and the sentence on the others, if there are any.
 
     Raises:
         QueryError: the condition cannot be read, or none of the shown runs counts.
     """
-    shown = shown_runs(facts, view)
+    shown = shown_runs(index, facts, view)
     kept = counted(shown, view.states)
     return kept, left_out(shown, kept)

@@ -23,7 +23,6 @@ from exptools.viewing.charts.chart import (
     runs_of,
 )
 from exptools.viewing.charts.quantities import Measure, without_value
-from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import Method
 from exptools.viewing.curves.endings import is_finished
 from exptools.viewing.curves.statistics import CENTERS, band_words
@@ -73,7 +72,7 @@ def bars(
     if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     rows = ordered[:MOST_GROUPS]
-    legend = ", ".join(short_names(by).values())
+    legend = ", ".join(key.short for key in find_keys(runs, by))
     with_dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     figure: dict[str, Any] = {
         "data": [

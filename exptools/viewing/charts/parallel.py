@@ -26,10 +26,10 @@ from exptools.viewing.charts.quantities import (
     of_numbers,
     scaled,
 )
-from exptools.viewing.configs.values import short_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text
+from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -75,7 +75,7 @@ def parallel(
     if not fitting:
         raise QueryError("Parallel coordinates need a key that varies between these runs")
     result = of_numbers(measure.words, [numbers[run.name] for run in drawn])
-    names = short_names([values.title for values in fitting])
+    names = {key.name: key.short for key in find_keys(runs, [values.title for values in fitting])}
     axes = [_as_axis(values, names[values.title]) for values in fitting]
     axes.append(_as_axis(result, measure.words))
     figure = {

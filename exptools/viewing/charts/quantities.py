@@ -19,7 +19,8 @@ from exptools.viewing.curves.summaries import parse_summary, summarize_runs, sum
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme
-from exptools.viewing.groups.grouping import SUMMARY, find_keys, groups
+from exptools.viewing.groups.grouping import find_keys, groups
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 

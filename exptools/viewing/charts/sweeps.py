@@ -12,7 +12,7 @@ import numpy as np
 from exptools.rundir import STEP
 from exptools.viewing.charts.chart import Chart, count, note, number
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
+from exptools.viewing.configs.values import MISSING, comparison_key, display
 from exptools.viewing.curves.aggregation import aggregate, fitting, parse_method
 from exptools.viewing.curves.query import (
     CurveData,
@@ -37,6 +37,8 @@ from exptools.viewing.figures.lines import (
 )
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.groups.differences import Difference, SweepComparison, compare_sweeps
+from exptools.viewing.groups.grouping import Key, find_keys
+from exptools.viewing.groups.names import config_name
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -106,8 +108,8 @@ def side_by_side(
     of_sweeps = [run for run in runs if run.sweep in sweeps]
     numbers = measure.of_runs(index, of_sweeps)
     panels = _panels(index, of_sweeps, sweeps, measure, by, band)
-    matches = _matches(comparison, numbers)
-    figure = _figure(index, panels, measure.metric, by, theme)
+    matches = _matches(comparison, of_sweeps, numbers)
+    figure = _figure(index, panels, measure.metric, find_keys(of_sweeps, by), theme)
     caption = _caption(matches, comparison, measure, panels)
     chart = Chart(figure, caption, HEIGHT, fills=False)
     only_left, only_right = comparison.only_left, comparison.only_right
@@ -142,8 +144,11 @@ def _panel(
     return _Panel(sweep, own, curve_set(index, own, replace(query, by=tuple(keys))))
 
 
-def _matches(comparison: SweepComparison, numbers: Mapping[str, float]) -> tuple[Match, ...]:
-    names = short_names(comparison.matched_by)
+def _matches(
+    comparison: SweepComparison, runs: Sequence[Run], numbers: Mapping[str, float]
+) -> tuple[Match, ...]:
+    keys = find_keys(runs, [config_name(key) for key in comparison.matched_by])
+    names = {key: of.short for key, of in zip(comparison.matched_by, keys, strict=True)}
 
     def match(left: Run, right: Run) -> Match:
         values = {name: display(left.config.get(key, MISSING)) for key, name in names.items()}
@@ -153,14 +158,13 @@ def _matches(comparison: SweepComparison, numbers: Mapping[str, float]) -> tuple
 
 
 def _figure(
-    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[str], theme: Theme
+    index: Index, panels: Sequence[_Panel], metric: str, by: Sequence[Key], theme: Theme
 ) -> dict[str, Any]:
     identities = [
         tuple(map(comparison_key, group.values)) for panel in panels for group in panel.groups
     ]
-    styles = iter(index.styles("\0".join(by), identities))
-    names = short_names(by)
-    legend = ", ".join(names[key] for key in by)
+    styles = iter(index.styles("\0".join(key.name for key in by), identities))
+    legend = ", ".join(key.short for key in by)
     traces: list[dict[str, Any]] = []
     for at, panel in enumerate(panels, start=1):
         lines = [

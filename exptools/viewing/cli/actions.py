@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,35 +21,41 @@ from exptools.viewing.cli.commands import (
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots
-from exptools.viewing.configs.values import display, short_names
+from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
+from exptools.viewing.curves.remarks import remarks
+from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import SUMMARY, Key, find_keys
+from exptools.viewing.groups.grouping import Key, find_keys
+from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.unread import beside_configs, no_runs
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
 _DIFFERENCE = ("key", "left", "right")
+MOST_KEYS = 12  # in a table for people, of those that differ
 MOST_FAULTS = 3  # that are told one by one
 
 
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
     runs = _find_runs(command.roots, command)
-    columns = _values(runs, _listed(command.metrics, runs), command.summary)
+    names = _listed(command.metrics, runs)
+    columns = _values(runs, names, command.summary)
     keys = find_keys(runs, command.by or [])
     if command.output.kind:
         write_frame(_listing(runs, keys, columns), command.output)
     else:
-        _show_runs(runs, keys or find_keys(runs, list(runs.together)), columns)
+        usual = _usual_keys(runs)
+        _show_runs(runs, keys or find_keys(runs, usual), columns)
         if not keys:
-            pairs = [(key, others) for key, others in runs.together.items() if others]
-            say(command.output, (f"with {key} vary {', '.join(others)}" for key, others in pairs))
+            say(command.output, _what_varies(runs, usual))
+    say(command.output, _remarks(runs, names, command.summary))
     if unread := beside_configs(runs):
         say(command.output, [unread])
     _tell_faults(command.output, runs)
@@ -178,13 +184,22 @@ def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
     return [by_name[name] for name in names]
 
 
+def _remarks(runs: Runs, names: Sequence[str], summary: str) -> Iterator[str]:
+    """What to know of the metrics' numbers."""
+    metrics = set(runs.metrics)
+    for name in (name for name in dict.fromkeys(names) if name in metrics):
+        yield from remarks(runs.origin, runs, name, summary_of(name, summary))
+
+
 def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list[str]:
     """The keys to group by, without the facet: as asked for, or so that only the seed is averaged.
 
     An empty ``--by`` has all runs in one group.
     """
     keys = runs.default_by if given is None else [key for key in given if key]
-    return [key for key in dict.fromkeys(keys) if key != facet]
+    names = {key.whole: key.name for key in reversed(find_keys(runs, keys))}
+    across = {key.whole for key in find_keys(runs, [facet] if facet else [])}
+    return [name for whole, name in reversed(names.items()) if whole not in across]
 
 
 def _tell_faults(output: Output, *collections: Runs) -> None:
@@ -208,12 +223,32 @@ def _listing(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> p
     return frame_of(values)
 
 
+def _usual_keys(runs: Runs) -> list[str]:
+    """The keys to show of each run: those that differ, and of many the most telling."""
+    keys = [config_name(key) for key in runs.together]
+    if len(keys) <= MOST_KEYS:
+        return keys
+    telling = dict.fromkeys(key for key in [*runs.facets, *keys] if key in {*keys})
+    kept = set(list(telling)[:MOST_KEYS])
+    return [key for key in keys if key in kept]
+
+
+def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
+    """Which keys differ that are not shown."""
+    for key, others in runs.together.items():
+        if others and config_name(key) in shown:
+            more = f" and {len(others) - MOST_KEYS} more" if len(others) > MOST_KEYS else ""
+            yield f"with {key} vary {', '.join(others[:MOST_KEYS])}{more}"
+    left_out = len(runs.together) - len(shown)
+    if left_out:
+        yield f"{left_out} more keys differ: --by shows the ones you name, --csv and --json all"
+
+
 def _show_runs(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> None:
     shown = [*find_keys(runs, ["run.name", "run.state"]), *keys]
     texts = [[key.show(key.value(run)) for run in runs] for key in shown]
     texts += [list(map(_text, values)) for values in columns]
-    names = short_names([key.name for key in keys])
-    heads = ["run", "state", *(names[key.name] for key in keys), *(c.name for c in columns)]
+    heads = ["run", "state", *(key.short for key in keys), *(c.name for c in columns)]
     show(heads, zip(*texts, strict=True), numbers=len(columns))
 
 

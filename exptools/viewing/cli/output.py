@@ -16,6 +16,7 @@ from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
+MOST_CHARACTERS = 200  # of a cell in a table for people
 
 
 def write_frame(frame: pl.DataFrame, output: Output) -> None:
@@ -75,12 +76,10 @@ def show(
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for at, heading in enumerate(headings):
         right = at >= len(headings) - numbers
-        table.add_column(
-            Text(_printable(heading)), justify="right" if right else "left", overflow="fold"
-        )
+        table.add_column(Text(_cut(heading)), justify="right" if right else "left", overflow="fold")
     for row in rows:
         cells = [(cell, False) if isinstance(cell, str) else cell for cell in row]
-        table.add_row(*(Text(_printable(text), "bold" if bold else "") for text, bold in cells))
+        table.add_row(*(Text(_cut(text), "bold" if bold else "") for text, bold in cells))
     terminal = sys.stdout.isatty()
     Console(file=sys.stdout, width=None if terminal else WIDE, highlight=False).print(table)
 
@@ -89,6 +88,12 @@ def say(output: Output, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
         print(f"exptools {output.command}: {_printable(sentence)}", file=sys.stderr)
+
+
+def _cut(text: str) -> str:
+    """A text of a length that a cell takes; what is for programs has all of it."""
+    shown = _printable(text[: MOST_CHARACTERS + 1])
+    return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
 
 
 def _printable(text: str) -> str:

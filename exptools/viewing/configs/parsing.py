@@ -12,12 +12,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from exptools.viewing.configs import safe_yaml
+from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
 from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
@@ -25,6 +27,7 @@ from exptools.viewing.wording import escape_invalid_unicode
 
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
+NOTHING_DERIVED = frozenset[str]()
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
 # Where a line begins with what may be a key; anything else belongs to what is above it.
@@ -40,6 +43,13 @@ class _Section:
     leaves: Mapping[str, Any]
     values: int  # aliases expanded
     interpolated: tuple[str, ...]  # keys
+
+
+class ParsedConfig(NamedTuple):
+    """The config that a text holds."""
+
+    config: Mapping[str, Any]  # by dotted keys
+    derived: frozenset[str] = NOTHING_DERIVED  # keys made of others: ``random_state: ${seed}``
 
 
 class YamlParser:
@@ -65,13 +75,17 @@ class YamlParser:
 
         Its leaves by their dotted keys, numbers as Hydra has them, lists as tuples.
         """
+        return self.read(parts).config
+
+    def read(self, parts: Sequence[str]) -> ParsedConfig:
+        """The same, with the keys whose values are made of others'."""
         try:
             return _merged([self._section(part) for part in parts])
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
             # The error, if it is one, with the lines of the text.
-            return self.parse(["".join(parts)])
+            return self.read(["".join(parts)])
 
     def _section(self, text: str) -> _Section:
         section = self._sections.get(text)
@@ -128,8 +142,15 @@ def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
             raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
-        leaves[escape_invalid_unicode(key)] = _frozen(leaf)
+        leaves[_unused(blank_addresses(escape_invalid_unicode(key)), leaves)] = _frozen(leaf)
     return leaves
+
+
+def _unused(key: str, leaves: Mapping[str, Any]) -> str:
+    """A key that is not taken: those of two objects of one type differ in their addresses only."""
+    if key not in leaves or not names_an_object(key):
+        return key
+    return next(name for at in count(2) if (name := f"{key} ({at})") not in leaves)
 
 
 def _parse_yaml(text: str) -> _Section:
@@ -146,7 +167,7 @@ def _parse_yaml(text: str) -> _Section:
     return _Section(leaves, values, interpolated)
 
 
-def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
+def _merged(parts: Sequence[_Section]) -> ParsedConfig:
     leaves: dict[str, Any] = {}
     interpolated: list[str] = []
     values = 0
@@ -158,18 +179,32 @@ def _merged(parts: Sequence[_Section]) -> Mapping[str, Any]:
         raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     if len(leaves) > MAX_KEYS:
         raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-    return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+
+
+def _derived(config: Mapping[str, Any], interpolated: Sequence[str]) -> frozenset[str]:
+    """The keys of a resolved config that are made of others; what could not be resolved is none."""
+    below = tuple(f"{key}." for key in interpolated if key not in config)  # those of a section
+    keys = {key for key in config if key.startswith(below)} if below else set()
+    keys.update(key for key in interpolated if key in config)
+    return frozenset(key for key in keys if not is_interpolated(config[key]))
 
 
 def _frozen(value: Any, depth: int = 1) -> Any:
     if isinstance(value, str):
-        return escape_invalid_unicode(value)
+        return blank_addresses(escape_invalid_unicode(value))
     if not isinstance(value, (list, tuple, dict)):
         return value
     if depth > MAX_DEPTH:
         raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
     if isinstance(value, dict):
-        items = {key: _frozen(item, depth + 1) for key, item in value.items()}
+        items = {
+            blank_addresses(key) if isinstance(key, str) else key: _frozen(item, depth + 1)
+            for key, item in value.items()
+        }
         return MappingProxyType(items)
     return tuple(_frozen(item, depth + 1) for item in value)
 

@@ -1,12 +1,11 @@
-"""Configs: their leaves, their values as they compare and as they read, short names of keys."""
+"""Configs: their leaves, their values as they compare and as they read, the parts of keys."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -83,24 +82,13 @@ def pieces(value: Any) -> Iterator[str]:
         yield display(value)
 
 
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """For each key its shortest ending that no other of the keys has."""
-    endings = {key: _endings(key) for key in keys}
-    owners: dict[str, int] = {}
-    for ending in chain.from_iterable(endings.values()):
-        owners[ending] = owners.get(ending, 0) + 1
-    return {
-        key: next((ending for ending in of_key if owners[ending] == 1), key)
-        for key, of_key in endings.items()
-    }
-
-
 def segments(key: str) -> list[str]:
     """A dotted key's parts; a dot behind a backslash belongs to its part."""
     return re.split(r"(?<!\\)\.", key)
 
 
-def _endings(key: str) -> list[str]:
+def endings(key: str) -> list[str]:
+    """The ends of a dotted key, its last part first, itself last."""
     parts = segments(key)
     return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
 

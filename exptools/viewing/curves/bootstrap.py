@@ -97,20 +97,21 @@ def _edges(centers: Floats, times: Ints, level: float) -> tuple[Floats, Floats]:
     """The percentiles that enclose the level, as of all samples, interpolated linearly."""
     tail = (100 - level) / 200
     if len(times) * 2 < SAMPLES:
-        low, high = _weighted(centers, times, tail), _weighted(centers, times, 1 - tail)
-    else:
-        every = np.repeat(centers, times, axis=1)
-        low, high = _percentile(every, tail), _percentile(every, 1 - tail)
-    return low, high
+        return _weighted(centers, times, tail), _weighted(centers, times, 1 - tail)
+    every = centers if len(times) == SAMPLES else np.repeat(centers, times, axis=1)
+    high = _taken(every, (1 - tail) * (SAMPLES - 1))
+    return _taken(every[:, : math.ceil((1 - tail) * (SAMPLES - 1))], tail * (SAMPLES - 1)), high
 
 
-def _percentile(every: Floats, part: float) -> Floats:
-    """A percentile of all samples. To order them all would take several times as long."""
-    rank = part * (SAMPLES - 1)
+def _taken(every: Floats, rank: float) -> Floats:
+    """The value at a rank of each row, which puts the lower ones before it.
+
+    To order them all would take several times as long.
+    """
     whole = math.ceil(rank)
-    apart = np.partition(every, whole, axis=1)
-    high = apart[:, whole]
-    low = high if rank == whole else apart[:, :whole].max(axis=1)
+    every.partition(whole, axis=1)
+    high = every[:, whole]
+    low = high if rank == whole else every[:, :whole].max(axis=1)
     between: Floats = low + (rank - math.floor(rank)) * (high - low)
     return between
 

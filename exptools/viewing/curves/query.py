@@ -10,12 +10,13 @@ import numpy as np
 
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.configs.values import comparison_key, short_names
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Curve, Method, aggregate, fitting
 from exptools.viewing.curves.best import Best, Setting, setting_of
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.steps import what_step_is
@@ -75,6 +76,7 @@ class CurveData:
     over: tuple[str, ...] = ()  # the keys whose best setting was kept in each group
     notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …, and the caveats
     left_out: tuple[str, ...] = ()  # the sentence on the runs that do not count, if there are any
+    heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -109,10 +111,7 @@ class CurveData:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
-    if query.where:
-        from exptools.viewing.groups.conditions import select  # sqlglot takes a while to load
-
-        runs = select(runs, query.where)
+    runs = select_runs(index, runs, query.where) if query.where else runs
     runs, everyone = endings.counted(runs, query.states), runs
     series = read_series(index, runs, query.metric, query.x)
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
@@ -124,18 +123,18 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     method = _fitting(query, settings, series)
     curves = [_group_curve(setting, series, method, stratum) for setting in settings]
     drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
-    names = short_names([key.name for key in keys])
     plain = CurveData(
         metric=query.metric,
         x=query.x,
         by=tuple(key.name for key in keys),
-        legend="run" if query.by is None else ", ".join(names[key.name] for key in keys),
+        legend="run" if query.by is None else ", ".join(key.short for key in keys),
         center=method.center,
         band=str(method.band),
         smooth=str(method.smoothing),
         groups=drawn,
         over=tuple(key.name for key in over),
         left_out=endings.left_out(everyone, runs),
+        heads=tuple(key.short for key in keys),
     )
     averaged = (run for group in drawn for run in group.runs)
     steps = what_step_is(index, averaged, query.metric, query.x)

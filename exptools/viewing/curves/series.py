@@ -10,8 +10,9 @@ from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
+from exptools.viewing.metrics.columns import Columns, is_absent
 from exptools.viewing.run import Run, natural_key
 
 RELATIVE_TIME = "relative_time"  # seconds since the run's first row
@@ -39,9 +40,16 @@ def metric_names(
 
 
 def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
-    """x and y of each run by its name: the rows that have both."""
-    relative = x == RELATIVE_TIME
-    series = _since_start(index, runs, metric) if relative else index.series(runs, metric, x)
+    """x and y of each run by its name: the rows that have both.
+
+    What else was logged and stands in other rows than the metric is joined to it by step.
+    """
+    if x == RELATIVE_TIME:
+        series = _since_start(index, runs, metric)
+    elif x in (STEP, WALL_TIME, metric):
+        series = index.series(runs, metric, x)
+    else:
+        series = _joined(index, runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
         check_metric(index, runs, metric)
         names = [STEP, WALL_TIME, RELATIVE_TIME, *index.tags(runs)]
@@ -59,3 +67,29 @@ def _since_start(index: Index, runs: Sequence[Run], metric: str) -> dict[str, Se
         times = clock[np.isfinite(clock)]
         series[name] = (x - times[0] if len(times) else x, y)
     return series
+
+
+def _joined(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
+    """A metric over another one: of its own row, else the last of those at the same step."""
+    by_run = index.columns(runs, [STEP, x, metric])
+    return {name: _joined_by_step(columns, metric, x) for name, columns in by_run.items()}
+
+
+def _joined_by_step(columns: Columns, metric: str, x: str) -> Series:
+    own = columns.series(metric, x)
+    if metric not in columns or x not in columns:
+        return own
+    logged = columns.logged(metric)
+    steps, values = columns.series(x)
+    if not len(steps) or len(own[1]) == np.count_nonzero(logged):  # or every row has both
+        return own
+    places = columns[x].copy()
+    order = np.argsort(steps, kind="stable")
+    steps, values = steps[order], values[order]
+    lacking = np.flatnonzero(logged & ~columns.logged(x))
+    wanted = columns[STEP][lacking]
+    at = np.searchsorted(steps, wanted, side="right") - 1  # the last of a step
+    there = (at >= 0) & (steps[at] == wanted)
+    places[lacking[there]] = values[at[there]]
+    keep = logged & ~is_absent(places)
+    return places[keep], columns[metric][keep]

@@ -26,7 +26,7 @@ from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 
@@ -87,9 +87,13 @@ def summarize(x: Floats, y: Floats, summary: Option) -> float:
     - ``last``: the last value, NaN if that is what it is, for a run that diverged ends so;
     - ``min``, ``max``: of the values that are finite;
     - ``mean:k``: of the last k values, or of all if there are fewer; NaN if one is not finite;
-    - ``at:x``: the value there, on the line between its neighbours; NaN outside of the run;
+    - ``at:x``: the value there, or on the line between its neighbours; NaN outside of the run;
     - ``auc``: the area under the curve by trapezoids, in units of x times y; NaN with a gap.
+
+    Of several values at one x ``min``, ``max`` and ``mean`` take all, the others the last.
     """
+    if summary.name in ("min", "max", "mean"):
+        return _of_all_rows(x, y, summary)
     (run,) = tidy([(x, y)])
     if not len(run.x):
         return math.nan
@@ -97,13 +101,22 @@ def summarize(x: Floats, y: Floats, summary: Option) -> float:
         return float(run.y[-1])
     if summary.name == "at":
         return _at(run, summary.numbers[0])
-    if summary.name == "auc":
-        return _area(run)
+    return _area(run)
+
+
+def _of_all_rows(x: Floats, y: Floats, summary: Option) -> float:
+    """A summary of each value that was logged at some x, those at one x in the order of the log."""
+    placed = np.isfinite(x)
+    x, y = (x, y) if placed.all() else (x[placed], y[placed])
+    if not len(y):
+        return math.nan
     if summary.name == "mean":
-        window = run.y[-int(summary.numbers[0]) :]
+        window = y[np.argsort(x, kind="stable")[-int(summary.numbers[0]) :]]
+        if not np.isfinite(window).all():
+            return math.nan
         return float(np.mean(window / len(window)) * len(window))  # a sum might overflow
     extreme = np.fmin if summary.name == "min" else np.fmax
-    return float(extreme.reduce(run.y))
+    return float(extreme.reduce(np.where(np.isfinite(y), y, np.nan)))
 
 
 def summarize_runs(

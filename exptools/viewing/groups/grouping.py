@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exptools.hints import suggestion
-from exptools.viewing.configs.values import MISSING, comparison_key, display, short_names
-from exptools.viewing.errors import QueryError
+from exptools.viewing.configs.values import MISSING, comparison_key, display
+from exptools.viewing.groups.names import CONFIG, RUN, SUMMARY, KeyNames, config_name
 from exptools.viewing.run import Run, natural_key
-
-RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
-SUMMARY = "summary."  # before the name of a value in the runs' summaries
 
 OF_RUN: dict[str, Callable[[Run], Any]] = {
     "name": lambda run: run.name,
@@ -28,6 +24,8 @@ class Key:
     name: str  # as it was asked for
     value: Callable[[Run], Any]  # MISSING where a run lacks it
     show: Callable[[Any], str] = display
+    whole: str = ""  # the name that is no other key's
+    short: str = ""  # the shortest end of it by which it can be asked for
 
 
 @dataclass(frozen=True)
@@ -42,42 +40,29 @@ class Group:
 
 def config_key(name: str) -> Key:
     """The key of that name in the runs' configs."""
-    return Key(name, lambda run: run.config.get(name, MISSING))
-
-
-def summary_key(name: str) -> Key:
-    """The value of that name in the runs' summaries."""
-    return Key(name, lambda run: run.summary.get(name, MISSING))
+    return Key(name, lambda run: run.config.get(name, MISSING), whole=config_name(name), short=name)
 
 
 def run_key(name: str) -> Key:
     """``name``, ``state`` or ``sweep`` of the runs themselves."""
     # What runs are called is no value of a config: a run "3" stands without quotes.
-    return Key(name, OF_RUN[name], lambda value: display(value) if value is MISSING else value)
+    show = lambda value: display(value) if value is MISSING else value  # noqa: E731
+    return Key(name, OF_RUN[name], show, whole=name, short=name)
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
-    """The keys of these names.
+    """The keys that are meant by these names.
 
     They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, and what is in the
-    summaries, by its name where no other key has that, or as ``summary.<name>``.
+    summaries, by its name where no other key has that, or as ``summary.<name>``. The end of a key
+    is enough where no other ends so; see ``KeyNames.find``.
     """
-    return keys_among(known_keys(runs), names)
+    return keys_among(KeyNames(known_keys(runs)), names) if names else []
 
 
-def keys_among(keys: Set[str], names: Sequence[str]) -> list[Key]:
-    """As ``find_keys``, of runs whose ``known_keys`` are ``keys``."""
-    return [_find_key(keys, name) for name in names]
-
-
-def config_name(key: str) -> str:
-    """What to call a key of the configs, also where the runs have one of that name themselves."""
-    return f"{CONFIG}{key}" if key in OF_RUN else key
-
-
-def own_name(key: str, keys: Set[str]) -> str:
-    """What to call a key of the runs' own, also where it is known from the configs, too."""
-    return f"{RUN}{key}" if key in keys else key
+def keys_among(known: KeyNames, names: Sequence[str]) -> list[Key]:
+    """As ``find_keys``, of runs whose ``known_keys`` are known."""
+    return [_found(known, name) for name in names]
 
 
 def known_keys(runs: Iterable[Run]) -> set[str]:
@@ -89,30 +74,27 @@ def known_keys(runs: Iterable[Run]) -> set[str]:
     return of_configs | {f"{SUMMARY}{name}" for name in of_summaries}
 
 
-def _find_key(keys: Set[str], name: str) -> Key:
-    if name in keys and name in OF_RUN:
-        raise QueryError(
-            f"the runs have a {name}, and so have their configs: say {RUN}{name} or {CONFIG}{name}"
-        )
-    if name in keys:
-        return _config_or_summary_key(name)
-    if (of_run := name.removeprefix(RUN)) in OF_RUN:
-        return replace(run_key(of_run), name=name)
-    if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in keys:
-        return replace(config_key(key), name=name)
-    if f"{SUMMARY}{name}" in keys:
-        return summary_key(name)
-    raise QueryError(f"no run has a key {name!r}; {suggestion(name, sorted(keys | {*OF_RUN}))}")
+def _found(known: KeyNames, name: str) -> Key:
+    whole = known.find(name)
+    if whole.startswith(SUMMARY):
+        key = _summary_key(whole)
+    elif whole in known.keys:
+        key = config_key(whole)
+    elif (own := whole.removeprefix(RUN)) in OF_RUN:
+        key = run_key(own)
+    else:  # a config's key that is named like one of the runs' own
+        key = config_key(whole.removeprefix(CONFIG))
+    return replace(key, name=name, whole=whole, short=known.short(whole))
 
 
-def _config_or_summary_key(name: str) -> Key:
-    """A config may have a section that is called summary."""
-    of_summary = summary_key(name.removeprefix(SUMMARY))
+def _summary_key(name: str) -> Key:
+    """A value of the summaries; a config may have a section that is called summary, too."""
+    said = name.removeprefix(SUMMARY)
 
     def value(run: Run) -> Any:
-        return run.config[name] if name in run.config else of_summary.value(run)
+        return run.config[name] if name in run.config else run.summary.get(said, MISSING)
 
-    return Key(name, value) if name.startswith(SUMMARY) else config_key(name)
+    return Key(name, value)
 
 
 def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
@@ -124,19 +106,18 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
         same = tuple(map(comparison_key, of_run))
         members.setdefault(same, []).append(run)
         values.setdefault(same, of_run)
-    names = short_names([key.name for key in keys])
     ordered = sorted(members, key=lambda same: tuple(map(_order, keys, values[same])))
     return [
-        Group(values[same], _label(keys, names, values[same]), tuple(members[same]), same)
+        Group(values[same], _label(keys, values[same]), tuple(members[same]), same)
         for same in ordered
     ]
 
 
-def _label(keys: Sequence[Key], names: dict[str, str], values: tuple[Any, ...]) -> str:
+def _label(keys: Sequence[Key], values: tuple[Any, ...]) -> str:
     if len(keys) == 1:
         return keys[0].show(values[0])
     named = zip(keys, values, strict=True)
-    return ", ".join(f"{names[key.name]}={key.show(value)}" for key, value in named) or "all runs"
+    return ", ".join(f"{key.short}={key.show(value)}" for key, value in named) or "all runs"
 
 
 def _order(key: Key, value: Any) -> tuple[Any, ...]:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.gc_pause import collector_paused
+from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import comparison_key, segments
+from exptools.viewing.groups.derived import derived_keys
 from exptools.viewing.run import Run
 
 FEW_VALUES = 12  # more curves than this cannot be told apart
@@ -58,10 +60,11 @@ class Overview:
 
     varying: tuple[str, ...]
     # The varying keys, those that divide the runs in the same way under one of them, which speaks
-    # for them: first a swept one, then the seed, then the first of the configs.
+    # for them: first a swept one, then the seed, then the first of the configs; one that is made of
+    # others by ``${…}`` never speaks for them.
     together: dict[str, tuple[str, ...]]
     # Keys worth grouping by, the most telling first: neither one group nor one a run. Of keys that
-    # vary together one is named; the seed never is.
+    # vary together one is named; the seed never is, nor what is made of other keys.
     facets: tuple[str, ...]
     # The key that holds the seed, None where no run has one; one that differs comes first. Known by
     # its name, or as the only key, an integer, in which runs differ that agree in all else. Where
@@ -76,11 +79,14 @@ class Overview:
 def overview(runs: Sequence[Run]) -> Overview:
     """What differs between runs, all of it found in one go."""
     by_key = variations(runs)
-    seed, together = _seed_among(by_key, runs), _together(by_key, runs)
-    telling = [key for key in together if by_key[key].values < len(runs)]
+    derived = derived_keys(runs)
+    together = _together(by_key, runs, derived)
+    seed = _seed_among(by_key, runs, derived, together)
+    telling = [key for key in together if by_key[key].values < len(runs) and key not in derived]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
     facets = _by_use(keys, runs, by_key, seed)
-    best = next(iter(_by_use(by_key, runs, by_key, seed)), None)
+    own = [key for key in by_key if key not in derived]
+    best = next(iter(_by_use(own or by_key, runs, by_key, seed)), None)
     return Overview(tuple(by_key), together, tuple(facets), seed, best)
 
 
@@ -99,7 +105,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
                 columns.setdefault(key, []).append(_Column(positions, column))
         for key, parts in columns.items():
             missing = len(runs) - sum(len(part.positions) for part in parts)
-            if missing or not _is_constant(parts):
+            if (missing or not _is_constant(parts)) and not names_an_object(key):
                 by_key[key] = _variation(parts, missing)
     return by_key
 
@@ -168,26 +174,38 @@ def _swept_keys(runs: Iterable[Run]) -> frozenset[str]:
     )
 
 
-def _together(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+def _together(
+    by_key: Mapping[str, Variation], runs: Sequence[Run], derived: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
     alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
     for key, variation in by_key.items():
         alike.setdefault(variation.partition(len(runs)), []).append(key)
     swept = _swept_keys(runs)
     speakers = {}
     for keys in alike.values():
-        first = min(keys, key=lambda key: (key not in swept, not is_seed(key)))
+        first = min(keys, key=lambda key: (key in derived, key not in swept, not is_seed(key)))
         speakers[first] = tuple(key for key in keys if key != first)
     return speakers
 
 
-def _seed_among(by_key: Mapping[str, Variation], runs: Sequence[Run]) -> Seed | None:
-    named = [key for key in chain(by_key, *(run.config for run in runs[:1])) if is_seed(key)]
-    if named:
-        return Seed(named[0], f"{named[0]} is taken for the seed because of its name")
-    key = _only_difference(by_key, len(runs))
-    if key is None:
+def _seed_among(
+    by_key: Mapping[str, Variation],
+    runs: Sequence[Run],
+    derived: frozenset[str],
+    together: Mapping[str, Sequence[str]],
+) -> Seed | None:
+    keys = chain(by_key, *(run.config for run in runs[:1]))
+    named = sorted(filter(is_seed, keys), key=lambda key: (key not in by_key, key in derived))
+    for key in named[:1]:
+        source = next((one for one, others in together.items() if key in others), key)
+        if key in derived and source not in derived:
+            return Seed(source, f"{source} is taken for the seed: {key} is made of it")
+        return Seed(key, f"{key} is taken for the seed because of its name")
+    own = {key: variation for key, variation in by_key.items() if key not in derived}
+    only = _only_difference(own, len(runs))
+    if only is None:
         return None
-    return Seed(key, f"{key} is taken for the seed: runs that agree in all else differ in it")
+    return Seed(only, f"{only} is taken for the seed: runs that agree in all else differ in it")
 
 
 def _by_use(

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import comparison_key, display, short_names
+from exptools.viewing.configs.values import comparison_key, display, endings
 from exptools.viewing.curves.query import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
@@ -71,22 +71,23 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     A style stands for the same values in all panels. The legend's order is that of the last
     values, highest first, in the first panel; lines that only later panels have come after.
     """
-    _check(sets, facet)
-    rest = [at for at, key in enumerate(sets[0].by) if key != facet]
+    _check(sets)
+    place = None if facet is None else _place(sets[0], facet)
+    rest = [at for at in range(len(sets[0].by)) if at != place]
     styles: dict[Hashable, int] = {}
     for group in (group for curves in sets for group in curves.groups):
         styles.setdefault(_same(group, rest), len(styles))
-    blocks = tuple(_block(curves, facet, rest, styles) for curves in sets)
+    blocks = tuple(_block(curves, place, rest, styles) for curves in sets)
     panels = [panel for block in blocks for panel in block.panels]
     lines = [line for panel in panels for line in sorted(panel.lines, key=from_the_top)]
     labels = {line.style: line.label for line in reversed(lines)}
     order = dict.fromkeys(line.style for line in lines)
     in_order = tuple((labels[style], style) for style in order)
-    legend = "; ".join(filter(None, [_legend_title(sets[0], facet, rest), remark(sets)]))
+    legend = "; ".join(filter(None, [_legend_title(sets[0], place, rest), remark(sets)]))
     return Sheet(sets[0].x, blocks, legend, in_order)
 
 
-def _check(sets: Sequence[CurveData], facet: str | None) -> None:
+def _check(sets: Sequence[CurveData]) -> None:
     if not any(curves.groups for curves in sets):
         raise QueryError("there is no curve to draw: no run has a value of the metric and of x")
     first = sets[0]
@@ -96,32 +97,41 @@ def _check(sets: Sequence[CurveData], facet: str | None) -> None:
                 f"{first.metric} and {curves.metric} do not go into one figure: "
                 "group them by the same keys, over the same x"
             )
-    if facet is not None and facet not in first.by:
-        raise QueryError(
-            f"the curves are not grouped by {facet!r}, so that it cannot divide them into panels; "
-            f"{suggestion(facet, first.by)}"
-        )
 
 
-def _legend_title(curves: CurveData, facet: str | None, rest: Sequence[int]) -> str:
+def _place(curves: CurveData, facet: str) -> int:
+    """Which of the keys grouped by divides the curves into panels."""
+    if facet in curves.by:
+        return curves.by.index(facet)
+    # Either may have been asked for by its end.
+    alike = (facet in endings(key) or key in endings(facet) for key in curves.by)
+    places = [at for at, is_alike in enumerate(alike) if is_alike]
+    if len(places) == 1:
+        return places[0]
+    raise QueryError(
+        f"the curves are not grouped by {facet!r}, so that it cannot divide them into panels; "
+        f"{suggestion(facet, curves.by)}"
+    )
+
+
+def _legend_title(curves: CurveData, facet: int | None, rest: Sequence[int]) -> str:
     if len(rest) != 1:
         return ""
-    return curves.legend if facet is None else short_names(curves.by)[curves.by[rest[0]]]
+    return curves.legend if facet is None else (curves.heads or curves.by)[rest[0]]
 
 
 def _block(
-    curves: CurveData, facet: str | None, rest: Sequence[int], styles: dict[Hashable, int]
+    curves: CurveData, facet: int | None, rest: Sequence[int], styles: dict[Hashable, int]
 ) -> Block:
     if facet is None:
         lines = [Line(g.label, g.curve, styles[_same(g, rest)]) for g in curves.groups]
         return Block(curves.metric, (Panel("", tuple(lines)),))
-    at, names = curves.by.index(facet), short_names(curves.by)
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
-        value = comparison_key(group.values[at])
-        titles[value] = f"{names[facet]} = {display(group.values[at])}"
-        label = _label([(names[curves.by[at]], group.values[at]) for at in rest])
+        value = comparison_key(group.values[facet])
+        titles[value] = f"{(curves.heads or curves.by)[facet]} = {display(group.values[facet])}"
+        label = _label([((curves.heads or curves.by)[at], group.values[at]) for at in rest])
         line = Line(label, group.curve, styles[_same(group, rest)])
         members.setdefault(value, []).append(line)
     panels = (Panel(titles[value], tuple(lines)) for value, lines in members.items())

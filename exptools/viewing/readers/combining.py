@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 from exptools.viewing.readers.formats import DetectedRun, updated
@@ -28,21 +29,21 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
     """A run with those below it that belong to it: of several attempts the newest."""
     placed = {_place(part, run): part for part in parts}
     older = _older(placed)
-    before = [part for place, part in placed.items() if place in older]
-    now = {
-        place: continued(part, before)
-        for place, part in placed.items()
-        if not _within(place, older)
-    }
-    tried = [
-        _earlier(
-            os.path.join(run.directory, *place),
-            [part for its, part in placed.items() if its[: len(place)] == place],
-        )
-        for place in older
-        if not _within(place[:-1], older)
-    ]
-    earlier = tuple(sorted(tried, key=lambda one: natural_key(str(one.directory))))
+    now: dict[Place, DetectedRun] = {}
+    before: dict[Place, list[DetectedRun]] = {}
+    for place, part in placed.items():
+        above = (place[:depth] for depth in range(1, len(place) + 1))
+        tried = next(filter(older.__contains__, above), None) if older else None
+        if tried is None:
+            now[place] = part
+        else:
+            before.setdefault(tried, []).append(part)
+    resumed = [placed[place] for place in before if place in placed]
+    now = {place: continued(part, resumed) for place, part in now.items()} if resumed else now
+    earlier = tuple(
+        _earlier(os.path.join(run.directory, *place), before[place])
+        for place in sorted(before, key=_in_order)
+    )
     return replace(_with_sources_of(run, now), earlier=earlier)
 
 
@@ -65,7 +66,8 @@ def _with_sources_of(
 
     ``plain``: their metrics keep their names.
     """
-    placed = {(): run, **dict(sorted(parts.items(), key=lambda its: _nearness(its[0])))}
+    nearest_first = sorted(parts, key=lambda place: (len(place), _in_order(place)))
+    placed = {(): run, **{place: parts[place] for place in nearest_first}}
     kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
     named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
     sources = [
@@ -136,22 +138,27 @@ def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
             last = updated(signature for part in its for signature in part.written)
             one = _Try(place, tried.order, begun_at(files), last)
             families.setdefault((where, tried.family), []).append(one)
-    return frozenset(
-        one.place for family in families.values() for one in family if _is_older(one, family)
-    )
+    return frozenset(place for family in families.values() for place in _older_of(family))
 
 
-def _is_older(one: _Try, family: Sequence[_Try]) -> bool:
-    newer = [other for other in family if other.order > one.order]
-    if not newer or any(other.place[:-1] == one.place[:-1] for other in newer):
-        return bool(newer)
-    # By another logger, which may count otherwise: it wrote nothing in the first attempt.
-    begun = max((other.begun for other in newer if other.begun is not None), default=None)
-    return begun is None or one.updated is None or one.updated < begun
+def _older_of(family: Sequence[_Try]) -> Iterator[Place]:
+    """Those of a family that are not the newest."""
+    newest: dict[Place, _Try] = {}  # of each logger
+    for one in sorted(family, key=lambda one: one.order):
+        newest[one.place[:-1]] = one
+    last = max(newest.values(), key=lambda one: (one.order, one.begun or 0))
+    for one in family:
+        is_older = one.order < newest[one.place[:-1]].order
+        if is_older or (one.order < last.order and _was_before(one, last)):
+            yield one.place
 
 
-def _within(place: Place, older: frozenset[Place]) -> bool:
-    return any(place[:depth] in older for depth in range(1, len(place) + 1))
+def _was_before(one: _Try, last: _Try) -> bool:
+    """Whether an attempt of one logger was over when another's was begun.
+
+    They may count otherwise, as one of them wrote nothing in the first attempt.
+    """
+    return last.begun is None or one.updated is None or one.updated < last.begun
 
 
 def _earlier(directory: str, parts: Iterable[DetectedRun]) -> EarlierAttempt:
@@ -169,8 +176,8 @@ def _place(part: DetectedRun, run: DetectedRun) -> Place:
 
 
 @lru_cache(MANY)
-def _nearness(place: Place) -> tuple[int, object]:
-    return len(place), natural_key("/".join(place))
+def _in_order(place: Place) -> Any:
+    return natural_key("/".join(place))
 
 
 def _is_events(source: Source) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,7 @@ class Description:
     faults: tuple[Fault, ...] = ()
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
+    derived: frozenset[str] = frozenset()  # keys of the config that are made of other ones
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,30 @@ class RunTexts:
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
         path = f"{self.directory}/{name}"
-        return self._config(
+        return self.described(
             name,
-            lambda: self.configs.parse(
-                self.cache.parts(path, self.signatures[name], self.configs.cut)
-            ),
+            lambda: self.parsed(self.cache.parts(path, self.signatures[name], self.configs.cut)),
         )
+
+    def parsed(self, parts: Sequence[str]) -> Description:
+        """The config that the parts of a YAML text hold; a ValueError where they hold none."""
+        config, derived = self.configs.read(parts)
+        return Description(config, derived=derived)
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:
         """The config in a JSON file, less some keys; else an empty one, and the fault."""
-        return self._config(name, lambda: parse_json(self.text(name), without))
+        return self.config(name, lambda: parse_json(self.text(name), without))
 
-    def _config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+    def config(self, name: str, read: Callable[[], Mapping[str, Any]]) -> Description:
+        """The config that ``read`` makes of a file; where it cannot an empty one, and the fault."""
+        return self.described(name, lambda: Description(read()))
+
+    def described(self, name: str, read: Callable[[], Description]) -> Description:
+        """What ``read`` makes of a file; where it cannot nothing, and the fault."""
         if name not in self.signatures:
             return Description()
         try:
-            return Description(read())
+            return read()
         except FileNotFoundError:
             return Description()
         except (OSError, ValueError) as error:

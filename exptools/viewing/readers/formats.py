@@ -151,6 +151,7 @@ def read_run(
         earlier=detected.earlier,
         unread=detected.unread,
         summary=_added(said.summary, description.summary),
+        derived=description.derived,
     )
 
 

@@ -9,12 +9,14 @@ from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_CONFIG,
     HYDRA_DIR,
+    HYDRA_SETTINGS,
     MAX_STATUS,
     STATUS_FILE,
     Status,
     StatusError,
     parse_status,
 )
+from exptools.viewing.configs.choices import choices_text, with_choices
 from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
     Description,
@@ -49,9 +51,28 @@ def _sources(listing: Listing) -> tuple[Source, ...]:
 def _read(run: RunTexts) -> Description:
     # Without Hydra's it may have a config of the seed's interface.
     of_hydra = HYDRA_CONFIG in run.signatures
-    described = run.yaml(HYDRA_CONFIG) if of_hydra else variant.read_config(run)
+    described = _read_config(run) if of_hydra else variant.read_config(run)
     status, faults = _read_status(run)
-    return Description(described.config, status, described.faults + faults)
+    if status is None and not faults:
+        return described
+    return replace(described, status=status, faults=described.faults + faults)
+
+
+def _read_config(run: RunTexts) -> Description:
+    """Hydra's config, with the choices of its groups by the names that one types for them."""
+    path = f"{run.directory}/{HYDRA_CONFIG}"
+
+    def cut(text: str) -> list[str]:
+        return [*run.configs.cut(text), choices_text(f"{run.directory}/{HYDRA_SETTINGS}")]
+
+    def read() -> Description:
+        *parts, choices = run.cache.parts(path, run.signatures[HYDRA_CONFIG], cut)
+        described = run.parsed(parts)
+        if not choices:
+            return described
+        return replace(described, config=with_choices(described.config, choices, run.configs))
+
+    return run.described(HYDRA_CONFIG, read)
 
 
 def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:

@@ -146,19 +146,25 @@ def prefixes(places: tuple[tuple[Place, frozenset[str]], ...]) -> tuple[str, ...
     kind of files are called by their place. The run's own is ``()``. Contents play no part, so a
     name stays what it is.
     """
-    named = [(name, kinds) for name, (_, kinds) in zip(_names(places), places, strict=True)]
+    names = _names(places)
+    lengths: dict[str, list[int]] = {}
+    for name, (_, kinds) in zip(names, places, strict=True):
+        for kind in kinds:
+            lengths.setdefault(kind, []).append(len(name))
+    two_nearest = {kind: sorted(its)[:2] for kind, its in lengths.items()}
+
+    def is_plain(name: Place, kinds: frozenset[str]) -> bool:
+        if not name or len(places) == 1:
+            return True
+        if any(map(is_part, name)):
+            return False
+        nearest = [two_nearest[kind] for kind in kinds]
+        return all(its[0] == len(name) and its[1:] != its[:1] for its in nearest)
+
     return tuple(
-        "" if _is_plain(at, named) else escape_invalid_unicode("".join(f"{n}/" for n in name))
-        for at, (name, _) in enumerate(named)
+        "" if is_plain(name, kinds) else escape_invalid_unicode("".join(f"{n}/" for n in name))
+        for name, (_, kinds) in zip(names, places, strict=True)
     )
-
-
-def _is_plain(at: int, named: Sequence[tuple[Place, frozenset[str]]]) -> bool:
-    name, kinds = named[at]
-    if not name or len(named) == 1:
-        return True
-    alike = [other for i, (other, its) in enumerate(named) if i != at and kinds & its]
-    return not any(map(is_part, name)) and all(len(name) < len(other) for other in alike)
 
 
 def _names(places: Sequence[tuple[Place, frozenset[str]]]) -> list[Place]:

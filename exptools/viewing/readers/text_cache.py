@@ -15,7 +15,7 @@ from exptools.rundir import read_regular, write_atomic
 from exptools.viewing.signatures import Signature, file_signature
 
 MAX_TEXT = 2**20  # bytes
-VERSION = 2  # of the file
+VERSION = 3  # of the file
 MAX_FILE = 2**26  # bytes of the texts of an index; more are not kept
 MAX_BYTES = 2**28  # of those of all indexes: the least recently used ones go first
 

@@ -10,11 +10,9 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from exptools.rundir import HYDRA_DIR
 from exptools.viewing.configs import safe_yaml
 from exptools.viewing.run_files.directory import read_limited
 
-HYDRA_SETTINGS = f"{HYDRA_DIR}/hydra.yaml"
 MAX_FILE = 2**20  # bytes
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?", re.IGNORECASE)

@@ -16,6 +16,7 @@ from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
+from exptools.viewing.tables.markup import beyond_latin, latex_text, markdown_text
 from exptools.viewing.tables.results import Results, headings
 
 T = TypeVar("T")
@@ -28,28 +29,17 @@ SPREAD_DIGITS = 2  # of an uncertainty
 NOISE = 1e-12  # of the centre: a narrower band comes from the arithmetic
 LONGEST, SHORTEST = 6, -4  # powers of ten from and up to which a power of ten is taken out
 
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "`": r"\textasciigrave{}",
-    "—": r"\textemdash{}",
-    "…": r"\ldots{}",
-}
-_MARKDOWN = set("\\`*_{}[]()<>#+!|~$&")
-
 
 def latex(table: Results) -> str:
     """A ``tabular`` for the package booktabs, the best of each column in bold."""
     heads = [latex_text(head) for head in headings(table)]
     rows = _rows(table, latex_text, _latex_cell)
+    body = [*heads, *(cell for row in rows for cell in row)]
+    strange = "".join(dict.fromkeys(char for text in body for char in beyond_latin(text)))
     lines = [
         f"% {_what(table)}; needs \\usepackage{{booktabs}}",
         *(f"% {' '.join(sentence.split())}" for sentence in table.caveats),
+        *([f"% pdfLaTeX has no {strange}: use LuaLaTeX, with a font that has"] if strange else []),
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
         r"\toprule",
         " & ".join([*heads, "$n$"]) + r" \\",
@@ -124,18 +114,6 @@ def csv(frame: pl.DataFrame) -> Iterator[bytes]:
         yield piece.write_csv(include_header=False).encode()
 
 
-def latex_text(text: str) -> str:
-    """A text that LaTeX sets as it is."""
-    escaped = "".join(_LATEX.get(char, char) for char in " ".join(text.split()))
-    return escaped.replace("--", "-{}-")  # two would be set as one longer dash
-
-
-def markdown_text(text: str) -> str:
-    """A text that Markdown shows as it is, also in a table."""
-    line = " ".join(text.split())
-    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in line)
-
-
 def plain(cell: Cell | None) -> str:
     """A cell rounded for people: centre ± spread, or centre [low, high]."""
     number = rounded(cell.center, cell.low, cell.high) if cell else None
@@ -145,7 +123,7 @@ def plain(cell: Cell | None) -> str:
 def _latex_cell(cell: Cell | None) -> str:
     number = rounded(cell.center, cell.low, cell.high) if cell else None
     if number is None or cell is None:
-        return _LATEX[NOTHING]
+        return latex_text(NOTHING)
     body = _number(number, r" \pm ", r"\ ", r" \times 10^{{{}}}")
     return f"$\\mathbf{{{body}}}$" if cell.best else f"${body}$"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exptools.rundir import STEP
-from exptools.viewing.configs.values import short_names
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.summaries import (
     Cell,
@@ -67,13 +67,15 @@ class Results:
     texts: tuple[tuple[str, ...], ...]  # the same as a person reads them
     cells: tuple[tuple[Cell | None, ...], ...]  # [rows][columns]; None where there is no run
     caveats: tuple[str, ...] = ()  # runs that did not finish, an interval of few, in sentences
+    remarks: tuple[str, ...] = ()  # sentences on how the runs' numbers came about
+    heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
         left_out = sum(cell.runs - cell.n for row in self.cells for cell in row if cell)
-        notes = list(self.caveats)
+        notes = [*self.caveats, *self.remarks]
         notes += [
             f"Nothing is bold for {metric}: whether more or less of it is better is not known."
             for metric in unknown
@@ -130,8 +132,9 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
     runs, everyone = counted(runs, query.states), runs
-    keys = find_keys(runs, query.by)
-    facets = groups(runs, find_keys(runs, [query.facet])) if query.facet is not None else []
+    across = find_keys(runs, [query.facet] if query.facet is not None else [])
+    keys = [key for key in find_keys(runs, query.by) if key.whole not in {k.whole for k in across}]
+    facets = groups(runs, across) if across else []
     metrics = [_column(index, runs, name, query) for name in query.metrics]
     rows = groups(runs, keys)
     parts = _parts(rows, facets)
@@ -159,13 +162,18 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
-        caveats,
+        caveats=caveats,
+        remarks=tuple(
+            sentence
+            for head in metrics
+            for sentence in remarks(index, runs, head.metric, head.summary)
+        ),
+        heads=tuple(key.short for key in keys),
     )
 
 
 def headings(table: Results) -> list[str]:
     """The columns' names as a person reads them, the keys' first."""
-    names = short_names(table.by)
     metrics = {head.metric for head in table.columns}
     heads = []
     for head in table.columns:
@@ -173,7 +181,7 @@ def headings(table: Results) -> list[str]:
         heads.append(
             f"{head.metric}, {value}" if value and len(metrics) > 1 else value or head.metric
         )
-    return [*(names[key] for key in table.by), *heads]
+    return [*(table.heads or table.by), *heads]
 
 
 def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:

@@ -223,10 +223,10 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
     ("asked", "sentence"),
     [
         ({"metric": "accuracy"}, "no run has logged 'accuracy'; did you mean 'test/accuracy'"),
-        ({"by": "lr"}, r"no run has a key 'lr'; did you mean 'optim\.lr'"),
+        ({"by": "rl"}, r"no run has a key 'rl'; did you mean 'optim.lr'"),
         ({"x": "stepp"}, "no run has logged x='stepp'; did you mean 'step'"),
         ({"strata": "sed"}, "did you mean 'seed'"),
-        ({"best": xv.Best("lr")}, "no run has a key 'lr'"),
+        ({"best": xv.Best("rl")}, "no run has a key 'rl'"),
         ({"best": xv.Best("seed", "most")}, "there is no mode 'most'; there are max, min"),
         ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
         ({"where": "seed >"}, "cannot be read as a condition"),

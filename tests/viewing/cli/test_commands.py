@@ -224,7 +224,7 @@ def test_what_cannot_be_read_is_told_beside_the_answer(run, outputs):
         (["list", "--metrik", "x"], "exptools list: there is no option '--metrik'; did you mean"),
         (["list", "output"], "there is no directory output; did you mean outputs?"),
         (["list", "--metric", "acuracy"], "no run has logged 'acuracy'; did you mean"),
-        (["list", "--where", "lr = 1"], "no run has a key 'lr'; did you mean 'optim.lr'?"),
+        (["list", "--where", "lrr = 1"], "no run has a key 'lrr'; did you mean 'optim.lr'?"),
         (["list", "--where", "seed >"], "'seed >' cannot be read as a condition"),
         (["list", "--summary", "lats"], "there is no summary 'lats'; did you mean 'last'?"),
         (["list", "--csv", "--json"], "not allowed with"),
@@ -344,6 +344,51 @@ def test_without_keys_given_those_that_runs_have_of_that_name_themselves_are_no_
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.startswith("config.name,")
     assert [row.split(",")[0] for row in rows] == ["model 0", "model 1"]
+
+
+def test_a_key_may_be_typed_by_its_end_and_the_heads_are_such_ends(run):
+    _, out, _ = run("list", "outputs")
+    heads = out.splitlines()[1].split()
+    assert heads[:4] == ["run", "state", "lr", "seed"]
+    code, out, _ = run("table", "outputs", "--by", heads[2], "--where", "LR > 0.001 and seed < 2")
+    assert (code, out.splitlines()[1].split()[0]) == (0, "lr")
+    _, out, _ = run("table", "outputs", "--facet", "lr", "--csv")  # is no row besides
+    assert out.splitlines()[0].startswith("lr,metric,summary,center,")
+    code, out, _ = run("plot", "outputs", "--by", "seed", "--facet", "lr", "--csv")
+    assert (code, out.splitlines()[0].split(",")[:3]) == (0, ["metric", "lr", "seed"])
+
+
+def test_results_can_be_asked_for(run):
+    best = ("--where", "last(test/accuracy) > 0.3 and state = 'completed'")
+    _, out, _ = run("list", "outputs", *best, "--json")
+    frame = xv.load("outputs").table("test/accuracy")
+    assert [one["name"] for one in json.loads(out)] == [
+        row["name"] for row in frame.iter_rows(named=True) if row["test/accuracy"] > 0.3
+    ]
+    code, _, err = run("list", "outputs", "--where", "state = completed")
+    assert (code, "a text stands in single quotes: 'completed'" in err) == (2, True)
+
+
+def test_a_list_of_many_keys_and_long_values_stays_small(run, tmp_path):
+    for job in range(2):
+        config = {f"key{at}": job + at for at in range(30)} | {"long": f"{job}" * 5000}
+        same = {f"k{at}": f"{job}" for at in range(300)}
+        write_run(tmp_path / "many" / str(job), config | same, {"loss": [1.0]})
+    write_run(tmp_path / "many" / "2", {f"own{at}": at for at in range(500)}, {"loss": [1.0]})
+    _, out, err = run("list", "many")
+    assert len(out) < 4000
+    assert len(err) < 2000
+    assert "more" in err
+    _, out, _ = run("list", "many", "--csv")
+    assert out.splitlines()[0].count(",") > 300
+    assert "1" * 5000 in out
+
+
+def test_a_value_between_steps_is_marked(run):
+    _, _, err = run("list", "outputs", "--metric", "train/loss", "--summary", "at:1.5")
+    assert "9 runs have not logged train/loss at step 1.5 itself" in err
+    _, _, err = run("table", "outputs", "--by", "lr", "--metric", "train/loss", "--summary", "at:1")
+    assert err == ""
 
 
 def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_told(run, tmp_path):

@@ -3,7 +3,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exptools.viewing.configs.parsing import YamlParser
-from exptools.viewing.configs.values import MISSING, display, flatten, short_names
+from exptools.viewing.configs.values import MISSING, display, flatten
 from tests.viewing.samples import parse_config
 
 REFERENCES = (
@@ -136,15 +136,3 @@ def test_two_documents_are_no_config():
 )
 def test_a_value_reads_as_its_type(value, text):
     assert display(value) == text
-
-
-def test_a_long_key_is_cut_to_what_tells_it_from_the_others():
-    names = short_names(["optim.lr", "model.lr", "model.width", "seed", "data.seed", r"a\.b.c"])
-    assert names == {
-        "optim.lr": "optim.lr",
-        "model.lr": "model.lr",
-        "model.width": "width",
-        "seed": "seed",
-        "data.seed": "data.seed",
-        r"a\.b.c": "c",
-    }

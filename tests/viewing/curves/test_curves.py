@@ -205,6 +205,14 @@ def test_the_order_is_that_of_x_and_the_last_of_one_x_counts():
     assert summary("auc", [0, 0, 4, 4], x=[0, 10, 10, 20]) == 60
 
 
+def test_extremes_and_means_take_every_value_of_a_step_that_was_logged_twice():
+    values = {"y": [1, 9, 2, 3, 5], "x": [0, 5, 5, 5, 10]}
+    assert (summary("max", **values), summary("min", **values)) == (9, 1)
+    assert summary("mean:3", **values) == pytest.approx((2 + 3 + 5) / 3)
+    assert summary("mean:4", y=[1, 2, 3, 4], x=[0, 9, 5, NAN]) == 2
+    assert np.isnan(summary("max", y=[1.0], x=[NAN]))
+
+
 def test_no_points_have_no_summary():
     assert np.isnan([summary(how, []) for how in ("last", "min", "mean:3", "at:1", "auc")]).all()
 

@@ -35,12 +35,20 @@ RUNS = [
         ("env.name not like '%o%'", "134"),
         ("flag", "0"),
         ("flag = true", "0"),
-        ("flag = 1", "3"),
+        ("FLAG = 1", "3"),
         ("layers = '[64, 64]'", "0"),
+        ("layers = [64, 64]", "0"),
+        ("layers = [64.0, 64] and layers != [64]", "0"),
+        ("layers = (64, 64)", "0"),
+        ("layers in ([], [64, 64])", "0"),
+        ("layers != [64, 32]", "0"),
+        ("layers like '%64%'", "0"),
         ("(env.name = 'Ant' or algo.lr = 'auto') and not env.name = 'Ant'", "2"),
         ('"algo.lr" > 1e-4', "0"),
         ("name in ('1', '3')", "13"),
-        ("algo.lr = null", ""),
+        ("lr > 1e-4", "0"),
+        ("LR > 1e-4 or Env.Name = 'Ant'", "01"),
+        ("env.name = 'it''s'", ""),
     ],
 )
 def test_a_condition_selects_the_runs_for_which_it_is_true(condition, names):
@@ -87,7 +95,17 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
     ("condition", "sentence"),
     [
         ("algo.lt > 1", r"no run has a key 'algo\.lt'; did you mean 'algo\.lr'\?"),
-        ("lr > 1", r"no run has a key 'lr'; did you mean 'algo\.lr'\?"),
+        ("rl > 1", r"no run has a key 'rl'; did you mean 'algo.lr'"),
+        ("env.name = Hopper", "no run has a key 'Hopper'; a text stands .* quotes: 'Hopper'"),
+        ("env.name in (Hopper, 'Ant')", "; a text stands in single quotes: 'Hopper'"),
+        ("env.name like Hop", "; a text stands in single quotes: 'Hop'"),
+        ("algo.lr = null", "nothing is equal to null.*: say algo.lr is null"),
+        ("not null != env.name", "say env.name is null"),
+        ("env.name = 3", "env.name is a text wherever a run has it, and never 3; .* = '3'"),
+        ("layers = 64", r"layers is a list .*; say layers = \[64\]"),
+        ("state = 'fialed'", "there is no state 'fialed'; did you mean 'failed'"),
+        ("state in ('failed', 'crashed')", "there is no state 'crashed'; there are queued"),
+        ("last(loss) > 1", "is not understood in a condition"),
         ('env.name = "Hopper"', "a text stands in single quotes: 'Hopper'"),
         ("algo.lr >", "cannot be read as a condition"),
         ("'open", "cannot be read as a condition"),
@@ -107,6 +125,26 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
 def test_a_condition_that_cannot_be_says_why(condition, sentence):
     with pytest.raises(QueryError, match=sentence):
         select(RUNS, condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("on = 1", "on is true or false wherever a run has it, and never 1; say on = true"),
+        ("on != 'false'", "never 'false'; say on = false"),
+        ("lr = '0.1'", "lr is a number wherever a run has it, and never '0.1'; say lr = 0.1"),
+        ("lr < 'auto'", "lr is a number wherever a run has it, and never 'auto'$"),
+        ("0.1 = tag", "tag is a text"),
+        ("lr in ('1', '2')", "never '1'; say lr = 1"),
+        ("lr and on", "lr is a number wherever a run has it, and never true"),
+        ("tag is None", "there is no None in a condition: say null"),
+        ("tag = none", "there is no none in a condition: say null"),
+    ],
+)
+def test_a_value_that_no_run_can_have_is_refused_with_what_to_write(condition, sentence):
+    runs = [run_with("0", on=True, lr=0.1, tag="a"), run_with("1", on=False, lr=1)]
+    with pytest.raises(QueryError, match=sentence):
+        select(runs, condition)
 
 
 def test_a_condition_of_endless_depth_is_refused():

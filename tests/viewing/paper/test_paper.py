@@ -39,7 +39,9 @@ def curve_set(curves, metric="loss", by=("k",), band="std"):
     for key, curve in curves.items():
         values = key if isinstance(key, tuple) else (key,)
         groups.append(GroupCurve(values, ", ".join(map(str, values)), (), curve))
-    return CurveSet(metric, "step", by, ", ".join(by), "mean", band, "none", tuple(groups))
+    heads = tuple(key.rpartition(".")[2] for key in by)
+    legend, done = ", ".join(heads), tuple(groups)
+    return CurveSet(metric, "step", by, legend, "mean", band, "none", done, heads=heads)
 
 
 def drawn_lines(axes):

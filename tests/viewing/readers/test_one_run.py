@@ -1,6 +1,7 @@
 """What lies below a run belongs to it, and is counted once."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,15 @@ import pytest
 
 from exptools.rundir import State, Status, write_status
 from exptools.viewing.index import Index
+from exptools.viewing.readers import hydra, others
+from exptools.viewing.readers.formats import DetectedRun
+from exptools.viewing.readers.nesting import one_run_each
+from exptools.viewing.run import Source
+from exptools.viewing.signatures import Signature
 from tests.viewing.samples import indexed, write_events, write_run
 
 HPARAMS = "lr: 0.1\n"
+SETTLED = Signature(1, 1, 1)
 
 
 def names(index: Index) -> list[str]:
@@ -302,6 +309,20 @@ def test_events_of_others_beside_progress_csv_add_what_only_they_have(tmp_path):
     assert columns.series("grad")[1].tolist() == [3, 4, 5]
     assert index.last([found])["0"]["grad"] == 5
     assert index.last([found])["0"]["loss"] == 0.2
+
+
+@pytest.mark.parametrize("name", ["version_{}{:02}", "seed_{}{:02}", "Nov27_00-{:02}-{:02}_host"])
+def test_thousands_of_directories_below_a_run_take_no_time(name):
+    run = DetectedRun("/runs/0", hydra.READER, {".hydra/config.yaml": SETTLED}, (), ())
+    parts = []
+    for number in range(5000):
+        place = f"/runs/0/tb/{name.format(number // 100, number % 100)}"
+        source = Source("events", (f"{place}/events.out.tfevents.1700000000.host",))
+        parts.append(DetectedRun(place, others.TENSORBOARD, {}, (source,), (SETTLED,)))
+    started = time.process_time()
+    (whole,) = one_run_each([run, *parts])
+    assert len(whole.sources) + len(whole.earlier) == 5000
+    assert time.process_time() - started < 2
 
 
 def test_the_last_row_is_one_of_a_source_that_has_rows(tmp_path):

@@ -1,6 +1,8 @@
 import io
 import math
 import re
+import shutil
+import subprocess
 
 import polars as pl
 import pytest
@@ -189,3 +191,89 @@ def test_a_selection_larger_than_a_piece_is_written_whole(monkeypatch):
 def test_without_runs_there_is_no_table(runs):
     with pytest.raises(xv.QueryError, match="no runs"):
         results(runs[:0], "train/loss", "optim.lr")
+
+
+HOSTILE = (
+    *(
+        "[64, 64]",
+        "*",
+        "*[1pt]",
+        "[1ex]*",
+        "]",
+        r"\\[2em]",
+        r"\hline",
+        "% no",
+        "& & &",
+        "$",
+        "_",
+        "^",
+    ),
+    *(
+        "{",
+        "}",
+        "}{",
+        "#1",
+        "~",
+        "---- -",
+        "`''",
+        '"a',
+        "λ → ∞",
+        "Ως",
+        "ünïcödé ß ŷ",
+        "\x1b[31m",
+        "\x7f",
+    ),
+    *("\\", r"\end{tabular}", "a\nb", "\ta", "@", "!", "|", "<>", "=", "1e-3", ""),
+)
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A table whose every cell is an attack, and its metric and its heads, too."""
+    for job, text in enumerate(HOSTILE):
+        write_run(tmp_path / str(job), {"[a]*": text, "%&": job}, {"[m]_%": [0.5, job / 7]})
+    return results(xv.load(tmp_path), "[m]_%", ["[a]*", "%&"])
+
+
+def test_no_row_of_a_latex_table_begins_as_an_option_of_the_row_before(hostile):
+    lines = export.latex(hostile).splitlines()
+    assert len(lines) == len(HOSTILE) + 7
+    assert all(re.match(r"[\w\\$&%{@!=,;'\"—ü-]", line) for line in lines)
+    assert not any(re.search(r"(rule|\\\\)\s*[\[*]", line) for line in [*lines, " ".join(lines)])
+    for line in lines:
+        bare = re.sub(r"\\.|\{[\[\]*]\}", "", line)
+        assert bare.count("{") == bare.count("}")
+
+
+def has_booktabs():
+    """Whether there is a LaTeX that can set our tables."""
+    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
+        return False
+    return (
+        subprocess.run(
+            ["kpsewhich", "-format=tex", "booktabs.sty"], check=False, stdout=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
+
+
+@pytest.mark.skipif(not has_booktabs(), reason="needs pdflatex with booktabs")
+def test_latex_itself_sets_the_table_whatever_stands_in_it(hostile, tmp_path):
+    start = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
+    text = f"{start}\\tiny\n{export.latex(hostile)}\\end{{document}}\n"
+    (tmp_path / "table.tex").write_text(text, encoding="utf-8")
+    latex = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "table"]
+    ran = subprocess.run(latex, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    log = (tmp_path / "table.log").read_text(encoding="utf-8", errors="replace")
+    assert ran.returncode == 0, log[-3000:]
+    assert "Missing character" not in log
+    assert "Output written on table.pdf (1 page" in log
+
+
+def test_what_pdflatex_has_no_letters_for_is_named_in_a_comment(tmp_path):
+    for job, text in enumerate(("中文", "λ", "plain")):
+        write_run(tmp_path / str(job), {"a": text}, {"m": [0.5]})
+    text = export.latex(results(xv.load(tmp_path), "m", "a"))
+    assert "\n% pdfLaTeX has no 中文: use LuaLaTeX, with a font that has\n" in text
+    assert "中文 & $0.5$" in text
+    assert r"\ensuremath{\lambda} & $0.5$" in text

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from exptools.metrics import default_metric
-from exptools.viewing.app.facts import Facts, counted_runs, shown_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.bars import bars
@@ -18,11 +18,13 @@ from exptools.viewing.charts.quantities import KEY, METRIC, Measure, of_key
 from exptools.viewing.charts.scatter import scatter
 from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
-from exptools.viewing.curves.endings import STATES
+from exptools.viewing.curves.endings import ALL, STATES
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.summaries import summary_of as summary_of_metric
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
-from exptools.viewing.groups.grouping import SUMMARY
+from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -225,17 +227,28 @@ class PictureContent:
 def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
-        timeline_ = picture_of(view) == "timeline"  # shows what became of the runs
-        runs, left_out = (shown_runs(facts, view), ()) if timeline_ else counted_runs(facts, view)
+        # A timeline shows what became of the runs.
+        asked = replace(view, states=ALL) if picture_of(view) == "timeline" else view
+        runs, left_out = counted_runs(index, facts, asked)
         need = next(_needs(facts, view, runs), None)
         if need:
             return PictureContent(empty=need)
-        return _with_caveats(_drawn(index, facts, view, runs, theme), left_out)
+        drawn = _drawn(index, facts, view, runs, theme)
+        return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
         return PictureContent(
             empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
         )
+
+
+def _remarks(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
+    """What to know of the runs' numbers."""
+    values = chosen(controls(facts, view))
+    asked = [str(values.get(name, "")) for name in ("metric", "x", "y", "color")]
+    names = dict.fromkeys(name.removeprefix(METRIC) for name in asked)
+    for name in (name for name in names if name in facts.metrics):
+        yield from remarks(index, runs, name, summary_of_metric(name, summary_of(values)))
 
 
 def _with_caveats(content: PictureContent, sentences: Sequence[str]) -> PictureContent:

@@ -110,7 +110,7 @@ def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
     if not view.metrics:
         return Drawing(empty=_nothing_logged(facts.runs))
     try:
-        runs, left_out = counted_runs(facts, view)
+        runs, left_out = counted_runs(workspace.index, facts, view)
         drawn = _drawn(workspace, facts, view, runs)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:

@@ -60,7 +60,7 @@ def content_of(workspace: Workspace, view: View) -> Content:
     chosen = resolve(view, facts)
     if not chosen.metrics:
         raise QueryError("there is nothing to take away: no run has logged a metric yet")
-    runs = tuple(shown_runs(facts, chosen))
+    runs = tuple(shown_runs(workspace.index, facts, chosen))
     wanted = set(view.selected)
     selected = tuple(run.name for run in runs if run.name in wanted)
     return Content(workspace.index, runs, replace(chosen, selected=selected))

@@ -198,14 +198,14 @@ def draw(
         "pager": more,
         "is_first": content.first == 0,
         "is_last": content.first + content.shown >= content.all,
-        "complaint": _complaint(facts, view),
+        "complaint": _complaint(workspace, facts, view),
     }
 
 
-def _complaint(facts: Facts, view: View) -> str | None:
+def _complaint(workspace: Workspace, facts: Facts, view: View) -> str | None:
     """What is wrong with the filter."""
     try:
-        shown_runs(facts, View(where=view.where))
+        shown_runs(workspace.index, facts, View(where=view.where))
     except QueryError as error:
         return str(error)
     return None

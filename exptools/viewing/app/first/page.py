@@ -16,7 +16,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from dash import Dash
-from flask import Response, request
+from flask import Response, abort, request
 
 from exptools.viewing.app.compare.chart import height
 from exptools.viewing.app.compare.content import caption, drawing, reason
@@ -28,7 +28,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode
 
 ANSWER = "_first-answer"
-WAIT = 0.3  # s that the scripts wait for the picture; later it comes after them
+WAIT = 0.5  # s that the scripts wait for the picture; later it comes after them
 # Before anything is painted: light or dark, as the user has chosen here or the system says.
 SCHEME = (
     'document.documentElement.dataset.mantineColorScheme=(s=>s==="light"||s==="dark"?s:'
@@ -69,9 +69,16 @@ class FirstPages:
         self._workspace, self._looked = workspace, looked
 
     def answer(self, page: str) -> Response:
-        """The page, sent bit by bit; the request's query says what it is to show."""
+        """The page, sent bit by bit; the request's query says what it is to show.
+
+        Painting is work: whoever asks for something other than a page, as the pictures of other
+        sites might, gets none.
+        """
         query = request.query_string.decode("utf-8", "replace")
-        return Response(self._sent(parts_of(page), query), mimetype="text/html")
+        parts = parts_of(page)
+        if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            return Response(f"{parts.head}{ENTRY}{parts.scripts}{parts.end}", mimetype="text/html")
+        return Response(self._sent(parts, query), mimetype="text/html")
 
     def _sent(self, parts: Parts, query: str) -> Iterator[str]:
         yield f"{parts.head}<style>{colors()}</style>{frame(self._place())}"
@@ -119,6 +126,8 @@ class FirstPages:
         def first_answer() -> Response:
             from plotly.io.json import to_json_plotly  # as Dash does, which loads it late, too
 
+            if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+                abort(403)
             if self._looked is not None:
                 self._looked.wait()
             query = request.query_string.decode("utf-8", "replace")

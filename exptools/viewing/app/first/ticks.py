@@ -47,9 +47,6 @@ def _text(value: float, exponent: int, smallest: int) -> str:
     thousands = 3 * round((exponent - 1) / 3) if abs(exponent) > 3 else 0
     if thousands not in PREFIXES:
         return f"{value:.3g}".replace("-", "−")
-    digits = max(0, thousands - smallest)
-    text = f"{value / 10.0**thousands:.{min(digits, 12)}f}"
-    zero = float(text) == 0
-    return f"{text.lstrip('-') if zero else text}{'' if zero else PREFIXES[thousands]}".replace(
-        "-", "−"
-    )
+    digits = min(max(0, thousands - smallest), 12)
+    text = f"{value / 10.0**thousands:.{digits}f}"
+    return "0" if float(text) == 0 else f"{text}{PREFIXES[thousands]}".replace("-", "−")

@@ -12,14 +12,14 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.rundir import HYDRA_OVERRIDES, PATCH_FILE, PROVENANCE_FILE
+from exptools.rundir import HYDRA_OVERRIDES, HYDRA_SETTINGS, PATCH_FILE, PROVENANCE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
 from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
-from exptools.viewing.run_files.rerun import HYDRA_SETTINGS, read_hydra, read_overrides, rerun
+from exptools.viewing.run_files.rerun import read_hydra, read_overrides, rerun
 from exptools.viewing.wording import escape_invalid_unicode
 
 GROUP = "group"  # to compare with; a run's own value begins with RUN

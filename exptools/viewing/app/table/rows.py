@@ -70,7 +70,8 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
     """A row for each run or group: cells are numbers or texts, None where there is no value."""
     facts = workspace.facts()
     try:
-        runs, _ = counted_runs(facts, View(where=view.where, states=view.states))
+        shown = View(where=view.where, states=view.states)
+        runs, _ = counted_runs(workspace.index, facts, shown)
     except QueryError:  # said beside the filter, or in place of the chart
         runs = facts.runs
     rows = [

@@ -150,3 +150,12 @@ def test_the_runs_that_count_are_chosen_here_too_and_the_others_told(tmp_path, p
     left_out = "Only finished runs count: 6 are left out (5 failed and 1 was killed)."
     assert finished.endswith(left_out)
     assert "Of the" not in finished
+
+
+@pytest.mark.parametrize("picture", ["bars", "heat-map", "parallel", "scatter"])
+def test_a_value_between_two_steps_is_said_in_the_caption(workspace, picture):
+    between = drawn(workspace, f"picture={picture}&option.summary=at:3.5").picture.caption
+    assert "9 runs have not logged test/accuracy at step 3.5 itself" in between
+    assert (
+        "itself" not in drawn(workspace, f"picture={picture}&option.summary=at:3").picture.caption
+    )

@@ -300,6 +300,20 @@ def test_an_answer_is_computed_once_a_version(sweep):
     assert drawing(sweep, view) is not before
 
 
+def test_a_filter_may_ask_for_results_and_says_how_to_write_what_was_meant(sweep):
+    view = View(metrics=("test/accuracy",), by=("optim.lr",), where="last(test/accuracy) > 0.8")
+    assert legend(shown(sweep, view)[0]) == ["0.01"]
+    assert words(sweep, View(where='"test/accuracy" > 1')).endswith('in last("test/accuracy")')
+    assert "single quotes: 'completed'" in words(sweep, View(where="state = completed"))
+
+
+def test_keys_in_an_address_may_be_the_ends_of_keys(sweep):
+    view = resolve(View(by=("LR",), split=("lr",), best=("name",)), sweep.facts())
+    assert (view.by, view.split, view.best) == (("optim.lr",), ("optim.lr",), ("name",))
+    note = resolve(View(by=("l",)), sweep.facts()).notes[0]
+    assert note.startswith("No run has a key 'l'")
+
+
 def test_runs_that_ended_early_are_in_the_caption_or_left_out_of_it_and_of_the_chart(tmp_path):
     workspace = Workspace(indexed(write_dying_sweep(tmp_path / "outputs")))
     assert words(workspace, View(by=())).endswith(

@@ -164,7 +164,7 @@ def test_keys_that_are_called_like_what_runs_have_themselves_are_told_apart_from
         config = {"name": f"model {job // 2}", "state": job % 2, "sweep": job}
         write_run(tmp_path / "outputs" / str(job), config, csv_text({"acc": [job]}))
     workspace = Workspace(indexed(tmp_path / "outputs"))
-    assert titles(workspace)[3:6] == ["name", "state", "sweep"]
+    assert titles(workspace)[3:6] == ["config.name", "config.state", "config.sweep"]
     assert [row["config config.name"] for row in rows(workspace)] == [
         *("model 0", "model 0", "model 1", "model 1")
     ]

@@ -1,0 +1,38 @@
+"""What a condition is asked of: runs, their keys, and what their metrics came to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from exptools.viewing.groups.names import KeyNames
+from exptools.viewing.run import Run
+
+
+class Results(Protocol):
+    """What the runs' metrics came to."""
+
+    @property
+    def metrics(self) -> Collection[str]:
+        """The names of what the runs have logged."""
+        ...
+
+    def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        """A metric's summary, ``last`` or ``mean:10``, of each run by its name.
+
+        None where the run has not logged the metric.
+
+        Raises:
+            QueryError: there is no such metric or summary.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a condition is asked of."""
+
+    runs: Sequence[Run]
+    names: KeyNames  # of all their keys
+    results: Results | None  # None where none can be asked for

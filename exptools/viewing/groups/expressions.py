@@ -1,0 +1,201 @@
+"""The expressions of conditions, from sqlglot's parts to functions of a run."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from exptools.viewing.configs.values import display
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.asked import Asked
+from exptools.viewing.groups.mismatches import check_values
+from exptools.viewing.groups.operands import (
+    Term,
+    as_written,
+    is_number_of_runs,
+    key,
+    key_of,
+    literal,
+    negative,
+    not_understood,
+    result,
+    value_of,
+)
+from exptools.viewing.groups.tokens import quoted
+from exptools.viewing.groups.truth import Truth, compare, inverse, is_collection, least
+from exptools.viewing.run import Run
+
+# Of the parsed parts, those that are heeded; an expression with any other is refused.
+_PARTS = {"this", "expression", "expressions", "low", "high", "negate", "is_string"} | {
+    *("table", "db", "catalog"),
+}
+_COLLECTIONS = (exp.Array, exp.Tuple)
+
+_COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
+    exp.EQ: operator.eq,
+    exp.NEQ: operator.ne,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+}
+
+
+def parse(condition: str, asked: Asked) -> Term:
+    """What a condition says of a run: True, False, or None for what is not known."""
+    try:
+        return _truth(sqlglot.parse_one(quoted(condition, asked.names)), asked)
+    except SqlglotError as error:
+        raise QueryError(
+            f"{condition!r} cannot be read as a condition; one is, for example, "
+            "algo.lr > 1e-4 and env.name = 'Hopper'"
+        ) from error
+    except RecursionError as error:
+        raise QueryError("the condition is nested too deeply to be read") from error
+
+
+def _term(node: Any, asked: Asked) -> Term:
+    """The function that an expression stands for."""
+    translate = next((t for kinds, t in _TRANSLATIONS.items() if isinstance(node, kinds)), None)
+    if translate is None or any(node.args[part] and part not in _PARTS for part in node.args):
+        raise not_understood(node)
+    term = translate(node, asked)
+    if node.args.get("negate"):  # newer versions of sqlglot: not like, without a Not around it
+        return lambda run: inverse(term(run))
+    return term
+
+
+def _given(node: Any, asked: Asked) -> Term:
+    """What a key is compared with: a word that is no key was probably meant as a text."""
+    word = node.name if isinstance(node, exp.Column) and not node.table else ""
+    is_metric = asked.results is not None and word in asked.results.metrics
+    if not word or is_metric or asked.names.has(word):
+        return _term(node, asked)
+    if word.lower() == "none":
+        raise QueryError(f"there is no {word} in a condition: say null, as in key is null")
+    raise QueryError(f"no run has a key {word!r}; a text stands in single quotes: '{word}'")
+
+
+def _list(node: Any, asked: Asked) -> Term:
+    items = [_given(item, asked) for item in node.expressions]
+    return lambda run: tuple(item(run) for item in items)
+
+
+def _comparison(node: Any, asked: Asked) -> Term:
+    for side, other in ((node.this, node.expression), (node.expression, node.this)):
+        if isinstance(side, exp.Null):
+            text = as_written(other)
+            raise QueryError(f"nothing is equal to null, not even null: say {text} is null")
+        if is_number_of_runs(side) and isinstance(value_of(other), str):
+            number, text = as_written(side), value_of(other)
+            raise QueryError(f"{number} is a number, and never '{text}'; write it without quotes")
+    left, right = _term(node.this, asked), _given(node.expression, asked)
+    _check(node.this, [node.expression], asked)
+    _check(node.expression, [node.this], asked)
+    return lambda run: compare(_COMPARISONS[type(node)], left(run), right(run))
+
+
+def _check(side: Any, given: Sequence[Any], asked: Asked) -> None:
+    """Refuse what no value of a key can be compared with."""
+    values = [() if isinstance(node, _COLLECTIONS) else value_of(node) for node in given]
+    if isinstance(side, (exp.Column, exp.Dot)) and None not in values:
+        check_values(key_of(side, asked), asked.runs, values)
+
+
+def _and(node: exp.And, asked: Asked) -> Term:
+    terms = [_truth(part, asked) for part in node.flatten()]
+    return lambda run: least([term(run) for term in terms])
+
+
+def _or(node: exp.Or, asked: Asked) -> Term:
+    terms = [_not(part, asked) for part in node.flatten()]
+    return lambda run: inverse(least([term(run) for term in terms]))
+
+
+def _not(node: Any, asked: Asked) -> Term:
+    term = _truth(node, asked)
+    return lambda run: inverse(term(run))
+
+
+def _truth(node: Any, asked: Asked) -> Term:
+    """A term that is true, false or not known: a key that holds a bool is one, too."""
+    term = _term(node, asked)
+    _check(node, [exp.true()], asked)
+
+    def truth(run: Run) -> Truth:
+        value = term(run)
+        return value if isinstance(value, bool) else None
+
+    return truth
+
+
+def _in(node: exp.In, asked: Asked) -> Term:
+    value = _term(node.this, asked)
+    options = [_given(option, asked) for option in node.expressions]
+    if not options:
+        raise QueryError(f"{as_written(node)!r}: in takes values in brackets, as in x in (1, 2)")
+    _check(node.this, node.expressions, asked)
+
+    def holds(run: Run) -> Truth:
+        unequal = [compare(operator.ne, value(run), option(run)) for option in options]
+        return inverse(least(unequal))
+
+    return holds
+
+
+def _between(node: exp.Between, asked: Asked) -> Term:
+    value, low, high = (_term(node.args[part], asked) for part in ("this", "low", "high"))
+
+    def holds(run: Run) -> Truth:
+        of_run = value(run)
+        above = compare(operator.ge, of_run, low(run))
+        return least([above, compare(operator.le, of_run, high(run))])
+
+    return holds
+
+
+def _is(node: exp.Is, asked: Asked) -> Term:
+    value, wanted = _term(node.this, asked), _given(node.expression, asked)
+    return lambda run: value(run) is wanted(run)
+
+
+def _like(node: Any, asked: Asked) -> Term:
+    value, pattern = _term(node.this, asked), _given(node.expression, asked)
+    flags = re.DOTALL | (re.IGNORECASE if isinstance(node, exp.ILike) else 0)
+
+    def holds(run: Run) -> Truth:
+        text, wanted = value(run), pattern(run)
+        if text is None or wanted is None:
+            return None
+        text = display(text) if is_collection(text) else text
+        parts = {"%": ".*", "_": "."}
+        regex = "".join(parts.get(char, re.escape(char)) for char in str(wanted))
+        return isinstance(text, str) and re.fullmatch(regex, text, flags) is not None
+
+    return holds
+
+
+_TRANSLATIONS: dict[Any, Callable[[Any, Asked], Term]] = {
+    exp.Paren: lambda node, asked: _term(node.this, asked),
+    exp.And: _and,
+    exp.Or: _or,
+    exp.Not: lambda node, asked: _not(node.this, asked),
+    tuple(_COMPARISONS): _comparison,
+    exp.In: _in,
+    exp.Between: _between,
+    exp.Is: _is,
+    (exp.Like, exp.ILike): _like,
+    (exp.Column, exp.Dot): key,
+    exp.Literal: literal,
+    _COLLECTIONS: _list,
+    exp.Anonymous: result,
+    exp.Neg: negative,
+    exp.Boolean: literal,
+    exp.Null: lambda node, asked: lambda run: None,
+}

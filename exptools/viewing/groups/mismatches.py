@@ -1,0 +1,68 @@
+"""What is compared with a key and can be equal to none of its values, with what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from exptools.hints import suggestion
+from exptools.rundir import State
+from exptools.viewing.configs.values import display
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.grouping import Key
+from exptools.viewing.groups.truth import comparable, kind
+from exptools.viewing.run import Run
+
+_NOUNS = {"list": "a list", "number": "a number", "text": "a text"}
+
+
+def check_values(key: Key, runs: Iterable[Run], given: Sequence[Any]) -> None:
+    """Raise QueryError where no run has a value of the type of any of the given ones.
+
+    A list may be given as the text that the table shows.
+    """
+    if key.whole.removeprefix("run.") == "state":
+        _check_states(given)
+    values = (comparable(key.value(run)) for run in runs)
+    kinds = {kind(value) for value in values if value is not None}
+    texts = {"text"} if "list" in kinds else set()
+    if kinds and given and not any(kind(value) in kinds | texts for value in given):
+        nouns = " or ".join(_NOUNS.get(one, one) for one in sorted(kinds))
+        raise QueryError(
+            f"{key.name} is {nouns} wherever a run has it, and never "
+            f"{_written(given[0])}{_advice(key.name, given[0], kinds)}"
+        )
+
+
+def _check_states(given: Sequence[Any]) -> None:
+    states = [state.value for state in State]
+    for value in given:
+        if isinstance(value, str) and value not in states:
+            raise QueryError(f"there is no state {value!r}; {suggestion(value, states)}")
+
+
+def _advice(name: str, given: Any, kinds: set[str]) -> str:
+    """How to write what was probably meant."""
+    meant: str | None = None
+    if "true or false" in kinds and str(given).lower() in ("0", "1", "true", "false"):
+        meant = "true" if str(given).lower() in ("1", "true") else "false"
+    elif "number" in kinds and isinstance(given, str) and _is_number(given):
+        meant = given.strip()
+    elif "text" in kinds and kind(given) == "number":
+        meant = f"'{display(given)}'"
+    elif "list" in kinds:
+        meant = f"[{_written(given)}]"
+    return f"; say {name} = {meant}" if meant else ""
+
+
+def _written(value: Any) -> str:
+    """A value as a condition has it."""
+    return f"'{value}'" if isinstance(value, str) else display(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

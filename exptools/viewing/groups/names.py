@@ -1,0 +1,128 @@
+"""Names of keys: a key's end is enough where no other key ends so, in any case of letters."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from functools import cached_property
+
+from exptools.hints import MOST_LISTED, nearest, suggestion
+from exptools.viewing.configs.addresses import names_an_object
+from exptools.viewing.configs.values import endings
+from exptools.viewing.errors import QueryError
+from exptools.viewing.wording import shortened
+
+RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
+SUMMARY = "summary."  # before the name of a value in the runs' summaries
+OWN = ("name", "state", "sweep")  # what a run has by itself
+
+# Of a condition's language: a key of that name stands in double quotes there.
+WORDS = frozenset(
+    {"and", "or", "not", "in", "between", "like", "ilike", "is", "null", "true", "false"}
+)
+
+
+class KeyNames:
+    """The keys of some runs, to be found by what people type.
+
+    Args:
+        keys: those of the configs, and with ``summary.`` before them those of the summaries.
+    """
+
+    def __init__(self, keys: Set[str]) -> None:
+        self.keys = keys
+
+    def find(self, name: str) -> str:
+        """The whole name of the key that is meant.
+
+        The first of these that there is: the name itself, of a config, of the run, or of a summary;
+        the end of one key alone; and both again without regard to upper and lower case.
+
+        Raises:
+            QueryError: there is none, or there are several.
+        """
+        meant = self._meant(name)
+        if len(meant) == 1:
+            return meant[0]
+        if name in OWN and meant:
+            raise QueryError(
+                f"the runs have a {name}, and so have their configs: "
+                f"say {RUN}{name} or {CONFIG}{name}"
+            )
+        if meant:
+            listed = ", ".join(map(shortened, meant[:MOST_LISTED]))
+            listed += ", …" if len(meant) > MOST_LISTED else ""
+            raise QueryError(f"several keys are {name!r} at their end: say which of {listed}")
+        raise QueryError(f"no run has a key {name!r}; {self._suggestion(name)}")
+
+    def has(self, name: str) -> bool:
+        """Whether there is a key that may be meant, or several."""
+        return bool(self._meant(name))
+
+    def short(self, key: str) -> str:
+        """The shortest end of a key by which it is found; no word of the conditions' language."""
+        ends = (end for end in endings(key) if end.lower() not in WORDS)
+        return next((end for end in ends if self._meant(end) == [key]), key)
+
+    def _suggestion(self, name: str) -> str:
+        """The nearest key, by its whole name or else by its end."""
+        known = sorted(self.keys | {*OWN})
+        end = None if nearest(name, known) else nearest(name, self._ending_in)
+        return f"did you mean {self._ending_in[end][0]!r}?" if end else suggestion(name, known)
+
+    def _meant(self, name: str) -> list[str]:
+        """The whole names of the keys that a name may mean, in the order of their names."""
+        if name in OWN and name in self.keys:
+            return [f"{RUN}{name}", f"{CONFIG}{name}"]
+        exact = self._exact(name)
+        if exact is not None:
+            return [exact]
+        return (
+            self._ending_in.get(name)
+            or self._same_but_case.get(name.lower())
+            or self._ending_but_case.get(name.lower())
+            or []
+        )
+
+    def _exact(self, name: str) -> str | None:
+        if name in self.keys:
+            return name
+        if (own := name.removeprefix(RUN)) in OWN:
+            return own_name(own, self.keys)
+        if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in self.keys:
+            return config_name(key)
+        return f"{SUMMARY}{name}" if f"{SUMMARY}{name}" in self.keys else None
+
+    @cached_property
+    def _ending_in(self) -> dict[str, list[str]]:
+        owners: dict[str, list[str]] = {}
+        for key in sorted(self.keys):
+            if names_an_object(key):  # a program's memory may repeat what a key says
+                continue
+            for end in endings(key)[:-1]:
+                owners.setdefault(end, []).append(key)
+        return owners
+
+    @cached_property
+    def _same_but_case(self) -> dict[str, list[str]]:
+        alike: dict[str, list[str]] = {}
+        for key in (*OWN, *sorted(self.keys)):
+            whole = own_name(key, self.keys) if key in OWN else key
+            alike.setdefault(key.removeprefix(SUMMARY).lower(), []).append(whole)
+        return alike
+
+    @cached_property
+    def _ending_but_case(self) -> dict[str, list[str]]:
+        alike: dict[str, list[str]] = {}
+        for end, keys in self._ending_in.items():
+            alike.setdefault(end.lower(), []).extend(keys)
+        return {end: list(dict.fromkeys(keys)) for end, keys in alike.items()}
+
+
+def config_name(key: str) -> str:
+    """What to call a key of the configs, also where the runs have one of that name themselves."""
+    return f"{CONFIG}{key}" if key in OWN else key
+
+
+def own_name(key: str, keys: Set[str]) -> str:
+    """What to call a key of the runs' own, also where it is known from the configs, too."""
+    return f"{RUN}{key}" if key in keys else key
