@@ -14,7 +14,7 @@ from tests.e2e.conftest import COMMAND
 from tests.e2e.pages import LEGEND, ROWS, replace, wait_for_view
 from tests.viewing.samples import csv_text, write_run, write_sweep
 
-FILTERS = ("lr < 0.05", "lr > 0.005", "name = 'adam'", 'seed >= 1 and lr <> 0.1', "seed = 2")
+FILTERS = ("lr < 0.05", "lr > 0.005", "name = 'adam'", "seed >= 1 and lr <> 0.1", "seed = 2")
 
 
 class Viewer:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.aggregation import Curve
@@ -20,8 +21,10 @@ from exptools.viewing.figures.lines import (
     Line,
     band_trace,
     center_trace,
+    center_traces,
     curve_layout,
     from_the_top,
+    most_runs,
     style_of,
     x_axis,
     y_axis,
@@ -101,7 +104,9 @@ def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Ite
     for place, line in zip(order, thin, strict=True):
         if panel.runs:
             made.append((place, _runs_trace(line, panel.runs[place], view, theme, each)))
-    made += [(place, center_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
+    for place, line in zip(order, thin, strict=True):
+        whole = most_runs(panel.lines[place].curve)
+        made += [(place, trace) for trace in center_traces(line, theme, whole)]
     for place, trace in made:
         if trace is not None:
             if len(thin) > CROWD:
@@ -200,7 +205,7 @@ def axes(
 
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
     """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
-    log = axis in view.log and not (axis == "x" and view.x == "wall_time")
+    log = is_log(view, axis)
     scale: dict[str, Any] = {"type": "log" if log else "linear"}
     if span is None or (log and span[1] <= 0):
         return scale | {"autorange": True}

@@ -16,6 +16,7 @@ from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import caption, drawing, pager, reason
+from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks
@@ -79,8 +80,9 @@ def layout(facts: Facts) -> list[Any]:
         className="card",
     )
     stores = [
-        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted", "typed")),
+        *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
+        dcc.Store(id="typed"),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
@@ -180,7 +182,7 @@ def draw(
     key = repr((view, facts.version, colors))
     if view.tab != "compare" or key == drawn:
         return no_update
-    content = drawing(workspace, view)
+    content = on_log_axes(drawing(workspace, view), view)
     if content.panels:
         workspace.read_ahead(view.metrics[0])
     tall = height(content, view)
