@@ -12,6 +12,7 @@ from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.curves.aggregation import Curve, final_value
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import banded, hover, typed_array
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import (
     CLEAR,
     DASHES,
@@ -59,7 +60,9 @@ def figure(
     most = {line.label: most_runs(line.curve) for line in lines}
     centers = [part for line in ordered for part in center_traces(line, theme, most[line.label])]
     title = {"text": short_text(metric), "font": {"size": 12, "color": theme.muted}}
-    axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme) | {"title": title}}
+    across = x_axis(x, theme) | large_numbers(largest(line.curve.x for line in lines))
+    up = y_axis(metric, theme) | large_numbers(largest(line.curve.center for line in lines))
+    axes = {"xaxis": across, "yaxis": up | {"title": title}}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 

@@ -161,6 +161,36 @@
     return new URL(`?${query}`, window.location.href).search;
   };
 
+  const UNITS = { k: 1e3, M: 1e6, B: 1e9, T: 1e12 };
+  const parseNumber = (text) => {
+    const [, digits, unit] = text.trim().replace("−", "-").match(/^(.*?)\s*([kMBT]?)$/);
+    return digits ? Number(digits) * (UNITS[unit] || 1) : NaN;
+  };
+  const parseTime = (text) => Date.parse(`${text.trim().replace(/\s+/, "T")}Z`) / 1000;
+  const parseRange = (text, { time, log }) => {
+    if (!text.trim()) {
+      return { span: null };
+    }
+    const parts = text.split(/\s+to\s+|\s*[,;…–]\s*|\s*\.{2,}\s*/);
+    const span = (parts.length === 1 && !time ? text.trim().split(/\s+/) : parts).map(
+      time ? parseTime : parseNumber,
+    );
+    if (span.length !== 2 || !span.every(Number.isFinite)) {
+      return { error: time ? "two times, as 2026-11-27 14:00 to 2026-11-27 15:30" : "two numbers, as 0 to 1e6" };
+    }
+    if (span[0] >= span[1]) {
+      return { error: "the smaller one comes first" };
+    }
+    return log && span[0] <= 0 ? { error: "a log axis begins above 0" } : { span };
+  };
+  const spoken = (value) => String(Number(value.toPrecision(6)));
+  const spokenTime = (value) => new Date(value * 1000).toISOString().slice(0, 19).replace("T", " ");
+  const rangesOf = (view) =>
+    [view.x_range, view.y_ranges[view.metrics[0]] || null].map((span, at) => ({
+      span,
+      text: (span || []).map(at === 0 && view.x === "wall_time" ? spokenTime : spoken).join(" to "),
+    }));
+
   let typing = 0; // the pause after what was typed last into the filter
   let steps = []; // where the back button has led, for as long as the page does not show it
   let rowsById = new Map();
@@ -168,7 +198,25 @@
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
 
+  // As figures/names.py does it.
+  const SHORT = 30; // characters
+  let cut = 0; // of each run's name, in the table
+  const compareNames = (rows) => {
+    const names = rows.filter((row) => !row.members).map((row) => row.id);
+    let common = names[0] || "";
+    names.forEach((name) => {
+      let at = 0;
+      while (at < common.length && common[at] === name[at]) {
+        at += 1;
+      }
+      common = common.slice(0, at);
+    });
+    const long = names.length > 1 && names.some((name) => name.length > SHORT);
+    cut = long ? common.match(/^[^]*[^0-9A-Za-z.=+-]|/)[0].length : 0;
+  };
+
   window.exptools = {
+    telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
     same,
     leave,
     changed,
@@ -262,7 +310,9 @@
       (update.columns.id || []).forEach((name, at) => {
         rowsById.set(name, Object.fromEntries(fields.map((f) => [f, update.columns[f][at]])));
       });
-      return [...rowsById.values()].sort((a, b) => a.order - b.order);
+      const rows = [...rowsById.values()];
+      compareNames(rows);
+      return rows.sort((a, b) => a.order - b.order);
     },
 
     choose: (...values) => {
@@ -316,6 +366,31 @@
       }
       return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
+
+    // Ranges that are typed: two numbers or, of the time of day, two times.
+    range: (...given) => {
+      const [across, up, view] = given.slice(-3);
+      const [wanted, now] = [[across, up], rangesOf(view)];
+      const read = wanted.map((text, at) =>
+        (text || "").trim() === now[at].text
+          ? { span: now[at].span }
+          : parseRange(text || "", { time: at === 0 && view.x === "wall_time", log: view.log.includes("xy"[at]) }),
+      );
+      const errors = read.map(({ error }) => error || null);
+      if (errors.some((error) => error)) {
+        return [leave(), ...errors];
+      }
+      const [x, y] = read.map(({ span }) => span);
+      const ranges = { ...view.y_ranges };
+      if (y) {
+        ranges[view.metrics[0]] = y;
+      } else {
+        delete ranges[view.metrics[0]];
+      }
+      return [changed(view, { x_range: x, y_ranges: ranges }), ...errors];
+    },
+
+    showRanges: (view) => [...rangesOf(view).map(({ text }) => text), null, null],
 
     // A zoom is part of the view: in units of x, and for y by metric.
     zoom: (event, view) => {
@@ -415,6 +490,15 @@
 
     showColumns: (columns) => (columns ? columns.shown : leave()),
   };
+
+  // What the table cuts is copied whole.
+  document.addEventListener("copy", (event) => {
+    const name = document.activeElement?.closest?.('#runs [col-id="run"]');
+    if (name && !`${window.getSelection()}`) {
+      event.clipboardData.setData("text/plain", name.closest("[row-id]").getAttribute("row-id"));
+      event.preventDefault();
+    }
+  });
 
   // Light or dark is settled by the switch or by the system; the chart is drawn on the server.
   new MutationObserver(() => {

@@ -29,6 +29,8 @@ from exptools.viewing.figures.lines import (
     x_axis,
     y_axis,
 )
+from exptools.viewing.figures.names import telling
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
@@ -50,11 +52,14 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     traces: list[Trace] = []
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
+    names = names_of(drawing)
     points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
     for at, panel in enumerate(drawing.panels):
         layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(panel, view, theme, at, points):
             group = trace["legendgroup"]
+            if "name" in trace:
+                trace["name"] = short_text(names[panel.lines[trace["meta"][1]].label])
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
                 named.add(group)
@@ -74,6 +79,11 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         },
     }
     return {"data": traces, "layout": layout}
+
+
+def names_of(drawing: Drawing) -> dict[str, str]:
+    """What the legend calls each line, by its label."""
+    return telling(list({line.label: None for panel in drawing.panels for line in panel.lines}))
 
 
 def columns_of(drawing: Drawing, view: View) -> int:
@@ -200,6 +210,10 @@ def axes(
             y["matches"] = "y" if same == 0 else f"y{same + 1}"
     if rows > 1:
         y["nticks"] = 5
+    curves = [line.curve for panel in drawing.panels for line in panel.lines]
+    if view.x != "wall_time":
+        x |= large_numbers(largest(curve.x for curve in curves))
+    y |= large_numbers(largest(curve.center for curve in curves))
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
 
 

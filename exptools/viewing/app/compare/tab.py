@@ -134,6 +134,17 @@ def _register_in_browser(app: Dash) -> None:
         Input("view", "data"),
         *(State(*control) for control in names.items()),
     )
+    ranges = ("x-range", "y-range")
+    errors = [Output(name, "error") for name in ranges]
+    typed = [Input(name, event) for name in ranges for event in ("n_submit", "n_blur")]
+    texts = [State(name, "value") for name in ranges]
+    tie("exptools.range", changed, *errors, *typed, *texts, view)
+    tie(
+        "exptools.showRanges",
+        *(Output(name, "value") for name in ranges),
+        *(Output(name, "error", allow_duplicate=True) for name in ranges),
+        Input("view", "data"),
+    )
     tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
     tie("exptools.select", changed, Input("runs", "selectedRows"), view)
     tie(

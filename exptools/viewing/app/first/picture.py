@@ -16,6 +16,7 @@ from exptools.viewing.app.compare.chart import (
     CROWD,
     axes,
     columns_of,
+    names_of,
     panel_title,
     place_of,
     thinned,
@@ -231,9 +232,10 @@ def _legend(content: Drawing, view: View) -> str:
             named.setdefault(line.label, line)
     if not (len(named) > 1 or (named and (view.selected or view.where))):
         return ""
+    names = names_of(content)
     rows = [
         f'<li><svg viewBox="0 0 40 21"><path class="first-center" style="stroke:{_color(line)}" '
-        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(label)}</li>'
+        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(names[label])}</li>'
         for label, line in named.items()
     ]
     title = f"<p>{short_text(content.legend)}</p>" if content.legend else ""

@@ -61,6 +61,7 @@ def layout() -> Any:
             "sortChanged": ["sorted(params.api)"],
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
+            "columnResized": ["resized(params)"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
