@@ -209,6 +209,8 @@ def _is_described_anew(detected: DetectedRun, before: _Seen) -> bool:
     """Whether the files that describe a run may say something else than when it was read."""
     if detected is before.detected:
         return False
+    if detected.reader is not before.detected.reader:
+        return True
     last = max((s.mtime_ns for s in detected.described.values()), default=0)
     was_settled = before.read - last / 1e9 > SETTLED
     return not was_settled or detected.described != before.detected.described

@@ -24,7 +24,8 @@ PLOTLY, GENERATORS = "plotly-cartesian.min.js", "regenerator-runtime.js"
 WHOLE_PLOTLY = "_dash-component-suites/plotly/package_data/plotly.min.js"
 NOT_NEEDED = ("/dash/deps/polyfill@", "/dash/dash_table/")
 AFTER_THE_PICTURE = "/dash_ag_grid/"
-LIBRARIES = ("/_dash-component-suites/", "/assets/", f"/{ROUTE}/")  # no data of anybody's
+# No data of anybody's.
+LIBRARIES = ("/_dash-component-suites/", "/assets/", "/_favicon.ico", f"/{ROUTE}/")
 TEXTS = ("text/javascript", "application/javascript", "text/css")
 FOR_EVER = "private, max-age=31536000, immutable"
 SPEED = 4  # of gzip: the fastest that is as small as the slow ones, nearly
@@ -93,9 +94,9 @@ def register(server: Flask) -> None:
 
 def _has_content_in_name() -> bool:
     """Whether another content has another address: by a digest, a version or a time in it."""
-    return (
+    return bool(
         request.path.startswith(f"/{ROUTE}/")
-        or "m" in request.args
+        or request.args.keys() & {"m", "v"}
         or re.search(r"\.v\w+m\d+\.", request.path) is not None
     )
 

@@ -30,12 +30,6 @@ from exptools.viewing.index import Index
 from exptools.viewing.wording import escape_invalid_unicode
 
 ANYONE_HERE = Access()
-# In the page itself: one with an address would be fetched again with each change of the page's.
-FAVICON = (
-    '<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 '
-    "viewBox=%270 0 16 16%27%3E%3Crect width=%2716%27 height=%2716%27 rx=%274%27 "
-    'fill=%27%232b62d1%27/%3E%3C/svg%3E">'
-)
 PORTS_TO_TRY = 100
 LAYOUT = "/_dash-layout"
 FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}")  # what is answered from the index
@@ -50,7 +44,6 @@ class _Viewer(Dash):
     def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
         found = scripts.arranged(parts["scripts"], self.config.requests_pathname_prefix)
         parts["metas"] += found.hints + self.head
-        parts["favicon"] = FAVICON
         parts["scripts"], parts["app_entry"] = found.tags, ENTRY
         parts["renderer"] += found.last
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections.abc import Sequence
 
@@ -16,7 +15,9 @@ def telling(names: Sequence[str], characters: int = LEGEND_CHARACTERS) -> dict[s
     """
     if len(names) < 2 or max(map(len, names)) <= characters:
         return {name: name for name in names}
-    common = os.path.commonprefix(list(names))
+    first, last = min(names), max(names)  # what these two share all do
+    differ = (at for at, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1)
+    common = first[: next(differ, len(first))]
     begin = re.match(r".*[^0-9A-Za-z.=+-]|", common, re.DOTALL)
     cut = len(begin[0]) if begin else 0
     return {name: f"…{name[cut:]}" if cut > 1 else name for name in names}

@@ -42,6 +42,11 @@ def test_scripts_and_styles_are_compressed_and_kept_for_ever(client):
         assert gzip.decompress(answer.data) == client.get(src, base_url=HERE).data
 
 
+def test_the_icon_is_fetched_once(client):
+    (src,) = re.findall(r'href="([^"]*favicon[^"]*)"', sources(client)[1])
+    assert "immutable" in client.get(src, base_url=HERE).headers["Cache-Control"]
+
+
 def test_what_may_change_under_its_name_is_asked_for_again(client):
     name = "/_dash-component-suites/dash/dcc/async-graph.js"
     answer = client.get(name, base_url=HERE, headers={"Accept-Encoding": "gzip"})

@@ -34,6 +34,7 @@ def root(tmp_path):
     (tmp_path / "runs" / "empty" / ".hydra").mkdir(parents=True)
     (tmp_path / "runs" / "0" / ".exptools").mkdir()
     (tmp_path / "runs" / "0" / "checkpoint-5").mkdir()
+    put(tmp_path / "runs" / "5" / "events.out.tfevents.1.host", "")
     put(tmp_path / "runs" / MLFLOW / "meta.yaml", "run_name: a\nstatus: 3\nstart_time: 1500\n")
     put(tmp_path / "runs" / MLFLOW / "metrics" / "a", "1500 1.0 0\n")
     settle(tmp_path)
@@ -93,6 +94,7 @@ CHANGES = {
         (root / "1" / PROGRESS_CSV).unlink(),
         (root / "1" / PROGRESS_CSV).mkdir(),
     ),
+    "another format": lambda root: put(root / "5" / PROGRESS_CSV, csv_text({"x": [1.0]})),
     "no run": lambda root: shutil.rmtree(root / "1"),
     "another run": lambda root: write_run(root / "deep" / "4", {"job": 4}),
     "a run below a run": lambda root: write_run(root / "1" / "below", {"job": 4}),
@@ -144,7 +146,7 @@ def test_what_was_written_a_moment_ago_is_looked_at_again(root):
     config.write_text("job: 9\n")  # as long, in the same tick of the file system's clock
     os.utime(config, ns=(now.st_atime_ns, now.st_mtime_ns))
     index.refresh()
-    assert [run.config.get("job") for run in index.snapshot.runs] == [0, 9, 2, None]
+    assert [run.config.get("job") for run in index.snapshot.runs] == [0, 9, 2, None, None]
 
 
 def test_a_second_load_asks_no_reader_and_sees_what_has_changed(root, asked):
@@ -153,5 +155,5 @@ def test_a_second_load_asks_no_reader_and_sees_what_has_changed(root, asked):
     again = xv.load(root)
     assert (set(asked), again.origin) == (AT_RISK, runs.origin)
     write_run(root / "3", {"job": 3})
-    assert [run.name for run in xv.load(root)] == ["0", "1", "2", "3", MLFLOW]
-    assert [run.name for run in runs] == ["0", "1", "2", MLFLOW]
+    assert [run.name for run in xv.load(root)] == ["0", "1", "2", "3", "5", MLFLOW]
+    assert [run.name for run in runs] == ["0", "1", "2", "5", MLFLOW]

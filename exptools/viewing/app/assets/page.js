@@ -117,7 +117,8 @@
         useEffect(() => {
           tables.then((AgGrid) => setTable(() => AgGrid));
         }, []);
-        return createElement(table || "div", table ? props : { id: props.id, style: props.style });
+        const box = { style: { minHeight: props.style?.height } };
+        return createElement("div", box, table && createElement(table, props));
       },
     };
     setTimeout(() => fetchTables(), 5000); // if no chart is drawn
@@ -236,6 +237,9 @@
       const answer = await firstAnswer;
       if (answer?.version !== version) {
         return outputs.map(({ id }) => (id === "address" ? window.location.search : leave()));
+      }
+      if (answer.view.tab !== "compare") {
+        fetchTables();
       }
       return [leave(), answer.view, ...(answer.drawn || outputs.slice(2).map(leave))];
     },

@@ -116,9 +116,10 @@ class FirstPages:
         if not painted:
             return ""
         size = f' style="height:{tall}px"' if tall else ""
-        return (
-            f'<div id="first-picture"{size} aria-hidden="true"><p class="captions">'
-            f"{escape(said)} <span>{escape(why)}</span></p>{painted}</div>"
+        sentence = f"{escape(said)} <span>{escape(why)}</span>"
+        return escape_invalid_unicode(
+            f'<div id="first-picture"{size} aria-hidden="true"><p class="captions">{sentence}</p>'
+            f"{painted}</div>"
         )
 
     def register(self, app: Dash) -> None:

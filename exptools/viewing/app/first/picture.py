@@ -31,6 +31,7 @@ from exptools.viewing.figures.theme import DARK, DASHES, LIGHT, short_text
 
 POINTS = 4000  # of all lines together: the page should not be much larger than without them
 UNITS = 2000  # of a panel's width and height, in which its lines are written
+USUAL = 1200  # px, of the chart's width, of which the server knows nothing
 ROOM = 0.05 / 0.9  # that Plotly leaves above and below, in parts of the data's range
 STROKES = {
     "solid": "",
@@ -57,10 +58,11 @@ class _Axis(NamedTuple):
         with np.errstate(invalid="ignore", divide="ignore"):
             shown = np.log10(values) if self.log else values
         span = self.high - self.low
-        return np.clip((shown - self.low) / span * UNITS, -9 * UNITS, 9 * UNITS)
+        places = np.clip((shown - self.low) / span * UNITS, -9 * UNITS, 9 * UNITS)
+        return np.where(np.isfinite(shown), places, np.nan)
 
-    def ticks(self, letter: str) -> list[Tick]:
-        return [] if self.dates else ticks(letter, self.low, self.high, log=self.log)
+    def ticks(self, most: int) -> list[Tick]:
+        return [] if self.dates else ticks(self.low, self.high, most, log=self.log)
 
 
 def picture(content: Drawing, view: View) -> str:
@@ -114,7 +116,7 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> 
     left, right, bottom, top = place_of(at, columns, rows)
     box = f"left:{left:.2%};width:{right - left:.2%};top:{1 - top:.2%};height:{top - bottom:.2%}"
     below = at + columns >= len(content.panels)
-    across, up = x.ticks("x"), y.ticks("y")
+    across, up = x.ticks(_most(right - left)), y.ticks(5 if rows > 1 else 7)
     texts = [
         *(f'<i class="first-line" style="bottom:{t.place:.2%}"></i>' for t in up),
         *(f'<span class="first-up" style="bottom:{t.place:.2%}">{t.text}</span>' for t in up),
@@ -132,6 +134,11 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> 
     light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
     look = f"--first-width:{2.2 * max(0.6, light):.2f}px;--first-fill:{0.16 * max(0.3, light):.3f}"
     return _Drawn(f'<div class="first-panel" style="{box};{look}">{grid}{svg}</div>', widest, title)
+
+
+def _most(part: float) -> int:
+    """The ticks that Plotly makes on a part of the width that the chart usually has."""
+    return int(min(9, max(4, part * USUAL / 80))) + 1
 
 
 def _axis(layout: dict[str, Any], letter: str, content: Drawing, view: View, at: int) -> _Axis:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from exptools.viewing.figures.numbers import MANY, large_number
 
-MOST = {"x": 10, "y": 7}  # ticks, about; Plotly takes fewer of x where the chart is narrow
 PREFIXES = {-6: "μ", -3: "m", 0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # Plotly's "B"
 
 
@@ -19,16 +18,16 @@ class Tick:
     text: str
 
 
-def ticks(letter: str, low: float, high: float, *, log: bool) -> list[Tick]:
-    """The ticks of an axis from ``low`` to ``high``; of a logarithmic one both are exponents."""
+def ticks(low: float, high: float, most: int, *, log: bool) -> list[Tick]:
+    """About ``most`` ticks from ``low`` to ``high``; of a logarithmic axis both are exponents."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         return []
     if log:
         exponents = range(math.ceil(low), math.floor(high) + 1)
-        if len(exponents) > MOST[letter]:
+        if len(exponents) > most:
             return []
         return [Tick((e - low) / (high - low), _text(10.0**e, e, e)) for e in exponents]
-    step = _step((high - low) / MOST[letter])
+    step = _step((high - low) / most)
     first = math.ceil(low / step - 1e-9)
     places = [first + count for count in range(100)]
     values = [place * step for place in places if place * step <= high + step * 1e-9]
@@ -53,4 +52,5 @@ def _text(value: float, exponent: int, smallest: int) -> str:
         return f"{value:.3g}".replace("-", "−")
     digits = min(max(0, thousands - smallest), 12)
     text = f"{value / 10.0**thousands:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if float(text) == 0 else f"{text}{PREFIXES[thousands]}".replace("-", "−")

@@ -1,6 +1,7 @@
 """What the server paints: the same lines as the chart, in the page that it sends."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_names_of_runs_stay_texts(tmp_path):
     for text in (html, page):
         assert "&lt;script&gt;" in text
         assert "<script>alert" not in text
+
+
+def test_a_name_that_is_no_unicode_is_sent_all_the_same(tmp_path):
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    for name in (b"\xe9", b"tea"):
+        write_run(root / os.fsdecode(name), {}, {"loss": [1.0, 2.0]})
+    page = create_app(indexed(root)).server.test_client().get("/", base_url=HERE)
+    assert "first-picture" in page.text
+    assert "dash_renderer" in page.text
 
 
 def test_the_page_comes_with_the_picture_of_its_address(client):

@@ -86,7 +86,7 @@ def test_a_broken_info_is_a_fault(tmp_path, text, reason):
     ("record", "state"),
     [
         ({"heartbeat": ago(minutes=11)}, State.KILLED),
-        ({"heartbeat": ago(minutes=9)}, State.RUNNING),
+        ({"heartbeat": ago(minutes=1)}, State.RUNNING),
         ({"heartbeat": None}, State.KILLED),
         ({"heartbeat": None, "start_time": ago(hours=5)}, State.RUNNING),
         (
