@@ -33,13 +33,15 @@ def count_states(runs: Sequence[Run]) -> list[tuple[str, int]]:
 
 
 def duration(status: Status | None, now: float) -> float | None:
-    """How long a job ran, or has been running, in seconds."""
+    """How long a job ran, or has been running, in seconds; None where nobody knows."""
     if status is None or status.started is None:
         return None
-    end = status.ended if status.ended is not None else now
-    if isinstance(status, TrackedStatus) and status.seen and status.observed.ended:
-        end = status.ended or status.seen  # nobody wrote when it was killed
-    return max(0.0, end - status.started)
+    end = status.ended
+    if end is None and not status.observed.ended:
+        end = now
+    elif end is None and isinstance(status, TrackedStatus):
+        end = status.seen  # nobody wrote when it was killed
+    return None if end is None else max(0.0, end - status.started)
 
 
 def seconds_left(runs: Sequence[Run], now: float) -> float | None:

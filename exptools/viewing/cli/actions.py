@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.viewing.api import Runs, load
+from exptools.viewing.api.run_table import check_better
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,
@@ -105,6 +106,7 @@ def make_table(command: TableCommand) -> None:
         dict(command.better),
         command.states,
     )
+    check_better(query.metrics, query.better)
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):
         text = export.latex(table) if output.kind == "latex" else export.markdown(table)

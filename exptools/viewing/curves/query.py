@@ -249,9 +249,15 @@ def _notes(
     backward = sum(group.curve.backward for group in drawn)
     notes = []
     if without:
-        notes.append(f"{without} of {len(series)} runs have no row with both {metric} and {x}.")
+        have = "has" if without == 1 else "have"
+        notes.append(f"{without} of {len(series)} runs {have} no row with both {metric} and {x}.")
     if gaps:
-        notes.append(f"{gaps} logged values are NaN or infinite: they are gaps of their runs.")
+        are = (
+            "value is NaN or infinite: it is a gap"
+            if gaps == 1
+            else ("values are NaN or infinite: they are gaps")
+        )
+        notes.append(f"{gaps} logged {are} of {'its run' if gaps == 1 else 'their runs'}.")
     if backward:
         notes.append(
             f"{x} does not grow in {backward} rows: points are in its order, and of several at "

@@ -14,7 +14,8 @@ from exptools.viewing.run import natural_key
 
 MAX_LOGS = 50
 
-_LOGS = (".log", ".out", ".err")  # Hydra's, Slurm's
+_LOGS = (".log", ".out", ".err", "cout.txt")  # Hydra's, Slurm's, sacred's
+_LOG_BELOW = "files/output.log"  # W&B's
 _SNAPSHOT = re.compile(r"(?:itr_(-?\d{1,15})|params)(?:\.(\d{1,9}))?\.pkl")
 
 
@@ -36,6 +37,8 @@ def log_names(directory: Path) -> list[str]:
     """
     with os.scandir(directory) as entries:
         logs = [e.name for e in entries if e.name.endswith(_LOGS) and not e.is_dir()]
+    if os.path.lexists(directory / _LOG_BELOW):
+        logs.append(_LOG_BELOW)
     return sorted(logs, key=lambda name: (name != OUTPUT_LOG, natural_key(name)))[:MAX_LOGS]
 
 

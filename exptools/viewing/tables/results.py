@@ -81,8 +81,9 @@ class Results:
             for metric in unknown
         ]
         if left_out:
+            are = "result of a run is" if left_out == 1 else "results of runs are"
             notes.append(
-                f"{left_out} results of runs are not in the numbers, where n says 4/5 for 4 of 5: "
+                f"{left_out} {are} not in the numbers, where n says 4/5 for 4 of 5: "
                 "the run has no such value, or it is NaN or infinite."
             )
         return tuple(notes)
@@ -229,7 +230,7 @@ def _endings(
 
 
 def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:
-    """The same cells, the best of them marked; of equal ones all, of a single one none."""
+    """The same cells, the best of them marked; of equal ones all, in a table of one row none."""
     centers = [cell.center for cell in cells if cell and not math.isnan(cell.center)]
     if mode is None or len(cells) < 2 or not centers:
         return list(cells)

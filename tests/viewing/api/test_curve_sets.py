@@ -44,7 +44,7 @@ def test_several_metrics_are_asked_for_at_once(runs):
 def test_what_is_to_be_known_of_several_metrics_is_said_once(tmp_path):
     write_run(tmp_path / "0", {}, {"a": [float("nan"), 1.0], "b": [float("nan"), 1.0]})
     (note,) = xv.load(tmp_path).curves(["a", "b"]).notes
-    assert note.startswith("1 logged values are NaN")
+    assert note.startswith("1 logged value is NaN")
 
 
 @pytest.mark.parametrize("smooth", [0.9, "0.9", "ema:0.9"])

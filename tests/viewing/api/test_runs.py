@@ -188,8 +188,8 @@ def test_gaps_and_runs_without_a_point_are_told(tmp_path):
     curves = xv.load(tmp_path).curves("acc")
     assert [group.label for group in curves.groups] == ["0"]
     assert curves.notes == (
-        "1 of 2 runs have no row with both acc and step.",
-        "1 logged values are NaN or infinite: they are gaps of their runs.",
+        "1 of 2 runs has no row with both acc and step.",
+        "1 logged value is NaN or infinite: it is a gap of its run.",
     )
 
 

@@ -206,6 +206,8 @@ def test_a_metric_whose_name_does_not_tell_can_be_said_to_be_better_lower(run, t
     _, out, err = run("table", "odd", "--metric", "thing", "--min", "thing", "--markdown")
     assert "**1**" in out
     assert err == ""
+    code, _, err = run("table", "odd", "--metric", "thing", "--min", "thin")
+    assert (code, "'thin' is not asked for; did you mean 'thing'?" in err) == (2, True)
 
 
 def test_what_cannot_be_read_is_told_beside_the_answer(run, outputs):

@@ -43,6 +43,13 @@ def test_what_the_run_wrote_comes_first_among_its_logs(tmp_path):
     assert log_names(tmp_path) == ["output.log", "job.err", "train.log"]
 
 
+def test_the_logs_of_sacred_and_wandb_are_logs(tmp_path):
+    (tmp_path / "files").mkdir()
+    for name in ("cout.txt", "files/output.log", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    assert log_names(tmp_path) == ["cout.txt", "files/output.log"]
+
+
 def usage_of(tmp_path, content):
     path = tmp_path / "usage.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
