@@ -196,6 +196,7 @@
   let steps = []; // where the back button has led, for as long as the page does not show it
   let rowsById = new Map();
   let visited = false;
+  let selected = new Set(); // what is ticked; the table itself forgets it, now and then
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
 
@@ -216,7 +217,43 @@
     cut = long ? common.match(/^[^]*[^0-9A-Za-z.=+-]|/)[0].length : 0;
   };
 
+  const membersOf = (row) => row.members || [row.id];
+  // The table tells of a tick a moment later: what has not been told yet must not be taken back.
+  const MOMENT = 60; // ms
+  let touched = 0;
+  const touch = ({ target }) => {
+    touched = target.closest?.("#runs") ? Date.now() : touched;
+  };
+  document.addEventListener("click", touch, true);
+  document.addEventListener("keydown", touch, true);
+  const mend = () => {
+    if (Date.now() - touched < MOMENT) {
+      setTimeout(mend, MOMENT);
+      return;
+    }
+    let table;
+    try {
+      table = window.dash_ag_grid?.getApi("runs");
+    } catch {
+      return; // it is not there yet, and asks by itself once it has rows
+    }
+    table?.forEachNode((node) => {
+      const wanted = Boolean(node.data) && membersOf(node.data).every((name) => selected.has(name));
+      if (Boolean(node.isSelected()) !== wanted) {
+        node.setSelected(wanted);
+      }
+    });
+  };
+
   window.exptools = {
+    mend,
+    // The ticks as somebody has just set them.
+    ticked: (rows) => {
+      const names = rows.flatMap(membersOf);
+      selected = new Set(names);
+      reported.push([...names].sort());
+      tell("ticked", { data: { names } });
+    },
     telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
     same,
     leave,
@@ -433,37 +470,18 @@
       return changed(view, { x_range: xRange, y_ranges: yRanges });
     },
 
-    select: (rows, view) => {
-      if (!Array.isArray(rows)) {
-        return leave(); // what ``tick`` asks for; the table answers with the rows
-      }
-      const names = rows.flatMap((row) => row.members || [row.id]);
-      const selection = [...names].sort();
-      if (!same(selection, reported.at(-1))) {
-        reported.push(selection);
-      }
-      return same(selection, [...view.selected].sort())
-        ? leave()
-        : changed(view, { selected: names });
-    },
+    select: (chosen, view) => (chosen ? changed(view, { selected: chosen.names }) : leave()),
 
     // A view that has its selection from the table, maybe not the newest, is no reason to change
-    // the table: somebody may have ticked on meanwhile. Nor are new rows before the view has what
-    // was ticked.
-    tick: (view, rows, ticked) => {
+    // the table: somebody may have ticked on meanwhile.
+    tick: (view) => {
       const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
-      const rowsAreOld = window.dash_clientside.callback_context.triggered_id === "view";
       reported = reported.slice(Math.max(at, 0));
-      if (at >= 0 && (rowsAreOld || reported.length > 1)) {
-        return leave();
+      if (at < 0) {
+        reported = [];
+        selected = new Set(view.selected);
       }
-      reported = [];
-      const selected = new Set(view.selected);
-      const wanted = (rows || [])
-        .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))
-        .map((row) => row.id);
-      const now = Array.isArray(ticked) ? ticked.map((row) => row.id) : ticked?.ids || [];
-      return same([...wanted].sort(), [...now].sort()) ? leave() : { ids: wanted };
+      mend();
     },
 
     clear: (_clicks, view) => changed(view, { selected: [] }),

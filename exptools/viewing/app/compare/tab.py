@@ -82,7 +82,7 @@ def layout(facts: Facts) -> list[Any]:
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
-        dcc.Store(id="typed"),
+        *(dcc.Store(id=name) for name in ("typed", "ticked")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
@@ -146,14 +146,8 @@ def _register_in_browser(app: Dash) -> None:
         Input("view", "data"),
     )
     tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
-    tie("exptools.select", changed, Input("runs", "selectedRows"), view)
-    tie(
-        "exptools.tick",
-        Output("runs", "selectedRows"),
-        Input("view", "data"),
-        Input("runs", "rowData"),
-        State("runs", "selectedRows"),
-    )
+    tie("exptools.select", changed, Input("ticked", "data"), view)
+    tie("exptools.tick", Input("view", "data"))
     tie("exptools.clear", changed, Input("clear", "n_clicks"), view)
     buttons = Input("page-back", "n_clicks"), Input("page-on", "n_clicks")
     tie("exptools.turn", changed, *buttons, view)

@@ -62,6 +62,8 @@ def layout() -> Any:
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
             "columnResized": ["resized(params)"],
+            "selectionChanged": ["ticked(params)"],
+            "rowDataUpdated": ["ticked(params)"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
