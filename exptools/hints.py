@@ -17,10 +17,13 @@ def nearest(given: str, allowed: Iterable[str]) -> str | None:
     import difflib  # an error may take its time; what never fails should not pay for it
 
     names = list(allowed)
-    ending = [name for name in names if re.split(r"[./]", name)[-1] == given]
-    close = ending or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    close = _ending(given, names) or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     close = close or [name for name in names if given and given in name]
     return close[0] if close else None
+
+
+def _ending(given: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if re.split(r"[./]", name)[-1] == given]
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
@@ -32,6 +35,10 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
 def suggestion(given: str, allowed: Iterable[str]) -> str:
     """The end of an error's sentence: the nearest of what is allowed, or the first of all of it."""
     names = list(allowed)
+    ending = _ending(given, names)[:MOST_LISTED]
+    if len(ending) > 1:
+        *others, last = map(repr, ending)
+        return f"did you mean {', '.join(others)} or {last}?"
     close = nearest(given, names)
     if close:
         return f"did you mean {close!r}?"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exptools.viewing.curves.best import Best
     from exptools.viewing.curves.query import GroupCurve
     from exptools.viewing.errors import QueryError
+    from exptools.viewing.frames import to_pandas
 
 __all__ = [
     "MISSING",
@@ -41,6 +42,7 @@ __all__ = [
     "ResultTable",
     "Runs",
     "load",
+    "to_pandas",
 ]
 
 __getattr__ = lazy_attributes(
@@ -57,5 +59,6 @@ __getattr__ = lazy_attributes(
         "ResultTable": "exptools.viewing.api",
         "Runs": "exptools.viewing.api",
         "load": "exptools.viewing.api",
+        "to_pandas": "exptools.viewing.frames",
     },
 )

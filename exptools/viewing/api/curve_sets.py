@@ -39,11 +39,11 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
     def __getitem__(self, which: slice) -> tuple[GroupCurve, ...]: ...
     def __getitem__(self, which: int | str | slice) -> GroupCurve | tuple[GroupCurve, ...]:
         """A group by its position or label."""
-        if not isinstance(which, str):
+        if isinstance(which, slice) or hasattr(which, "__index__"):
             return self.groups[which]
         labels = {group.label: group for group in reversed(self.groups)}
         if which not in labels:
-            raise QueryError(f"there is no curve {which!r}; {suggestion(which, labels)}")
+            raise QueryError(f"there is no curve {which!r}; {suggestion(str(which), labels)}")
         return labels[which]
 
     def _ipython_key_completions_(self) -> list[str]:

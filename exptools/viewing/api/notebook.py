@@ -93,7 +93,13 @@ def _few(items: Sequence[T]) -> list[T | None]:
 
 
 def _cells(run: Run, keys: Sequence[Key]) -> list[str]:
-    return [key.show(key.value(run)) for key in keys]
+    return [_shown(key, key.value(run)) for key in keys]
+
+
+def _shown(key: Key, value: object) -> str:
+    """A value as a person reads it: a result has six digits, a setting has all that it has."""
+    is_result = key.whole.startswith(SUMMARY) and isinstance(value, float)
+    return display(float(f"{value:.6g}")) if is_result else key.show(value)
 
 
 def _end(group: GroupCurve) -> list[str]:

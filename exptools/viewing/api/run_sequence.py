@@ -90,8 +90,6 @@ class RunSequence(Sequence[LoadedRun]):
         ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries,
         ``last("test/accuracy") > 0.95`` their metrics. ``groups.conditions`` has all rules.
         """
-        if not isinstance(condition, str):
-            raise TypeError("where takes a condition as a text; filter takes a function of a run")
         chosen = tuple(select_runs(self.origin, self._runs, condition))
         known = None if self._conditions is None else (*self._conditions, condition)
         return type(self)(self.origin, chosen, known)

@@ -71,6 +71,8 @@ def _values(
 
 def check_better(names: Collection[str], better: Mapping[str, str]) -> None:
     """Raise QueryError where something is said of a metric that is not asked for."""
+    if not isinstance(better, Mapping):
+        raise QueryError(f'better says it by metric, as in {{"size": "min"}}, not {better!r}')
     for metric in better:
         if metric not in names:
             raise QueryError(f"better: {metric!r} is not asked for; {suggestion(metric, names)}")

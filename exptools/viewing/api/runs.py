@@ -164,7 +164,6 @@ class Runs(RunSequence):
                 the last 10), ``at:1000`` (that step) or ``auc``; null where the run has not logged
                 the metric.
             better: for metrics whose name does not tell it, ``max`` or ``min``.
-            states: which runs count, as for ``curves``.
         """
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
@@ -227,16 +226,22 @@ class Runs(RunSequence):
         return ResultTable(**vars(table))
 
     def rows(
-        self, metrics: str | Sequence[str] | None = None, *, long: bool = True
+        self,
+        metrics: str | Sequence[str] | None = None,
+        by: str | Sequence[str] = (),
+        *,
+        long: bool = True,
     ) -> pl.DataFrame:
         """Every logged row, exactly as it was logged.
 
         Args:
             metrics: which, by default all.
+            by: keys, each of which becomes a column behind the run's name.
             long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
                 column a metric, in which null means "not logged in that row".
         """
-        return logged(self.origin, self._runs, metrics, long=long)
+        keys = (by,) if isinstance(by, str) else by
+        return logged(self.origin, self._runs, metrics, keys, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
         """The keys in which two runs differ: key, left, right, the values as texts."""
@@ -304,6 +309,8 @@ class Runs(RunSequence):
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
         """
+        if best is not None and not isinstance(best, Best):
+            raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
         names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)

@@ -34,7 +34,12 @@ from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys
 from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
-from exptools.viewing.readers.unread import beside_configs, no_runs
+from exptools.viewing.readers.unread import (
+    beside_configs,
+    earlier_attempts,
+    instead_of_metrics,
+    no_runs,
+)
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
@@ -57,8 +62,7 @@ def list_runs(command: ListCommand) -> None:
         if not keys:
             say(command.output, _what_varies(runs, usual))
     say(command.output, _remarks(runs, names, command.summary))
-    if unread := beside_configs(runs):
-        say(command.output, [unread])
+    say(command.output, filter(None, [earlier_attempts(runs), beside_configs(runs)]))
     _tell_faults(command.output, runs)
 
 
@@ -166,7 +170,7 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
 
 
 def _nothing_logged(runs: Runs) -> NothingError:
-    unread = beside_configs(runs)
+    unread = instead_of_metrics([*runs])
     return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 

@@ -113,7 +113,7 @@ def endings(
     runs = _furthest(member for group in groups for member in group)
     if len(runs) < 2:  # a single run is no mean
         return ()
-    ends = [member.end for member in runs.values() if math.isfinite(member.end)]
+    longest, is_whole = _longest(runs.values())
     whole = f"Of the {len(runs)} runs "
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
@@ -121,7 +121,7 @@ def endings(
         if not those:
             continue
         states = Counter(member.state for member in those)
-        place = _place(those, max(ends, default=math.nan), x)
+        place = _place(those, longest, x, is_whole=is_whole)
         rest = _rest(groups, set(words), lines) if place and lines else ""
         where = f", {after} {place}" if place else ""
         sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
@@ -134,9 +134,19 @@ def _furthest(everyone: Iterable[Member]) -> dict[str, Member]:
     runs: dict[str, Member] = {}
     for member in everyone:
         before = runs.get(member.name)
-        if before is None or not member.end <= before.end:
+        if before is None or math.isnan(before.end) or member.end > before.end:
             runs[member.name] = member
     return runs
+
+
+def _longest(runs: Collection[Member]) -> tuple[float, bool]:
+    """The furthest that any run got, and whether that is a run's whole length.
+
+    What only running ones have reached is none: they go on.
+    """
+    ends = [member.end for member in runs if math.isfinite(member.end)]
+    longest = max(ends, default=math.nan)
+    return longest, any(m.end == longest and m.state not in _GOING for m in runs)
 
 
 def _became(states: Mapping[State | None, int], words: Mapping[State, tuple[str, str]]) -> str:
@@ -145,17 +155,20 @@ def _became(states: Mapping[State | None, int], words: Mapping[State, tuple[str,
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def _place(those: Sequence[Member], longest: float, x: str | None) -> str:
+def _place(those: Sequence[Member], longest: float, x: str | None, *, is_whole: bool) -> str:
     """Where runs ended: "steps 3 to 9 of 19"; "" where no run got further, or x tells nothing."""
     ends = [member.end for member in those if math.isfinite(member.end)]
     if x is None or x == WALL_TIME or not ends or min(ends) >= longest:
         return ""
-    low, high, last = map(_number, (min(ends), max(ends), longest))
+    low, high = map(_number, (min(ends), max(ends)))
+    of = _number(longest) if is_whole else ""
     if x == RELATIVE_TIME:
-        return f"{low} s of {last} s" if low == high else f"{low} to {high} s of {last} s"
+        of = f" of {of} s" if of else ""
+        return f"{low} s{of}" if low == high else f"{low} to {high} s{of}"
+    of = f" of {of}" if of else ""
     span = low if low == high else f"{low} to {high}"
     several = "s" if x == STEP and low != high else ""
-    return f"{x}{several} {span} of {last}"
+    return f"{x}{several} {span}{of}"
 
 
 def _rest(groups: Sequence[Sequence[Member]], states: Collection[State], lines: str) -> str:

@@ -38,6 +38,8 @@ class Choice:
 
 def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
     """Read ``name`` or ``name:number,number``."""
+    if not isinstance(text, str):
+        raise QueryError(f"a {what} is a text, one of {', '.join(choices)}; not {text!r}")
     name, colon, given = text.partition(":")
     if name not in choices:
         raise QueryError(f"there is no {what} {name!r}; {suggestion(name, choices)}")

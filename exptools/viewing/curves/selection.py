@@ -30,4 +30,6 @@ class _Results:
 
 def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     """The runs for which a condition is true; ``groups.conditions`` has the rules."""
+    if not isinstance(condition, str):
+        raise TypeError("where takes a condition as a text; filter takes a function of a run")
     return select(runs, condition, _Results(index, runs))

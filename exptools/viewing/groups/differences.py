@@ -11,6 +11,9 @@ from exptools.viewing.configs.values import MISSING, comparison_key, display
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.variation import varying
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
+
+MOST_NAMED = 12  # keys in a text that stands for the whole comparison
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Difference:
         return ", ".join(map(display, self.left)), ", ".join(map(display, self.right))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepComparison:
     """Two sweeps side by side."""
 
@@ -36,6 +39,15 @@ class SweepComparison:
     matched: tuple[tuple[Run, Run], ...]  # equal in all of these keys; repeats in their order
     only_left: tuple[Run, ...]  # runs without a partner
     only_right: tuple[Run, ...]
+
+    def __repr__(self) -> str:
+        differ = ", ".join(shortened(d.key) for d in self.differences[:MOST_NAMED]) or "nothing"
+        more = len(self.differences) - MOST_NAMED
+        return (
+            f"<SweepComparison: differ in {differ}{f' and {more} more' if more > 0 else ''}; "
+            f"{len(self.matched)} matched by {', '.join(self.matched_by) or 'nothing'}, "
+            f"{len(self.only_left)} only left, {len(self.only_right)} only right>"
+        )
 
 
 def diff(left: Run, right: Run) -> list[Difference]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
-from exptools.viewing.readers.formats import DetectedRun, updated
+from exptools.viewing.readers.formats import DetectedRun, but_logs, updated
 from exptools.viewing.readers.places import (
     MANY,
     Order,
@@ -91,6 +91,7 @@ def _with_sources_of(
         written=tuple(signatures[file] for source in sources for file in source.files),
         described={**run.described, **said},
         values=(*run.values, *values),
+        unread=but_logs(run.unread) if sources else run.unread,
         writers=(*run.writers, *(p for p in parts.values() if len(p.described) > len(p.values))),
     )
 

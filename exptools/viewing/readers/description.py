@@ -18,10 +18,11 @@ from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
 
+METRICS_CSV = "metrics.csv"
 # Where metrics may stand, the best first; then event files, which often repeat them, as float32.
 _METRIC_FILES: Mapping[str, SourceKind] = {
     PROGRESS_CSV: "csv",
-    "metrics.csv": "csv",
+    METRICS_CSV: "csv",
     "progress.txt": "tsv",
 }
 EVENTS = ".tfevents."

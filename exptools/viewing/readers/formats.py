@@ -40,7 +40,11 @@ READERS = (
     others.TENSORBOARD,
 )
 
-_TABLES = (".csv", ".tsv", ".jsonl")
+_LOG = ".log"
+_TABLES = (
+    *(".csv", ".tsv", ".jsonl", ".log.json"),
+    *("metrics.json", "scalars.json", "evaluations.npz"),
+)
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,18 @@ def _unread(
     listing: Listing, sources: Sequence[Source], described: Mapping[str, Signature]
 ) -> tuple[str, ...]:
     """Names of tables that were not taken for metrics, and of logs where there are no metrics."""
-    suffixes = _TABLES if sources else (*_TABLES, ".log")
+    suffixes = _TABLES if sources else (*_TABLES, _LOG)
     names = [name for name in listing.files if name.endswith(suffixes) and name != PROGRESS_CSV]
     if not names:
         return ()
     taken = {os.path.basename(file) for source in sources for file in source.files}
     others = (name for name in names if name not in taken and name not in described)
     return tuple(sorted(map(escape_invalid_unicode, others)))
+
+
+def but_logs(unread: Iterable[str]) -> tuple[str, ...]:
+    """Of the names of what nobody reads those of tables."""
+    return tuple(name for name in unread if not name.endswith(_LOG))
 
 
 def _signatures(directory: str, names: Iterable[str], look: Look) -> dict[str, Signature]:

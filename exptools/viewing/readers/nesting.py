@@ -15,9 +15,11 @@ from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
+from exptools.viewing.readers.torch_writer import is_of_same_writer
 from exptools.viewing.readers.trackers.resumed import continued
 
 Runs = Mapping[str, DetectedRun]  # by directory
+Parts = Mapping[str, list[DetectedRun]]  # by the directory that they lie in
 
 _OF_MANY = ("events", "monitor")  # kinds of files that may stand in a directory of several runs
 
@@ -37,7 +39,7 @@ def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
         for directory, run in runs.items()
         if owners[directory] == directory
     }
-    return list(_with_two_loggers(_with_splits(_resumed(whole))).values())
+    return list(_with_two_loggers(_with_splits(_with_torchs(_resumed(whole)))).values())
 
 
 def _owners(runs: Runs) -> dict[str, str]:
@@ -142,17 +144,45 @@ def _resumed(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
     return runs
 
 
+def _with_torchs(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
+    """The runs, each with what torch's SummaryWriter has put into directories below its own."""
+    inside: dict[str, list[DetectedRun]] = {}
+    for directory, run in runs.items():
+        parent, name = os.path.split(directory)
+        above = runs.get(parent)
+        have_events = above and _has_only_events(run) and _has_only_events(above)
+        if above and have_events and is_of_same_writer(name, _files(run), _files(above)):
+            inside.setdefault(parent, []).append(run)
+    for directory, parts in _deepest_first(inside):
+        runs[directory] = combine(runs[directory], [runs.pop(part.directory) for part in parts])
+    return runs
+
+
+def _deepest_first(inside: Parts) -> list[tuple[str, list[DetectedRun]]]:
+    """What lies in directories, so that a part has its own parts before it becomes one."""
+    return sorted(inside.items(), key=lambda its: len(its[0]), reverse=True)
+
+
+def _files(run: DetectedRun) -> list[str]:
+    return [file for source in run.sources for file in source.files]
+
+
 def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
-    """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart."""
+    """The runs, those of one training as one: Keras writes ``train`` and ``validation`` apart.
+
+    What it writes of the training as a whole, such as its hyperparameters, stands above both;
+    TensorFlow's Estimator writes the training there, and only ``eval`` below it.
+    """
     inside: dict[str, list[DetectedRun]] = {}
     for directory, run in runs.items():
         if run.belongs == "always":
             inside.setdefault(os.path.dirname(directory), []).append(run)
-    for directory, parts in inside.items():
+    for directory, parts in _deepest_first(inside):
         splits = [part for part in parts if is_split(os.path.basename(part.directory))]
-        alone = len(splits) == len(parts) > 1 and directory not in runs
-        if alone and all(map(_has_only_events, parts)):
-            training = DetectedRun(directory, parts[0].reader, {}, (), ())
+        above = runs.get(directory)
+        alone = len(splits) == len(parts) and all(map(_has_only_events, parts))
+        if alone and (_has_only_events(above) if above else len(parts) > 1):
+            training = above or DetectedRun(directory, parts[0].reader, {}, (), ())
             runs[directory] = combine(training, [runs.pop(part.directory) for part in parts])
     return runs
 

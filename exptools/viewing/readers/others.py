@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from exptools.rundir import PROGRESS_CSV
-from exptools.viewing.readers.description import EVENTS, Description, Reader, RunTexts
-from exptools.viewing.readers.tabular.csv_logs import more_sources
+from exptools.viewing.readers.description import (
+    EVENTS,
+    METRICS_CSV,
+    Description,
+    Reader,
+    RunTexts,
+)
+from exptools.viewing.readers.tabular.csv_logs import has_log, more_sources
 from exptools.viewing.readers.walk import Listing
 
 _HPARAMS, _SPINNING_UP, _ITS_CONFIG = "hparams.yaml", "progress.txt", "config.json"
@@ -24,8 +30,8 @@ def _spinning_up_files(listing: Listing) -> tuple[str, ...] | None:
 
 
 def _csv_files(listing: Listing) -> tuple[str, ...] | None:
-    """A ``progress.csv`` and nothing else, as Stable-Baselines3 and OpenAI's baselines write it."""
-    return () if PROGRESS_CSV in listing.files else None
+    """A table and nothing else, as Stable-Baselines3, OpenAI's baselines and Fabric write it."""
+    return () if PROGRESS_CSV in listing.files or has_log(listing, METRICS_CSV) else None
 
 
 def _has_source(kind: str, listing: Listing) -> tuple[str, ...] | None:
@@ -51,7 +57,9 @@ SPINNING_UP = Reader(
     marks=f"{_SPINNING_UP} (Spinning Up)",
 )
 CSV = Reader(
-    "csv", _csv_files, _nothing, marks=f"{PROGRESS_CSV} (Stable-Baselines3, OpenAI's baselines)"
+    *("csv", _csv_files, _nothing),
+    marks=f"{PROGRESS_CSV} (Stable-Baselines3, OpenAI's baselines); "
+    f"{METRICS_CSV} with steps (Lightning Fabric)",
 )
 MONITOR = Reader(
     *("monitor", partial(_has_source, "monitor"), _nothing),

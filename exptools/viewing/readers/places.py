@@ -162,9 +162,19 @@ def prefixes(places: tuple[tuple[Place, frozenset[str]], ...]) -> tuple[str, ...
         return all(its[0] == len(name) and its[1:] != its[:1] for its in nearest)
 
     return tuple(
-        "" if is_plain(name, kinds) else escape_invalid_unicode("".join(f"{n}/" for n in name))
-        for name, (_, kinds) in zip(names, places, strict=True)
+        ""
+        if is_plain(name, kinds) and not _is_of_split(place, kinds)
+        else escape_invalid_unicode("".join(f"{n}/" for n in name))
+        for name, (place, kinds) in zip(names, places, strict=True)
     )
+
+
+def _is_of_split(place: Place, kinds: frozenset[str]) -> bool:
+    """Whether a split's events are there: another run of the sweep may have those of more splits.
+
+    What trainings are called, which have tables (YOLO's ``train``, ``train2``), is no split.
+    """
+    return bool(place) and kinds == {"events"} and is_split(place[-1])
 
 
 def _names(places: Sequence[tuple[Place, frozenset[str]]]) -> list[Place]:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from exptools.viewing.readers.formats import READERS
 from exptools.viewing.readers.tabular.csv_logs import first_rows
+from exptools.viewing.readers.walk import PARTS_OF_A_RUN
 from exptools.viewing.run import Run
 from exptools.viewing.wording import escape_invalid_unicode
 
 MOST_DIRECTORIES = 2_000  # that are looked into
 MOST_ENTRIES, MOST_IN_ONE = 20_000, 2_000  # of all of these together, and of each
 MOST_NAMED = 6  # kinds of files
+MOST_RUNS = 20  # without metrics, below which is looked
 
 # Whose a file or a directory is by its name, the surest first.
 _KINDS = (
@@ -28,6 +30,11 @@ _KINDS = (
     (".aim", "Aim's"),
     (".neptune", "Neptune's"),
     (".guild", "Guild's"),
+    ("evaluations.npz", "Stable-Baselines3's evaluations"),
+    ("scalars.json", "MMEngine's"),
+    ("*.log.json", "MMCV's"),
+    ("metrics.json", "Detectron2's, or another program's"),
+    ("training_log_*.txt", "nnU-Net's"),
     ("*.monitor.csv", "Stable-Baselines3's, without its first line"),
     ("results.txt", "YOLOv7's"),
     ("*.pkl", "pickled, which is not read: it could run code"),
@@ -79,6 +86,27 @@ def beside_configs(runs: Iterable[Run]) -> str:
     return f"not read as metrics: {', '.join(named)}" if named else ""
 
 
+def instead_of_metrics(runs: Sequence[Run]) -> str:
+    """What lies in runs that have logged nothing, or below them; or ""."""
+    if unread := beside_configs(runs):
+        return unread
+    below = found_there([run.directory for run in runs[:MOST_RUNS]])
+    return f"not read as metrics: {below}" if below else ""
+
+
+def earlier_attempts(runs: Iterable[Run]) -> str:
+    """Which attempts count nowhere, as later ones replace them; or ""."""
+    tried = [(run, one) for run in runs for one in run.earlier]
+    if not tried:
+        return ""
+    named = [
+        f"{run.name}: {escape_invalid_unicode(os.path.relpath(one.directory, run.directory))}"
+        for run, one in tried[:MOST_NAMED]
+    ]
+    named += [f"{len(tried) - MOST_NAMED} more"] if len(tried) > MOST_NAMED else []
+    return f"earlier attempts, which do not count: {', '.join(named)}"
+
+
 def _unread(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Paths as seen from where we are, and whose they are."""
     for root in roots:
@@ -99,7 +127,7 @@ def _entries(roots: Sequence[Path]) -> Iterator[tuple[str, str, bool]]:
         with suppress(OSError), os.scandir(directories.popleft()) as entries:
             for entry in sorted(islice(entries, MOST_IN_ONE), key=lambda entry: entry.name):
                 is_directory = entry.is_dir(follow_symlinks=False)
-                if is_directory and entry.name[0] != ".":
+                if is_directory and entry.name[0] != "." and entry.name not in PARTS_OF_A_RUN:
                     directories.append(entry.path)
                 yield entry.name, entry.path, is_directory
 

@@ -74,17 +74,18 @@ class Results:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
-        left_out = sum(cell.runs - cell.n for row in self.cells for cell in row if cell)
+        short = [cell for row in self.cells for cell in row if cell and cell.n < cell.runs]
         notes = [*self.caveats, *self.remarks]
         notes += [
             f"Nothing is bold for {metric}: whether more or less of it is better is not known."
             for metric in unknown
         ]
-        if left_out:
+        if short:
+            left_out, one = sum(cell.runs - cell.n for cell in short), short[0]
             are = "result of a run is" if left_out == 1 else "results of runs are"
             notes.append(
-                f"{left_out} {are} not in the numbers, where n says 4/5 for 4 of 5: "
-                "the run has no such value, or it is NaN or infinite."
+                f"{left_out} {are} not in the numbers, where n says {one.n}/{one.runs} for "
+                f"{one.n} of {one.runs}: the run has no such value, or it is NaN or infinite."
             )
         return tuple(notes)
 

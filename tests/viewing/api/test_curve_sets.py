@@ -23,6 +23,8 @@ def test_curves_are_a_sequence_of_groups(runs):
     assert [run.metrics for run in curves[0].runs] == [("test/accuracy", "train/loss")] * 3
     with pytest.raises(xv.QueryError, match=r"there is no curve '0.02'; did you mean '0.0"):
         curves["0.02"]
+    with pytest.raises(xv.QueryError, match=r"there is no curve 0.01; did you mean '0.01'"):
+        curves[0.01]
 
 
 def test_several_metrics_are_asked_for_at_once(runs):

@@ -34,6 +34,30 @@ def test_runs_are_a_row_each_with_what_differs(runs):
     assert len(cells(html)) == 10
 
 
+def test_a_result_has_six_digits_and_a_setting_all_that_it_has(tmp_path):
+    for job, lr in enumerate((0.1, 0.12345678901)):
+        write_run(tmp_path / str(job), {"lr": lr})
+        write_summary(tmp_path / str(job), result=0.9648148148148148)
+    shown = cells(xv.load(tmp_path)._repr_html_())
+    assert shown[2] == ["1", "completed", "0.12345678901", "0.964815"]
+
+
+def test_an_error_shows_the_lines_of_the_notebook_and_the_sentence(runs):
+    def cell():
+        runs.where("last(nothing) > 0.8")
+
+    def notebook():  # its frame is IPython's, there
+        cell()
+
+    with pytest.raises(xv.QueryError) as error:
+        notebook()
+    shown = error.value._render_traceback_()
+    assert len(shown) == 3
+    assert "runs.where(" in shown[1]
+    assert shown[-1] == f"QueryError: {error.value}"
+    assert "no run has logged 'nothing'" in shown[-1]
+
+
 def test_of_many_runs_the_first_and_the_last_are_shown(tmp_path):
     for job in range(50):
         write_run(tmp_path / str(job), {f"k{i}": job for i in range(30)} | {"own": job // 2})

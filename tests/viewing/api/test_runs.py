@@ -123,6 +123,37 @@ def test_the_rows_are_those_that_were_logged(tmp_path):
     assert runs.rows([]).height == runs[:0].rows().height == 0
 
 
+def test_the_rows_can_have_keys_and_become_pandas_frames(runs):
+    rows = xv.to_pandas(runs.rows("train/loss", by=["lr", "seed"]))
+    assert [*rows] == ["name", "lr", "seed", "step", "wall_time", "metric", "value"]
+    of_run = rows[rows["name"] == "second/4"]
+    assert (set(of_run["lr"]), set(of_run["seed"])) == ({0.01}, {1})
+    assert len(of_run) == 20
+    assert [*runs.rows(by="lr").columns][:3] == ["name", "lr", "step"]
+
+
+def test_what_is_given_in_another_form_is_told_the_form(runs):
+    with pytest.raises(xv.QueryError, match=r"best is given as in xv.Best\('lr', mode='max'\)"):
+        runs.curves("train/loss", best="lr")
+    with pytest.raises(xv.QueryError, match="better says it by metric, as in"):
+        runs.results("train/loss", better="max")
+    with pytest.raises(TypeError, match="where takes a condition as a text"):
+        runs.curves("train/loss", where=lambda run: True)
+
+
+def test_a_number_where_an_option_is_a_text_is_told_the_texts(runs):
+    with pytest.raises(xv.QueryError, match=r"a band is a text, one of none, std, .*; not 95"):
+        runs.curves("train/loss", band=95)
+    with pytest.raises(xv.QueryError, match=r"a summary is a text, one of last, .*; not 5"):
+        runs.table("train/loss", summary=5)
+
+
+def test_of_metrics_that_end_alike_each_is_proposed(tmp_path):
+    write_run(tmp_path / "0", {}, {"test/loss": [1.0], "train/loss": [1.0]})
+    with pytest.raises(xv.QueryError, match=r"did you mean 't[a-z]+/loss' or 't[a-z]+/loss'"):
+        xv.load(tmp_path).curves("loss")
+
+
 def test_runs_and_sweeps_are_compared(runs):
     assert runs.diff("first/0", runs[4]).rows() == [
         ("optim.lr", "0.001", "0.01"),
@@ -130,6 +161,10 @@ def test_runs_and_sweeps_are_compared(runs):
     ]
     assert runs.diff(0, 0).columns == ["key", "left", "right"]
     found = runs.compare("first", "second")
+    assert repr(found) == (
+        "<SweepComparison: differ in epochs; "
+        "9 matched by optim.lr, seed, 0 only left, 0 only right>"
+    )
     assert [(d.key, d.texts) for d in found.differences] == [("epochs", ("30", "20"))]
     assert (found.matched_by, len(found.matched)) == (("optim.lr", "seed"), 9)
 

@@ -12,7 +12,13 @@ import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.cli.main import main
 from exptools.viewing.index import Index
-from tests.viewing.samples import write_dying_sweep, write_run, write_summary, write_sweep
+from tests.viewing.samples import (
+    write_dying_sweep,
+    write_events,
+    write_run,
+    write_summary,
+    write_sweep,
+)
 
 COMMAND = "import sys; from exptools.viewing.cli.main import main; sys.exit(main())"
 
@@ -80,6 +86,15 @@ def test_list_asks_for_metrics_as_often_for_many_values_that_were_said_as_for_on
     write_summary(outputs / "0", **{f"class {number}": number for number in range(50)})
     run("list", "outputs")
     assert len(asked) == 2 * for_one
+
+
+def test_list_names_the_attempts_that_later_ones_replace(run, outputs):
+    job = write_run(outputs / "resumed", {"lr": 1})
+    for number in (0, 1):
+        write_events(job / "tb" / f"version_{number}", {"loss": [number]})
+    code, _, err = run("list", "outputs")
+    assert code == 0
+    assert "earlier attempts, which do not count: resumed: tb/version_0\n" in err
 
 
 def test_list_gives_pipes_the_exact_table_of_python(run, outputs):
@@ -257,12 +272,16 @@ def test_a_wrong_argument_is_answered_in_one_sentence(run, arguments, message):
         ),
         (["list", "--where", "seed > 7"], "there is no run such that seed > 7"),
         (["table", "silent"], "the runs have logged nothing yet"),
+        (["export", "deep"], "deep/0/results/results.db (a database)"),
         (["export", "silent"], "the runs have logged nothing yet; not read as metrics: scores.csv"),
     ],
 )
 def test_where_there_is_nothing_to_do_it_with_the_exit_code_is_1(run, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
     (write_run(tmp_path / "silent" / "0", {}) / "scores.csv").write_text("a,b\n1,2\n")
+    for part in ("results", "snapshots"):
+        (write_run(tmp_path / "deep" / "0", {}) / part).mkdir()
+        (tmp_path / "deep" / "0" / part / f"{part}.db").touch()
     code, out, err = run(*arguments)
     assert (code, out) == (1, "")
     assert message in err

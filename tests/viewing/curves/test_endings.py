@@ -10,7 +10,7 @@ from exptools.viewing.curves.endings import Member, endings
 from exptools.viewing.curves.query import CurveQuery, caveats, curve_set, remark
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
-from tests.viewing.samples import write_dying_sweep, write_run
+from tests.viewing.samples import write_dying_sweep, write_run, write_summary
 
 EARLY = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
 OF_FEW = parse_method("iqm", "ci:95")
@@ -99,6 +99,14 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
         ),
         ([(FAILED, 9.0)], "step", []),
+        (
+            [(FAILED, 9.0), (RUNNING, 25.0), (RUNNING, 26.0)],  # nobody knows how far it will go
+            "step",
+            [
+                "Of the 3 runs 1 failed, after step 9: the mean is of 2 runs from there on.",
+                "2 are still running, at steps 25 to 26: the mean is of 1 run from there on.",
+            ],
+        ),
     ],
 )
 def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
@@ -110,6 +118,15 @@ def test_a_run_got_as_far_as_any_of_its_metrics():
     seldom = [Member("a", State.COMPLETED, 15.0), Member("b", FAILED, 5.0)]
     sentence = "Of the 2 runs 1 failed, after step 9 of 19: lines are of 1 run at the end."
     assert endings([often, seldom], "step", "the mean") == (sentence,)
+
+
+@pytest.mark.parametrize("order", [["accuracy", "result"], ["result", "accuracy"]])
+def test_a_column_without_steps_hides_no_steps_of_another(tmp_path, order):
+    root = write_dying_sweep(tmp_path / "sweep")
+    for seed in "01":
+        write_summary(root / seed, result=0.9)
+    table = results(xv.load(root), order, "lr")
+    assert table.notes[0] == f"{EARLY}."
 
 
 def test_of_several_lines_it_says_between_which_numbers_of_runs_they_are():

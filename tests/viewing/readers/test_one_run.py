@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.utils.tensorboard import SummaryWriter
 
 from exptools.rundir import State, Status, write_status
 from exptools.viewing.index import Index
@@ -384,3 +385,92 @@ def test_a_run_whose_only_description_is_its_status_has_lightnings_hyperparamete
     write_csv(tmp_path / "0" / "csv" / "version_0", {"loss": [1]})
     (found,) = indexed(tmp_path).snapshot.runs
     assert (found.config, found.state) == ({"lr": 0.1}, State.COMPLETED)
+
+
+def test_torchs_hyperparameters_and_scalars_below_its_events_are_of_one_run(tmp_path):
+    for name in "ab":
+        writer = SummaryWriter(tmp_path / name)
+        writer.add_scalar("loss", 0.5, 0)
+        writer.add_scalars("train/acc", {"top1": 0.25, "top5": 0.75}, 0)
+        writer.add_hparams({"lr": 0.1}, {"best": 0.75})
+        writer.close()
+    index = indexed(tmp_path)
+    assert names(index) == ["a", "b"]
+    assert values(index, "loss") == {"a": [0.5], "b": [0.5]}
+    assert values(index, "best") == {"a": [0.75], "b": [0.75]}
+    assert values(index, "train_acc_top5/train/acc") == {"a": [0.75], "b": [0.75]}
+
+
+def test_runs_called_as_torchs_parts_below_a_stray_file_stay_runs(tmp_path):
+    write_events(tmp_path, {"stray": [1]})
+    write_events(tmp_path / "1700000000.25", {"loss": [1]})
+    write_events(tmp_path / "lr_0.1", {"lr": [1], "loss": [1]})
+    write_events(tmp_path / "loss_l1", {"loss": [1]}, name="events.out.tfevents.{stamp}.host.2.0")
+    assert len(names(indexed(tmp_path))) == 4
+
+
+def test_what_keras_writes_above_its_train_and_validation_is_of_the_same_training(tmp_path):
+    for number in (0, 1):
+        write_events(tmp_path / f"run-{number}", {"accuracy": [number]})
+        for place in ("train", "validation"):
+            write_events(tmp_path / f"run-{number}" / place, {"epoch_loss": [number, 1]})
+    index = indexed(tmp_path)
+    assert names(index) == ["run-0", "run-1"]
+    assert values(index, "accuracy") == {"run-0": [0], "run-1": [1]}
+    assert values(index, "train/epoch_loss") == {"run-0": [0, 1], "run-1": [1, 1]}
+
+
+def test_what_an_estimator_writes_of_its_evaluation_is_of_the_training_above(tmp_path):
+    for name, value in {"a": 0.5, "b": 0.25}.items():
+        write_events(tmp_path / name, {"loss": [1, value]})
+        write_events(tmp_path / name / "eval", {"loss": [value]})
+    index = indexed(tmp_path)
+    assert values(index, "loss") == {"a": [1, 0.5], "b": [1, 0.25]}
+    assert values(index, "eval/loss") == {"a": [0.5], "b": [0.25]}
+
+
+def test_a_run_without_validation_calls_its_training_as_the_others_of_the_sweep_do(tmp_path):
+    for job, places in enumerate([["train"], ["train", "eval"]]):
+        run = write_run(tmp_path / str(job), {"lr": job})
+        for place in places:
+            write_events(run / "tb" / place, {"loss": [0.5]})
+    assert values(indexed(tmp_path), "train/loss") == {"0": [0.5], "1": [0.5]}
+
+
+def test_a_metrics_csv_without_hyperparameters_is_read_if_something_counts_its_steps(tmp_path, run):
+    for number in (0, 1):
+        version = write_csv(run / "logs" / f"version_{number}", {"loss": [number, 0.5]})
+        (version / "hparams.yaml").unlink()
+    index = indexed(tmp_path)
+    assert values(index, "loss") == {"0": [1, 0.5]}
+    assert earlier(index) == ["logs/version_0"]
+    (run / "data").mkdir()
+    (run / "data" / "metrics.csv").write_text("age,income\n3,4\n")
+    assert values(indexed(tmp_path), "income") == {"0": []}
+    assert names(indexed(run / "logs")) == ["version_0", "version_1"]
+
+
+def test_a_log_of_words_is_not_named_where_a_logger_below_has_the_metrics(tmp_path, run):
+    (run / "train.log").write_text("epoch 1\n")
+    (run / "evaluations.npz").touch()
+    assert indexed(tmp_path).snapshot.runs[0].unread == ("evaluations.npz", "train.log")
+    write_csv(run / "csv" / "version_0", {"loss": [1.0]})
+    assert indexed(tmp_path).snapshot.runs[0].unread == ("evaluations.npz",)
+
+
+def test_parts_of_parts_stay_with_them_and_nothing_is_lost(tmp_path):
+    hparams = {"_hparams_/session_start_info": [1]}
+    write_events(tmp_path / "a", {"x": [1]})
+    write_events(tmp_path / "a" / "loss_t", {"loss": [2]})
+    for place in ("1700000001.5", "1700000001.5/1700000002.5", "loss_t/1700000000.5"):
+        write_events(tmp_path / "a" / place, {**hparams, place: [3]})
+    for place in ("", "train", "eval", "train/train", "train/eval"):
+        write_events(tmp_path / "b" / place, {"loss": [4]})
+    index = indexed(tmp_path)
+    assert names(index) == ["a", "b"]
+    first, second = (index.tags([run]) for run in index.snapshot.runs)
+    assert set(first) >= {"x", "loss_t/loss", "1700000001.5", "1700000001.5/1700000002.5"}
+    assert sorted(second) == [
+        *("eval/loss", "loss", "train/eval/loss"),
+        *("train/loss", "train/train/loss"),
+    ]

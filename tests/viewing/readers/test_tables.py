@@ -331,3 +331,11 @@ def test_what_lies_where_no_run_is_is_named_with_whose_it_is(tmp_path):
     assert f"{tmp_path}/data/a/train.csv and 1 more (a table)" in found
     assert f"{tmp_path}/runs/train/results.csv (YOLO's, without its args.yaml)" in found
     assert "weights.pkl (pickled, which is not read: it could run code). A run is a" in found
+
+
+def test_episodes_of_an_evaluation_are_not_put_among_those_of_the_training(tmp_path):
+    names = ("0.monitor.csv", "1.monitor.csv", "eval_0.monitor.csv", "eval_1.monitor.csv")
+    write(tmp_path / "logs", **{name.replace(".", "__"): MONITOR for name in names})
+    index = indexed(tmp_path)
+    assert series(index, "r") == [[14, 28, 34, 40], [17.5, 17.5, 5.25, 5.25]]
+    assert series(index, "eval/r") == [[14, 28, 34, 40], [17.5, 17.5, 5.25, 5.25]]

@@ -86,7 +86,8 @@ def test_a_run_that_diverged_or_lacks_the_metric_is_not_in_the_mean_but_counted(
     assert (cell.center, cell.n, cell.runs) == (2, 2, 5)
     assert (empty.n, empty.runs) == (0, 1)
     assert "| 1 | **2.0 ± 1.4** | 2/5 |\n| 2 | — | 0/1 |" in export.markdown(table)
-    assert table.notes[-1].startswith("4 results of runs are not in the numbers")
+    left_out = "4 results of runs are not in the numbers, where n says 2/5 for 2 of 5:"
+    assert table.notes[-1].startswith(left_out)
 
 
 def test_a_facet_has_a_column_a_value_with_a_best_of_its_own(tasks):

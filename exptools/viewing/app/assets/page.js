@@ -194,6 +194,15 @@
 
   let typing = 0; // the pause after what was typed last into the filter
   let steps = []; // where the back button has led, for as long as the page does not show it
+  const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
+  const chartAnswered = async () => {
+    const busy = document.getElementById("busy");
+    const start = Date.now();
+    do {
+      await new Promise((done) => setTimeout(done, 20));
+    } while (!busy?.hidden && Date.now() - start < 10000);
+  };
+
   let rowsById = new Map();
   let visited = false;
   let selected = new Set(); // what is ticked; the table itself forgets it, now and then
@@ -295,18 +304,24 @@
       };
     })(),
 
-    // The table asks once the chart has its answer: that one is waited for.
-    tableView: async (view, version) => {
-      if (view.tab !== "compare") {
-        return leave();
-      }
-      const busy = document.getElementById("busy");
-      const start = Date.now();
-      do {
-        await new Promise((done) => setTimeout(done, 20));
-      } while (!busy?.hidden && Date.now() - start < 10000);
-      return { ...view, version };
-    },
+    // The table asks once the chart has its answer; at once where the chart stays, lest an answer to
+    // one click on its head undo the next.
+    tableView: (() => {
+      let before = {};
+      const chartStays = (view, version) => {
+        const [now, then] = [{ ...view, version }, before];
+        before = now;
+        return Object.keys(now).every((name) => ofTable.has(name) || same(now[name], then[name]));
+      };
+      return (view, version) => {
+        if (view.tab !== "compare") {
+          return leave();
+        }
+        return chartStays(view, version)
+          ? { ...view, version }
+          : chartAnswered().then(() => ({ ...view, version }));
+      };
+    })(),
 
     chooseTab: (tab, view) => changed(view, { tab }),
     showTab: (view, tab) => (view.tab === tab ? leave() : view.tab),

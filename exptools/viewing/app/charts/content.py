@@ -280,6 +280,19 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
     if picture == "sweeps" and (number := len(sweeps_of(facts))) < 2:
         have = "one" if number else "none"
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
+    elif picture == "sweeps":
+        yield from _without_runs(facts, view, runs)
+
+
+def _without_runs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
+    """Which of the chosen sweeps has no run among those that are drawn."""
+    values, drawn = chosen(controls(facts, view)), {run.sweep for run in runs}
+    for sweep in (values["left"], values["right"]):
+        if sweep not in drawn:
+            yield (
+                f"No run of the sweep {sweep} is left by the filter, the ticks and the runs that "
+                "count: change these, or choose another sweep."
+            )
 
 
 def _drawn(

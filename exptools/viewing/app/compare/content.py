@@ -33,7 +33,7 @@ from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.grouping import Group, groups
-from exptools.viewing.readers.unread import beside_configs, found_there, read_formats
+from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
@@ -126,7 +126,7 @@ def nothing_there(roots: Sequence[Path]) -> str:
 
 
 def _nothing_logged(runs: Sequence[Run]) -> str:
-    unread = beside_configs(runs)
+    unread = instead_of_metrics(runs)
     beside = f" {unread[0].upper()}{unread[1:]}." if unread else ""
     return f"No metric yet. Curves appear here as soon as a run logs its first value.{beside}"
 

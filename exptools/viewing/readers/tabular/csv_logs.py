@@ -11,6 +11,7 @@ import re
 from exptools.rundir import open_without_waiting
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, natural_key
+from exptools.viewing.wording import escape_invalid_unicode
 
 HEAD = 2**16  # bytes in which the first lines are looked for
 MONITOR = "monitor.csv"  # the end of the name
@@ -55,17 +56,38 @@ def more_sources(listing: Listing) -> tuple[Source, ...]:
     keras = [name for name in _there(KERAS, listing) if _is_keras(listing, name)]
     several = len(keras) > 1
     logs = [_table(listing, name, f"{name.rpartition('.')[0]}/" * several) for name in keras]
+    return (*logs, *_monitors(listing))
+
+
+def _monitors(listing: Listing) -> list[Source]:
+    """Those of a training's environments, which are numbered, together; others by their names.
+
+    ``train.monitor.csv`` and ``eval.monitor.csv`` are no environments of the same training.
+    """
     named = [name for name in listing.files if name.endswith(MONITOR)]
-    monitors = [n for n in sorted(named, key=natural_key) if _is_monitor(f"{listing.path}/{n}")]
-    if monitors:
-        logs.append(Source("monitor", tuple(f"{listing.path}/{name}" for name in monitors)))
-    return tuple(logs)
+    together: dict[str, list[str]] = {}
+    for name in sorted(named, key=natural_key):
+        if _is_monitor(f"{listing.path}/{name}"):
+            kind = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", name.removesuffix(MONITOR))
+            together.setdefault(kind, []).append(f"{listing.path}/{name}")
+    several = len(together) > 1
+    return [
+        Source(
+            "monitor", tuple(files), f"{escape_invalid_unicode(kind)}/" if several and kind else ""
+        )
+        for kind, files in together.items()
+    ]
 
 
 def split_sources(listing: Listing) -> tuple[Source, ...]:
     """The tables of training and of evaluation; their metrics are told apart by their names."""
     found = [name for name in _there(SPLITS, listing) if _is_split(listing, name)]
     return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
+
+
+def has_log(listing: Listing, name: str) -> bool:
+    """Whether a directory has a table of this name in which something counts steps."""
+    return name in listing.files and _is_split(listing, name)
 
 
 def _there(names: frozenset[str], listing: Listing) -> list[str]:

@@ -97,6 +97,13 @@ def test_a_filter_and_a_selection_hold_here_too(workspace):
     assert "n = 2" in selected.picture.caption
 
 
+def test_a_sweep_that_the_filter_leaves_out_is_named(tmp_path):
+    workspace = workspace_of(tmp_path, {"lr": 1}, {"lr": 2}, sweeps=("a", "b"))
+    assert drawn(workspace, "picture=sweeps").picture is not None
+    filtered = drawn(workspace, "picture=sweeps&where=lr%3E1")
+    assert filtered.empty.startswith("No run of the sweep a is left by the filter")
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
