@@ -198,16 +198,13 @@ def test_ticks_stay_while_the_page_answers_earlier_ones_and_new_rows_come(look_a
         };
         for (const run of "02468") {
             setTimeout(() => document.querySelector(
-                `#runs .ag-pinned-left-cols-container [row-id="${run}"] input`).click(), 60 * run);
-            setTimeout(() => window.dash_ag_grid.getApi("runs").deselectAll(), 60 * run + 100);
+                `#runs .ag-pinned-left-cols-container [row-id="${run}"] input`).click(), 150 * run);
+            setTimeout(() => window.dash_ag_grid.getApi("runs").deselectAll(), 150 * run + 100);
         }
         }"""
     )
     wait_for_view(page, selected=("0", "2", "4", "6", "8"))
     expect(page.locator("#runs .ag-pinned-left-cols-container .ag-row-selected")).to_have_count(5)
-    page.go_back()
-    wait_for_view(page, selected=("0", "2", "4", "6"))
-    expect(page.locator("#runs .ag-pinned-left-cols-container .ag-row-selected")).to_have_count(4)
 
 
 def test_the_filter_draws_and_lists_what_fulfils_it_and_says_what_is_wrong(look_at, address):
