@@ -15,7 +15,7 @@ from typing import Any
 from dash import Dash, html
 from flask import Flask, has_request_context, request
 
-from exptools.viewing.app import scripts, served_files
+from exptools.viewing.app import connection, scripts, served_files
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.content import drawing
@@ -39,10 +39,11 @@ class _Viewer(Dash):
     """The app; what is sent at its address is ``FirstPages``'s."""
 
     first_pages: FirstPages | None = None
+    head = ""  # what else is in the page's head
 
     def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
         found = scripts.arranged(parts["scripts"], self.config.requests_pathname_prefix)
-        parts["metas"] += found.hints
+        parts["metas"] += found.hints + self.head
         parts["scripts"], parts["app_entry"] = found.tags, ENTRY
         parts["renderer"] += found.last
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
@@ -78,9 +79,11 @@ def create_app(
     served_files.register(app, index)
     downloads.register(app, workspace)
     app.first_pages = FirstPages(workspace, looked)
+    app.head = connection.tag(index)
     app.first_pages.register(app)
     guard(app.server, access, [*app.csp_hashes(), script_hash(SCHEME)])
     scripts.register(app.server)
+    connection.register(app.server, index)
     if looked is not None:
         _wait(app.server, looked)
     if access.prefix != "/":

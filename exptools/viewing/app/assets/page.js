@@ -130,6 +130,70 @@
     fetchTables();
   };
 
+  // A view's query as View.to_query writes it, with what the browser makes of its characters.
+  const LONGEST = 8000;
+  const encoded = (text) =>
+    encodeURIComponent(String(text).toWellFormed?.() ?? text)
+      .replace(/%20/g, "+")
+      .replace(/%(?:2F|3A|2C|3D)/g, decodeURIComponent);
+  const texts = (value) => {
+    if (Array.isArray(value) && value.length && value.every((item) => typeof item === "number")) {
+      return [value.map((number) => Number(number.toPrecision(9))).join(",")];
+    }
+    const text = typeof value === "boolean" ? Number(value) : value;
+    return Array.isArray(value) ? (value.length ? value : [""]) : [text];
+  };
+  const queryOf = (view, defaults) => {
+    const { y_ranges: ranges, options, notes, ...fields } = view;
+    const chosen = [
+      ...Object.entries(fields).filter(
+        ([name, value]) => name in defaults && !same(value, defaults[name]),
+      ),
+      ...Object.entries(ranges).map(([metric, range]) => [`y_range.${metric}`, range]),
+      ...Object.entries(options).map(([name, text]) => [`option.${name}`, text]),
+    ];
+    const joined = (entries) =>
+      entries
+        .flatMap(([name, value]) => texts(value).map((t) => `${encoded(name)}=${encoded(t)}`))
+        .join("&");
+    const whole = joined(chosen);
+    const query =
+      whole.length > LONGEST ? joined(chosen.filter(([name]) => name !== "selected")) : whole;
+    return new URL(`?${query}`, window.location.href).search;
+  };
+
+  const UNITS = { k: 1e3, M: 1e6, B: 1e9, T: 1e12 };
+  const parseNumber = (text) => {
+    const [, digits, unit] = text.trim().replace("−", "-").match(/^(.*?)\s*([kMBT]?)$/);
+    return digits ? Number(digits) * (UNITS[unit] || 1) : NaN;
+  };
+  const parseTime = (text) => Date.parse(`${text.trim().replace(/\s+/, "T")}Z`) / 1000;
+  const parseRange = (text, { time, log }) => {
+    if (!text.trim()) {
+      return { span: null };
+    }
+    const parts = text.split(/\s+to\s+|\s*[,;…–]\s*|\s*\.{2,}\s*/);
+    const span = (parts.length === 1 && !time ? text.trim().split(/\s+/) : parts).map(
+      time ? parseTime : parseNumber,
+    );
+    if (span.length !== 2 || !span.every(Number.isFinite)) {
+      return { error: time ? "two times, as 2026-11-27 14:00 to 2026-11-27 15:30" : "two numbers, as 0 to 1e6" };
+    }
+    if (span[0] >= span[1]) {
+      return { error: "the smaller one comes first" };
+    }
+    return log && span[0] <= 0 ? { error: "a log axis begins above 0" } : { span };
+  };
+  const spoken = (value) => String(Number(value.toPrecision(6)));
+  const spokenTime = (value) => new Date(value * 1000).toISOString().slice(0, 19).replace("T", " ");
+  const rangesOf = (view) =>
+    [view.x_range, view.y_ranges[view.metrics[0]] || null].map((span, at) => ({
+      span,
+      text: (span || []).map(at === 0 && view.x === "wall_time" ? spokenTime : spoken).join(" to "),
+    }));
+
+  let typing = 0; // the pause after what was typed last into the filter
+  let steps = []; // where the back button has led, for as long as the page does not show it
   const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
   const chartAnswered = async () => {
     const busy = document.getElementById("busy");
@@ -141,10 +205,65 @@
 
   let rowsById = new Map();
   let visited = false;
+  let selected = new Set(); // what is ticked; the table itself forgets it, now and then
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
 
+  // As figures/names.py does it.
+  const SHORT = 30; // characters
+  let cut = 0; // of each run's name, in the table
+  const compareNames = (rows) => {
+    const names = rows.filter((row) => !row.members).map((row) => row.id);
+    let common = names[0] || "";
+    names.forEach((name) => {
+      let at = 0;
+      while (at < common.length && common[at] === name[at]) {
+        at += 1;
+      }
+      common = common.slice(0, at);
+    });
+    const long = names.length > 1 && names.some((name) => name.length > SHORT);
+    cut = long ? common.match(/^[^]*[^0-9A-Za-z.=+-]|/)[0].length : 0;
+  };
+
+  const membersOf = (row) => row.members || [row.id];
+  // The table tells of a tick a moment later: what has not been told yet must not be taken back.
+  const MOMENT = 60; // ms
+  let touched = 0;
+  const touch = ({ target }) => {
+    touched = target.closest?.("#runs") ? Date.now() : touched;
+  };
+  document.addEventListener("click", touch, true);
+  document.addEventListener("keydown", touch, true);
+  const mend = () => {
+    if (Date.now() - touched < MOMENT) {
+      setTimeout(mend, MOMENT);
+      return;
+    }
+    let table;
+    try {
+      table = window.dash_ag_grid?.getApi("runs");
+    } catch {
+      return; // it is not there yet, and asks by itself once it has rows
+    }
+    table?.forEachNode((node) => {
+      const wanted = Boolean(node.data) && membersOf(node.data).every((name) => selected.has(name));
+      if (Boolean(node.isSelected()) !== wanted) {
+        node.setSelected(wanted);
+      }
+    });
+  };
+
   window.exptools = {
+    mend,
+    // The ticks as somebody has just set them.
+    ticked: (rows) => {
+      const names = rows.flatMap(membersOf);
+      selected = new Set(names);
+      reported.push([...names].sort());
+      tell("ticked", { data: { names } });
+    },
+    telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
     same,
     leave,
     changed,
@@ -207,13 +326,18 @@
     chooseTab: (tab, view) => changed(view, { tab }),
     showTab: (view, tab) => (view.tab === tab ? leave() : view.tab),
 
-    // Put the view's query into the address. The first one belongs to the visit that is there;
-    // each later one is a step that the back button undoes.
-    remember: (query) => {
-      const search = query ? `?${query}` : "";
-      if (search !== window.location.search) {
-        const step = visited ? "pushState" : "replaceState";
-        window.history[step](null, "", window.location.pathname + search);
+    // Put the view into the address. The first one belongs to the visit that is there; each later
+    // one is a step that the back button undoes. A view that such a step has led to makes no new
+    // one, nor does one that another step has overtaken.
+    remember: (view, defaults) => {
+      const search = queryOf(view, defaults);
+      const here = window.location.pathname + search;
+      const overtaken = steps.includes(search);
+      if (search === window.location.search) {
+        steps = [];
+      } else if (!overtaken) {
+        window.history[visited && !steps.length ? "pushState" : "replaceState"](null, "", here);
+        steps = [];
       }
       visited = true;
     },
@@ -242,7 +366,9 @@
       (update.columns.id || []).forEach((name, at) => {
         rowsById.set(name, Object.fromEntries(fields.map((f) => [f, update.columns[f][at]])));
       });
-      return [...rowsById.values()].sort((a, b) => a.order - b.order);
+      const rows = [...rowsById.values()];
+      compareNames(rows);
+      return rows.sort((a, b) => a.order - b.order);
     },
 
     choose: (...values) => {
@@ -253,7 +379,6 @@
         metrics: list("metrics"),
         by: view.by === null && !list("by").length ? null : list("by"),
         split: list("split"),
-        where: (chosen.where || "").trim(),
         x: chosen.x,
         log: ["x", "y"].filter((axis) => list("log").includes(axis)),
         center: chosen.center,
@@ -271,11 +396,13 @@
       if (fields.x !== view.x) {
         fields.x_range = null;
       }
-      if (!same(fields.by, view.by) || fields.where !== view.where || fields.states !== view.states) {
+      if (!same(fields.by, view.by) || fields.states !== view.states) {
         fields.page = 0;
       }
       return changed(view, fields);
     },
+
+    filter: (typed, view) => changed(view, { where: typed.trim(), page: 0 }),
 
     show: (view) => {
       const { states, outputs_list } = window.dash_clientside.callback_context;
@@ -290,8 +417,36 @@
         mode: view.best_mode,
         lines: view.show_runs,
       };
+      if (typing || (shown.where || "").trim() === view.where) {
+        values.where = shown.where; // its spaces are somebody's who is typing
+      }
       return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
+
+    // Ranges that are typed: two numbers or, of the time of day, two times.
+    range: (...given) => {
+      const [across, up, view] = given.slice(-3);
+      const [wanted, now] = [[across, up], rangesOf(view)];
+      const read = wanted.map((text, at) =>
+        (text || "").trim() === now[at].text
+          ? { span: now[at].span }
+          : parseRange(text || "", { time: at === 0 && view.x === "wall_time", log: view.log.includes("xy"[at]) }),
+      );
+      const errors = read.map(({ error }) => error || null);
+      if (errors.some((error) => error)) {
+        return [leave(), ...errors];
+      }
+      const [x, y] = read.map(({ span }) => span);
+      const ranges = { ...view.y_ranges };
+      if (y) {
+        ranges[view.metrics[0]] = y;
+      } else {
+        delete ranges[view.metrics[0]];
+      }
+      return [changed(view, { x_range: x, y_ranges: ranges }), ...errors];
+    },
+
+    showRanges: (view) => [...rangesOf(view).map(({ text }) => text), null, null],
 
     // A zoom is part of the view: in units of x, and for y by metric.
     zoom: (event, view) => {
@@ -330,37 +485,18 @@
       return changed(view, { x_range: xRange, y_ranges: yRanges });
     },
 
-    select: (rows, view) => {
-      if (!Array.isArray(rows)) {
-        return leave(); // what ``tick`` asks for; the table answers with the rows
-      }
-      const names = rows.flatMap((row) => row.members || [row.id]);
-      const selection = [...names].sort();
-      if (!same(selection, reported.at(-1))) {
-        reported.push(selection);
-      }
-      return same(selection, [...view.selected].sort())
-        ? leave()
-        : changed(view, { selected: names });
-    },
+    select: (chosen, view) => (chosen ? changed(view, { selected: chosen.names }) : leave()),
 
     // A view that has its selection from the table, maybe not the newest, is no reason to change
-    // the table: somebody may have ticked on meanwhile. Nor are new rows before the view has what
-    // was ticked.
-    tick: (view, rows, ticked) => {
+    // the table: somebody may have ticked on meanwhile.
+    tick: (view) => {
       const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
-      const rowsAreOld = window.dash_clientside.callback_context.triggered_id === "view";
       reported = reported.slice(Math.max(at, 0));
-      if (at >= 0 && (rowsAreOld || reported.length > 1)) {
-        return leave();
+      if (at < 0) {
+        reported = [];
+        selected = new Set(view.selected);
       }
-      reported = [];
-      const selected = new Set(view.selected);
-      const wanted = (rows || [])
-        .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))
-        .map((row) => row.id);
-      const now = Array.isArray(ticked) ? ticked.map((row) => row.id) : ticked?.ids || [];
-      return same([...wanted].sort(), [...now].sort()) ? leave() : { ids: wanted };
+      mend();
     },
 
     clear: (_clicks, view) => changed(view, { selected: [] }),
@@ -392,6 +528,15 @@
     showColumns: (columns) => (columns ? columns.shown : leave()),
   };
 
+  // What the table cuts is copied whole.
+  document.addEventListener("copy", (event) => {
+    const name = document.activeElement?.closest?.('#runs [col-id="run"]');
+    if (name && !`${window.getSelection()}`) {
+      event.clipboardData.setData("text/plain", name.closest("[row-id]").getAttribute("row-id"));
+      event.preventDefault();
+    }
+  });
+
   // Light or dark is settled by the switch or by the system; the chart is drawn on the server.
   new MutationObserver(() => {
     tell("colors", { data: document.documentElement.dataset.mantineColorScheme });
@@ -400,7 +545,25 @@
     attributeFilter: ["data-mantine-color-scheme"],
   });
 
-  window.addEventListener("popstate", () => tell("address", { data: window.location.search }));
+  // What is typed into the filter counts after a pause; what else comes into its field is there
+  // already.
+  const PAUSE = 350; // ms
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "where") {
+      clearTimeout(typing);
+      typing = setTimeout(() => {
+        typing = 0;
+        tell("typed", { data: target.value });
+      }, PAUSE);
+    }
+  });
+
+  window.addEventListener("popstate", () => {
+    clearTimeout(typing);
+    typing = 0;
+    steps.push(window.location.search);
+    tell("address", { data: window.location.search });
+  });
 
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => tell("clock", { disabled: document.hidden }));

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.aggregation import Curve
@@ -20,12 +21,16 @@ from exptools.viewing.figures.lines import (
     Line,
     band_trace,
     center_trace,
+    center_traces,
     curve_layout,
     from_the_top,
+    most_runs,
     style_of,
     x_axis,
     y_axis,
 )
+from exptools.viewing.figures.names import telling
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
@@ -47,11 +52,14 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     traces: list[Trace] = []
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
+    names = names_of(drawing)
     points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
     for at, panel in enumerate(drawing.panels):
         layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(panel, view, theme, at, points):
             group = trace["legendgroup"]
+            if "name" in trace:
+                trace["name"] = short_text(names[panel.lines[trace["meta"][1]].label])
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
                 named.add(group)
@@ -71,6 +79,11 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         },
     }
     return {"data": traces, "layout": layout}
+
+
+def names_of(drawing: Drawing) -> dict[str, str]:
+    """What the legend calls each line, by its label."""
+    return telling(list({line.label: None for panel in drawing.panels for line in panel.lines}))
 
 
 def columns_of(drawing: Drawing, view: View) -> int:
@@ -101,7 +114,9 @@ def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Ite
     for place, line in zip(order, thin, strict=True):
         if panel.runs:
             made.append((place, _runs_trace(line, panel.runs[place], view, theme, each)))
-    made += [(place, center_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
+    for place, line in zip(order, thin, strict=True):
+        whole = most_runs(panel.lines[place].curve)
+        made += [(place, trace) for trace in center_traces(line, theme, whole)]
     for place, trace in made:
         if trace is not None:
             if len(thin) > CROWD:
@@ -195,12 +210,16 @@ def axes(
             y["matches"] = "y" if same == 0 else f"y{same + 1}"
     if rows > 1:
         y["nticks"] = 5
+    curves = [line.curve for panel in drawing.panels for line in panel.lines]
+    if view.x != "wall_time":
+        x |= large_numbers(largest(curve.x for curve in curves))
+    y |= large_numbers(largest(curve.center for curve in curves))
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
 
 
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
     """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
-    log = axis in view.log and not (axis == "x" and view.x == "wall_time")
+    log = is_log(view, axis)
     scale: dict[str, Any] = {"type": "log" if log else "linear"}
     if span is None or (log and span[1] <= 0):
         return scale | {"autorange": True}

@@ -20,6 +20,7 @@ from flask import Response, abort, request
 
 from exptools.viewing.app.compare.chart import height
 from exptools.viewing.app.compare.content import caption, drawing, reason
+from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.first.picture import colors, picture
@@ -105,7 +106,7 @@ class FirstPages:
             view = resolve(View.from_query(query), facts)
             if view.tab != "compare":
                 return ""
-            content = drawing(self._workspace, view)
+            content = on_log_axes(drawing(self._workspace, view), view)
             painted = picture(content, view)
             said, why = caption(facts, view, content), reason(facts, view)
             tall = height(content, view)

@@ -16,6 +16,7 @@ from exptools.viewing.app.compare.chart import (
     CROWD,
     axes,
     columns_of,
+    names_of,
     panel_title,
     place_of,
     thinned,
@@ -25,7 +26,7 @@ from exptools.viewing.app.first.ticks import Tick, ticks
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.figures.encoding import banded
-from exptools.viewing.figures.lines import Line, from_the_top, isolated
+from exptools.viewing.figures.lines import Line, from_the_top, isolated, most_runs, part_of_fewer
 from exptools.viewing.figures.theme import DARK, DASHES, LIGHT, short_text
 
 POINTS = 4000  # of all lines together: the page should not be much larger than without them
@@ -102,11 +103,15 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> 
     panel = content.panels[at]
     rows = -(-len(content.panels) // columns)
     lines = [thinned(line, view, points) for line in panel.lines]
+    most = {line.label: most_runs(line.curve) for line in panel.lines}
     layout = axes(content, view, LIGHT, at, columns, rows)
     x, y = (_axis(layout, letter, content, view, at) for letter in "xy")
     order = sorted(lines, key=from_the_top)
     shapes = "".join(
-        [*(_band(line, x, y) for line in order), *(_center(line, x, y) for line in order)]
+        [
+            *(_band(line, x, y) for line in order),
+            *(_center(line, x, y, most[line.label]) for line in order),
+        ]
     )
     left, right, bottom, top = place_of(at, columns, rows)
     box = f"left:{left:.2%};width:{right - left:.2%};top:{1 - top:.2%};height:{top - bottom:.2%}"
@@ -187,15 +192,23 @@ def _band(line: Line, x: _Axis, y: _Axis) -> str:
     return f'<path class="first-band" style="fill:{_color(line)}" d="{path}"/>'
 
 
-def _center(line: Line, x: _Axis, y: _Axis) -> str:
+def _center(line: Line, x: _Axis, y: _Axis, most: int) -> str:
     across, up = x.places(line.curve.x), y.places(line.curve.center)
     there = np.isfinite(across) & np.isfinite(up)
-    path = "".join(f"M{_points(across[rows], up[rows])}" for rows in _stretches(there))
+    stretches = _stretches(there)
+    start = part_of_fewer(line.curve, most)
+    path = _path([rows[rows < start] for rows in stretches], across, up)
+    thin = _path([rows[rows >= start - 1] for rows in stretches if rows[-1] >= start], across, up)
     alone = there & isolated(np.where(there, up, np.nan))
     dots = "".join(f"M{_points(across[[row]], up[[row]])}h0" for row in np.flatnonzero(alone))
     look = f'style="stroke:{_color(line)}" stroke-dasharray="{_strokes(line)}"'
     dot = f'<path class="first-dot" style="stroke:{_color(line)}" d="{dots}"/>' if dots else ""
-    return f'<path class="first-center" {look} d="{path}"/>{dot}'
+    few = f'<path class="first-center first-few" {look} d="{thin}"/>' if thin else ""
+    return f'<path class="first-center" {look} d="{path}"/>{few}{dot}'
+
+
+def _path(stretches: Sequence[Any], across: Floats, up: Floats) -> str:
+    return "".join(f"M{_points(across[rows], up[rows])}" for rows in stretches if len(rows))
 
 
 def _stretches(there: Bools) -> list[Any]:
@@ -226,9 +239,10 @@ def _legend(content: Drawing, view: View) -> str:
             named.setdefault(line.label, line)
     if not (len(named) > 1 or (named and (view.selected or view.where))):
         return ""
+    names = names_of(content)
     rows = [
         f'<li><svg viewBox="0 0 40 21"><path class="first-center" style="stroke:{_color(line)}" '
-        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(label)}</li>'
+        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(names[label])}</li>'
         for label, line in named.items()
     ]
     title = f"<p>{short_text(content.legend)}</p>" if content.legend else ""

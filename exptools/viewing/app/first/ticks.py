@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from exptools.viewing.figures.numbers import MANY, large_number
+
 PREFIXES = {-6: "μ", -3: "m", 0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # Plotly's "B"
 
 
@@ -43,6 +45,8 @@ def _step(rough: float) -> float:
 
 def _text(value: float, exponent: int, smallest: int) -> str:
     """The number with the digits that tell it from its neighbours."""
+    if 10.0**smallest >= MANY and exponent != smallest:
+        return large_number(value)
     thousands = 3 * round((exponent - 1) / 3) if abs(exponent) > 3 else 0
     if thousands not in PREFIXES:
         return f"{value:.3g}".replace("-", "−")

@@ -61,6 +61,9 @@ def layout() -> Any:
             "sortChanged": ["sorted(params.api)"],
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
+            "columnResized": ["resized(params)"],
+            "selectionChanged": ["ticked(params)"],
+            "rowDataUpdated": ["ticked(params)"],
         },
     )
     return html.Section([_heading(), grid], className="card table")

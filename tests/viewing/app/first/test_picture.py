@@ -66,13 +66,13 @@ def test_ranges_logarithms_and_panels_are_the_views(index):
 
 def test_names_of_runs_stay_texts(tmp_path):
     for number in range(2):
-        config = {"name": f"{EVIL}{number}"}
+        config = {"name": f"{EVIL}{number}{EVIL}"}
         write_run(tmp_path / "outputs" / str(number), config, {"<b>loss": [1.0, 2.0]})
     index = indexed(tmp_path / "outputs")
     _, html = painted(index)
     page = create_app(index).server.test_client().get("/", base_url=HERE).text
     for text in (html, page):
-        assert "&lt;script&gt;" in text
+        assert "&lt;/script&gt;" in text
         assert "<script>alert" not in text
 
 
