@@ -46,14 +46,15 @@ def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, 
     expect(page.locator("#reason")).to_have_text("Chosen for you: test/accuracy by lr.")
 
 
-def test_the_curves_are_drawn_though_the_table_comes_later(look_at, address, context):
+def test_the_curves_are_drawn_though_the_table_comes_later(browser, address):
     scripts = []
 
     def hold(script):
         scripts.append(script)
 
-    context.route("**/dash_ag_grid*.js", hold)  # the table's
-    page = look_at(address)
+    page = browser.new_page()
+    page.route("**/dash_ag_grid*.js", hold)  # the table's
+    page.goto(address, wait_until="commit")
     expect(page.locator(BANDS)).to_have_count(3)
     while not scripts:  # it is fetched once the curves are there
         page.wait_for_timeout(10)
@@ -61,9 +62,9 @@ def test_the_curves_are_drawn_though_the_table_comes_later(look_at, address, con
     for script in scripts:
         script.continue_()
     expect(page.locator(ROWS)).to_have_count(9)
-    context.unroute("**/dash_ag_grid*.js")
     swatch = page.locator("#runs .ag-cell.swatch").first
     expect(swatch).not_to_have_attribute("style", re.compile("--swatch: transparent"))
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

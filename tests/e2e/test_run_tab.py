@@ -275,7 +275,8 @@ def asks_for_more_of_the_log(question: str | None) -> bool:
     told = json.loads(question or "null")
     if not isinstance(told, dict) or "run-clock.n_intervals" not in told["changedPropIds"]:
         return False
-    known = {state["id"]: state.get("value") for state in told.get("state", ())}
+    states = [state for state in told.get("state", ()) if isinstance(state, dict)]
+    known = {state["id"]: state.get("value") for state in states}
     return known.get("run-log-shown") is not None
 
 

@@ -18,8 +18,10 @@ from unittest.mock import patch
 import hydra
 import pytest
 import yaml
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -299,7 +301,20 @@ def test_nothing_that_a_job_does_with_its_config_reaches_the_next(tree: Tree) ->
     tree.compare([["seed=7"], ["g0=b"], ["g1=b"]])
 
 
-def test_the_loader_of_a_fresh_job_is_hydras_own_and_carries_no_files(tree: Tree) -> None:
+@pytest.fixture
+def plugins_of_now() -> None:
+    """Hydra's own suites, run in this process before, have loaded the classes of its plugins anew.
+
+    Only those that stand in their modules can be pickled.
+    """
+    plugins = Plugins.instance()
+    SourcesRegistry.instance().types.clear()
+    plugins._initialize()
+
+
+def test_the_loader_of_a_fresh_job_is_hydras_own_and_carries_no_files(
+    plugins_of_now: None, tree: Tree
+) -> None:
     tree.count([["seed=1"], ["seed=2"]])
     sent = pickle.loads(pickle.dumps(tree.ours.loader))
     assert type(sent.repository) is type(tree.hydra.repository)
