@@ -1,7 +1,7 @@
 """The page's scripts: which ones, in which order, and how a browser gets and keeps them.
 
 Of Dash's scripts some are for browsers or components that the page does not have. The table's is as
-large as all others together, so it comes after the first picture (``assets/page.js`` fetches it).
+large as all others together, so it comes after the first picture (``assets/start.js`` fetches it).
 """
 
 from __future__ import annotations

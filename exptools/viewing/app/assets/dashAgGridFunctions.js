@@ -76,10 +76,5 @@
     }
   };
 
-  functions.sorted = (api) => {
-    const sorted = api.getColumnState().filter((column) => column.sort);
-    sorted.sort((a, b) => a.sortIndex - b.sortIndex);
-    const data = sorted.map((column) => (column.sort === "desc" ? "-" : "") + column.colId);
-    window.dash_clientside.set_props("sorted", { data });
-  };
+  functions.sorted = (event) => window.exptools.sorted(event);
 })();

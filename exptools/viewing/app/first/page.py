@@ -1,7 +1,7 @@
 """The page as it is sent: at once its frame, and the first picture as soon as it is known.
 
 The page's scripts take a second or two until they show something. Meanwhile the browser shows
-what the server has painted; ``assets/page.js`` takes it away once the chart is drawn over it.
+what the server has painted; ``assets/start.js`` takes it away once the chart is drawn over it.
 """
 
 from __future__ import annotations

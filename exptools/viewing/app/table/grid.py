@@ -58,7 +58,7 @@ def layout() -> Any:
         },
         style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={
-            "sortChanged": ["sorted(params.api)"],
+            "sortChanged": ["sorted(params)"],
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
             "columnResized": ["resized(params)"],
