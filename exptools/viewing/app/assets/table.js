@@ -16,10 +16,11 @@
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
 
-  // The table, which may come later than the chart.
+  // The table, which may come later than the chart, and be made anew.
   const table = () => {
     try {
-      return window.dash_ag_grid?.getApi?.("runs");
+      const api = window.dash_ag_grid?.getApi?.("runs");
+      return api?.isDestroyed() ? undefined : api;
     } catch {
       return undefined; // there is no other way to ask whether it is there
     }
@@ -86,7 +87,7 @@
     mend,
     sorted: ({ api, source }) => {
       if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
-        setTimeout(() => putInOrder(api));
+        setTimeout(() => putInOrder(table()));
         return;
       }
       order = orderOf(api);
