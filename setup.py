@@ -71,7 +71,7 @@ setup(
     # With a plain PEP 660 editable install setuptools maps packages through an import hook that
     # Hydra 1.3's plugin scan cannot walk; naming the root directory makes it add a path instead.
     package_dir={"": "."},
-    package_data={"exptools": ["py.typed", "viewing/app/assets/*"]},
+    package_data={"exptools": ["py.typed", "viewing/app/assets/*", "viewing/app/vendored/*"]},
     install_requires=[
         "hydra-core>=1.3,<1.5",
         "omegaconf>=2.3",

@@ -16,11 +16,9 @@ def format_bytes(number: float) -> str:
 
 def format_duration(seconds: float) -> str:
     """So many seconds, in the two units that say most: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``."""
-    if seconds < 10:
+    if round(seconds, 1) < 60:
         return f"{_digits(max(seconds, 0.0))} s"
     whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
     at = next(at for at, (_, part) in enumerate(_PARTS) if whole >= part)
     (large, part), (small, fraction) = _PARTS[at], _PARTS[at + 1]
     rest = whole % part // fraction

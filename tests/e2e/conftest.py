@@ -131,6 +131,8 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda request: note_request(request.url, address))
         page.goto(address + query)
         page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
+        page.locator("#first-picture").wait_for(state="detached")
+        page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
         return page
 
     yield open_

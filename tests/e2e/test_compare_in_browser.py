@@ -53,16 +53,47 @@ def test_the_curves_are_drawn_though_the_table_comes_later(browser, address):
         scripts.append(script)
 
     page = browser.new_page()
-    page.route("**/*async-community*", hold)  # the table's
+    page.route("**/dash_ag_grid*.js", hold)  # the table's
     page.goto(address, wait_until="commit")
     expect(page.locator(BANDS)).to_have_count(3)
-    assert scripts, "the table has another script by now: nothing was held back"
+    while not scripts:  # it is fetched once the curves are there
+        page.wait_for_timeout(10)
+    expect(page.locator(ROWS)).to_have_count(0)
     for script in scripts:
         script.continue_()
     expect(page.locator(ROWS)).to_have_count(9)
     swatch = page.locator("#runs .ag-cell.swatch").first
     expect(swatch).not_to_have_attribute("style", re.compile("--swatch: transparent"))
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_server_paints_what_plotly_then_draws_in_the_same_place(browser, address, scheme):
+    held, said = [], []
+
+    def hold(script):
+        held.append(script)
+
+    size = {"width": 1440, "height": 900}
+    with browser.new_context(color_scheme=scheme, viewport=size) as context:
+        context.request.get(address)  # from now on the server knows the picture at once
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.route("**/*.js*", hold)
+        page.goto(address, wait_until="commit")
+        expect(page.locator("#first-picture .first-band")).to_have_count(3)
+        expect(page.locator("#first-picture > .captions")).to_contain_text("mean of 3 runs")
+        paper = DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)"
+        expect(page.locator("#first-picture")).to_have_css("background-color", paper)
+        painted = page.locator(".first-panel > svg").bounding_box()
+        for script in held:
+            script.continue_()
+        page.unroute("**/*.js*")
+        expect(page.locator(BANDS)).to_have_count(3)
+        expect(page.locator("#first-picture")).to_have_count(0)
+        drawn_at = page.locator("#curves .nsewdrag").bounding_box()
+        assert drawn_at == pytest.approx(painted, abs=3)
+        assert said == []
 
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
@@ -155,29 +186,26 @@ def test_ticked_runs_alone_are_drawn_until_they_are_unticked(look_at, address):
     expect(page.locator(LEGEND)).to_have_count(3)
 
 
-def test_a_tick_stays_while_the_page_answers_an_earlier_one(look_at, address):
-    """The browser's functions are called here in the order in which a busy machine does it."""
+def test_ticks_stay_while_the_page_answers_earlier_ones_and_new_rows_come(look_at, address):
     page = look_at(address)
-    answers = page.evaluate(
+    expect(page.locator(ROWS)).to_have_count(9)
+    page.evaluate(
         """() => {
-        const { callback_context: context, exptools, no_update } = window.dash_clientside;
-        const rows = ["0", "1"].map((id) => ({ id }));
-        const first = exptools.select(rows.slice(0, 1), { selected: [] });
-        const both = exptools.select(rows, first);
-        const answer = (view, triggered_id) => {
-            window.dash_clientside.callback_context = { triggered_id };
-            const ticks = exptools.tick(view, rows, rows);
-            return ticks === no_update ? "left alone" : ticks.ids;
+        const ask = window.fetch;  // answers come late
+        window.fetch = async (...question) => {
+            const answer = await ask(...question);
+            await new Promise((done) => setTimeout(done, 300));
+            return answer;
         };
-        const answers = [
-            answer(first, "view"), answer(first, "runs"),
-            answer(both, "view"), answer(first, "view"),
-        ];
-        window.dash_clientside.callback_context = context;
-        return answers;
+        for (const run of "02468") {
+            setTimeout(() => document.querySelector(
+                `#runs .ag-pinned-left-cols-container [row-id="${run}"] input`).click(), 150 * run);
+            setTimeout(() => window.dash_ag_grid.getApi("runs").deselectAll(), 150 * run + 100);
+        }
         }"""
     )
-    assert answers == ["left alone"] * 3 + [["0"]]  # the last one is a step back
+    wait_for_view(page, selected=("0", "2", "4", "6", "8"))
+    expect(page.locator("#runs .ag-pinned-left-cols-container .ag-row-selected")).to_have_count(5)
 
 
 def test_the_filter_draws_and_lists_what_fulfils_it_and_says_what_is_wrong(look_at, address):

@@ -47,6 +47,7 @@ def test_a_growing_run_appears_without_a_reload_and_takes_nothing_away(
 
 def test_a_page_with_nothing_new_asks_for_nothing_but_the_version(look_at, serve_here, tmp_path):
     page = look_at(serve_here(write_sweep(tmp_path / "outputs")))
+    page.locator("#runs .ag-row").first.wait_for()  # comes last
     page.wait_for_load_state("networkidle")
     asked = []
     page.on("request", lambda request: asked.append(request.post_data or ""))

@@ -92,6 +92,8 @@ def write_media(run):
     log(run, "eval/rollout", "gif", "gif", picture("P", "gif"))
     figure = {"data": [{"type": "scatter", "y": [1, 3, 2]}], "layout": {"title": {"text": "walk"}}}
     log(run, "walk", "figure", "json", json.dumps(figure).encode())
+    polar = {"data": [{"type": "scatterpolar", "r": [1, 2], "theta": [0, 90]}], "layout": {}}
+    log(run, "wind", "figure", "json", json.dumps(polar).encode())
     (run / "weights.bin").write_bytes(b"12345")
     store_file(run, "weights", run / "weights.bin", 7, 1.7e9, link=False)
 
@@ -195,7 +197,7 @@ def test_the_error_in_the_middle_of_a_long_log_is_one_click_away(crashed):
 def test_sliders_go_through_the_steps_the_newest_first(crashed):
     page = crashed
     cards = page.locator(".run-card")
-    expect(cards).to_have_count(5)
+    expect(cards).to_have_count(6)
     frame = cards.filter(has_text="eval/frame")
     expect(frame.locator("figcaption")).to_contain_text("step 200 · 3 of 3")
     picture = frame.locator("img")
@@ -209,6 +211,7 @@ def test_sliders_go_through_the_steps_the_newest_first(crashed):
     expect(samples.locator("pre")).to_have_text("a sample of 0")
     expect(cards.filter(has_text="grads").locator(".bars .point")).not_to_have_count(0)
     expect(cards.filter(has_text="walk").locator(".js-line")).to_have_count(1)
+    expect(cards.filter(has_text="wind").locator(".polar .js-line")).to_have_count(1)
     page.locator("#run-media-filter").fill("roll")
     expect(cards).to_have_count(1)
 

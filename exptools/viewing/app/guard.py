@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
@@ -13,10 +15,10 @@ from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from exptools.viewing.app.access import Access, host_name
+from exptools.viewing.app.scripts import LIBRARIES
 
 TOKEN = "token"
 READING = ("GET", "HEAD", "OPTIONS")
-LIBRARIES = ("/_dash-component-suites/", "/assets/")  # no data; Dash says how long to keep them
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -62,6 +64,12 @@ def page_policy(scripts: Sequence[str]) -> str:
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self'; "
         "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def script_hash(script: str) -> str:
+    """The hash of an inline script as a policy spells it."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _admit(access: Access) -> AnyResponse | None:

@@ -81,8 +81,13 @@ def page(workspace: Workspace) -> Any:
             dcc.Store(id="version", data=facts.version),
             dcc.Store(id="colors"),
             dcc.Store(id="address"),  # the query with which the page was opened, or gone back to
-            dcc.Store(id="query"),  # the query that the view makes
             dcc.Store(id="view", data=View().to_data()),
+            dcc.Store(id="defaults", data=View().to_data()),  # what an address need not say
+            # The view, and the version, for the tabs: while they are open, and in their turn.
+            *(
+                dcc.Store(id=name)
+                for name in ("table-view", "pictures-view", "run-view", "run-colors")
+            ),
             dcc.Interval(id="clock", interval=REFRESH_MS),
             tabs,
             _help(),
@@ -178,9 +183,6 @@ def register(app: Dash, workspace: Workspace) -> None:
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(complete_view, workspace))
-    app.callback(Output("query", "data"), Input("view", "data"), prevent_initial_call=True)(
-        to_query
-    )
     marks = UserMarks()
     compare_tab.register(app, workspace, marks)
     pictures_tab.register(app, workspace)
@@ -192,9 +194,16 @@ def _register_in_browser(app: Dash) -> None:
     view, changed = State("view", "data"), Output("view", "data", allow_duplicate=True)
     tabs, address = ("tabs", "value"), ("address", "data")
     tie = partial(in_browser, app)
-    tie("exptools.address", Output(*address), Input("address", "id"), initially=True)
-    tie("exptools.remember", Input("query", "data"))
+    drawn = (Output(*place, allow_duplicate=True) for place in compare_tab.DRAWN.values())
+    begun = (Input("address", "id"), State("version", "data"))
+    tie("exptools.begin", Output(*address), changed, *drawn, *begun, initially=True)
+    tie("exptools.remember", Input("view", "data"), State("defaults", "data"))
     tie("exptools.chooseTab", changed, Input(*tabs), view)
+    now = Input("view", "data"), Input("version", "data")
+    tie("exptools.tableView", Output("table-view", "data"), *now)
+    tie("exptools.picturesView", Output("pictures-view", "data"), *now, Input("colors", "data"))
+    tie("exptools.runView", Output("run-view", "data"), *now)
+    tie("exptools.runColors", Output("run-colors", "data"), Input("colors", "data"), Input(*tabs))
     tie("exptools.showTab", Output(*tabs), Input("view", "data"), State(*tabs))
     # For the first time: assets/page.js tells of later changes.
     tie("exptools.colors", Output("colors", "data"), Input("scheme", "id"), initially=True)
@@ -234,8 +243,3 @@ def complete_view(
     for name, value in changes.items():
         patch[name] = value
     return patch if changes.keys() - {"notes"} else no_update
-
-
-def to_query(data: dict[str, Any]) -> str:
-    """The view as the address has it."""
-    return View.from_data(data).to_query()

@@ -15,12 +15,13 @@ from typing import Any
 from dash import Dash, html
 from flask import Flask, has_request_context, request
 
-from exptools.viewing.app import served_files
+from exptools.viewing.app import connection, scripts, served_files
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.guard import guard
+from exptools.viewing.app.first.page import ANSWER, ENTRY, INDEX, SCHEME, FirstPages
+from exptools.viewing.app.guard import guard, script_hash
 from exptools.viewing.app.page import page, register
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -31,21 +32,25 @@ from exptools.viewing.wording import escape_invalid_unicode
 ANYONE_HERE = Access()
 PORTS_TO_TRY = 100
 LAYOUT = "/_dash-layout"
-FROM_INDEX = (LAYOUT, "/_dash-update-component")  # what is answered from the index
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
-  <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
-</html>"""
-# Dash would fetch Plotly, the largest of its scripts, only once there is a chart to draw.
-PLOTLY = '<script async src="{}_dash-component-suites/plotly/package_data/plotly.min.js"></script>'
-ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Reading the runs …</div></div>'
+FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}")  # what is answered from the index
 
 
 class _Viewer(Dash):
+    """The app; what is sent at its address is ``FirstPages``'s."""
+
+    first_pages: FirstPages | None = None
+    head = ""  # what else is in the page's head
+
     def interpolate_index(self, **parts: Any) -> Any:  # type: ignore[override]
-        parts["app_entry"] = ENTRY
+        found = scripts.arranged(parts["scripts"], self.config.requests_pathname_prefix)
+        parts["metas"] += found.hints + self.head
+        parts["scripts"], parts["app_entry"] = found.tags, ENTRY
+        parts["renderer"] += found.last
         return super().interpolate_index(**parts)  # type: ignore[no-untyped-call]
+
+    def index(self, *arguments: Any, **named: Any) -> Any:
+        page = super().index(*arguments, **named)  # type: ignore[no-untyped-call]
+        return page if self.first_pages is None else self.first_pages.answer(page)
 
 
 def create_app(
@@ -61,7 +66,7 @@ def create_app(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",
         update_title="",
-        index_string=INDEX.replace("{%scripts%}", "{%scripts%}" + PLOTLY.format(access.prefix)),
+        index_string=INDEX,
         routes_pathname_prefix="/",
         requests_pathname_prefix=access.prefix,
         suppress_callback_exceptions=True,  # what a tab holds is there once it is opened
@@ -73,7 +78,12 @@ def create_app(
     register(app, workspace)
     served_files.register(app, index)
     downloads.register(app, workspace)
-    guard(app.server, access, app.csp_hashes())
+    app.first_pages = FirstPages(workspace, looked)
+    app.head = connection.tag(index)
+    app.first_pages.register(app)
+    guard(app.server, access, [*app.csp_hashes(), script_hash(SCHEME)])
+    scripts.register(app.server)
+    connection.register(app.server, index)
     if looked is not None:
         _wait(app.server, looked)
     if access.prefix != "/":

@@ -86,7 +86,8 @@ def grid_height(rows: int, most: int, room: int) -> dict[str, str]:
 def in_browser(app: Dash, function: str, *parts: Any, initially: bool = False) -> None:
     """Tie a callback to the page that needs no server: ``exptools.zoom`` of a script in assets."""
     script = ClientsideFunction(*function.split("."))
-    app.clientside_callback(script, *parts, prevent_initial_call=not initially)  # type: ignore[no-untyped-call]
+    prevented = "initial_duplicate" if initially else True
+    app.clientside_callback(script, *parts, prevent_initial_call=prevented)  # type: ignore[no-untyped-call]
 
 
 BUTTONS_TO_REMOVE = [

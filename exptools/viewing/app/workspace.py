@@ -36,10 +36,14 @@ class Workspace:
     def look(self) -> int:
         """The version of the runs, after a look at the disk if the last one is some time ago.
 
-        Looks are made while somebody asks, never too often, and never two at once.
+        Looks are made while somebody asks, never too often, and never two at once; for the first
+        one everybody waits.
         """
-        if time.monotonic() >= self._next_look and self._looking.acquire(blocking=False):
+        due, first = time.monotonic() >= self._next_look, self._next_look == 0.0
+        if due and self._looking.acquire(blocking=first):
             try:
+                if time.monotonic() < self._next_look:
+                    return self.index.snapshot.version
                 started = time.monotonic()
                 self.index.refresh()
                 ended = time.monotonic()

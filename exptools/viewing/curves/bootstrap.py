@@ -10,7 +10,9 @@ cases at two runs, 75 at three, 80 at four, 83 at five, 90 at ten, 93 at twenty;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,7 +37,7 @@ def interval(
     for members, columns in _same_runs(np.isfinite(values)):
         if len(members) < 2:
             continue
-        drawn, times = _draws(labels[members])
+        drawn, times = _draws(tuple(labels[members].tolist()))
         alike = len(np.unique(labels[members])) == 1
         weights = _weights(drawn, cut_of(len(members), kind)) if alike or kind == "mean" else None
         at_once = max(1, MOST_CELLS // (drawn.size if weights is None else len(drawn)))
@@ -57,8 +59,10 @@ def _same_runs(has: Bools) -> Iterator[tuple[Ints, Ints]]:
         yield np.flatnonzero(has[:, column]), np.flatnonzero(which.ravel() == number)
 
 
-def _draws(labels: Ints) -> tuple[Ints, Ints]:
+@lru_cache(maxsize=8)
+def _draws(strata: tuple[int, ...]) -> tuple[Ints, Ints]:
     """The different samples, [different, runs], 126 of five runs, and how often each was drawn."""
+    labels = np.array(strata)
     random = np.random.default_rng(0)
     drawn = np.empty((SAMPLES, len(labels)), np.int64)
     for label in np.unique(labels):
@@ -91,17 +95,35 @@ def _centers(values: Floats, drawn: Ints, kind: str) -> Floats:
 
 def _edges(centers: Floats, times: Ints, level: float) -> tuple[Floats, Floats]:
     """The percentiles that enclose the level, as of all samples, interpolated linearly."""
+    tail = (100 - level) / 200
+    if len(times) * 2 < SAMPLES:
+        return _weighted(centers, times, tail), _weighted(centers, times, 1 - tail)
+    every = centers if len(times) == SAMPLES else np.repeat(centers, times, axis=1)
+    high = _taken(every, (1 - tail) * (SAMPLES - 1))
+    return _taken(every[:, : math.ceil((1 - tail) * (SAMPLES - 1))], tail * (SAMPLES - 1)), high
+
+
+def _taken(every: Floats, rank: float) -> Floats:
+    """The value at a rank of each row, which puts the lower ones before it.
+
+    To order them all would take several times as long.
+    """
+    whole = math.ceil(rank)
+    every.partition(whole, axis=1)
+    high = every[:, whole]
+    low = high if rank == whole else every[:, :whole].max(axis=1)
+    between: Floats = low + (rank - math.floor(rank)) * (high - low)
+    return between
+
+
+def _weighted(centers: Floats, times: Ints, part: float) -> Floats:
+    """The same of few different samples, each of which was drawn several times."""
     order = np.argsort(centers, axis=1)
     reached = np.cumsum(times[order], axis=1)
-    tail = (100 - level) / 200
-
-    def percentile(part: float) -> Floats:
-        rank = part * (SAMPLES - 1)
-        low, high = (
-            np.take_along_axis(centers, np.take_along_axis(order, at[:, None], 1), 1)[:, 0]
-            for at in ((reached <= whole).sum(axis=1) for whole in (np.floor(rank), np.ceil(rank)))
-        )
-        between: Floats = low + (rank - np.floor(rank)) * (high - low)
-        return between
-
-    return percentile(tail), percentile(1 - tail)
+    rank = part * (SAMPLES - 1)
+    low, high = (
+        np.take_along_axis(centers, np.take_along_axis(order, at[:, None], 1), 1)[:, 0]
+        for at in ((reached <= whole).sum(axis=1) for whole in (np.floor(rank), np.ceil(rank)))
+    )
+    between: Floats = low + (rank - np.floor(rank)) * (high - low)
+    return between

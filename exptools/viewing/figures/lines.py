@@ -12,6 +12,7 @@ from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.curves.aggregation import Curve, final_value
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import banded, hover, typed_array
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import (
     CLEAR,
     DASHES,
@@ -25,6 +26,7 @@ from exptools.viewing.figures.theme import (
     translucent,
 )
 
+THINNER = 0.5  # the width of a line where some of its runs have ended, in parts of its own
 MAX_POINTS = 1000  # a line; the screen has no more
 
 
@@ -55,9 +57,12 @@ def figure(
     thin = [Line(line.label, downsample(line.curve, MAX_POINTS), line.style) for line in lines]
     ordered = sorted(thin, key=from_the_top)
     bands = [band for line in ordered if (band := band_trace(line, theme))]
-    centers = [center_trace(line, theme) for line in ordered]
+    most = {line.label: most_runs(line.curve) for line in lines}
+    centers = [part for line in ordered for part in center_traces(line, theme, most[line.label])]
     title = {"text": short_text(metric), "font": {"size": 12, "color": theme.muted}}
-    axes = {"xaxis": x_axis(x, theme), "yaxis": y_axis(metric, theme) | {"title": title}}
+    across = x_axis(x, theme) | large_numbers(largest(line.curve.x for line in lines))
+    up = y_axis(metric, theme) | large_numbers(largest(line.curve.center for line in lines))
+    axes = {"xaxis": across, "yaxis": up | {"title": title}}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 
@@ -92,6 +97,51 @@ def center_trace(line: Line, theme: Theme) -> dict[str, Any]:
             "marker": {"size": sizes, "color": color, "opacity": 1},
         }
     return trace
+
+
+def most_runs(curve: Curve) -> int:
+    """The largest number of runs that a curve is made of at any x."""
+    return int(curve.n.max()) if len(curve.n) else 0
+
+
+def part_of_fewer(curve: Curve, most: int) -> int:
+    """The first point after which never again all runs have a value, by its place.
+
+    As many as points where that is never so, ``most`` being the runs that there are at most.
+    """
+    whole = np.flatnonzero(curve.n >= most)
+    return int(whole[-1]) + 1 if len(whole) else 0
+
+
+def center_traces(line: Line, theme: Theme, most: int) -> list[dict[str, Any]]:
+    """The line; where some of its ``most`` runs have ended, it goes on thinner."""
+    trace, curve = center_trace(line, theme), line.curve
+    start = part_of_fewer(curve, most)
+    if start == len(curve.n):
+        return [trace]
+    thin = trace["line"] | {"width": trace["line"]["width"] * THINNER}
+    if start == 0:
+        return [trace | {"line": thin}]
+    few = {"line": thin, "showlegend": False}
+    return [
+        trace | {"y": typed_array(_only(curve.center, slice(0, start)))},
+        trace
+        | few
+        | {"uid": trace["uid"].replace("mean", "few", 1)}
+        | {"y": typed_array(_only(curve.center, slice(start, None)))},
+        {name: value for name, value in trace.items() if name not in ("hovertemplate", "marker")}
+        | few
+        | {"uid": trace["uid"].replace("mean", "step", 1)}
+        | {"y": typed_array(_only(curve.center, slice(start - 1, start + 1)))}
+        | {"mode": "lines", "hoverinfo": "skip"},
+    ]
+
+
+def _only(values: Floats, part: slice) -> Floats:
+    """The values with gaps everywhere else."""
+    kept = np.full(len(values), np.nan)
+    kept[part] = values[part]
+    return kept
 
 
 def band_trace(line: Line, theme: Theme) -> dict[str, Any] | None:

@@ -111,7 +111,10 @@ def test_the_servers_of_two_ports_do_not_take_each_others_cookies(index):
     assert len(names) == 2
 
 
-@pytest.mark.parametrize("path", ["/", "/_dash-layout", "/_dash-dependencies", "/nothing", "/file"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/_dash-layout", "/_dash-dependencies", "/_first-answer", "/nothing", "/file"],
+)
 def test_every_answer_has_the_headers_and_is_kept_by_nobody(index, path):
     headers = client(index).get(path, base_url=HERE).headers
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -26,7 +26,7 @@ def means(drawn: dict) -> list[dict]:
 
 
 def bands(drawn: dict) -> list[dict]:
-    return [trace for trace in drawn["data"] if not trace["showlegend"]]
+    return [trace for trace in drawn["data"] if trace["uid"].startswith("band")]
 
 
 def test_a_group_is_a_line_on_a_band_of_one_deviation():
@@ -43,6 +43,31 @@ def test_one_run_has_no_band_and_where_one_run_is_left_the_band_ends():
     assert bands(figure([line("a", [1, 2])], "acc", "lr")) == []
     (band,) = bands(figure([line("a", [1, 2, 3], [3, 2])], "acc", "lr"))
     assert max(numbers(band["x"])) == 1
+
+
+def test_where_some_runs_have_ended_the_line_goes_on_thinner():
+    drawn = figure([line("a", [1, 2, 3, 4], [3, 4])], "acc", "lr")["data"]
+    (whole,), (few,), (step,) = (
+        [trace for trace in drawn if trace["uid"].startswith(kind)]
+        for kind in ("mean", "few", "step")
+    )
+    np.testing.assert_equal(numbers(whole["y"]), [2, 3, NAN, NAN])
+    np.testing.assert_equal(numbers(few["y"]), [NAN, NAN, 3, 4])
+    np.testing.assert_equal(numbers(step["y"]), [NAN, 3, 3, NAN])  # from the one to the other
+    assert few["line"]["width"] == step["line"]["width"] == whole["line"]["width"] / 2
+    assert few["customdata"] == whole["customdata"]  # each n is said of
+    assert step["hoverinfo"] == "skip"  # of its two points the others tell
+
+
+def test_a_line_whose_runs_all_go_on_is_one_line_though_some_began_later():
+    late = (np.array([2.0, 3.0]), np.array([1.0, 1.0]))
+    both = aggregate([(np.arange(4.0), np.ones(4)), late])
+    (mean,) = [
+        t
+        for t in figure([Line("a", both, 0)], "acc", "")["data"]
+        if t["mode"] == "lines" and not t["uid"].startswith("band")
+    ]
+    assert mean["showlegend"]
 
 
 def test_a_gap_parts_the_line_and_the_band():

@@ -6,10 +6,11 @@
 
   // As exptools.units.format_duration says it.
   functions.duration = (seconds) => {
-    const whole = Math.round(seconds);
-    if (whole < 60) {
-      return `${whole} s`;
+    const tenths = Math.round(seconds * 10);
+    if (tenths < 600) {
+      return `${tenths / 10} s`;
     }
+    const whole = Math.round(seconds);
     const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
     const at = units.findIndex(([, length]) => whole >= length);
     const [[large, length], [small, part]] = units.slice(at);
@@ -36,6 +37,31 @@
       : `${short(params.value)} ± ${short(deviation, 2)}`;
   };
 
+  // A run's name without what all have in common; if that is too long, its end.
+  const LETTER = 7.2; // px
+  const BESIDE = 52; // px of the cell: its colour and its edges
+  functions.name = ({ data, column }) => {
+    const name = data.members ? data.id : window.exptools.telling(data.id);
+    const room = Math.max(8, Math.floor((column.getActualWidth() - BESIDE) / LETTER));
+    return data.members || name.length <= room ? name : `…${name.slice(1 - room)}`;
+  };
+
+  // What somebody ticks counts. When rows come, the table may take ticks back by itself.
+  const BY_HAND = ["checkboxSelected", "rowClicked", "spaceKey", "keyboardSelectAll"];
+  functions.ticked = ({ api, source }) => {
+    if (BY_HAND.includes(source) || source?.startsWith("uiSelectAll")) {
+      window.exptools.ticked(api.getSelectedRows());
+    } else {
+      window.exptools.mend();
+    }
+  };
+
+  functions.resized = ({ api, finished }) => {
+    if (finished) {
+      api.refreshCells({ columns: ["run"], force: true });
+    }
+  };
+
   functions.swatch = (row) => window.exptools.swatch(row);
 
   // A click on a run's name opens it, and so does Enter in its row; a click on its star or the
@@ -50,10 +76,5 @@
     }
   };
 
-  functions.sorted = (api) => {
-    const sorted = api.getColumnState().filter((column) => column.sort);
-    sorted.sort((a, b) => a.sortIndex - b.sortIndex);
-    const data = sorted.map((column) => (column.sort === "desc" ? "-" : "") + column.colId);
-    window.dash_clientside.set_props("sorted", { data });
-  };
+  functions.sorted = (event) => window.exptools.sorted(event);
 })();

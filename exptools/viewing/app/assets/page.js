@@ -1,5 +1,6 @@
-// What only the browser knows: its colours, its address, how the chart has been turned; and what
-// needs no server: the controls as a view, and a view in the controls.
+// What only the browser knows: its colours, and how the chart has been turned; and what needs no
+// server: the controls as a view, and a view in the controls. The scripts beside this one, which
+// come after it, have the start, the table, the address and what is typed as an axis's range.
 (() => {
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const leave = () => window.dash_clientside.no_update;
@@ -52,76 +53,41 @@
   const given = (parts) =>
     Object.fromEntries(Object.entries(parts).map(([id, value]) => [id.split(".")[0], value]));
 
-  // The table may come later than the chart; its cells then ask for their colours by themselves.
-  const paintTable = () => {
-    let table;
-    try {
-      table = window.dash_ag_grid?.getApi("runs");
-    } catch {
-      return; // there is no other way to ask whether it is there
-    }
-    table?.refreshCells({ columns: ["run"], force: true });
+  let typing = 0; // the pause after what was typed last into the filter
+  const stopTyping = () => {
+    clearTimeout(typing);
+    typing = 0;
   };
 
-  let rowsById = new Map();
-  let visited = false;
-  let reported = []; // selections as the table said them, the newest last, until it is told another
-  let colors = {}; // in the chart, by run
-
-  window.exptools = {
-    same,
-    leave,
-    changed,
-    swatch: (row) => {
-      const color = colors[row.members ? row.members[0] : row.id];
-      return { "--swatch": color || "transparent" };
-    },
-  };
-
+  window.exptools = { same, leave, changed, tell, plot, stopTyping };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools = {
     colors: () => document.documentElement.dataset.mantineColorScheme,
-    address: () => window.location.search,
     help: (_clicks, opened) => !opened,
+    // A tab's callbacks follow its own copy of the view, which changes while the tab is open; that of
+    // a run also when it is left, for then its clock stops.
+    picturesView: (view, version, colors) =>
+      view.tab === "pictures" ? { ...view, version, colors } : leave(),
+    runColors: (colors, tab) => (tab === "run" ? colors : leave()),
+    runView: (() => {
+      let last = "";
+      return (view, version) => {
+        const before = last;
+        last = view.tab;
+        return [view.tab, before].includes("run") ? { ...view, version } : leave();
+      };
+    })(),
+
     chooseTab: (tab, view) => changed(view, { tab }),
     showTab: (view, tab) => (view.tab === tab ? leave() : view.tab),
-
-    // Put the view's query into the address. The first one belongs to the visit that is there;
-    // each later one is a step that the back button undoes.
-    remember: (query) => {
-      const search = query ? `?${query}` : "";
-      if (search !== window.location.search) {
-        const step = visited ? "pushState" : "replaceState";
-        window.history[step](null, "", window.location.pathname + search);
-      }
-      visited = true;
-    },
 
     keepView: (figure) => {
       if (!figure) {
         return leave();
       }
       keepHidden(figure);
-      colors = figure.layout.meta.colors;
-      paintTable();
+      window.exptools.paint(figure.layout.meta.colors);
       return figure;
-    },
-
-    // From the fields that have changed since the table that the page has, all its rows; those
-    // that have not changed are the very same objects, which the table then leaves alone.
-    rows: (update) => {
-      if (!update) {
-        return leave();
-      }
-      if (!update.base) {
-        rowsById = new Map();
-      }
-      update.gone.forEach((name) => rowsById.delete(name));
-      const fields = Object.keys(update.columns);
-      (update.columns.id || []).forEach((name, at) => {
-        rowsById.set(name, Object.fromEntries(fields.map((f) => [f, update.columns[f][at]])));
-      });
-      return [...rowsById.values()].sort((a, b) => a.order - b.order);
     },
 
     choose: (...values) => {
@@ -132,7 +98,6 @@
         metrics: list("metrics"),
         by: view.by === null && !list("by").length ? null : list("by"),
         split: list("split"),
-        where: (chosen.where || "").trim(),
         x: chosen.x,
         log: ["x", "y"].filter((axis) => list("log").includes(axis)),
         center: chosen.center,
@@ -150,11 +115,13 @@
       if (fields.x !== view.x) {
         fields.x_range = null;
       }
-      if (!same(fields.by, view.by) || fields.where !== view.where || fields.states !== view.states) {
+      if (!same(fields.by, view.by) || fields.states !== view.states) {
         fields.page = 0;
       }
       return changed(view, fields);
     },
+
+    filter: (typed, view) => changed(view, { where: typed.trim(), page: 0 }),
 
     show: (view) => {
       const { states, outputs_list } = window.dash_clientside.callback_context;
@@ -169,6 +136,9 @@
         mode: view.best_mode,
         lines: view.show_runs,
       };
+      if (typing || (shown.where || "").trim() === view.where) {
+        values.where = shown.where; // its spaces are somebody's who is typing
+      }
       return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
 
@@ -209,41 +179,6 @@
       return changed(view, { x_range: xRange, y_ranges: yRanges });
     },
 
-    select: (rows, view) => {
-      if (!Array.isArray(rows)) {
-        return leave(); // what ``tick`` asks for; the table answers with the rows
-      }
-      const names = rows.flatMap((row) => row.members || [row.id]);
-      const selection = [...names].sort();
-      if (!same(selection, reported.at(-1))) {
-        reported.push(selection);
-      }
-      return same(selection, [...view.selected].sort())
-        ? leave()
-        : changed(view, { selected: names });
-    },
-
-    // A view that has its selection from the table, maybe not the newest, is no reason to change
-    // the table: somebody may have ticked on meanwhile. Nor are new rows before the view has what
-    // was ticked.
-    tick: (view, rows, ticked) => {
-      const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
-      const rowsAreOld = window.dash_clientside.callback_context.triggered_id === "view";
-      reported = reported.slice(Math.max(at, 0));
-      if (at >= 0 && (rowsAreOld || reported.length > 1)) {
-        return leave();
-      }
-      reported = [];
-      const selected = new Set(view.selected);
-      const wanted = (rows || [])
-        .filter((row) => (row.members || [row.id]).every((name) => selected.has(name)))
-        .map((row) => row.id);
-      const now = Array.isArray(ticked) ? ticked.map((row) => row.id) : ticked?.ids || [];
-      return same([...wanted].sort(), [...now].sort()) ? leave() : { ids: wanted };
-    },
-
-    clear: (_clicks, view) => changed(view, { selected: [] }),
-
     turn: (_back, _on, view) => {
       const on = window.dash_clientside.callback_context.triggered_id === "page-on";
       return changed(view, { page: Math.max(0, view.page + (on ? 1 : -1)) });
@@ -251,24 +186,6 @@
 
     open: (opened, view) =>
       opened ? changed(view, { tab: "run", run: opened.run }) : leave(),
-
-    sort: (sort, view) => (sort ? changed(view, { sort }) : leave()),
-
-    chooseColumns: (chosen, columns, view) => {
-      if (!columns) {
-        return leave();
-      }
-      const shown = new Set([...chosen, "run"]);
-      const usual = new Set(columns.usual);
-      const here = columns.all.map(([name]) => name);
-      const others = view.columns.filter((name) => !here.includes(name.slice(1)));
-      const more = here.filter((name) => shown.has(name) && !usual.has(name));
-      const less = here.filter((name) => !shown.has(name) && usual.has(name));
-      const now = [...others, ...more.map((n) => `+${n}`), ...less.map((n) => `-${n}`)];
-      return same([...now].sort(), [...view.columns].sort()) ? leave() : changed(view, { columns: now });
-    },
-
-    showColumns: (columns) => (columns ? columns.shown : leave()),
   };
 
   // Light or dark is settled by the switch or by the system; the chart is drawn on the server.
@@ -279,7 +196,18 @@
     attributeFilter: ["data-mantine-color-scheme"],
   });
 
-  window.addEventListener("popstate", () => tell("address", { data: window.location.search }));
+  // What is typed into the filter counts after a pause; what else comes into its field is there
+  // already.
+  const PAUSE = 350; // ms
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "where") {
+      stopTyping();
+      typing = setTimeout(() => {
+        typing = 0;
+        tell("typed", { data: target.value });
+      }, PAUSE);
+    }
+  });
 
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => tell("clock", { disabled: document.hidden }));
@@ -309,72 +237,4 @@
       tell("help", { opened: true });
     }
   });
-})();
-
-// What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
-(() => {
-  const { same, leave, changed } = window.exptools;
-  const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
-
-  window.dash_clientside.exptools_pictures = {
-    choose: (picture, view) => (picture ? changed(view, { picture }) : leave()),
-
-    // Only what differs from the values with which the server drew the controls was chosen.
-    adjust: (values, drawn, view) => {
-      const given = window.dash_clientside.callback_context.inputs_list[0];
-      const chosen = Object.fromEntries(given.map(({ id }, at) => [id.name, values[at]]));
-      const fields = {};
-      const options = { ...view.options };
-      Object.entries(chosen).forEach(([name, value]) => {
-        if (value === null || value === undefined || same(`${value}`, `${drawn?.[name]}`)) {
-          return;
-        }
-        if (name === "metric" && value.startsWith("summary.")) {
-          options.metric = value; // it has no curve
-        } else if (name === "metric") {
-          delete options.metric;
-          fields.metrics = [value, ...view.metrics.slice(1).filter((other) => other !== value)];
-        } else if (shared.includes(name)) {
-          fields[name] = value;
-        } else if (name === "number") {
-          options.summary = value === "" ? chosen.summary : `${chosen.summary}:${value}`;
-        } else {
-          options[name] = Array.isArray(value) ? value.join("\n") : value;
-        }
-      });
-      return changed(view, { ...fields, options });
-    },
-
-    // What the view says, in the controls that say something else.
-    say: (drawn, values) => {
-      const given = window.dash_clientside.callback_context.outputs_list;
-      return given.map(({ id }, at) => {
-        const value = drawn?.[id.name];
-        const known = id.name === "number" ? Number(value) : value;
-        return value === undefined || same(known, values[at]) ? leave() : known;
-      });
-    },
-
-    // A dot, bar or line that stands for a run opens it.
-    open: (click, view) => {
-      const name = click?.points?.[0]?.customdata;
-      return typeof name === "string" && view.picture !== "sweeps"
-        ? changed(view, { tab: "run", run: name })
-        : leave();
-    },
-
-    // Zoomed axes stay as they were for as long as the picture shows the same.
-    keepZoom: (figure) => {
-      const shown = document.querySelector("#picture-graph .js-plotly-plot")?.layout;
-      if (figure && shown?.meta === figure.layout.meta) {
-        Object.entries(figure.layout).forEach(([name, axis]) => {
-          if (/^[xy]axis/.test(name) && shown[name]?.autorange === false && !axis.range) {
-            axis.range = [...shown[name].range];
-            axis.autorange = false;
-          }
-        });
-      }
-      return figure;
-    },
-  };
 })();

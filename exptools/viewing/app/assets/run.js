@@ -75,6 +75,47 @@
 
   const cell = (lines) => filled("td", lines.map((pieces) => filled("div", pieces.map(piece))));
 
+  // The page's Plotly draws on plain axes. What else a run has logged needs the whole of it, which is
+  // fetched for the first such figure, and draws nothing but these.
+  let whole;
+  const wholePlotly = () =>
+    (whole ??= new Promise((arrived, failed) => {
+      const plain = window.Plotly;
+      const script = node("script");
+      script.src = document.querySelector('meta[name="whole-plotly"]').content;
+      script.addEventListener("error", failed);
+      script.addEventListener("load", () => {
+        const loaded = window.Plotly;
+        window.Plotly = plain;
+        arrived(loaded);
+      });
+      document.body.append(script);
+    }));
+  const drawn = new Set();
+  new MutationObserver(() => {
+    document.querySelectorAll(".run-whole-plotly").forEach((box) => {
+      if (box.drawnFrom !== box.dataset.figure) {
+        box.drawnFrom = box.dataset.figure;
+        const { data, layout } = JSON.parse(box.dataset.figure);
+        const options = { displayModeBar: false, responsive: true };
+        wholePlotly().then((plotly) => {
+          drawn.add(box);
+          return plotly.react(box, data, layout, options);
+        }, () => {
+          box.textContent = "Plotly could not be fetched.";
+        });
+      }
+    });
+    [...drawn].filter((box) => !box.isConnected).forEach((box) => {
+      drawn.delete(box);
+      wholePlotly().then((plotly) => plotly.purge(box));
+    });
+  }).observe(document.documentElement, {
+    attributeFilter: ["data-figure"],
+    childList: true,
+    subtree: true,
+  });
+
   window.dash_clientside.exptools_run = {
     // Not what is shown by itself, lest it become a step that the back button undoes in vain.
     choose: (run, shown, view) =>

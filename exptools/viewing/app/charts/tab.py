@@ -76,7 +76,7 @@ def layout() -> Component:
 
 def register(app: Dash, workspace: Workspace) -> None:
     """Tie the tab's callbacks to the page."""
-    view, version = Input("view", "data"), Input("version", "data")
+    view, version = Input("pictures-view", "data"), State("version", "data")
     app.callback(
         Output("picture", "value"),
         Output("picture-controls", "children"),
@@ -84,6 +84,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         view,
         version,
         State("picture-drawn", "data"),
+        prevent_initial_call=True,
     )(partial(draw_controls, workspace))
     app.callback(
         output={
@@ -93,7 +94,8 @@ def register(app: Dash, workspace: Workspace) -> None:
             "empty": Output("picture-empty", "children"),
             "more": Output("picture-more", "children"),
         },
-        inputs=[view, version, Input("colors", "data")],
+        inputs=[view, version, State("colors", "data")],
+        prevent_initial_call=True,
     )(partial(draw_picture, workspace))
     _register_in_browser(app)
 

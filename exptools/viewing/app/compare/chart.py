@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.aggregation import Curve
@@ -20,12 +21,16 @@ from exptools.viewing.figures.lines import (
     Line,
     band_trace,
     center_trace,
+    center_traces,
     curve_layout,
     from_the_top,
+    most_runs,
     style_of,
     x_axis,
     y_axis,
 )
+from exptools.viewing.figures.names import telling
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
@@ -47,11 +52,14 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     traces: list[Trace] = []
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
+    names = names_of(drawing)
     points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
     for at, panel in enumerate(drawing.panels):
-        layout |= _axes(drawing, view, theme, at, columns, rows)
+        layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(panel, view, theme, at, points):
             group = trace["legendgroup"]
+            if "name" in trace:
+                trace["name"] = short_text(names[panel.lines[trace["meta"][1]].label])
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
                 named.add(group)
@@ -73,6 +81,11 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
+def names_of(drawing: Drawing) -> dict[str, str]:
+    """What the legend calls each line, by its label."""
+    return telling(list({line.label: None for panel in drawing.panels for line in panel.lines}))
+
+
 def columns_of(drawing: Drawing, view: View) -> int:
     """How many panels stand side by side: a row a metric where they fit, about a square else."""
     panels = len(drawing.panels)
@@ -92,9 +105,8 @@ def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Ite
     """Bands first, then the runs' thin lines, then the centres over them."""
     suffix = "" if at == 0 else str(at + 1)
     axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-    window = _window(view)
     order = sorted(range(len(panel.lines)), key=lambda place: from_the_top(panel.lines[place]))
-    thin = [_for_axis(panel.lines[place], view.x, points, window) for place in order]
+    thin = [thinned(panel.lines[place], view, points) for place in order]
     number = sum(len(runs) for runs in panel.runs)
     each = max(40, min(500, POINTS_OF_RUNS // max(1, number)))
     made: list[tuple[int, Trace | None]] = []
@@ -102,7 +114,9 @@ def _traces(panel: Panel, view: View, theme: Theme, at: int, points: int) -> Ite
     for place, line in zip(order, thin, strict=True):
         if panel.runs:
             made.append((place, _runs_trace(line, panel.runs[place], view, theme, each)))
-    made += [(place, center_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
+    for place, line in zip(order, thin, strict=True):
+        whole = most_runs(panel.lines[place].curve)
+        made += [(place, trace) for trace in center_traces(line, theme, whole)]
     for place, trace in made:
         if trace is not None:
             if len(thin) > CROWD:
@@ -117,9 +131,10 @@ def _make_light(trace: Trace, part: float) -> None:
         trace["opacity"] = max(0.3, part)
 
 
-def _for_axis(line: Line, x: str, points: int, window: Range | None) -> Line:
-    curve = downsample(line.curve, points, window)
-    return replace(line, curve=replace(curve, x=on_axis(curve.x, x)))
+def thinned(line: Line, view: View, points: int) -> Line:
+    """The line with about so many points in what is seen of x, as the axis has them."""
+    curve = downsample(line.curve, points, _window(view))
+    return replace(line, curve=replace(curve, x=on_axis(curve.x, view.x)))
 
 
 def on_axis(values: Any, x: str) -> Any:
@@ -168,12 +183,13 @@ def _runs_trace(
     }
 
 
-def _axes(
+def axes(
     drawing: Drawing, view: View, theme: Theme, at: int, columns: int, rows: int
 ) -> dict[str, Any]:
+    """The axes of a panel as the layout has them: first the horizontal one."""
     panel = drawing.panels[at]
     suffix = "" if at == 0 else str(at + 1)
-    left, right, bottom, top = _place(at, columns, rows)
+    left, right, bottom, top = place_of(at, columns, rows)
     below = at + columns >= len(drawing.panels)
     title = X_TITLES.get(view.x, view.x) if below else ""
     x = x_axis(title, theme) | _scale(view, "x", view.x_range)
@@ -194,12 +210,16 @@ def _axes(
             y["matches"] = "y" if same == 0 else f"y{same + 1}"
     if rows > 1:
         y["nticks"] = 5
+    curves = [line.curve for panel in drawing.panels for line in panel.lines]
+    if view.x != "wall_time":
+        x |= large_numbers(largest(curve.x for curve in curves))
+    y |= large_numbers(largest(curve.center for curve in curves))
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
 
 
 def _scale(view: View, axis: str, span: Range | None) -> dict[str, Any]:
     """Type and range of an axis; a range that a logarithm cannot show is left to Plotly."""
-    log = axis in view.log and not (axis == "x" and view.x == "wall_time")
+    log = is_log(view, axis)
     scale: dict[str, Any] = {"type": "log" if log else "linear"}
     if span is None or (log and span[1] <= 0):
         return scale | {"autorange": True}
@@ -225,7 +245,8 @@ def _without_outliers(panels: Sequence[Panel]) -> Range | None:
     return (low - room, high + room) if high > low and math.isfinite(high - low) else None
 
 
-def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:
+def place_of(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a panel, in parts of the figure."""
     row, column = divmod(at, columns)
     gap_x, gap_y = GAP_X * 2 / max(2, columns), GAP_Y * 2 / max(2, rows)
     width = (1 - gap_x * (columns - 1)) / columns
@@ -234,14 +255,18 @@ def _place(at: int, columns: int, rows: int) -> tuple[float, float, float, float
     return left, left + width, max(0.0, top - tall), top
 
 
-def _title(drawing: Drawing, theme: Theme, at: int, columns: int, rows: int) -> dict[str, Any]:
+def panel_title(drawing: Drawing, at: int) -> str:
+    """What a panel is of, where there are several."""
     panel = drawing.panels[at]
-    left, _, _, top = _place(at, columns, rows)
     several = len({p.metric for p in drawing.panels}) > 1
     parts = [short_text(panel.metric)] if several else []
-    parts += [short_text(panel.title)] if panel.title else []
+    return " · ".join(parts + ([short_text(panel.title)] if panel.title else []))
+
+
+def _title(drawing: Drawing, theme: Theme, at: int, columns: int, rows: int) -> dict[str, Any]:
+    left, _, _, top = place_of(at, columns, rows)
     return {
-        "text": f"<b>{' · '.join(parts)}</b>",
+        "text": f"<b>{panel_title(drawing, at)}</b>",
         "x": left,
         "y": top,
         "xref": "paper",

@@ -42,7 +42,6 @@ def bar(facts: Facts) -> Any:
                 label="Filter",
                 value="",
                 placeholder="lr > 1e-4 and env = 'Hopper'",
-                debounce=350,
                 rightSection=dmc.Kbd("/", size="xs"),
                 className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},
@@ -86,6 +85,8 @@ def _more(facts: Facts) -> Any:
                 multiple=True,
                 value=[],
             ),
+            _range("x-range", "Range of x"),
+            _range("y-range", "Range of y (of the first metric)"),
             dmc.Switch(id="clip", label="Leave outliers out of view", checked=False, size="xs"),
         ),
         _part(
@@ -129,6 +130,17 @@ def _more(facts: Facts) -> Any:
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
     return popover(button, html.Div(parts, className="options"))
+
+
+def _range(id_: str, label: str) -> Any:
+    return dmc.TextInput(
+        id=id_,
+        label=label,
+        value="",
+        placeholder="all; or type 0 to 1e6",
+        size="xs",
+        inputProps={"autoComplete": "off", "spellCheck": "false"},
+    )
 
 
 def _part(title: str, *children: Any) -> Any:

@@ -16,6 +16,7 @@ from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import caption, drawing, pager, reason
+from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks
@@ -23,6 +24,22 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+
+DRAWN = {  # what ``draw`` gives, and where it goes
+    "drawing": ("drawing", "data"),
+    "drawn": ("drawn", "data"),
+    "class_name": ("chart", "className"),
+    "style": ("chart", "style"),
+    "empty": ("empty", "children"),
+    "caption": ("caption", "children"),
+    "reason": ("reason", "children"),
+    "notes": ("notes", "children"),
+    "unpaged": ("pager", "hidden"),
+    "pager": ("pager-text", "children"),
+    "is_first": ("page-back", "disabled"),
+    "is_last": ("page-on", "disabled"),
+    "complaint": ("where", "error"),
+}
 
 
 def layout(facts: Facts) -> list[Any]:
@@ -65,6 +82,7 @@ def layout(facts: Facts) -> list[Any]:
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
+        *(dcc.Store(id=name) for name in ("typed", "ticked")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
@@ -81,21 +99,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(update_options, workspace))
     app.callback(
-        output={
-            "drawing": Output("drawing", "data"),
-            "drawn": Output("drawn", "data"),
-            "class_name": Output("chart", "className"),
-            "style": Output("chart", "style"),
-            "empty": Output("empty", "children"),
-            "caption": Output("caption", "children"),
-            "reason": Output("reason", "children"),
-            "notes": Output("notes", "children"),
-            "unpaged": Output("pager", "hidden"),
-            "pager": Output("pager-text", "children"),
-            "is_first": Output("page-back", "disabled"),
-            "is_last": Output("page-on", "disabled"),
-            "complaint": Output("where", "error"),
-        },
+        output={name: Output(*place) for name, place in DRAWN.items()},
         inputs={
             "version": Input("version", "data"),
             "data": Input("view", "data"),
@@ -123,21 +127,27 @@ def _register_in_browser(app: Dash) -> None:
     tie("exptools.keepView", Output("curves", "figure"), Input("drawing", "data"))
     tie("exptools.rows", Output("runs", "rowData"), Input("rows-data", "data"))
     tie("exptools.choose", changed, *(Input(*control) for control in names.items()), view)
+    tie("exptools.filter", changed, Input("typed", "data"), view)
     tie(
         "exptools.show",
         *(Output(*control) for control in names.items()),
         Input("view", "data"),
         *(State(*control) for control in names.items()),
     )
-    tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
-    tie("exptools.select", changed, Input("runs", "selectedRows"), view)
+    ranges = ("x-range", "y-range")
+    errors = [Output(name, "error") for name in ranges]
+    typed = [Input(name, event) for name in ranges for event in ("n_submit", "n_blur")]
+    texts = [State(name, "value") for name in ranges]
+    tie("exptools.range", changed, *errors, *typed, *texts, view)
     tie(
-        "exptools.tick",
-        Output("runs", "selectedRows"),
+        "exptools.showRanges",
+        *(Output(name, "value") for name in ranges),
+        *(Output(name, "error", allow_duplicate=True) for name in ranges),
         Input("view", "data"),
-        Input("runs", "rowData"),
-        State("runs", "selectedRows"),
     )
+    tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
+    tie("exptools.select", changed, Input("ticked", "data"), view)
+    tie("exptools.tick", Input("view", "data"))
     tie("exptools.clear", changed, Input("clear", "n_clicks"), view)
     buttons = Input("page-back", "n_clicks"), Input("page-on", "n_clicks")
     tie("exptools.turn", changed, *buttons, view)
@@ -177,7 +187,7 @@ def draw(
     key = repr((view, facts.version, colors))
     if view.tab != "compare" or key == drawn:
         return no_update
-    content = drawing(workspace, view)
+    content = on_log_axes(drawing(workspace, view), view)
     if content.panels:
         workspace.read_ahead(view.metrics[0])
     tall = height(content, view)

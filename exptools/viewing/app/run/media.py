@@ -56,7 +56,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
             "shown": Input("run-shown", "data"),
             "clock": [Input("run-clock", "n_intervals"), Input("run-clock", "disabled")],
             "text": Input("run-media-filter", "value"),
-            "colors": Input("colors", "data"),
+            "colors": Input("run-colors", "data"),
         },
         state={
             "before": {
@@ -73,7 +73,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
         Input(slider, "value"),
         State(slider, "id"),
         State("run-shown", "data"),
-        State("colors", "data"),
+        State("run-colors", "data"),
         prevent_initial_call=True,
     )(partial(show_step, workspace, cache, url))
 

@@ -30,6 +30,10 @@ from exptools.viewing.run_files.media import (
 from exptools.viewing.wording import escape_invalid_unicode
 
 T = TypeVar("T")
+CARTESIAN = {  # what the page's Plotly can draw
+    *("bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour"),
+    *("image", "pie", "scatter", "scatterternary", "violin"),
+}
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 
 
@@ -115,7 +119,14 @@ def _table(logged: _Logged) -> Component:
 def _figure(logged: _Logged) -> Component:
     if not logged.item.path.endswith(".json"):
         return _image(logged)
-    return _graph(logged.read(lambda file: untrusted_figure(read_object(file))), 300)
+    figure = logged.read(lambda file: untrusted_figure(read_object(file)))
+    if {trace.get("type", "scatter") for trace in figure["data"]} <= CARTESIAN:
+        return _graph(figure, 300)
+    # assets/run.js draws it, with the whole of Plotly.
+    from plotly.io.json import to_json_plotly
+
+    attributes: Any = {"data-figure": to_json_plotly(figure)}
+    return html.Div(className="run-whole-plotly", **attributes)
 
 
 def _histogram(logged: _Logged) -> Component:

@@ -53,7 +53,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
         inputs={
             "shown": Input("run-shown", "data"),
             "clock": [Input("run-clock", "n_intervals"), Input("run-clock", "disabled")],
-            "colors": Input("colors", "data"),
+            "colors": Input("run-colors", "data"),
         },
         state={"before": State("run-stamps", "data")},
         prevent_initial_call=True,

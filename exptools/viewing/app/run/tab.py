@@ -62,8 +62,9 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "class_name": Output("run-tab", "className"),
             "stands": Output("run-clock", "disabled"),
         },
-        inputs={"data": Input("view", "data"), "version": Input("version", "data")},
+        inputs={"data": Input("run-view", "data"), "version": State("version", "data")},
         state={"before": State("run-shown", "data")},
+        prevent_initial_call=True,
     )(partial(show_run, workspace))
     in_browser(
         app,

@@ -143,7 +143,8 @@ def _name(title: str) -> Column:
         "colId": "run",
         "field": "order",  # the runs' natural order, in which 10 comes after 9
         "headerName": title,
-        "valueFormatter": {"function": "params.data.id"},
+        "valueFormatter": {"function": "name(params)"},
+        "tooltipField": "id",
         "filterValueGetter": {"function": "params.data.id"},
         "cellStyle": {"function": "swatch(params.data)"},
         "cellClass": "swatch",

@@ -58,9 +58,12 @@ def layout() -> Any:
         },
         style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={
-            "sortChanged": ["sorted(params.api)"],
+            "sortChanged": ["sorted(params)"],
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
+            "columnResized": ["resized(params)"],
+            "selectionChanged": ["ticked(params)"],
+            "rowDataUpdated": ["ticked(params)"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
@@ -116,8 +119,8 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "all_drawn": Output("clearing", "hidden"),
         },
         inputs={
-            "version": Input("version", "data"),
-            "data": Input("view", "data"),
+            "version": State("version", "data"),
+            "data": Input("table-view", "data"),
             "changed_marks": Input("marks", "data"),
         },
         state={

@@ -127,7 +127,7 @@ def _of_status(run: Run, now: float) -> Row:
         "id": run.name,
         "state": STATE_WORDS[run.state],
         "error": cut(status.error) if status and status.error else None,
-        "duration": round(seconds) if seconds is not None else None,
+        "duration": round(seconds, 1) if seconds is not None else None,
         "host": cut(status.host) if status else None,
         "slot": status.slot if status else None,
         "started": status.started if status else None,

@@ -1,0 +1,67 @@
+// What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
+(() => {
+  const { same, leave, changed } = window.exptools;
+  const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
+
+  window.dash_clientside.exptools_pictures = {
+    choose: (picture, view) => (picture ? changed(view, { picture }) : leave()),
+
+    // Only what differs from the values with which the server drew the controls was chosen.
+    adjust: (values, drawn, view) => {
+      const given = window.dash_clientside.callback_context.inputs_list[0];
+      const chosen = Object.fromEntries(given.map(({ id }, at) => [id.name, values[at]]));
+      const fields = {};
+      const options = { ...view.options };
+      Object.entries(chosen).forEach(([name, value]) => {
+        if (value === null || value === undefined || same(`${value}`, `${drawn?.[name]}`)) {
+          return;
+        }
+        if (name === "metric" && value.startsWith("summary.")) {
+          options.metric = value; // it has no curve
+        } else if (name === "metric") {
+          delete options.metric;
+          fields.metrics = [value, ...view.metrics.slice(1).filter((other) => other !== value)];
+        } else if (shared.includes(name)) {
+          fields[name] = value;
+        } else if (name === "number") {
+          options.summary = value === "" ? chosen.summary : `${chosen.summary}:${value}`;
+        } else {
+          options[name] = Array.isArray(value) ? value.join("\n") : value;
+        }
+      });
+      return changed(view, { ...fields, options });
+    },
+
+    // What the view says, in the controls that say something else.
+    say: (drawn, values) => {
+      const given = window.dash_clientside.callback_context.outputs_list;
+      return given.map(({ id }, at) => {
+        const value = drawn?.[id.name];
+        const known = id.name === "number" ? Number(value) : value;
+        return value === undefined || same(known, values[at]) ? leave() : known;
+      });
+    },
+
+    // A dot, bar or line that stands for a run opens it.
+    open: (click, view) => {
+      const name = click?.points?.[0]?.customdata;
+      return typeof name === "string" && view.picture !== "sweeps"
+        ? changed(view, { tab: "run", run: name })
+        : leave();
+    },
+
+    // Zoomed axes stay as they were for as long as the picture shows the same.
+    keepZoom: (figure) => {
+      const shown = document.querySelector("#picture-graph .js-plotly-plot")?.layout;
+      if (figure && shown?.meta === figure.layout.meta) {
+        Object.entries(figure.layout).forEach(([name, axis]) => {
+          if (/^[xy]axis/.test(name) && shown[name]?.autorange === false && !axis.range) {
+            axis.range = [...shown[name].range];
+            axis.autorange = false;
+          }
+        });
+      }
+      return figure;
+    },
+  };
+})();

@@ -1,0 +1,97 @@
+// The page's start: the server has painted a first picture, and its first answer is on its way while
+// the scripts still start. The chart takes the picture's place, and then the table comes.
+(() => {
+  const { leave, plot } = window.exptools; // of page.js, which is loaded before
+
+  // The server's answer to what the page asks first is on its way while the scripts still start.
+  const scheme = document.documentElement.dataset.mantineColorScheme;
+  const config = JSON.parse(document.getElementById("_dash-config").textContent);
+  const firstAnswer = fetch(
+    `${config.requests_pathname_prefix}_first-answer${window.location.search}`,
+    { headers: { "X-Colors": scheme }, credentials: "same-origin" },
+  ).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+
+  // Plotly comes after Dash has started. Until then its place is held, lest Dash fetch the whole of it.
+  window.Plotly ??= new Promise((arrived) => {
+    const loaded = ({ target }) => {
+      if (target.src?.includes("/plotly-cartesian")) {
+        document.removeEventListener("load", loaded, true);
+        arrived();
+      }
+    };
+    document.addEventListener("load", loaded, true);
+  });
+
+  // The server has painted a first picture. It moves to where the chart will be, and goes once the
+  // chart is drawn.
+  const firstPicture = () => document.getElementById("first-picture");
+  let isDrawn = false;
+  const place = () => {
+    const [picture, chart] = [firstPicture(), document.getElementById("chart")];
+    if (picture && chart && picture.parentNode !== chart) {
+      chart.append(picture);
+    }
+    if (isDrawn || chart?.classList.contains("empty")) {
+      drawn();
+    }
+  };
+
+  // The table's script is as large as all others together. It comes once the chart is drawn; until
+  // then a box stands for each table.
+  const tableScript = document.querySelector('meta[name="table-script"]')?.content;
+  let fetchTables = () => {};
+  if (tableScript) {
+    const tables = new Promise((arrived) => {
+      fetchTables = () => {
+        fetchTables = () => {};
+        const script = document.createElement("script");
+        script.src = tableScript;
+        script.addEventListener("load", () => arrived(window.dash_ag_grid.AgGrid));
+        document.body.append(script);
+      };
+    });
+    const { createElement, useEffect, useState } = window.React;
+    window.dash_ag_grid = {
+      AgGrid: (props) => {
+        const [table, setTable] = useState(null);
+        useEffect(() => {
+          tables.then((AgGrid) => setTable(() => AgGrid));
+        }, []);
+        const box = { style: { minHeight: props.style?.height } };
+        return createElement("div", box, table && createElement(table, props));
+      },
+    };
+    setTimeout(() => fetchTables(), 5000); // if no chart is drawn
+  }
+
+  const drawn = () => {
+    isDrawn = true;
+    firstPicture()?.remove();
+    fetchTables();
+  };
+
+  Object.assign(window.dash_clientside.exptools, {
+    // What the view is and what is drawn, from the answer that was asked for before. Without one, or
+    // where the page knows newer runs, the address goes to the server as if it were another one.
+    begin: async (_id, version) => {
+      const outputs = window.dash_clientside.callback_context.outputs_list;
+      const answer = await firstAnswer;
+      if (answer?.version !== version) {
+        return outputs.map(({ id }) => (id === "address" ? window.location.search : leave()));
+      }
+      if (answer.view.tab !== "compare") {
+        fetchTables();
+      }
+      return [leave(), answer.view, ...(answer.drawn || outputs.slice(2).map(leave))];
+    },
+  });
+
+  new MutationObserver(() => {
+    place();
+    const shown = plot();
+    if (shown?.on && !shown.dataset.timed) {
+      shown.dataset.timed = "yes";
+      shown.on("plotly_afterplot", drawn);
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+})();

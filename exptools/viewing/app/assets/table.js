@@ -1,0 +1,204 @@
+// The table: its rows, which of them are ticked, how they are sorted, and their names and colours.
+(() => {
+  const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+
+  const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
+  const chartAnswered = async () => {
+    const busy = document.getElementById("busy");
+    const start = Date.now();
+    do {
+      await new Promise((done) => setTimeout(done, 20));
+    } while (!busy?.hidden && Date.now() - start < 10000);
+  };
+
+  let rowsById = new Map();
+  let selected = new Set(); // what is ticked; the table itself forgets it, now and then
+  let reported = []; // selections as the table said them, the newest last, until it is told another
+  let colors = {}; // in the chart, by run
+
+  // The table, which may come later than the chart, and be made anew.
+  const table = () => {
+    try {
+      const api = window.dash_ag_grid?.getApi?.("runs");
+      return api?.isDestroyed() ? undefined : api;
+    } catch {
+      return undefined; // there is no other way to ask whether it is there
+    }
+  };
+
+  // As figures/names.py does it.
+  const SHORT = 30; // characters
+  let cut = 0; // of each run's name, in the table
+  const compareNames = (rows) => {
+    const names = rows.filter((row) => !row.members).map((row) => row.id);
+    let common = names[0] || "";
+    names.forEach((name) => {
+      let at = 0;
+      while (at < common.length && common[at] === name[at]) {
+        at += 1;
+      }
+      common = common.slice(0, at);
+    });
+    const long = names.length > 1 && names.some((name) => name.length > SHORT);
+    cut = long ? common.match(/^[^]*[^0-9A-Za-z.=+-]|/)[0].length : 0;
+  };
+
+  const membersOf = (row) => row.members || [row.id];
+  // The table tells of a tick a moment later: what has not been told yet must not be taken back.
+  const MOMENT = 60; // ms
+  let touched = 0;
+  const touch = ({ target }) => {
+    touched = target.closest?.("#runs") ? Date.now() : touched;
+  };
+  document.addEventListener("click", touch, true);
+  document.addEventListener("keydown", touch, true);
+  const mend = () => {
+    if (Date.now() - touched < MOMENT) {
+      setTimeout(mend, MOMENT);
+      return;
+    }
+    table()?.forEachNode((node) => {
+      const wanted = Boolean(node.data) && membersOf(node.data).every((name) => selected.has(name));
+      if (Boolean(node.isSelected()) !== wanted) {
+        node.setSelected(wanted);
+      }
+    });
+  };
+
+  // An answer of the server's may know an older order than the one that somebody has just chosen.
+  let order = []; // of the rows: columns, "-" before one that falls
+  let orders = []; // as the table said them, the newest last
+  const orderOf = (api) => {
+    const sorted = api.getColumnState().filter((column) => column.sort);
+    sorted.sort((a, b) => a.sortIndex - b.sortIndex);
+    return sorted.map((column) => (column.sort === "desc" ? "-" : "") + column.colId);
+  };
+  const putInOrder = (api) => {
+    if (api && !same(orderOf(api), order)) {
+      const state = order.map((name, sortIndex) => {
+        const falls = name.startsWith("-");
+        return { colId: falls ? name.slice(1) : name, sort: falls ? "desc" : "asc", sortIndex };
+      });
+      api.applyColumnState({ state, defaultState: { sort: null } });
+    }
+  };
+
+  Object.assign(window.exptools, {
+    mend,
+    sorted: ({ api, source }) => {
+      if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
+        setTimeout(() => putInOrder(table()));
+        return;
+      }
+      order = orderOf(api);
+      orders.push(order);
+      tell("sorted", { data: order });
+    },
+    // The ticks as somebody has just set them.
+    ticked: (rows) => {
+      const names = rows.flatMap(membersOf);
+      selected = new Set(names);
+      reported.push([...names].sort());
+      tell("ticked", { data: { names } });
+    },
+    telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
+    swatch: (row) => {
+      const color = colors[row.members ? row.members[0] : row.id];
+      return { "--swatch": color || "transparent" };
+    },
+    paint: (ofRuns) => {
+      colors = ofRuns;
+      table()?.refreshCells({ columns: ["run"], force: true });
+    },
+  });
+
+  Object.assign(window.dash_clientside.exptools, {
+    // The table asks once the chart has its answer; at once where the chart stays, lest an answer to
+    // one click on its head undo the next.
+    tableView: (() => {
+      let before = {};
+      const chartStays = (view, version) => {
+        const [now, then] = [{ ...view, version }, before];
+        before = now;
+        return Object.keys(now).every((name) => ofTable.has(name) || same(now[name], then[name]));
+      };
+      return (view, version) => {
+        if (view.tab !== "compare") {
+          return leave();
+        }
+        return chartStays(view, version)
+          ? { ...view, version }
+          : chartAnswered().then(() => ({ ...view, version }));
+      };
+    })(),
+
+    // From the fields that have changed since the table that the page has, all its rows; those
+    // that have not changed are the very same objects, which the table then leaves alone.
+    rows: (update) => {
+      if (!update) {
+        return leave();
+      }
+      if (!update.base) {
+        rowsById = new Map();
+      }
+      update.gone.forEach((name) => rowsById.delete(name));
+      const fields = Object.keys(update.columns);
+      (update.columns.id || []).forEach((name, at) => {
+        rowsById.set(name, Object.fromEntries(fields.map((f) => [f, update.columns[f][at]])));
+      });
+      const rows = [...rowsById.values()];
+      compareNames(rows);
+      return rows.sort((a, b) => a.order - b.order);
+    },
+
+    select: (chosen, view) => (chosen ? changed(view, { selected: chosen.names }) : leave()),
+
+    // A view that has its selection or order from the table, maybe not the newest, is no reason to
+    // change the table: somebody may have gone on meanwhile.
+    tick: (view) => {
+      const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
+      reported = reported.slice(Math.max(at, 0));
+      if (at < 0) {
+        reported = [];
+        selected = new Set(view.selected);
+      }
+      mend();
+      const told = orders.findIndex((one) => same(one, view.sort));
+      orders = orders.slice(Math.max(told, 0));
+      if (told < 0) {
+        orders = [];
+        order = view.sort;
+        putInOrder(table());
+      }
+    },
+
+    clear: (_clicks, view) => changed(view, { selected: [] }),
+
+    sort: (sort, view) => (sort ? changed(view, { sort }) : leave()),
+
+    chooseColumns: (chosen, columns, view) => {
+      if (!columns) {
+        return leave();
+      }
+      const shown = new Set([...chosen, "run"]);
+      const usual = new Set(columns.usual);
+      const here = columns.all.map(([name]) => name);
+      const others = view.columns.filter((name) => !here.includes(name.slice(1)));
+      const more = here.filter((name) => shown.has(name) && !usual.has(name));
+      const less = here.filter((name) => !shown.has(name) && usual.has(name));
+      const now = [...others, ...more.map((n) => `+${n}`), ...less.map((n) => `-${n}`)];
+      return same([...now].sort(), [...view.columns].sort()) ? leave() : changed(view, { columns: now });
+    },
+
+    showColumns: (columns) => (columns ? columns.shown : leave()),
+  });
+
+  // What the table cuts is copied whole.
+  document.addEventListener("copy", (event) => {
+    const name = document.activeElement?.closest?.('#runs [col-id="run"]');
+    if (name && !`${window.getSelection()}`) {
+      event.clipboardData.setData("text/plain", name.closest("[row-id]").getAttribute("row-id"));
+      event.preventDefault();
+    }
+  });
+})();

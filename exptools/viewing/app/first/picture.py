@@ -1,0 +1,249 @@
+"""The first picture: a drawing's lines, bands, axes and legend as the page's HTML has them.
+
+It stands where Plotly will draw the same, in the same sizes; colours are the page's variables, so
+that it is light or dark before any script has run. The browser lays it out: how wide a text is,
+nobody else knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exptools.viewing.app.compare.chart import (
+    CROWD,
+    axes,
+    columns_of,
+    names_of,
+    panel_title,
+    place_of,
+    thinned,
+)
+from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.first.ticks import Tick, ticks
+from exptools.viewing.app.view import View
+from exptools.viewing.arrays import Bools, Floats
+from exptools.viewing.figures.encoding import banded
+from exptools.viewing.figures.lines import Line, from_the_top, isolated, most_runs, part_of_fewer
+from exptools.viewing.figures.theme import DARK, DASHES, LIGHT, short_text
+
+POINTS = 4000  # of all lines together: the page should not be much larger than without them
+UNITS = 2000  # of a panel's width and height, in which its lines are written
+USUAL = 1200  # px, of the chart's width, of which the server knows nothing
+ROOM = 0.05 / 0.9  # that Plotly leaves above and below, in parts of the data's range
+STROKES = {
+    "solid": "",
+    "dash": "9 9",
+    "dot": "3 3",
+    "dashdot": "9 3 3 3",
+    "longdash": "15 15",
+    "longdashdot": "15 3 3 3",
+    "2px,5px": "2 5",
+}
+
+
+class _Axis(NamedTuple):
+    """What an axis shows; where it is logarithmic, by exponents of ten."""
+
+    low: float
+    high: float
+    log: bool
+    title: str
+    dates: bool
+
+    def places(self, values: Floats) -> Floats:
+        """The values in a panel's units; NaN where they cannot be."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shown = np.log10(values) if self.log else values
+        span = self.high - self.low
+        places = np.clip((shown - self.low) / span * UNITS, -9 * UNITS, 9 * UNITS)
+        return np.where(np.isfinite(shown), places, np.nan)
+
+    def ticks(self, most: int) -> list[Tick]:
+        return [] if self.dates else ticks(self.low, self.high, most, log=self.log)
+
+
+def picture(content: Drawing, view: View) -> str:
+    """The drawing as HTML; "" where it shows nothing."""
+    if not content.panels:
+        return ""
+    columns = columns_of(content, view)
+    number = max(1, sum(len(panel.lines) for panel in content.panels))
+    points = max(40, min(400, POINTS // number))
+    panels = [_panel(content, view, at, columns, points) for at in range(len(content.panels))]
+    longest = max((panel.widest for panel in panels), key=len)
+    legend = _legend(content, view)
+    title = panels[-1].title
+    return (
+        f'<div class="first-plot{"" if title else " first-untitled"}">'
+        f'<div class="first-room" aria-hidden="true">{longest}</div>'
+        f'<div class="first-panels">{"".join(panel.html for panel in panels)}</div>{legend}</div>'
+    )
+
+
+def colors() -> str:
+    """The lines' colours as variables of the page, light and dark."""
+    names = ["first-grid", *(f"first-{place}" for place in range(len(LIGHT.lines)))]
+    light, dark = (
+        "".join(f"--{n}:{c};" for n, c in zip(names, (theme.grid, *theme.lines), strict=True))
+        for theme in (LIGHT, DARK)
+    )
+    return f':root{{{light}}}[data-mantine-color-scheme="dark"]{{{dark}}}'
+
+
+class _Drawn(NamedTuple):
+    html: str
+    widest: str  # of the texts at its left, if there is nothing before it
+    title: str  # of its horizontal axis
+
+
+def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> _Drawn:
+    panel = content.panels[at]
+    rows = -(-len(content.panels) // columns)
+    lines = [thinned(line, view, points) for line in panel.lines]
+    most = {line.label: most_runs(line.curve) for line in panel.lines}
+    layout = axes(content, view, LIGHT, at, columns, rows)
+    x, y = (_axis(layout, letter, content, view, at) for letter in "xy")
+    order = sorted(lines, key=from_the_top)
+    shapes = "".join(
+        [
+            *(_band(line, x, y) for line in order),
+            *(_center(line, x, y, most[line.label]) for line in order),
+        ]
+    )
+    left, right, bottom, top = place_of(at, columns, rows)
+    box = f"left:{left:.2%};width:{right - left:.2%};top:{1 - top:.2%};height:{top - bottom:.2%}"
+    below = at + columns >= len(content.panels)
+    across, up = x.ticks(_most(right - left)), y.ticks(5 if rows > 1 else 7)
+    texts = [
+        *(f'<i class="first-line" style="bottom:{t.place:.2%}"></i>' for t in up),
+        *(f'<span class="first-up" style="bottom:{t.place:.2%}">{t.text}</span>' for t in up),
+        *(f'<i class="first-mark" style="left:{t.place:.2%}"></i>' for t in across),
+        *(f'<span class="first-across" style="left:{t.place:.2%}">{t.text}</span>' for t in across),
+    ]
+    title = x.title if below else ""
+    if title:
+        texts.append(f'<span class="first-title">{title}</span>')
+    if len(content.panels) > 1:
+        texts.append(f'<b class="first-panel-title">{panel_title(content, at)}</b>')
+    svg = f'<svg viewBox="0 0 {UNITS} {UNITS}" preserveAspectRatio="none">{shapes}</svg>'
+    grid = "".join(texts)
+    widest = max((tick.text for tick in up), key=len, default="") if left == 0 else ""
+    light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
+    look = f"--first-width:{2.2 * max(0.6, light):.2f}px;--first-fill:{0.16 * max(0.3, light):.3f}"
+    return _Drawn(f'<div class="first-panel" style="{box};{look}">{grid}{svg}</div>', widest, title)
+
+
+def _most(part: float) -> int:
+    """The ticks that Plotly makes on a part of the width that the chart usually has."""
+    return int(min(9, max(4, part * USUAL / 80))) + 1
+
+
+def _axis(layout: dict[str, Any], letter: str, content: Drawing, view: View, at: int) -> _Axis:
+    """The axis of a panel: its range as the layout has it or, if it leaves it open, the data's."""
+    axis = next(value for name, value in layout.items() if name.startswith(f"{letter}axis"))
+    log, title = axis["type"] == "log", str(axis.get("title", {}).get("text", ""))
+    if not axis["autorange"]:
+        low, high = axis["range"]
+        return _Axis(low, high, log, title, view.x == "wall_time" and letter == "x")
+    metric = content.panels[at].metric
+    shown = [p for p in content.panels if letter == "x" or p.metric == metric]
+    low, high = _extent(shown, letter, view, log=log)
+    if letter == "y":
+        room = (high - low) * ROOM
+        low, high = low - room, high + room
+    return _Axis(low, high, log, title, view.x == "wall_time" and letter == "x")
+
+
+def _extent(panels: Sequence[Panel], letter: str, view: View, *, log: bool) -> tuple[float, float]:
+    """The lowest and the highest value that can be shown, apart."""
+    parts = []
+    for panel in panels:
+        for line in panel.lines:
+            curve = line.curve
+            parts += [curve.x] if letter == "x" else [curve.center, curve.low, curve.high]
+    values = np.concatenate([*parts, np.empty(0)])
+    values = values[np.isfinite(values) & (values > 0 if log else True)]
+    if not len(values):
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    if letter == "x" and view.x == "wall_time":
+        low, high = low * 1000, high * 1000
+    if log:
+        low, high = float(np.log10(low)), float(np.log10(high))
+    return (low, high) if low < high else (low - 1, high + 1)
+
+
+def _band(line: Line, x: _Axis, y: _Axis) -> str:
+    there = banded(line.curve)
+    if not there.any():
+        return ""
+    across, low, high = (
+        axis.places(part)
+        for axis, part in ((x, line.curve.x), (y, line.curve.low), (y, line.curve.high))
+    )
+    there &= np.isfinite(across) & np.isfinite(low) & np.isfinite(high)
+    path = "".join(
+        f"M{_points(across[rows], high[rows])}L{_points(across[rows][::-1], low[rows][::-1])}Z"
+        for rows in _stretches(there)
+    )
+    return f'<path class="first-band" style="fill:{_color(line)}" d="{path}"/>'
+
+
+def _center(line: Line, x: _Axis, y: _Axis, most: int) -> str:
+    across, up = x.places(line.curve.x), y.places(line.curve.center)
+    there = np.isfinite(across) & np.isfinite(up)
+    stretches = _stretches(there)
+    start = part_of_fewer(line.curve, most)
+    path = _path([rows[rows < start] for rows in stretches], across, up)
+    thin = _path([rows[rows >= start - 1] for rows in stretches if rows[-1] >= start], across, up)
+    alone = there & isolated(np.where(there, up, np.nan))
+    dots = "".join(f"M{_points(across[[row]], up[[row]])}h0" for row in np.flatnonzero(alone))
+    look = f'style="stroke:{_color(line)}" stroke-dasharray="{_strokes(line)}"'
+    dot = f'<path class="first-dot" style="stroke:{_color(line)}" d="{dots}"/>' if dots else ""
+    few = f'<path class="first-center first-few" {look} d="{thin}"/>' if thin else ""
+    return f'<path class="first-center" {look} d="{path}"/>{few}{dot}'
+
+
+def _path(stretches: Sequence[Any], across: Floats, up: Floats) -> str:
+    return "".join(f"M{_points(across[rows], up[rows])}" for rows in stretches if len(rows))
+
+
+def _stretches(there: Bools) -> list[Any]:
+    rows = np.flatnonzero(there)
+    return [part for part in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(part)]
+
+
+def _points(x: Floats, y: Floats) -> str:
+    pairs = zip(
+        np.rint(x).astype(int).tolist(), np.rint(UNITS - y).astype(int).tolist(), strict=True
+    )
+    return " ".join(f"{left},{top}" for left, top in pairs)
+
+
+def _color(line: Line) -> str:
+    return f"var(--first-{line.style % len(LIGHT.lines)})"
+
+
+def _strokes(line: Line) -> str:
+    return STROKES[DASHES[line.style // len(LIGHT.lines) % len(DASHES)]]
+
+
+def _legend(content: Drawing, view: View) -> str:
+    """As Plotly has it: where there is more than one line, in the order in which they end."""
+    named: dict[str, Line] = {}
+    for panel in content.panels:
+        for line in sorted(panel.lines, key=from_the_top):
+            named.setdefault(line.label, line)
+    if not (len(named) > 1 or (named and (view.selected or view.where))):
+        return ""
+    names = names_of(content)
+    rows = [
+        f'<li><svg viewBox="0 0 40 21"><path class="first-center" style="stroke:{_color(line)}" '
+        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(names[label])}</li>'
+        for label, line in named.items()
+    ]
+    title = f"<p>{short_text(content.legend)}</p>" if content.legend else ""
+    return f'<div class="first-legend">{title}<ul>{"".join(rows)}</ul></div>'

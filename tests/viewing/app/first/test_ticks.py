@@ -1,0 +1,33 @@
+"""Ticks where Plotly has them, with its texts."""
+
+import pytest
+
+from exptools.viewing.app.first.ticks import ticks
+
+
+@pytest.mark.parametrize(
+    ("most", "low", "high", "texts"),
+    [  # as Plotly 4.1 has written them
+        (10, 0, 999, ["0", "100", "200", "300", "400", "500", "600", "700", "800", "900"]),
+        (7, -2.176, 2.2417, ["−2", "−1", "0", "1", "2"]),
+        (7, -0.0455, 0.9, ["0", "0.2", "0.4", "0.6", "0.8"]),
+        (7, -1.3, 1.2, ["−1", "−0.5", "0", "0.5", "1"]),
+        (7, 0, 26_000, ["0", "5k", "10k", "15k", "20k", "25k"]),
+        (10, 0, 1e7, ["0", "1M", "2M", "3M", "4M", "5M", "6M", "7M", "8M", "9M", "10M"]),
+    ],
+)
+def test_ticks_are_round_and_say_so_shortly(most, low, high, texts):
+    found = ticks(low, high, most, log=False)
+    assert [tick.text for tick in found] == texts
+    assert all(0 <= tick.place <= 1 for tick in found)
+
+
+def test_a_logarithmic_axis_has_its_powers_of_ten():
+    found = ticks(-2.5, 2, 7, log=True)
+    assert [tick.text for tick in found] == ["0.01", "0.1", "1", "10", "100"]
+    assert found[-1].place == 1
+
+
+@pytest.mark.parametrize("end", [float("nan"), float("inf"), 1.0])
+def test_an_axis_without_an_extent_has_no_ticks(end):
+    assert ticks(1.0, end, 10, log=False) == []
