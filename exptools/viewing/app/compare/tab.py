@@ -14,8 +14,9 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
+from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
-from exptools.viewing.app.compare.content import caption, drawing, pager, reason
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.table import grid

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from dash import Dash
 from flask import Response, abort, request
 
+from exptools.viewing.app.compare.captions import caption, reason
 from exptools.viewing.app.compare.chart import height
-from exptools.viewing.app.compare.content import caption, drawing, reason
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
 from exptools.viewing.app.facts import resolve

@@ -4,7 +4,8 @@ import pytest
 from dash import no_update
 
 from exptools.rundir import SWEEP_FILE, write_atomic
-from exptools.viewing.app.charts.content import PICTURES, chosen, controls, picture_content
+from exptools.viewing.app.charts.content import picture_content
+from exptools.viewing.app.charts.controls import PICTURES, chosen, controls
 from exptools.viewing.app.charts.tab import draw_controls, draw_picture
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View

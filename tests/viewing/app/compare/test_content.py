@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from exptools.rundir import State
+from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
-from exptools.viewing.app.compare.content import (
-    MOST_GROUPS,
-    MOST_PANELS,
-    caption,
-    drawing,
-    pager,
-    reason,
-)
+from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
