@@ -19,7 +19,7 @@ from exptools.viewing.app.charts import tab as pictures_tab
 from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.run import tab as run_tab
-from exptools.viewing.app.states import count_states, seconds_left, state_class
+from exptools.viewing.app.states import count_states, outlook, state_class
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
@@ -43,6 +43,10 @@ KEYS = {
     "Esc": "leave the filter, or close this",
     "?": "this help",
 }
+ESTIMATED = (
+    "Estimated from how long the finished jobs took, those that are left, and the slots in use. "
+    "Jobs that take more than twice as long as any that finished are not in it: they may hang."
+)
 HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
@@ -103,11 +107,12 @@ def state_counts(runs: Sequence[Run], now: float) -> list[Component]:
         html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {state_class(word)}")
         for word, number in count_states(runs)
     ]
-    left = seconds_left(runs, now)
-    if left is not None:
-        text = f"about {rough_duration(left)} left"
-        why = "from how long the finished jobs took, those that are left, and the slots in use"
-        counts.append(html.Span(text, className="left", title=f"Estimated {why}."))
+    ahead = outlook(runs, now)
+    words = [] if ahead.seconds is None else [f"about {rough_duration(ahead.seconds)} left"]
+    if ahead.late:
+        words.append(f"{ahead.late:,} {'takes' if ahead.late == 1 else 'take'} too long")
+    if words:
+        counts.append(html.Span(", ".join(words), className="left", title=ESTIMATED))
     return counts
 
 

@@ -1,8 +1,24 @@
 // What the table's columns call: how a value is shown. They get numbers and texts, never markup.
 (() => {
   const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
-  const short = (functions.short = (value, digits = 6) =>
-    typeof value === "number" ? String(Number(value.toPrecision(digits))) : value);
+  // Six digits, all of an integer; in thousands where there are many, by powers of ten where few.
+  const short = (functions.short = (value, digits = 6) => {
+    if (typeof value !== "number") {
+      return value;
+    }
+    const rounded = Number.isInteger(value) ? value : Number(value.toPrecision(digits));
+    const size = Math.abs(rounded);
+    if (size >= 1e15 || (size && size < 1e-4)) {
+      return Number(value.toPrecision(digits)).toExponential().replace("e+", "e");
+    }
+    return size < 10000
+      ? String(rounded)
+      : rounded.toLocaleString("en-US", { maximumFractionDigits: 20 });
+  });
+
+  // The number itself, where a cell shows another text.
+  functions.exact = ({ value, valueFormatted }) =>
+    typeof value === "number" && String(value) !== valueFormatted ? String(value) : null;
 
   // As exptools.units.format_duration says it.
   functions.duration = (seconds) => {

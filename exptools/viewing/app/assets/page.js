@@ -7,6 +7,17 @@
   const tell = (id, props) => window.dash_clientside?.set_props?.(id, props);
   const plot = () => document.querySelector("#curves .js-plotly-plot");
 
+  // On a phone the legend is below the figure, and a finger on it moves the page.
+  const isNarrow = () => window.matchMedia("(max-width: 700px)").matches;
+  const fit = (figure) => {
+    if (figure && isNarrow()) {
+      const below = { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom" };
+      figure.layout.legend = { ...figure.layout.legend, ...below, yref: "container" };
+      figure.layout.dragmode = false;
+    }
+    return figure;
+  };
+
   // The view with some fields changed, or nothing where they were so before.
   const changed = (view, fields) =>
     Object.entries(fields).some(([name, value]) => !same(view[name], value))
@@ -59,7 +70,7 @@
     typing = 0;
   };
 
-  window.exptools = { same, leave, changed, tell, plot, stopTyping };
+  window.exptools = { same, leave, changed, tell, plot, isNarrow, fit, stopTyping };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools = {
     colors: () => document.documentElement.dataset.mantineColorScheme,
@@ -87,7 +98,7 @@
       }
       keepHidden(figure);
       window.exptools.paint(figure.layout.meta.colors);
-      return figure;
+      return fit(figure);
     },
 
     choose: (...values) => {

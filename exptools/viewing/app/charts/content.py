@@ -14,6 +14,7 @@ from exptools.viewing.app.charts.controls import (
     summary_of,
     sweeps_of,
 )
+from exptools.viewing.app.compare.content import not_logged, nothing_logged
 from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.charts.bars import bars
@@ -26,6 +27,7 @@ from exptools.viewing.charts.sweeps import SideBySide, side_by_side
 from exptools.viewing.charts.timeline import timeline
 from exptools.viewing.curves.endings import ALL
 from exptools.viewing.curves.remarks import remarks
+from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.curves.summaries import summary_of as summary_of_metric
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
@@ -48,7 +50,7 @@ def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> Pic
         # A timeline shows what became of the runs.
         asked = replace(view, states=ALL) if picture_of(view) == "timeline" else view
         runs, left_out = counted_runs(index, facts, asked)
-        need = next(_needs(facts, view, runs), None)
+        need = next(_needs(index, facts, view, runs), None)
         if need:
             return PictureContent(empty=need)
         drawn = _drawn(index, facts, view, runs, theme)
@@ -63,9 +65,7 @@ def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> Pic
 def _remarks(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
     """What to know of the runs' numbers."""
     values = chosen(controls(facts, view))
-    asked = [str(values.get(name, "")) for name in ("metric", "x", "y", "color")]
-    names = dict.fromkeys(name.removeprefix(METRIC) for name in asked)
-    for name in (name for name in names if name in facts.metrics):
+    for name in _asked_metrics(facts, view):
         yield from remarks(index, runs, name, summary_of_metric(name, summary_of(values)))
 
 
@@ -79,7 +79,7 @@ def _with_caveats(content: PictureContent, sentences: Sequence[str]) -> PictureC
     )
 
 
-def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
+def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
     """What is missing for the picture to be drawn, a sentence each."""
     picture = picture_of(view)
     if not facts.runs:
@@ -88,8 +88,13 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"No run fulfils {view.where}."
     if picture == "timeline":
         return
-    if not facts.metrics and (not facts.measured or picture == "sweeps"):
-        yield "No metric yet. Pictures appear here as soon as a run logs its first value."
+    if not facts.metrics and not facts.measured:
+        yield nothing_logged(runs)
+    elif not facts.metrics and picture == "sweeps":
+        yield (
+            "Two sweeps are compared by a metric that the runs logged, and these logged none. "
+            "What they came to is in Final values: group it by sweep."
+        )
     keys = f"only {facts.keys[0]} does" if facts.keys else "none does"
     if picture == "heat-map" and len(facts.keys) < 2:
         yield f"A heat map needs two keys that vary between the runs; here {keys}."
@@ -100,6 +105,25 @@ def _needs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
     elif picture == "sweeps":
         yield from _without_runs(facts, view, runs)
+    for metric in _asked_metrics(facts, view):
+        if metric not in index.runs_by_tag(runs):
+            yield _not_there(index, view, runs, metric)
+
+
+def _asked_metrics(facts: Facts, view: View) -> list[str]:
+    """The metrics that the picture is to show."""
+    values = chosen(controls(facts, view))
+    asked = [str(values.get(name, "")) for name in ("metric", "x", "y", "color")]
+    names = dict.fromkeys(name.removeprefix(METRIC) for name in asked)
+    return [name for name in names if name in facts.metrics]
+
+
+def _not_there(index: Index, view: View, runs: Sequence[Run], metric: str) -> str:
+    """That none of the runs has logged a metric, and which of their values to choose."""
+    measured = measured_names(runs)
+    if measured and not index.runs_by_tag(runs):
+        return f"None of the runs shown has logged {metric}. They have {measured[0]}: choose that."
+    return not_logged(index, view, runs, metric)
 
 
 def _without_runs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exptools.metrics import default_metric
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
@@ -104,8 +103,17 @@ def sweeps_of(facts: Facts) -> list[str]:
 
 def _metric(facts: Facts, view: View) -> Control:
     options = _measured(facts)
-    usual = view.metrics[:1] or (f"{SUMMARY}{default_metric(facts.measured)}",)
-    return Control("metric", "Metric", options, _option(view, "metric", options, usual[0]))
+    return Control(
+        "metric", "Metric", options, _option(view, "metric", options, _first(facts, view))
+    )
+
+
+def _first(facts: Facts, view: View) -> str:
+    """The metric with curves; where the page chose it and few have one, what the runs came to."""
+    metric = next(iter(view.metrics), None)
+    if metric is not None and (metric != facts.metric or not facts.few):
+        return metric
+    return f"{SUMMARY}{facts.result}"
 
 
 def _measured(facts: Facts) -> Options:
@@ -177,7 +185,8 @@ def _places(facts: Facts, view: View) -> list[Control]:
     """What the axes of a scatter are, and the colour of its dots."""
     keys = {KEY + key: facts.names[key] for key in _telling(facts)}
     options = keys | {METRIC + name: label for name, label in _measured(facts).items()}
-    first = METRIC + view.metrics[0] if view.metrics else next(iter(options), "")
+    first = METRIC + _first(facts, view)
+    first = first if first in options else next(iter(options), "")
     numbers = [KEY + key for key in _telling(facts) if not of_key(facts.runs, key).levels]
     wanted = [option for option in (*numbers, *options) if option != KEY + (facts.seed or "")]
     x = _option(view, "x", options, next((o for o in wanted if o != first), first))

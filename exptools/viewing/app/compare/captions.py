@@ -81,7 +81,7 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
             differing.append(f"{values} values of {_short(facts, key)}")
     named, more = differing[:3], len(differing) - 3
     if more > 0:
-        return f"{', '.join(named)} and of {more} other keys"
+        return f"{', '.join(named)} and {more} other key{'s' * (more > 1)}"
     return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, counted_runs
+from exptools.metrics import better, default_metric
+from exptools.viewing.app.facts import Facts, common, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
@@ -26,15 +26,17 @@ from exptools.viewing.curves.query import (
     settled,
 )
 from exptools.viewing.curves.series import read_series
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.summaries import measured_names, parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.index import Index
 from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
+MOST_NAMED = 3  # values in a sentence
 LAST = parse_summary("last")
 
 
@@ -98,10 +100,12 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
 def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
     if not facts.runs:
         return Drawing(empty=nothing_there(workspace.index.roots))
-    if not view.metrics:
-        return Drawing(empty=_nothing_logged(facts.runs))
     try:
         runs, left_out = counted_runs(workspace.index, facts, view)
+        if not runs:
+            return Drawing(empty=f"No run fulfils {view.where}.")
+        if not view.metrics:
+            return Drawing(empty=nothing_logged(runs), caveats=left_out)
         drawn = _drawn(workspace, facts, view, runs)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
@@ -116,15 +120,22 @@ def nothing_there(roots: Sequence[Path]) -> str:
     return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
 
 
-def _nothing_logged(runs: Sequence[Run]) -> str:
-    unread = instead_of_metrics(runs)
-    beside = f" {unread[0].upper()}{unread[1:]}." if unread else ""
-    return f"No metric yet. Curves appear here as soon as a run logs its first value.{beside}"
+def nothing_logged(runs: Sequence[Run]) -> str:
+    """What to say of runs none of which has logged a metric, and where to look instead."""
+    if any(run.state is None or not run.state.ended for run in runs):
+        said = ["No metric yet. Curves appear here as soon as a run logs its first value."]
+    else:
+        said = ["No curves: these runs have ended and logged no metric."]
+    if measured := measured_names(runs):
+        more = ", …" if len(measured) > MOST_NAMED else ""
+        named = ", ".join(measured[:MOST_NAMED]) + more
+        said.append(f"What they came to ({named}) is in the table below; Pictures draws it.")
+    elif unread := instead_of_metrics(runs):
+        said.append(f"{unread[0].upper()}{unread[1:]}.")
+    return " ".join(said)
 
 
 def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:
-    if not runs:
-        return Drawing(empty=f"No run fulfils {view.where}.")
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
     queries = [replace(query, by=by) for query in curve_queries(view)]
     lines = groups(runs, facts.find(by))
@@ -147,7 +158,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
     return Drawing(
         panels=tuple(panels) if seen else (),
         legend=legend,
-        empty="" if seen else _why_empty(view, panels),
+        empty="" if seen else _why_empty(workspace.index, view, panels, runs),
         notes=tuple(notes),
         caveats=caveats(sets),
         band=next((curves.band for curves in sets if curves.groups), "none"),
@@ -222,10 +233,22 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
     return Panel(curves.metric, title, tuple(lines), curves.groups, tuple(runs))
 
 
-def _why_empty(view: View, panels: Sequence[Panel]) -> str:
-    """Why no line can be seen."""
+def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+    """Why no line can be seen, and what could be."""
     metrics = " or ".join(view.metrics)
-    of = "selected runs" if view.selected else "runs shown"
+    of = _of(view)
     if any(panel.lines for panel in panels):
         return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
-    return f"None of the {of} has logged {metrics} so far."
+    return not_logged(index, view, runs, metrics)
+
+
+def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> str:
+    """That none of the runs has logged what was asked for, and what to do."""
+    there = default_metric(common(index.runs_by_tag(runs)))
+    if there is None:
+        return nothing_logged(runs)
+    return f"None of the {_of(view)} has logged {metrics}. They have {there}: choose it as metric."
+
+
+def _of(view: View) -> str:
+    return "selected runs" if view.selected else "runs shown"

@@ -11,10 +11,12 @@ from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import SUMMARIES
+from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.run import Run
 
 OR_DASH = "params.value == null ? '—' : "
 NUMBER = "short(params.value)"
+NARROW = 140  # px
 
 Column = dict[str, Any]
 Marks = Mapping[str, Mark]  # by run name
@@ -34,6 +36,15 @@ def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
         else:
             column["sort"] = None
     return every
+
+
+def keep_narrow(every: Sequence[Column]) -> None:
+    """On a phone only the names stay where they are, and leave room for what is beside them."""
+    for column in every:
+        if column["colId"] == "star":
+            column["pinned"] = None
+        elif column["colId"] == "run":
+            column |= {"width": NARROW, "minWidth": NARROW, "flex": None}
 
 
 def usual(facts: Facts, marks: Marks, every: Sequence[Column]) -> set[str]:
@@ -71,8 +82,8 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         },
     }
     keys = table_keys(facts)
-    config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
-    step = _column("step", "Last step", "the greatest step", "d3.format(',')(params.value)")
+    config = [_config(facts, key) for key in keys]
+    step = _column("step", "Last step", "the greatest step", NUMBER)
     return [
         _star(),
         _name("Run"),
@@ -122,8 +133,7 @@ def _note() -> Column:
 
 
 def _group_columns(facts: Facts, view: View) -> list[Column]:
-    names = facts.names
-    keys = [_column(f"config {k}", names.get(k, k), k, "params.value") for k in view.by or ()]
+    keys = [_config(facts, key) for key in view.by or ()]
     values = _values(view)
     values[:0] = _summaries(facts)
     for column in values:
@@ -174,6 +184,11 @@ def _values(view: View) -> list[Column]:
     ]
 
 
+def _config(facts: Facts, key: str) -> Column:
+    shown = "params.value" if key == facts.seed or is_seed(key) else NUMBER
+    return _column(f"config {key}", facts.names.get(key, key), key, shown)
+
+
 def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
     return {
         "colId": field,
@@ -181,6 +196,7 @@ def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
         "headerName": title,
         "headerTooltip": tooltip,
         "valueFormatter": {"function": f"{OR_DASH}({formatted})"},
+        "tooltipValueGetter": {"function": "exact(params)"},
         "cellClass": "number",
         "headerClass": "number",
     }
