@@ -9,6 +9,7 @@ from typing import Any
 
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.summaries import Cell
+from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
@@ -56,7 +57,9 @@ def axis(theme: Theme, title: str = "", **parts: Any) -> dict[str, Any]:
 def named(levels: Sequence[str], **parts: Any) -> dict[str, Any]:
     """The parts of an axis on which the values at 0, 1, 2, … have names."""
     ticks = {"tickmode": "array", "tickvals": list(range(len(levels)))}
-    return ticks | {"ticktext": [short_text(level) for level in levels], "zeroline": False} | parts
+    ends = telling(levels)
+    names = [short_text(ends[level]) for level in levels]
+    return ticks | {"ticktext": names, "zeroline": False} | parts
 
 
 def colorscale(colors: Sequence[str]) -> list[list[Any]]:

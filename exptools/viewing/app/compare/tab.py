@@ -197,7 +197,7 @@ def draw(
         "drawing": chart(content, view, theme_of(colors)),
         "drawn": key,
         "class_name": _class(facts, content),
-        "style": {"--columns": columns_of(content, view)}
+        "style": {"--columns": columns_of(content, view), "--lines": _lines(content)}
         | ({"height": f"{tall}px"} if tall else {}),
         "empty": content.empty,
         "caption": caption(facts, view, content),
@@ -209,6 +209,11 @@ def draw(
         "is_last": content.first + content.shown >= content.all,
         "complaint": _complaint(workspace, facts, view),
     }
+
+
+def _lines(content: Drawing) -> int:
+    """How many rows the legend may have."""
+    return max((len(panel.lines) for panel in content.panels), default=1)
 
 
 def _class(facts: Facts, content: Drawing) -> str:
