@@ -45,7 +45,7 @@ KEYS = {
 }
 ESTIMATED = (
     "Estimated from how long the finished jobs took, those that are left, and the slots in use. "
-    "Jobs that take more than twice as long as any that finished are not in it: they may hang."
+    "Jobs that take more than twice as long as any that finished may hang and are not in it."
 )
 HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
@@ -110,7 +110,7 @@ def state_counts(runs: Sequence[Run], now: float) -> list[Component]:
     ahead = outlook(runs, now)
     words = [] if ahead.seconds is None else [f"about {rough_duration(ahead.seconds)} left"]
     if ahead.late:
-        words.append(f"{ahead.late:,} {'takes' if ahead.late == 1 else 'take'} too long")
+        words.append(f"{ahead.late:,} may hang")
     if words:
         counts.append(html.Span(", ".join(words), className="left", title=ESTIMATED))
     return counts

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exptools.viewing.configs.values import plain_power
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.summaries import Cell
 from exptools.viewing.figures.names import telling
@@ -93,7 +94,7 @@ def number(value: float) -> str:
     """A number as hovers and captions have it: four digits, and more only before the point."""
     size = abs(value)
     if not 1e-4 <= size < 1e9:
-        return f"{value:.4g}"
+        return plain_power(f"{value:.4g}")
     decimals = max(0, 3 - math.floor(math.log10(size)))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text

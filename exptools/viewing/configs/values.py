@@ -61,7 +61,12 @@ def display(value: Any) -> str:
         return "".join(pieces(value))
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return str(value)
+    return plain_power(str(value)) if isinstance(value, float) else str(value)
+
+
+def plain_power(text: str) -> str:
+    """A number as Python writes it, its power of ten as people do: 1e-5 for 1e-05."""
+    return re.sub(r"e([+-])0*(\d)", lambda power: f"e{power[1].strip('+')}{power[2]}", text)
 
 
 def display_among(values: Iterable[Any]) -> Callable[[Any], str]:

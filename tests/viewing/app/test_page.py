@@ -58,7 +58,7 @@ def test_a_job_that_may_hang_is_said_and_is_not_in_the_time_left():
     queued = [job(State.QUEUED)] * 2
     assert outlook([*done, hangs, slow, *queued], now=1000).seconds == 50 + 2 * 200
     words = str(state_counts([*done, hangs, slow], now=1000))
-    assert "about 50 s left, 1 takes too long" in words
+    assert "about 50 s left, 1 may hang" in words
 
 
 def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version(sweep):

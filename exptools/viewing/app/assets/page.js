@@ -54,6 +54,18 @@
     }
   };
 
+  // Of a name that the legend cuts, the whole.
+  document.addEventListener("mouseover", ({ target }) => {
+    const item = target.closest?.("#curves .legend .traces");
+    const short = item?.querySelector(".legendtext")?.getAttribute("data-unformatted");
+    const whole = plot()?.layout?.meta?.names?.[short];
+    if (whole && !item.querySelector("title")) {
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = whole;
+      item.prepend(title);
+    }
+  });
+
   const amounts = { ema: 0.9, gaussian: 5, mean: 10 };
   const smoothing = (kind, amount) => {
     const fits = kind === "ema" ? amount >= 0 && amount < 1 : amount >= 1;

@@ -70,6 +70,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         ]
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     layout["meta"] = {
+        "names": {short_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "colors": {
             run.name: style_of(line, theme)[0]

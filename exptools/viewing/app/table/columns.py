@@ -11,12 +11,14 @@ from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import SUMMARIES
+from exptools.viewing.figures.names import telling
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.run import Run
 
 OR_DASH = "params.value == null ? '—' : "
 NUMBER = "short(params.value)"
-NARROW = 140  # px
+NARROWEST, NARROW, WIDEST = 150, 140, 340  # px, of the runs' names; NARROW on a phone
+BESIDE_NAME, LETTER = 58, 8  # px, of a name's cell and of a letter
 
 Column = dict[str, Any]
 Marks = Mapping[str, Mark]  # by run name
@@ -44,7 +46,7 @@ def keep_narrow(every: Sequence[Column]) -> None:
         if column["colId"] == "star":
             column["pinned"] = None
         elif column["colId"] == "run":
-            column |= {"width": NARROW, "minWidth": NARROW, "flex": None}
+            column["initialWidth"] = min(NARROW, column["initialWidth"])
 
 
 def usual(facts: Facts, marks: Marks, every: Sequence[Column]) -> set[str]:
@@ -86,7 +88,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
     step = _column("step", "Last step", "the greatest step", NUMBER)
     return [
         _star(),
-        _name("Run"),
+        _name("Run", _name_width([run.name for run in facts.runs])),
         state,
         *config,
         *_summaries(facts),
@@ -139,7 +141,7 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
     for column in values:
         column["valueFormatter"] = {"function": "spread(params)"}
     return [
-        _name("Group"),
+        _name("Group", WIDEST),
         _column("runs", "Runs", "how many runs", "params.value"),
         _column("states", "States", "of its runs", "params.value"),
         *(keys if len(keys) > 1 else []),
@@ -148,7 +150,13 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
     ]
 
 
-def _name(title: str) -> Column:
+def _name_width(names: Sequence[str]) -> int:
+    """So many px that most runs can be told apart, and the other columns have their room."""
+    longest = max(map(len, telling(names).values()), default=0)
+    return min(max(NARROWEST, BESIDE_NAME + LETTER * longest), WIDEST)
+
+
+def _name(title: str, width: int) -> Column:
     return {
         "colId": "run",
         "field": "order",  # the runs' natural order, in which 10 comes after 9
@@ -158,8 +166,9 @@ def _name(title: str) -> Column:
         "filterValueGetter": {"function": "params.data.id"},
         "cellStyle": {"function": "swatch(params.data)"},
         "cellClass": "swatch",
-        "minWidth": 150,
-        "flex": 2,
+        "minWidth": 100,
+        "initialWidth": width,
+        "flex": None,
         "pinned": "left",
         "lockVisible": True,
     }
