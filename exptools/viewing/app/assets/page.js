@@ -9,8 +9,14 @@
 
   // On a phone the legend is below the figure, and a finger on it moves the page.
   const isNarrow = () => window.matchMedia("(max-width: 700px)").matches;
+  const ROOM = 22; // letters
   const fit = (figure) => {
     if (figure && isNarrow()) {
+      figure.data
+        .filter(({ name }) => name?.length > ROOM && !name.includes("&"))
+        .forEach((trace) => {
+          trace.name = `…${trace.name.slice(1 - ROOM)}`; // lest a hover is wider than the page
+        });
       const below = { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom" };
       figure.layout.legend = { ...figure.layout.legend, ...below, yref: "container" };
       figure.layout.dragmode = false;
@@ -47,6 +53,9 @@
       const top = plot().getBoundingClientRect().top;
       return Math.abs(event.event.clientY - top - box);
     };
+    if (isNarrow()) {
+      return; // a tap is to read what is there
+    }
     const points = event.points.filter((point) => Array.isArray(point.data.meta));
     points.sort((a, b) => distance(a) - distance(b));
     if (points.length) {

@@ -37,19 +37,11 @@ SCHEME = (
     'matchMedia("(prefers-color-scheme: dark)").matches?"dark":"light")'
     '((()=>{try{return localStorage.getItem("mantine-color-scheme-value")}catch{}})())'
 )
-# In the page itself: a browser would ask for a file at each step of the history.
-ICON = (
-    '<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 '
-    "viewBox=%270 0 16 16%27%3E%3Crect x=%272%27 y=%272%27 width=%2712%27 height=%2712%27 "
-    'rx=%273%27 fill=%27%232b62d1%27/%3E%3C/svg%3E">'
-)
 INDEX = (
     f"""<!DOCTYPE html>
 <html lang="en">
   <head><script>{SCHEME}</script>"""
-    + "{%metas%}<title>{%title%}</title>"
-    + ICON
-    + """{%css%}</head>
+    + """{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
   <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>"""
 )
