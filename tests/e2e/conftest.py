@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.server import ANYONE_HERE, create_app
 from exptools.viewing.index import Index
+from tests.e2e.pages import DRAWING
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -131,8 +132,8 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda request: note_request(request.url, address))
         page.goto(address + query)
         page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
-        page.locator("#first-picture").wait_for(state="detached")
         page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
+        expect(page.locator(DRAWING)).to_have_count(0)  # once more, in the size that it has now
         return page
 
     yield open_

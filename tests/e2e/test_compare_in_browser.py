@@ -18,6 +18,7 @@ from tests.e2e.pages import (
     pills,
     replace,
     view_of,
+    wait_for_figure,
     wait_for_view,
 )
 from tests.viewing.samples import write_dying_sweep, write_sweep
@@ -135,8 +136,8 @@ def test_options_change_the_picture_and_the_address(look_at, address):
     page.get_by_text("log y", exact=True).click()
     page.get_by_role("switch", name="Show single runs").check()
     expect(page).to_have_url(re.compile("show_runs=1"))
-    assert len(drawn(page, LINES)) >= 6
-    assert figure(page)["type"] == "log"
+    wait_for_figure(page, type="log")
+    expect(page.locator(LINES).nth(5)).to_be_attached()
     view = view_of(page)
     assert (view.band, view.smooth, view.log) == ("minmax", "ema:0.9", ("y",))
 
@@ -154,7 +155,7 @@ def test_a_zoom_is_drawn_from_all_the_data_kept_and_undone_by_a_double_click(loo
     assert figure(page)["x"] == pytest.approx([low, high])
     page.locator("#curves .nsewdrag").dblclick()
     expect(page).not_to_have_url(re.compile("x_range="))
-    assert figure(page)["auto"]
+    wait_for_figure(page, auto=True)
 
 
 def test_a_click_on_a_curve_selects_its_runs_and_another_click_lets_them_go(look_at, address):
@@ -190,7 +191,7 @@ def test_ticks_stay_while_the_page_answers_earlier_ones_and_new_rows_come(look_a
     page = look_at(address)
     expect(page.locator(ROWS)).to_have_count(9)
     page.evaluate(
-        """() => {
+        """async () => {
         const ask = window.fetch;  // answers come late
         window.fetch = async (...question) => {
             const answer = await ask(...question);
@@ -198,9 +199,10 @@ def test_ticks_stay_while_the_page_answers_earlier_ones_and_new_rows_come(look_a
             return answer;
         };
         for (const run of "02468") {
-            setTimeout(() => document.querySelector(
-                `#runs .ag-pinned-left-cols-container [row-id="${run}"] input`).click(), 150 * run);
-            setTimeout(() => window.dash_ag_grid.getApi("runs").deselectAll(), 150 * run + 100);
+            document.querySelector(
+                `#runs .ag-pinned-left-cols-container [row-id="${run}"] input`).click();
+            window.dash_ag_grid.getApi("runs").deselectAll();  // as it does where rows come
+            await new Promise(requestAnimationFrame);
         }
         }"""
     )
