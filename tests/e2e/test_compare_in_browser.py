@@ -68,22 +68,32 @@ def test_the_curves_are_drawn_though_the_table_comes_later(browser, address):
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_server_paints_what_plotly_then_draws_in_the_same_place(browser, address, scheme):
+# Counts the frames in which Dash's own words are seen.
+WATCH = """window.flashes = 0; const watch = () => {
+    window.flashes += document.querySelector("._dash-loading") !== null
+        && document.querySelector(".first-page") === null;
+    requestAnimationFrame(watch); }; watch();"""
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 700)])
+def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
+    browser, address, scheme, width
+):
     held, said = [], []
 
     def hold(script):
         held.append(script)
 
-    size = {"width": 1440, "height": 900}
+    size = {"width": width, "height": 900}
     with browser.new_context(color_scheme=scheme, viewport=size) as context:
         context.request.get(address)  # from now on the server knows the picture at once
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
+        page.add_init_script(WATCH)
         page.route("**/*.js*", hold)
         page.goto(address, wait_until="commit")
         expect(page.locator("#first-picture .first-band")).to_have_count(3)
-        expect(page.locator("#first-picture > .captions")).to_contain_text("mean of 3 runs")
+        expect(page.locator(".first-page .captions").last).to_contain_text("mean of 3 runs")
         paper = DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)"
         expect(page.locator("#first-picture")).to_have_css("background-color", paper)
         painted = page.locator(".first-panel > svg").bounding_box()
@@ -91,7 +101,8 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(browser, add
             script.continue_()
         page.unroute("**/*.js*")
         expect(page.locator(BANDS)).to_have_count(3)
-        expect(page.locator("#first-picture")).to_have_count(0)
+        expect(page.locator("#first-picture, .first-page")).to_have_count(0)
+        assert page.evaluate("window.flashes") == 0
         drawn_at = page.locator("#curves .nsewdrag").bounding_box()
         assert drawn_at == pytest.approx(painted, abs=3)
         assert said == []
