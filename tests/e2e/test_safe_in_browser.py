@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,24 @@ def test_what_is_taken_away_is_what_is_shown(look_at, index, address):
     expect(page.locator("#python-lines")).to_contain_text(
         'curves = runs.curves("test/accuracy", by=["seed"], band="minmax")'
     )
+
+
+def test_where_no_script_may_write_to_the_clipboard_the_lines_are_copied_all_the_same(
+    browser, address
+):
+    page = browser.new_page()
+    page.add_init_script("delete Navigator.prototype.clipboard")  # as without https
+    page.goto(address)
+    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator("#python-lines")).to_contain_text("import exptools.viewing")
+    page.get_by_title("Copy", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator("#where").focus()
+    page.keyboard.press("Control+v")
+    expect(page.locator("#where")).to_have_value(re.compile("^import exptools.viewing as xv"))
+    page.close()
 
 
 def test_what_cannot_be_taken_away_is_said_on_the_page(look_at, address):

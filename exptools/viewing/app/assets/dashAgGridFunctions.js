@@ -50,7 +50,7 @@
   functions.mend = () => window.exptools.mend();
 
   functions.resized = ({ api, finished }) => {
-    if (finished) {
+    if (finished && !api.isDestroyed()) {
       api.refreshCells({ columns: ["run"], force: true });
     }
   };
