@@ -19,6 +19,7 @@ from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.run_metrics import RunMetrics
 from exptools.viewing.metrics.store import MetricStore
+from exptools.viewing.readers.foreseen import with_siblings
 from exptools.viewing.readers.formats import (
     DetectedRun,
     Sweeps,
@@ -94,7 +95,8 @@ class Index:
             self._seen, before = seen, self._seen
             changed = not _same(seen, before) or tuple(faults) != self.snapshot.faults
             if changed:
-                runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
+                found = sorted((s.run for s in seen.values()), key=lambda r: natural_key(r.name))
+                runs = with_siblings(found)
                 self._metrics.keep(runs)
                 self._texts.save(_described(seen))
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from exptools.hints import suggestion
 from exptools.viewing.api.notebook import curves_table
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.curves.query import CurveData, GroupCurve, points
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 

@@ -13,18 +13,19 @@ from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.api.run_table import check_better, difference_table, run_table
+from exptools.viewing.api.run_table import difference_table, run_table
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.best import Best
+from exptools.viewing.curves.curve_data import remark as remark_on
 from exptools.viewing.curves.query import CurveQuery, curve_sets
-from exptools.viewing.curves.query import remark as remark_on
+from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import metric_names
-from exptools.viewing.curves.summaries import measured_names, summary_names
+from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups import differences, variation
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import known_keys
+from exptools.viewing.groups.metric_names import nothing_yet, summary_names
 from exptools.viewing.groups.names import SUMMARY, config_name, own_name
 from exptools.viewing.groups.variation import Overview, Seed
 from exptools.viewing.run import Fault, Run, natural_key
@@ -210,7 +211,7 @@ class Runs(RunSequence):
         if metrics is None:
             metrics = self.default_metric
             if metrics is None:
-                raise QueryError("the runs have logged nothing yet")
+                raise QueryError(_nothing_logged(self._runs))
         if by is None:
             by = self.default_by  # less the facet
         names, keys = (
@@ -218,7 +219,6 @@ class Runs(RunSequence):
         )
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
-        check_better(names, better or {})
         method = parse_method(center, band)
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
         table = results_table(self.origin, self._runs, query)
@@ -321,6 +321,11 @@ class Runs(RunSequence):
         _warn_of_few(remark_on(answers))
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
+
+
+def _nothing_logged(runs: Sequence[Run]) -> str:
+    going = nothing_yet((), runs).rstrip(".")
+    return f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing"
 
 
 def _warn_of_few(remark: str) -> None:

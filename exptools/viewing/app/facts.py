@@ -13,9 +13,10 @@ from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import counted, left_out
 from exptools.viewing.curves.selection import select_runs
-from exptools.viewing.curves.summaries import measured_names, summary_names
+from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, keys_among, known_keys
+from exptools.viewing.groups.metric_names import summary_names
 from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from exptools.viewing.api import Runs, load
-from exptools.viewing.api.run_table import check_better
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,
@@ -24,7 +23,8 @@ from exptools.viewing.cli.output import json_text, say, show, write, write_frame
 from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
+from exptools.viewing.curves.curve_data import CurveData, points
+from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
@@ -32,6 +32,7 @@ from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys
+from exptools.viewing.groups.metric_names import find_metric, nothing_yet
 from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.unread import (
@@ -110,7 +111,6 @@ def make_table(command: TableCommand) -> None:
         dict(command.better),
         command.states,
     )
-    check_better(query.metrics, query.better)
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):
         text = export.latex(table) if output.kind == "latex" else export.markdown(table)
@@ -162,22 +162,26 @@ def _find_runs(given: Sequence[Path], command: Command) -> Runs:
 
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
-    if given:
-        return [*dict.fromkeys(given)]
-    if runs.default_metric is None:
+    if given and (runs.metrics or not nothing_yet((), runs)):
+        return [*dict.fromkeys(find_metric(runs.metrics, runs, name) for name in given)]
+    if runs.default_metric is None or given:
         raise _nothing_logged(runs)
     return [runs.default_metric]
 
 
 def _nothing_logged(runs: Runs) -> NothingError:
+    going = nothing_yet((), runs).rstrip(".")
     unread = instead_of_metrics([*runs])
-    return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
+    said = f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing yet"
+    return NothingError(f"{said}{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
     """What to list of each run: what was asked for, or its summary and the most telling metric."""
-    if given or not (runs.metrics or runs.summaries):
-        return _metrics_of(given, runs) if given else []
+    if given:
+        return [find_metric(runs.metrics, runs, name) for name in given]
+    if not (runs.metrics or runs.summaries):
+        return []
     said = [f"{SUMMARY}{name}" for name in runs.summaries]
     return [*said, *(_metrics_of((), runs) if runs.metrics else [])]
 

@@ -161,6 +161,7 @@ def read_run(
         unread=detected.unread,
         summary=_added(said.summary, description.summary),
         derived=description.derived,
+        incomplete=description.incomplete,
     )
 
 

@@ -19,7 +19,7 @@ from exptools.rundir import (
     read_regular,
 )
 from exptools.viewing.configs.choices import MAX_SETTINGS, choices_text, with_choices
-from exptools.viewing.readers import variant
+from exptools.viewing.readers import foreseen, variant
 from exptools.viewing.readers.description import (
     Description,
     Reader,
@@ -59,6 +59,8 @@ def _read(run: RunTexts) -> Description:
     status, faults = _read_status(run)
     if status is None and not faults:
         return described
+    if status and not of_hydra and not described.config:
+        described = foreseen.described(run, status)
     return replace(described, status=status, faults=described.faults + faults)
 
 
