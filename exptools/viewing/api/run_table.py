@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exptools.rundir import STEP
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import (
     direction,
     parse_summary,
@@ -70,6 +71,17 @@ def _values(
             own = name.removeprefix(SUMMARY)
             own = own if own not in tags else name
             yield "summary", own, column(own, values)
+
+
+def summary_remarks(
+    index: Index, runs: Sequence[Run], names: Sequence[str], summary: str
+) -> Iterator[str]:
+    """What to know of the numbers of metrics: values between two steps, repeated steps."""
+    if summary.partition(":")[0] in ("at", "auc"):
+        tags = index.tags(runs)
+        for name in names:
+            metric = find_metric(tags, runs, name)
+            yield from remarks(index, runs, metric, summary) if metric in tags else ()
 
 
 def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:

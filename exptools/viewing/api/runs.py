@@ -13,7 +13,7 @@ from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.api.run_table import difference_table, run_table
+from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.curve_data import remark as remark_on
 from exptools.viewing.curves.query import CurveQuery, curve_sets
@@ -169,6 +169,8 @@ class Runs(RunSequence):
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = (metrics,) if isinstance(metrics, str) else metrics
+        for sentence in summary_remarks(self.origin, self._runs, names, summary):
+            warnings.warn(sentence, stacklevel=2)
         return run_table(self.origin, self._runs, self.varying, names, summary, better or {})
 
     def to_pandas(
@@ -248,8 +250,11 @@ class Runs(RunSequence):
         one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
         return difference_table(differences.diff(one, other))
 
-    def compare(self, left: str, right: str) -> SweepComparison:
-        """Two sweeps: what they differ in, which of their runs match, which have no partner."""
+    def compare(self, left: str | int, right: str | int) -> SweepComparison:
+        """Two sweeps: what they differ in, which of their runs match, which have no partner.
+
+        They are given by their names, or their positions in ``sweeps``.
+        """
         return differences.compare_sweeps(self._loaded, left, right)
 
     @overload

@@ -34,7 +34,9 @@ class GroupCurve:
         return endings.ended_early(self.runs)
 
     def __repr__(self) -> str:
-        return f"<GroupCurve {self.label!r}: {len(self.runs)} runs, {len(self.curve.x)} points>"
+        runs, points = len(self.runs), len(self.curve.x)
+        sizes = f"{runs} run{'s' * (runs != 1)}, {points} point{'s' * (points != 1)}"
+        return f"<GroupCurve {self.label!r}: {sizes}>"
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,10 @@ def _lonely(drawn: Sequence[GroupCurve], stratum: Key | None, method: Method) ->
     strata = [part for group in drawn for part in groups(group.runs, [stratum])]
     alone = sum(len(part.runs) == 1 for part in strata)
     if alone:
+        are, them = ("run is the only one of its", "it")
+        if alone > 1:
+            are, them = ("runs are the only ones of their", "them")
         yield (
-            f"{alone} runs are the only ones of their {stratum.name} in their group: the "
-            "bootstrap takes them for certain."
+            f"{alone} {are} {stratum.name} in {'its' if alone == 1 else 'their'} group: the "
+            f"bootstrap takes {them} for certain."
         )

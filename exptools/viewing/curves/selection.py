@@ -12,7 +12,7 @@ import numpy as np
 from exptools.viewing.arrays import Series
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
-from exptools.viewing.groups.conditions import select
+from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric
 from exptools.viewing.index import Index
@@ -46,6 +46,11 @@ def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
     return select(runs, condition, _Results(index, runs))
+
+
+def keys_in_condition(index: Index, runs: Sequence[Run], condition: str) -> list[str]:
+    """The whole names of the keys that a condition asks for."""
+    return keys_in(runs, condition, _Results(index, runs))
 
 
 @dataclass(frozen=True)

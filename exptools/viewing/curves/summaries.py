@@ -33,7 +33,7 @@ SUMMARIES = {
     "last": Choice(),
     "min": Choice(),
     "max": Choice(),
-    "mean": Choice((None,), 1, 1e9, "how many of the last values, as in mean:10,", whole=True),
+    "mean": Choice((None,), 1, 1e9, "a whole number of last values, as in mean:10,", whole=True),
     "at": Choice((None,), meaning="a value of x, as in at:1000,"),
     "auc": Choice(),
 }
