@@ -19,7 +19,6 @@ from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.run_metrics import RunMetrics
 from exptools.viewing.metrics.store import MetricStore
-from exptools.viewing.readers.foreseen import with_siblings
 from exptools.viewing.readers.formats import (
     DetectedRun,
     Sweeps,
@@ -28,6 +27,7 @@ from exptools.viewing.readers.formats import (
 )
 from exptools.viewing.readers.memory import DirectoryMemory
 from exptools.viewing.readers.nesting import one_run_each
+from exptools.viewing.readers.ours.foreseen import with_siblings
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key

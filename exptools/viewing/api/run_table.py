@@ -77,7 +77,7 @@ def summary_remarks(
     index: Index, runs: Sequence[Run], names: Sequence[str], summary: str
 ) -> Iterator[str]:
     """What to know of the numbers of metrics: values between two steps, repeated steps."""
-    if summary.partition(":")[0] in ("at", "auc"):
+    if str(summary).partition(":")[0] in ("at", "auc"):
         tags = index.tags(runs)
         for name in names:
             metric = find_metric(tags, runs, name)

@@ -330,7 +330,7 @@ class Runs(RunSequence):
 
 def _nothing_logged(runs: Sequence[Run]) -> str:
     going = nothing_yet((), runs).rstrip(".")
-    return f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing"
+    return f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing yet"
 
 
 def _warn_of_few(remark: str) -> None:

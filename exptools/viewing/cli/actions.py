@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.viewing.api import Runs, load
+from exptools.viewing.api.run_table import run_table
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,
@@ -208,7 +209,8 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
     """A value a run, of metrics and summaries."""
     asked = list(dict.fromkeys(names))
-    columns = runs.table(asked, summary).get_columns()[-len(asked) :] if asked else []
+    columns = run_table(runs.origin, runs, (), asked, summary, {}).get_columns()
+    columns = columns[-len(asked) :] if asked else []
     by_name = dict(zip(asked, columns, strict=True))
     return [by_name[name] for name in names]
 

@@ -36,6 +36,7 @@ class _Results:
         return means_metric(self._metrics, metric)
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        summary_of("", summary, "max")  # whether there is such a summary
         metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)

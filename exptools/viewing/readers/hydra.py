@@ -19,7 +19,7 @@ from exptools.rundir import (
     read_regular,
 )
 from exptools.viewing.configs.choices import MAX_SETTINGS, choices_text, with_choices
-from exptools.viewing.readers import foreseen, variant
+from exptools.viewing.readers import variant
 from exptools.viewing.readers.description import (
     Description,
     Reader,
@@ -27,6 +27,7 @@ from exptools.viewing.readers.description import (
     fault_of,
     usual_sources,
 )
+from exptools.viewing.readers.ours import foreseen
 from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source

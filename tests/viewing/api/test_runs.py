@@ -150,7 +150,7 @@ def test_a_number_where_an_option_is_a_text_is_told_the_texts(runs):
 
 def test_of_metrics_that_end_alike_each_is_proposed(tmp_path):
     write_run(tmp_path / "0", {}, {"test/loss": [1.0], "train/loss": [1.0]})
-    with pytest.raises(xv.QueryError, match=r"did you mean 't[a-z]+/loss' or 't[a-z]+/loss'"):
+    with pytest.raises(xv.QueryError, match=r"several .* say which of test/loss, train/loss"):
         xv.load(tmp_path).curves("loss")
 
 
@@ -258,7 +258,7 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"metric": "accuracy"}, "no run has logged 'accuracy'; did you mean 'test/accuracy'"),
+        ({"metric": "acuracy"}, "no run has logged 'acuracy'; did you mean 'test/accuracy'"),
         ({"by": "rl"}, r"no run has a key 'rl'; did you mean 'optim.lr'"),
         ({"x": "stepp"}, "no run has logged x='stepp'; did you mean 'step'"),
         ({"strata": "sed"}, "did you mean 'seed'"),

@@ -43,7 +43,8 @@ def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
     table = results(runs, "accuracy", "lr")
     assert table.notes[0] == f"{EARLY}."
     assert table.frame().select("n", "runs", "early", "going").rows() == [(8, 8, 6, 0)]
-    assert "& 8 (6 early) \\\\" in export.latex(table)
+    assert r"& 8\rlap{$^{\dagger}$} \\" in export.latex(table)
+    assert r"{\footnotesize $^{\dagger}$6 of these ended early.} \\" in export.latex(table)
     assert f"% {EARLY}.\n" in export.latex(table)
     assert f"\n{EARLY}.\n" in export.markdown(table)
     finished = results(runs, "accuracy", "lr", states="finished")
