@@ -89,7 +89,7 @@ def _placed(roots: Sequence[Path]) -> list[tuple[str, str]]:
     """
     places = [(str(root), os.path.realpath(root)) for root in roots]
     placed = []
-    for path, place in places:
+    for _, place in places:
         around = [(at, its) for at, its in places if f"{place}/".startswith(join(its, ""))]
         outermost, its = min(around, key=lambda one: len(one[1]))
         placed.append((join(outermost, place[len(its) :].lstrip(os.sep)).rstrip(os.sep), place))
