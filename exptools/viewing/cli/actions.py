@@ -191,9 +191,10 @@ def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
 
 def _nothing_logged(runs: Runs) -> NothingError:
     going = nothing_yet((), runs).rstrip(".")
+    if going:
+        return NothingError(f"{going[:1].lower()}{going[1:]}")
     unread = instead_of_metrics([*runs])
-    said = f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing yet"
-    return NothingError(f"{said}{f'; {unread}' if unread else ''}")
+    return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:

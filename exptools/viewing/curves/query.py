@@ -72,14 +72,8 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         left_out=endings.left_out(everyone, runs),
         heads=tuple(key.short for key in keys),
     )
-    averaged = [run for group in drawn for run in group.runs]
-    steps = tuple(what_step_is(index, averaged, query.metric, query.x))
-    lost = not_placed(index, query.metric, query.x, series, averaged)
-    if lost:
-        steps = (*steps, _without_x(lost, query))
-    nothing = nothing_yet(index.tags(runs), runs)
-    notes = (*steps, *_notes(series, drawn, query, nothing), *_lonely(drawn, stratum, method))
-    return replace(plain, notes=(*plain.caveats, *notes))
+    notes = _notes(index, runs, series, plain, query)
+    return replace(plain, notes=(*plain.caveats, *notes, *_lonely(drawn, stratum, method)))
 
 
 def settled(query: CurveQuery, sets: Iterable[CurveData]) -> CurveQuery:
@@ -142,30 +136,43 @@ def _finished(group: GroupCurve, series: Mapping[str, Series]) -> tuple[Member, 
 
 
 def _notes(
-    series: Mapping[str, Series], drawn: Sequence[GroupCurve], query: CurveQuery, nothing: str
-) -> tuple[str, ...]:
+    index: Index,
+    runs: Sequence[Run],
+    series: Mapping[str, Series],
+    curves: CurveData,
+    query: CurveQuery,
+) -> Iterator[str]:
+    """What to know of the values and of the runs that have none."""
     metric, x = query.metric, query.x
-    if nothing:
-        return (nothing,)
-    without = sum(not np.isfinite(points).any() for points, _ in series.values())
-    gaps = sum(group.curve.not_finite for group in drawn)
-    backward = sum(group.curve.backward for group in drawn)
-    notes = []
-    if without:
-        have = "has" if without == 1 else "have"
-        notes.append(f"{without} of {len(series)} runs {have} no row with both {metric} and {x}.")
+    averaged = [run for group in curves.groups for run in group.runs]
+    yield from what_step_is(index, averaged, metric, x)
+    if lost := not_placed(index, metric, x, series, averaged):
+        yield _without_x(lost, query)
+    if nothing := nothing_yet(index.tags(runs), runs):
+        yield nothing
+    elif without := [run for run in runs if not np.isfinite(series[run.name][0]).any()]:
+        have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
+        waits = len(endings.still_going(without)) == len(without)
+        lack = f"not logged {metric} yet" if waits else f"no row with both {metric} and {x}"
+        yield f"{have} {lack}."
+    yield from _irregular(curves, x)
+
+
+def _irregular(curves: CurveData, x: str) -> Iterator[str]:
+    """How many values are gaps, and how many rows are out of order."""
+    gaps = sum(group.curve.not_finite for group in curves.groups)
+    backward = sum(group.curve.backward for group in curves.groups)
     if gaps:
         are = "values are NaN or infinite: they are gaps of their runs"
         if gaps == 1:
             are = "value is NaN or infinite: it is a gap of its run"
-        notes.append(f"{gaps} logged {are}.")
+        yield f"{gaps} logged {are}."
     if backward:
         rows = "row" if backward == 1 else "rows"
-        notes.append(
+        yield (
             f"{x} does not grow in {backward} {rows}: points are in its order, and of several at "
             "one value the last logged counts."
         )
-    return tuple(notes)
 
 
 def _without_x(lost: int, query: CurveQuery) -> str:

@@ -11,7 +11,7 @@ from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.metric_names import find_metric, nothing_yet
+from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.metrics.columns import Columns, is_absent
@@ -46,21 +46,15 @@ def metric_names(
 
 
 def axis(index: Index, runs: Sequence[Run], metric: str, x: str) -> str:
-    """The whole name of what a metric is drawn over: a clock, or what was logged.
+    """The whole name of what a metric is drawn over, of which the end may be given.
 
     Raises:
-        QueryError: there is none, or there are several.
+        QueryError: several metrics end so.
     """
     tags = index.tags(runs)
-    if x in (STEP, WALL_TIME, RELATIVE_TIME, metric) or x in tags or nothing_yet(tags, runs):
+    if x in (STEP, WALL_TIME, RELATIVE_TIME, metric) or not means_metric(tags, x):
         return x
-    try:
-        return find_metric(tags, (), x)
-    except QueryError as error:
-        if str(error).startswith("several"):
-            raise
-        near = suggestion(x, [STEP, WALL_TIME, RELATIVE_TIME, *tags])
-        raise QueryError(f"no run has logged x={x!r}; {near}") from error
+    return find_metric(tags, (), x)
 
 
 def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
@@ -76,7 +70,10 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
         series = _joined(index, runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
         logged_metric(index, runs, metric)
-        axis(index, runs, metric, x)
+        tags = index.tags(runs)
+        names = [STEP, WALL_TIME, RELATIVE_TIME, *tags]
+        if x not in names and not nothing_yet(tags, runs):
+            raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
     return series
 
 

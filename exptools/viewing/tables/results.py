@@ -198,7 +198,7 @@ def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
         )
         if number
     ]
-    if short:
+    if short and pending < sum(cell.runs for row in cells for cell in row if cell):
         one = max(short, key=lambda cell: cell.n)
         which = "the other result" if left_out == 1 else f"of the other {left_out} results"
         if len(why) == 1 and left_out > 1:

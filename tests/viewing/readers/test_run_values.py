@@ -26,7 +26,7 @@ def test_a_run_without_hydra_has_the_config_and_the_summary_that_it_has_logged(t
     first = index.snapshot.runs[0]
     assert first.config == {"optim.lr": 1, "optim.betas": (0.9, 0.99), "of": 1}
     assert first.summary == {"best": 0.5, "note": "é", "ok": True}
-    assert (first.format, first.faults) == ("csv", ())
+    assert (first.format, first.state, first.faults) == ("exptools", None, ())
     logger.open(tmp_path / "2", console=None)
     logger.summary("best", 3)
     logger.close()
