@@ -58,6 +58,8 @@ def nothing_yet(tags: Collection[str], runs: Sequence[Run]) -> str:
     going = [f"{n} {'is' if n == 1 else 'are'} {w}" for s, w in _GOING.items() if (n := states[s])]
     if tags or not going:
         return ""
+    if len(runs) == 1:
+        return f"The run has not logged anything yet: it {going[0].partition(' ')[2]}."
     return f"None of the {len(runs)} runs has logged anything yet: {' and '.join(going)}."
 
 

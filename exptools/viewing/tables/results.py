@@ -186,30 +186,26 @@ def headings(table: Results) -> list[str]:
 
 def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
     """How to read the column n, where it says more than of how many runs a row is."""
-    short = [cell for row in cells for cell in row if cell and cell.n < cell.runs]
+    every = [cell for row in cells for cell in row if cell]
+    short = [cell for cell in every if cell.n < cell.runs]
     pending, missing = sum(cell.pending for cell in short), sum(cell.missing for cell in short)
-    left_out = sum(cell.runs - cell.n for cell in short)
-    why = [
-        f"{number} {one if number == 1 else several}"
-        for number, one, several in (
-            (pending, "is still to come", "are still to come"),
-            (missing, "was never logged", "were never logged"),
-            (left_out - pending - missing, "is NaN or infinite", "are NaN or infinite"),
-        )
-        if number
-    ]
-    if short and pending < sum(cell.runs for row in cells for cell in row if cell):
+    if short and pending < sum(cell.runs for cell in every):
         one = max(short, key=lambda cell: cell.n)
-        which = "the other result" if left_out == 1 else f"of the other {left_out} results"
-        if len(why) == 1 and left_out > 1:
-            which, why = f"the other {left_out} results", [why[0].partition(" ")[2]]
-        elif left_out == 1:
-            why = [why[0].partition(" ")[2]]
+        left_out = sum(cell.runs - cell.n for cell in short)
+        why = [
+            f"{number} {'is' if number == 1 else 'are'} {what}"
+            for number, what in (
+                (pending, "still to come"),
+                (missing, "missing"),
+                (left_out - pending - missing, "NaN or infinite"),
+            )
+            if number
+        ]
         yield (
-            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers: {which} "
-            f"{' and '.join(filter(None, [', '.join(why[:-1]), why[-1]]))}."
+            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers; of "
+            f"those that are not {' and '.join(filter(None, [', '.join(why[:-1]), why[-1]]))}."
         )
-    if any(len({(cell.n, cell.runs) for cell in row if cell}) > 1 for row in cells):
+    if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in cells):
         yield "Where n has several numbers, they are those of the columns from left to right."
 
 

@@ -27,7 +27,7 @@ _OF_HYDRA = "hydra:"
 
 def described(run: RunTexts, status: Status) -> Description:
     """The config that a job will have, given what it was told to override."""
-    overrides = [one for text in status.overrides if (one := parse_override(text))]
+    overrides = _parsed(status.overrides)
     if not overrides:
         return Description()
     sweep = _sweep_file(run.directory) if status.job is not None else None
@@ -42,13 +42,17 @@ def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Descr
     text = choices_text(sweep)
     choices = with_choices(NO_CONFIG, text, run.configs)
     signature = file_signature(sweep)
-    groups = _chosen_groups(overrides, choices)
-    if signature is None or any(choices.get(key) != choice for key, choice in groups.items()):
-        return _only(run, overrides, choices)
-    parts = run.cache.parts(sweep, signature, run.configs.cut)
+    parts = run.cache.parts(sweep, signature, run.configs.cut) if signature else []
     settings = [part for part in parts if not part.startswith(_OF_HYDRA)]
     if len(settings) == len(parts):  # they could not be told apart
         return _only(run, overrides, choices)
+    groups = _chosen_groups(overrides, choices)
+    if any(choices.get(key) != choice for key, choice in groups.items()):
+        # A group may have the name of a key: what it is then is not what was chosen.
+        there = run.configs.parse(settings)
+        known = [one for one in overrides if one.key not in groups or one.key not in there]
+        left = {group: choice for group, choice in choices.items() if group not in there}
+        return replace(_only(run, known, left), incomplete=frozenset(groups))
     values = [one for one in overrides if one.key not in groups]
     config, derived = run.configs.overridden(settings, values)
     return Description(with_choices(config, text, run.configs), derived=derived)
@@ -104,12 +108,20 @@ def with_siblings(runs: Sequence[Run]) -> list[Run]:
     ]
 
 
+def _overrides(run: Run) -> list[Override]:
+    return _parsed(run.status.overrides) if run.status else []
+
+
+def _parsed(texts: Sequence[str]) -> list[Override]:
+    return [one for text in texts if (one := parse_override(text))]
+
+
 def _completed(run: Run, siblings: Sequence[Run]) -> Run:
-    chosen = {key: run.config.get(key) for key in run.incomplete or ()}
+    groups = run.incomplete or ()
+    chosen = {one.key: one.value for one in _overrides(run) if one.key in groups}
     for sibling in siblings:
-        if all(sibling.config.get(key) == choice for key, choice in chosen.items()):
-            texts = sibling.status.overrides if sibling.status else ()
-            own = {one.key for text in texts if (one := parse_override(text))}
+        own = {one.key: one.value for one in _overrides(sibling)}
+        if all(own.get(key, sibling.config.get(key)) == choice for key, choice in chosen.items()):
             known = {
                 key: value
                 for key, value in sibling.config.items()
