@@ -24,7 +24,7 @@ def _idle(settings: Settings, runs: list[Run]) -> str | None:
         return None
     idle = [f"GPU {format_cpus(tuple(gpus))}"] if gpus else []
     idle += [f"{cores} of {settings.cpu} cores"] if cores else []
-    return f"{' and '.join(idle)} of {settings.code} will idle: {_better(settings)}"
+    return f"{' and '.join(idle)} of {settings.code} will idle: {_better(settings, gpus)}"
 
 
 def _crossing(settings: Settings, runs: list[Run]) -> str | None:
@@ -58,8 +58,8 @@ def _used_cores(settings: Settings, runs: list[Run]) -> set[int]:
     return used
 
 
-def _better(settings: Settings) -> str:
-    for argument, value, code in _others(settings):
+def _better(settings: Settings, idle_gpus: set[int]) -> str:
+    for argument, value, code in _others(settings, idle_gpus):
         try:
             other = read_settings(code)
             runs = make_runs(other)
@@ -72,14 +72,14 @@ def _better(settings: Settings) -> str:
     return "n_gpu and n_cpu_core can name less"
 
 
-def _others(s: Settings) -> Iterator[tuple[str, int, str]]:
+def _others(s: Settings, idle_gpus: set[int]) -> Iterator[tuple[str, int, str]]:
     """Codes with another value of one argument: the nearest ones first, smaller machines last."""
     tried = {
         "cpw": range(s.cpw - 1, 0, -1),
         "sgr": range(s.sgr + 1, s.gpu + 1) if s.ass and not s.oss else (),
         "gpr": [*range(s.gpr + 1, s.gpu + 1), *range(s.gpr - 1, 0, -1)],
         "res": range(s.res + 1, s.cpu + 1) if s.ass else (),
-        "gpu": range(s.gpu - 1, 0, -1),
+        "gpu": [s.gpu - len(idle_gpus)] if idle_gpus else [],
         "cpu": range(s.cpu - 1, 0, -1),
     }
     for argument, values in tried.items():

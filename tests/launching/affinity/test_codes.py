@@ -303,12 +303,12 @@ def test_a_code_of_another_machine_is_refused() -> None:
         (
             "36cpu_3gpu_0hto_1ass_1sgr",
             [0, 1],
-            "GPU 2 of 36cpu_3gpu_0hto_1ass_1sgr will idle: sample_gpu_per_run=2 would use all",
+            "GPU 2 of 36cpu_3gpu_0hto_1ass_1sgr will idle: gpu_per_run=2 would use all",
         ),
         ("56cpu_4gpu_2cpw_0hto_1ass_1sgr", [2, 3], "2 of 56 cores .*: cpu_per_worker=1 would use"),
         ("3cpu_3gpu_2gpr", [0, 1], "GPU 2 and 1 of 3 cores .*: gpu_per_run=3 would use all"),
         ("9cpu_2gpu_0hto_1ass", [1], "1 of 9 cores .*: sample_gpu_per_run=1 would use all"),
-        ("17cpu_2gpu_0hto_1ass_1oss", [1], "gpu_per_run=2 would use all"),
+        ("17cpu_2gpu_0hto_1ass_1oss", [1], "n_cpu_core=16 names only what is used"),
         ("16cpu_8gpu_3gpr_0hto_2skt_2cpw", [3, 4, 5], "GPU 6-7 and 4 of 16 cores"),
     ],
 )
