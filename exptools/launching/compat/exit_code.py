@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, SupportsIndex, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from exptools.launching.jobs.outcomes import Outcome
 from exptools.rundir import State
@@ -26,25 +27,23 @@ class Outcomes(list[Outcome]):
         super().__init__(outcomes)
         self.looked_at = False
 
-    def __iter__(self) -> Iterator[Outcome]:
-        self.looked_at = True
-        return super().__iter__()
 
-    def __len__(self) -> int:
-        self.looked_at = True
-        return super().__len__()
+def _noticing(name: str) -> Callable[..., Any]:
+    """A list's method that notices that somebody looks."""
+    method = getattr(list, name)
 
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> Outcome: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Outcome]: ...
-    def __getitem__(self, index: Any) -> Any:
+    @functools.wraps(method)
+    def look(self: Outcomes, *args: Any, **kwargs: Any) -> Any:
         self.looked_at = True
-        return super().__getitem__(index)
+        return method(self, *args, **kwargs)
 
-    def __repr__(self) -> str:
-        self.looked_at = True
-        return super().__repr__()
+    return look
+
+
+_LOOKS = ["__iter__", "__reversed__", "__len__", "__getitem__", "__contains__", "__repr__"]
+_LOOKS += ["__eq__", "__ne__", "__add__", "__mul__", "__reduce_ex__", "copy", "count", "index"]
+for _name in (*_LOOKS, "pop", "sort", "reverse"):
+    setattr(Outcomes, _name, _noticing(_name))
 
 
 class ExitCode:
