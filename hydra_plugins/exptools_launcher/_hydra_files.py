@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from exptools.launching.resume import YAML_LOADER, EarlierRun, read_earlier_run, read_saved
+from exptools.launching.resume import YAML_LOADER, EarlierRun, read_earlier_run, saved_ending
 
 
 def read_any_run(directory: Path, hydra_dir: str) -> EarlierRun | None:
@@ -23,7 +23,7 @@ def read_any_run(directory: Path, hydra_dir: str) -> EarlierRun | None:
     overrides = None if run else _read_yaml(directory / hydra_dir / "overrides.yaml")
     if isinstance(overrides, list):
         texts = tuple(str(override) for override in overrides)
-        run = EarlierRun(directory, texts, None, None, *read_saved(directory))
+        run = EarlierRun(directory, texts, None, None, *saved_ending(directory))
     if run is None or run.number is not None:
         return run
     if directory.name.isdecimal():
