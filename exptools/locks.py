@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from exptools.plain_files import open_plain
+
 if sys.platform != "win32":
     import fcntl
 
@@ -58,12 +60,12 @@ class FileLock:
         needed: whether to refuse, where it keeps off nobody, instead of going without.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or is a link.
     """
 
     def __init__(self, path: Path, *, quiet: bool = False, needed: bool = False) -> None:
         self.path = path
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS

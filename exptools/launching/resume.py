@@ -18,6 +18,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
+from exptools.plain_files import open_plain
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -25,10 +26,12 @@ from exptools.rundir import (
     State,
     Status,
     StatusError,
+    read_regular,
     read_status,
 )
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 
 
@@ -146,7 +149,7 @@ def config_diff(path: Path, config: str) -> str:
     Overrides in another order may give the same keys in another order: that is no difference.
     """
     try:
-        before = path.read_text(encoding="utf-8")
+        before = read_regular(path, MAX_CONFIG, open_plain).decode()
     except (OSError, UnicodeError) as error:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
     if before == config or _sorted(before) == _sorted(config):
@@ -167,13 +170,19 @@ def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:
 
 def run_directories(directory: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
     """The directories below one that hold a run, whoever wrote it."""
-    for entry in os.scandir(directory):
-        if entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR):
-            path = Path(entry.path).absolute()
+    to_visit = [directory.absolute()]
+    while to_visit:
+        with os.scandir(to_visit.pop()) as entries:
+            below = [Path(entry.path) for entry in entries if _may_hold_runs(entry)]
+        for path in below:
             if _holds_run(path, hydra_dir):
                 yield path
             else:
-                yield from run_directories(path, hydra_dir)
+                to_visit.append(path)
+
+
+def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR)
 
 
 def read_earlier_run(directory: Path) -> EarlierRun | None:

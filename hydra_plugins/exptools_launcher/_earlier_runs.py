@@ -17,14 +17,16 @@ from exptools.launching.jobs.results import ResultError, SavedValue, is_own, rea
 from exptools.launching.jobs.worker import Result
 from exptools.launching.machine.split import Split
 from exptools.launching.resume import (
+    MAX_CONFIG,
     EarlierRun,
     code_changes,
     config_diff,
     earlier_outcome,
     run_directories,
 )
+from exptools.plain_files import open_plain
 from exptools.provenance import read_provenance
-from exptools.rundir import HYDRA_DIR, State
+from exptools.rundir import HYDRA_DIR, State, read_regular
 
 from ._composing._compose import Place, saved_config
 from ._hydra_files import read_any_run, read_hydra_job
@@ -243,7 +245,7 @@ def _config_change(job: Job, run: EarlierRun) -> str:
 def _is_unfinished(path: Path, config: str) -> bool:
     """Whether the run was stopped before Hydra had written all of its config."""
     try:
-        return config.startswith(path.read_text(encoding="utf-8"))
+        return config.startswith(read_regular(path, MAX_CONFIG, open_plain).decode())
     except FileNotFoundError:
         return True
     except (OSError, UnicodeError):

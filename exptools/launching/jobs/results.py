@@ -10,8 +10,6 @@ import json
 import os
 import pickle
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +17,8 @@ from typing import Any, BinaryIO
 from exptools.error_line import error_line
 from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.worker import Result
-from exptools.rundir import RETURN_FILE, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import RETURN_FILE
 
 _LONGEST = 2**20  # bytes of the first line
 _OLD = b"\x80"  # how the file began before it had a line of JSON: with a pickle
@@ -117,12 +116,5 @@ def _parse(line: bytes) -> Ending | None:
     return Ending(record.get("error"), record.get("stopped") is True)
 
 
-@contextmanager
-def _open(run_dir: Path) -> Iterator[BinaryIO]:
-    """Open a run's result, through no link, and never waiting for a pipe's writer."""
-    nofollow = getattr(os, "O_NOFOLLOW", 0)
-    opener = lambda path, flags: open_without_waiting(path, flags | nofollow)  # noqa: E731
-    with open(run_dir / RETURN_FILE, "rb", opener=opener) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is no regular file")
-        yield file
+def _open(run_dir: Path) -> BinaryIO:
+    return open(run_dir / RETURN_FILE, "rb", opener=open_plain)
