@@ -272,10 +272,12 @@ def open_plain_file(directory: int, name: str, *, create: bool = True) -> int:
     No link is followed, and what has several names or is no plain file is refused.
 
     Raises:
+        BlockingIOError: another process has a lease on it.
         OSError: it cannot be opened, or is refused.
     """
-    # O_CREAT only for new files: with it Linux refuses other users' files in such directories.
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    # O_CREAT only for new files: with it Linux refuses other users' files in such directories. And
+    # not to wait: the owner of a file can have a lease on it, whose end takes 45 seconds.
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     while True:
         try:
             return _plain(os.open(name, flags, dir_fd=directory))
