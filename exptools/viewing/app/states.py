@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exptools.rundir import State, Status
+from exptools.units import rough_duration
 from exptools.viewing.run import Run, TrackedStatus
 
 LATE = 2.0  # times as long as the longest of the finished jobs, and
@@ -81,3 +82,11 @@ def outlook(runs: Sequence[Run], now: float) -> Outlook:
     for _ in range(sum(run.state is State.QUEUED for run in runs)):
         heapq.heapreplace(slots, slots[0] + typical)
     return Outlook(max(slots), late)
+
+
+def time_left(runs: Sequence[Run], now: float) -> str:
+    """The outlook in words: "about 3 min left, 1 may hang"; "" where nothing tells."""
+    ahead = outlook(runs, now)
+    words = [] if ahead.seconds is None else [f"about {rough_duration(ahead.seconds)} left"]
+    words += [f"{ahead.late:,} may hang"] if ahead.late else []
+    return ", ".join(words)

@@ -10,8 +10,8 @@ from exptools.viewing.app.compare.content import Drawing
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.query import GroupCurve
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, band_words
 
