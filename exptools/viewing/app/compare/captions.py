@@ -52,7 +52,7 @@ def _lines(
     if max(sizes) == 1:
         return f"One line a value of {names}, with one run each, so there is no band."
     low, high = min(sizes), max(sizes)
-    number = str(low) if low == high else f"{low} to {high}"
+    number = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     averaged = averaged_over(facts, view, shown)
     inside = f" ({averaged} averaged)" if averaged else ""
     center = CENTERS[view.center]

@@ -96,6 +96,11 @@ def columns_of(drawing: Drawing, view: View) -> int:
     return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
 
 
+def most_lines(drawing: Drawing) -> int:
+    """How many lines a panel has at most: on a phone so high is the legend."""
+    return max((len(panel.lines) for panel in drawing.panels), default=1)
+
+
 def height(drawing: Drawing, view: View) -> int | None:
     """The chart's height in px where it needs more than the page gives it."""
     rows = math.ceil(len(drawing.panels) / columns_of(drawing, view))

@@ -15,7 +15,7 @@ from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.captions import caption, pager, reason
-from exptools.viewing.app.compare.chart import chart, columns_of, height
+from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
 from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
@@ -197,7 +197,7 @@ def draw(
         "drawing": chart(content, view, theme_of(colors)),
         "drawn": key,
         "class_name": _class(facts, content),
-        "style": {"--columns": columns_of(content, view), "--lines": _lines(content)}
+        "style": {"--columns": columns_of(content, view), "--lines": most_lines(content)}
         | ({"height": f"{tall}px"} if tall else {}),
         "empty": content.empty,
         "caption": caption(facts, view, content),
@@ -209,11 +209,6 @@ def draw(
         "is_last": content.first + content.shown >= content.all,
         "complaint": _complaint(workspace, facts, view),
     }
-
-
-def _lines(content: Drawing) -> int:
-    """How many rows the legend may have."""
-    return max((len(panel.lines) for panel in content.panels), default=1)
 
 
 def _class(facts: Facts, content: Drawing) -> str:
