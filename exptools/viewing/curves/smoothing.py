@@ -17,7 +17,9 @@ SMOOTHINGS = {
     "gaussian": Choice(
         (None,), 0.01, 1e3, "a standard deviation of up to 1000 rows, as in gaussian:5,"
     ),
-    "mean": Choice((None,), 1, 1e4, "a number of rows up to 10000, as in mean:10,"),
+    "mean": Choice(
+        (None,), 1, 1e4, "a whole number of rows up to 10000, as in mean:10,", whole=True
+    ),
 }
 
 
