@@ -117,6 +117,6 @@ def _has(run: LoadedRun, values: Mapping[str, Any]) -> bool:
 
 def _curve(run: LoadedRun, x_key: str | None, y_key: str) -> np.ndarray[Any, Any]:
     keys = [y_key] if x_key is None else [x_key, y_key]
-    rows = run.rows.select(keys).drop_nulls()
+    rows = run.rows(keys).select(keys).drop_nulls()
     y = rows[y_key].to_numpy()
     return np.stack([np.arange(len(y)) if x_key is None else rows[x_key].to_numpy(), y])

@@ -34,6 +34,7 @@ Points = namedarraytuple("Points", ["x", "y"])
 Step = namedarraytuple("Step", "observation info")
 Plain = namedtuple("Plain", "x y")
 Schema = NamedArrayTupleSchema("Points", "x, y")
+KINDS_OF = (Points, Plain, Schema)
 
 KINDS = pytest.mark.parametrize("kind", [Points, Schema], ids=["class", "schema"])
 
@@ -110,9 +111,7 @@ def test_classes_are_told_apart_as_rlpyt_does() -> None:
     assert not is_namedtuple((1, 2))
 
 
-@pytest.mark.parametrize(
-    "example", [Points, Points(1, 2), Plain, Plain(1, 2), Schema, Schema(1, 2)]
-)
+@pytest.mark.parametrize("example", [*KINDS_OF, *(kind(1, 2) for kind in KINDS_OF)])
 def test_a_class_like_an_example_has_its_names(example: Any) -> None:
     made = namedarraytuple_like(example)
     assert is_namedarraytuple_class(made)

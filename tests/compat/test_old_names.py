@@ -93,7 +93,7 @@ def test_tabulate_is_the_library_of_that_name(monkeypatch: pytest.MonkeyPatch) -
 def test_rllabs_arguments_say_what_to_use_instead() -> None:
     from exptools.logging.autoargs import get_all_parameters
 
-    with pytest.raises(NotImplementedError, match="autoargs.get_all_parameters .* with argparse"):
+    with pytest.raises(NotImplementedError, match=r"autoargs\.get_all_parameters .* with argparse"):
         get_all_parameters(object, None)
 
 
