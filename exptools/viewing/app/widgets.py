@@ -38,6 +38,7 @@ SMOOTHINGS = {"none": "none", "ema": "exponential", "gaussian": "Gaussian", "mea
 
 SUMMARIES = {
     "last": "last",
+    "best": "best",
     "min": "min",
     "max": "max",
     "mean:10": "mean of last 10",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from exptools.metrics import better, default_metric
+from exptools.viewing.app.compare.thinning import Thinning
 from exptools.viewing.app.facts import Facts, common, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -58,6 +59,7 @@ class Drawing:
     first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
     shown: int = 0
     all: int = 0
+    is_thinned: bool = False  # of the curves there are only the points to be seen
 
 
 # A zoom or a click on the table's head draws no other curves.
@@ -86,8 +88,17 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
     asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
-    question = ("drawing", repr(asked))
-    return workspace.remembered(facts.version, question, lambda: _computed(workspace, facts, view))
+
+    def drawn(asked: View) -> Drawing:
+        question = ("drawing", repr(asked))
+        return workspace.remembered(
+            facts.version, question, lambda: _computed(workspace, facts, asked)
+        )
+
+    whole = drawn(asked)
+    if not whole.is_thinned or view.x_range is None:
+        return whole
+    return drawn(replace(asked, x_range=view.x_range))
 
 
 def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
@@ -130,9 +141,11 @@ def nothing_logged(runs: Sequence[Run]) -> str:
 
 def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
-    queries = [replace(query, by=by) for query in curve_queries(view)]
+    queries = curve_queries(view)
     lines = groups(runs, facts.find(by))
     ranked, first = _page(workspace, lines, queries[0], view.page)
+    thinning = Thinning(view, len(ranked) * len(queries))
+    queries = [replace(query, by=by, seen=thinning) for query in queries]
     kept = {run.name for group in ranked for run in group.runs}
     parts = groups([run for run in runs if run.name in kept], facts.find(split))
     wanted = [(query, part) for query in queries for part in parts]
@@ -159,6 +172,7 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
         first=first,
         shown=len(ranked),
         all=len(lines),
+        is_thinned=thinning.is_done,
     )
 
 

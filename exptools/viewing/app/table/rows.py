@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
@@ -19,7 +20,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display, display_among
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.summaries import BEST, parse_summary, summarize, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
@@ -93,8 +94,16 @@ def table_keys(facts: Facts) -> list[str]:
 
 
 def values_of(view: View) -> list[tuple[str, str, str]]:
-    """Field, metric and summary of each column of results."""
-    return [(f"value {s} {m}", m, s) for m in view.metrics for s in view.summaries]
+    """Field, metric and summary of each column of results.
+
+    There is no best of a metric whose name does not tell whether more or less is better.
+    """
+    return [
+        (f"value {summary} {metric}", metric, summary)
+        for metric in view.metrics
+        for summary in view.summaries
+        if summary != BEST or better(metric)
+    ]
 
 
 def summaries_of(facts: Facts) -> list[tuple[str, str]]:
@@ -107,7 +116,7 @@ def _run_rows(
 ) -> list[dict[str, Any]]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
     keys, now = facts.find(table_keys(facts)), time.time()
-    values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]
+    values = [(field, m, parse_summary(summary_of(m, s))) for field, m, s in values_of(view)]
     said = summaries_of(facts)
     shows = {key.name: display_among([key.value(run) for run in runs]) for key in keys}
     return [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exptools.rundir import State
+from exptools.viewing import load
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
@@ -162,6 +163,25 @@ def test_a_zoom_is_drawn_from_all_points_in_it(tmp_path):
     inside = numbers(part["x"])
     assert set(range(1000, 1401)) <= set(inside.tolist())
     assert figure["layout"]["xaxis"]["range"] == [1000, 1400]
+
+
+def test_of_long_curves_only_the_points_to_be_seen_are_bootstrapped(tmp_path):
+    random = np.random.default_rng(0)
+    runs = [{"acc": random.normal(size=5_000).tolist()} for _ in range(3)]
+    workspace = made(tmp_path, *(({"seed": seed}, run) for seed, run in enumerate(runs)))
+    with pytest.warns(UserWarning, match="bootstrap of 3 runs"):
+        everywhere = load(tmp_path).curves("acc", by=[], band="ci:95").groups[0].curve
+    for span in (None, (1000.0, 1400.0)):
+        _, found, _ = shown(workspace, View(by=(), band="ci:95", x_range=span))
+        curve = found.panels[0].lines[0].curve
+        assert 300 < len(curve.x) < 1100
+        assert np.isfinite(curve.low).all()
+        assert set(range(*map(int, span or (0, 0)))) <= set(curve.x.tolist())
+        rows = curve.x.astype(int)
+        for edge in ("center", "low", "high"):
+            np.testing.assert_allclose(getattr(curve, edge), getattr(everywhere, edge)[rows])
+    whole = drawing(workspace, resolve(View(by=()), workspace.facts()))
+    assert len(whole.panels[0].lines[0].curve.x) == 5_000
 
 
 def test_a_logarithmic_axis_takes_ranges_in_its_own_units(sweep):
