@@ -69,6 +69,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         ]
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     layout["meta"] = {
+        "names": {short_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "colors": {
             run.name: style_of(line, theme)[0]
@@ -92,6 +93,11 @@ def columns_of(drawing: Drawing, view: View) -> int:
     if len(view.metrics) > 1 and 1 < parts <= 5 and parts * len(view.metrics) == panels:
         return parts
     return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
+
+
+def most_lines(drawing: Drawing) -> int:
+    """How many lines a panel has at most: on a phone so high is the legend."""
+    return max((len(panel.lines) for panel in drawing.panels), default=1)
 
 
 def height(drawing: Drawing, view: View) -> int | None:
