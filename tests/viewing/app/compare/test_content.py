@@ -338,6 +338,13 @@ def test_what_the_runs_do_not_have_is_left_out_of_the_view_and_said(sweep):
     ]
 
 
+def test_metrics_in_an_address_may_be_typed_by_their_ends(sweep, tmp_path):
+    assert resolve(View(metrics=("accuracy",)), sweep.facts()).metrics == ("test/accuracy",)
+    write_run(tmp_path / "two/0", {}, csv_text({"a/loss": [1.0], "b/loss": [1.0]}))
+    view = resolve(View(metrics=("loss",)), Workspace(indexed(tmp_path / "two")).facts())
+    assert view.notes == ("Several metrics are 'loss' at their end: say which of a/loss, b/loss",)
+
+
 def test_an_answer_is_computed_once_a_version(sweep):
     view = resolve(View(), sweep.facts())
     assert drawing(sweep, view) is drawing(sweep, View(**view.__dict__ | {"sort": ("run",)}))
