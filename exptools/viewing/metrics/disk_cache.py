@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.asides import remove_leftovers, written_aside
+from exptools.viewing.cache_files import written_privately
 from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
@@ -147,10 +147,8 @@ class DiskCache:
         text = json.dumps(contents).encode()
         text += b" " * (-(len(MAGIC) + 8 + len(text)) % 8)
         name = hashlib.sha256(text).hexdigest()[:32]
-        self._directory.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self._directory)
         pack = self._directory / f"{name}.pack"
-        with written_aside(pack) as aside:
+        with written_privately(pack) as aside:
             with aside.open("wb") as file:
                 file.write(MAGIC + len(text).to_bytes(8, "little") + text)
                 for column in names:

@@ -18,7 +18,7 @@ from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.readers import text_cache
+from exptools.viewing.readers.memory import texts as text_cache
 from tests.viewing.samples import csv_text, indexed, write_run
 
 NAN = float("nan")
