@@ -117,7 +117,7 @@ class YamlParser:
         return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
     def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:
-        """The leaves of all parts; those that the configs of a sweep share are put together once."""
+        """The leaves of all parts; what the configs of a sweep share is put together once."""
         firsts = tuple([part.first or part for part in parts])
         merged = self._merged_first.get(firsts)
         if merged is None:
