@@ -14,6 +14,7 @@ from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
 from exptools.viewing.readers.memory.texts import TextCache
+from exptools.viewing.readers.ours import logger_alone
 from exptools.viewing.readers.run_values import NOTHING_SAID, read_said, value_files
 from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.trackers import mlflow, sacred, trainer, wandb
@@ -34,6 +35,7 @@ READERS = (
     others.LIGHTNING,
     others.SPINNING_UP,
     trainer.READER,
+    logger_alone.READER,
     others.CSV,
     others.MONITOR,
     others.KERAS,
@@ -161,6 +163,7 @@ def read_run(
         unread=detected.unread,
         summary=_added(said.summary, description.summary),
         derived=description.derived,
+        incomplete=description.incomplete,
     )
 
 
