@@ -27,6 +27,7 @@ from exptools.viewing.readers.formats import (
 )
 from exptools.viewing.readers.memory import DirectoryMemory
 from exptools.viewing.readers.nesting import one_run_each
+from exptools.viewing.readers.ours.foreseen import with_siblings
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
@@ -94,7 +95,8 @@ class Index:
             self._seen, before = seen, self._seen
             changed = not _same(seen, before) or tuple(faults) != self.snapshot.faults
             if changed:
-                runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
+                found = sorted((s.run for s in seen.values()), key=lambda r: natural_key(r.name))
+                runs = with_siblings(found)
                 self._metrics.keep(runs)
                 self._texts.save(_described(seen))
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
@@ -120,7 +122,11 @@ class Index:
 
         A file's header says so; a column may have no value in any row yet.
         """
-        return self._metrics.tags(runs)
+        return list(self._metrics.runs_by_tag(runs))
+
+    def runs_by_tag(self, runs: Sequence[Run]) -> Mapping[str, int]:
+        """How many of the runs have each metric; see ``tags``."""
+        return self._metrics.runs_by_tag(runs)
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""

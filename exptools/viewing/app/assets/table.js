@@ -1,6 +1,6 @@
 // The table: its rows, which of them are ticked, how they are sorted, and their names and colours.
 (() => {
-  const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+  const { same, leave, changed, tell, isNarrow } = window.exptools; // of page.js, which is loaded before
 
   const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
   const chartAnswered = async () => {
@@ -44,19 +44,7 @@
   };
 
   const membersOf = (row) => row.members || [row.id];
-  // The table tells of a tick a moment later: what has not been told yet must not be taken back.
-  const MOMENT = 60; // ms
-  let touched = 0;
-  const touch = ({ target }) => {
-    touched = target.closest?.("#runs") ? Date.now() : touched;
-  };
-  document.addEventListener("click", touch, true);
-  document.addEventListener("keydown", touch, true);
   const mend = () => {
-    if (Date.now() - touched < MOMENT) {
-      setTimeout(mend, MOMENT);
-      return;
-    }
     table()?.forEachNode((node) => {
       const wanted = Boolean(node.data) && membersOf(node.data).every((name) => selected.has(name));
       if (Boolean(node.isSelected()) !== wanted) {
@@ -64,6 +52,36 @@
       }
     });
   };
+
+  // What somebody ticks is what the table changes while it handles a click or a key. It tells of it
+  // later, when it may have taken the tick back by itself.
+  let ticks = null; // before the click or key that is being handled
+  const ticksNow = () => new Set(table()?.getSelectedRows());
+  const compareTicks = () => {
+    const [before, now] = [ticks, ticks && ticksNow()];
+    ticks = null;
+    const turnedOff = [...(before || [])].filter((row) => !now.has(row)).flatMap(membersOf);
+    const turnedOn = [...(now || [])].filter((row) => !before.has(row)).flatMap(membersOf);
+    if (!turnedOn.length && !turnedOff.length) {
+      return;
+    }
+    const there = new Set([...rowsById.values()].flatMap(membersOf));
+    const off = new Set(turnedOff);
+    const names = [...selected, ...turnedOn].filter((name) => there.has(name) && !off.has(name));
+    selected = new Set(names);
+    reported.push([...selected].sort());
+    tell("ticked", { data: { names: [...selected] } });
+  };
+  ["click", "keydown"].forEach((kind) => {
+    const begin = ({ target }) => {
+      if (target.closest?.("#runs")) {
+        ticks = ticksNow();
+        setTimeout(compareTicks); // if a handler keeps the event from the window
+      }
+    };
+    window.addEventListener(kind, begin, true);
+    window.addEventListener(kind, compareTicks);
+  });
 
   // An answer of the server's may know an older order than the one that somebody has just chosen.
   let order = []; // of the rows: columns, "-" before one that falls
@@ -94,13 +112,6 @@
       orders.push(order);
       tell("sorted", { data: order });
     },
-    // The ticks as somebody has just set them.
-    ticked: (rows) => {
-      const names = rows.flatMap(membersOf);
-      selected = new Set(names);
-      reported.push([...names].sort());
-      tell("ticked", { data: { names } });
-    },
     telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
     swatch: (row) => {
       const color = colors[row.members ? row.members[0] : row.id];
@@ -126,9 +137,8 @@
         if (view.tab !== "compare") {
           return leave();
         }
-        return chartStays(view, version)
-          ? { ...view, version }
-          : chartAnswered().then(() => ({ ...view, version }));
+        const asked = { ...view, version, narrow: isNarrow() };
+        return chartStays(view, version) ? asked : chartAnswered().then(() => asked);
       };
     })(),
 
@@ -193,11 +203,16 @@
     showColumns: (columns) => (columns ? columns.shown : leave()),
   });
 
-  // What the table cuts is copied whole.
+  // What the table cuts is copied whole, and a number as it is.
   document.addEventListener("copy", (event) => {
-    const name = document.activeElement?.closest?.('#runs [col-id="run"]');
-    if (name && !`${window.getSelection()}`) {
-      event.clipboardData.setData("text/plain", name.closest("[row-id]").getAttribute("row-id"));
+    const cell = document.activeElement?.closest?.("#runs [col-id]");
+    const row = cell?.closest("[row-id]")?.getAttribute("row-id");
+    if (row && !`${window.getSelection()}`) {
+      const column = cell.getAttribute("col-id");
+      const value = rowsById.get(row)?.[column === "run" ? "id" : column];
+      const isTime = column === "started"; // which nobody reads in seconds
+      const text = value == null || isTime ? cell.innerText : String(value);
+      event.clipboardData.setData("text/plain", text);
       event.preventDefault();
     }
   });

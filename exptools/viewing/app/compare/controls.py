@@ -28,20 +28,21 @@ CONTROLS = {
     **dict.fromkeys(("summaries", "rows"), "value"),
     **dict.fromkeys(("clip", "lines"), "checked"),
 }
+FILTER = "lr > 1e-4 and env = 'Hopper'"  # what a filter looks like
 
 
 def bar(facts: Facts) -> Any:
     """The controls that are always there, and the button that opens the others."""
     return html.Div(
         [
-            _many("metrics", "Metrics", list(facts.metrics), "none yet"),
+            _many("metrics", "Metrics", list(facts.metrics), "none"),
             _many("by", "Group by", keys(facts, each=True), "all runs together"),
             _many("split", "Split by", keys(facts), "one chart"),
             dmc.TextInput(
                 id="where",
                 label="Filter",
                 value="",
-                placeholder="lr > 1e-4 and env = 'Hopper'",
+                placeholder=FILTER,
                 rightSection=dmc.Kbd("/", size="xs"),
                 className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},
@@ -129,7 +130,7 @@ def _more(facts: Facts) -> Any:
     ]
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
-    return popover(button, html.Div(parts, className="options"))
+    return popover(button, html.Div(parts, className="options"), "Options")
 
 
 def _range(id_: str, label: str) -> Any:
