@@ -15,6 +15,7 @@ from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_sequence import RunSequence
 from exptools.viewing.api.run_table import check_better, difference_table, run_table
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.best import Best
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.query import remark as remark_on
@@ -319,6 +320,8 @@ class Runs(RunSequence):
         queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
         answers = curve_sets(self.origin, self._loaded, queries)
         _warn_of_few(remark_on(answers))
+        if by is not None:
+            answers = with_reason(self.origin, self._loaded, answers, self.facets)
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
 

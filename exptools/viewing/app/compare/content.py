@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,16 @@ from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line
+from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
+MANY_BANDS = 6  # lines with a band in one panel; of fewer all bands are seen
 LAST = parse_summary("last")
 LONGEST = 40  # characters of a key in a sentence
 SMOOTHED = {
@@ -72,11 +75,15 @@ class Drawing:
     first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
     shown: int = 0
     all: int = 0
+    # Axes that are symlog, by "x" or "y" and the metric ("" of x); the lines then have places.
+    symlogs: Mapping[tuple[str, str], Symlog] = field(default_factory=dict)
+    offer: str = ""  # another way to show values ≤ 0 on a log axis, of ``View.nonpositive``
 
 
 # A zoom or a click on the table's head draws no other curves.
 _DRAWN_ELSEWHERE = (
-    *("tab", "log", "x_range", "clip", "rows", "summaries", "columns", "sort", "run", "picture"),
+    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "rows", "summaries", "columns"),
+    *("sort", "run", "picture"),
 )
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
@@ -99,7 +106,7 @@ def curve_queries(view: View) -> list[CurveQuery]:
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
-    asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
+    asked = replace(view, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
     question = ("drawing", repr(asked))
     return workspace.remembered(facts.version, question, lambda: _computed(workspace, facts, view))
 
@@ -240,6 +247,18 @@ def _why_empty(view: View, panels: Sequence[Panel]) -> str:
     return f"None of the {of} has logged {metrics} so far."
 
 
+def bands_on_demand(drawing: Drawing, view: View) -> bool:
+    """Whether a band is only seen while its line is pointed at."""
+    if view.bands == "all":
+        return False
+    most = max((_with_band(panel) for panel in drawing.panels), default=0)
+    return most >= (1 if view.bands == "pointed" else MANY_BANDS)
+
+
+def _with_band(panel: Panel) -> int:
+    return sum(bool(banded(line.curve).any()) for line in panel.lines)
+
+
 def caption(facts: Facts, view: View, drawing: Drawing) -> str:
     """How to read the chart; "" where it shows nothing."""
     shown = [group for panel in drawing.panels for group in panel.groups]
@@ -249,7 +268,11 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
         return ""
     smoothing = parse("smoothing", view.smooth, SMOOTHINGS)
     smoothed = SMOOTHED.get(smoothing.name, "").format(*smoothing.numbers)
-    text = _lines(facts, replace(view, band=drawing.band), shown, sizes, smoothed=bool(smoothed))
+    band = band_words(drawing.band)
+    if band:
+        pointed = bands_on_demand(drawing, view)
+        band = f"the band{' of the line that you point at' if pointed else ''} is {band}"
+    text = _lines(facts, view, shown, sizes, band, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
         text += f" Lines are {smoothed}{when}."
@@ -257,7 +280,13 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
 
 
 def _lines(
-    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
+    facts: Facts,
+    view: View,
+    shown: Sequence[GroupCurve],
+    sizes: Sequence[int],
+    band: str,
+    *,
+    smoothed: bool,
 ) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
@@ -278,16 +307,15 @@ def _lines(
         if names
         else f"The line is the {center} of {number} runs{inside}"
     )
-    band = band_words(view.band)
-    return f"{start}; the band is {band}." if band else f"{start}."
+    return f"{start}; {band}." if band else f"{start}."
 
 
 def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     """In what the runs of one line differ: ``3 seeds and 2 values of layers``."""
     # Keys of which each run has its own value (a directory, a time) are no settings.
-    own = {*(view.by or ()), *view.split, *view.best}
-    keys = [key for key in facts.keys if key not in own and key != facts.seed]
-    keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
+    keys = averaged_candidates(facts, view)
+    if facts.seed and facts.seed not in {*(view.by or ()), *view.split, *view.best}:
+        keys = [facts.seed, *keys]
     differing = []
     for key in keys[:8]:
         (own_key,) = facts.find([key])
@@ -298,8 +326,14 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
             differing.append(f"{values} values of {_short(facts, key)}")
     named, more = differing[:3], len(differing) - 3
     if more > 0:
-        return f"{', '.join(named)} and of {more} other keys"
+        return f"{', '.join(named)} and {more} other key{'s' if more > 1 else ''}"
     return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+
+
+def averaged_candidates(facts: Facts, view: View) -> list[str]:
+    """The keys of which a line may have several values, but for the seed."""
+    own = {*(view.by or ()), *view.split, *view.best, facts.seed}
+    return [key for key in facts.keys if key not in own]
 
 
 def reason(facts: Facts, view: View) -> str:
