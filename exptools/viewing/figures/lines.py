@@ -211,8 +211,11 @@ def y_axis(metric: str, theme: Theme) -> dict[str, Any]:
 
 
 def y_title(metric: str, theme: Theme) -> dict[str, Any]:
-    """What the vertical axis is of; "" where something else says it."""
-    return {"title": {"text": short_text(metric), "font": {"size": 12, "color": theme.muted}}}
+    """What the vertical axis is of; nothing, and no room for it, where something else says it."""
+    if not metric:
+        return {}
+    font = {"size": 12, "color": theme.muted}
+    return {"title": {"text": short_text(metric), "font": font, "standoff": 8}}
 
 
 def curve_layout(legend: str, theme: Theme, remark: str = "") -> dict[str, Any]:

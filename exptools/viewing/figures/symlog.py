@@ -15,6 +15,7 @@ from exptools.viewing.arrays import Floats
 from exptools.viewing.figures.numbers import large_number
 
 MOST_DECADES = 6  # between the threshold and the largest number; what is smaller is near 0
+NEAR_ZERO = 10  # per cent of the numbers are that, where they are of both signs
 FEWEST_TICKS = 3
 
 
@@ -70,12 +71,16 @@ def number_text(value: float) -> str:
 def fitting(parts: Iterable[Floats]) -> Symlog:
     """The axis for some numbers.
 
-    Its threshold is the power of ten below the smallest of them that is not 0, but no further than
-    ``MOST_DECADES`` from the largest: noise around 0 is no reason for an axis of noise.
+    Where they are of both signs, the threshold is a power of ten below most of them, lest the few
+    on their way through 0 take most of the axis. Otherwise it is the one below the smallest that is
+    not 0, but no further than ``MOST_DECADES`` from the largest.
     """
-    sizes = np.abs(np.concatenate([*parts, np.empty(0)]))
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    if not len(sizes):
+    values = np.concatenate([*parts, np.empty(0)])
+    values = values[np.isfinite(values) & (values != 0)]
+    if not len(values):
         return Symlog(1.0)
-    smallest, largest = (math.floor(math.log10(size)) for size in (sizes.min(), sizes.max()))
-    return Symlog(10.0 ** max(smallest, largest - MOST_DECADES, -300))
+    sizes = np.abs(values)
+    both = values.min() < 0 < values.max()
+    smallest = np.percentile(sizes, NEAR_ZERO) if both else sizes.min()
+    low, high = (math.floor(math.log10(size)) for size in (smallest, sizes.max()))
+    return Symlog(10.0 ** max(low, high - MOST_DECADES, -300))

@@ -53,7 +53,8 @@ def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -
         x["unifiedhovertitle"] = {"text": "%{x|%b %-d, %H:%M:%S}"}
     elif symlog:
         x |= _symlog_ticks(symlog, _shown(x, [line.curve.x for p in alike for line in p.lines]))
-        x["title"]["text"] += _linear_part(symlog) if title else ""
+        if title:
+            x["title"]["text"] += _linear_part(symlog)
         x["unifiedhovertitle"] = {"text": " "}  # the first line of the hover says it
     else:
         x |= large_numbers(largest(line.curve.x for p in alike for line in p.lines))
@@ -78,7 +79,8 @@ def _up(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> di
         y["autorangeoptions"] = dict(zip(("clipmin", "clipmax"), ends, strict=True))
     if symlog:
         y |= _symlog_ticks(symlog, _shown(y, [v for p in same for v in _values(p)]))
-        y["title"]["text"] += _linear_part(symlog) if title else ""
+        if title:
+            y["title"]["text"] += _linear_part(symlog)
     else:
         y |= large_numbers(largest(line.curve.center for p in panels for line in p.lines))
     first = next(i for i, p in enumerate(panels) if p.metric == panel.metric)

@@ -129,6 +129,8 @@ def _traces(drawing: Drawing, view: View, theme: Theme, at: int, points: int) ->
     for place, line in zip(order, thin, strict=True):
         whole, told = most_runs(panel.lines[place].curve), _told(drawing, panel, line)
         made += [(place, trace) for trace in center_traces(line, theme, whole, told)]
+    if thin and ("x", "") in drawing.symlogs:
+        yield _x_in_hover(drawing, thin, view.x) | axes | {"uid": f"x-{at}"}
     pointed = bands_on_demand(drawing, view)
     for place, trace in made:
         if trace is not None:
@@ -137,8 +139,6 @@ def _traces(drawing: Drawing, view: View, theme: Theme, at: int, points: int) ->
             if pointed and "fillcolor" in trace:
                 trace["opacity"] = 0  # until ``assets/pointing.js`` shows it
             yield trace | axes | {"meta": [at, place], "uid": f"{trace['uid']}-{at}"}
-    if thin and ("x", "") in drawing.symlogs:
-        yield _x_in_hover(drawing, thin, view.x) | axes | {"uid": f"x-{at}"}
 
 
 def _told(drawing: Drawing, panel: Panel, line: Line) -> Curve | None:

@@ -271,7 +271,7 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
     band = band_words(drawing.band)
     if band:
         pointed = bands_on_demand(drawing, view)
-        band = f"the band{' of the line that you point at' if pointed else ''} is {band}"
+        band = f"the band{' of the line you point at' if pointed else ''} is {band}"
     text = _lines(facts, view, shown, sizes, band, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"

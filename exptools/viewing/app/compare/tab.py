@@ -91,7 +91,9 @@ def layout(facts: Facts) -> list[Any]:
                 className="captions hint",
                 hidden=True,
             ),
-            html.Div(_small_button("", "offer"), id="offer-line", className="captions hint", hidden=True),
+            html.Div(
+                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
+            ),
         ],
         className="card",
     )

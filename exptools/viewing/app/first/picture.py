@@ -73,10 +73,12 @@ def picture(content: Drawing, view: View) -> str:
     panels = [_panel(content, view, at, columns, points) for at in range(len(content.panels))]
     longest = max((panel.widest for panel in panels), key=len)
     legend = _legend(content, view)
-    title = panels[-1].title
+    untitled = "" if panels[-1].title else " first-untitled"
+    names = "".join(panel.named for panel in panels)
+    unnamed = "" if names else " first-unnamed"
     return (
-        f'<div class="first-plot{"" if title else " first-untitled"}">'
-        f'<div class="first-room" aria-hidden="true">{longest}</div>'
+        f'<div class="first-plot{untitled}{unnamed}">'
+        f'<div class="first-room" aria-hidden="true">{longest}{names}</div>'
         f'<div class="first-panels">{"".join(panel.html for panel in panels)}</div>{legend}</div>'
     )
 
@@ -95,6 +97,7 @@ class _Drawn(NamedTuple):
     html: str
     widest: str  # of the texts at its left, if there is nothing before it
     title: str  # of its horizontal axis
+    named: str  # the title of its vertical axis, as HTML
 
 
 def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> _Drawn:
@@ -132,7 +135,10 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> 
     widest = max((tick.text for tick in up), key=len, default="") if left == 0 else ""
     light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
     look = f"--first-width:{2.2 * max(0.6, light):.2f}px;--first-fill:{0.16 * max(0.3, light):.3f}"
-    return _Drawn(f'<div class="first-panel" style="{box};{look}">{grid}{svg}</div>', widest, title)
+    middle = f"top:{1 - (top + bottom) / 2:.2%}"
+    named = f'<span class="first-up-title" style="{middle}">{y.title}</span>' if y.title else ""
+    shown = f'<div class="first-panel" style="{box};{look}">{grid}{svg}</div>'
+    return _Drawn(shown, widest, title, named)
 
 
 def _most(part: float) -> int:
