@@ -25,6 +25,11 @@ class Symlog:
 
     threshold: float  # up to here linear, on both sides of 0
 
+    @property
+    def words(self) -> str:
+        """What the axis's title says."""
+        return f"linear within ±{number_text(self.threshold)}"
+
     def forward(self, values: Floats) -> Floats:
         """Where the numbers are on the axis, from 0 to 1 in its linear part."""
         parts = np.abs(values) / self.threshold

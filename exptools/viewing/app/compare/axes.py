@@ -14,12 +14,12 @@ from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.figures.lines import x_axis, y_axis, y_title
 from exptools.viewing.figures.numbers import large_numbers, largest
-from exptools.viewing.figures.symlog import Symlog, number_text
+from exptools.viewing.figures.panels import reach, x_heads
+from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.figures.theme import Theme, short_text
 
 X_TITLES = {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}
 OUTLIERS = (1.0, 99.0)  # percentiles between which the y axis ends, where it leaves outliers out
-ALIKE = 10  # as many times as far may one metric reach as another with which it shares an axis
 GAP_X, GAP_Y = 0.05, 0.13  # between panels, in parts of the figure, for two of them
 TICKS = 7  # of a symlog axis
 
@@ -40,7 +40,7 @@ def axes(
 
 def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> dict[str, Any]:
     panels, panel = drawing.panels, drawing.panels[at]
-    heads = x_heads(drawing)
+    heads = x_heads_of(drawing)
     alike = [p for p in panels if heads[p.metric] == heads[panel.metric]]
     symlog = drawing.symlogs.get(("x", ""))
     title = X_TITLES.get(view.x, view.x) if at + columns >= len(panels) else ""
@@ -54,7 +54,7 @@ def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -
     elif symlog:
         x |= _symlog_ticks(symlog, _shown(x, [line.curve.x for p in alike for line in p.lines]))
         if title:
-            x["title"]["text"] += _linear_part(symlog)
+            x["title"]["text"] += f" ({symlog.words})"
         x["unifiedhovertitle"] = {"text": " "}  # the first line of the hover says it
     else:
         x |= large_numbers(largest(line.curve.x for p in alike for line in p.lines))
@@ -80,7 +80,7 @@ def _up(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> di
     if symlog:
         y |= _symlog_ticks(symlog, _shown(y, [v for p in same for v in _values(p)]))
         if title:
-            y["title"]["text"] += _linear_part(symlog)
+            y["title"]["text"] += f" ({symlog.words})"
     else:
         y |= large_numbers(largest(line.curve.center for p in panels for line in p.lines))
     first = next(i for i, p in enumerate(panels) if p.metric == panel.metric)
@@ -96,28 +96,18 @@ def several_metrics(drawing: Drawing) -> bool:
     return len({panel.metric for panel in drawing.panels}) > 1
 
 
-def x_heads(drawing: Drawing) -> dict[str, str]:
-    """For each metric the first one with which it shares its horizontal axis.
-
-    One that reaches to 100 epochs would be a spot at the edge of an axis of a million steps.
-    """
-    heads: dict[str, float] = {}
-    found = {}
+def x_heads_of(drawing: Drawing) -> dict[str, str]:
+    """For each metric the first one with which it shares its horizontal axis."""
+    ends: dict[str, float] = {}
     for panel in drawing.panels:
-        if panel.metric not in found:
-            same = [p for p in drawing.panels if p.metric == panel.metric]
-            end = largest(line.curve.x[[0, -1]] for p in same for line in p.lines)
-            close = (
-                m for m, other in heads.items() if other <= end * ALIKE >= end <= other * ALIKE
-            )
-            found[panel.metric] = next(close, panel.metric)
-            heads.setdefault(found[panel.metric], end)
-    return found
+        end = reach(panel.lines)
+        ends[panel.metric] = max(end, ends.get(panel.metric, 0.0))
+    return x_heads(ends)
 
 
 def x_span(drawing: Drawing, view: View, metric: str) -> Range | None:
     """What is seen of a metric's horizontal axis, in units of x; None: all."""
-    heads = x_heads(drawing)
+    heads = x_heads_of(drawing)
     first = next(iter(heads.values()), metric)
     head = heads.get(metric, metric)
     return view.x_range if head == first else view.x_ranges.get(head)
@@ -169,10 +159,6 @@ def _symlog_ticks(symlog: Symlog, span: Range) -> dict[str, Any]:
     ticks = symlog.ticks(*span, TICKS)
     places, texts = [place for place, _ in ticks], [text for _, text in ticks]
     return {"tickmode": "array", "tickvals": places, "ticktext": texts}
-
-
-def _linear_part(symlog: Symlog) -> str:
-    return f" (linear within ±{number_text(symlog.threshold)})"
 
 
 def _without_outliers(panels: Sequence[Panel], *, bands: bool) -> Range | None:

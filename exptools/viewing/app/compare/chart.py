@@ -14,7 +14,7 @@ from exptools.viewing.app.compare.axes import (
     on_axis,
     panel_title,
     place_of,
-    x_heads,
+    x_heads_of,
     x_span,
 )
 from exptools.viewing.app.compare.bands import for_pointer
@@ -71,7 +71,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
             _title(drawing, theme, at, columns, rows) for at in range(len(drawing.panels))
         ]
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
-    heads = x_heads(drawing)
+    heads = x_heads_of(drawing)
     layout["meta"] = {
         "metrics": [panel.metric for panel in drawing.panels],
         "x": [heads[panel.metric] for panel in drawing.panels],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.viewing.app.compare.axes import axes, panel_title, place_of, x_heads
+from exptools.viewing.app.compare.axes import axes, panel_title, place_of, x_heads_of
 from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
 from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand
 from exptools.viewing.app.first.ticks import Tick, ticks
@@ -161,7 +161,7 @@ def _free_range(
     axis: dict[str, Any], letter: str, content: Drawing, view: View, at: int
 ) -> tuple[float, float]:
     """Where an axis goes that is to show all: its data, or to where the layout ends it."""
-    log, metric, heads = axis["type"] == "log", content.panels[at].metric, x_heads(content)
+    log, metric, heads = axis["type"] == "log", content.panels[at].metric, x_heads_of(content)
     alike = heads if letter == "x" else {m: m for m in heads}
     shown = [p for p in content.panels if alike[p.metric] == alike[metric]]
     low, high = _extent(shown, letter, view, log=log)
