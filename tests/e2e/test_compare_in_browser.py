@@ -382,22 +382,19 @@ def test_the_chart_offers_nothing_that_would_send_it_elsewhere(look_at, address)
     assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
 
 
-def bands_seen(page: Page) -> list[str]:
-    """The lines whose band is seen, by what the legend calls them."""
-    return page.evaluate(
-        """() => { const { data } = document.querySelector('#curves .js-plotly-plot');
-        const seen = [...document.querySelectorAll('#curves .scatterlayer .trace')].filter(
-          (node) => node.querySelector('.js-fill') && getComputedStyle(node).opacity > 0);
-        const name = ({ legendgroup }) =>
-          data.find((t) => t.showlegend && t.legendgroup === legendgroup).name;
-        return data.filter((t) => t.uid.startsWith('band')
-          && seen.some((node) => node.classList.contains(`trace${t.uid}`))).map(name); }"""
-    )
+BANDS_SEEN = """(wanted) => {
+    const { data } = document.querySelector('#curves .js-plotly-plot');
+    const isSeen = ({ uid }) => getComputedStyle(
+      document.querySelector(`#curves .scatterlayer .trace${uid}`)).opacity > 0;
+    const name = ({ legendgroup }) =>
+      data.find((trace) => trace.showlegend && trace.legendgroup === legendgroup).name;
+    const bands = data.filter((trace) => trace.uid.startsWith('band'));
+    return `${bands.filter(isSeen).map(name)}` === wanted; }"""
 
 
-def expect_bands(page: Page, *names: str) -> None:
-    while sorted(bands_seen(page)) != sorted(names):
-        page.wait_for_timeout(20)
+def expect_bands(page: Page, names: str) -> None:
+    """Wait until the bands of these lines are seen and no other."""
+    page.wait_for_function(BANDS_SEEN, arg=names)
 
 
 def test_of_many_lines_the_one_pointed_at_or_tapped_shows_its_band(browser, serve_here, tmp_path):
@@ -412,18 +409,18 @@ def test_of_many_lines_the_one_pointed_at_or_tapped_shows_its_band(browser, serv
         page.goto(address)
         expect(page.locator(ROWS)).to_have_count(14)
         expect(page.locator(BANDS)).to_have_count(7)
-        expect_bands(page)
+        expect_bands(page, "")
         expect(page.locator("#caption")).to_contain_text("the band of the line you point at is")
         box = page.locator("#curves .nsewdrag").bounding_box()
-        across = box["x"] + box["width"] * 0.97
+        across = box["x"] + box["width"] - 3
         top = at(page, 6.1)
         page.mouse.move(across, top)
         expect_bands(page, "6")
         page.mouse.move(across, at(page, 3.1))  # at the same x
         expect_bands(page, "3")
         page.locator("header").hover()
-        expect_bands(page)
-        page.locator(f"{ROWS} [col-id=run]").first.focus()
+        expect_bands(page, "")
+        page.locator("#runs .ag-cell[col-id=run]").first.focus()
         expect_bands(page, "0")
         page.touchscreen.tap(across, top)
         expect_bands(page, "6")
