@@ -9,7 +9,7 @@ import numpy as np
 
 from exptools.viewing.arrays import Floats, Ints
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.curves.query import CurveData
+from exptools.viewing.curves.curve_data import CurveData
 from exptools.viewing.groups.grouping import Key, find_keys
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.index import Index
