@@ -121,9 +121,11 @@
   const groupOf = (target) => {
     const runs = plot()?.layout?.meta?.pointing?.runs || {};
     const row = target.closest?.("#runs [row-id]")?.getAttribute("row-id");
+    if (row && document.querySelector('#rows input[value="groups"]')?.checked) {
+      return hex(row.replace(/[ \u200a]+$/, ""));
+    }
     if (row) {
-      const label = hex(row.replace(/[ \u200a]+$/, ""));
-      return label in runs ? label : Object.keys(runs).find((group) => runs[group].includes(row));
+      return Object.keys(runs).find((group) => runs[group].includes(row));
     }
     return target.closest?.("#curves .legend .traces")?.__data__?.[0]?.trace?.legendgroup;
   };

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.app.compare.bands import room
+from exptools.viewing.app.compare.bands import places, room
 from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand
 from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
@@ -70,11 +70,13 @@ def _up(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> di
     title = panel.metric if at % columns == 0 and not several_metrics(drawing) else ""
     y = y_axis(panel.metric, theme) | y_title(title, theme)
     span = _on_axis(view.y_ranges.get(panel.metric), view, symlog, letter="y")
-    pointed = bands_on_demand(drawing, view)
-    if span is None and view.clip:
-        span = _without_outliers(same, bands=not pointed)
     y |= _scale(kind, span)
-    ends = room(same, log=kind == "log") if pointed and y["autorange"] else None
+    pointed = bands_on_demand(drawing, view)
+    ends = None
+    if y["autorange"] and view.clip:
+        ends = _without_outliers(same, bands=not pointed, log=kind == "log")
+    elif y["autorange"] and pointed:
+        ends = room(same, log=kind == "log")
     if ends:
         y["autorangeoptions"] = dict(zip(("clipmin", "clipmax"), ends, strict=True))
     if symlog:
@@ -161,17 +163,19 @@ def _symlog_ticks(symlog: Symlog, span: Range) -> dict[str, Any]:
     return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
-def _without_outliers(panels: Sequence[Panel], *, bands: bool) -> Range | None:
+def _without_outliers(panels: Sequence[Panel], *, bands: bool, log: bool) -> Range | None:
     """The range of y in which nearly all of the lines lie, and of the bands that are seen."""
     lines = [line.curve for panel in panels for line in panel.lines]
     edges = [part for curve in lines for part in (curve.low, curve.high)]
-    values = [*(curve.center for curve in lines), *(edges if bands else ())]
-    finite = np.concatenate([part[np.isfinite(part)] for part in values] or [np.empty(0)])
-    if not len(finite):
+    values = places([*(curve.center for curve in lines), *(edges if bands else ())], log=log)
+    if not len(values):
         return None
-    low, high = map(float, np.percentile(finite, OUTLIERS))
+    low, high = map(float, np.percentile(values, OUTLIERS))
     more = (high - low) * 0.08
-    return (low - more, high + more) if high > low and math.isfinite(high - low) else None
+    if not (high > low and math.isfinite(high - low)):
+        return None
+    start, end = (10.0**end if log else end for end in (low - more, high + more))
+    return start, end
 
 
 def place_of(at: int, columns: int, rows: int) -> tuple[float, float, float, float]:

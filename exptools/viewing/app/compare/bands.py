@@ -38,8 +38,8 @@ def room(panels: Sequence[Panel], *, log: bool) -> Range | None:
     much wider than the lines lie apart would make all of them one. None where that is no limit.
     """
     lines = [line.curve for panel in panels for line in panel.lines]
-    center = _values((curve.center for curve in lines), log=log)
-    edges = _values((part for c in lines for part in (c.low, c.high)), log=log)
+    center = places((curve.center for curve in lines), log=log)
+    edges = places((part for c in lines for part in (c.low, c.high)), log=log)
     if not len(center) or not len(edges):
         return None
     low, high = float(center.min()), float(center.max())
@@ -51,9 +51,8 @@ def room(panels: Sequence[Panel], *, log: bool) -> Range | None:
     return start, end
 
 
-def _values(parts: Iterable[Floats], *, log: bool) -> Floats:
+def places(parts: Iterable[Floats], *, log: bool) -> Floats:
     """All numbers that an axis can show, as it has them."""
     values = np.concatenate([*parts, np.empty(0)])
     values = values[np.isfinite(values) & (values > 0 if log else True)]
-    places: Floats = np.log10(values) if log else values
-    return places
+    return np.asarray(np.log10(values) if log else values)
