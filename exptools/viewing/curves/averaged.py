@@ -37,6 +37,7 @@ def averaged_keys(
     is for, nor is a key of which each run has its own value, such as a directory.
     """
     largest = max((len(part) for part in parts), default=0)
+    values_of = [np.array([results.get(run.name, np.nan) for run in part]) for part in parts]
     reasons = []
     for key in keys:
         if is_seed(key.whole or key.name):
@@ -44,7 +45,7 @@ def averaged_keys(
         codes = [_codes(part, key) for part in parts]
         values = max((len(np.unique(part)) for part in codes), default=0)
         if 1 < values < largest:
-            explained = _explained(parts, codes, results)
+            explained = _explained(values_of, codes)
             reasons.append((explained, values, AveragedKey(key.name, key.short, values)))
     reasons.sort(key=lambda reason: (-reason[0] if reason[0] > CLEARLY else 0, -reason[1]))
     return [reason for _, _, reason in reasons]
@@ -77,10 +78,15 @@ def _with_reason(
         return curves
     own = {key.whole for key in find_keys(runs, [*curves.by, *curves.over])}
     keys = [key for key in find_keys(runs, facets) if key.whole not in own]
-    last = index.last([run for part in parts for run in part])
-    results = {name: values.get(curves.metric, np.nan) for name, values in last.items()}
+    results = last_values(index, parts, curves.metric)
     reason = reason_for_spread(averaged_keys(parts, keys, results))
     return replace(curves, notes=(*curves.notes, reason)) if reason else curves
+
+
+def last_values(index: Index, parts: Sequence[Sequence[Run]], metric: str) -> dict[str, float]:
+    """The last value of a metric by run, from rows that the curves have been made of."""
+    series = index.series([run for part in parts for run in part], metric)
+    return {name: float(y[-1]) for name, (_, y) in series.items() if len(y)}
 
 
 def _codes(runs: Sequence[Run], key: Key) -> Ints:
@@ -89,18 +95,16 @@ def _codes(runs: Sequence[Run], key: Key) -> Ints:
     return np.array(codes, np.int64)
 
 
-def _explained(
-    parts: Sequence[Sequence[Run]], codes: Sequence[Ints], results: Mapping[str, float]
-) -> float:
-    """Of the variance within the parts what the key explains there, by adjusted R²."""
+def _explained(parts: Sequence[Floats], codes: Sequence[Ints]) -> float:
+    """Of the variance of results within the parts what the key explains there, by adjusted R²."""
     within = left = 0.0
     freedom = freedom_left = 0
-    scale = max((abs(v) for v in results.values() if np.isfinite(v)), default=0.0) or 1.0
+    sizes = np.abs(np.concatenate([*parts, np.empty(0)]))
+    scale = float(np.max(sizes[np.isfinite(sizes)], initial=0.0)) or 1.0
     for part, classes in zip(parts, codes, strict=True):
-        values = np.array([results.get(run.name, np.nan) for run in part]) / scale
-        there = np.isfinite(values)
+        there = np.isfinite(part)
         if there.sum() > 1:
-            values, kinds = values[there], np.unique(classes[there], return_inverse=True)[1]
+            values, kinds = part[there] / scale, np.unique(classes[there], return_inverse=True)[1]
             means: Floats = np.bincount(kinds, values) / np.bincount(kinds)
             within += float(np.sum((values - values.mean()) ** 2))
             left += float(np.sum((values - means[kinds]) ** 2))

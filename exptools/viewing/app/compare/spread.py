@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from exptools.viewing.app.compare.content import Drawing, averaged_candidates
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.curves.averaged import AveragedKey, averaged_keys, reason_for_spread
+from exptools.viewing.curves.averaged import (
+    AveragedKey,
+    averaged_keys,
+    last_values,
+    reason_for_spread,
+)
 
 MOST_KEYS = 8  # that are looked at
 
@@ -49,6 +52,4 @@ def _keys(workspace: Workspace, facts: Facts, view: View, drawing: Drawing) -> l
         replace(key, short=facts.names.get(key.name, key.name))
         for key in facts.find(averaged_candidates(facts, view)[:MOST_KEYS])
     ]
-    last = workspace.index.last([run for part in parts for run in part])
-    results = {name: values.get(metric, np.nan) for name, values in last.items()}
-    return averaged_keys(parts, keys, results)
+    return averaged_keys(parts, keys, last_values(workspace.index, parts, metric))
