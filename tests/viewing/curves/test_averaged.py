@@ -1,7 +1,8 @@
 """Keys that are averaged, and which of them is the reason for a wide band."""
 
 import exptools.viewing as xv
-from exptools.viewing.app.compare.content import caption, drawing
+from exptools.viewing.app.compare.captions import caption
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View

@@ -1,7 +1,7 @@
 // The line that is pointed at: a click selects its runs and, where all bands together would bury the
 // lines, its band is seen. A tap shows the band, another one selects.
 (() => {
-  const { tell, plot } = window.exptools; // of page.js, which is loaded before
+  const { tell, plot, isNarrow } = window.exptools; // of page.js, which is loaded before
 
   const isBand = (trace) => trace.uid?.startsWith("band");
   const isSeen = (trace) => trace.visible !== "legendonly" && trace.visible !== false;
@@ -74,7 +74,7 @@
     const onDemand = plot().layout.meta?.pointing?.runs;
     if (touches && onDemand && pointed !== legendgroup) {
       pointAt(legendgroup);
-    } else {
+    } else if (!isNarrow()) { // where a tap is to read what is there
       tell("clicked", { data: { curve: meta, at: Date.now() } });
     }
   };

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.app.compare.bands import places, room
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand
+from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
 from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.figures.lines import x_axis, y_axis, y_title
 from exptools.viewing.figures.numbers import large_numbers, largest
-from exptools.viewing.figures.panels import reach, x_heads
 from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.figures.theme import Theme, short_text
 
@@ -96,15 +95,6 @@ def _name(letter: str, at: int) -> str:
 def several_metrics(drawing: Drawing) -> bool:
     """Whether the panels' titles say which metric each is of."""
     return len({panel.metric for panel in drawing.panels}) > 1
-
-
-def x_heads_of(drawing: Drawing) -> dict[str, str]:
-    """For each metric the first one with which it shares its horizontal axis."""
-    ends: dict[str, float] = {}
-    for panel in drawing.panels:
-        end = reach(panel.lines)
-        ends[panel.metric] = max(end, ends.get(panel.metric, 0.0))
-    return x_heads(ends)
 
 
 def x_span(drawing: Drawing, view: View, metric: str) -> Range | None:

@@ -14,18 +14,17 @@ from exptools.viewing.app.compare.axes import (
     on_axis,
     panel_title,
     place_of,
-    x_heads_of,
     x_span,
 )
 from exptools.viewing.app.compare.bands import for_pointer
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand
+from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.thinning import points_of
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.lines import (
-    MAX_POINTS,
     Line,
     band_trace,
     center_trace,
@@ -38,7 +37,6 @@ from exptools.viewing.figures.lines import (
 from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import Theme, short_text
 
-POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
 POINTS_OF_RUNS = 20_000  # of all thin lines together
 PANEL_HEIGHT = 250  # px, where there are several rows
 CROWD = 12  # lines in a panel; of more each is drawn lighter
@@ -55,7 +53,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
     names = names_of(drawing)
-    points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
+    points = points_of(lines, columns)
     for at, panel in enumerate(drawing.panels):
         layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(drawing, view, theme, at, points):
@@ -73,6 +71,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     heads = x_heads_of(drawing)
     layout["meta"] = {
+        "names": {short_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "x": [heads[panel.metric] for panel in drawing.panels],
         "symlog": {
@@ -102,6 +101,11 @@ def columns_of(drawing: Drawing, view: View) -> int:
     if len(view.metrics) > 1 and 1 < parts <= 5 and parts * len(view.metrics) == panels:
         return parts
     return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
+
+
+def most_lines(drawing: Drawing) -> int:
+    """How many lines a panel has at most: on a phone so high is the legend."""
+    return max((len(panel.lines) for panel in drawing.panels), default=1)
 
 
 def height(drawing: Drawing, view: View) -> int | None:

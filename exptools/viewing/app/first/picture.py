@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.viewing.app.compare.axes import axes, panel_title, place_of, x_heads_of
+from exptools.viewing.app.compare.axes import axes, panel_title, place_of
 from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand
+from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
 from exptools.viewing.app.first.ticks import Tick, ticks
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats

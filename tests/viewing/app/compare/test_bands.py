@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from exptools.viewing.app.compare.captions import caption
 from exptools.viewing.app.compare.chart import chart
-from exptools.viewing.app.compare.content import caption, drawing
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.downloads import as_python
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.first.picture import picture
