@@ -113,9 +113,8 @@ class YamlParser:
                 leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
             else:
                 leaves[override.key] = _frozen(given)
-        interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
-        values = sum(section.values for section in sections)
-        return _merged([_Section(leaves, values, interpolated)])
+        interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
+        return _config(leaves, interpolated, sum(section.values for section in sections))
 
     def _section(self, text: str) -> _Section:
         leaves, values = _parse_yaml(text)
@@ -128,16 +127,9 @@ class YamlParser:
         return _Section({**first.leaves, **changes}, values, interpolated, first, changes)
 
     def _parsed(self, parts: Sequence[_Section]) -> ParsedConfig:
-        if sum([part.values for part in parts]) > MAX_VALUES:
-            raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
-        leaves = self._merged(parts)
-        if len(leaves) > MAX_KEYS:
-            raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         interpolated = [key for part in parts for key in part.interpolated]
-        if not interpolated:
-            return ParsedConfig(MappingProxyType(leaves))
-        resolved = resolve(leaves, interpolated)
-        return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+        values = sum([part.values for part in parts])
+        return _config(self._merged(parts), interpolated, values)
 
     def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:
         """The leaves of all parts; what the configs of a sweep share is put together once."""
@@ -153,6 +145,18 @@ class YamlParser:
             if part.changes:
                 leaves |= part.changes
         return leaves
+
+
+def _config(leaves: dict[str, Any], interpolated: list[str], values: int) -> ParsedConfig:
+    """A config of these leaves: some are made of others, and ``values`` stand in all of them."""
+    if values > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
+    if len(leaves) > MAX_KEYS:
+        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
 
 def _key(section: str) -> str | None:
