@@ -88,7 +88,10 @@ class YamlParser:
     def read(self, parts: Sequence[str]) -> ParsedConfig:
         """The same, with the keys whose values are made of others'."""
         try:
-            return self._parsed(list(map(self._sections.__getitem__, parts)))
+            sections = list(map(self._sections.__getitem__, parts))
+            interpolated = [key for section in sections for key in section.interpolated]
+            values = sum([section.values for section in sections])
+            return _parsed(self._merged(sections), values, interpolated)
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
@@ -97,10 +100,8 @@ class YamlParser:
 
     def overridden(self, parts: Sequence[str], overrides: Sequence[Override]) -> ParsedConfig:
         """The same, with some values set as overrides say; what is made of them follows."""
-        sections = list(map(self._section, parts))
-        leaves: dict[str, Any] = {}
-        for section in sections:
-            leaves |= section.leaves
+        sections = list(map(self._sections.__getitem__, parts))
+        leaves = self._merged(sections)
         for override in overrides:
             given = override.value
             if override.sign == "~" or not isinstance(given, Mapping):  # a mapping is merged
@@ -113,9 +114,8 @@ class YamlParser:
                 leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
             else:
                 leaves[override.key] = _frozen(given)
-        interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
-        values = sum(section.values for section in sections)
-        return _merged([_Section(leaves, values, interpolated)])
+        interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
+        return _parsed(leaves, sum(section.values for section in sections), interpolated)
 
     def _section(self, text: str) -> _Section:
         leaves, values = _parse_yaml(text)
@@ -126,18 +126,6 @@ class YamlParser:
             return self._first.setdefault(tuple(leaves), section)
         changes = {key: leaf for key, leaf in leaves.items() if not _same(leaf, first.leaves[key])}
         return _Section({**first.leaves, **changes}, values, interpolated, first, changes)
-
-    def _parsed(self, parts: Sequence[_Section]) -> ParsedConfig:
-        if sum([part.values for part in parts]) > MAX_VALUES:
-            raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
-        leaves = self._merged(parts)
-        if len(leaves) > MAX_KEYS:
-            raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-        interpolated = [key for part in parts for key in part.interpolated]
-        if not interpolated:
-            return ParsedConfig(MappingProxyType(leaves))
-        resolved = resolve(leaves, interpolated)
-        return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
     def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:
         """The leaves of all parts; what the configs of a sweep share is put together once."""
@@ -225,6 +213,18 @@ def _parse_yaml(text: str) -> tuple[dict[str, Any], int]:
     if config is not None and not isinstance(config, dict):
         raise ValueError(f"a config should be a mapping, not a {type(config).__name__}")
     return _flat(config or {}), values
+
+
+def _parsed(leaves: dict[str, Any], values: int, interpolated: list[str]) -> ParsedConfig:
+    """The config of leaves, of which some are interpolated; ``values``: aliases expanded."""
+    if values > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
+    if len(leaves) > MAX_KEYS:
+        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
 
 def _same(value: Any, other: Any) -> bool:
