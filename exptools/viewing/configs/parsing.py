@@ -88,10 +88,7 @@ class YamlParser:
     def read(self, parts: Sequence[str]) -> ParsedConfig:
         """The same, with the keys whose values are made of others'."""
         try:
-            sections = list(map(self._sections.__getitem__, parts))
-            interpolated = [key for section in sections for key in section.interpolated]
-            values = sum([section.values for section in sections])
-            return _parsed(self._merged(sections), values, interpolated)
+            return self._parsed(list(map(self._sections.__getitem__, parts)))
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
@@ -100,8 +97,10 @@ class YamlParser:
 
     def overridden(self, parts: Sequence[str], overrides: Sequence[Override]) -> ParsedConfig:
         """The same, with some values set as overrides say; what is made of them follows."""
-        sections = list(map(self._sections.__getitem__, parts))
-        leaves = self._merged(sections)
+        sections = list(map(self._section, parts))
+        leaves: dict[str, Any] = {}
+        for section in sections:
+            leaves |= section.leaves
         for override in overrides:
             given = override.value
             if override.sign == "~" or not isinstance(given, Mapping):  # a mapping is merged
@@ -115,7 +114,7 @@ class YamlParser:
             else:
                 leaves[override.key] = _frozen(given)
         interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
-        return _parsed(leaves, sum(section.values for section in sections), interpolated)
+        return _config(leaves, interpolated, sum(section.values for section in sections))
 
     def _section(self, text: str) -> _Section:
         leaves, values = _parse_yaml(text)
@@ -126,6 +125,11 @@ class YamlParser:
             return self._first.setdefault(tuple(leaves), section)
         changes = {key: leaf for key, leaf in leaves.items() if not _same(leaf, first.leaves[key])}
         return _Section({**first.leaves, **changes}, values, interpolated, first, changes)
+
+    def _parsed(self, parts: Sequence[_Section]) -> ParsedConfig:
+        interpolated = [key for part in parts for key in part.interpolated]
+        values = sum([part.values for part in parts])
+        return _config(self._merged(parts), interpolated, values)
 
     def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:
         """The leaves of all parts; what the configs of a sweep share is put together once."""
@@ -141,6 +145,18 @@ class YamlParser:
             if part.changes:
                 leaves |= part.changes
         return leaves
+
+
+def _config(leaves: dict[str, Any], interpolated: list[str], values: int) -> ParsedConfig:
+    """A config of these leaves: some are made of others, and ``values`` stand in all of them."""
+    if values > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
+    if len(leaves) > MAX_KEYS:
+        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
 
 def _key(section: str) -> str | None:
@@ -213,18 +229,6 @@ def _parse_yaml(text: str) -> tuple[dict[str, Any], int]:
     if config is not None and not isinstance(config, dict):
         raise ValueError(f"a config should be a mapping, not a {type(config).__name__}")
     return _flat(config or {}), values
-
-
-def _parsed(leaves: dict[str, Any], values: int, interpolated: list[str]) -> ParsedConfig:
-    """The config of leaves, of which some are interpolated; ``values``: aliases expanded."""
-    if values > MAX_VALUES:
-        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
-    if len(leaves) > MAX_KEYS:
-        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-    if not interpolated:
-        return ParsedConfig(MappingProxyType(leaves))
-    resolved = resolve(leaves, interpolated)
-    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
 
 
 def _same(value: Any, other: Any) -> bool:
