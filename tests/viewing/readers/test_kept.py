@@ -53,8 +53,6 @@ def write_all_formats(root: Path) -> None:
     (root / "hydra" / "split" / "eval.csv").write_text("step,loss\n1,3\n")
     write_summary(root / "hydra" / "1", best=1.5)
     (root / "hydra" / "1" / "notes.csv").write_text("x")
-    opened = theirs.write(root / "logger", progress__csv=progress)
-    theirs.write(opened / ".exptools", log__lock="")
     lightning = write_run(root / "over", {"lr": 1}, state=None)
     for version in ("0", "1"):
         where = lightning / "csv" / f"version_{version}"
