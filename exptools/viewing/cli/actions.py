@@ -25,6 +25,7 @@ from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
@@ -141,6 +142,7 @@ def plot(command: PlotCommand) -> None:
         )
     runs = _find_runs(command.roots, command)
     curves = curve_sets(runs.origin, runs, _queries(command, runs))
+    curves = with_reason(runs.origin, runs, curves, runs.facets)
     told: tuple[str, ...] = ()
     if output.kind == FIGURE and output.path is not None:
         _draw(command, curves, output.path)

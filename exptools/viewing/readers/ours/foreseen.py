@@ -20,7 +20,7 @@ from exptools.viewing.configs.overrides import Override, parse_override
 from exptools.viewing.configs.parsing import NO_CONFIG
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.readers.description import Description, RunTexts
-from exptools.viewing.readers.text_cache import MAX_TEXT, read_text
+from exptools.viewing.readers.memory.texts import MAX_TEXT, read_text
 from exptools.viewing.run import Run
 from exptools.viewing.signatures import Signature, file_signature
 
