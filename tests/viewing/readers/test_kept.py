@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.rundir import HYDRA_CONFIG, State, process_start
+from exptools.rundir import EXPTOOLS_DIR, HYDRA_CONFIG, LOG_LOCK, State, process_start
 from exptools.viewing import cache_files
 from exptools.viewing.index import Index, cache_directory
 from exptools.viewing.readers import formats
@@ -79,6 +79,10 @@ def write_all_formats(root: Path) -> None:
     trainer.write_state(root / "checkpoints" / "checkpoint-5", [{"loss": 1.0, "step": 5}])
     wandb.write_log(root, wandb.REAL.read_bytes())
     write_events(root / "events", {"a": [1.0, 2.0]})
+    ours = theirs.write(root / "logger", progress__csv=progress)
+    (ours / EXPTOOLS_DIR).mkdir()
+    inode = (ours / EXPTOOLS_DIR).stat().st_ino
+    (ours / LOG_LOCK).write_text(f"process {os.getpid()} on host elsewhere\n{inode}\n")
     (root / "no run" / "below").mkdir(parents=True)
     (root / "no run" / "data.csv").write_text("a\n1\n")
     os.symlink("data.csv", root / "no run" / "link.csv")
