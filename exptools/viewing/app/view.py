@@ -23,6 +23,8 @@ from exptools.viewing.errors import QueryError
 
 TABS = ("compare", "pictures", "run")
 EACH_RUN = "run.name"  # to group by: each run by itself
+# What the table shows, and nothing else does.
+OF_TABLE = ("rows", "summaries", "columns", "sort", "order", "pinned", "widths")
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
 Range = tuple[float, float]
@@ -111,6 +113,9 @@ class View:
     summaries: tuple[str, ...] = _is(_TEXTS, ("last",), _summaries)  # of the metrics, in the table
     columns: tuple[str, ...] = _is(_TEXTS, ())  # shown or hidden against the default: "+host"
     sort: tuple[str, ...] = _is(_TEXTS, ())  # columns, "-" before one from the largest down
+    order: tuple[str, ...] = _is(_TEXTS, ())  # columns moved by hand: "state>lr", behind the state
+    pinned: tuple[str, ...] = _is(_TEXTS, ())  # "<lr" to the left, ">lr" to the right, "-run" free
+    widths: tuple[str, ...] = _is(_TEXTS, ())  # columns resized by hand: "lr:120", in px
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric

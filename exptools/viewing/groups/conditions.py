@@ -13,7 +13,8 @@ Results are asked for by their summary: ``last("test/accuracy") > 0.95``, ``mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from exptools.viewing.groups.asked import Asked, Results
 from exptools.viewing.groups.grouping import known_keys
@@ -21,13 +22,20 @@ from exptools.viewing.groups.names import KeyNames
 from exptools.viewing.run import Run
 
 
-def select(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[Run]:
+def select(
+    runs: Sequence[Run],
+    condition: str,
+    results: Results | None = None,
+    own: Mapping[str, Callable[[Run], Any]] | None = None,
+) -> list[Run]:
     """The runs for which a condition is true; without ``results`` none can be asked for.
+
+    ``own`` is what else it may ask of a run: see ``Asked.own``.
 
     Raises:
         QueryError: the condition cannot be read, or can be true of no run as it is written.
     """
     from exptools.viewing.groups.expressions import parse  # sqlglot takes its time
 
-    holds = parse(condition, Asked(runs, KeyNames(known_keys(runs)), results))
+    holds = parse(condition, Asked(runs, KeyNames(known_keys(runs)), results, own or {}))
     return [run for run in runs if holds(run) is True]

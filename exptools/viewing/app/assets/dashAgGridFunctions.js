@@ -53,12 +53,14 @@
       window.exptools.ticked(api.getSelectedRows());
     } else {
       window.exptools.mend();
+      window.exptools.showFunnels();
     }
   };
 
-  functions.resized = ({ api, finished }) => {
-    if (finished) {
-      api.refreshCells({ columns: ["run"], force: true });
+  functions.resized = (event) => {
+    if (event.finished) {
+      event.api.refreshCells({ columns: ["run"], force: true });
+      window.exptools.arranged(event);
     }
   };
 
@@ -77,4 +79,6 @@
   };
 
   functions.sorted = (event) => window.exptools.sorted(event);
+  functions.funneled = (event) => window.exptools.funneled(event);
+  functions.arranged = (event) => window.exptools.arranged(event);
 })();

@@ -2,7 +2,9 @@
 (() => {
   const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
 
-  const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
+  const ofTable = new Set([
+    ...["columns", "notes", "order", "pinned", "rows", "sort", "summaries", "widths"],
+  ]);
   const chartAnswered = async () => {
     const busy = document.getElementById("busy");
     const start = Date.now();
@@ -85,6 +87,7 @@
 
   Object.assign(window.exptools, {
     mend,
+    table,
     sorted: ({ api, source }) => {
       if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
         setTimeout(() => putInOrder(table()));
@@ -96,7 +99,9 @@
     },
     // The ticks as somebody has just set them.
     ticked: (rows) => {
-      const names = rows.flatMap(membersOf);
+      const there = new Set([...rowsById.values()].flatMap(membersOf));
+      const hidden = [...selected].filter((name) => !there.has(name)); // by the filter
+      const names = [...rows.flatMap(membersOf), ...hidden];
       selected = new Set(names);
       reported.push([...names].sort());
       tell("ticked", { data: { names } });
@@ -156,6 +161,7 @@
     // A view that has its selection or order from the table, maybe not the newest, is no reason to
     // change the table: somebody may have gone on meanwhile.
     tick: (view) => {
+      window.exptools.filterIs(view.where);
       const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
       reported = reported.slice(Math.max(at, 0));
       if (at < 0) {

@@ -82,7 +82,8 @@ def layout(facts: Facts) -> list[Any]:
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
-        *(dcc.Store(id=name) for name in ("typed", "ticked")),
+        *(dcc.Store(id=name) for name in ("typed", "ticked", "arranged", "shown-where")),
+        *(dcc.Store(id=name) for name in ("funneled", "filtered", "funnels")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
@@ -152,6 +153,8 @@ def _register_in_browser(app: Dash) -> None:
     buttons = Input("page-back", "n_clicks"), Input("page-on", "n_clicks")
     tie("exptools.turn", changed, *buttons, view)
     tie("exptools.open", changed, Input("opened", "data"), view)
+    tie("exptools.funnel", changed, Input("filtered", "data"), view)
+    tie("exptools.showFunnels", Input("funnels", "data"))
     tie("exptools.sort", changed, Input("sorted", "data"), view)
     columns = ("columns", "value")
     shown_columns = ("shown-columns", "data")

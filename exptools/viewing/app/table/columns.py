@@ -7,6 +7,8 @@ from typing import Any
 
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.states import STATE_WORDS, state_class
+from exptools.viewing.app.table.arrangement import arranged
+from exptools.viewing.app.table.filtering import filter_of, funnels
 from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
@@ -22,7 +24,15 @@ Marks = Mapping[str, Mark]  # by run name
 
 def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
     """The columns for a view, those hidden that say nothing or were hidden by hand."""
+    return arranged(in_usual_order(facts, view, marks), view)
+
+
+def in_usual_order(facts: Facts, view: View, marks: Marks) -> list[Column]:
+    """The columns as they stand while nobody moves, pins or resizes one."""
     every = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
+    there = funnels(facts, view)
+    for column in every:
+        column.update(filter_of(there.get(column["colId"])))
     order = {name.lstrip("-"): at for at, name in enumerate(view.sort)}
     shown = _visible(usual(facts, marks, every), view)
     for column in every:
@@ -105,7 +115,6 @@ def _star() -> Column:
         "flex": None,
         "pinned": "left",
         "resizable": False,
-        "filter": False,
         "sortingOrder": ["desc", "asc", None],
     }
 
@@ -145,7 +154,6 @@ def _name(title: str) -> Column:
         "headerName": title,
         "valueFormatter": {"function": "name(params)"},
         "tooltipField": "id",
-        "filterValueGetter": {"function": "params.data.id"},
         "cellStyle": {"function": "swatch(params.data)"},
         "cellClass": "swatch",
         "minWidth": 150,
@@ -159,17 +167,14 @@ def _summaries(facts: Facts) -> list[Column]:
     tooltip = "of the run's summary: what the program said of it, or returned"
     columns = []
     for field, name in summaries_of(facts):
-        column = _column(field, name, tooltip, NUMBER) | {"minWidth": 110}
-        if not any(isinstance(run.summary.get(name), (bool, str)) for run in facts.runs):
-            column["filter"] = "agNumberColumnFilter"
-        columns.append(column)
+        columns.append(_column(field, name, tooltip, NUMBER) | {"minWidth": 110})
     return columns
 
 
 def _values(view: View) -> list[Column]:
     return [
         _column(field, f"{SUMMARIES.get(s, s).capitalize()} {metric}", f"{s} of {metric}", NUMBER)
-        | {"filter": "agNumberColumnFilter", "minWidth": 130}
+        | {"minWidth": 130}
         for field, metric, s in values_of(view)
     ]
 

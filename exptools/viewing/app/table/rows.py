@@ -7,26 +7,27 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.app.facts import Facts, counted_runs
-from exptools.viewing.app.states import STATE_WORDS, duration
+from exptools.viewing.app.facts import EXACT_INTEGER, Facts, counted_runs, shown_runs
+from exptools.viewing.app.states import STATE_WORDS
 from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.summaries import parse_summary, summarize
-from exptools.viewing.errors import QueryError
+from exptools.viewing.errors import NoRunError, QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.metrics.columns import Columns
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, duration
 
-EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
 MAX_CELL = 300  # characters
 REMEMBERED = 6  # tables that pages may have
@@ -62,18 +63,33 @@ class Tables:
 def table_key(facts: Facts, view: View) -> str:
     """Equal for equal tables."""
     by = view.by if view.rows == "groups" else None
-    shown = (view.where, view.states)
+    shown = (view.where, view.states, facts.marked(view.where))
     return repr((facts.version, view.metrics, view.summaries, shown, view.rows, by))
 
 
-def table_rows(workspace: Workspace, view: View) -> list[Row]:
-    """A row for each run or group: cells are numbers or texts, None where there is no value."""
+def readable(workspace: Workspace, view: View, before: str) -> View:
+    """The view with a filter that can be read: its own, or the one ``before``, or none at all."""
     facts = workspace.facts()
-    try:
+    for where in (view.where, before):
+        try:
+            shown_runs(workspace.index, facts, View(where=where))
+        except QueryError:  # said beside the filter
+            continue
+        return replace(view, where=where)
+    return replace(view, where="")
+
+
+def table_rows(workspace: Workspace, view: View) -> list[Row]:
+    """A row for each run or group: cells are numbers or texts, None where there is no value.
+
+    Raises:
+        QueryError: the view's condition cannot be read.
+    """
+    facts = workspace.facts()
+    runs: Sequence[Run] = ()
+    with suppress(NoRunError):  # none counts: said in place of the chart
         shown = View(where=view.where, states=view.states)
         runs, _ = counted_runs(workspace.index, facts, shown)
-    except QueryError:  # said beside the filter, or in place of the chart
-        runs = facts.runs
     rows = [
         row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
     ]

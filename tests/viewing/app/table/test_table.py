@@ -32,11 +32,12 @@ def titles(workspace, marks=None, **chosen) -> list[str]:
     return [column["headerName"] for column in found if not column["hide"]]
 
 
-def update(workspace, marks, tables=None, had=None, columns=(), **chosen):
-    """What a page is sent that had a table of this key, and these columns."""
+def update(workspace, marks, tables=None, had=None, columns=(), showing="", **chosen):
+    """What a page is sent that had a table of this key, these columns, and a filter's rows."""
     return update_table(
         *(workspace, marks, tables or Tables()),
-        **{"version": 0, "changed_marks": None, "had": had, "had_columns": list(columns)},
+        **{"version": 0, "changed_marks": None},
+        had={"key": had, "columns": list(columns), "where": showing},
         data=resolve(View(**chosen), workspace.facts()).to_data(),
     )
 
@@ -121,7 +122,7 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
     assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
-    assert hint(0, 2, len(workspace.facts().keys)) == (
+    assert hint(0, 0, 2, len(workspace.facts().keys)) == (
         f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )
     assert len(json.dumps(rows(workspace))) < 10_000
