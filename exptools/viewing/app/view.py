@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -121,6 +121,10 @@ class View:
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
     options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
     notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
+
+    def of_chart(self) -> View:
+        """The view without what only the table shows."""
+        return replace(self, **{name: _DEFAULTS[name] for name in OF_TABLE})
 
     @classmethod
     def from_query(cls, query: str) -> View:

@@ -10,7 +10,7 @@ import numpy as np
 
 from exptools.metrics import better
 from exptools.viewing.app.facts import Facts, counted_runs
-from exptools.viewing.app.view import OF_TABLE, View
+from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
@@ -75,7 +75,7 @@ class Drawing:
 
 
 # A zoom or a click on the table's head draws no other curves.
-_DRAWN_ELSEWHERE = (*("tab", "log", "x_range", "clip", "run", "picture"), *OF_TABLE)
+_DRAWN_ELSEWHERE = ("tab", "log", "x_range", "clip", "run", "picture")
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
 
@@ -97,7 +97,7 @@ def curve_queries(view: View) -> list[CurveQuery]:
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
-    asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
+    asked = replace(view.of_chart(), **_BLANK, notes=(), y_ranges={}, options={})
     question = ("drawing", repr(asked), repr(facts.marked(view.where)))
     return workspace.remembered(facts.version, question, lambda: _computed(workspace, facts, view))
 

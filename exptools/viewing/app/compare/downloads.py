@@ -195,7 +195,11 @@ def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tu
 def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
-        return python_lines(content_of(workspace, View.from_data(data)).view, workspace.index.roots)
+        content = content_of(workspace, View.from_data(data))
+        view = content.view
+        if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
+            view = replace(view, where="", selected=tuple(run.name for run in content.runs))
+        return python_lines(view, workspace.index.roots)
     except QueryError as error:
         return f"# {error}"
 

@@ -105,6 +105,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "version": Input("version", "data"),
             "data": Input("view", "data"),
             "colors": Input("colors", "data"),
+            "_marks": Input("marks", "data"),
         },
         state={"drawn": State("drawn", "data")},
         running=[(Output("busy", "hidden"), False, True)],
@@ -181,13 +182,14 @@ def draw(
     data: dict[str, Any],
     colors: str | None,
     drawn: str | None,
+    _marks: Any = None,
 ) -> Any:
     """The figure, and the sentences around it; nothing where ``drawn`` says that the page has it.
 
-    ``version`` only triggers.
+    ``version`` and ``_marks`` only trigger.
     """
     view, facts = View.from_data(data), workspace.facts()
-    key = repr((view, facts.version, colors))
+    key = repr((view.of_chart(), facts.version, colors, facts.marked(view.where)))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
