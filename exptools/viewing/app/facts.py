@@ -16,9 +16,11 @@ from exptools.viewing.app.user_marks import UNMARKED, Mark, UserMarks
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import MISSING, comparison_key
 from exptools.viewing.curves.endings import counted, left_out
-from exptools.viewing.curves.selection import select_runs
+from exptools.viewing.curves.selection import MetricResults
 from exptools.viewing.curves.summaries import measured_names, summary_names
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.asked import Asked
+from exptools.viewing.groups.conditions import select_among
 from exptools.viewing.groups.grouping import Key, keys_among, known_keys
 from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
@@ -91,7 +93,8 @@ class Facts:
             "run.note": lambda run: marks.get(run.name, UNMARKED).note or MISSING,
         }
         try:
-            return select_runs(index, self.runs, condition, own)
+            results = MetricResults(index, self.runs)
+            return select_among(Asked(self.runs, self.known, results, own), condition)
         except QueryError as error:
             return error
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from exptools.rundir import STEP
 from exptools.viewing.curves.options import Option
@@ -22,7 +21,7 @@ from exptools.viewing.run import Run
 
 
 @dataclass(frozen=True)
-class _Results:
+class MetricResults:
     """The metrics of some runs, read when a condition asks for one."""
 
     index: Index
@@ -30,9 +29,11 @@ class _Results:
 
     @cached_property
     def metrics(self) -> Collection[str]:
+        """The names of what the runs have logged."""
         return frozenset(self.index.tags(self.runs))
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        """A metric's summary of each run by its name; see ``groups.asked.Results``."""
         wanted = parse_summary(summary_of(metric, summary))
         if metric == STEP and metric not in self.metrics:
             columns = self.index.columns(self.runs, [STEP])
@@ -46,13 +47,8 @@ def _of_steps(columns: Columns, wanted: Option) -> float | None:
     return None if steps is None or not len(steps) else summarize(steps, steps, wanted)
 
 
-def select_runs(
-    index: Index,
-    runs: Sequence[Run],
-    condition: str,
-    own: Mapping[str, Callable[[Run], Any]] | None = None,
-) -> list[Run]:
+def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     """The runs for which a condition is true; ``groups.conditions`` has the rules."""
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
-    return select(runs, condition, _Results(index, runs), own)
+    return select(runs, condition, MetricResults(index, runs))

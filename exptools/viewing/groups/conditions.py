@@ -13,8 +13,7 @@ Results are asked for by their summary: ``last("test/accuracy") > 0.95``, ``mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from exptools.viewing.groups.asked import Asked, Results
 from exptools.viewing.groups.grouping import known_keys
@@ -22,20 +21,18 @@ from exptools.viewing.groups.names import KeyNames
 from exptools.viewing.run import Run
 
 
-def select(
-    runs: Sequence[Run],
-    condition: str,
-    results: Results | None = None,
-    own: Mapping[str, Callable[[Run], Any]] | None = None,
-) -> list[Run]:
+def select(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[Run]:
     """The runs for which a condition is true; without ``results`` none can be asked for.
-
-    ``own`` is what else it may ask of a run: see ``Asked.own``.
 
     Raises:
         QueryError: the condition cannot be read, or can be true of no run as it is written.
     """
+    return select_among(Asked(runs, KeyNames(known_keys(runs)), results), condition)
+
+
+def select_among(asked: Asked, condition: str) -> list[Run]:
+    """As ``select``, where it is known what can be asked for."""
     from exptools.viewing.groups.expressions import parse  # sqlglot takes its time
 
-    holds = parse(condition, Asked(runs, KeyNames(known_keys(runs)), results, own or {}))
-    return [run for run in runs if holds(run) is True]
+    holds = parse(condition, asked)
+    return [run for run in asked.runs if holds(run) is True]

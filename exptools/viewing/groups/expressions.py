@@ -82,11 +82,10 @@ def _term(node: Any, asked: Asked) -> Term:
 def _given(node: Any, asked: Asked) -> Term:
     """What a key is compared with: a word that is no key was probably meant as a text."""
     word = node.name if isinstance(node, exp.Column) and not node.table else ""
-    is_metric = asked.results is not None and word in asked.results.metrics
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
         text = without_blanks(node)
         raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")
-    if not word or is_metric or asked.names.has(word):
+    if not word or asked.names.has(word) or (asked.results and word in asked.results.metrics):
         return _term(node, asked)
     if word.lower() == "none":
         raise QueryError(f"there is no {word} in a condition: say null, as in key is null")

@@ -78,6 +78,7 @@
     }
   };
 
+  functions.page = () => document.body;
   functions.sorted = (event) => window.exptools.sorted(event);
   functions.funneled = (event) => window.exptools.funneled(event);
   functions.arranged = (event) => window.exptools.arranged(event);

@@ -23,6 +23,7 @@ from exptools.viewing.groups.names import RUN, SUMMARY, own_name
 Funnels = Mapping[str, Funnel]  # by column
 
 FLAGS = {"true": "true", "false": "false"}
+STARS = {"starred": "true", "not starred": "false"}
 _ALWAYS = {"function": "true"}  # the server has filtered already
 _PAUSE = 400  # ms after the last key until it counts
 _TYPES = {
@@ -46,7 +47,7 @@ def funnels(facts: Facts, view: View) -> Funnels:
     said = {f: f"{SUMMARY}{name}" for f, name in summaries_of(facts)}
     summaries = dict(zip(said, facts.find([*said.values()]), strict=True))
     return {
-        "star": Funnel(f"{RUN}star", "choice", choices=FLAGS),
+        "star": Funnel(f"{RUN}star", "choice", choices=STARS),
         "run": Funnel(own_name("name", known), "text"),
         "state": Funnel(own_name("state", known), "choice", choices=states),
         **{column: _of_key(facts, key) for column, key in (configs | summaries).items()},
@@ -69,7 +70,7 @@ def filter_of(funnel: Funnel | None) -> dict[str, Any]:
             {"displayKey": name, "displayName": name, "predicate": _ALWAYS, "numberOfInputs": 0}
             for name in funnel.choices
         ]
-        blank = [] if None in funnel.choices.values() else ["blank"]
+        blank = ["blank"] if funnel.choices == FLAGS else []
         params |= {"filterOptions": ["empty", *choices, *blank], "defaultJoinOperator": "OR"}
         params |= {"maxNumConditions": len(choices)}
     elif funnel.kind == "date":

@@ -60,6 +60,7 @@ def layout() -> Any:
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
+            "popupParent": {"function": "page()"},  # a short table would cut a funnel off
         },
         style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={

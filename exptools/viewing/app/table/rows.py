@@ -90,9 +90,7 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
     with suppress(NoRunError):  # none counts: said in place of the chart
         shown = View(where=view.where, states=view.states)
         runs, _ = counted_runs(workspace.index, facts, shown)
-    rows = [
-        row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
-    ]
+    rows = _run_rows(workspace, facts, view, runs)
     return _group_rows(facts, view, runs, rows) if view.rows == "groups" else rows
 
 
@@ -118,9 +116,19 @@ def summaries_of(facts: Facts) -> list[tuple[str, str]]:
     return [(f"summary {name}", name) for name in facts.summaries[:MAX_COLUMNS]]
 
 
-def _run_rows(
-    workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]
-) -> list[dict[str, Any]]:
+def _run_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> list[Row]:
+    """The rows of some runs; those that another filter had left are known."""
+    asked = ("rows of runs", view.metrics, view.summaries)
+    known: dict[str, Row] = workspace.remembered(facts.version, asked, dict)
+    new = [run for run in runs if run.name not in known]
+    if new:
+        order = {run.name: at for at, run in enumerate(facts.runs)}
+        for row in _new_rows(workspace, facts, view, new):
+            known[row["id"]] = row | {"order": order[row["id"]]}
+    return [known[run.name] for run in runs]
+
+
+def _new_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> list[Row]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
     keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]

@@ -160,8 +160,8 @@ CASES = [
     ),
     ("started", one("lessThan", "date", **{"from": MIDNIGHT + 40_000, "to": MIDNIGHT + 40_000}),
      "(run.started < '2026-11-27 11:06:40')", "0"),
-    ("star", one("true"), "(run.star = true)", "1"),
-    ("star", one("false"), "(run.star = false)", "023"),
+    ("star", one("starred"), "(run.star = true)", "1"),
+    ("star", one("not starred"), "(run.star = false)", "023"),
     ("note", text("contains", "50%"), r"(run.note ilike '%50\%%' escape '\')", "1"),
     ("note", one("notBlank"), "(run.note is not null)", "1"),
 ]  # fmt: skip
