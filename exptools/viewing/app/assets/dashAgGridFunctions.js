@@ -46,14 +46,11 @@
     return data.members || name.length <= room ? name : `…${name.slice(1 - room)}`;
   };
 
-  // What somebody ticks counts. When rows come, the table may take ticks back by itself.
-  const BY_HAND = ["checkboxSelected", "rowClicked", "spaceKey", "keyboardSelectAll"];
   functions.ticked = ({ api, source }) => {
-    if (BY_HAND.includes(source) || source?.startsWith("uiSelectAll")) {
+    if (window.exptools.isByHand(source)) {
       window.exptools.ticked(api.getSelectedRows());
     } else {
-      window.exptools.mend();
-      window.exptools.showFunnels();
+      window.exptools.putBack();
     }
   };
 

@@ -67,6 +67,14 @@
     });
   };
 
+  // What somebody ticks counts. When rows come, the table may take ticks back by itself.
+  const BY_HAND = ["checkboxSelected", "rowClicked", "spaceKey", "keyboardSelectAll"];
+  const isByHand = (source) => BY_HAND.includes(source) || /^uiSelectAll/.test(source);
+  const putBack = () => {
+    mend();
+    window.exptools.showFunnels();
+  };
+
   // An answer of the server's may know an older order than the one that somebody has just chosen.
   let order = []; // of the rows: columns, "-" before one that falls
   let orders = []; // as the table said them, the newest last
@@ -86,7 +94,8 @@
   };
 
   Object.assign(window.exptools, {
-    mend,
+    isByHand,
+    putBack,
     table,
     sorted: ({ api, source }) => {
       if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
@@ -198,6 +207,18 @@
 
     showColumns: (columns) => (columns ? columns.shown : leave()),
   });
+
+  // Dash listens to a new table too late to hear of its first rows, and takes its ticks back then.
+  let known;
+  const meet = () => {
+    const api = table();
+    if (api && api !== known) {
+      known = api;
+      api.addEventListener("selectionChanged", ({ source }) => isByHand(source) || putBack());
+      putBack();
+    }
+  };
+  new MutationObserver(meet).observe(document.documentElement, { childList: true, subtree: true });
 
   // What the table cuts is copied whole.
   document.addEventListener("copy", (event) => {
