@@ -85,7 +85,7 @@ def _given(node: Any, asked: Asked) -> Term:
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
         text = without_blanks(node)
         raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")
-    if not word or asked.names.has(word) or (asked.results and word in asked.results.metrics):
+    if not word or asked.names.has(word) or (asked.results and asked.results.has(word)):
         return _term(node, asked)
     if word.lower() == "none":
         raise QueryError(f"there is no {word} in a condition: say null, as in key is null")

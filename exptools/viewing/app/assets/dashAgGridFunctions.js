@@ -46,16 +46,11 @@
     return data.members || name.length <= room ? name : `…${name.slice(1 - room)}`;
   };
 
-  functions.ticked = ({ api, source }) => {
-    if (window.exptools.isByHand(source)) {
-      window.exptools.ticked(api.getSelectedRows());
-    } else {
-      window.exptools.putBack();
-    }
-  };
+  // When rows come, the table may take ticks and funnels back by itself.
+  functions.putBack = () => window.exptools.putBack();
 
   functions.resized = (event) => {
-    if (event.finished) {
+    if (event.finished && !event.api.isDestroyed()) {
       event.api.refreshCells({ columns: ["run"], force: true });
       window.exptools.arranged(event);
     }

@@ -71,8 +71,8 @@ def layout() -> Any:
             "columnMoved": ["arranged(params)"],
             "columnPinned": ["arranged(params)"],
             "filterChanged": ["funneled(params)"],
-            "selectionChanged": ["ticked(params)"],
-            "rowDataUpdated": ["ticked(params)"],
+            "selectionChanged": ["putBack()"],
+            "rowDataUpdated": ["putBack()"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
