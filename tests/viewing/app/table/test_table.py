@@ -148,6 +148,35 @@ def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
     assert forgotten["base"] is None
 
 
+def test_a_filter_that_cannot_be_read_leaves_the_rows_of_the_last_that_could(tmp_path, sweep):
+    marks = UserMarks(tmp_path / "marks")
+    good = update(sweep, marks, where="seed = 0")
+    assert (good["shown"], good["rows"]["columns"]["id"]) == ("seed = 0", ["0", "3", "6"])
+    typing = {"had": good["key"], "columns": good["columns"], "showing": good["shown"]}
+    bad = update(sweep, marks, **typing, where="(seed = 1) and lr > '")
+    assert (bad["rows"], bad["shown"], bad["key"]) == (dash.no_update, "seed = 0", good["key"])
+    assert [*bad["funnels"]["models"]] == ["config seed"]  # its funnel says what the box does
+    assert len(update(sweep, marks, where="lr > '")["rows"]["columns"]["id"]) == 9
+
+
+def test_rows_that_come_back_to_the_table_are_the_ones_that_were_there(tmp_path, sweep):
+    tables, marks = Tables(), UserMarks(tmp_path / "marks")
+    every = update(sweep, marks, tables)
+    few = update(sweep, marks, tables, every["key"], every["columns"], where="seed = 0")
+    assert (len(few["rows"]["gone"]), few["rows"]["columns"]) == (6, {})
+    again = update(sweep, marks, tables, few["key"], every["columns"])
+    assert again["rows"]["columns"]["order"] == [1, 2, 4, 5, 7, 8]
+
+
+def test_runs_that_are_ticked_and_that_the_filter_hides_are_counted(tmp_path, sweep):
+    marks = UserMarks(tmp_path / "marks")
+    said = update(sweep, marks, where="seed = 0", selected=("0", "1", "gone"))
+    assert said["hint"] == "1 of 9 runs drawn. The filter hides 1 that is ticked."
+    said = update(sweep, marks, where="seed = 0", selected=("1", "2"))
+    assert said["hint"] == "The filter hides all ticked runs, so all others are drawn."
+    assert not said["all_drawn"]
+
+
 def test_a_note_that_cannot_be_kept_is_said(tmp_path, sweep):
     (tmp_path / "file").touch()
     marks = UserMarks(tmp_path / "file" / "marks")
