@@ -1,7 +1,7 @@
 // The funnels in the heads of the table's columns: each is a part of the filter over the chart, which
 // the server writes and reads. And the columns as a hand has moved, pinned or resized them.
 (() => {
-  const { same, leave, changed, tell, stopTyping, table } = window.exptools; // of page.js, table.js
+  const { same, leave, changed, tell, stopTyping, table, isNarrow } = window.exptools; // of page.js, table.js
 
   const BY_HAND = /^(ui|autosize|columnMenu|contextMenu)/;
   const box = () => document.getElementById("where");
@@ -87,7 +87,7 @@
     arranged: ({ api, source, finished }) => {
       if (BY_HAND.test(source) && finished !== false) {
         const part = ({ colId, pinned, width, flex }) => ({ colId, pinned, width, flex });
-        tell("arranged", { data: api.getColumnState().map(part) });
+        tell("arranged", { data: { columns: api.getColumnState().map(part), narrow: isNarrow() } });
       }
     },
   });

@@ -15,7 +15,6 @@ from exptools.viewing.app.table.funnels import Funnel, Model, number_text, quote
 from exptools.viewing.app.table.rows import cell, cut, summaries_of, table_keys, values_of
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import MISSING, display
-from exptools.viewing.curves.summaries import parse_summary
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.groups.names import RUN, SUMMARY, own_name
@@ -146,10 +145,10 @@ def _of_status(facts: Facts, name: str) -> Funnel:
 
 
 def _result(metric: str, summary: str) -> str:
-    option = parse_summary(summary)
-    more = "".join(f", {number_text(number)}" for number in option.numbers)
-    name = metric.replace('"', '""')
-    return f'{option.name}("{name}"{more})'
+    name, _, number = summary.partition(":")
+    more = f", {number_text(float(number))}" if number else ""
+    quoted = metric.replace('"', '""')
+    return f'{name}("{quoted}"{more})'
 
 
 def _value(facts: Facts, key: Key, shown: Callable[[Any], Any], text: str) -> str | None:

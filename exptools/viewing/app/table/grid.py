@@ -111,7 +111,7 @@ def _heading() -> Any:
 def _popover(title: str, group: Any) -> Any:
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button(title, variant="default", size="xs", rightSection=chevron)
-    return popover(button, html.Div(group, className="list"))
+    return popover(button, html.Div(group, className="list"), title)
 
 
 def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
@@ -193,7 +193,7 @@ def update_table(
     marked = marks.of(facts.runs)
     if view.rows == "runs":
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
-    wanted = columns(facts, view, marked)
+    wanted = columns(facts, view, marked, narrow=bool(data.get("narrow")))
     there = funnels(facts, view)
     answer = {
         "rows": no_update if key == had["key"] else tables.update(key, rows, had["key"]),
@@ -232,12 +232,12 @@ def funnel(
 
 
 def arrange(
-    workspace: Workspace, marks: UserMarks, state: list[dict[str, Any]], data: dict[str, Any]
+    workspace: Workspace, marks: UserMarks, state: dict[str, Any], data: dict[str, Any]
 ) -> Any:
     """The view's columns as a hand has just moved, pinned or resized them."""
     view, facts = View.from_data(data), workspace.facts()
-    every = in_usual_order(facts, view, marks.of(facts.runs))
-    new = rearranged(every, view, state)
+    every = in_usual_order(facts, view, marks.of(facts.runs), narrow=bool(state["narrow"]))
+    new = rearranged(every, view, state["columns"])
     patch = Patch()
     for name in ("order", "pinned", "widths"):
         patch[name] = list(getattr(new, name))
@@ -274,7 +274,7 @@ def ticked(facts: Facts, view: View, rows: Sequence[dict[str, Any]]) -> tuple[in
 
 def hint(selected: int, hidden: int, runs: int, keys: int) -> str:
     """How many of the runs are drawn, and whether keys that differ have no column."""
-    text = f"{selected} of {runs} runs drawn." if selected else HINT
+    text = f"{selected} of {runs} run{'s' * (runs > 1)} drawn." if selected else HINT
     if hidden and selected:
         text += f" The filter hides {hidden} that {'is' if hidden == 1 else 'are'} ticked."
     elif hidden:
