@@ -174,7 +174,7 @@ def update_table(
     tables: Tables,
     *,
     version: int,
-    data: dict[str, Any],
+    data: dict[str, Any] | None,  # none yet where a star was turned in another tab
     changed_marks: Any,
     had: dict[str, Any],
 ) -> Any:
@@ -193,7 +193,7 @@ def update_table(
     marked = marks.of(facts.runs)
     if view.rows == "runs":
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
-    wanted = columns(facts, view, marked, narrow=bool(data.get("narrow")))
+    wanted = columns(facts, view, marked, narrow=bool(data and data.get("narrow")))
     there = funnels(facts, view)
     answer = {
         "rows": no_update if key == had["key"] else tables.update(key, rows, had["key"]),

@@ -17,6 +17,9 @@ from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep
 
 
+NOTHING = {"key": None, "columns": [], "where": None}  # what a page has at first
+
+
 @pytest.fixture
 def sweep(tmp_path):
     return Workspace(indexed(write_sweep(tmp_path / "outputs")))
@@ -67,6 +70,20 @@ def test_what_was_said_of_the_runs_has_columns_too(tmp_path):
     assert (group["summary best"], group["summary note"]) == (1.0, None)
     assert group["spread summary best"] == pytest.approx(0.5**0.5)
     assert "best" in titles(workspace, rows="groups", by=())
+
+
+def test_a_star_may_be_turned_before_the_table_was_ever_asked_for(sweep):
+    empty = {"version": 0, "changed_marks": "now", "had": NOTHING}
+    assert update_table(sweep, UserMarks(), Tables(), data=None, **empty)["columns"]
+
+
+def test_on_a_phone_only_the_names_stay_where_they_are(sweep):
+    view = resolve(View(), sweep.facts())
+    data = view.to_data() | {"narrow": True}
+    state = {"version": 0, "changed_marks": None, "had": NOTHING}
+    answer = update_table(sweep, UserMarks(), Tables(), data=data, **state)
+    pinned = [column["colId"] for column in answer["columns"] if column.get("pinned")]
+    assert pinned == ["run"]
 
 
 def test_each_chosen_summary_of_each_metric_is_a_column(sweep):
