@@ -16,7 +16,6 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep
 
-
 NOTHING = {"key": None, "columns": [], "where": None}  # what a page has at first
 
 
