@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 from exptools.viewing.app.facts import Facts, gather_facts
+from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -23,8 +24,9 @@ MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 class Workspace:
     """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, marks: UserMarks | None = None) -> None:
         self.index = index
+        self.marks = marks or UserMarks()
         self._next_look = 0.0
         self._looking = threading.Lock()
         self._read_ahead = False
@@ -79,7 +81,7 @@ class Workspace:
     def facts(self) -> Facts:
         """What the page needs to know of the runs as they are now."""
         snapshot = self.index.snapshot
-        compute = lambda: gather_facts(self.index, snapshot.runs, snapshot.version)  # noqa: E731
+        compute = lambda: gather_facts(self.index, snapshot.runs, snapshot.version, self.marks)  # noqa: E731
         return self.remembered(snapshot.version, "facts", compute)
 
     def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:

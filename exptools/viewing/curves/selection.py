@@ -9,20 +9,22 @@ from typing import Any, Literal
 
 import numpy as np
 
+from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric
 from exptools.viewing.index import Index
+from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run
 
 MODES = {"max": Choice(), "min": Choice()}
 
 
 @dataclass(frozen=True)
-class _Results:
+class MetricResults:
     """The metrics of some runs, read when a condition asks for one."""
 
     index: Index
@@ -33,25 +35,37 @@ class _Results:
         return frozenset(self.index.tags(self.runs))
 
     def has(self, metric: str) -> bool:
+        """Whether the runs have logged a metric of this name or end, or several."""
         return means_metric(self._metrics, metric)
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        """A metric's summary of each run by its name; see ``groups.asked.Results``."""
         summary_of("", summary, "max")  # whether there is such a summary
+        if metric == STEP and metric not in self._metrics:
+            wanted = parse_summary(summary_of(metric, summary))
+            columns = self.index.columns(self.runs, [STEP])
+            return {run.name: _of_steps(columns[run.name], wanted) for run in self.runs}
         metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)
+
+
+def _of_steps(columns: Columns, wanted: Option) -> float | None:
+    """The steps themselves, of which ``max`` tells how far a run has come."""
+    steps = columns.get(STEP)
+    return None if steps is None or not len(steps) else summarize(steps, steps, wanted)
 
 
 def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     """The runs for which a condition is true; ``groups.conditions`` has the rules."""
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
-    return select(runs, condition, _Results(index, runs))
+    return select(runs, condition, MetricResults(index, runs))
 
 
 def keys_in_condition(index: Index, runs: Sequence[Run], condition: str) -> list[str]:
     """The whole names of the keys that a condition asks for."""
-    return keys_in(runs, condition, _Results(index, runs))
+    return keys_in(runs, condition, MetricResults(index, runs))
 
 
 @dataclass(frozen=True)

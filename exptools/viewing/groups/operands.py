@@ -12,7 +12,7 @@ from sqlglot import exp
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.grouping import Key, keys_among
-from exptools.viewing.groups.names import SUMMARY
+from exptools.viewing.groups.names import RUN, SUMMARY
 from exptools.viewing.groups.tokens import CALL
 from exptools.viewing.groups.truth import comparable
 from exptools.viewing.run import Run
@@ -52,6 +52,9 @@ def key(node: Any, asked: Asked) -> Term:
 def key_of(node: Any, asked: Asked) -> Key:
     """The key that is meant."""
     name = ".".join(part.name for part in _parts(node))
+    own = f"{RUN}{name.removeprefix(RUN)}"
+    if own in asked.own and (own == name or not asked.names.has(name)):
+        return Key(name, asked.own[own], whole=own)
     try:
         (found,) = keys_among(asked.names, [name])
     except QueryError as error:

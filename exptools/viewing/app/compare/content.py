@@ -73,10 +73,7 @@ class Drawing:
 
 
 # A zoom or a click on the table's head draws no other curves.
-_DRAWN_ELSEWHERE = (
-    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "rows", "summaries", "columns"),
-    *("sort", "run", "picture"),
-)
+_DRAWN_ELSEWHERE = ("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture")
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
 
@@ -98,10 +95,11 @@ def curve_queries(view: View) -> list[CurveQuery]:
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
-    asked = replace(view, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
+    chart = view.of_chart()
+    asked = replace(chart, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
 
     def drawn(asked: View) -> Drawing:
-        question = ("drawing", repr(asked))
+        question = ("drawing", repr(asked), repr(facts.marked(view.where)))
         return workspace.remembered(
             facts.version, question, lambda: _computed(workspace, facts, asked)
         )

@@ -216,7 +216,10 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
         content = content_of(workspace, View.from_data(data))
-        return python_lines(content.view, workspace.index.roots, content.shown)
+        view = content.view
+        if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
+            view = replace(view, where="", selected=tuple(run.name for run in content.runs))
+        return python_lines(view, workspace.index.roots, content.shown)
     except QueryError as error:
         return f"# {error}"
 

@@ -101,8 +101,8 @@ def layout(facts: Facts) -> list[Any]:
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
-        dcc.Store(id="spread-key"),
-        *(dcc.Store(id=name) for name in ("typed", "ticked")),
+        *(dcc.Store(id=name) for name in ("typed", "ticked", "arranged", "shown-where")),
+        *(dcc.Store(id=name) for name in ("funneled", "filtered", "funnels", "spread-key")),
     ]
     return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
 
@@ -124,6 +124,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "version": Input("version", "data"),
             "data": Input("view", "data"),
             "colors": Input("colors", "data"),
+            "_marks": Input("marks", "data"),
         },
         state={"drawn": State("drawn", "data")},
         running=[(Output("busy", "hidden"), False, True)],
@@ -176,6 +177,8 @@ def _register_in_browser(app: Dash) -> None:
     )
     tie("exptools.takeOffer", changed, Input("offer", "n_clicks"), view)
     tie("exptools.open", changed, Input("opened", "data"), view)
+    tie("exptools.funnel", changed, Input("filtered", "data"), view)
+    tie("exptools.showFunnels", Input("funnels", "data"))
     tie("exptools.sort", changed, Input("sorted", "data"), view)
     columns = ("columns", "value")
     shown_columns = ("shown-columns", "data")
@@ -202,13 +205,14 @@ def draw(
     data: dict[str, Any],
     colors: str | None,
     drawn: str | None,
+    _marks: Any = None,
 ) -> Any:
     """The figure, and the sentences around it; nothing where ``drawn`` says that the page has it.
 
-    ``version`` only triggers.
+    ``version`` and ``_marks`` only trigger.
     """
     view, facts = View.from_data(data), workspace.facts()
-    key = repr((view, facts.version, colors))
+    key = repr((view.of_chart(), facts.version, colors, facts.marked(view.where)))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
