@@ -81,11 +81,11 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(browser, add
         page.on("console", lambda message: said.append(message.text))
         page.route("**/*.js*", hold)
         page.goto(address, wait_until="commit")
-        expect(page.locator("#first-picture .first-band")).to_have_count(3)
+        expect(page.locator("#first-picture .painted-band")).to_have_count(3)
         expect(page.locator("#first-picture > .captions")).to_contain_text("mean of 3 runs")
         paper = DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)"
         expect(page.locator("#first-picture")).to_have_css("background-color", paper)
-        painted = page.locator(".first-panel > svg").bounding_box()
+        painted = page.locator(".painted-panel > svg").bounding_box()
         for script in held:
             script.continue_()
         page.unroute("**/*.js*")

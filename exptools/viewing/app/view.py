@@ -111,6 +111,9 @@ class View:
     summaries: tuple[str, ...] = _is(_TEXTS, ("last",), _summaries)  # of the metrics, in the table
     columns: tuple[str, ...] = _is(_TEXTS, ())  # shown or hidden against the default: "+host"
     sort: tuple[str, ...] = _is(_TEXTS, ())  # columns, "-" before one from the largest down
+    all_metrics: bool = _is(_FLAG, default=False)  # the small charts are open
+    search: str = _is(_TEXT, "")  # parts of the names of the metrics that have a small chart
+    folded: tuple[str, ...] = _is(_TEXTS, ())  # prefixes of metrics whose small charts are folded
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric

@@ -7,6 +7,7 @@ shows it in them, so that an address sets them as a hand does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import caption, drawing, pager, reason
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
@@ -84,7 +86,7 @@ def layout(facts: Facts) -> list[Any]:
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
         *(dcc.Store(id=name) for name in ("typed", "ticked")),
     ]
-    return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
+    return [*stores, chart_card, *section.layout(facts), html.Div(id="faults"), grid.layout()]
 
 
 def _page_button(title: str, id_: str) -> Any:
@@ -116,6 +118,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(click, workspace))
     grid.register(app, workspace, marks)
+    section.register(app)
     _register_in_browser(app)
 
 
@@ -184,7 +187,7 @@ def draw(
     ``version`` only triggers.
     """
     view, facts = View.from_data(data), workspace.facts()
-    key = repr((view, facts.version, colors))
+    key = repr((replace(view, **section.CHOSEN), facts.version, colors))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)

@@ -23,7 +23,7 @@ from exptools.viewing.app.compare.content import caption, drawing, reason
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.first.picture import colors, picture
+from exptools.viewing.app.painted.picture import colors, picture
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode

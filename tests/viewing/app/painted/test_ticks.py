@@ -2,7 +2,7 @@
 
 import pytest
 
-from exptools.viewing.app.first.ticks import ticks
+from exptools.viewing.app.painted.ticks import ticks
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 from exptools.viewing.figures.numbers import MANY, large_number
 
+MINUTE, HOUR, DAY = 60, 3600, 86400  # s
+TIMES = (  # s, between ticks
+    *(1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE),
+    *(HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY),
+)
+FIRST_TIME, LAST_TIME = -62_000_000_000, 253_000_000_000  # s: about the years that have a number
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 PREFIXES = {-6: "μ", -3: "m", 0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # Plotly's "B"
 
 
@@ -35,6 +43,25 @@ def ticks(low: float, high: float, most: int, *, log: bool) -> list[Tick]:
     exponent = math.floor(math.log10(largest) + 0.01) if largest else 0
     smallest = math.floor(math.log10(step) + 1e-9)
     return [Tick((v - low) / (high - low), _text(v, exponent, smallest)) for v in values]
+
+
+def time_ticks(low: float, high: float, most: int) -> list[Tick]:
+    """About ``most`` ticks at whole times of the day, or days, from ``low`` to ``high``: s, UTC."""
+    if not FIRST_TIME <= low < high <= LAST_TIME:
+        return []
+    rough = (high - low) / most
+    days = _step(max(1.0, rough / DAY)) * DAY
+    step = next((step for step in TIMES if step >= rough), days)
+    values = (place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1))
+    return [Tick((value - low) / (high - low), _time(value, step)) for value in values]
+
+
+def _time(value: float, step: float) -> str:
+    """A time as ticks so many seconds apart need it: at midnight the day."""
+    when = EPOCH + timedelta(seconds=value)
+    if value % DAY == 0:
+        return f"{when:%b} {when.day}"
+    return f"{when:%H:%M}" if step >= MINUTE else f"{when:%H:%M:%S}"
 
 
 def _step(rough: float) -> float:
