@@ -113,7 +113,9 @@ class View:
     sort: tuple[str, ...] = _is(_TEXTS, ())  # columns, "-" before one from the largest down
     all_metrics: bool = _is(_FLAG, default=False)  # the small charts are open
     search: str = _is(_TEXT, "")  # parts of the names of the metrics that have a small chart
-    folded: tuple[str, ...] = _is(_TEXTS, ())  # prefixes of metrics whose small charts are folded
+    folded: tuple[str, ...] = _is(
+        _TEXTS, ()
+    )  # those below these prefixes are folded; "/": without one
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric

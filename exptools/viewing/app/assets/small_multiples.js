@@ -7,7 +7,9 @@
   const TOGETHER = 4; // charts in a question
   const AHEAD = "200px 0px"; // so far from the window charts are painted, too
   const PAUSE = 350; // ms, after what was typed last
-  const REST = 4; // times as long as a round of live updates takes, until the next one
+  // New rows alone are no reason to ask for so many times as long as the last round took, or so long.
+  const REST = 4;
+  const LONGEST_REST = 15000; // ms
   const LONGEST = 34; // characters of a name
   const ELSEWHERE = [
     ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "picture", "show_runs"],
@@ -63,15 +65,16 @@
       ask(due, asked, version);
     }
     if (started && !questions) {
-      resting = Date.now() + REST * (Date.now() - started);
+      resting = Date.now() + Math.min(LONGEST_REST, REST * (Date.now() - started));
       started = 0;
       setTimeout(pump, resting - Date.now());
     }
   };
 
   const ask = async (due, asked, ofVersion) => {
+    const question = `${asked} ${ofVersion}`;
     due.forEach((cell) => {
-      cell.asked = `${asked} ${ofVersion}`;
+      cell.asked = question;
     });
     questions += 1;
     try {
@@ -89,11 +92,13 @@
         throw new Error(`the server answers ${answer.status}`);
       }
       const { charts } = await answer.json();
-      charts.forEach((chart, at) => {
-        // Of an older question only where nobody has asked anew.
-        if (due[at].asked === `${asked} ${ofVersion}`) {
-          Object.assign(due[at], { query: asked, version: ofVersion });
-          show(due[at], chart);
+      const isOvertaken = asked !== query();
+      due.forEach((cell, at) => {
+        if (cell.asked === question && isOvertaken) {
+          cell.asked = "";
+        } else if (cell.asked === question) {
+          Object.assign(cell, { query: asked, version: ofVersion });
+          show(cell, charts[at]);
         }
       });
     } catch (error) {
@@ -152,7 +157,7 @@
 
   const makeGroup = (prefix) => {
     const details = make("details", "small-group");
-    details.dataset.prefix = prefix;
+    details.dataset.prefix = `${prefix}/`; // as the view has it
     const summary = make("summary", "");
     const count = make("span", "");
     const grid = make("div", "small-grid");
@@ -228,7 +233,9 @@
       }
       const found = filter(typing ? typed : now.search);
       groups.forEach(({ details }, prefix) => {
-        details.open = !now.folded.includes(prefix);
+        const isAlone = !prefix && names.every((name) => !prefixOf(name));
+        details.classList.toggle("alone", isAlone); // without a heading
+        details.open = isAlone || !now.folded.includes(`${prefix}/`);
       });
       byId("small-charts").classList.toggle("split", now.split.length > 0);
       const asked = query();

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from exptools.viewing.figures.numbers import MANY, large_number
 
+LEAST, LARGEST = -300, 308  # powers of ten that a float has
 MINUTE, HOUR, DAY = 60, 3600, 86400  # s
 TIMES = (  # s, between ticks
     *(1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE),
@@ -30,11 +32,19 @@ def ticks(low: float, high: float, most: int, *, log: bool) -> list[Tick]:
     """About ``most`` ticks from ``low`` to ``high``; of a logarithmic axis both are exponents."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         return []
-    if log:
-        exponents = range(math.ceil(low), math.floor(high) + 1)
-        if len(exponents) > most:
-            return []
-        return [Tick((e - low) / (high - low), _text(10.0**e, e, e)) for e in exponents]
+    if not log:
+        return _linear(low, high, most)
+    powers = [Tick((math.log10(v) - low) / (high - low), t) for v, t in _powers(low, high, most)]
+    if len(powers) > 1 or high - low > 1 or high > LARGEST:
+        return powers
+    between = _linear(10.0**low, 10.0**high, most)  # less than a factor of ten
+    span = 10.0**high - 10.0**low
+    values = [10.0**low + tick.place * span for tick in between]
+    places = [(math.log10(value) - low) / (high - low) for value in values]
+    return [Tick(place, tick.text) for place, tick in zip(places, between, strict=True)]
+
+
+def _linear(low: float, high: float, most: int) -> list[Tick]:
     step = _step((high - low) / most)
     first = math.ceil(low / step - 1e-9)
     places = [first + count for count in range(100)]
@@ -43,6 +53,20 @@ def ticks(low: float, high: float, most: int, *, log: bool) -> list[Tick]:
     exponent = math.floor(math.log10(largest) + 0.01) if largest else 0
     smallest = math.floor(math.log10(step) + 1e-9)
     return [Tick((v - low) / (high - low), _text(v, exponent, smallest)) for v in values]
+
+
+def _powers(low: float, high: float, most: int) -> Iterator[tuple[float, str]]:
+    """Powers of ten between two exponents, not too many; where there are too few, 2 and 5 times."""
+    exponents = range(max(LEAST, math.ceil(low)), min(LARGEST, math.floor(high)) + 1)
+    if len(exponents) > 1:
+        apart = math.ceil(len(exponents) / most)
+        yield from ((10.0**e, _text(10.0**e, e, e)) for e in exponents if e % apart == 0)
+        return
+    for exponent in sorted({math.floor(low), math.floor(high)} & {*range(LEAST, LARGEST)}):
+        for digit in (1, 2, 5):
+            value = digit * 10.0**exponent
+            if low <= math.log10(value) <= high:
+                yield value, _text(value, exponent, exponent)
 
 
 def time_ticks(low: float, high: float, most: int) -> list[Tick]:

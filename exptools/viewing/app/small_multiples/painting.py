@@ -22,6 +22,7 @@ from exptools.viewing.figures.numbers import large_number
 
 SMALL = Size(width=300, up=5, points=500, line=1.6, legend=False)
 MOST_SAID = 12  # groups whose last values are told
+LONGEST = 80  # characters of what a group is called
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,11 @@ def _last_values(content: Drawing) -> Iterator[str]:
     ]
     for panel, line in lines[:MOST_SAID]:
         value = large_number(float(f"{final_value(line.curve):.4g}"))
-        yield f"{_part(panel)}{names[line.label] or 'last'}: {value}"
+        yield f"{_label(panel, names[line.label])}: {value}"
     if len(lines) > MOST_SAID:
         yield f"… and {len(lines) - MOST_SAID} more"
 
 
-def _part(panel: Panel) -> str:
-    return f"{panel.title}, " if panel.title else ""
+def _label(panel: Panel, name: str) -> str:
+    label = f"{panel.title}, {name}" if panel.title else name
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
