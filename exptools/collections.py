@@ -1,4 +1,7 @@
-"""``AttrDict``: a dictionary whose keys are attributes, too."""
+"""``AttrDict``: a dictionary whose keys are attributes, too.
+
+rlpyt's named tuples of arrays are found here, too, as in the original.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,28 @@ from collections.abc import Hashable
 from typing import Any, TypeVar
 
 from exptools.hints import did_you_mean
+from exptools.lazy import lazy_attributes
+
+_ARRAYS, _SCHEMAS = "exptools.compat.named_arrays", "exptools.compat.named_schemas"
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "NamedArrayTuple": _SCHEMAS,
+        "NamedArrayTupleSchema": _SCHEMAS,
+        "NamedArrayTupleSchema_like": _SCHEMAS,
+        "NamedTuple": _SCHEMAS,
+        "NamedTupleSchema": _SCHEMAS,
+        "RESERVED_NAMES": _ARRAYS,
+        "is_named_array_tuple": _ARRAYS,
+        "is_namedarraytuple": _ARRAYS,
+        "is_namedarraytuple_class": _ARRAYS,
+        "is_namedtuple": _ARRAYS,
+        "is_namedtuple_class": _ARRAYS,
+        "namedarraytuple": _ARRAYS,
+        "namedarraytuple_like": _SCHEMAS,
+    },
+)
 
 _Self = TypeVar("_Self", bound="AttrDict")
 

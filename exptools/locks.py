@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from exptools.plain_files import open_plain
+
 if sys.platform != "win32":
     import fcntl
 
@@ -58,12 +60,12 @@ class FileLock:
         needed: whether to refuse, where it keeps off nobody, instead of going without.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or is a link.
     """
 
     def __init__(self, path: Path, *, quiet: bool = False, needed: bool = False) -> None:
         self.path = path
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS
@@ -270,10 +272,12 @@ def open_plain_file(directory: int, name: str, *, create: bool = True) -> int:
     No link is followed, and what has several names or is no plain file is refused.
 
     Raises:
+        BlockingIOError: another process has a lease on it.
         OSError: it cannot be opened, or is refused.
     """
-    # O_CREAT only for new files: with it Linux refuses other users' files in such directories.
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    # O_CREAT only for new files: with it Linux refuses other users' files in such directories. And
+    # not to wait: the owner of a file can have a lease on it, whose end takes 45 seconds.
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     while True:
         try:
             return _plain(os.open(name, flags, dir_fd=directory))

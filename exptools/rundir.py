@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
@@ -195,14 +195,21 @@ def write_atomic(path: Path, content: bytes) -> None:
     write_aside(path, content)
 
 
-def read_regular(path: Path | str, limit: int) -> bytes:
+def read_regular(
+    path: Path | str, limit: int, opener: Callable[[str, int], int] | None = None
+) -> bytes:
     """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
+
+    Args:
+        path: the file.
+        limit: how many bytes are read at most.
+        opener: `open_plain`, where links are not to be followed.
 
     Raises:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+    with open(path, "rb", buffering=0, opener=opener or open_without_waiting) as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(path))

@@ -9,15 +9,17 @@ import os
 import pickle
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from exptools.error_line import error_line
 from exptools.launching.affinity.on_machine import slots_of_code
+from exptools.launching.cluster import refuse_cluster
+from exptools.launching.compat.exit_code import exit_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
     ExperimentError,
@@ -45,7 +47,9 @@ from exptools.launching.sweep import fresh_starter, open_console, print_note, ru
 from exptools.provenance import this_provenance
 from exptools.rundir import RETURN_FILE, State, Status
 
-__all__ = ["ExperimentError", "run_experiments"]
+__all__ = ["ExperimentError", "run_experiments", "run_on_cluster"]
+
+_Run = Callable[[Experiments, Sequence[Job], Policy], list[Outcome]]
 
 
 def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of the original pass)
@@ -95,6 +99,7 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
 
     Returns:
         how each run ended: all runs of ``run_id`` 0 in the order of the variants, then of 1, …
+        If one went wrong and the script does not look at this list, its exit code is 1.
 
     Raises:
         ExperimentError: an argument makes no sense; nothing has been started.
@@ -102,8 +107,6 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         SystemExit: a signal stopped it all; no process is left.
     """
     policy = Policy(grace, timeout, max_retries, fail_fast)
-    if debug_mode not in (0, 1, 2):
-        raise ExperimentError(f"debug_mode is {debug_mode!r}; it should be 0, 1 or 2")
     experiments = Experiments(
         str(script),
         affinity_code,
@@ -113,16 +116,33 @@ def run_experiments(  # noqa: PLR0913, PLR0917 (the arguments that scripts of th
         log_dirs,
         join_arguments(common_args, runs_args, len(variants)),
     )
-    validate(experiments)
+    validate(experiments, debug_mode)
+    run = partial(_run_in_slots, share_gpus=share_gpus) if debug_mode == 0 else _run_here
+    return exit_code.watch(_run_what_is_left(experiments, run, policy, debug_mode, resume=resume))
+
+
+def _run_what_is_left(
+    experiments: Experiments, run: _Run, policy: Policy, debug_mode: int, *, resume: object
+) -> list[Outcome]:
     outcomes = completed_outcomes(experiments) if resume else {}
     jobs = [job for job in experiments.jobs() if job.number not in outcomes]
     if debug_mode == 2 and jobs:
         jobs = [random.choice(jobs)]
-    run = partial(_run_in_slots, share_gpus=share_gpus) if debug_mode == 0 else _run_here
     if outcomes:
         _note_completed([outcome.status for outcome in outcomes.values()])
     outcomes |= {outcome.job.number: outcome for outcome in run(experiments, jobs, policy)}
     return [outcomes[number] for number in sorted(outcomes)]
+
+
+def run_on_cluster(
+    script: object = None, cluster_handler: object = None, *_: object, **__: object
+) -> NoReturn:
+    """Not here yet: the original's submission of each run to Slurm or PBS.
+
+    Raises:
+        NotImplementedError: always; the message says what to do.
+    """
+    refuse_cluster(cluster_handler)
 
 
 def _note_completed(statuses: Sequence[Status]) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 
 import yaml
 
-from exptools.launching.jobs.outcomes import Job, Outcome, ResultError, read_result, save_status
+from exptools.launching.jobs.outcomes import Job, Outcome, save_status
+from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
+from exptools.plain_files import open_plain
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -24,10 +26,12 @@ from exptools.rundir import (
     State,
     Status,
     StatusError,
+    read_regular,
     read_status,
 )
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 
 
@@ -86,26 +90,27 @@ class EarlierRun:
     overrides: tuple[str, ...]
     number: int | None  # in its sweep
     status: Status | None  # None: nobody who could tell its end has written one
-    result: Result | None = None
-    has_result: bool = False  # also one that cannot be read
+    ending: Ending | None = None  # as its own process said
+    is_spoilt: bool = False  # what should say so cannot be read
 
     @property
     def completed(self) -> bool:
         """Whether it returned, and not because it was asked to stop.
 
-        Its result tells, not its status: the scheduler may have died before it could write that.
-        Under another launcher the callback writes the status and nobody a result.
+        Its own process tells, not its status: the scheduler may have died before it could write
+        that. Under another launcher the callback writes the status and nobody an ending.
         """
-        if self.has_result:
-            result = self.result
-            return result is not None and result.error is None and not result.stopped
+        if self.ending is not None:
+            return self.ending.error is None and not self.ending.stopped
+        if self.is_spoilt:
+            return False
         return self.status is not None and self.status.state is State.COMPLETED
 
     @property
     def unknown(self) -> bool:
         """Whether nobody here can say how it ended, or whether it has."""
         if self.status is None:
-            return not self.has_result
+            return self.ending is None and not self.is_spoilt
         elsewhere = self.status.host != socket.gethostname()
         return self.foreign and elsewhere and self.status.state is State.RUNNING
 
@@ -125,17 +130,17 @@ class EarlierRun:
         return self.status is None or self.status.queued is None
 
 
-def earlier_outcome(job: Job, run: EarlierRun) -> Outcome:
-    """The outcome of a job whose run on disk is taken as completed."""
+def earlier_outcome(job: Job, run: EarlierRun, result: Result | None = None) -> Outcome:
+    """The outcome of a job whose run on disk is taken as completed, with this result."""
     status = run.status
     if status is None or run.unknown:  # the user said so: nothing is written into the run
         taken = Status(State.COMPLETED, job=job.number, overrides=job.overrides)
-        return Outcome(job, taken, run.result)
+        return Outcome(job, taken, result)
     if status.state is State.COMPLETED:
-        return Outcome(job, status, run.result)
+        return Outcome(job, status, result)
     # Whoever should have written it died between the job's end and the writing.
     status = replace(status, state=State.COMPLETED, error=None, exit_code=0, signal=None)
-    return Outcome(job, save_status(job, status), run.result)
+    return Outcome(job, save_status(job, status), result)
 
 
 def config_diff(path: Path, config: str) -> str:
@@ -144,7 +149,7 @@ def config_diff(path: Path, config: str) -> str:
     Overrides in another order may give the same keys in another order: that is no difference.
     """
     try:
-        before = path.read_text(encoding="utf-8")
+        before = read_regular(path, MAX_CONFIG, open_plain).decode()
     except (OSError, UnicodeError) as error:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
     if before == config or _sorted(before) == _sorted(config):
@@ -165,13 +170,19 @@ def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:
 
 def run_directories(directory: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
     """The directories below one that hold a run, whoever wrote it."""
-    for entry in os.scandir(directory):
-        if entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR):
-            path = Path(entry.path).absolute()
+    to_visit = [directory.absolute()]
+    while to_visit:
+        with os.scandir(to_visit.pop()) as entries:
+            below = [Path(entry.path) for entry in entries if _may_hold_runs(entry)]
+        for path in below:
             if _holds_run(path, hydra_dir):
                 yield path
             else:
-                yield from run_directories(path, hydra_dir)
+                to_visit.append(path)
+
+
+def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and entry.name not in (EXPTOOLS_DIR, HYDRA_DIR)
 
 
 def read_earlier_run(directory: Path) -> EarlierRun | None:
@@ -182,16 +193,15 @@ def read_earlier_run(directory: Path) -> EarlierRun | None:
         return None
     if status is None:
         return None
-    return EarlierRun(directory, status.overrides, status.job, status, *read_saved(directory))
+    return EarlierRun(directory, status.overrides, status.job, status, *saved_ending(directory))
 
 
-def read_saved(directory: Path) -> tuple[Result | None, bool]:
-    """The result in a run's directory, and whether there is one, readable or not."""
+def saved_ending(directory: Path) -> tuple[Ending | None, bool]:
+    """How the run in a directory ended, and whether what should say so cannot be read."""
     try:
-        result = read_result(directory)
+        return read_ending(directory), False
     except ResultError:
         return None, True
-    return result, result is not None
 
 
 def _holds_run(path: Path, hydra_dir: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from exptools.launching.machine.gpus import nvml
+from exptools.plain_files import open_plain, read_plain
 from exptools.rundir import USAGE_FILE, write_atomic
 
 HEADER = "time,cpu_percent,rss,gpu_percent,gpu_memory\n"
@@ -156,12 +157,12 @@ def _append(path: Path, line: str) -> None:
     Raises:
         OSError: the disk is full, or the run's directory is gone.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    fd = open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         size = os.fstat(fd).st_size
         content = (line if size else HEADER + line).encode()
         if os.fstat(fd).st_nlink > 1:  # a backup has the file, too, which should stay as it is
-            write_atomic(path, path.read_bytes() + content)
+            write_atomic(path, read_plain(path) + content)
         elif os.write(fd, content) < len(content):
             os.ftruncate(fd, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

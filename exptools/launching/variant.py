@@ -18,6 +18,7 @@ from exptools.collections import AttrDict, MissingKey, other_keys
 from exptools.rundir import write_atomic
 
 VARIANT_FILE = "variant_config.json"
+VARIANT = VARIANT_FILE  # the original's name for it
 
 _Config = TypeVar("_Config", bound=dict[Any, Any])
 

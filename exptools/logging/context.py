@@ -16,16 +16,18 @@ from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import DEBUG_LOG, PROGRESS_CSV
 
 TEXT_LOG_FILE = DEBUG_LOG
+SCALAR_LOG_FILE = PROGRESS_CSV
 PARAMS_LOG_FILE = "params.json"
+LOCAL_EXP = "local"
 
 
-def get_log_dir(experiment_name: str) -> str:
-    """``data/local/<experiment_name>/<yyyymmdd>`` in the current directory."""
-    return os.path.join(_data(), "local", experiment_name, f"{date.today():%Y%m%d}")
+def get_log_dir(experiment_name: str, exp_machine: str = LOCAL_EXP) -> str:
+    """``data/<exp_machine>/<experiment_name>/<yyyymmdd>`` in the current directory."""
+    return os.path.join(_data(), exp_machine, experiment_name, f"{date.today():%Y%m%d}")
 
 
 @contextlib.contextmanager
-def logger_context(
+def logger_context(  # noqa: PLR0913 (what scripts of rlpyt and the original pass)
     log_dir: str | os.PathLike[str],
     run_ID: int | str,
     name: str,
@@ -33,6 +35,10 @@ def logger_context(
     snapshot_mode: Mode | int = "none",
     itr_i: int = 0,
     refresh: bool = False,
+    *,
+    override_prefix: bool = False,
+    use_summary_writer: bool | None = None,
+    snapshot_gap: int = 1,
 ) -> Iterator[None]:
     """Log to ``<log_dir>/run_<run_ID>`` inside the block.
 
@@ -46,16 +52,22 @@ def logger_context(
         itr_i: the iteration with which this attempt begins. Rows before it stay; from it on they
             move to ``progress.<attempt>.csv``. With 0 the first step that is logged decides.
         refresh: start afresh: all rows of earlier attempts move there.
+        override_prefix: rlpyt's: leave a relative ``log_dir`` where it is.
+        use_summary_writer: rlpyt's: event files are written always; False names the statistics of
+            `record_tabular_misc_stat` as rlpyt does without them, ``ReturnAverage``.
+        snapshot_gap: for the modes with a gap.
 
     Raises:
         LoggingError: the run cannot be written, or another process logs there.
         ValueError: there is no such snapshot mode.
     """
-    run_dir = _run_directory(Path(log_dir), name) / f"run_{run_ID}"
+    place = Path(log_dir).absolute() if override_prefix else _run_directory(Path(log_dir), name)
+    run_dir = place / f"run_{run_ID}"
     logger.open(run_dir)
     succeeded = False
     try:
-        logger.set_snapshot_mode(snapshot_mode)
+        logger.set_snapshot_mode(snapshot_mode, snapshot_gap)
+        logger.joins_statistics = "" if use_summary_writer is False else "/"
         last = itr_i - 1 if itr_i > 0 else _last_step(run_dir / PROGRESS_CSV)
         if itr_i <= 0:  # the program is run anew, and says again what it was made with
             set_values_aside(run_dir)

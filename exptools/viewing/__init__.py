@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     )
     from exptools.viewing.configs.values import MISSING
     from exptools.viewing.curves.aggregation import Curve
-    from exptools.viewing.curves.best import Best
-    from exptools.viewing.curves.query import GroupCurve
+    from exptools.viewing.curves.curve_data import GroupCurve
+    from exptools.viewing.curves.selection import Best
     from exptools.viewing.errors import QueryError
     from exptools.viewing.frames import to_pandas
 
@@ -49,11 +49,11 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "MISSING": "exptools.viewing.configs.values",
-        "Best": "exptools.viewing.curves.best",
+        "Best": "exptools.viewing.curves.selection",
         "Curve": "exptools.viewing.curves.aggregation",
         "CurveSet": "exptools.viewing.api",
         "CurveSets": "exptools.viewing.api",
-        "GroupCurve": "exptools.viewing.curves.query",
+        "GroupCurve": "exptools.viewing.curves.curve_data",
         "LoadedRun": "exptools.viewing.api",
         "QueryError": "exptools.viewing.errors",
         "ResultTable": "exptools.viewing.api",

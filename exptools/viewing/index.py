@@ -27,6 +27,7 @@ from exptools.viewing.readers.formats import (
 )
 from exptools.viewing.readers.memory import DirectoryMemory
 from exptools.viewing.readers.nesting import one_run_each
+from exptools.viewing.readers.ours.foreseen import with_siblings
 from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
@@ -94,7 +95,8 @@ class Index:
             self._seen, before = seen, self._seen
             changed = not _same(seen, before) or tuple(faults) != self.snapshot.faults
             if changed:
-                runs = sorted((s.run for s in seen.values()), key=lambda run: natural_key(run.name))
+                found = sorted((s.run for s in seen.values()), key=lambda r: natural_key(r.name))
+                runs = with_siblings(found)
                 self._metrics.keep(runs)
                 self._texts.save(_described(seen))
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)

@@ -95,6 +95,9 @@ class Run:
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     derived: frozenset[str] = frozenset()  # keys of the config made of other ones: ``${seed}``
+    # None, or Hydra has not composed its config yet: a key that this lacks may be in it all the
+    # same. Then: the overrides that choose configs of groups, of which nobody knows what they hold.
+    incomplete: frozenset[str] | None = None
 
 
 def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:

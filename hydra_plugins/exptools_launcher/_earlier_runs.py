@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,17 +13,20 @@ from omegaconf import DictConfig
 
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.jobs.outcomes import Job, Outcome
+from exptools.launching.jobs.results import ResultError, SavedValue, is_own, read_result
 from exptools.launching.jobs.worker import Result
 from exptools.launching.machine.split import Split
 from exptools.launching.resume import (
+    MAX_CONFIG,
     EarlierRun,
     code_changes,
     config_diff,
     earlier_outcome,
     run_directories,
 )
+from exptools.plain_files import open_plain
 from exptools.provenance import read_provenance
-from exptools.rundir import HYDRA_DIR, State
+from exptools.rundir import HYDRA_DIR, State, read_regular
 
 from ._composing._compose import Place, saved_config
 from ._hydra_files import read_any_run, read_hydra_job
@@ -60,6 +64,7 @@ class EarlierRuns:
         for run in sorted(self._runs, key=_rank):
             self._unmatched[_key(run.overrides)].append(run)
         self._matched: dict[Path, EarlierRun] = {}
+        self._results: dict[Path, Result | None] = {}  # by directory, those that a sweeper needs
         names = [directory.name for directory in self._directories]
         numbers = [run.number or 0 for run in self._runs]
         self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
@@ -109,10 +114,12 @@ class EarlierRuns:
         runs = [run for _, run in pairs]
         self._refuse_running(runs)
         self._refuse_unknown([run for run in runs if run.unknown])
-        self._refuse_without_value([run for run in runs if self._lacks_value(run)])
         changes = {job.number: _config_change(job, run) for job, run in pairs}
         self._refuse_changes([change for change in changes.values() if change])
-        kept = [pair for pair in pairs if not changes[pair[0].number] and self._is_kept(pair[1])]
+        same = [pair for pair in pairs if not changes[pair[0].number]]
+        self._read_results([run for _, run in same if run.completed])
+        self._refuse_without_value([run for _, run in same if self._lacks_value(run)])
+        kept = [(job, run) for job, run in same if self._is_kept(run)]
         self._take_notes(runs, [run for _, run in kept])
         if kept and len(kept) < len(jobs) and self.split is None:
             self._notes.append(
@@ -133,16 +140,24 @@ class EarlierRuns:
             return self._options.resume_unknown == "done"
         return run.completed
 
+    def _read_results(self, runs: Sequence[EarlierRun]) -> None:
+        """Load what runs returned, where the sweeper is led by it: loading runs their code."""
+        for run in runs if self._sweeper else ():
+            if is_own(run.directory):
+                with contextlib.suppress(ResultError):
+                    self._results[run.directory] = read_result(run.directory)
+
     def _lacks_value(self, run: EarlierRun) -> bool:
-        """Whether the sweeper needs what the run returned, and nobody has saved it."""
-        return self._sweeper is not None and run.completed and run.result is None
+        """Whether the sweeper needs what the run returned, and it is not there, or not ours."""
+        needs = self._sweeper is not None and run.completed
+        return needs and self._results.get(run.directory) is None
 
     def _outcome(self, job: Job, run: EarlierRun) -> Outcome:
-        outcome = earlier_outcome(job, run)
+        outcome = earlier_outcome(job, run, self._results.get(run.directory))
         if outcome.result is not None:
             return outcome
         if self._sweeper is None:
-            return replace(outcome, result=Result())
+            return replace(outcome, result=Result(SavedValue(run.directory)))
         error = ValueNotSaved(
             f"job {job.number} ({job.name}) is taken as completed, but what it returned was not "
             f"saved, so {self._sweeper} gets no value"
@@ -173,8 +188,9 @@ class EarlierRuns:
         if runs and self._options.resume_unknown is None:
             raise LaunchError(
                 f"{self._sweep_dir} holds {plural(len(runs), 'completed run')} of these jobs "
-                f"without the value that {self._sweeper} needs, for their launcher saved none: "
-                f"{_listed(runs)}. hydra.launcher.resume_unknown=again runs them again in the same "
+                f"without the value that {self._sweeper} needs: their launcher saved none, or "
+                f"others than you can have written it: {_listed(runs)}. "
+                "hydra.launcher.resume_unknown=again runs them again in the same "
                 "directories, hydra.launcher.resume_unknown=done has them count as failed"
             )
 
@@ -190,7 +206,7 @@ class EarlierRuns:
     def _take_notes(self, runs: Sequence[EarlierRun], kept: Sequence[EarlierRun]) -> None:
         done = [run for run in kept if run.unknown]
         again = [run for run in runs if run.unknown and run not in kept]
-        without = [run for run in kept if run.result is None and not run.unknown]
+        without = [run for run in kept if self._lacks_value(run) and not run.unknown]
         self._note(done, "taken as completed")
         self._note(again, "run again in the same directory")
         self._note(without, "completed, without a saved return value")
@@ -229,7 +245,7 @@ def _config_change(job: Job, run: EarlierRun) -> str:
 def _is_unfinished(path: Path, config: str) -> bool:
     """Whether the run was stopped before Hydra had written all of its config."""
     try:
-        return config.startswith(path.read_text(encoding="utf-8"))
+        return config.startswith(read_regular(path, MAX_CONFIG, open_plain).decode())
     except FileNotFoundError:
         return True
     except (OSError, UnicodeError):

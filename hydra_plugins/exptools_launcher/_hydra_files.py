@@ -9,7 +9,15 @@ from typing import Any
 
 import yaml
 
-from exptools.launching.resume import YAML_LOADER, EarlierRun, read_earlier_run, read_saved
+from exptools.launching.resume import (
+    MAX_CONFIG,
+    YAML_LOADER,
+    EarlierRun,
+    read_earlier_run,
+    saved_ending,
+)
+from exptools.plain_files import open_plain
+from exptools.rundir import read_regular
 
 
 def read_any_run(directory: Path, hydra_dir: str) -> EarlierRun | None:
@@ -21,9 +29,8 @@ def read_any_run(directory: Path, hydra_dir: str) -> EarlierRun | None:
     """
     run = read_earlier_run(directory)
     overrides = None if run else _read_yaml(directory / hydra_dir / "overrides.yaml")
-    if isinstance(overrides, list):
-        texts = tuple(str(override) for override in overrides)
-        run = EarlierRun(directory, texts, None, None, *read_saved(directory))
+    if isinstance(overrides, list) and all(isinstance(one, str) for one in overrides):
+        run = EarlierRun(directory, tuple(overrides), None, None, *saved_ending(directory))
     if run is None or run.number is not None:
         return run
     if directory.name.isdecimal():
@@ -44,6 +51,6 @@ def read_hydra_job(hydra_dir: Path) -> Mapping[str, Any]:
 def _read_yaml(path: Path) -> Any:
     """What stands in a file; None where it cannot be read."""
     try:
-        return yaml.load(path.read_bytes(), YAML_LOADER)
-    except (OSError, ValueError, yaml.YAMLError):
+        return yaml.load(read_regular(path, MAX_CONFIG, open_plain), YAML_LOADER)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None

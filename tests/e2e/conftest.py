@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.server import ANYONE_HERE, create_app
 from exptools.viewing.index import Index
+from tests.e2e.pages import DRAWING
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -32,7 +33,8 @@ QUIET = (
 COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
 OpenViewer = Callable[[Path], Page]
 
-expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is seen at once
+PATIENCE = 120_000  # ms; a busy machine takes its time, and what is there is seen at once
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -125,14 +127,14 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     def open_(address: str, query: str = "") -> Page:
         page = context.new_page()
         pages.append(page)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", note_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: complaints.append(error.stack or str(error)))
         page.on("request", lambda request: note_request(request.url, address))
-        page.goto(address + query)
+        page.goto(address + query, wait_until="commit")
         page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
-        page.locator("#first-picture").wait_for(state="detached")
         page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
+        expect(page.locator(DRAWING)).to_have_count(0)  # once more, in the size that it has now
         return page
 
     yield open_

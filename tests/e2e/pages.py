@@ -9,6 +9,7 @@ from exptools.viewing.app.view import View
 LINES = "#curves .scatterlayer .js-line"
 BANDS = "#curves .scatterlayer .js-fill"
 LEGEND = "#curves .infolayer .legendtext"
+DRAWING = ".dash-graph--pending"  # charts, for as long as Plotly draws it
 ROWS = "#runs .ag-center-cols-container .ag-row"
 
 
@@ -57,6 +58,12 @@ def figure(page: Page) -> dict[str, Any]:
                 type: plot._fullLayout.yaxis.type,
                 auto: plot._fullLayout.xaxis.autorange}; }"""
     )
+
+
+def wait_for_figure(page: Page, **fields: object) -> None:
+    """The chart follows what is chosen a moment later: wait until it has the fields."""
+    while fields != {name: value for name, value in figure(page).items() if name in fields}:
+        page.wait_for_timeout(20)
 
 
 def drag(page: Page, start: float, end: float) -> None:

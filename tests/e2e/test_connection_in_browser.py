@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import COMMAND
+from tests.e2e.conftest import COMMAND, PATIENCE
 from tests.e2e.pages import LEGEND, ROWS, replace, wait_for_view
 from tests.viewing.samples import csv_text, write_run, write_sweep
 
@@ -47,7 +47,7 @@ def viewer(tmp_path):
 def page(context):
     """One that may complain: the browser itself says that nobody answers."""
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     yield page
     page.close()
 

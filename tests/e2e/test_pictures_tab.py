@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.content import PICTURES
-from tests.e2e.pages import view_of, wait_for_view
+from tests.e2e.pages import DRAWING, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
@@ -78,7 +78,7 @@ def test_every_picture_appears_with_its_own_options(page):
     names = page.locator("#picture-controls label.mantine-InputWrapper-label")
     runs = "Runs that count"
     expect(names).to_have_text(["Metric", "Value of a run", "Group by", "Centre", "Interval", runs])
-    assert page.locator(f"{GRAPH} .errorbar").count() > 1
+    expect(page.locator(f"{GRAPH} .errorbar").nth(1)).to_be_attached()
 
     show(page, "heat-map")
     expect(caption(page)).to_contain_text("Each cell is the mean of the last acc of its runs")
@@ -142,6 +142,7 @@ def test_options_change_the_picture_and_the_address_has_them(page):
 
 
 def middle_of_dot(page: Page, number: int) -> dict[str, float]:
+    expect(page.locator(DRAWING)).to_have_count(0)
     dot = page.locator(f"{GRAPH} .points path").nth(number).bounding_box()
     plot = page.locator(f"{GRAPH} .nsewdrag").bounding_box()
     return {

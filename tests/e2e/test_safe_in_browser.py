@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ READY = {
     "pictures": "#picture-graph .js-plotly-plot",
     "run": "#run-facts",
 }
+FADED = """() => Promise.allSettled(document.getAnimations()
+    .filter(one => one instanceof CSSTransition).map(one => one.finished))"""
 SCRIPT = "<script>window.hacked=1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
 ODD = [f"loss{SCRIPT}", f"acc{IMAGE}", "${alert(1)} {{7*7}} [x](y)"]
@@ -69,6 +72,24 @@ def test_what_is_taken_away_is_what_is_shown(look_at, index, address):
     )
 
 
+def test_where_no_script_may_write_to_the_clipboard_the_lines_are_copied_all_the_same(
+    browser, address
+):
+    page = browser.new_page()
+    page.add_init_script("delete Navigator.prototype.clipboard")  # as without https
+    page.goto(address)
+    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator("#python-lines")).to_contain_text("import exptools.viewing")
+    page.get_by_title("Copy", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator("#where").focus()
+    page.keyboard.press("Control+v")
+    expect(page.locator("#where")).to_have_value(re.compile("^import exptools.viewing as xv"))
+    page.close()
+
+
 def test_what_cannot_be_taken_away_is_said_on_the_page(look_at, address):
     page = look_at(address, "?where=lt+=+1")
     page.get_by_role("button", name="Take away").click()
@@ -86,6 +107,7 @@ def test_axe_finds_nothing_serious_on_any_tab(look_at, address, colors):
     for tab, ready in READY.items():
         page.get_by_role("tab", name=tab.title()).click()
         expect(page.locator(ready).first).to_be_visible()
+        page.evaluate(FADED)  # colours between two are nobody's
         result = Axe().run(page).response
         found += [
             f"{tab}: {violation['id']}: {node['html'][:160]} {node['any'][:1]}"

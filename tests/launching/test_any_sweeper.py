@@ -17,7 +17,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 
-from exptools.launching.jobs.outcomes import read_result
+from exptools.launching.jobs.results import read_result
 from exptools.rundir import State, read_status
 from tests.conftest import SWEEP, App
 

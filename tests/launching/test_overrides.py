@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.jobs.outcomes import read_result
+from exptools.launching.jobs.results import read_result
 from exptools.rundir import State, Status, read_status
 from tests.conftest import App
 

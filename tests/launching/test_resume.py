@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.jobs.outcomes import read_result
+from exptools.launching.jobs.results import read_result
 from exptools.launching.resume import SweepBusy, SweepLock
-from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status
+from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status, update_status
 from tests.conftest import SWEEP, App, until
 
 pytestmark = pytest.mark.slow
@@ -117,7 +118,7 @@ def test_the_sweeper_gets_the_saved_results(app: App) -> None:
         "multirun = Hydra.multirun\n"
         "def show(*arguments, **options):\n"
         "    returns = multirun(*arguments, **options)\n"
-        "    print('returned', [r.return_value for r in returns[0]], returns[0][1].cfg)\n"
+        "    print('returned', [r.return_value.load() for r in returns[0]], returns[0][1].cfg)\n"
         "Hydra.multirun = show\n"
     )
     app.insert("import show")
@@ -203,11 +204,50 @@ def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App, writte
     assert ran(app) == [1]
 
 
-def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
+@pytest.mark.parametrize("content", [b"", b"3\n", b'{"error": 1}\n', b"\xff\n"])
+def test_a_foreign_result_is_not_taken_for_a_jobs(app: App, content: bytes) -> None:
     app.sweep("+x=1")
-    (app.out / "0" / ".exptools" / "return.pkl").write_bytes(pickle.dumps("a") + pickle.dumps(3))
+    (app.out / "0" / RETURN_FILE).write_bytes(content)
     app.completes("+x=1", RESUME)
     assert ran(app) == [1, 1]
+
+
+def test_a_result_of_an_older_version_counts_by_its_status(app: App) -> None:
+    app.sweep("+x=1,2")
+    for job in "01":
+        path = app.out / job / RETURN_FILE
+        _, content = path.read_bytes().split(b"\n", 1)
+        path.write_bytes(pickle.dumps((None, False)) + content)
+    (app.out / "1" / STATUS_FILE).unlink()
+    update_status(app.out / "0", state=State.COMPLETED)
+    output = app.fails("+x=1,2", RESUME)
+    assert "resume_unknown" in output
+    app.completes("+x=1,2", RESUME, "hydra.launcher.resume_unknown=again")
+    assert ran(app) == [1, 2, 2]
+
+
+class Trap:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (str(self.sprung),)
+
+
+def test_resuming_unpickles_nothing_of_what_lies_in_the_directory(app: App) -> None:
+    """Not even of what matches a job, for Hydra's own sweeper is led by no value."""
+    app.sweep("+x=1,2")
+    sprung = app.directory / "sprung"
+    line = (app.out / "0" / RETURN_FILE).read_bytes().split(b"\n", 1)[0] + b"\n"
+    content = pickle.dumps(Trap(sprung))
+    shutil.copytree(app.out / "0", app.out / "deep" / "er" / "9")
+    for place, start in (("0", line), ("1", b""), ("deep/er/9", line)):
+        (app.out / place / RETURN_FILE).write_bytes(start + content)
+    app.completes("+x=1,2,3", RESUME)
+    assert not sprung.exists()
+    assert ran(app) == [1, 2, 3]
 
 
 def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:

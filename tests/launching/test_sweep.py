@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from exptools.launching.jobs.outcomes import read_result
 from exptools.launching.jobs.pickling import NotSent
+from exptools.launching.jobs.results import read_result
 from exptools.run_values import read_values, summary_path
 from exptools.rundir import State, Status, read_status
 from tests.conftest import SWEEP, App, line_with, until

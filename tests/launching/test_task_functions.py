@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exptools.launching.jobs.outcomes import read_result
+from exptools.launching.jobs.results import read_result
 from tests.conftest import App
 
 pytestmark = pytest.mark.slow

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from exptools.launching.affinity.codes import (
@@ -29,6 +30,8 @@ from exptools.launching.affinity.rendering import (
     render,
     set_gpu_from_visibles,
 )
+from exptools.launching.affinity.waste import find_waste
+from exptools.launching.machine.slots import current_slot
 from exptools.launching.machine.topology import read_machine
 
 __all__ = [
@@ -91,6 +94,7 @@ def encode_affinity(  # noqa: PLR0913, PLR0917 (the arguments that scripts of rl
             threads are not numbered as a code says. Whether the runs have equal shares is seen
             when the code is used.
     """
+    offset = get_hyperthread_offset() if hyperthread_offset is None else hyperthread_offset
     values = {
         "cpu": len(read_machine().cores) if n_cpu_core is None else n_cpu_core,
         "gpu": n_gpu,
@@ -98,7 +102,7 @@ def encode_affinity(  # noqa: PLR0913, PLR0917 (the arguments that scripts of rl
         "gpr": gpu_per_run,
         "cpr": cpu_per_run,
         "cpw": cpu_per_worker,
-        "hto": get_hyperthread_offset() if hyperthread_offset is None else hyperthread_offset,
+        "hto": offset,
         "skt": get_n_socket() if n_socket is None else n_socket,
         "res": cpu_reserved,
         "ass": async_sample,
@@ -108,8 +112,10 @@ def encode_affinity(  # noqa: PLR0913, PLR0917 (the arguments that scripts of rl
         "saf": set_affinity,
     }
     code = encode(values)
-    if run_slot is None:
-        return code
+    return code if run_slot is None else _with_slot(run_slot, code)
+
+
+def _with_slot(run_slot: int, code: str) -> str:
     slots = get_n_run_slots(code)
     if not 0 <= run_slot < slots:
         raise AffinityError(f"run_slot is {run_slot!r}; {code} has slots 0 to {slots - 1}")
@@ -156,6 +162,9 @@ def affinity_from_code(run_slot_affinity_code: str) -> Affinity:
     slot, code = remove_run_slot(run_slot_affinity_code)
     settings = read_settings(code)
     runs = make_runs(settings)
+    waste = find_waste(settings, runs)
+    if waste and current_slot() is None:  # the runs' launcher has said it, once for all
+        warnings.warn(waste, stacklevel=2)
     if slot >= len(runs):
         raise AffinityError(
             f"run slot {slot} is not one of {code}, which has {len(runs)}: 0 to {len(runs) - 1}"

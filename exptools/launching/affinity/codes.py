@@ -152,13 +152,14 @@ class Settings:
 
     @property
     def cores_each(self) -> int:
-        """How many cores a run has, where they are divided evenly."""
+        """How many cores a run has; asynchronous runs may leave some over."""
         return self.cpu // self.runs
 
     @property
     def sampler_cores(self) -> int:
-        """The cores that an asynchronous run has for sampling."""
-        return self.cores_each - self.res * self.gpr
+        """The cores that an asynchronous run has for sampling, in whole workers."""
+        cores = self.cores_each - self.res * self.gpr
+        return cores - cores % self.cpw
 
     @property
     def spread(self) -> int:

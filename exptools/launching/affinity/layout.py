@@ -1,8 +1,9 @@
 """Which cores and GPUs each run of an affinity code has, by the rules of rlpyt.
 
 Cores are numbered from 0; a core's second hardware thread has the core's number plus an offset.
-Sockets are equal blocks of cores. A code is taken only if its runs use all that it names, evenly,
-with no core in two of them: rlpyt refuses much of the rest, too, but some of it only by accident.
+Sockets are equal blocks of cores. A code is taken only if its runs have equal shares, with no core
+in two of them: rlpyt refuses much of the rest, too, but some of it only by accident. What is left
+over idles, as with rlpyt; `waste.py` says so.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def make_runs(settings: Settings) -> list[Run]:
     problem = _uneven(settings)
     if problem is None:
         runs = [_make_run(settings, slot) for slot in range(settings.runs)]
-        problem = _misplaced(settings, runs)
+        problem = _without_workers(settings, runs) or _misplaced(settings, runs)
     if problem is not None:
         raise AffinityError(f"{settings.code}: {problem}")
     return runs
@@ -129,14 +130,11 @@ def _neighbours(core: int, cores_each: int, gpu: int, count: int) -> tuple[Share
 
 def _uneven(s: Settings) -> str | None:
     """What cannot be divided evenly."""
-    parts = s.gpu * s.cxg if s.gpu and not s.ass else s.runs
-    if s.cpu % parts:
-        fits = s.cpu - s.cpu % parts
+    parts = (s.gpu * s.cxg if not s.ass else s.runs) if s.gpu else s.cpr
+    fits = s.cpu - s.cpu % parts
+    if not fits or (s.cpu % parts and not s.ass):
         hint = f"n_cpu_core={fits} can" if fits else f"there should be {parts} or more"
         return f"{s.cpu} cores cannot be divided evenly by {parts}: {hint}"
-    if s.gpu % (s.gpus_each if s.ass else s.gpr):
-        idle = s.gpu - s.runs * s.gpus_each
-        return f"{s.needs}, so {idle} of {s.gpu} would idle: n_gpu={s.gpu - idle} leaves none"
     if not (_async_fits(s) if s.ass else (s.hto - s.cpu) % s.skt == 0):
         return f"n_socket={s.skt} does not divide its runs evenly: n_socket=1 would do"
     if 0 < s.hto < s.cpu:
@@ -144,7 +142,7 @@ def _uneven(s: Settings) -> str | None:
             f"hyperthread_offset={s.hto} is less than n_cpu_core={s.cpu}, so that numbers of cores "
             "and of hyperthreads are the same: 0 is for none"
         )
-    return _uneven_workers(s)
+    return None
 
 
 def _async_fits(s: Settings) -> bool:
@@ -154,15 +152,18 @@ def _async_fits(s: Settings) -> bool:
     return s.spread > 0 and s.gpr % s.spread == s.sampler_gpus % s.spread == 0
 
 
-def _uneven_workers(s: Settings) -> str | None:
-    samplers = max(s.sampler_gpus, 1) if s.ass else 1
-    all_cores = s.cores_each if s.ass else s.cpu // (s.gpu * s.cxg or s.runs)
-    cores = s.sampler_cores if s.ass else all_cores - s.res
-    kept = f"cpu_reserved={s.res} leaves {max(cores, 0)} of {all_cores} cores for workers"
-    each = f"cpu_per_worker={s.cpw}" + (f" on each of {samplers} GPUs" if samplers > 1 else "")
-    if cores < s.cpw * samplers:
+def _without_workers(s: Settings, runs: list[Run]) -> str | None:
+    """Why a sampler would have no worker, or uneven ones: all runs have equal shares."""
+    (share, *others), reserved = runs[0].samplers, 0 if s.ass else s.res
+    cores = len(share.cores) - reserved
+    each = f"cpu_per_worker={s.cpw}" + (f" on each of {len(others) + 1} GPUs" if others else "")
+    if cores < s.cpw:
+        left = max(s.cores_each - s.res * s.gpr, 0) if s.ass else max(cores, 0)
+        all_cores = s.cores_each if s.ass else len(share.cores)
+        kept = f"cpu_reserved={s.res} leaves {left} of {all_cores} cores for workers"
         return f"{kept}, too few for one of {each}"
-    if cores % s.cpw or cores % samplers:
+    if cores % s.cpw and not s.ass:
+        kept = f"cpu_reserved={s.res} leaves {cores} of {len(share.cores)} cores for workers"
         return f"{kept}, which cannot be divided evenly by {each}"
     return None
 
@@ -175,15 +176,6 @@ def _misplaced(s: Settings, runs: list[Run]) -> str | None:
         wrong = "two runs would get the same cores or GPUs"
     elif max(used, default=0) >= s.numbered_cores or max(gpus, default=0) >= max(s.gpu, 1):
         wrong = "a run would get cores or GPUs that do not exist"
-    elif len(used) < s.cpu or len(set(gpus)) < s.gpu:
-        wrong = "cores or GPUs would idle"
-    elif any(_crosses(s, run) for run in runs):
-        wrong = "a run that fits on one socket would get cores of two"
     else:
         return None
     return f"{s.runs} runs cannot be spread over n_socket={s.skt}: {wrong}; n_socket=1 would do"
-
-
-def _crosses(s: Settings, run: Run) -> bool:
-    cores = run.cores
-    return len(cores) <= s.block and len({core // s.block for core in cores}) > 1

@@ -12,6 +12,7 @@ from exptools.collections import AttrDict
 from exptools.launching.affinity.codes import AffinityError, Settings, read_settings
 from exptools.launching.affinity.layout import Run, make_runs
 from exptools.launching.affinity.rendering import Affinity, logical_cpus
+from exptools.launching.affinity.waste import find_waste
 from exptools.launching.machine.gpus import Gpu
 from exptools.launching.machine.placing import choose_cores
 from exptools.launching.machine.slots import INHERITED, Slot
@@ -77,12 +78,12 @@ def quick_code(
 
 
 def can_be_divided(code: str) -> bool:
-    """Whether a code's runs have their own, equal shares."""
+    """Whether a code's runs have their own, equal shares of all that it names."""
+    settings = read_settings(code)
     try:
-        make_runs(read_settings(code))
+        return find_waste(settings, make_runs(settings)) is None
     except AffinityError:
         return False
-    return True
 
 
 def whole_machine(machine: Machine, *, set_affinity: bool) -> Affinity:
@@ -111,8 +112,9 @@ def slots_of_code(
         AffinityError: the code makes no sense, or names cores or GPUs that are not ours.
     """
     settings = read_settings(affinity_code)
-    runs = make_runs(settings)[:most]
-    notes = _validate(machine, settings, runs, gpu_ids)
+    all_runs = make_runs(settings)
+    runs, waste = all_runs[:most], find_waste(settings, all_runs)
+    notes = _validate(machine, settings, runs, gpu_ids) + ([waste] if waste else [])
     slots = tuple(_slot(machine, settings, run, n, gpu_ids) for n, run in enumerate(runs))
     return slots, notes
 

@@ -92,7 +92,7 @@ def join_arguments(
     return [tuple(map(str, (*first, *row))) for row in rows]
 
 
-def validate(experiments: Experiments) -> None:
+def validate(experiments: Experiments, debug_mode: int = 0) -> None:
     """See that all of it can be run and saved, and that nobody runs it now.
 
     Raises:
@@ -103,6 +103,8 @@ def validate(experiments: Experiments) -> None:
     if len(set(count)) > 1:
         counts = f"{count[0]} variants, {count[1]} log_dirs and {count[2]} runs_args"
         raise ExperimentError(f"there are {counts}; there should be as many of each")
+    if debug_mode not in (0, 1, 2):
+        raise ExperimentError(f"debug_mode is {debug_mode!r}; it should be 0, 1 or 2")
     runs = experiments.runs_per_setting
     if not isinstance(runs, int) or runs < 1:
         raise ExperimentError(f"runs_per_setting is {runs!r}; it should be a whole number above 0")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exptools.metrics import default_metric
+from exptools.plain_files import open_plain
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
 
 _TAIL = 64 * 1024  # bytes read from the end: hundreds of rows, of which the last ones are wanted
@@ -47,7 +48,7 @@ class HeadlineReader:
     def read(self) -> Headline:
         """The newest headline; an empty one where nothing was logged or can be read."""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_plain(self._path, os.O_RDONLY)
         except OSError:
             return self._headline
         try:

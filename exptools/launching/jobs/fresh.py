@@ -21,6 +21,7 @@ from exptools.launching.jobs.worker import (
     prepare_process,
     run_and_exit,
 )
+from exptools.plain_files import open_plain
 from exptools.rundir import OUTPUT_LOG
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def interpreter_command(module: str, argument: str = "") -> list[str]:
 
 def open_log(spec: JobSpec) -> BinaryIO:
     """Open a job's log to append to it."""
-    return open(Path(spec.directory) / OUTPUT_LOG, "ab")
+    return open(Path(spec.directory) / OUTPUT_LOG, "ab", opener=open_plain)
 
 
 def reap(pid: int) -> Exit:

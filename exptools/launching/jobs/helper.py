@@ -33,6 +33,7 @@ from exptools.launching.jobs.worker import (
     prepare_process,
     run_and_exit,
 )
+from exptools.plain_files import open_plain
 from exptools.rundir import OUTPUT_LOG, RETURN_FILE, State, update_status
 
 
@@ -167,7 +168,7 @@ class Helper:
             self._connection.close()
             os.close(self._wakeup)
             os.close(self._wakeup_writer)
-            log = os.open(Path(spec.directory) / OUTPUT_LOG, os.O_WRONLY | os.O_APPEND)
+            log = open_plain(Path(spec.directory) / OUTPUT_LOG, os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)

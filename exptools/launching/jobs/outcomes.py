@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from exptools.error_line import error_line
 from exptools.launching.jobs.fresh import Exit
-from exptools.launching.jobs.pickling import NotSent
+from exptools.launching.jobs.results import ResultError, read_result
 from exptools.launching.jobs.worker import RESULT_LOST, Result
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
     OUTPUT_LOG,
-    RETURN_FILE,
     State,
     Status,
     process_start,
@@ -86,35 +84,6 @@ def judge(
     if result.error is None:
         return State.COMPLETED, None, result
     return asked or State.FAILED, error_line(result.error), result
-
-
-class ResultError(Exception):
-    """A job's result stands on disk but cannot be read back."""
-
-
-def read_result(run_dir: Path) -> Result | None:
-    """The result that a job has left, None where there is none.
-
-    A value that cannot be unpickled here does not make a completed job another: it is a `NotSent`.
-
-    Raises:
-        ResultError: it cannot be unpickled here, and is no value but an exception.
-    """
-    error, stopped = "", False  # in words, for where it cannot be unpickled
-    try:
-        with open(run_dir / RETURN_FILE, "rb") as file:
-            error, stopped = pickle.load(file)
-            result = pickle.load(file)
-    except FileNotFoundError:
-        return None
-    except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
-        problem = f"its result cannot be read back here: {error_line(failure)}"
-        if error is None:
-            return Result(NotSent(problem), stopped=stopped, lost=problem)
-        raise ResultError(f"{error} ({problem})" if error else problem) from failure
-    if not isinstance(result, Result):
-        raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
-    return result
 
 
 def queued_status() -> Status:

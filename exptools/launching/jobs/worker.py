@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import ctypes
 import faulthandler
+import json
 import os
 import pickle
 import signal
@@ -152,7 +153,7 @@ def _run(task: Task, spec: JobSpec) -> int:
 
 
 def _pickle_result(result: Result) -> bytes:
-    """Pickle a result, behind its error in words: what cannot travel is replaced by those."""
+    """Pickle a result, behind a line that says how the job ended; what cannot travel is words."""
     from exptools.launching.jobs.pickling import dumps, without_unsendable
 
     error = result.error
@@ -176,8 +177,8 @@ def _pickle_result(result: Result) -> bytes:
         )
         print(f"exptools: {lost}", file=sys.stderr)
         content = dumps(replace(result, value=value, lost=lost))
-    words = None if error is None else error_line(error)
-    return pickle.dumps((words, result.stopped)) + content
+    ending = {"error": None if error is None else error_line(error), "stopped": result.stopped}
+    return json.dumps(ending).encode() + b"\n" + content
 
 
 def _print_traceback(error: BaseException) -> None:

@@ -2,7 +2,8 @@
 
 They lie in a directory that all users share, and are locked with ``flock``, so that the kernel
 frees them when their process dies. Anybody may have put there what is found there: no link is
-followed, nothing but a plain file is opened, and what it says is good for a message only.
+followed, nothing but a plain file is opened, nobody's leave is waited for, and what it says is good
+for a message only, in which the kernel is believed where it says something else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from exptools.launching.machine.lock_owners import command_of, lock_owner, uid_of
 from exptools.locks import (
     DEFAULT_HOST_DIRECTORY,
     HAS_LOCKS,
@@ -87,7 +89,10 @@ class LeaseFiles:
             OSError: the file cannot be used.
         """
         while True:
-            descriptor = self._open(name)
+            try:
+                descriptor = self._open(name)
+            except BlockingIOError:  # its owner has a lease on the file itself (F_SETLEASE)
+                raise Held(None) from None
             try:
                 if not lock(descriptor):
                     raise Held(_read_holder(descriptor))
@@ -110,13 +115,16 @@ class LeaseFiles:
                 continue
             try:
                 descriptor = self._open(name, create=False)
+            except BlockingIOError:
+                found[name] = None
+                continue
             except OSError:
                 continue  # no file of ours, or removed since
             # Who gives a file back empties it, so that few have to be tried.
             if os.fstat(descriptor).st_size:
                 record = _read_record(descriptor)
                 if not lock(descriptor, shared=True):
-                    found[name] = record
+                    found[name] = _corrected(record, lock_owner(descriptor))
             os.close(descriptor)
         return found
 
@@ -163,7 +171,7 @@ def write_record(descriptor: int, more: Mapping[str, object] | None = None) -> N
     """Write into a file that we hold who we are, and what else others should know."""
     name = os.path.basename(sys.argv[0]) if sys.argv else ""
     command = " ".join([name, *sys.argv[1:]])[:_SHOWN]
-    holder = Holder(_user(), os.getpid(), command, time.time())
+    holder = Holder(_user(os.getuid()), os.getpid(), command, time.time())
     text = json.dumps({**asdict(holder), **(more or {})}).encode()
     with contextlib.suppress(OSError):  # a full disk: the lease counts, not the holder's name
         os.pwrite(descriptor, text, 0)
@@ -185,7 +193,18 @@ def holder_of(record: Any) -> Holder | None:
 
 
 def _read_holder(descriptor: int) -> Holder | None:
-    return holder_of(_read_record(descriptor))
+    return holder_of(_corrected(_read_record(descriptor), lock_owner(descriptor)))
+
+
+def _corrected(record: Any, owner: int | None) -> Any:
+    """A record with the process that holds the lock, where it names another."""
+    is_fitting = isinstance(record, dict) and record.get("pid") == owner
+    if owner is None or owner == os.getpid() or is_fitting:
+        return record
+    uid = uid_of(owner)
+    others = record if isinstance(record, dict) else {}
+    user = "unknown user" if uid is None else _user(uid)
+    return {**others, "user": user, "pid": owner, "command": command_of(owner) or "?", "since": -1}
 
 
 def _read_record(descriptor: int) -> Any:
@@ -202,10 +221,10 @@ def _plain(text: object) -> str:
     return "".join(char if char.isprintable() else "?" for char in str(text))[:_SHOWN]
 
 
-def _user() -> str:
+def _user(uid: int) -> str:
     import pwd
 
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:  # a container's user without a name
-        return f"uid {os.getuid()}"
+        return f"uid {uid}"

@@ -18,6 +18,7 @@ from exptools.logging.run.current import Entry
 from exptools.logging.run.locks import holder_of
 from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
+from exptools.plain_files import open_plain
 from exptools.rundir import LOG_LOCK, PROGRESS_CSV, STEP, process_start
 
 _OPTIONS = LogOptions(console=None)
@@ -259,7 +260,7 @@ def _parent_of(pid: int) -> int:
 def _first_row(table: Path) -> dict[str, str]:
     with (
         contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
-        table.open(newline="") as file,
+        open(table, newline="", opener=open_plain) as file,
     ):
         for row in csv.DictReader(file):
             return {tag: cell for tag, cell in row.items() if cell}
@@ -267,7 +268,7 @@ def _first_row(table: Path) -> dict[str, str]:
 
 
 def _last_step(table: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError), table.open("rb") as file:
+    with contextlib.suppress(OSError, ValueError), open(table, "rb", opener=open_plain) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - _LONGEST_ROW, 0))
         return int(file.read().rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0])

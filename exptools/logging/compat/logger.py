@@ -6,55 +6,51 @@ say itself, that one does. ``docs/compat.md`` lists what differs from the origin
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import json
+import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from exptools.logging.compat.output_verbs import OutputVerbs
-from exptools.logging.compat.outputs import ScalarFile, TextFiles
-from exptools.logging.errors import as_logging_error, obeys_on_error
-from exptools.logging.rows.tags import Prefix, current_prefix, without_prefix
+from exptools.logging.compat.outputs import TextFiles
+from exptools.logging.compat.prefix_verbs import Defaults, PrefixVerbs
+from exptools.logging.compat.snapshot_verbs import SnapshotVerbs
+from exptools.logging.errors import as_logging_error, obeys_on_error, warn_user
+from exptools.logging.rows.tags import current_prefix, without_prefix
 from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
-from exptools.logging.snapshots.policy import Mode
 from exptools.logging.verbs import no_such_verb
 from exptools.logging.writers.lines import say, stamped
-from exptools.rundir import SNAPSHOTS_DIR, write_atomic
+from exptools.rundir import write_atomic
 
-_NO_PREFIX = "there is no prefix to take away: call push_{}prefix before, once for each"
+if TYPE_CHECKING:
+    from exptools.logging.adapters.summary_writer import SummaryWriter
 
-
-class _Defaults:
-    """What verbs go by that are called often. Python finds the attributes of a class that has a
-    ``__getattr__`` slowly, so these are not the logger's own.
-    """
-
-    __slots__ = ("iteration", "log_scalar", "prefixes")
-
-    def __init__(self, engine: Logger) -> None:
-        self.log_scalar = engine.log_scalar
-        self.iteration: int | None = None
-        self.prefixes: dict[str, list[str]] = defaultdict(list)  # by kind, each with outer ones
+_DIGITS = re.compile(r"\d+")
 
 
-class CompatLogger(OutputVerbs):
+class CompatLogger(OutputVerbs, PrefixVerbs, SnapshotVerbs):
     """The rlpyt-compatible API: the vocabulary of scripts without Hydra.
 
-    Prefixes of a kind (``text_prefix`` and so on) stand behind those of all kinds (``prefix``).
-    Steps that a verb is not given are those of :meth:`set_iteration`; without it they are counted.
+    A ``prefix`` stands before lines, and before the tags of the original's verbs: rlpyt's own
+    (``record_tabular``) have only their ``tabular_prefix``, for rlpyt's ``prefix`` counts
+    iterations. Steps that a verb is not given are those of :meth:`set_iteration`; without it they
+    are counted.
     """
 
     def __init__(self, engine: Logger) -> None:
         self._engine = engine
-        self._defaults = _Defaults(engine)
-        self._prefixes_before: list[str] = []  # the prefix of all kinds, before each push
+        self._defaults = Defaults(engine)
+        self._prefixes_before = []
         self._texts = TextFiles()
-        self._tables: dict[str, ScalarFile | None] = {}
+        self._tables = {}
+        self._tabular_outputs = {}
+        self._snapshots = None
+        self._tabular_only = False
+        self._writer: SummaryWriter | None = None
+        self.joins_statistics = "/"  # between a batch's tag and its statistic, in rlpyt's verb
 
     def __reduce__(self) -> str:
         return "logger"
@@ -68,6 +64,8 @@ class CompatLogger(OutputVerbs):
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""
         self._defaults.iteration = itr
+
+    set_step = set_iteration
 
     # Scalars
 
@@ -117,14 +115,34 @@ class CompatLogger(OutputVerbs):
                 self.log_scalar(f"{tag}/{theirs}", value, step, filename, **options)
 
     def record_tabular(self, key: object, val: object, itr: int | None = None, *_: object) -> None:
-        """Put a number into the current row."""
-        self.log_scalar(str(key), val, itr)
+        """Put a number into the current row; of prefixes only ``tabular_prefix`` is before it."""
+        name, prefix = self._kind_prefix("scalar") + str(key), current_prefix.get()
+        for table in self._tabular_outputs:
+            self._log_to_table(table, name, val, itr)
+        if not prefix:
+            self._defaults.log_scalar(name, val, self._at(itr))
+            return
+        self._note_lost(name, prefix)
+        with without_prefix():
+            self._defaults.log_scalar(name, val, self._at(itr))
+
+    def _note_lost(self, name: str, prefix: str) -> None:
+        """Warn of a number that takes another's place, where the original told them apart."""
+        first = self._defaults.recorded.setdefault(name, prefix)
+        if _DIGITS.sub("", first) != _DIGITS.sub("", prefix):
+            warn_user(
+                f"{name!r} was recorded under {first!r} and {prefix!r} in one row, which keeps the "
+                "last: record_tabular goes by tabular_prefix, log_scalar by prefix, too"
+            )
 
     @obeys_on_error
     def record_tabular_misc_stat(
         self, key: str, values: Any, itr: int | None = None, placement: str = "back"
     ) -> None:
-        """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind."""
+        """``key/Average``, ``/Std``, ``/Median``, ``/Min``, ``/Max``, or with the key behind.
+
+        Without the slash if ``logger_context`` was told ``use_summary_writer=False``.
+        """
         import numpy as np
 
         from exptools.logging.rows.arrays import as_numbers
@@ -139,18 +157,22 @@ class CompatLogger(OutputVerbs):
             "Max": numbers.max(),
         }
         for name, value in statistics.items():
-            self.log_scalar(f"{name}{key}" if placement == "front" else f"{key}/{name}", value, itr)
+            behind = f"{key}{self.joins_statistics}{name}"
+            self.record_tabular(f"{name}{key}" if placement == "front" else behind, value, itr)
 
     @obeys_on_error
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
         if filename is None:
+            self._defaults.recorded.clear()
             self._engine.dump(self._defaults.iteration)
         elif table := self._table(filename):
             table.dump()
 
     def dump_tabular(self, *_: object, **__: object) -> None:
         """End the row of ``progress.csv``."""
+        for table in self._tabular_outputs:
+            self.dump_scalar(table)
         self.dump_scalar()
 
     dump_data = dump_tabular
@@ -175,7 +197,7 @@ class CompatLogger(OutputVerbs):
         if isinstance(step, str):
             self._engine.log_text(data, step, filename)  # type: ignore[arg-type]
             return
-        if self._engine._current.is_silent:
+        if self._engine._current.is_silent or self._tabular_only:
             return
         line = self._full("text", str(data)) if with_prefix else str(data)
         line = stamped(line) if with_timestamp else line
@@ -236,6 +258,9 @@ class CompatLogger(OutputVerbs):
         with without_prefix():
             self._engine.log_gif(name, data, self._at(step), rate, layout)
 
+    record_image = log_image
+    record_gif = log_gif
+
     def log_embedding(
         self,
         tag: str,
@@ -247,82 +272,6 @@ class CompatLogger(OutputVerbs):
         """As :meth:`Logger.log_embedding`, under other names."""
         with without_prefix():
             self._engine.log_embedding(tag, data, self._at(step), text_label, image_label)
-
-    # Prefixes
-
-    def prefix(self, prefix: str) -> Prefix:
-        """Put a text before all tags and lines of a block."""
-        return Prefix(prefix)
-
-    def push_prefix(self, prefix: str) -> None:
-        """Put a text before all tags and lines until :meth:`pop_prefix`."""
-        self._prefixes_before.append(current_prefix.get())
-        current_prefix.set(self._prefixes_before[-1] + prefix)
-
-    def pop_prefix(self) -> None:
-        """Take the last pushed prefix of all kinds away."""
-        if not self._prefixes_before:
-            raise IndexError(_NO_PREFIX.format(""))
-        current_prefix.set(self._prefixes_before.pop())
-
-    def _push(self, kind: str, prefix: str) -> None:
-        self._defaults.prefixes[kind].append(self._kind_prefix(kind) + prefix)
-
-    def _pop(self, kind: str) -> None:
-        if not self._defaults.prefixes[kind]:
-            raise IndexError(_NO_PREFIX.format(f"{kind}_"))
-        self._defaults.prefixes[kind].pop()
-
-    @contextlib.contextmanager
-    def _inside(self, kind: str, prefix: str) -> Iterator[None]:
-        self._push(kind, prefix)
-        try:
-            yield
-        finally:
-            self._pop(kind)
-
-    text_prefix = functools.partialmethod(_inside, "text")
-    scalar_prefix = functools.partialmethod(_inside, "scalar")
-    tabular_prefix = functools.partialmethod(_inside, "scalar")
-    image_prefix = functools.partialmethod(_inside, "image")
-    gif_prefix = functools.partialmethod(_inside, "gif")
-    push_text_prefix = functools.partialmethod(_push, "text")
-    push_scalar_prefix = functools.partialmethod(_push, "scalar")
-    push_tabular_prefix = functools.partialmethod(_push, "scalar")
-    push_image_prefix = functools.partialmethod(_push, "image")
-    push_gif_prefix = functools.partialmethod(_push, "gif")
-    pop_text_prefix = functools.partialmethod(_pop, "text")
-    pop_scalar_prefix = functools.partialmethod(_pop, "scalar")
-    pop_tabular_prefix = functools.partialmethod(_pop, "scalar")
-    pop_image_prefix = functools.partialmethod(_pop, "image")
-    pop_gif_prefix = functools.partialmethod(_pop, "gif")
-
-    # Snapshots
-
-    def save_itr_params(self, itr: int, params: object) -> None:
-        """Save an object as a snapshot that holds nothing else, if the mode keeps this one.
-
-        Raises:
-            SnapshotError: it cannot be pickled.
-            LoggingError: it cannot be written; the snapshots before are as they were.
-        """
-        self._engine.save_raw_snapshot(params, itr)
-
-    def set_snapshot_mode(self, mode: Mode | int, gap: int = 1, keep: int | None = None) -> None:
-        """``all``, ``last``, ``gap``, ``last+gap`` or ``none``; a number is a gap.
-
-        Raises:
-            ValueError: there is no such mode, or the gap is less than 1.
-        """
-        if isinstance(mode, int):
-            self._engine.set_snapshot_mode("gap", mode, keep)
-        else:
-            self._engine.set_snapshot_mode(mode, gap, keep)
-
-    def get_snapshot_dir(self) -> str | None:
-        """Where snapshots are, None where no run is open."""
-        directory = self._engine.directory
-        return None if directory is None else str(directory / SNAPSHOTS_DIR)
 
     @obeys_on_error
     def save_param_dict(self, param: dict[str, Any], filename: str) -> None:
@@ -337,22 +286,27 @@ class CompatLogger(OutputVerbs):
 
     def close(self, *, succeeded: bool = True) -> None:
         """End the run with all of its files."""
+        self._tabular_outputs.clear()
         for filename in list(self._tables):
             self.remove_scalar_output(filename)
         self._texts.clear()
         self._defaults.iteration = None
+        self._defaults.recorded.clear()
+        self._snapshots = self._writer = None
+        self.joins_statistics = "/"
         self._engine.close(succeeded=succeeded)
+
+    @property
+    def tb_writer(self) -> SummaryWriter | None:
+        """The original's writer of event files, in the shape of PyTorch's; None without a run."""
+        if self._writer is None and self._engine.directory is not None:
+            from exptools.logging.adapters.summary_writer import SummaryWriter
+
+            self._writer = SummaryWriter()
+        return self._writer
 
     def _at(self, step: SupportsIndex | None) -> SupportsIndex | None:
         return self._defaults.iteration if step is None else step
-
-    def _full(self, kind: str, tag: str) -> str:
-        """A tag, or a line of text, with all its prefixes."""
-        return current_prefix.get() + self._kind_prefix(kind) + tag
-
-    def _kind_prefix(self, kind: str) -> str:
-        prefixes = self._defaults.prefixes[kind]
-        return prefixes[-1] if prefixes else ""
 
 
 def _rate(tag: str, duration: float) -> float:

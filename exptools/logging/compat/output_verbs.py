@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import SupportsIndex
 
@@ -11,14 +11,19 @@ from exptools.logging.compat.outputs import ScalarFile, TextFiles
 from exptools.logging.errors import obeys_on_error
 from exptools.logging.run.paths import as_path
 from exptools.logging.run_logger import Logger
+from exptools.rundir import PROGRESS_CSV
 
 
 class OutputVerbs:
     """The part of :class:`CompatLogger` that opens and closes files beside ``progress.csv``."""
 
     _engine: Logger
+    open: Callable[..., None]
+    close: Callable[..., None]
     _texts: TextFiles
     _tables: dict[str, ScalarFile | None]  # by their names; None is one that is not written
+    _tabular_outputs: dict[str, None]  # those that get all that record_tabular records
+    _tabular_only: bool
 
     @obeys_on_error
     def add_scalar_output(self, filename: str) -> None:
@@ -44,6 +49,43 @@ class OutputVerbs:
             yield
         finally:
             self.remove_scalar_output(filename)
+
+    def add_tabular_output(self, file_name: str) -> None:
+        """A table for all that is recorded: rlpyt's ``progress.csv``, or another one like it.
+
+        Where no run is open this opens the one in whose directory ``progress.csv`` is.
+        """
+        path = as_path("the file", file_name).absolute()
+        if path.name == PROGRESS_CSV and self._engine.directory is None:
+            self.open(path.parent)
+        if path != self._progress_csv():
+            self.add_scalar_output(file_name)
+            self._tabular_outputs[file_name] = None
+
+    def remove_tabular_output(self, file_name: str) -> None:
+        """End a table; the end of a run's ``progress.csv`` is the run's."""
+        if file_name in self._tabular_outputs:
+            del self._tabular_outputs[file_name]
+            self.remove_scalar_output(file_name)
+        elif as_path("the file", file_name).absolute() == self._progress_csv():
+            self.close()
+
+    def _progress_csv(self) -> Path | None:
+        directory = self._engine.directory
+        return None if directory is None else directory / PROGRESS_CSV
+
+    def set_tf_summary_writer(self, writer_name: object) -> None:
+        """Nothing to do: the run has event files of its own."""
+
+    set_tf_summary_writter = set_tf_summary_writer  # as the original spells it
+
+    def set_log_tabular_only(self, log_tabular_only: bool) -> None:
+        """Choose whether lines of text are left out."""
+        self._tabular_only = bool(log_tabular_only)
+
+    def get_log_tabular_only(self) -> bool:
+        """Whether lines of text are left out."""
+        return self._tabular_only
 
     @obeys_on_error
     def add_text_output(self, filename: str) -> None:

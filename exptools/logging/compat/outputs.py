@@ -19,6 +19,7 @@ class TextFiles:
 
     def __init__(self) -> None:
         self._files: dict[str, Path | None] = {}  # None is one that is not written
+        self._ended: set[str] = set()  # with their run, so that they may be removed after it
 
     def add(self, name: str, path: Path | None) -> None:
         """Append to a file from now on; None is one that is not written, by a rank above 0.
@@ -26,6 +27,7 @@ class TextFiles:
         Raises:
             LoggingError: it cannot be opened.
         """
+        self._ended.discard(name)
         if self._files.get(name) is None:
             self._files[name] = None  # should it fail, and the user go on without it
             if path is not None:
@@ -38,11 +40,15 @@ class TextFiles:
         Raises:
             ValueError: no file of that name is open.
         """
+        if name in self._ended:
+            self._ended.remove(name)
+            return
         self.path(name)  # which refuses what is not there
         del self._files[name]
 
     def clear(self) -> None:
         """Append no more to any."""
+        self._ended = set(self._files)
         self._files.clear()
 
     def path(self, name: str | None) -> Path | None:

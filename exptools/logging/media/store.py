@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.writers.append_file import first_free, first_free_number
+from exptools.plain_files import open_plain, read_plain
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def set_aside_media(
     """
     index = run_dir / MEDIA_INDEX
     with as_logging_error(index):
-        content = index.read_bytes() if index.exists() else b""
+        content = read_plain(index) if index.exists() else b""
     lines: dict[bool, list[bytes]] = {False: [], True: []}
     records: dict[bool, list[MediaRecord]] = {False: [], True: []}
     position = 0
@@ -231,7 +232,7 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
     fields = {key: value for key, value in vars(record).items() if value is not None}
     line = json.dumps(fields).encode() + b"\n"
     path = run_dir / MEDIA_INDEX
-    with as_logging_error(path), open(path, "ab+", 0) as file:
+    with as_logging_error(path), open(path, "ab+", 0, opener=open_plain) as file:
         status = os.fstat(file.fileno())
         file.seek(max(status.st_size - 1, 0))
         if file.read(1) not in (b"", b"\n"):

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exptools.locks import HAS_LOCKS, NoLocks, lock, unlock
+from exptools.plain_files import open_plain
 
 # Bytes of the file, as far apart as it is long: a file system could keep a shorter one in its inode
 # and have no room for the page later, which would end the process.
@@ -39,7 +40,7 @@ def hold_alone(path: Path) -> mmap.mmap | None:
     if not HAS_LOCKS:
         return None
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
     except OSError:
         return None
     try:
@@ -66,7 +67,7 @@ def join(path: Path, is_held: Callable[[], bool]) -> None:
     """
     if not HAS_LOCKS:
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         os.pwrite(descriptor, b"\1", JOINED)
         waited = 0.0

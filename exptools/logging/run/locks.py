@@ -23,6 +23,7 @@ from exptools.locks import FileLock, Reach
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
 from exptools.logging.run.ranks import ask_for_ranks
+from exptools.plain_files import open_plain, read_plain
 from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -187,7 +188,7 @@ def _age_of_last_row(directory: Path) -> float:
 
 def holder_of(directory: Path) -> str:
     """Who logs in the directory, as its ``log.lock`` says; "" where nobody does."""
-    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb") as file:
+    with contextlib.suppress(OSError), open(directory / LOG_LOCK, "rb", opener=open_plain) as file:
         return _parse(file.read(_LONGEST_NAME)).process
     return ""
 
@@ -248,7 +249,7 @@ class RowLock:
     def __init__(self, path: Path, *, member: bool = False) -> None:
         with as_logging_error(path):
             if not member and is_linked(path):  # a backup has it: what it says should stay there
-                write_atomic(path, path.read_bytes())
+                write_atomic(path, read_plain(path))
             self._lock = FileLock(path, needed=member)
         self.path = path
         self._members = path.with_name(Path(MEMBERS).name)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from exptools.asides import written_aside
 from exptools.logging.errors import LoggingError, as_logging_error, replaced_error
+from exptools.plain_files import open_plain
 
 
 def first_free(path_number: Callable[[int], Path], start: int) -> Path:
@@ -63,9 +64,9 @@ class AppendFile:
     def __init__(self, path: Path, *, keep: bool = False) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         # Without O_BINARY Windows would end lines in its own way.
-        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_BINARY", 0)
         with as_logging_error(path):
-            self._fd = os.open(path, flags if keep else flags | os.O_TRUNC, 0o666)
+            self._fd = open_plain(path, flags if keep else flags | os.O_TRUNC)
         self.path = path
         status = os.fstat(self._fd)
         self._identity = status.st_ino, status.st_dev
@@ -114,7 +115,7 @@ class AppendFile:
         Raises:
             LoggingError: the file cannot be read, or another one is in its place.
         """
-        with as_logging_error(self.path), open(self.path, "rb") as file:
+        with as_logging_error(self.path), open(self.path, "rb", opener=open_plain) as file:
             if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._fd)):
                 raise replaced_error(self.path)
             yield file

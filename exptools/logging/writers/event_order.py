@@ -18,6 +18,7 @@ from typing import NamedTuple
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.rows.row import Number
 from exptools.logging.writers.append_file import AppendFile, Place
+from exptools.plain_files import open_plain
 
 _BEFORE_ALL = -(2**63)  # no step is less
 _MOST_READ = 2**22  # bytes of what others have appended before we came: tens of thousands of rows
@@ -181,7 +182,7 @@ def _newest_events(path: Path, begin: int) -> Iterator[Event]:
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    with as_logging_error(path), open(path, "rb") as file:
+    with as_logging_error(path), open(path, "rb", opener=open_plain) as file:
         if not os.fstat(file.fileno()).st_size:
             yield b""
             return

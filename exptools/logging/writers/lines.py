@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exptools.logging.errors import as_logging_error
 from exptools.logging.writers.append_file import AppendFile, Place
+from exptools.plain_files import read_plain
 from exptools.rundir import write_atomic
 
 _NAMES = ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -51,4 +52,4 @@ def append_line(path: Path, line: str) -> None:
     finally:
         file.close()
     with as_logging_error(path):  # a backup has the file, too, which should stay as it is
-        write_atomic(path, path.read_bytes() + content)
+        write_atomic(path, read_plain(path) + content)

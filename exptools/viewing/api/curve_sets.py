@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, overload
 from exptools.hints import suggestion
 from exptools.viewing.api.notebook import curves_table
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.curves.query import CurveData, GroupCurve, points
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
+from exptools.viewing.groups.metric_names import means_metric
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,6 +91,9 @@ class CurveSets(Sequence[CurveSet]):
         if not isinstance(which, str):
             return self.sets[which]
         metrics = {curves.metric: curves for curves in self.sets}
+        ends = [metric for metric in metrics if means_metric([metric], which)]
+        if which not in metrics and len(ends) == 1:
+            return metrics[ends[0]]
         if which not in metrics:
             raise QueryError(f"there are no curves of {which!r}; {suggestion(which, metrics)}")
         return metrics[which]

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from exptools.viewing.configs.values import display
-from exptools.viewing.curves.query import CurveData, GroupCurve
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.groups.grouping import Key, find_keys, run_key
 from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.run import Run

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
+from exptools.viewing.api.run_config import RunConfig
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
@@ -53,6 +54,18 @@ class LoadedRun(Run):
         loaded = object.__new__(cls)  # there may be ten thousand: __init__ takes them one by one
         vars(loaded).update(vars(run), origin=origin)
         return loaded
+
+    @property  # type: ignore[misc]  # an attribute to whoever reads it
+    def config(self) -> Mapping[str, Any]:
+        """The values of the config by their dotted keys, read-only."""
+        own = vars(self)
+        if not isinstance(own["config"], RunConfig):  # not until somebody asks: there may be many
+            own["config"] = RunConfig(own["config"])
+        return cast(RunConfig, own["config"])
+
+    @config.setter
+    def config(self, config: Mapping[str, Any]) -> None:
+        vars(self)["config"] = config
 
     def _data(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "origin"}

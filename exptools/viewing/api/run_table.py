@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from exptools.hints import suggestion
 from exptools.rundir import STEP
+from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import (
     direction,
     parse_summary,
@@ -13,14 +13,15 @@ from exptools.viewing.curves.summaries import (
     summarize,
     summary_of,
 )
-from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
 from exptools.viewing.groups.grouping import config_key, run_key
+from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
+from exptools.viewing.tables.results import directions_of
 
 _Part = tuple[str, str, "pl.Series"]  # what it is, its name, its values
 
@@ -34,7 +35,6 @@ def run_table(
     better: Mapping[str, str],
 ) -> pl.DataFrame:
     """What ``Runs.table`` says of these keys of the configs, metrics and summaries."""
-    check_better(names, better)
     columns = [("run", run_key(name)) for name in ("name", "sweep", "state")]
     columns += [("config", config_key(name)) for name in keys]
     cells = [(of, key.name, [key.value(run) for run in runs]) for of, key in columns]
@@ -52,16 +52,20 @@ def _values(
     """What the summaries and the metrics that are asked for say of each run."""
     summary_of("", summary, "max")  # whether there is such a summary, also where no metric asks
     tags = dict.fromkeys(index.tags(runs))
-    said = {name: said_of_runs(tags, runs, name) for name in names}
-    metrics = [name for name, values in said.items() if values is None]
+    found = {name: find_metric(tags, runs, name) for name in names}
+    directions = directions_of(list(found.values()), better)
+    said = {name: said_of_runs(tags, runs, metric) for name, metric in found.items()}
+    metrics = {metric for name, metric in found.items() if said[name] is None}
     each = {
-        name: parse_summary(summary_of(name, summary, direction(name, better))) for name in metrics
+        name: parse_summary(summary_of(name, summary, direction(name, directions)))
+        for name in metrics
     }
     columns = index.columns(runs, [STEP, *metrics])
     for name, values in said.items():
+        metric = found[name]
         if values is None:
-            series = [columns[run.name].series(name) for run in runs]
-            numbers = [summarize(x, y, each[name]) if len(x) else None for x, y in series]
+            series = [columns[run.name].series(metric) for run in runs]
+            numbers = [summarize(x, y, each[metric]) if len(x) else None for x, y in series]
             yield "metric", name, pl.Series(name, numbers, dtype=pl.Float64)
         else:
             own = name.removeprefix(SUMMARY)
@@ -69,13 +73,15 @@ def _values(
             yield "summary", own, column(own, values)
 
 
-def check_better(names: Collection[str], better: Mapping[str, str]) -> None:
-    """Raise QueryError where something is said of a metric that is not asked for."""
-    if not isinstance(better, Mapping):
-        raise QueryError(f'better says it by metric, as in {{"size": "min"}}, not {better!r}')
-    for metric in better:
-        if metric not in names:
-            raise QueryError(f"better: {metric!r} is not asked for; {suggestion(metric, names)}")
+def summary_remarks(
+    index: Index, runs: Sequence[Run], names: Sequence[str], summary: str
+) -> Iterator[str]:
+    """What to know of the numbers of metrics: values between two steps, repeated steps."""
+    if str(summary).partition(":")[0] in ("at", "auc"):
+        tags = index.tags(runs)
+        for name in names:
+            metric = find_metric(tags, runs, name)
+            yield from remarks(index, runs, metric, summary) if metric in tags else ()
 
 
 def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:

@@ -5,39 +5,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
-from exptools.metrics import default_metric
 from exptools.viewing.api.curve_sets import CurveSet, CurveSets
-from exptools.viewing.api.notebook import runs_table
+from exptools.viewing.api.described_runs import DescribedRuns
 from exptools.viewing.api.result_table import ResultTable
-from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.api.run_table import check_better, difference_table, run_table
+from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.best import Best
+from exptools.viewing.curves.curve_data import remark as remark_on
 from exptools.viewing.curves.query import CurveQuery, curve_sets
-from exptools.viewing.curves.query import remark as remark_on
-from exptools.viewing.curves.series import metric_names
-from exptools.viewing.curves.summaries import measured_names, summary_names
+from exptools.viewing.curves.selection import Best
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
-from exptools.viewing.groups import differences, variation
+from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import known_keys
-from exptools.viewing.groups.names import SUMMARY, config_name, own_name
-from exptools.viewing.groups.variation import Overview, Seed
-from exptools.viewing.run import Fault, Run, natural_key
+from exptools.viewing.groups.metric_names import nothing_yet
+from exptools.viewing.groups.names import SUMMARY
+from exptools.viewing.run import Run
 from exptools.viewing.tables.export import logged
 from exptools.viewing.tables.results import ResultsQuery, results_table
-from exptools.viewing.wording import shortened
 
 if TYPE_CHECKING:
     import polars as pl
     from pandas import DataFrame
     from typing_extensions import Unpack
-
-MOST_NAMED = 12  # keys in a text that stands for the whole collection
 
 
 class CurveOptions(TypedDict, total=False):
@@ -54,98 +45,23 @@ class CurveOptions(TypedDict, total=False):
     states: Literal["all", "finished"]
 
 
+class ResultOptions(TypedDict, total=False):
+    """How a table of results is made; ``Runs.results`` tells more of each."""
+
+    facet: str | None
+    summary: str
+    center: str
+    band: str
+    better: Mapping[str, str] | None
+    states: str
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Runs(RunSequence):
+class Runs(DescribedRuns):
     """Runs in the natural order of their names. It never changes: filtering gives another one.
 
     What is asked for and is not there is a QueryError that names the nearest.
     """
-
-    def __repr__(self) -> str:
-        return f"<Runs: {self._told()}>"
-
-    def _repr_html_(self) -> str:
-        return runs_table(self._runs, [*self.together], self._told())
-
-    def _told(self) -> str:
-        numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
-        parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
-        keys = [shortened(key) for key in self.varying[:MOST_NAMED]]
-        if len(self.varying) > MOST_NAMED:
-            keys.append(f"… ({len(self.varying)} keys)")
-        return f"{' of '.join(parts)}; varying: {', '.join(keys) or 'nothing'}"
-
-    @cached_property
-    def varying(self) -> tuple[str, ...]:
-        """The keys whose values differ between the runs, in the order of the configs."""
-        return tuple(variation.varying(self._runs))
-
-    @cached_property
-    def _overview(self) -> Overview:
-        return variation.overview(self._runs)
-
-    @property
-    def together(self) -> dict[str, tuple[str, ...]]:
-        """The varying keys, with those that divide the runs in the same way under one of them."""
-        return self._overview.together
-
-    @property
-    def seed(self) -> Seed | None:
-        """The key that holds the random seed and a sentence that says why we think so."""
-        return self._overview.seed
-
-    @property
-    def seed_key(self) -> str | None:
-        """The key that holds the random seed, None where there is none."""
-        return self.seed.key if self.seed else None
-
-    @cached_property
-    def facets(self) -> tuple[str, ...]:
-        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several.
-
-        As ``curves`` takes them: a config's own ``name`` is ``config.name``.
-        """
-        keys = [config_name(key) for key in self._overview.facets]
-        if 1 < len(self.sweeps) < len(self):
-            keys.append(own_name("sweep", known_keys(self._runs)))
-        return tuple(keys)
-
-    @cached_property
-    def metrics(self) -> tuple[str, ...]:
-        """What the runs have logged, in natural order."""
-        return tuple(metric_names(self.origin, self._runs, None))
-
-    @cached_property
-    def summaries(self) -> tuple[str, ...]:
-        """What the runs' summaries have values of, in natural order; ``result`` for example."""
-        return tuple(summary_names(self._runs))
-
-    @cached_property
-    def sweeps(self) -> tuple[str, ...]:
-        """The sweeps (multirun directories) that the runs belong to, in natural order."""
-        names = {run.sweep for run in self._runs if run.sweep is not None}
-        return tuple(sorted(names, key=natural_key))
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """What could not be read: directories, configs, statuses, and metrics read so far."""
-        of_runs = (fault for run in self._runs for fault in self.origin.faults(run))
-        return (*self.origin.snapshot.faults, *of_runs)
-
-    @cached_property
-    def default_metric(self) -> str | None:
-        """The metric that tells how good a run is, as its name says; None if none was logged."""
-        return default_metric(self.metrics) or default_metric(measured_names(self._runs))
-
-    @property
-    def default_by(self) -> tuple[str, ...]:
-        """The keys to group by so that only the seed is averaged; none where nothing else differs.
-
-        Runs that differ in nothing that is known are each by themselves.
-        """
-        if self.facets or self.seed_key in self.varying:
-            return self.facets
-        return (own_name("name", known_keys(self._runs)),)
 
     def table(
         self,
@@ -168,6 +84,8 @@ class Runs(RunSequence):
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = (metrics,) if isinstance(metrics, str) else metrics
+        for sentence in summary_remarks(self.origin, self._runs, names, summary):
+            warnings.warn(sentence, stacklevel=2)
         return run_table(self.origin, self._runs, self.varying, names, summary, better or {})
 
     def to_pandas(
@@ -210,7 +128,7 @@ class Runs(RunSequence):
         if metrics is None:
             metrics = self.default_metric
             if metrics is None:
-                raise QueryError("the runs have logged nothing yet")
+                raise QueryError(_nothing_logged(self._runs))
         if by is None:
             by = self.default_by  # less the facet
         names, keys = (
@@ -218,7 +136,6 @@ class Runs(RunSequence):
         )
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
-        check_better(names, better or {})
         method = parse_method(center, band)
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
         table = results_table(self.origin, self._runs, query)
@@ -248,8 +165,11 @@ class Runs(RunSequence):
         one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
         return difference_table(differences.diff(one, other))
 
-    def compare(self, left: str, right: str) -> SweepComparison:
-        """Two sweeps: what they differ in, which of their runs match, which have no partner."""
+    def compare(self, left: str | int, right: str | int) -> SweepComparison:
+        """Two sweeps: what they differ in, which of their runs match, which have no partner.
+
+        They are given by their names, or their positions in ``sweeps``.
+        """
         return differences.compare_sweeps(self._loaded, left, right)
 
     @overload
@@ -321,6 +241,11 @@ class Runs(RunSequence):
         _warn_of_few(remark_on(answers))
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
+
+
+def _nothing_logged(runs: Sequence[Run]) -> str:
+    going = nothing_yet((), runs).rstrip(".")
+    return f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing yet"
 
 
 def _warn_of_few(remark: str) -> None:

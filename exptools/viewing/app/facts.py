@@ -13,9 +13,10 @@ from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import counted, left_out
 from exptools.viewing.curves.selection import select_runs
-from exptools.viewing.curves.summaries import measured_names, summary_names
+from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, keys_among, known_keys
+from exptools.viewing.groups.metric_names import find_metric, means_metric, summary_names
 from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
@@ -83,10 +84,7 @@ def resolve(view: View, facts: Facts) -> View:
     What cannot be chosen yet stays open.
     """
     notes = list(view.notes)
-    metrics = tuple(metric for metric in view.metrics if metric in facts.metrics)
-    gone = [metric for metric in view.metrics if metric not in facts.metrics]
-    if gone and facts.metrics:
-        notes.append(f"No run has logged {', '.join(gone)}.")
+    metrics = _logged(facts, view.metrics, notes)
     if not metrics and facts.metric is not None:
         metrics = (facts.metric,)
     by, split, best = (
@@ -101,6 +99,22 @@ def resolve(view: View, facts: Facts) -> View:
         best=best,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _logged(facts: Facts, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """The whole names of the metrics that runs have logged; of the others a note is made."""
+    logged, gone = [], []
+    for name in names if facts.metrics else ():
+        if not means_metric(facts.metrics, name):
+            gone.append(name)
+            continue
+        try:
+            logged.append(find_metric(facts.metrics, (), name))
+        except QueryError as error:  # several end so
+            notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
+    if gone:
+        notes.append(f"No run has logged {', '.join(gone)}.")
+    return tuple(dict.fromkeys(logged))
 
 
 def _existing(facts: Facts, keys: Sequence[str], notes: list[str]) -> tuple[str, ...]:

@@ -70,7 +70,10 @@ def page(workspace: Workspace) -> Any:
     ]
     tabs = dmc.Tabs(
         [
-            _header(escape_invalid_unicode(", ".join(map(str, workspace.index.roots)))),
+            _header(
+                escape_invalid_unicode(", ".join(map(str, workspace.index.roots))),
+                state_counts(facts.runs, time.time()),
+            ),
             html.Main(panels),
         ],
         id="tabs",
@@ -125,13 +128,13 @@ def faults(lines: Sequence[str]) -> list[Component]:
     ]
 
 
-def _header(place: str) -> Any:
+def _header(place: str, counts: list[Component]) -> Any:
     return html.Header(
         [
             html.H1("exptools", className="brand"),
             html.Span(place, className="place", title=place),
             dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
-            html.Div(id="counts"),
+            html.Div(counts, id="counts"),
             dmc.ActionIcon(
                 "?",
                 id="help-button",

@@ -9,23 +9,28 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import sys
 import threading
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
+from dash.exceptions import DashException
 from flask import Flask, Response, abort, request
 
 ROUTE = "_kept"  # what is below never changes: its content is part of its name
 VENDORED = Path(__file__).parent / "vendored"
 # Plotly without maps and 3d, a third of the whole; and what Dash's components need of core-js.
 PLOTLY, GENERATORS = "plotly-cartesian.min.js", "regenerator-runtime.js"
-WHOLE_PLOTLY = "_dash-component-suites/plotly/package_data/plotly.min.js"
+SUITES = "_dash-component-suites/"  # where Dash has the scripts of its components
+PACKAGES = ("dash", "dash_mantine_components", "dash_ag_grid", "plotly")
+WHOLE_PLOTLY = "plotly/package_data/plotly.min.js"
 NOT_NEEDED = ("/dash/deps/polyfill@", "/dash/dash_table/")
 AFTER_THE_PICTURE = "/dash_ag_grid/"
 # No data of anybody's.
-LIBRARIES = ("/_dash-component-suites/", "/assets/", "/_favicon.ico", f"/{ROUTE}/")
+LIBRARIES = (f"/{SUITES}", "/assets/", "/_favicon.ico", f"/{ROUTE}/")
 TEXTS = ("text/javascript", "application/javascript", "text/css")
 FOR_EVER = "private, max-age=31536000, immutable"
 SPEED = 4  # of gzip: the fastest that is as small as the slow ones, nearly
@@ -42,6 +47,8 @@ class Scripts:
 
 def arranged(tags: str, prefix: str) -> Scripts:
     """The scripts that Dash has put into the page, less what is not needed, and ours."""
+    suites = f"{prefix}{ROUTE}/{_packages_digest()}/"
+    tags = tags.replace(f'src="{prefix}{SUITES}', f'src="{suites}')
     found = re.findall(r'<script src="([^"]+)"></script>', tags)
     inline = re.findall(r"<script>.*?</script>", tags, re.DOTALL)
     now = [
@@ -52,7 +59,7 @@ def arranged(tags: str, prefix: str) -> Scripts:
     now = [src for src in now if src != later]
     plotly = kept_url(PLOTLY, prefix)
     hints = [f'<link rel="preload" as="script" href="{src}">' for src in (*now, plotly)]
-    hints.append(f'<meta name="whole-plotly" content="{prefix}{WHOLE_PLOTLY}">')
+    hints.append(f'<meta name="whole-plotly" content="{suites}{WHOLE_PLOTLY}">')
     if later is not None:
         hints.append(f'<meta name="table-script" content="{escape(later)}">')
     scripts = [f'<script src="{src}"></script>' for src in now]
@@ -69,8 +76,22 @@ def _digest(name: str) -> str:
     return hashlib.sha256((VENDORED / name).read_bytes()).hexdigest()[:16]
 
 
+@cache
+def _packages_digest() -> str:
+    """Another one where another version of Dash or of its components is installed.
+
+    Their scripts fetch parts of themselves, whose names say nothing of a version, from the folder
+    that they came from: so it is the folder that is called by it.
+    """
+    packages = [sys.modules[name] for name in PACKAGES if name in sys.modules]
+    found = [(p.__name__, p.__version__, Path(str(p.__file__)).stat().st_mtime) for p in packages]
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+
+
 def register(server: Flask) -> None:
     """Answer at ``kept_url``, and send all scripts and styles as a browser can keep them."""
+    rules = server.url_map.iter_rules()
+    of_dash = next(rule.endpoint for rule in rules if rule.rule.startswith(f"/{SUITES}"))
     packed: dict[str, bytes] = {}
     packing = threading.Lock()
 
@@ -78,6 +99,14 @@ def register(server: Flask) -> None:
         if name not in (PLOTLY, GENERATORS) or digest != _digest(name):
             abort(404)
         return Response((VENDORED / name).read_bytes(), mimetype="text/javascript")
+
+    def answer_suite(digest: str, package: str, path: str) -> Any:
+        if digest != _packages_digest():
+            abort(404)
+        try:
+            return server.view_functions[of_dash](package_name=package, fingerprinted_path=path)
+        except DashException:  # it is none of its scripts
+            abort(404)
 
     @server.after_request
     def keep(response: Response) -> Response:
@@ -90,6 +119,8 @@ def register(server: Flask) -> None:
         return response
 
     server.add_url_rule(f"/{ROUTE}/<digest>/<name>", ROUTE, answer, methods=["GET"])
+    suite = f"/{ROUTE}/<digest>/<package>/<path:path>"
+    server.add_url_rule(suite, f"{ROUTE}_suite", answer_suite, methods=["GET"])
 
 
 def _has_content_in_name() -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlencode
 from dash import Dash
 from flask import Response, abort, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.http import parse_range_header
 from werkzeug.wsgi import wrap_file
 
 from exptools.rundir import (
@@ -121,12 +122,21 @@ def _answer_player(file: BinaryIO, kind: str) -> Response:
     reply.set_etag(
         f"{info.st_ino:x}-{info.st_mtime_ns:x}-{info.st_size:x}"
     )  # lest parts of two mix
+    asked = request.environ.copy()
+    if not _is_one_range(request.headers.get("Range")):
+        asked.pop("HTTP_RANGE", None)
     try:
-        reply.make_conditional(request.environ, accept_ranges=True, complete_length=info.st_size)
+        reply.make_conditional(asked, accept_ranges=True, complete_length=info.st_size)
     except RequestedRangeNotSatisfiable:
         file.close()
         raise
     return reply
+
+
+def _is_one_range(header: str | None) -> bool:
+    """Whether a part of the bytes is asked for; whoever asks for anything else gets the whole."""
+    asked = parse_range_header(header)
+    return asked is not None and asked.units == "bytes" and len(asked.ranges) == 1
 
 
 def _locate(index: Index, run: str, relative: str) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.viewing.api import Runs, load
-from exptools.viewing.api.run_table import check_better
+from exptools.viewing.api.run_table import run_table
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,
@@ -22,17 +22,21 @@ from exptools.viewing.cli.commands import (
 )
 from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots
+from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
+from exptools.viewing.curves.curve_data import CurveData, points
+from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
+from exptools.viewing.curves.selection import keys_in_condition
 from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.grouping import Key, find_keys
-from exptools.viewing.groups.names import SUMMARY, config_name
+from exptools.viewing.groups.metric_names import find_metric, nothing_yet
+from exptools.viewing.groups.names import RUN, SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.readers.unread import (
     beside_configs,
@@ -40,6 +44,7 @@ from exptools.viewing.readers.unread import (
     instead_of_metrics,
     no_runs,
 )
+from exptools.viewing.run import Run
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
@@ -50,7 +55,8 @@ MOST_FAULTS = 3  # that are told one by one
 
 def list_runs(command: ListCommand) -> None:
     """A row for each run."""
-    runs = _find_runs(command.roots, command)
+    runs, asked = _found(command.roots, command)
+    runs = sorted_runs(runs, command.sort, command.summary)
     names = _listed(command.metrics, runs)
     columns = _values(runs, names, command.summary)
     keys = find_keys(runs, command.by or [])
@@ -58,7 +64,8 @@ def list_runs(command: ListCommand) -> None:
         write_frame(_listing(runs, keys, columns), command.output)
     else:
         usual = _usual_keys(runs)
-        _show_runs(runs, keys or find_keys(runs, usual), columns)
+        shown = keys or _each_once(find_keys(runs, [*asked, *usual]))
+        _show_runs(runs, shown, columns)
         if not keys:
             say(command.output, _what_varies(runs, usual))
     say(command.output, _remarks(runs, names, command.summary))
@@ -70,9 +77,9 @@ def diff_runs(command: DiffCommand) -> None:
     """What two runs, or two sweeps, differ in."""
     output = command.output
     left, right = (_find_runs([root], command) for root in (command.left, command.right))
-    if len(left) == len(right) == 1:
-        differing = tuple(differences.diff(left[0], right[0]))
-        compared = SweepComparison(differing, (), ((left[0], right[0]),), (), ())
+    pair = _pair(left, right)
+    if pair:
+        compared = SweepComparison(tuple(differences.diff(*pair)), (), (pair,), (), ())
     else:
         compared = differences.compare(left, right)
     cells = [(difference.key, *difference.texts) for difference in compared.differences]
@@ -82,8 +89,10 @@ def diff_runs(command: DiffCommand) -> None:
         texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
         write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), output)
     else:
-        show(["", str(command.left), str(command.right)], cells)
-        print("\n".join(_matches(compared, len(left), len(right))))
+        one, other = pair or (None, None)
+        heads = [_titled(command.left, left, one), _titled(command.right, right, other)]
+        show(["", *heads], cells)
+        print("\n".join(_matches(compared, left, right)))
     _tell_faults(output, left, right)
 
 
@@ -110,7 +119,6 @@ def make_table(command: TableCommand) -> None:
         dict(command.better),
         command.states,
     )
-    check_better(query.metrics, query.better)
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):
         text = export.latex(table) if output.kind == "latex" else export.markdown(table)
@@ -146,6 +154,11 @@ def plot(command: PlotCommand) -> None:
 
 def _find_runs(given: Sequence[Path], command: Command) -> Runs:
     """The runs below the given directories that fulfil the command's condition."""
+    return _found(given, command)[0]
+
+
+def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
+    """The same, and the keys that the condition asks for."""
     roots = chosen_roots(given)
     with warnings.catch_warnings():  # what is said of no runs is an error here
         warnings.simplefilter("ignore")
@@ -153,31 +166,43 @@ def _find_runs(given: Sequence[Path], command: Command) -> Runs:
     if not len(runs):
         _tell_faults(command.output, runs)
         raise NothingError(no_runs(roots))
-    if command.where:
-        runs = runs.where(command.where)
-        if not len(runs):
-            raise NothingError(f"there is no run such that {command.where}")
-    return runs
+    if not command.where:
+        return runs, []
+    chosen = runs.where(command.where)
+    if not len(chosen):
+        raise NothingError(f"there is no run such that {command.where}")
+    return chosen, keys_in_condition(runs.origin, runs, command.where)
+
+
+def _each_once(keys: Sequence[Key]) -> list[Key]:
+    """The keys, each once; not those that stand in each row anyway."""
+    every = {key.whole: key for key in keys}
+    return [key for whole, key in every.items() if whole.removeprefix(RUN) not in ("name", "state")]
 
 
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
-    if given:
-        return [*dict.fromkeys(given)]
-    if runs.default_metric is None:
+    if given and (runs.metrics or not nothing_yet((), runs)):
+        return [*dict.fromkeys(find_metric(runs.metrics, runs, name) for name in given)]
+    if runs.default_metric is None or given:
         raise _nothing_logged(runs)
     return [runs.default_metric]
 
 
 def _nothing_logged(runs: Runs) -> NothingError:
+    going = nothing_yet((), runs).rstrip(".")
+    if going:
+        return NothingError(f"{going[:1].lower()}{going[1:]}")
     unread = instead_of_metrics([*runs])
     return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
     """What to list of each run: what was asked for, or its summary and the most telling metric."""
-    if given or not (runs.metrics or runs.summaries):
-        return _metrics_of(given, runs) if given else []
+    if given:
+        return [find_metric(runs.metrics, runs, name) for name in given]
+    if not (runs.metrics or runs.summaries):
+        return []
     said = [f"{SUMMARY}{name}" for name in runs.summaries]
     return [*said, *(_metrics_of((), runs) if runs.metrics else [])]
 
@@ -185,7 +210,8 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
     """A value a run, of metrics and summaries."""
     asked = list(dict.fromkeys(names))
-    columns = runs.table(asked, summary).get_columns()[-len(asked) :] if asked else []
+    columns = run_table(runs.origin, runs, (), asked, summary, {}).get_columns()
+    columns = columns[-len(asked) :] if asked else []
     by_name = dict(zip(asked, columns, strict=True))
     return [by_name[name] for name in names]
 
@@ -243,8 +269,11 @@ def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
     """Which keys differ that are not shown."""
     for key, others in runs.together.items():
         if others and config_name(key) in shown:
-            more = f" and {len(others) - MOST_KEYS} more" if len(others) > MOST_KEYS else ""
-            yield f"with {key} vary {', '.join(others[:MOST_KEYS])}{more}"
+            named, more = others[:MOST_KEYS], len(others) - MOST_KEYS
+            last = f"{more} more keys" if more > 0 else named[-1]
+            rest = named if more > 0 else named[:-1]
+            subject = " and ".join(filter(None, [", ".join(rest), last]))
+            yield f"{subject} {'changes' if len(others) == 1 else 'change'} whenever {key} does"
     left_out = len(runs.together) - len(shown)
     if left_out:
         yield f"{left_out} more keys differ: --by shows the ones you name, --csv and --json all"
@@ -277,12 +306,29 @@ def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict
     }
 
 
-def _matches(compared: SweepComparison, left: int, right: int) -> list[str]:
-    if left == right == 1:
+def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:
+    """The two runs to compare: of a run and a sweep that of the sweep which is nearest to it."""
+    if len(left) == 1:
+        return left[0], differences.nearest(left[0], right)
+    return (differences.nearest(right[0], left), right[0]) if len(right) == 1 else None
+
+
+def _titled(path: Path, runs: Runs, run: Run | None) -> str:
+    """What stands above a side's values: the directory that was given, or the run in it."""
+    return str(path) if run is None or len(runs) == 1 else str(path / run.name)
+
+
+def _matches(compared: SweepComparison, left: Runs, right: Runs) -> list[str]:
+    sizes = sorted((len(left), len(right)))
+    if sizes[0] == 1:
         number = len(compared.differences)
-        return [f"{number} key{'s' if number != 1 else ''} differ{'s' if number == 1 else ''}"]
+        differ = f"{number} key{'s' if number != 1 else ''} differ{'s' if number == 1 else ''}"
+        nearest = f"; no other of the {sizes[1]} runs is nearer to it" if sizes[1] > 1 else ""
+        return [f"{differ}{nearest}"]
     keys = f" by {', '.join(compared.matched_by)}" if compared.matched_by else ""
-    lines = [f"{len(compared.matched)} runs of {left} and of {right} match{keys}"]
+    number = len(compared.matched)
+    match = "run of {} and of {} matches" if number == 1 else "runs of {} and of {} match"
+    lines = [f"{number} {match.format(len(left), len(right))}{keys}"]
     for side, alone in (("left", compared.only_left), ("right", compared.only_right)):
         lines += [f"only {side}: {', '.join(run.name for run in alone)}"] if alone else []
     return lines

@@ -51,6 +51,7 @@ class ListCommand(RunsCommand):
 
     action = "list_runs"
     summary: str
+    sort: tuple[str, ...]  # keys and metrics, "-" before one from the largest down
 
 
 @dataclass(frozen=True)

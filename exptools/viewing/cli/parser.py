@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str]) -> Command:
     entry = COMMANDS[name]
     parser = _Parser(prog=f"exptools {name}", description=f"{entry.help}.", allow_abbrev=False)
     entry.add_options(parser)
-    options, unknown = parser.parse_known_intermixed_args(rest)
+    options, unknown = parser.parse_known_intermixed_args(_sorting(rest))
     if unknown:
         allowed = [text for action in parser._actions for text in action.option_strings]
         hint = suggestion(unknown[0].partition("=")[0], allowed)
@@ -68,6 +68,18 @@ def parse(arguments: Sequence[str]) -> Command:
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     return entry.command(**values)
+
+
+def _sorting(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``--sort -KEY`` in one word, as argparse takes ``-KEY`` for an option."""
+    words: list[str] = []
+    for word in arguments:
+        follows = words[-1:] == ["--sort"] and word.startswith("-")
+        if follows and not word.startswith("--"):
+            words[-1] = f"--sort={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _kind(options: argparse.Namespace) -> str | None:
@@ -86,6 +98,11 @@ def _list(parser: _Parser) -> None:
     _metric(parser, "show a summary of it (default: one that tells how good a run is)")
     _by(parser, "a key to show (default: all that differ)")
     _summary(parser)
+    parser.add_argument(
+        "--sort", action="append", metavar="[-]KEY", default=[],
+        help="a key or metric by which to order the rows, with - from the largest down; may be "
+        "given several times",
+    )  # fmt: skip
     _output(parser)
 
 

@@ -21,6 +21,7 @@ import yaml
 from exptools.viewing.configs import safe_yaml
 from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
+from exptools.viewing.configs.overrides import Override
 from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
 from exptools.viewing.wording import escape_invalid_unicode
@@ -86,6 +87,28 @@ class YamlParser:
                 raise
             # The error, if it is one, with the lines of the text.
             return self.read(["".join(parts)])
+
+    def overridden(self, parts: Sequence[str], overrides: Sequence[Override]) -> ParsedConfig:
+        """The same, with some values set as overrides say; what is made of them follows."""
+        sections = list(map(self._section, parts))
+        leaves: dict[str, Any] = {}
+        for section in sections:
+            leaves |= section.leaves
+        for override in overrides:
+            given = override.value
+            if override.sign == "~" or not isinstance(given, Mapping):  # a mapping is merged
+                below = f"{override.key}."
+                leaves = {k: v for k, v in leaves.items() if not k.startswith(below)}
+            if override.sign == "~":
+                leaves.pop(override.key, None)
+            elif isinstance(given, Mapping) and given:
+                leaves.pop(override.key, None)
+                leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
+            else:
+                leaves[override.key] = _frozen(given)
+        interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
+        values = sum(section.values for section in sections)
+        return _merged([_Section(leaves, values, interpolated)])
 
     def _section(self, text: str) -> _Section:
         section = self._sections.get(text)

@@ -34,6 +34,13 @@ class Choice:
     low: float = -math.inf
     high: float = math.inf
     meaning: str = ""  # of the numbers, as the error names them
+    whole: bool = False  # whether they count something
+
+    def takes(self, number: float | None) -> bool:
+        """Whether it may be this number; None is one that the user did not say."""
+        if number is None or not self.low <= number <= self.high:
+            return False
+        return not self.whole or number == int(number)
 
 
 def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
@@ -45,8 +52,7 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
         raise QueryError(f"there is no {what} {name!r}; {suggestion(name, choices)}")
     choice = choices[name]
     numbers = _numbers(given) if colon else choice.defaults
-    fits = len(numbers) == len(choice.defaults)
-    if not fits or not all(n is not None and choice.low <= n <= choice.high for n in numbers):
+    if len(numbers) != len(choice.defaults) or not all(map(choice.takes, numbers)):
         takes = choice.meaning or "no number"
         raise QueryError(f"{what} {text!r}: {name} takes {takes} after a colon")
     return Option(name, tuple(number for number in numbers if number is not None))

@@ -1,15 +1,24 @@
-"""Runs chosen by a condition, which may ask what their metrics came to."""
+"""Which runs count: those that a condition picks, and the best setting of each group."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal
 
-from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
-from exptools.viewing.groups.conditions import select
+import numpy as np
+
+from exptools.viewing.arrays import Series
+from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
+from exptools.viewing.groups.conditions import keys_in, select
+from exptools.viewing.groups.grouping import Group, Key, groups
+from exptools.viewing.groups.metric_names import find_metric, means_metric
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+
+MODES = {"max": Choice(), "min": Choice()}
 
 
 @dataclass(frozen=True)
@@ -20,10 +29,15 @@ class _Results:
     runs: Sequence[Run]
 
     @cached_property
-    def metrics(self) -> Collection[str]:
+    def _metrics(self) -> Collection[str]:
         return frozenset(self.index.tags(self.runs))
 
+    def has(self, metric: str) -> bool:
+        return means_metric(self._metrics, metric)
+
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        summary_of("", summary, "max")  # whether there is such a summary
+        metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)
 
@@ -33,3 +47,64 @@ def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
     return select(runs, condition, _Results(index, runs))
+
+
+def keys_in_condition(index: Index, runs: Sequence[Run], condition: str) -> list[str]:
+    """The whole names of the keys that a condition asks for."""
+    return keys_in(runs, condition, _Results(index, runs))
+
+
+@dataclass(frozen=True)
+class Best:
+    """Keep of each group only the runs with its best setting of other keys."""
+
+    over: str | tuple[str, ...]  # the keys among whose settings the best one is taken
+    mode: Literal["max", "min"] = "max"
+    # What a run is worth; ``best`` is its highest or lowest value, as the mode says. A setting is
+    # worth the mean over its runs.
+    summary: str = "last"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys, a tuple also where one was given as a text."""
+        return (self.over,) if isinstance(self.over, str) else tuple(self.over)
+
+    def check(self) -> None:
+        """Raise QueryError where there is no such mode or summary."""
+        parse("mode", self.mode, MODES)
+        summary_of("", self.summary, self.mode)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The runs of a group that make its curve."""
+
+    group: tuple[Any, ...]  # the group's values
+    label: str
+    runs: tuple[Run, ...]
+    best: tuple[Any, ...] = ()  # the values of the setting that was kept
+
+
+def setting_of(
+    group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best | None
+) -> Setting:
+    """A group's best setting; the whole group where none is asked for."""
+    if best is None:
+        return Setting(group.values, group.label, group.runs)
+    kept = _best_setting(group, series, over, best)
+    return Setting(group.values, f"{group.label} ({kept.label})", kept.runs, kept.values)
+
+
+def _best_setting(
+    group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best
+) -> Group:
+    """The setting with the best mean summary; the first of equal ones, NaN behind all others."""
+    sign = {"max": 1.0, "min": -1.0}[best.mode]
+    summary = parse_summary(summary_of("", best.summary, best.mode))
+
+    def worth(setting: Group) -> float:
+        values = np.array([summarize(*series[run.name], summary) for run in setting.runs])
+        mean = float(np.mean(values / len(values)) * len(values))
+        return -np.inf if np.isnan(mean) else sign * mean
+
+    return max(groups(group.runs, over), key=worth)

@@ -11,6 +11,7 @@ from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.metrics.columns import Columns, is_absent
@@ -20,25 +21,40 @@ RELATIVE_TIME = "relative_time"  # seconds since the run's first row
 ROWS = "the number of the row"
 
 
-def check_metric(index: Index, runs: Sequence[Run], name: str) -> None:
-    """Raise QueryError where no run has logged this, with the nearest name that one has."""
+def logged_metric(index: Index, runs: Sequence[Run], name: str) -> str:
+    """The whole name of a metric, of which the end may be given.
+
+    Raises:
+        QueryError: no run has logged it, with the nearest name that one has; or several metrics
+            end so.
+    """
     tags = index.tags(runs)
-    if name not in tags and any(name.removeprefix(SUMMARY) in run.summary for run in runs):
+    metric = find_metric(tags, runs, name)
+    if metric not in tags and any(metric.removeprefix(SUMMARY) in run.summary for run in runs):
         raise QueryError(f"{name!r} is one value a run, in its summary: it has no curve")
-    if name not in tags:
-        raise QueryError(f"no run has logged {name!r}; {suggestion(name, tags)}")
+    return metric
 
 
 def metric_names(
     index: Index, runs: Sequence[Run], metrics: str | Sequence[str] | None
 ) -> Sequence[str]:
-    """The metrics that are asked for; None: all, in natural order."""
+    """The whole names of the metrics that are asked for; None: of all, in natural order."""
     if metrics is None:
         return sorted(index.tags(runs), key=natural_key)
     names = (metrics,) if isinstance(metrics, str) else metrics
-    for name in names:
-        check_metric(index, runs, name)
-    return names
+    return [logged_metric(index, runs, name) for name in names]
+
+
+def axis(index: Index, runs: Sequence[Run], metric: str, x: str) -> str:
+    """The whole name of what a metric is drawn over, of which the end may be given.
+
+    Raises:
+        QueryError: several metrics end so.
+    """
+    tags = index.tags(runs)
+    if x in (STEP, WALL_TIME, RELATIVE_TIME, metric) or not means_metric(tags, x):
+        return x
+    return find_metric(tags, (), x)
 
 
 def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
@@ -53,9 +69,10 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
     else:
         series = _joined(index, runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
-        check_metric(index, runs, metric)
-        names = [STEP, WALL_TIME, RELATIVE_TIME, *index.tags(runs)]
-        if x not in names:
+        logged_metric(index, runs, metric)
+        tags = index.tags(runs)
+        names = [STEP, WALL_TIME, RELATIVE_TIME, *tags]
+        if x not in names and not nothing_yet(tags, runs):
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
     return series
 

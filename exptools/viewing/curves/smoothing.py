@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from exptools.viewing.arrays import Floats
 from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.lazy_polars import pl
+
+BLOCK = 32  # rows that are smoothed at once
 
 SMOOTHINGS = {
     "none": Choice(),
@@ -14,7 +17,9 @@ SMOOTHINGS = {
     "gaussian": Choice(
         (None,), 0.01, 1e3, "a standard deviation of up to 1000 rows, as in gaussian:5,"
     ),
-    "mean": Choice((None,), 1, 1e4, "a number of rows up to 10000, as in mean:10,"),
+    "mean": Choice(
+        (None,), 1, 1e4, "a whole number of rows up to 10000, as in mean:10,", whole=True
+    ),
 }
 
 
@@ -48,10 +53,37 @@ def smooth(y: Floats, smoothing: Option) -> Floats:
 
 
 def _ema(y: Floats, weight: float) -> Floats:
-    values = pl.Series(y, nan_to_null=True)
-    # Polars' adjusted mean is TensorBoard's: both divide by the weights that there have been.
-    smoothed = values.ewm_mean(alpha=1 - weight, adjust=True, ignore_nulls=True)
-    return np.where(np.isnan(y), np.nan, smoothed.to_numpy())
+    there = np.isfinite(y)
+    values = y[there] * (1 - weight)
+    smoothed = np.full(len(y), np.nan)
+    # Over the weights that there have been, as TensorBoard does.
+    smoothed[there] = _decayed(values, weight) / (1 - weight ** np.arange(1, len(values) + 1))
+    return smoothed
+
+
+def _decayed(values: Floats, weight: float) -> Floats:
+    """Each value with those before it, whose weights fall by ``weight`` a row.
+
+    A block of rows at a time is a product of matrices; what a block inherits of all before it
+    are the ends of these blocks, decayed in their turn.
+    """
+    blocks = -(-len(values) // BLOCK)
+    rows = np.zeros((blocks, BLOCK))
+    rows.ravel()[: len(values)] = values
+    inside, falling = _weights(weight)
+    decayed = rows @ inside
+    if blocks > 1:
+        ends = _decayed(decayed[:-1, -1], weight**BLOCK)
+        decayed[1:] += ends[:, None] * falling
+    return decayed.ravel()[: len(values)]
+
+
+@lru_cache(maxsize=16)
+def _weights(weight: float) -> tuple[Floats, Floats]:
+    """How much each row of a block counts in each, and how what came before it falls."""
+    behind = np.arange(BLOCK) - np.arange(BLOCK)[:, None]
+    inside = np.where(behind >= 0, weight ** np.maximum(behind, 0), 0.0)
+    return inside, (weight ** np.arange(1, BLOCK + 1)).astype(np.float64)
 
 
 def _weighted(y: Floats, kernel: Floats) -> Floats:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from exptools.hints import suggestion
 from exptools.metrics import better as better_by_name
 from exptools.viewing.arrays import Floats
 from exptools.viewing.configs.values import MISSING
@@ -23,9 +22,9 @@ from exptools.viewing.curves.endings import (
     still_going,
 )
 from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.series import check_metric
 from exptools.viewing.curves.statistics import scale_of
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
@@ -34,7 +33,7 @@ SUMMARIES = {
     "last": Choice(),
     "min": Choice(),
     "max": Choice(),
-    "mean": Choice((None,), 1, 1e9, "how many of the last values, as in mean:10,"),
+    "mean": Choice((None,), 1, 1e9, "a whole number of last values, as in mean:10,", whole=True),
     "at": Choice((None,), meaning="a value of x, as in at:1000,"),
     "auc": Choice(),
 }
@@ -53,6 +52,8 @@ class Cell:
     best: bool = False  # of its column
     early: int = 0  # runs of n that failed, were killed or interrupted, or timed out
     going: int = 0  # runs of n that are running or queued
+    pending: int = 0  # running or queued runs that have no value yet, not in n
+    missing: int = 0  # runs that have ended without a value, not in n; the others are not finite
 
 
 def parse_summary(text: str) -> Option:
@@ -127,10 +128,11 @@ def summarize_runs(
     Of a value in the runs' summaries, by its name where no metric has that, or as
     ``summary.<name>``, it is the number itself.
     """
-    said = said_of_runs(index.tags(runs), runs, metric)
+    tags = index.tags(runs)
+    metric = find_metric(tags, runs, metric)
+    said = said_of_runs(tags, runs, metric)
     if said is not None:
         return {run.name: _number(value) for run, value in zip(runs, said, strict=True)}
-    check_metric(index, runs, metric)
     series = index.series(runs, metric)
     return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}
 
@@ -140,22 +142,15 @@ def said_of_runs(tags: Collection[str], runs: Sequence[Run], name: str) -> list[
 
     Args:
         tags: the names of the runs' metrics.
-
-    Raises:
-        QueryError: it is neither; it names the nearest.
+        runs: the runs.
+        name: what ``find_metric`` found.
     """
     if name in tags:
         return None
     for own in (name, name.removeprefix(SUMMARY)):
         if any(own in run.summary for run in runs):
             return [run.summary.get(own, MISSING) for run in runs]
-    near = suggestion(name, [*tags, *summary_names(runs)])
-    raise QueryError(f"no run has logged {name!r}; {near}")
-
-
-def summary_names(runs: Sequence[Run]) -> list[str]:
-    """The names of the values in the runs' summaries, in natural order."""
-    return sorted({name for run in runs for name in run.summary}, key=natural_key)
+    return None
 
 
 def measured_names(runs: Sequence[Run]) -> list[str]:
@@ -179,14 +174,24 @@ def cell_of(runs: Sequence[Run], values: Mapping[str, float | None], method: Met
     if not runs:
         return None
     numbers = [number for run in runs if (number := values[run.name]) is not None]
+    without = [run for run in runs if values[run.name] is None]
+    pending = len(still_going(without))
+    missing = len(without) - pending
     counted = in_numbers(runs, values)
     # One point a run is a curve, too: the same numbers as in a figure.
     curve = aggregate([(np.zeros(1), np.array([number])) for number in numbers], method)
     if not len(curve.x):
-        return Cell(math.nan, math.nan, math.nan, 0, len(runs))
+        nothing = (math.nan, math.nan, math.nan, 0, len(runs))
+        return Cell(*nothing, pending=pending, missing=missing)
     low, high, n = float(curve.low[0]), float(curve.high[0]), int(curve.n[0])
     early, going = len(ended_early(counted)), len(still_going(counted))
-    return Cell(float(curve.center[0]), low, high, n, len(runs), early=early, going=going)
+    return Cell(
+        *(float(curve.center[0]), low, high, n, len(runs)),
+        early=early,
+        going=going,
+        pending=pending,
+        missing=missing,
+    )
 
 
 def in_numbers(runs: Iterable[Run], values: Mapping[str, float | None]) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,15 +13,14 @@ from exptools.viewing.run import Run
 class Results(Protocol):
     """What the runs' metrics came to."""
 
-    @property
-    def metrics(self) -> Collection[str]:
-        """The names of what the runs have logged."""
+    def has(self, metric: str) -> bool:
+        """Whether the runs have logged a metric of this name or end, or several."""
         ...
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
         """A metric's summary, ``last`` or ``mean:10``, of each run by its name.
 
-        None where the run has not logged the metric.
+        The metric's end is enough. None where the run has not logged the metric.
 
         Raises:
             QueryError: there is no such metric or summary.

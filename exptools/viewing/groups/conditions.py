@@ -13,7 +13,7 @@ Results are asked for by their summary: ``last("test/accuracy") > 0.95``, ``mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from exptools.viewing.groups.asked import Asked, Results
 from exptools.viewing.groups.grouping import known_keys
@@ -31,3 +31,25 @@ def select(runs: Sequence[Run], condition: str, results: Results | None = None) 
 
     holds = parse(condition, Asked(runs, KeyNames(known_keys(runs)), results))
     return [run for run in runs if holds(run) is True]
+
+
+def keys_in(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[str]:
+    """The whole names of the keys that a condition asks for, in its order."""
+    from exptools.viewing.groups.expressions import parse  # sqlglot takes its time
+
+    names = _Recorded(known_keys(runs))
+    parse(condition, Asked(runs, names, results))
+    return list(dict.fromkeys(names.found))
+
+
+class _Recorded(KeyNames):
+    """Remembers which keys were asked for."""
+
+    def __init__(self, keys: Set[str]) -> None:
+        super().__init__(keys)
+        self.found: list[str] = []
+
+    def find(self, name: str) -> str:
+        key = super().find(name)
+        self.found.append(key)
+        return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from exptools.hints import suggestion
 from exptools.viewing.configs.values import MISSING, comparison_key, display
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.variation import varying
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, natural_key
 from exptools.viewing.wording import shortened
 
 MOST_NAMED = 12  # keys in a text that stands for the whole comparison
@@ -58,6 +59,21 @@ def diff(left: Run, right: Run) -> list[Difference]:
     ]
 
 
+def nearest(run: Run, others: Sequence[Run]) -> Run:
+    """The one of some runs whose config differs from a run's in the fewest keys, the first such.
+
+    It is another run than itself, if there is another.
+    """
+    candidates = [one for one in others if one.directory != run.directory] or others
+    keys = varying((run, *candidates))
+    own = _setting(run, keys)
+
+    def differing(other: Run) -> int:
+        return sum(map(operator.ne, own, _setting(other, keys)))
+
+    return min(candidates, key=differing)
+
+
 def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
     """Match the runs of two sweeps by the keys that vary inside of them.
 
@@ -74,13 +90,25 @@ def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
     return SweepComparison(differences, tuple(common), *_match(left, right, common))
 
 
-def compare_sweeps(runs: Sequence[Run], left: str, right: str) -> SweepComparison:
-    """The same for two sweeps of some runs, by their names."""
-    sweeps = dict.fromkeys(run.sweep for run in runs if run.sweep is not None)
-    for sweep in (left, right):
-        if sweep not in sweeps:
-            raise QueryError(f"there is no sweep {sweep!r}; {suggestion(sweep, sweeps)}")
-    return compare(*([run for run in runs if run.sweep == sweep] for sweep in (left, right)))
+def compare_sweeps(runs: Sequence[Run], left: str | int, right: str | int) -> SweepComparison:
+    """The same for two sweeps of some runs, by their names, or positions in natural order."""
+    sweeps = sorted({run.sweep for run in runs if run.sweep is not None}, key=natural_key)
+    names = [_sweep(which, sweeps) for which in (left, right)]
+    return compare(*([run for run in runs if run.sweep == name] for name in names))
+
+
+def _sweep(which: str | int, sweeps: Sequence[str]) -> str:
+    if isinstance(which, int) and not isinstance(which, bool):
+        if not -len(sweeps) <= which < len(sweeps):
+            raise QueryError(f"there is no sweep {which}: there are {len(sweeps)}")
+        return sweeps[which]
+    if not isinstance(which, str):
+        raise QueryError(
+            f"compare takes two sweeps, by their names or positions in sweeps, not {which!r}"
+        )
+    if which not in sweeps:
+        raise QueryError(f"there is no sweep {which!r}; {suggestion(which, sweeps)}")
+    return which
 
 
 def _values(runs: Sequence[Run], key: str) -> dict[tuple[Any, ...], Any]:

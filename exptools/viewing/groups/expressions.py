@@ -82,7 +82,7 @@ def _term(node: Any, asked: Asked) -> Term:
 def _given(node: Any, asked: Asked) -> Term:
     """What a key is compared with: a word that is no key was probably meant as a text."""
     word = node.name if isinstance(node, exp.Column) and not node.table else ""
-    is_metric = asked.results is not None and word in asked.results.metrics
+    is_metric = asked.results is not None and asked.results.has(word)
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
         text = without_blanks(node)
         raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")

@@ -98,7 +98,7 @@ class KeyNames:
         for key in sorted(self.keys):
             if names_an_object(key):  # a program's memory may repeat what a key says
                 continue
-            for end in endings(key)[:-1]:
+            for end in _ends_of(key):
                 owners.setdefault(end, []).append(key)
         return owners
 
@@ -116,6 +116,13 @@ class KeyNames:
         for end, keys in self._ending_in.items():
             alike.setdefault(end.lower(), []).extend(keys)
         return {end: list(dict.fromkeys(keys)) for end, keys in alike.items()}
+
+
+def _ends_of(key: str) -> list[str]:
+    """The ends by which a key is found; of a config group within others the end of its name."""
+    parts = key.split("/")
+    groups = ["/".join(parts[start:]) for start in range(1, len(parts))]
+    return [*endings(key)[:-1], *(groups if "." not in key else [])]
 
 
 def config_name(key: str) -> str:

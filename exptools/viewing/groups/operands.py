@@ -55,7 +55,7 @@ def key_of(node: Any, asked: Asked) -> Key:
     try:
         (found,) = keys_among(asked.names, [name])
     except QueryError as error:
-        if asked.results and name in asked.results.metrics:
+        if asked.results and asked.results.has(name):
             raise QueryError(
                 f'{name!r} is a metric: say which of its values, as in last("{name}")'
             ) from error

@@ -93,11 +93,14 @@ def overview(runs: Sequence[Run]) -> Overview:
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     """How each key that varies divides the runs, by their positions; in the order of the configs.
 
+    What an incomplete config lacks makes no key vary: nobody knows yet whether it has it.
+
     Runs whose configs have the same keys are taken together, key by key, because most values of a
     sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
     columns: dict[str, list[_Column]] = {}
     by_key = {}
+    incomplete = [run.config for run in runs if run.incomplete is not None]
     with collector_paused():
         for keys, positions in _alike(runs).items():
             values = zip(*(runs[position].config.values() for position in positions), strict=True)
@@ -105,7 +108,8 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
                 columns.setdefault(key, []).append(_Column(positions, column))
         for key, parts in columns.items():
             missing = len(runs) - sum(len(part.positions) for part in parts)
-            if (missing or not _is_constant(parts)) and not names_an_object(key):
+            unknown = sum(key not in config for config in incomplete)
+            if (missing > unknown or not _is_constant(parts)) and not names_an_object(key):
                 by_key[key] = _variation(parts, missing)
     return by_key
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.rundir import PROGRESS_CSV, open_without_waiting, read_regular
+from exptools.rundir import PROGRESS_CSV, open_without_waiting
 from exptools.viewing.metrics.crc32c import masked_checksums
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, Points, as_rows
+from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, contents
 from exptools.viewing.run import Fault
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ def read_events(files: Sequence[Path]) -> LoggedRows:
     """
     scalars = _Scalars()
     faults: list[Fault] = []
-    for file in files:
-        try:
-            content = read_regular(file, MAX_BYTES)
-        except OSError as error:
-            faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
-            continue
+    for file, content in contents(files, faults):
         broken = _read_file(content, scalars)
         if broken is not None:
             reason = f"the record at byte {broken} is broken; left out with all after it"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.rundir import STEP, WALL_TIME
+from exptools.rundir import STEP, WALL_TIME, read_regular
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault
 
@@ -46,6 +47,17 @@ class LoggedRows:
     frame: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={STEP: pl.Float64}))
     faults: tuple[Fault, ...] = ()
     step_from: str | None = STEP  # the column that "step" was taken from; None: the row's number
+
+
+def contents(files: Iterable[Path], faults: list[Fault]) -> Iterator[tuple[Path, bytes]]:
+    """What stands in each of some files; one that cannot be read is a fault."""
+    for file in files:
+        try:
+            content = read_regular(file, MAX_BYTES)
+        except OSError as error:
+            faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
+        else:
+            yield file, content
 
 
 def step_column(names: Sequence[str]) -> str | None:

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
-from exptools.viewing.curves.query import CurveData, GroupCurve, caveats
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw

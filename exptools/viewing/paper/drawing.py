@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import comparison_key, display, endings
-from exptools.viewing.curves.query import CurveData, GroupCurve, remark
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated

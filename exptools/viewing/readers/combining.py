@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from exptools.rundir import PROGRESS_CSV, STEP, WALL_TIME
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.readers.formats import DetectedRun, but_logs, updated
 from exptools.viewing.readers.places import (
     MANY,
@@ -20,6 +22,7 @@ from exptools.viewing.readers.places import (
     is_logger,
     prefixes,
 )
+from exptools.viewing.readers.tabular.hparams import HPARAMS, differing, label
 from exptools.viewing.readers.trackers.resumed import continued
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
@@ -28,7 +31,7 @@ from exptools.viewing.signatures import Signature
 def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
     """A run with those below it that belong to it: of several attempts the newest."""
     placed = {_place(part, run): part for part in parts}
-    older = _older(placed)
+    older, names = _attempts(placed)
     now: dict[Place, DetectedRun] = {}
     before: dict[Place, list[DetectedRun]] = {}
     for place, part in placed.items():
@@ -44,7 +47,7 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
         _earlier(os.path.join(run.directory, *place), before[place])
         for place in sorted(before, key=_in_order)
     )
-    return replace(_with_sources_of(run, now), earlier=earlier)
+    return replace(_with_sources_of(run, now, names), earlier=earlier)
 
 
 def stand_beside(runs: Sequence[DetectedRun]) -> DetectedRun:
@@ -60,16 +63,25 @@ def with_earlier(run: DetectedRun, attempts: Iterable[DetectedRun]) -> DetectedR
 
 
 def _with_sources_of(
-    run: DetectedRun, parts: Mapping[Place, DetectedRun], *, plain: bool = False
+    run: DetectedRun,
+    parts: Mapping[Place, DetectedRun],
+    names: Mapping[Place, str] = MappingProxyType({}),
+    *,
+    plain: bool = False,
 ) -> DetectedRun:
     """A run with the metrics of others, and what these say of it as a whole.
 
-    ``plain``: their metrics keep their names.
+    Args:
+        run: the run.
+        parts: the others, by their places.
+        names: what some directories are called in the names of their metrics.
+        plain: their metrics keep their names.
     """
     nearest_first = sorted(parts, key=lambda place: (len(place), _in_order(place)))
     placed = {(): run, **{place: parts[place] for place in nearest_first}}
     kinds = {place: its for place, part in placed.items() if (its := _kinds(part))}
-    named = {} if plain else dict(zip(kinds, prefixes(tuple(kinds.items())), strict=True))
+    called = tuple((_called(place, names), its) for place, its in kinds.items())
+    named = {} if plain else dict(zip(kinds, prefixes(called), strict=True))
     sources = [
         replace(source, prefix=named.get(place, "") + source.prefix)
         for place, part in placed.items()
@@ -121,15 +133,27 @@ def _is_empty(signature: Signature | None) -> bool:
     return signature is None or signature.size <= len(f"{STEP},{WALL_TIME}\n")
 
 
-def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
-    """The directories of attempts to which there is a newer one."""
+def _called(place: Place, names: Mapping[Place, str]) -> Place:
+    """A place, of which some directories have other names."""
+    if not names:
+        return place
+    return tuple(names.get(place[: at + 1], name) for at, name in enumerate(place))
+
+
+def _attempts(
+    placed: Mapping[Place, DetectedRun],
+) -> tuple[frozenset[Place], Mapping[Place, str]]:
+    """The directories of attempts to which there is a newer one; and names for what is no attempt.
+
+    What is numbered as attempts are, and differs in its hyperparameters, is none: it may be a fold.
+    """
     parts: dict[Place, list[DetectedRun]] = {}
     for place, part in placed.items():
         for depth, name in enumerate(place):
             if attempt(name) and (part.sources or part.belongs == "alone"):
                 parts.setdefault(place[: depth + 1], []).append(part)
     if len({place[-1] for place in parts}) < 2:
-        return frozenset()  # one attempt, of one logger or several
+        return frozenset(), {}  # one attempt, of one logger or several
     families: dict[tuple[Place, tuple[str, ...]], list[_Try]] = {}
     for place, its in parts.items():
         files = tuple(os.path.basename(file) for part in its for file in part.signatures)
@@ -139,7 +163,40 @@ def _older(placed: Mapping[Place, DetectedRun]) -> frozenset[Place]:
             last = updated(signature for part in its for signature in part.written)
             one = _Try(place, tried.order, begun_at(files), last)
             families.setdefault((where, tried.family), []).append(one)
-    return frozenset(place for family in families.values() for place in _older_of(family))
+    names: dict[Place, str] = {}
+    older: list[Place] = []
+    for family in families.values():
+        for same in _with_same_settings(family, parts, names):
+            older += _older_of(same)
+    return frozenset(older), names
+
+
+def _with_same_settings(
+    family: Sequence[_Try], parts: Mapping[Place, Sequence[DetectedRun]], names: dict[Place, str]
+) -> Iterable[Sequence[_Try]]:
+    """The tries of a family, those with the same hyperparameters together.
+
+    ``names`` gets a name for each that has others than the rest.
+    """
+    files: dict[Place, tuple[str, Signature]] = {}
+    for one in family:
+        for part in parts[one.place]:
+            if HPARAMS in part.described:
+                files.setdefault(
+                    one.place, (f"{part.directory}/{HPARAMS}", part.described[HPARAMS])
+                )
+    settings = dict(zip(files, differing(files.values()), strict=True))
+    if not any(settings.values()):
+        return [family]
+    # Of two loggers one may not write them.
+    of_order = {one.order: settings[one.place] for one in family if one.place in settings}
+    groups: dict[Any, list[_Try]] = {}
+    for one in family:
+        its = settings.get(one.place, of_order.get(one.order, {}))
+        groups.setdefault(comparison_key(its), []).append(one)
+        if name := label(its):
+            names[one.place] = name
+    return groups.values()
 
 
 def _older_of(family: Sequence[_Try]) -> Iterator[Place]:

@@ -60,6 +60,7 @@ class Description:
     # What was said of the run as a whole, by name: numbers, booleans and texts.
     summary: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
     derived: frozenset[str] = frozenset()  # keys of the config that are made of other ones
+    incomplete: frozenset[str] | None = None  # as in ``Run``
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
+from exptools.viewing.readers.ours import logger_alone
 from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
 from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.text_cache import TextCache
@@ -34,6 +35,7 @@ READERS = (
     others.LIGHTNING,
     others.SPINNING_UP,
     trainer.READER,
+    logger_alone.READER,
     others.CSV,
     others.MONITOR,
     others.KERAS,
@@ -161,6 +163,7 @@ def read_run(
         unread=detected.unread,
         summary=_added(said.summary, description.summary),
         derived=description.derived,
+        incomplete=description.incomplete,
     )
 
 

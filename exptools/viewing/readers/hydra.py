@@ -27,6 +27,7 @@ from exptools.viewing.readers.description import (
     fault_of,
     usual_sources,
 )
+from exptools.viewing.readers.ours import foreseen
 from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
@@ -59,6 +60,8 @@ def _read(run: RunTexts) -> Description:
     status, faults = _read_status(run)
     if status is None and not faults:
         return described
+    if status and not of_hydra and not described.config:
+        described = foreseen.described(run, status)
     return replace(described, status=status, faults=described.faults + faults)
 
 

@@ -14,11 +14,12 @@ from functools import cached_property
 
 from exptools.rundir import SWEEP_FILE
 from exptools.viewing.readers import hydra
-from exptools.viewing.readers.combining import combine, stand_beside, with_earlier
+from exptools.viewing.readers.combining import combine, with_earlier
 from exptools.viewing.readers.formats import DetectedRun
-from exptools.viewing.readers.places import Order, Place, attempt, is_split, names_logger
-from exptools.viewing.readers.torch_writer import is_of_same_writer
+from exptools.viewing.readers.places import Order, attempt, is_split
 from exptools.viewing.readers.trackers.resumed import continued
+from exptools.viewing.readers.trackers.torch_writer import is_of_same_writer
+from exptools.viewing.readers.twins import with_twins, with_two_loggers
 
 Runs = Mapping[str, DetectedRun]  # by directory
 Parts = Mapping[str, list[DetectedRun]]  # by the directory that they lie in
@@ -42,7 +43,8 @@ def one_run_each(detected: Iterable[DetectedRun]) -> list[DetectedRun]:
             whole |= _with_parts(run, parts[directory])
         elif owners[directory] == directory:
             whole[directory] = run
-    return list(_with_two_loggers(_with_splits(_with_torchs(_resumed(whole)))).values())
+    runs = with_two_loggers(_with_splits(_with_torchs(_resumed(whole))))
+    return list(with_twins(runs).values())
 
 
 def _with_parts(run: DetectedRun, parts: Sequence[DetectedRun]) -> dict[str, DetectedRun]:
@@ -208,36 +210,3 @@ def _with_splits(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
             training = above or DetectedRun(directory, parts[0].reader, {}, (), ())
             runs[directory] = combine(training, [runs.pop(part.directory) for part in parts])
     return runs
-
-
-def _with_two_loggers(runs: dict[str, DetectedRun]) -> dict[str, DetectedRun]:
-    """The runs, those that two loggers wrote side by side as one, as ``csv/run_1``, ``tb/run_1``.
-
-    Nothing above says that they are one. So they are only if both loggers have the same attempts,
-    and no kind of files in common.
-    """
-    places: dict[Place, dict[Place, dict[Place, DetectedRun]]] = {}
-    for run in runs.values():
-        if run.belongs == "always" and run.sources:
-            names = tuple(run.directory.split(os.sep))
-            loggers = tuple(name for name in names if names_logger(name))
-            number = tuple(name for name in names[-1:] if attempt(name))
-            rest = tuple(name for name in names if name not in loggers)
-            place = rest[: len(rest) - len(number)]
-            places.setdefault(place, {}).setdefault(loggers, {})[number] = run
-    for by_logger in places.values():
-        first, *others = by_logger.values()
-        if others and all(one.keys() == first.keys() for one in others):
-            for number, run in first.items():
-                beside = [one[number] for one in others]
-                if _are_complementary([run, *beside]):
-                    whole = stand_beside([run, *beside])
-                    for one in (run, *beside):
-                        del runs[one.directory]
-                    runs[whole.directory] = whole
-    return runs
-
-
-def _are_complementary(runs: Sequence[DetectedRun]) -> bool:
-    kinds = [source.kind for run in runs for source in run.sources]
-    return len(set(kinds)) == len(kinds)

@@ -33,8 +33,9 @@ def value_files(listing: Listing) -> tuple[str, ...]:
     ours = EXPTOOLS_DIR in listing.hidden
     names = (CONFIG_FILE,) if ours else ()
     if SUMMARY_FILE in listing.files:
-        names = (*names, SUMMARY_FILE, *((OTHER_SUMMARY_FILE,) if ours else ()))
-    return names
+        names = (*names, SUMMARY_FILE)
+    is_taken = SUMMARY_FILE in listing.files or SUMMARY_FILE in listing.directories
+    return (*names, OTHER_SUMMARY_FILE) if ours and is_taken else names
 
 
 def read_said(run: RunTexts, names: Sequence[str]) -> SaidOfRun:

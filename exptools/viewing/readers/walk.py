@@ -60,7 +60,7 @@ def walk(
     Links are not followed, roots excepted. What cannot be looked into is added to ``faults``.
     """
     # Paths, with the places that they really are: a root may be a link into another one.
-    directories = deque((str(root), os.path.realpath(root)) for root in roots)
+    directories = deque(_placed(roots))
     visited: set[str] = set()
     while directories:
         path, place = directories.popleft()
@@ -79,6 +79,21 @@ def walk(
         if names:
             path, place = join(path, ""), join(place, "")
             directories += [(path + name, place + name) for name in names]
+
+
+def _placed(roots: Sequence[Path]) -> list[tuple[str, str]]:
+    """Where to begin, each root with the place that it really is.
+
+    One that is a link into another root is looked at where it lies below that: what is there may
+    belong to a run above it.
+    """
+    places = [(str(root), os.path.realpath(root)) for root in roots]
+    placed = []
+    for _, place in places:
+        around = [(at, its) for at, its in places if f"{place}/".startswith(join(its, ""))]
+        outermost, its = min(around, key=lambda one: len(one[1]))
+        placed.append((join(outermost, place[len(its) :].lstrip(os.sep)).rstrip(os.sep), place))
+    return placed
 
 
 def _besides(names: list[str], parts: Sequence[str]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 ROWS_AT_ONCE = 50_000
 NOTHING = "—"
+_MARKS = {"early": r"\dagger", "going": r"\ddagger"}  # in the column n of LaTeX
 
 DIGITS = 4  # of a number without uncertainty
 SPREAD_DIGITS = 2  # of an uncertainty
@@ -33,7 +35,7 @@ LONGEST, SHORTEST = 6, -4  # powers of ten from and up to which a power of ten i
 def latex(table: Results) -> str:
     """A ``tabular`` for the package booktabs, the best of each column in bold."""
     heads = [latex_text(head) for head in headings(table)]
-    rows = _rows(table, latex_text, _latex_cell)
+    rows = _rows(table, latex_text, _latex_cell, _latex_counts)
     body = [*heads, *(cell for row in rows for cell in row)]
     strange = "".join(dict.fromkeys(char for text in body for char in beyond_latin(text)))
     lines = [
@@ -46,6 +48,7 @@ def latex(table: Results) -> str:
         r"\midrule",
         *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
+        *_latex_notes(table),
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
@@ -55,7 +58,12 @@ def markdown(table: Results) -> str:
     """A table in GitHub's Markdown, the best of each column in bold, what to know of it below."""
     heads = [markdown_text(head) for head in headings(table)]
     bold = "**{}**".format
-    rows = _rows(table, markdown_text, lambda c: bold(plain(c)) if c and c.best else plain(c))
+    rows = _rows(
+        table,
+        markdown_text,
+        lambda cell: bold(plain(cell)) if cell and cell.best else plain(cell),
+        lambda cells: markdown_text(_counts(cells)),
+    )
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
     lines = "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
     return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.sentences)
@@ -63,16 +71,24 @@ def markdown(table: Results) -> str:
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:
     """Headings and rows for a terminal; a cell is its text and whether it is the best."""
-    rows = _rows(table, lambda text: (text, False), lambda c: (plain(c), bool(c and c.best)))
+    rows = _rows(
+        table,
+        lambda text: (text, False),
+        lambda cell: (plain(cell), bool(cell and cell.best)),
+        lambda cells: (_counts(cells), False),
+    )
     return [*headings(table), "n"], rows
 
 
 def _rows(
-    table: Results, show_text: Callable[[str], T], show_cell: Callable[[Cell | None], T]
+    table: Results,
+    show_text: Callable[[str], T],
+    show_cell: Callable[[Cell | None], T],
+    show_counts: Callable[[Sequence[Cell | None]], T],
 ) -> list[list[T]]:
     """The rows of a table: the keys' values, the cells, and how many runs these are of."""
     return [
-        [*map(show_text, texts), *map(show_cell, cells), show_text(_counts(cells))]
+        [*map(show_text, texts), *map(show_cell, cells), show_counts(cells)]
         for texts, cells in zip(table.texts, table.cells, strict=True)
     ]
 
@@ -87,9 +103,11 @@ def logged(
 ) -> pl.DataFrame:
     """Every logged row of some metrics (None: of all), behind its run's name a column for each key.
 
-    ``long``: a row a value, else a column a metric, as for ``Runs.rows``.
+    ``long``: a row a value, else a column a metric, under the name that was given for it, as for
+    ``Runs.rows``.
     """
-    names = metric_names(index, runs, metrics)
+    given = (metrics,) if isinstance(metrics, str) else metrics
+    names = list(dict.fromkeys(metric_names(index, runs, given)))
     columns = index.columns(runs, [STEP, WALL_TIME, *names])
     rows = logged_rows(runs, columns, names, long=long)
     run_names = text_column("name", [run.name for run in runs])
@@ -99,7 +117,8 @@ def logged(
         ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))
         for key in find_keys(runs, by)
     ]
-    rest = [("logged", name, rows[name]) for name in rows.columns[1:]]
+    titles = dict(zip(metric_names(index, runs, given), given or (), strict=False))
+    rest = [("logged", titles.get(name, name), rows[name]) for name in rows.columns[1:]]
     return frame_of([("run", "name", rows["name"]), *keys, *rest])
 
 
@@ -145,10 +164,53 @@ def _counts(cells: Sequence[Cell | None]) -> str:
     return counts[0] if len(set(counts)) == 1 else ", ".join(counts)
 
 
+def _latex_counts(cells: Sequence[Cell | None]) -> str:
+    """The same, with a mark where others have words; what it means stands below the table."""
+    counts = [latex_text(NOTHING) if cell is None else _marked_count(cell) for cell in cells]
+    text = counts[0] if len(set(counts)) == 1 else ", ".join(counts)
+    # The last mark stands beside the column, so that its numbers are below each other.
+    return re.sub(r"(\$\^\{[^$]*\}\$)$", r"\\rlap{\1}", text)
+
+
+def _marked_count(cell: Cell) -> str:
+    marks = [_MARKS["early"]] * (cell.early > 0)
+    marks += [_MARKS["going"]] * (cell.going + cell.pending > 0)
+    return f"{_number_of(cell)}$^{{{''.join(marks)}}}$" if marks else _number_of(cell)
+
+
+def _latex_notes(table: Results) -> Iterator[str]:
+    """Rows below the table for what the column n has besides numbers."""
+    cells = [cell for row in table.cells for cell in row if cell]
+    width = len(table.by) + len(table.columns) + 1
+    early = {cell.early for cell in cells if cell.early}
+    going = {cell.going + cell.pending for cell in cells if cell.going + cell.pending}
+    notes = [
+        f"$^{{{_MARKS[kind]}}}${_some(counts)} of these {what}."
+        for kind, counts, what in (
+            ("early", early, "ended early"),
+            ("going", going, "are running or queued"),
+        )
+        if counts
+    ]
+    short = max((c for c in cells if c.n < c.runs), key=lambda c: c.n, default=None)
+    if short:
+        notes.append(f"{_number_of(short)}: {short.n} of {short.runs} runs have a value.")
+    for note in notes:
+        yield f"\\multicolumn{{{width}}}{{l}}{{\\footnotesize {note}}} \\\\"
+
+
+def _some(counts: Collection[int]) -> str:
+    return str(*counts) if len(counts) == 1 else "Some"
+
+
+def _number_of(cell: Cell) -> str:
+    return str(cell.n) if cell.n == cell.runs else f"{cell.n}/{cell.runs}"
+
+
 def _count(cell: Cell) -> str:
     """How many runs are in a cell: "8", "4/5" where one has no number, "8 (6 early)"."""
-    number = str(cell.n) if cell.n == cell.runs else f"{cell.n}/{cell.runs}"
-    unfinished = [(cell.early, "early"), (cell.going, "running")]
+    number = _number_of(cell)
+    unfinished = [(cell.early, "early"), (cell.going, "running"), (cell.pending, "to come")]
     words = ", ".join(f"{n} {word}" for n, word in unfinished if n)
     return f"{number} ({words})" if words else number
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
@@ -26,6 +27,7 @@ from exptools.viewing.curves.summaries import (
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of, type_of
 from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
+from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
@@ -73,26 +75,14 @@ class Results:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be said wherever the numbers are shown."""
-        return (*self.caveats, *self.remarks)
+        return (*self.caveats, *self.remarks, *_on_n(self.cells))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         unknown = dict.fromkeys(c.metric for c in self.columns if c.better is None)
-        short = [cell for row in self.cells for cell in row if cell and cell.n < cell.runs]
-        notes = [*self.sentences]
-        notes += [
-            f"Nothing is bold for {metric}: whether more or less of it is better is not known."
-            for metric in unknown
-        ]
-        if short:
-            left_out, one = sum(cell.runs - cell.n for cell in short), short[0]
-            are = "result of a run is" if left_out == 1 else "results of runs are"
-            notes.append(
-                f"{left_out} {are} not in the numbers, where n says {one.n}/{one.runs} for "
-                f"{one.n} of {one.runs}: the run has no such value, or it is NaN or infinite."
-            )
-        return tuple(notes)
+        bold = "Nothing is bold for {}: whether more or less of it is better is not known."
+        return (*self.sentences, *map(bold.format, unknown))
 
     @property
     def remark(self) -> str:
@@ -139,10 +129,13 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
     runs, everyone = counted(runs, query.states), runs
+    tags = index.tags(runs)
+    names = list(dict.fromkeys(find_metric(tags, runs, name) for name in query.metrics))
+    better = directions_of(names, query.better)
     across = find_keys(runs, [query.facet] if query.facet is not None else [])
     keys = [key for key in find_keys(runs, query.by) if key.whole not in {k.whole for k in across}]
     facets = groups(runs, across) if across else []
-    metrics = [_column(index, runs, name, query) for name in query.metrics]
+    metrics = [_column(tags, runs, name, query.summary, better) for name in names]
     rows = groups(runs, keys)
     parts = _parts(rows, facets)
     values = [
@@ -169,7 +162,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
-        caveats=caveats,
+        caveats=(*filter(None, [nothing_yet(tags, runs)]), *caveats),
         remarks=tuple(
             sentence
             for head in metrics
@@ -191,11 +184,59 @@ def headings(table: Results) -> list[str]:
     return [*(table.heads or table.by), *heads]
 
 
-def _column(index: Index, runs: Sequence[Run], metric: str, query: ResultsQuery) -> Column:
-    mode = direction(metric, query.better)
+def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
+    """How to read the column n, where it says more than of how many runs a row is."""
+    every = [cell for row in cells for cell in row if cell]
+    short = [cell for cell in every if cell.n < cell.runs]
+    pending, missing = sum(cell.pending for cell in short), sum(cell.missing for cell in short)
+    if short and pending < sum(cell.runs for cell in every):
+        one = max(short, key=lambda cell: cell.n)
+        left_out = sum(cell.runs - cell.n for cell in short)
+        why = [
+            f"{number} {'is' if number == 1 else 'are'} {what}"
+            for number, what in (
+                (pending, "still to come"),
+                (missing, "missing"),
+                (left_out - pending - missing, "NaN or infinite"),
+            )
+            if number
+        ]
+        yield (
+            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers; of "
+            f"those that are not {' and '.join(filter(None, [', '.join(why[:-1]), why[-1]]))}."
+        )
+    if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in cells):
+        yield "Where n has several numbers, they are those of the columns from left to right."
+
+
+def directions_of(metrics: Sequence[str], better: Mapping[str, str]) -> dict[str, str]:
+    """Which is better, ``max`` or ``min``, by the whole names of metrics.
+
+    Raises:
+        QueryError: something is said of a metric that is not asked for.
+    """
+    if not isinstance(better, Mapping):
+        raise QueryError(f'better says it by metric, as in {{"size": "min"}}, not {better!r}')
+    directions = {}
+    for name, mode in better.items():
+        meant = [name] if name in metrics else [m for m in metrics if means_metric([m], name)]
+        if len(meant) != 1:
+            raise QueryError(f"better: {name!r} is not asked for; {suggestion(name, metrics)}")
+        directions[meant[0]] = mode
+    return directions
+
+
+def _column(
+    tags: Collection[str],
+    runs: Sequence[Run],
+    metric: str,
+    summary: str,
+    better: Mapping[str, str],
+) -> Column:
+    mode = direction(metric, better)
     # Of a run, and no curve's.
-    is_one_value = said_of_runs(index.tags(runs), runs, metric) is not None
-    return Column(metric, "last" if is_one_value else summary_of(metric, query.summary, mode), mode)
+    is_one_value = said_of_runs(tags, runs, metric) is not None
+    return Column(metric, "last" if is_one_value else summary_of(metric, summary, mode), mode)
 
 
 def _across(head: Column, facets: Sequence[Group]) -> list[Column]:

@@ -129,7 +129,6 @@ def test_workers_have_their_cores_and_alternating_ones_a_thread_each() -> None:
         ("4slt_4cpu_0gpu_1cpr", "run slot 4 is not one of .*: 0 to 3"),
         ("0slt_4cpu_0gpu_8cpr", "not one run fits: each run takes 8 of 4 cores"),
         ("0slt_5cpu_2gpu", "5 cores cannot be divided evenly by 2: n_cpu_core=4 can"),
-        ("0slt_3cpu_3gpu_2gpr", "1 of 3 would idle: n_gpu=2 leaves none"),
         ("0slt_4cpu_2gpu_2cxg_2gpr", "contexts on a GPU cannot go with gpu_per_run"),
         ("0slt_4cpu_2gpu_1sgr", "sample_gpu_per_run is for async_sample"),
         ("0slt_4cpu_0gpu_1cpr_1ass", "async_sample needs GPUs"),
@@ -296,3 +295,36 @@ def test_a_code_of_another_machine_is_refused() -> None:
     assert "names hyperthreads that are not here, 2-3; 0hto" in notes[0]
     (slot,), _ = slots_of_code(machine([(0,)]), "8cpu_0gpu_8cpr_0saf", 9)
     assert (slot.cpus, slot.cores, slot.threads) == ((), (), 8), "0saf binds nothing"
+
+
+@pytest.mark.parametrize(
+    ("code", "last_run", "waste"),
+    [
+        (
+            "36cpu_3gpu_0hto_1ass_1sgr",
+            [0, 1],
+            "GPU 2 of 36cpu_3gpu_0hto_1ass_1sgr will idle: gpu_per_run=2 would use all",
+        ),
+        ("56cpu_4gpu_2cpw_0hto_1ass_1sgr", [2, 3], "2 of 56 cores .*: cpu_per_worker=1 would use"),
+        ("3cpu_3gpu_2gpr", [0, 1], "GPU 2 and 1 of 3 cores .*: gpu_per_run=3 would use all"),
+        ("9cpu_2gpu_0hto_1ass", [1], "1 of 9 cores .*: sample_gpu_per_run=1 would use all"),
+        ("17cpu_2gpu_0hto_1ass_1oss", [1], "n_cpu_core=16 names only what is used"),
+        ("16cpu_8gpu_3gpr_0hto_2skt_2cpw", [3, 4, 5], "GPU 6-7 and 4 of 16 cores"),
+    ],
+)
+def test_hardware_that_idles_is_told_with_what_would_use_it(
+    code: str, last_run: list[int], waste: str
+) -> None:
+    slot = get_n_run_slots(code) - 1
+    with pytest.warns(UserWarning, match=waste):
+        run: Any = affinity_from_code(prepend_run_slot(slot, code))
+    shares = run if isinstance(run, list) else run.optimizer
+    sampler = [] if isinstance(run, list) else run.sampler
+    shares = shares + (sampler if isinstance(sampler, list) else [])
+    assert sorted({share["cuda_idx"] for share in shares}) == last_run
+
+
+def test_what_idles_is_told_once_for_all_runs() -> None:
+    _, notes = slots_of_code(smt(3, gpus=3), "3cpu_3gpu_2gpr", 9, INHERITED)
+    assert len(notes) == 1
+    assert notes[0].startswith("GPU 2 and 1 of 3 cores of 3cpu_3gpu_2gpr will idle")

@@ -164,7 +164,7 @@ def test_retries_and_fail_fast_are_the_schedulers(place: Path) -> None:
 def test_resuming_runs_only_what_is_not_completed(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(["raise", "a"])
+    assert states(run(["raise", "a"])) == [State.FAILED, State.COMPLETED]
     first = {name: report(place, name)["pid"] for name in ("raise", "a")}
     outcomes = run(["raise", "a", "b"], resume=True)
     assert states(outcomes) == [State.FAILED, State.COMPLETED, State.COMPLETED]

@@ -1,7 +1,9 @@
 """Two sweeps on one machine: gates in one process, or in several where a death matters."""
 
+import fcntl
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -187,6 +189,34 @@ def test_others_leases_are_listed_but_not_ours_or_those_of_the_dead(
     assert holder.pid == other.pid
     other.kill()
     assert not find_busy().cores
+
+
+def test_the_kernel_is_believed_when_a_lease_names_another_holder(
+    start: Callable[..., Sweep], make_gate: MakeGate, directory: Path
+) -> None:
+    other = start()
+    pretend_another_wrote(directory / "core-1", user="root")
+    told = enter(make_gate(), slot(1))
+    assert told is not None
+    assert f", pid {other.pid} (" in told
+    holder = find_busy().holders["core 1"]
+    assert holder is not None
+    assert (holder.pid, holder.user) == (other.pid, pwd.getpwuid(os.getuid()).pw_name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases on files are Linux's")
+def test_a_lease_on_a_lease_file_does_not_make_us_wait(
+    make_gate: MakeGate, directory: Path
+) -> None:
+    gate = make_gate()
+    assert enter(gate, slot(1)) is None
+    gate.leave(slot(1))
+    with (directory / "core-1").open("rb") as file:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks for the lease back
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        told = enter(make_gate(), slot(1))
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    assert told == "core 1, which another process holds"
 
 
 def test_a_gpu_that_another_holds_is_listed_by_its_uuid(make_gate: MakeGate) -> None:

@@ -37,8 +37,9 @@ def test_several_metrics_are_asked_for_at_once(runs):
     assert frame.columns == ["metric", "optim.lr", "step", "center", "low", "high", "n"]
     alone = runs.curves("test/accuracy", by="optim.lr", band="sem").frame()
     assert frame.filter(frame["metric"] == "test/accuracy").drop("metric").equals(alone)
-    with pytest.raises(xv.QueryError, match="there are no curves of 'loss'; did you mean"):
-        both["loss"]
+    assert both["loss"] is both[0]
+    with pytest.raises(xv.QueryError, match="there are no curves of 'los'; did you mean"):
+        both["los"]
     with pytest.raises(xv.QueryError, match="takes a metric, or a list of metrics"):
         runs.curves([])
 

@@ -1,5 +1,8 @@
+import copy
 import json
 import os
+import pickle
+import re
 
 import polars as pl
 import pytest
@@ -100,3 +103,40 @@ def test_equal_runs_are_equal_and_can_be_counted(run):
     assert len({again, run}) == 1
     write_run(run.directory, {"lr": 7})
     assert xv.load(run.directory.parent)["1"] != run
+
+
+@pytest.fixture
+def config(tmp_path):
+    write_run(tmp_path / "a", {"optim": {"lr": 0.1, "betas": [0.9, 0.99]}, "seed": 0})
+    return xv.load(tmp_path)[0].config
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("lr", "the config has no key 'lr'; did you mean 'optim.lr'?"),
+        ("sede", "the config has no key 'sede'; did you mean 'seed'?"),
+        ("optim", "'optim' is a section of the config: it has optim.lr, optim.betas"),
+        (3, "the config has no key 3; there are optim.lr, optim.betas, seed"),
+    ],
+)
+def test_a_key_that_a_config_lacks_is_answered_with_the_nearest(config, key, sentence):
+    with pytest.raises(KeyError) as error:
+        config[key]
+    assert str(error.value) == sentence
+    assert key not in config
+    assert config.get(key) is None
+
+
+def test_a_key_asked_for_as_an_attribute_is_shown_in_brackets(config):
+    with pytest.raises(AttributeError, match=re.escape('as in config["optim.lr"]')):
+        config.lr  # noqa: B018
+    with pytest.raises(AttributeError, match="in brackets; the config has no key 'learning_rate'"):
+        config.learning_rate  # noqa: B018
+
+
+def test_a_config_is_a_mapping_that_nobody_changes(config):
+    assert copy.deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
+    for change in (lambda: config.update(a=1), lambda: config.pop("seed"), config.clear):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change()

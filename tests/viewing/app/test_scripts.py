@@ -28,7 +28,7 @@ def test_neither_old_browsers_nor_unused_tables_nor_all_of_plotly_are_fetched(cl
     found, page = sources(client)
     assert not [src for src in found if re.search("polyfill|dash_table|plotly.min|ag_grid", src)]
     assert found[-1].endswith("/plotly-cartesian.min.js")
-    assert 'name="table-script" content="/_dash-component-suites/dash_ag_grid/' in page
+    assert 'name="table-script" content="/_kept/' in page
 
 
 def test_scripts_and_styles_are_compressed_and_kept_for_ever(client):
@@ -45,6 +45,19 @@ def test_scripts_and_styles_are_compressed_and_kept_for_ever(client):
 def test_the_icon_is_fetched_once(client):
     (src,) = re.findall(r'href="([^"]*favicon[^"]*)"', sources(client)[1])
     assert "immutable" in client.get(src, base_url=HERE).headers["Cache-Control"]
+
+
+def test_parts_that_scripts_fetch_from_their_own_folder_are_kept_with_it(client):
+    (src,) = [src for src in sources(client)[0] if "/dash_core_components." in src]
+    folder = src.rpartition("/")[0]
+    part = client.get(f"{folder}/async-graph.js", base_url=HERE)
+    assert b"webpackChunkdash_core_components" in part.data
+    assert "immutable" in part.headers["Cache-Control"]
+    other = folder.replace(folder.split("/")[2], "0" * 16)
+    assert client.get(f"{other}/async-graph.js", base_url=HERE).status_code == 404
+    for path in ("os/path.py", "dash/dash.py", "dash/dcc/../../../x", "dash/%2e%2e/x"):
+        answer = client.get(f"/_kept/{folder.split('/')[2]}/{path}", base_url=HERE)
+        assert answer.status_code == 404 or b"_dash-config" in answer.data, path
 
 
 def test_what_may_change_under_its_name_is_asked_for_again(client):

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import State
+from exptools.rundir import State, process_start
 from exptools.viewing.cli.main import main
 from exptools.viewing.index import Index
 from tests.viewing.samples import (
@@ -435,3 +435,47 @@ def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_
     assert (code, "there is no choice of states 'done'" in err) == (2, True)
     code, _, err = run("table", "dying", "--center", "iqm", "--band", "t:95")
     assert (code, "take ci:95, the bootstrap's" in err) == (2, True)
+
+
+def listed(out, column=0):
+    """A column of a printed table."""
+    rows = [line.split() for line in out.splitlines() if line.strip() and "─" not in line]
+    return [row[column] for row in rows[1:]]
+
+
+def test_rows_are_listed_in_the_order_of_a_key_or_a_metric(run, outputs):
+    code, out, _ = run("list", str(outputs), "--sort", "-accuracy", "--metric", "test/accuracy")
+    values = list(map(float, listed(out, -1)))
+    assert code == 0
+    assert values == sorted(values, reverse=True)
+    _, out, _ = run("list", str(outputs), "--sort", "-lr", "--sort", "seed", "--csv")
+    rows = [line.split(",") for line in out.splitlines()]
+    lr, seed = rows[0].index("optim.lr"), rows[0].index("seed")
+    pairs = [(-float(row[lr]), int(row[seed])) for row in rows[1:]]
+    assert pairs == sorted(pairs)
+    code, _, err = run("list", str(outputs), "--sort", "sede")
+    assert code == 2
+    assert "there is no key or metric 'sede' to sort by; did you mean 'seed'?" in err
+
+
+def test_what_was_asked_for_stays_a_column(run, outputs):
+    _, out, _ = run("list", str(outputs), "--where", "lr = 0.1")
+    assert "lr" in out.split()
+
+
+def test_a_run_is_compared_with_the_nearest_of_a_sweep(run, outputs):
+    code, out, _ = run("diff", str(outputs / "0"), str(outputs))
+    assert code == 0
+    assert "1 key differs; no other of the 9 runs is nearer to it" in out
+    assert "only" not in out
+
+
+def test_a_sweep_that_has_only_begun_is_told_in_a_sentence(run, tmp_path):
+    alive = {"pid": os.getpid(), "pid_start": process_start(os.getpid())}
+    write_run(tmp_path / "begun/0", {"lr": 1}, None, State.QUEUED, **alive)
+    for command in (["table"], ["plot", "--csv", "--metric", "loss"], ["export"]):
+        code, _, err = run(*command, str(tmp_path / "begun"))
+        said = "the run has not logged anything yet: it is queued"
+        assert (code, err) == (1, f"exptools {command[0]}: {said}\n")
+    code, out, _ = run("list", str(tmp_path / "begun"))
+    assert (code, "queued" in out) == (0, True)

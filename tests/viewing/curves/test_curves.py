@@ -133,6 +133,8 @@ def tensorboards(y: list[float], weight: float) -> list[float]:
 def test_exponential_smoothing_is_tensorboards(weight):
     y = [3.0, 1.0, 4.0, NAN, 1.0, 5.0, NAN, NAN, 9.0]
     np.testing.assert_allclose(smoothed("ema", weight, y=y), tensorboards(y, weight))
+    long = [np.sin(row) if row % 7 else NAN for row in range(3000)]
+    np.testing.assert_allclose(smoothed("ema", weight, y=long), tensorboards(long, weight))
 
 
 def test_a_running_mean_is_over_the_rows_around_each():

@@ -6,8 +6,9 @@ import pytest
 import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.curve_data import caveats, remark
 from exptools.viewing.curves.endings import Member, endings
-from exptools.viewing.curves.query import CurveQuery, caveats, curve_set, remark
+from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
 from tests.viewing.samples import write_dying_sweep, write_run, write_summary
@@ -42,7 +43,8 @@ def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
     table = results(runs, "accuracy", "lr")
     assert table.notes[0] == f"{EARLY}."
     assert table.frame().select("n", "runs", "early", "going").rows() == [(8, 8, 6, 0)]
-    assert "& 8 (6 early) \\\\" in export.latex(table)
+    assert r"& 8\rlap{$^{\dagger}$} \\" in export.latex(table)
+    assert r"{\footnotesize $^{\dagger}$6 of these ended early.} \\" in export.latex(table)
     assert f"% {EARLY}.\n" in export.latex(table)
     assert f"\n{EARLY}.\n" in export.markdown(table)
     finished = results(runs, "accuracy", "lr", states="finished")

@@ -55,7 +55,7 @@ def test_a_condition_may_ask_for_results(index, condition, names):
     [
         ("last(test/acuracy) > 1", "no run has logged 'test/acuracy'; did you mean"),
         ("lsat(test/accuracy) > 1", "there is no summary 'lsat'; did you mean 'last'"),
-        ("mean(test/accuracy) > 1", "mean takes how many of the last values"),
+        ("mean(test/accuracy) > 1", "mean takes a whole number of last values"),
         ("best(x) > 1", "whether more or less of x is better is not known"),
         ('"test/accuracy" > 1', r"is a metric: say which .* last\(\"test/accuracy\"\)"),
         ("1 < x", r"'x' is a metric: say which of its values"),

@@ -12,7 +12,7 @@ import exptools.viewing as xv
 from exptools.viewing.api import CurveSet
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.aggregation import Curve
-from exptools.viewing.curves.query import GroupCurve
+from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.paper import compose as paper
 from exptools.viewing.paper.drawing import COLORS
 from tests.viewing.samples import write_run, write_sweep

@@ -2,13 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 import exptools.viewing as xv
-from exptools.rundir import HYDRA_CONFIG, HYDRA_SETTINGS
+from exptools.rundir import (
+    HYDRA_CONFIG,
+    HYDRA_DIR,
+    HYDRA_OVERRIDES,
+    HYDRA_SETTINGS,
+    State,
+    Status,
+    write_status,
+)
 from tests.viewing.samples import write_run
 
 APP = """
@@ -156,3 +166,15 @@ def test_two_objects_of_a_type_keep_what_each_holds(tmp_path):
 def test_a_number_that_is_no_address_stays(tmp_path, text):
     write_run(tmp_path / "0", {"text": text})
     assert xv.load(tmp_path)[0].config["text"] == text
+
+
+@pytest.mark.slow
+def test_what_is_foreseen_of_a_job_is_what_hydra_will_compose(swept, tmp_path):
+    shutil.copytree(swept.origin.roots[0], tmp_path, dirs_exist_ok=True)
+    for job, run in enumerate(swept):
+        overrides = yaml.safe_load((tmp_path / run.name / HYDRA_OVERRIDES).read_text())
+        shutil.rmtree(tmp_path / run.name / HYDRA_DIR)
+        write_status(tmp_path / run.name, Status(State.QUEUED, job=job, overrides=(*overrides,)))
+    for run, composed in zip(xv.load(tmp_path), swept, strict=True):
+        assert {"seed", "model/part"} < run.config.keys()
+        assert run.config.items() <= composed.config.items()

@@ -498,3 +498,72 @@ def test_a_job_whose_directory_the_sweep_chose_is_no_project(run):
     for number in range(2):
         write_csv(run / "csv" / f"version_{number}", {"loss": [1.0, 0.1]})
     assert earlier(indexed(run.parent)) == ["csv/version_0"]
+
+
+def with_hparams(directory: Path, text: str) -> Path:
+    (directory / "hparams.yaml").write_text(text)
+    return directory
+
+
+def test_versions_that_differ_in_a_setting_are_places_of_the_run_called_by_it(tmp_path, run):
+    for fold in range(3):
+        version = write_csv(run / "lightning_logs" / f"version_{fold}", {"acc": [0.1, fold]})
+        with_hparams(version, f"lr: 0.1\nfold: {fold}\nlog_dir: /tmp/{fold}\n")
+    retried = write_csv(run / "lightning_logs" / "version_3", {"acc": [0.1, 7.0]})
+    with_hparams(retried, "lr: 0.1\nfold: 1\nlog_dir: /tmp/3\n")
+    index = indexed(tmp_path)
+    assert earlier(index) == ["lightning_logs/version_1"]
+    ends = {f"fold_{fold}/acc": {"0": [0.1, end]} for fold, end in enumerate([0.0, 7.0, 2.0])}
+    assert {tag: values(index, tag) for tag in index.tags(index.snapshot.runs)} == ends
+
+
+@pytest.mark.parametrize(
+    "again",
+    ["lr: 0.1", "lr: 0.1\nmax_epochs: 20", "lr: 0.1\nckpt_path: a.ckpt", "lr: 0.1\nrun_id: b7", ""],
+)
+def test_versions_that_differ_in_what_a_second_try_is_told_are_attempts(tmp_path, run, again):
+    first = write_csv(run / "lightning_logs" / "version_0", {"acc": [0.1, 0.2]})
+    with_hparams(first, "lr: 0.1\nmax_epochs: 10\nrun_id: a3\n")
+    with_hparams(write_csv(run / "lightning_logs" / "version_1", {"acc": [0.3]}), again)
+    index = indexed(tmp_path)
+    assert earlier(index) == ["lightning_logs/version_0"]
+    assert values(index, "acc") == {"0": [0.3]}
+
+
+def test_one_run_that_two_loggers_wrote_to_places_of_their_own_counts_once(tmp_path):
+    for run in range(2):
+        hparams = f"lr: {run}\n"
+        with_hparams(write_csv(tmp_path / "results" / f"version_{run}", {"acc": [0.1]}), hparams)
+        board = tmp_path / "my_experiment" / f"version_{run}"
+        write_events(board, {"acc": [0.5], "val": [0.25]})
+        with_hparams(board, hparams)
+    index = indexed(tmp_path)
+    assert names(index) == ["results/version_0", "results/version_1"]
+    assert values(index, "acc") == {"results/version_0": [0.1], "results/version_1": [0.1]}
+    assert values(index, "val") == {"results/version_0": [0.25], "results/version_1": [0.25]}
+
+
+@pytest.mark.parametrize("change", ["settings", "time", "kind"])
+def test_runs_that_nothing_tells_to_be_one_stay_two(tmp_path, change):
+    write_csv(tmp_path / "a" / "version_0", {"acc": [0.1]})
+    other = tmp_path / "b" / "version_0"
+    if change == "kind":
+        write_csv(other, {"acc": [0.1]})
+    else:
+        write_events(other, {"acc": [0.5]})
+    hparams = with_hparams(other, "lr: 7\n" if change == "settings" else HPARAMS) / "hparams.yaml"
+    if change == "time":
+        os.utime(hparams, (1_700_000_000, 1_700_000_000))
+    assert len(names(indexed(tmp_path))) == 2
+
+
+def test_a_root_that_is_a_link_into_another_is_looked_at_there(tmp_path, run):
+    write_csv(run / "logs" / "version_0", {"acc": [0.1]})
+    above, inside = tmp_path / "link", tmp_path.parent / f"{tmp_path.name}-inside"
+    inside.symlink_to(run / "logs")
+    above.symlink_to(run)
+    for roots in ([tmp_path, inside], [inside, tmp_path], [inside, above, tmp_path]):
+        index = indexed(*roots)
+        assert len(index.snapshot.runs) == 1
+        assert index.tags(index.snapshot.runs) == ["acc"]
+    inside.unlink()

@@ -1,11 +1,14 @@
 """What our logger says of a run as a whole, beside the config of any format; and others' files."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from exptools.logging.run_logger import Logger
-from exptools.rundir import write_atomic
+from exptools.rundir import OTHER_SUMMARY_FILE, SUMMARY_FILE, State, write_atomic
 from tests.viewing.readers.test_formats import SB3, write
 from tests.viewing.samples import indexed, only_run, write_run
 
@@ -26,7 +29,7 @@ def test_a_run_without_hydra_has_the_config_and_the_summary_that_it_has_logged(t
     first = index.snapshot.runs[0]
     assert first.config == {"optim.lr": 1, "optim.betas": (0.9, 0.99), "of": 1}
     assert first.summary == {"best": 0.5, "note": "é", "ok": True}
-    assert (first.format, first.faults) == ("csv", ())
+    assert (first.format, first.state, first.faults) == ("exptools", None, ())
     logger.open(tmp_path / "2", console=None)
     logger.summary("best", 3)
     logger.close()
@@ -86,3 +89,45 @@ def test_what_a_summary_cannot_hold_is_left_out_and_a_bad_config_is_a_fault(tmp_
     assert str(found.summary) == str({"nan": float("nan"), "\\ud800": "\\ud800", "big": 10**400})
     assert "config.json: a config of more than 5000 keys is not read" in str(found.faults[0])
     assert found.config == {"lr": 1}
+
+
+def test_where_a_directory_has_the_name_of_the_summary_it_is_read_beside_it(tmp_path):
+    run = write_run(tmp_path / "0", {})
+    (run / SUMMARY_FILE).mkdir()
+    write_values(run / OTHER_SUMMARY_FILE, {"best": 3})
+    assert only_run(tmp_path).summary == {"best": 3}
+
+
+LOGS = """
+import os, signal, sys
+from exptools import logger
+
+logger.open(sys.argv[1], console=None)
+logger.log_scalar("loss", 0.5, 0)
+logger.dump()
+print("logged", flush=True)
+if sys.argv[2] == "waits":
+    sys.stdin.read()
+elif sys.argv[2] == "dies":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_of_a_run_without_hydra_the_logger_tells_whether_it_is_alive(tmp_path):
+    program = [sys.executable, "-c", LOGS]
+    for name in ("ends", "dies"):
+        subprocess.run([*program, tmp_path / name, name], check=False, capture_output=True)
+    with subprocess.Popen(
+        [*program, tmp_path / "waits", "waits"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as waits:
+        waits.stdout.readline()
+        shutil.copytree(tmp_path / "waits", tmp_path / "copy")
+        states = {run.name: run.state for run in indexed(tmp_path).snapshot.runs}
+        waits.stdin.close()
+    assert states == {
+        "copy": None,
+        "dies": State.KILLED,
+        "ends": None,
+        "waits": State.RUNNING,
+    }

@@ -86,8 +86,11 @@ def test_a_run_that_diverged_or_lacks_the_metric_is_not_in_the_mean_but_counted(
     assert (cell.center, cell.n, cell.runs) == (2, 2, 5)
     assert (empty.n, empty.runs) == (0, 1)
     assert "| 1 | **2.0 ± 1.4** | 2/5 |\n| 2 | — | 0/1 |" in export.markdown(table)
-    left_out = "4 results of runs are not in the numbers, where n says 2/5 for 2 of 5:"
-    assert table.notes[-1].startswith(left_out)
+    assert table.notes[-1] == (
+        "n is 2/5 where 2 of 5 runs are in the numbers; "
+        "of those that are not 2 are missing and 2 are NaN or infinite."
+    )
+    assert r"{\footnotesize 2/5: 2 of 5 runs have a value.} \\" in export.latex(table)
 
 
 def test_a_facet_has_a_column_a_value_with_a_best_of_its_own(tasks):

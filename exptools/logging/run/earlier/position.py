@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import PendingRow
 from exptools.logging.writers.csv import read_header
+from exptools.plain_files import open_plain, read_plain
 
 _TAIL = 2**16  # bytes in which the last row is looked for, at first
 
@@ -69,7 +70,7 @@ class EarlierRows:
     def read(cls, path: Path) -> EarlierRows:
         """Those of a file; none where there is none."""
         with as_logging_error(path):
-            return cls(path.read_bytes() if path.exists() else b"")
+            return cls(read_plain(path) if path.exists() else b"")
 
     @cached_property
     def steps(self) -> list[float]:
@@ -140,7 +141,7 @@ def last_row_of(table: Path) -> tuple[int, float] | None:
     if not table.exists():
         return None
     tail = _TAIL
-    with as_logging_error(table), open(table, "rb") as file:
+    with as_logging_error(table), open(table, "rb", opener=open_plain) as file:
         header, _ = read_header(file)
         size = file.seek(0, 2)
         while True:

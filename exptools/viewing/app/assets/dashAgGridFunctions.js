@@ -46,18 +46,11 @@
     return data.members || name.length <= room ? name : `…${name.slice(1 - room)}`;
   };
 
-  // What somebody ticks counts. When rows come, the table may take ticks back by itself.
-  const BY_HAND = ["checkboxSelected", "rowClicked", "spaceKey", "keyboardSelectAll"];
-  functions.ticked = ({ api, source }) => {
-    if (BY_HAND.includes(source) || source?.startsWith("uiSelectAll")) {
-      window.exptools.ticked(api.getSelectedRows());
-    } else {
-      window.exptools.mend();
-    }
-  };
+  // When rows come, the table may take ticks back by itself.
+  functions.mend = () => window.exptools.mend();
 
   functions.resized = ({ api, finished }) => {
-    if (finished) {
+    if (finished && !api.isDestroyed()) {
       api.refreshCells({ columns: ["run"], force: true });
     }
   };

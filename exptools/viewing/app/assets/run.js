@@ -91,24 +91,28 @@
       });
       document.body.append(script);
     }));
-  const drawn = new Set();
+  const drawn = new Map(); // by its box, when the figure will be there
   new MutationObserver(() => {
     document.querySelectorAll(".run-whole-plotly").forEach((box) => {
       if (box.drawnFrom !== box.dataset.figure) {
         box.drawnFrom = box.dataset.figure;
         const { data, layout } = JSON.parse(box.dataset.figure);
         const options = { displayModeBar: false, responsive: true };
-        wholePlotly().then((plotly) => {
-          drawn.add(box);
-          return plotly.react(box, data, layout, options);
-        }, () => {
-          box.textContent = "Plotly could not be fetched.";
-        });
+        const before = drawn.get(box);
+        const draw = async () => {
+          const plotly = await wholePlotly();
+          await before;
+          return box.isConnected && plotly.react(box, data, layout, options);
+        };
+        drawn.set(box, draw().catch(() => {
+          box.textContent = "This figure could not be drawn.";
+        }));
       }
     });
-    [...drawn].filter((box) => !box.isConnected).forEach((box) => {
+    [...drawn].filter(([box]) => !box.isConnected).forEach(([box, drawing]) => {
       drawn.delete(box);
-      wholePlotly().then((plotly) => plotly.purge(box));
+      // What is taken away while it is being drawn would fail on its way.
+      drawing.then(wholePlotly).then((plotly) => plotly.purge(box), () => {});
     });
   }).observe(document.documentElement, {
     attributeFilter: ["data-figure"],

@@ -2,6 +2,7 @@
 // the scripts still start. The chart takes the picture's place, and then the table comes.
 (() => {
   const { leave, plot } = window.exptools; // of page.js, which is loaded before
+  const LONGEST = 15000; // ms until what waits for the chart comes, if none is drawn
 
   // The server's answer to what the page asks first is on its way while the scripts still start.
   const scheme = document.documentElement.dataset.mantineColorScheme;
@@ -22,19 +23,35 @@
     document.addEventListener("load", loaded, true);
   });
 
-  // The server has painted a first picture. It moves to where the chart will be, and goes once the
-  // chart is drawn.
+  // The server has painted a first page. It lies over the app until that says and shows the same:
+  // first its controls, and once the chart is drawn the picture, too.
   const firstPicture = () => document.getElementById("first-picture");
   let isDrawn = false;
+  let isFilled = false;
   const place = () => {
     const [picture, chart] = [firstPicture(), document.getElementById("chart")];
-    if (picture && chart && picture.parentNode !== chart) {
-      chart.append(picture);
+    if ((chart && (isFilled || !picture)) || document.querySelector("._dash-error")) {
+      if (picture && picture.parentNode !== chart) {
+        chart?.append(picture);
+      }
+      document.querySelectorAll(".first-page").forEach((page) => page.remove());
     }
     if (isDrawn || chart?.classList.contains("empty")) {
       drawn();
     }
   };
+  const filled = () => {
+    isFilled = true;
+    place();
+  };
+  const { show } = window.dash_clientside.exptools;
+  window.dash_clientside.exptools.show = (...values) => {
+    requestAnimationFrame(() => requestAnimationFrame(filled));
+    return show(...values);
+  };
+  // Whoever does not wait shall see what the app does.
+  ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, filled, true));
+  setTimeout(filled, LONGEST);
 
   // The table's script is as large as all others together. It comes once the chart is drawn; until
   // then a box stands for each table.
@@ -61,11 +78,12 @@
         return createElement("div", box, table && createElement(table, props));
       },
     };
-    setTimeout(() => fetchTables(), 5000); // if no chart is drawn
+    setTimeout(() => fetchTables(), LONGEST);
   }
 
   const drawn = () => {
     isDrawn = true;
+    isFilled = true;
     firstPicture()?.remove();
     fetchTables();
   };
@@ -91,7 +109,7 @@
     const shown = plot();
     if (shown?.on && !shown.dataset.timed) {
       shown.dataset.timed = "yes";
-      shown.on("plotly_afterplot", drawn);
+      shown.on("plotly_afterplot", () => shown.data.length && drawn()); // the first one is empty
     }
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();

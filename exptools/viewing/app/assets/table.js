@@ -44,19 +44,7 @@
   };
 
   const membersOf = (row) => row.members || [row.id];
-  // The table tells of a tick a moment later: what has not been told yet must not be taken back.
-  const MOMENT = 60; // ms
-  let touched = 0;
-  const touch = ({ target }) => {
-    touched = target.closest?.("#runs") ? Date.now() : touched;
-  };
-  document.addEventListener("click", touch, true);
-  document.addEventListener("keydown", touch, true);
   const mend = () => {
-    if (Date.now() - touched < MOMENT) {
-      setTimeout(mend, MOMENT);
-      return;
-    }
     table()?.forEachNode((node) => {
       const wanted = Boolean(node.data) && membersOf(node.data).every((name) => selected.has(name));
       if (Boolean(node.isSelected()) !== wanted) {
@@ -64,6 +52,36 @@
       }
     });
   };
+
+  // What somebody ticks is what the table changes while it handles a click or a key. It tells of it
+  // later, when it may have taken the tick back by itself.
+  let ticks = null; // before the click or key that is being handled
+  const ticksNow = () => new Set(table()?.getSelectedRows());
+  const compareTicks = () => {
+    const [before, now] = [ticks, ticks && ticksNow()];
+    ticks = null;
+    const turnedOff = [...(before || [])].filter((row) => !now.has(row)).flatMap(membersOf);
+    const turnedOn = [...(now || [])].filter((row) => !before.has(row)).flatMap(membersOf);
+    if (!turnedOn.length && !turnedOff.length) {
+      return;
+    }
+    const there = new Set([...rowsById.values()].flatMap(membersOf));
+    const off = new Set(turnedOff);
+    const names = [...selected, ...turnedOn].filter((name) => there.has(name) && !off.has(name));
+    selected = new Set(names);
+    reported.push([...selected].sort());
+    tell("ticked", { data: { names: [...selected] } });
+  };
+  ["click", "keydown"].forEach((kind) => {
+    const begin = ({ target }) => {
+      if (target.closest?.("#runs")) {
+        ticks = ticksNow();
+        setTimeout(compareTicks); // if a handler keeps the event from the window
+      }
+    };
+    window.addEventListener(kind, begin, true);
+    window.addEventListener(kind, compareTicks);
+  });
 
   // An answer of the server's may know an older order than the one that somebody has just chosen.
   let order = []; // of the rows: columns, "-" before one that falls
@@ -93,13 +111,6 @@
       order = orderOf(api);
       orders.push(order);
       tell("sorted", { data: order });
-    },
-    // The ticks as somebody has just set them.
-    ticked: (rows) => {
-      const names = rows.flatMap(membersOf);
-      selected = new Set(names);
-      reported.push([...names].sort());
-      tell("ticked", { data: { names } });
     },
     telling: (name) => (cut > 1 ? `…${name.slice(cut)}` : name),
     swatch: (row) => {

@@ -15,17 +15,10 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.best import Best
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, remark
 from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.query import (
-    CurveData,
-    CurveQuery,
-    GroupCurve,
-    caveats,
-    curve_set,
-    remark,
-    settled,
-)
+from exptools.viewing.curves.query import CurveQuery, curve_set, settled
+from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, band_words

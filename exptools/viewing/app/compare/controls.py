@@ -28,6 +28,7 @@ CONTROLS = {
     **dict.fromkeys(("summaries", "rows"), "value"),
     **dict.fromkeys(("clip", "lines"), "checked"),
 }
+FILTER = "lr > 1e-4 and env = 'Hopper'"  # what a filter looks like
 
 
 def bar(facts: Facts) -> Any:
@@ -41,7 +42,7 @@ def bar(facts: Facts) -> Any:
                 id="where",
                 label="Filter",
                 value="",
-                placeholder="lr > 1e-4 and env = 'Hopper'",
+                placeholder=FILTER,
                 rightSection=dmc.Kbd("/", size="xs"),
                 className="control",
                 inputProps={"autoComplete": "off", "spellCheck": "false"},

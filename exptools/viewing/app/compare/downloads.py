@@ -26,8 +26,9 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.endings import counted
-from exptools.viewing.curves.query import CurveData, CurveQuery, curve_sets, points
+from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run

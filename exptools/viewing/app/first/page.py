@@ -22,9 +22,10 @@ from exptools.viewing.app.compare.chart import height
 from exptools.viewing.app.compare.content import caption, drawing, reason
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
-from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.facts import Facts, resolve
+from exptools.viewing.app.first.frame import empty_frame, full_frame
 from exptools.viewing.app.painted.picture import colors, picture
-from exptools.viewing.app.view import TABS, View
+from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode
 
@@ -82,7 +83,7 @@ class FirstPages:
         return Response(self._sent(parts, query), mimetype="text/html")
 
     def _sent(self, parts: Parts, query: str) -> Iterator[str]:
-        yield f"{parts.head}<style>{colors()}</style>{frame(self._place())}"
+        yield f"{parts.head}<style>{colors()}</style>{ENTRY}{empty_frame(self._place())}"
         painting = _begun(partial(self._painted, query))
         try:
             painted = painting.result(WAIT)
@@ -97,30 +98,29 @@ class FirstPages:
         return escape_invalid_unicode(", ".join(map(str, self._workspace.index.roots)))
 
     def _painted(self, query: str) -> str:
-        """The picture and the sentence over it; "" where there is none, or none to be had."""
+        """The page with its picture; "" where there is none, or none to be had."""
         if self._looked is not None:
             self._looked.wait()
         try:
             self._workspace.look()
             facts = self._workspace.facts()
             view = resolve(View.from_query(query), facts)
-            if view.tab != "compare":
-                return ""
-            content = on_log_axes(drawing(self._workspace, view), view)
-            painted = picture(content, view)
-            said, why = caption(facts, view, content), reason(facts, view)
-            tall = height(content, view)
+            return self._framed(facts, view) if view.tab == "compare" else ""
         except Exception:  # what is wrong the app says, which comes with or without
             logging.getLogger(__name__).debug("no first picture", exc_info=True)
             return ""
-        if not painted:
+
+    def _framed(self, facts: Facts, view: View) -> str:
+        content = on_log_axes(drawing(self._workspace, view), view)
+        shapes = picture(content, view)
+        if not shapes:
             return ""
+        tall = height(content, view)
         size = f' style="height:{tall}px"' if tall else ""
-        sentence = f"{escape(said)} <span>{escape(why)}</span>"
-        return escape_invalid_unicode(
-            f'<div id="first-picture"{size} aria-hidden="true"><p class="captions">{sentence}</p>'
-            f"{painted}</div>"
-        )
+        said, why = escape(caption(facts, view, content)), escape(reason(facts, view))
+        painted = f'<div id="first-picture"{size}>{shapes}</div>'
+        sentence = f"<b>{said}</b> {why}"
+        return escape_invalid_unicode(full_frame(self._place(), facts, view, sentence, painted))
 
     def register(self, app: Dash) -> None:
         """Answer what the app would ask first, in one answer, to whoever asks for it at once."""
@@ -162,15 +162,3 @@ def _begun(work: Callable[[], str]) -> Future[str]:
 
     threading.Thread(target=run, daemon=True).start()
     return future
-
-
-def frame(place: str) -> str:
-    """The page before the app is there: its header, and the card in which the chart will be."""
-    tabs = "".join(f"<span>{name.title()}</span>" for name in TABS)
-    return (
-        '<div id="react-entry-point"><div class="first-frame"><header><b class="brand">exptools</b>'
-        f'<span class="place">{escape(place)}</span><div class="first-tabs">{tabs}</div></header>'
-        '<main><section class="card"><div class="first-controls"><i></i><i></i><i></i><i></i></div>'
-        '<div class="first-chart _dash-loading">Reading the runs …</div></section></main>'
-        "</div></div>"
-    )

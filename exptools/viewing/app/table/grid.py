@@ -62,8 +62,8 @@ def layout() -> Any:
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
             "columnResized": ["resized(params)"],
-            "selectionChanged": ["ticked(params)"],
-            "rowDataUpdated": ["ticked(params)"],
+            "selectionChanged": ["mend()"],
+            "rowDataUpdated": ["mend()"],
         },
     )
     return html.Section([_heading(), grid], className="card table")

@@ -12,11 +12,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from exptools.rundir import STEP, WALL_TIME, read_regular
+from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows
+from exptools.viewing.metrics.logged_rows import LoggedRows, contents
 from exptools.viewing.run import Fault
 
 LENGTH, SECONDS = "l", "t"  # of an episode; since the environment was made
@@ -26,12 +26,7 @@ def read_monitors(files: Sequence[Path]) -> LoggedRows:
     """The episodes of all environments; a file that cannot be read is a fault."""
     frames: list[pl.DataFrame] = []
     faults: list[Fault] = []
-    for file in files:
-        try:
-            content = read_regular(file, MAX_BYTES)
-        except OSError as error:
-            faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
-            continue
+    for file, content in contents(files, faults):
         frame, of_file = _read(content, file)
         frames.append(frame)
         faults += of_file

@@ -1,0 +1,41 @@
+"""Which process has a file locked, as the kernel says, whatever is written in the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def lock_owner(descriptor: int) -> int | None:
+    """The process that has locked an open file; None where the kernel does not tell.
+
+    It does not on other systems than Linux, nor of processes in another container.
+    """
+    status = os.fstat(descriptor)
+    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:  # "1: FLOCK  ADVISORY  WRITE 12345 fe:00:678 0 EOF"; who waits has "->"
+        fields = line.split()
+        if fields[1:2] == ["FLOCK"] and fields[5] == file and int(fields[4]) > 0:
+            return int(fields[4])
+    return None
+
+
+def uid_of(pid: int) -> int | None:
+    """The user id of a process; None where it has ended."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def command_of(pid: int) -> str:
+    """What a process was started with, as it says itself; "" where that is not to be seen."""
+    try:
+        content = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return content.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")

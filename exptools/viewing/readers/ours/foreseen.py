@@ -1,0 +1,131 @@
+"""The configs of jobs that Hydra has not composed yet, as far as they are known.
+
+A queued job has its overrides, in its status, and the config of its sweep, in which all values
+have their defaults. Where it chooses another config of a group (``model=large``) only a sibling
+that has been started knows what stands in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from exptools.rundir import SWEEP_FILE, Status
+from exptools.viewing.configs.choices import choices_text, with_choices
+from exptools.viewing.configs.overrides import Override, parse_override
+from exptools.viewing.configs.parsing import NO_CONFIG
+from exptools.viewing.readers.description import Description, RunTexts
+from exptools.viewing.run import Run
+from exptools.viewing.signatures import file_signature
+
+_DEEPEST = 8  # directories between a sweep's and a job's: ``hydra.sweep.subdir`` may have several
+_OF_HYDRA = "hydra:"
+
+
+def described(run: RunTexts, status: Status) -> Description:
+    """The config that a job will have, given what it was told to override."""
+    overrides = _parsed(status.overrides)
+    if not overrides:
+        return Description()
+    sweep = _sweep_file(run.directory) if status.job is not None else None
+    try:
+        return _composed(run, sweep, overrides) if sweep else _only(run, overrides, {})
+    except (OSError, ValueError):  # a fault of the sweep's file, and none of this run
+        return _only(run, overrides, {})
+
+
+def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Description:
+    """The sweep's config with a job's overrides."""
+    text = choices_text(sweep)
+    choices = with_choices(NO_CONFIG, text, run.configs)
+    signature = file_signature(sweep)
+    parts = run.cache.parts(sweep, signature, run.configs.cut) if signature else []
+    settings = [part for part in parts if not part.startswith(_OF_HYDRA)]
+    if len(settings) == len(parts):  # they could not be told apart
+        return _only(run, overrides, choices)
+    groups = _chosen_groups(overrides, choices)
+    if any(choices.get(key) != choice for key, choice in groups.items()):
+        # A group may have the name of a key: what it is then is not what was chosen.
+        there = run.configs.parse(settings)
+        known = [one for one in overrides if one.key not in groups or one.key not in there]
+        left = {group: choice for group, choice in choices.items() if group not in there}
+        return replace(_only(run, known, left), incomplete=frozenset(groups))
+    values = [one for one in overrides if one.key not in groups]
+    config, derived = run.configs.overridden(settings, values)
+    return Description(with_choices(config, text, run.configs), derived=derived)
+
+
+def _only(run: RunTexts, overrides: Sequence[Override], choices: Mapping[str, Any]) -> Description:
+    """What a job overrides, and what it leaves chosen of the groups; nothing else is known."""
+    config, derived = run.configs.overridden([], [one for one in overrides if one.sign != "~"])
+    known = {key: choice for key, choice in choices.items() if key not in config}
+    groups = frozenset(_chosen_groups(overrides, choices))
+    return Description(MappingProxyType({**known, **config}), derived=derived, incomplete=groups)
+
+
+def _chosen_groups(overrides: Sequence[Override], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides that choose a config of a group, or may do so, by the groups."""
+    groups = {}
+    for sign, key, value in overrides:
+        names_one = isinstance(value, str) and value.isidentifier()
+        may_add_one = names_one and (sign == "+" or not choices)
+        if key in choices or "/" in key or "@" in key or may_add_one:
+            groups[key] = None if sign == "~" else value
+    return groups
+
+
+def _sweep_file(directory: str) -> str | None:
+    """The nearest file above a job's directory in which Hydra keeps the config of its sweep."""
+    here = directory
+    for _ in range(_DEEPEST):
+        here, before = os.path.dirname(here), here
+        if here == before:
+            break
+        path = os.path.join(here, SWEEP_FILE)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def with_siblings(runs: Sequence[Run]) -> list[Run]:
+    """The runs, those with incomplete configs with what a sibling's tells of theirs.
+
+    A sibling is a run of the same sweep that has chosen the same of the config groups. What it
+    overrides is its own, and so is what was made of that.
+    """
+    if all(run.incomplete is None for run in runs):
+        return list(runs)
+    siblings: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.sweep is not None and run.config and run.incomplete is None:
+            siblings.setdefault(run.sweep, []).append(run)
+    return [
+        run if run.incomplete is None else _completed(run, siblings.get(run.sweep or "", ()))
+        for run in runs
+    ]
+
+
+def _overrides(run: Run) -> list[Override]:
+    return _parsed(run.status.overrides) if run.status else []
+
+
+def _parsed(texts: Sequence[str]) -> list[Override]:
+    return [one for text in texts if (one := parse_override(text))]
+
+
+def _completed(run: Run, siblings: Sequence[Run]) -> Run:
+    groups = run.incomplete or ()
+    chosen = {one.key: one.value for one in _overrides(run) if one.key in groups}
+    for sibling in siblings:
+        own = {one.key: one.value for one in _overrides(sibling)}
+        if all(own.get(key, sibling.config.get(key)) == choice for key, choice in chosen.items()):
+            known = {
+                key: value
+                for key, value in sibling.config.items()
+                if key not in own and key not in sibling.derived
+            }
+            return replace(run, config=MappingProxyType({**known, **run.config}))
+    return run
