@@ -110,6 +110,7 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
     page = look_at(address)
+    expect(page.locator("#runs")).to_be_visible()
     chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()
     assert chart["y"] + chart["height"] < table["y"] < 800
     assert chart["height"] > 350
