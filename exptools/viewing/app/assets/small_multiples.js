@@ -47,6 +47,7 @@
   };
 
   const isChartBusy = () => byId("busy")?.hidden === false;
+  const isOld = (cell, asked) => cell.query !== undefined && cell.query !== asked;
   const isDue = (cell, asked) =>
     cell.asked !== `${asked} ${version}` &&
     (cell.query !== asked || (cell.version !== version && Date.now() >= resting));
@@ -56,6 +57,7 @@
       return;
     }
     const asked = query();
+    seen.forEach((cell) => cell.button.classList.toggle("stale", isOld(cell, asked)));
     while (questions < QUESTIONS) {
       const due = [...seen].filter((cell) => isDue(cell, asked)).slice(0, TOGETHER);
       if (!due.length) {
@@ -111,7 +113,6 @@
   };
 
   const show = (cell, chart) => {
-    cell.button.classList.remove("stale");
     if (chart.html === undefined) {
       return; // it is as it was
     }
@@ -231,7 +232,7 @@
         arranged = names;
         arrange(names);
       }
-      const found = filter(typing ? typed : now.search);
+      const found = filter(typing ? byId("metric-search").value : now.search);
       groups.forEach(({ details }, prefix) => {
         const isAlone = !prefix && names.every((name) => !prefixOf(name));
         details.classList.toggle("alone", isAlone); // without a heading
@@ -246,7 +247,7 @@
         } else {
           cell.button.removeAttribute("aria-current");
         }
-        cell.button.classList.toggle("stale", Boolean(cell.query) && cell.query !== asked);
+        cell.button.classList.toggle("stale", isOld(cell, asked));
       });
       setTimeout(pump, before ? 60 : 0); // by then the chart has asked
       return [
