@@ -39,7 +39,9 @@ def main() -> None:
 def picture_of_terminal(outputs: Path) -> None:
     """Run the sweep in a terminal and keep what it shows in the middle and at the end."""
     tmux = ("tmux", "-L", "exptools-pictures")
-    real = f"{sys.executable}{COMMAND.removeprefix('python')} hydra.sweep.dir={outputs}/sweep"
+    # Without pins it begins at once, also where other sweeps have the cores.
+    overrides = f"hydra.sweep.dir={outputs}/sweep hydra.launcher.pin=false"
+    real = f"{sys.executable}{COMMAND.removeprefix('python')} {overrides}"
     size = ("-x", "92", "-y", "24")
     subprocess.run([*tmux, "new-session", "-d", *size, "-c", ROOT, f"{real}; sleep 60"], check=True)
 
@@ -73,7 +75,7 @@ def wait_for(screen: Callable[[], str], what: re.Pattern[str]) -> str:
 
 def pictures_of_app(outputs: Path) -> None:
     """Open the sweep in the app and take it in light and in dark."""
-    command = [sys.executable, "-m", "exptools.viewing.cli.dash", str(outputs), "--port", "8790"]
+    command = [sys.executable, "-m", "exptools.viewing.cli.dash", str(outputs), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = re.search(r"http://\S+", server.stdout.readline())
@@ -87,7 +89,9 @@ def pictures_of_app(outputs: Path) -> None:
                     color_scheme=scheme, viewport={"width": 1440, "height": 900}
                 )
                 page.goto(url.group())
-                page.wait_for_selector(".js-fill")
+                page.wait_for_selector("#first-picture", state="detached")
+                page.wait_for_selector("#curves .js-fill")
+                page.wait_for_selector("#runs .ag-cell[col-id='summary result']")
                 page.wait_for_load_state("networkidle")
                 page.screenshot(path=IMAGES / f"app-{scheme}.png")
             browser.close()

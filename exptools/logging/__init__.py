@@ -16,7 +16,14 @@ from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from exptools.logging.compat.logger import logger
+    from exptools.logging.compat.own_logger import Logger
 
-__all__ = ["logger"]
+__all__ = ["Logger", "logger"]
 
-__getattr__ = lazy_attributes(__name__, {"logger": "exptools.logging.compat.logger"})
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Logger": "exptools.logging.compat.own_logger",
+        "logger": "exptools.logging.compat.logger",
+    },
+)

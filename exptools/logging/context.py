@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.logging.compat.logger import logger
+from exptools.logging.compat.own_logger import last_step
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import DEBUG_LOG, PROGRESS_CSV
@@ -68,7 +68,7 @@ def logger_context(  # noqa: PLR0913 (what scripts of rlpyt and the original pas
     try:
         logger.set_snapshot_mode(snapshot_mode, snapshot_gap)
         logger.joins_statistics = "" if use_summary_writer is False else "/"
-        last = itr_i - 1 if itr_i > 0 else _last_step(run_dir / PROGRESS_CSV)
+        last = itr_i - 1 if itr_i > 0 else last_step(run_dir / PROGRESS_CSV)
         if itr_i <= 0:  # the program is run anew, and says again what it was made with
             set_values_aside(run_dir)
         if not refresh and last is not None:
@@ -94,16 +94,3 @@ def _run_directory(log_dir: Path, name: str) -> Path:
 
 def _data() -> str:
     return os.path.abspath("data")
-
-
-def _last_step(table: Path) -> int | None:
-    """The step of the last row that can be read."""
-    last = None
-    with (
-        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
-        table.open(newline="") as file,
-    ):
-        for row in csv.reader(file):
-            with contextlib.suppress(ValueError, IndexError):
-                last = int(row[0])
-    return last

@@ -122,7 +122,11 @@ class Index:
 
         A file's header says so; a column may have no value in any row yet.
         """
-        return self._metrics.tags(runs)
+        return list(self._metrics.runs_by_tag(runs))
+
+    def runs_by_tag(self, runs: Sequence[Run]) -> Mapping[str, int]:
+        """How many of the runs have each metric; see ``tags``."""
+        return self._metrics.runs_by_tag(runs)
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""

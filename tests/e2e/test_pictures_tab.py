@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
-from exptools.viewing.app.charts.content import PICTURES
+from exptools.viewing.app.charts.controls import PICTURES
 from tests.e2e.pages import DRAWING, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 

@@ -1,4 +1,4 @@
-"""Token, prefix, hostile runs, what can be taken away, and who reads the page without seeing it."""
+"""Token, prefix, hostile runs, exports, and who reads the page without seeing it."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_the_token_is_taken_from_the_address_and_the_view_stays_in_it(
 def test_what_is_taken_away_is_what_is_shown(look_at, index, address):
     page = look_at(address, "?by=seed&band=minmax")
     content = content_of(Workspace(index), View(by=("seed",), band="minmax"))
-    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Curves, CSV").click()
     assert download.value.suggested_filename == "test-accuracy.csv"
@@ -92,7 +92,7 @@ def test_where_no_script_may_write_to_the_clipboard_the_lines_are_copied_all_the
 
 def test_what_cannot_be_taken_away_is_said_on_the_page(look_at, address):
     page = look_at(address, "?where=lt+=+1")
-    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Export").click()
     page.get_by_role("button", name="Figure, PDF").click()
     expect(page.locator("#download-refused")).to_contain_text("no run has a key 'lt'")
 

@@ -50,6 +50,7 @@ class CompatLogger(OutputVerbs, PrefixVerbs, SnapshotVerbs):
         self._snapshots = None
         self._tabular_only = False
         self._writer: SummaryWriter | None = None
+        self._own: dict[str, Any] | None = None  # while it logs where a client does
         self.joins_statistics = "/"  # between a batch's tag and its statistic, in rlpyt's verb
 
     def __reduce__(self) -> str:
@@ -60,6 +61,21 @@ class CompatLogger(OutputVerbs, PrefixVerbs, SnapshotVerbs):
             return getattr(self._engine, name)
         except AttributeError:
             raise no_such_verb(name, {*dir(type(self)), *dir(self._engine)}) from None
+
+    def set_client(self, client: CompatLogger) -> None:
+        """Log where another logger does, until :meth:`unset_client`, as the original's does.
+
+        Raises:
+            TypeError: it is no ``exptools.logging.Logger``.
+        """
+        if not isinstance(client, CompatLogger):
+            raise TypeError(f"set_client takes an exptools.logging.Logger, not {client!r:.60}")
+        self._own = self._own or dict(vars(self))
+        vars(self).update({**vars(client), "_own": self._own})
+
+    def unset_client(self) -> None:
+        """Log to a run of its own again."""
+        vars(self).update(self._own or {}, _own=None)
 
     def set_iteration(self, itr: int | None) -> None:
         """Choose the step of what is logged without one; None counts them."""

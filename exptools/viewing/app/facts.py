@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.metrics import default_metric
+from exptools.metrics import better, default_metric
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import counted, left_out
@@ -23,6 +23,7 @@ from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 
 CLEARLY = 0.05  # of a metric's variance
+MANY = 0.5  # of the runs that have the most common of some values, for one to be shown first
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Facts:
     metric: str | None  # the one to show first
     summaries: tuple[str, ...]  # names of the values in the runs' summaries, in natural order
     measured: tuple[str, ...]  # those of them that are numbers
+    result: str | None  # the one of these to show first
+    few: bool  # whether many more runs have that than the metric to show first
     keys: tuple[str, ...]  # those that differ: worth grouping by first, then in configs' order
     by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
     depends: bool  # whether the metric's last values clearly depend on it
@@ -54,9 +57,12 @@ class Facts:
 
 def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
     """What can be chosen of these runs, and what should be at first."""
-    tags, seen = index.tags(runs), overview(runs)
+    tags, seen = index.runs_by_tag(runs), overview(runs)
+    measured = tuple(measured_names(runs))
+    said = {name: sum(name in run.summary for run in runs) for name in measured}
     known = KeyNames(known_keys(runs))
-    metric, seed = default_metric(tags), config_name(seen.seed.key) if seen.seed else None
+    metric, result = default_metric(common(tags)), default_metric(common(said))
+    seed = config_name(seen.seed.key) if seen.seed else None
     keys = tuple(dict.fromkeys(map(config_name, [*seen.facets, *seen.varying])))
     if len({run.sweep for run in runs}) > 1:
         keys = (*keys, own_name("sweep", known.keys))
@@ -66,7 +72,9 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         metrics=tuple(sorted(tags, key=natural_key)),
         metric=metric,
         summaries=tuple(summary_names(runs)),
-        measured=tuple(measured_names(runs)),
+        measured=measured,
+        result=result,
+        few=tags.get(metric or "", 0) < MANY * said.get(result or "", 0),
         keys=keys,
         by=None,
         depends=False,
@@ -76,6 +84,12 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
+
+
+def common(numbers: Mapping[str, int]) -> list[str]:
+    """The names that many of the runs have, given how many have each."""
+    most = max(numbers.values(), default=0)
+    return [name for name, number in numbers.items() if number >= most * MANY]
 
 
 def resolve(view: View, facts: Facts) -> View:
@@ -97,8 +111,17 @@ def resolve(view: View, facts: Facts) -> View:
         by=facts.by if open_ else by,
         split=split,
         best=best,
+        sort=view.sort or _first_sort(facts),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _first_sort(facts: Facts) -> tuple[str, ...]:
+    """By what the table is sorted at first: where no run has a curve, by what they came to."""
+    if facts.metrics or facts.result is None:
+        return ()
+    column = f"summary {facts.result}"
+    return (column if better(facts.result) == "min" else f"-{column}",)
 
 
 def _logged(facts: Facts, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
@@ -141,15 +164,14 @@ def _first_by(index: Index, facts: Facts, seen: Overview) -> tuple[tuple[str, ..
 
 
 def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str, float]:
-    """The key that explains the most of the differences in the metric's last values.
+    """The key that explains the most of the differences in what the runs came to.
 
     By adjusted R², as in an analysis of variance with one factor; where none explains any, the
     first of the keys.
     """
-    if facts.metric is None or len(keys) < 2:
+    if len(keys) < 2:
         return keys[0], 0.0
-    last = index.last(facts.runs)
-    values = np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
+    values = _ends(index, facts)
     finite = np.flatnonzero(np.isfinite(values)).tolist()
     if len(finite) < 3:
         return keys[0], 0.0
@@ -157,6 +179,15 @@ def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str,
     explained = {key.name: _explained(values[finite], runs, key) for key in facts.find(keys)}
     best = max(keys, key=lambda key: explained[key])
     return best, explained[best]
+
+
+def _ends(index: Index, facts: Facts) -> NDArray[np.float64]:
+    """What each run came to: the metric's last value or, without metrics, its result; or NaN."""
+    if facts.metric is not None:
+        last = index.last(facts.runs)
+        return np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
+    said = [run.summary.get(facts.result or "") for run in facts.runs]
+    return np.array([value if isinstance(value, (int, float)) else np.nan for value in said])
 
 
 def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:

@@ -14,12 +14,11 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.units import rough_duration
 from exptools.viewing.app.charts import tab as pictures_tab
 from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.run import tab as run_tab
-from exptools.viewing.app.states import count_states, seconds_left, state_class
+from exptools.viewing.app.states import count_states, state_class, time_left
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
@@ -43,6 +42,10 @@ KEYS = {
     "Esc": "leave the filter, or close this",
     "?": "this help",
 }
+ESTIMATED = (
+    "Estimated from how long the finished jobs took, those that are left, and the slots in use. "
+    "Jobs that take more than twice as long as any that finished may hang and are not in it."
+)
 HELP = (
     "Click a curve to draw only its runs; click it again to draw all.",
     "Drag over the chart to zoom: it is drawn again from all the data. Double-click to go back.",
@@ -106,11 +109,9 @@ def state_counts(runs: Sequence[Run], now: float) -> list[Component]:
         html.Span([html.B(f"{number:,}"), f" {word}"], className=f"state {state_class(word)}")
         for word, number in count_states(runs)
     ]
-    left = seconds_left(runs, now)
-    if left is not None:
-        text = f"about {rough_duration(left)} left"
-        why = "from how long the finished jobs took, those that are left, and the slots in use"
-        counts.append(html.Span(text, className="left", title=f"Estimated {why}."))
+    left = time_left(runs, now)
+    if left:
+        counts.append(html.Span(left, className="left", title=ESTIMATED))
     return counts
 
 

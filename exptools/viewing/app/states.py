@@ -5,9 +5,14 @@ from __future__ import annotations
 import heapq
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from exptools.rundir import State, Status
+from exptools.units import rough_duration
 from exptools.viewing.run import Run, TrackedStatus
+
+LATE = 2.0  # times as long as the longest of the finished jobs, and
+LEAST_LATE = 60.0  # seconds, takes a job that may hang
 
 STATE_WORDS = {
     State.RUNNING: "running",
@@ -44,24 +49,44 @@ def duration(status: Status | None, now: float) -> float | None:
     return None if end is None else max(0.0, end - status.started)
 
 
-def seconds_left(runs: Sequence[Run], now: float) -> float | None:
-    """How long the running and the queued jobs will take, None where nothing tells.
+@dataclass(frozen=True)
+class Outlook:
+    """How long the jobs that run or wait will take."""
 
-    Each is taken to last as long as the median of the completed ones; the queue goes on in as
-    many slots as have a job now.
+    seconds: float | None  # None where nothing tells
+    late: int  # running jobs that already take much longer than any that finished
+
+
+def outlook(runs: Sequence[Run], now: float) -> Outlook:
+    """How long it takes until all jobs have ended but those that may hang.
+
+    Each is taken to last as long as the median of the completed ones, or as the longest if it
+    already takes longer than that; the queue goes on in as many slots as have a job now. A job that
+    takes ``LATE`` times as long as the longest tells nothing, and its slot may never be free.
     """
     lasted = [
         seconds
         for run in runs
         if run.state is State.COMPLETED and (seconds := duration(run.status, now)) is not None
     ]
-    going = [run for run in runs if run.state is State.RUNNING]
-    waiting = sum(run.state is State.QUEUED for run in runs)
-    if not lasted or not going:
-        return None
-    typical = statistics.median(lasted)
-    slots = [max(0.0, typical - (duration(run.status, now) or 0.0)) for run in going]
+    going = [duration(run.status, now) or 0.0 for run in runs if run.state is State.RUNNING]
+    if not lasted:
+        return Outlook(None, 0)
+    typical, longest = statistics.median(lasted), max(lasted)
+    in_time = [seconds for seconds in going if seconds <= max(LATE * longest, LEAST_LATE)]
+    late = len(going) - len(in_time)
+    if not in_time:
+        return Outlook(None, late)
+    slots = [max(0.0, (typical if seconds < typical else longest) - seconds) for seconds in in_time]
     heapq.heapify(slots)
-    for _ in range(waiting):
+    for _ in range(sum(run.state is State.QUEUED for run in runs)):
         heapq.heapreplace(slots, slots[0] + typical)
-    return max(slots)
+    return Outlook(max(slots), late)
+
+
+def time_left(runs: Sequence[Run], now: float) -> str:
+    """The outlook in words: "about 3 min left, 1 may hang"; "" where nothing tells."""
+    ahead = outlook(runs, now)
+    words = [] if ahead.seconds is None else [f"about {rough_duration(ahead.seconds)} left"]
+    words += [f"{ahead.late:,} may hang"] if ahead.late else []
+    return ", ".join(words)

@@ -18,7 +18,7 @@ from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, parse_band
-from exptools.viewing.curves.summaries import parse_summary
+from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
 
 TABS = ("compare", "pictures", "run")
@@ -58,7 +58,7 @@ def _checked(check: Callable[[str], Any]) -> Callable[[list[str]], str]:
 
 
 def _summaries(texts: list[str]) -> tuple[str, ...]:
-    return tuple(str(parse_summary(text)) for text in texts)
+    return tuple(t if t == BEST else str(parse_summary(t)) for t in texts)
 
 
 def _text_list(texts: list[str]) -> tuple[str, ...]:

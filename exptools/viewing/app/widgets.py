@@ -38,6 +38,7 @@ SMOOTHINGS = {"none": "none", "ema": "exponential", "gaussian": "Gaussian", "mea
 
 SUMMARIES = {
     "last": "last",
+    "best": "best",
     "min": "min",
     "max": "max",
     "mean:10": "mean of last 10",
@@ -66,10 +67,11 @@ def card(title: str, beside: Sequence[Any], *children: Any, **attributes: Any) -
     return html.Section([heading, *children], className="card", **attributes)
 
 
-def popover(button: Component, content: Any) -> Any:
-    """What a button opens; the page has it from the beginning."""
+def popover(button: Component, content: Any, name: str) -> Any:
+    """What a button opens, and its name; the page has it from the beginning."""
+    opened = html.Div(content, role="dialog", **labelled(name))
     return dmc.Popover(
-        [dmc.PopoverTarget(button), dmc.PopoverDropdown(content)],
+        [dmc.PopoverTarget(button), dmc.PopoverDropdown(opened)],
         position="bottom-end",
         shadow="md",
         trapFocus=True,
@@ -80,7 +82,7 @@ def popover(button: Component, content: Any) -> Any:
 
 def grid_height(rows: int, most: int, room: int) -> dict[str, str]:
     """The style of a grid that is as high as its rows, up to where it scrolls; ``room`` in px."""
-    return {"height": f"{HEADER + ROW * max(1, min(rows, most)) + room}px"}
+    return {"height": f"calc(var(--row-head) + {max(1, min(rows, most))} * var(--row) + {room}px)"}
 
 
 def in_browser(app: Dash, function: str, *parts: Any, initially: bool = False) -> None:
@@ -100,24 +102,21 @@ BUTTONS_TO_REMOVE = [
 GRAPH: Any = {"displaylogo": False, "modeBarButtonsToRemove": BUTTONS_TO_REMOVE}
 STILL: Any = {"displayModeBar": False}  # of the small graphs of a run
 
-ROW, HEADER = 36, 40  # px, of a grid
-
-# The colours are the page's own variables, so the table follows light and dark by itself.
+# Colours and heights are the page's own variables, so the table follows light, dark and fingers.
 THEME = """themeQuartz.withParams({
     accentColor: 'var(--accent)', backgroundColor: 'var(--surface)',
     foregroundColor: 'var(--text)', borderColor: 'var(--line)', browserColorScheme: 'inherit',
     headerBackgroundColor: 'var(--surface)', headerTextColor: 'var(--muted)',
     headerFontWeight: 500, headerFontSize: 12, fontFamily: 'inherit', fontSize: 13,
     wrapperBorder: false,
-    rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--picked)', spacing: 7
+    rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--picked)', spacing: 7,
+    rowHeight: 'var(--row)', headerHeight: 'var(--row-head)'
 })"""
 
 COLUMN = {"sortable": True, "resizable": True, "flex": 1, "cellDataType": False}  # of a grid
 
 GRID: Any = {
     "theme": {"function": THEME},
-    "rowHeight": ROW,
-    "headerHeight": HEADER,
     "suppressFieldDotNotation": True,  # a config's keys have dots in them
     "enableBrowserTooltips": True,
     "animateRows": False,

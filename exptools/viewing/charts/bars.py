@@ -29,6 +29,7 @@ from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.curves.summaries import Cell, cell_of, in_numbers
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
 from exptools.viewing.groups.grouping import Group, find_keys, groups
 from exptools.viewing.index import Index
@@ -205,7 +206,8 @@ def _layout(
     names = {"tickfont": {"color": theme.text, "size": 13}}
     return layout(
         theme,
-        xaxis=axis(theme, measure.words, nticks=8, zeroline=filled, zerolinecolor=theme.muted),
+        xaxis=axis(theme, measure.words, nticks=8, zeroline=filled, zerolinecolor=theme.muted)
+        | large_numbers(largest(np.array([row.cell.center]) for row in rows)),
         yaxis=axis(theme) | labels | edges | names,
         margin={"l": 8, "r": 116, "t": 36, "b": 8},
         annotations=[

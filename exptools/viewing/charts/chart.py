@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exptools.viewing.configs.values import plain_power
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.summaries import Cell
+from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
@@ -56,7 +58,9 @@ def axis(theme: Theme, title: str = "", **parts: Any) -> dict[str, Any]:
 def named(levels: Sequence[str], **parts: Any) -> dict[str, Any]:
     """The parts of an axis on which the values at 0, 1, 2, … have names."""
     ticks = {"tickmode": "array", "tickvals": list(range(len(levels)))}
-    return ticks | {"ticktext": [short_text(level) for level in levels], "zeroline": False} | parts
+    ends = telling(levels)
+    names = [short_text(ends[level]) for level in levels]
+    return ticks | {"ticktext": names, "zeroline": False} | parts
 
 
 def colorscale(colors: Sequence[str]) -> list[list[Any]]:
@@ -90,7 +94,7 @@ def number(value: float) -> str:
     """A number as hovers and captions have it: four digits, and more only before the point."""
     size = abs(value)
     if not 1e-4 <= size < 1e9:
-        return f"{value:.4g}"
+        return plain_power(f"{value:.4g}")
     decimals = max(0, 3 - math.floor(math.log10(size)))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text

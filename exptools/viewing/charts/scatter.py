@@ -14,6 +14,7 @@ from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, nam
 from exptools.viewing.charts.quantities import Quantity, level_style, quantity, scale_marker
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
+from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -125,9 +126,10 @@ def _axis(values: Quantity, theme: Theme) -> dict[str, Any]:
     if values.levels:
         edges = [-0.5, len(values.levels) - 0.5]
         return axis(theme, values.title) | named(values.levels, range=edges)
+    ticks = large_numbers(largest([values.places]))
     if values.log:
-        return axis(theme, f"{values.title} (log)", type="log", dtick=1, tickformat="~g")
-    return axis(theme, values.title)
+        return axis(theme, f"{values.title} (log)", type="log", dtick=1) | ticks
+    return axis(theme, values.title) | ticks
 
 
 def _caption(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -56,12 +56,38 @@ def display(value: Any) -> str:
     if value is MISSING:
         return "—"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if _passes_for_typed(value) else value
+        return json.dumps(value, ensure_ascii=False) if _passes_for(value) is not str else value
     if isinstance(value, (list, tuple, Mapping)):
         return "".join(pieces(value))
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return str(value)
+    return plain_power(str(value)) if isinstance(value, float) else str(value)
+
+
+def plain_power(text: str) -> str:
+    """A number as Python writes it, its power of ten as people do: 1e-5 for 1e-05."""
+    return re.sub(r"e([+-])0*(\d)", lambda power: f"e{power[1].strip('+')}{power[2]}", text)
+
+
+def display_among(values: Iterable[Any]) -> Callable[[Any], str]:
+    """How to ``display`` each of some values: in quotes only what could be another of them.
+
+    A text "3" stands as it is, unless a number stands beside it; so do "true" and "null".
+    """
+    kinds = {_kind(value) for value in values if not isinstance(value, str)}
+
+    def shown(value: Any) -> str:
+        if not isinstance(value, str) or value.strip() in ("", display(MISSING)):
+            return display(value)
+        return display(value) if _passes_for(value) in kinds else value
+
+    return shown
+
+
+def _kind(value: Any) -> type:
+    """Of numbers float, of others their type."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float if is_number else type(value)
 
 
 def pieces(value: Any) -> Iterator[str]:
@@ -98,11 +124,15 @@ def _is_nan(value: float) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _passes_for_typed(text: str) -> bool:
-    if text.strip().lower() in ("", "true", "false", "null", "none", "~", "—"):
-        return True
+def _passes_for(text: str) -> type:
+    """The type of the value that the text could be taken for."""
+    word = text.strip().lower()
+    if word in ("true", "false"):
+        return bool
+    if word in ("", "null", "none", "~", "—"):
+        return type(None)
     try:
         float(text)
     except ValueError:
-        return False
-    return True
+        return str
+    return float

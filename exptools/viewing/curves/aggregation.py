@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +39,10 @@ class Method:
     bin_width: float | None
 
 
+# Of a curve with ± one standard deviation as its band: the rows that are to be seen.
+Seen = Callable[[Curve], Ints]
+
+
 def parse_method(
     center: str = "mean",
     band: str = "std",
@@ -73,6 +77,7 @@ def aggregate(
     runs: Sequence[Series],
     method: Method = MEAN_AND_STD,
     strata: Sequence[Hashable] | None = None,
+    seen: Seen | None = None,
 ) -> Curve:
     """Centre and band over runs at every x that any of them has, or at the middles of bins.
 
@@ -83,6 +88,7 @@ def aggregate(
     bin a run counts with the mean of its values there, and not at all if it has none.
 
     ``strata`` says of each run what it is a repetition of, for the bootstrap; by default all alike.
+    A bootstrap is much work: where ``seen`` chooses points, these alone have one, and are given.
     """
     tidied = tidy(runs)
     kept = [place for place, run in enumerate(tidied) if len(run.x)]
@@ -94,7 +100,10 @@ def aggregate(
     scale = statistics.scale_of(max(run.bound for run in tidied))
     prepared = [_prepare(run, method, scale) for run in tidied]
     same = [strata[place] if strata else None for place in kept]
-    x, center, low, high, n = _combine(prepared, method, same)
+    if seen is not None and method.band.name == "ci" and not method.smooth_after:
+        x, center, low, high, n = _bootstrapped(prepared, method, same, seen)
+    else:
+        x, center, low, high, n = _combine(prepared, method, same)
     if method.smooth_after:
         center, low, high = (smooth(line, method.smoothing) for line in (center, low, high))
     if scale != 1:
@@ -118,12 +127,32 @@ def _prepare(run: Tidy, method: Method, scale: float) -> Tidy:
     return binned(run, method.bin_width) if method.bin_width else run
 
 
-def _combine(
-    runs: Sequence[Tidy], method: Method, strata: Sequence[Hashable]
+def _bootstrapped(
+    runs: Sequence[Tidy], method: Method, strata: Sequence[Hashable], seen: Seen
 ) -> tuple[Floats, Floats, Floats, Floats, Ints]:
-    """x, centre, low, high and n, a piece of the points at a time to bound the memory."""
-    x = shared_x(runs)
-    points = union(runs) if x is None else x
+    """The same as ``_combine``, of the points that are seen."""
+    rough = Curve(*_combine(runs, replace(method, band=Option("std")), strata))
+    rows = seen(rough)
+    if len(rows) == len(rough.x):
+        return _combine(runs, method, strata)
+    n = rough.n[rows[0] : rows[-1] + 1]
+    extremes = rows[0] + np.array([np.argmax(n), np.argmin(n)])  # what is said of n stays true
+    return _combine(runs, method, strata, rough.x[np.union1d(rows, extremes)])
+
+
+def _combine(
+    runs: Sequence[Tidy],
+    method: Method,
+    strata: Sequence[Hashable],
+    points: Floats | None = None,
+) -> tuple[Floats, Floats, Floats, Floats, Ints]:
+    """x, centre, low, high and n, a piece of the points at a time to bound the memory.
+
+    ``points``: only these of x; None: all.
+    """
+    x = shared_x(runs) if points is None else None
+    if points is None:
+        points = union(runs) if x is None else x
     pieces = [
         _statistics(values, method, strata)
         for values in values_at(runs, points, aligned=x is not None, between=not method.bin_width)

@@ -11,7 +11,7 @@ from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
-from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, aggregate, fitting
+from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, Seen, aggregate, fitting
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
@@ -41,6 +41,7 @@ class CurveQuery:
     best: Best | None = None
     where: str | None = None  # a condition; None: all runs
     states: str = endings.ALL  # which of them count: "all", "finished"
+    seen: Seen | None = None  # the points at which to take a bootstrap; None: all
 
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
@@ -57,7 +58,7 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
     method = _fitting(query, settings, series)
-    curves = [_group_curve(setting, series, method, stratum) for setting in settings]
+    curves = [_group_curve(setting, series, method, stratum, query.seen) for setting in settings]
     drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
     plain = CurveData(
         metric=query.metric,
@@ -112,11 +113,15 @@ def _fitting(
 
 
 def _group_curve(
-    setting: Setting, series: Mapping[str, Series], method: Method, stratum: Key | None
+    setting: Setting,
+    series: Mapping[str, Series],
+    method: Method,
+    stratum: Key | None,
+    seen: Seen | None,
 ) -> GroupCurve:
     runs = setting.runs
     strata = [comparison_key(stratum.value(run)) for run in runs] if stratum else None
-    curve = aggregate([series[run.name] for run in runs], method, strata)
+    curve = aggregate([series[run.name] for run in runs], method, strata, seen)
     return GroupCurve(setting.group, setting.label, runs, curve, setting.best)
 
 

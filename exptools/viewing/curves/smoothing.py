@@ -82,8 +82,9 @@ def _decayed(values: Floats, weight: float) -> Floats:
 def _weights(weight: float) -> tuple[Floats, Floats]:
     """How much each row of a block counts in each, and how what came before it falls."""
     behind = np.arange(BLOCK) - np.arange(BLOCK)[:, None]
-    inside = np.where(behind >= 0, weight ** np.maximum(behind, 0), 0.0)
-    return inside, (weight ** np.arange(1, BLOCK + 1)).astype(np.float64)
+    inside: Floats = np.triu(np.float64(weight) ** np.maximum(behind, 0))
+    falling: Floats = np.float64(weight) ** np.arange(1, BLOCK + 1)
+    return inside, falling
 
 
 def _weighted(y: Floats, kernel: Floats) -> Floats:

@@ -19,17 +19,25 @@ def downsample(curve: Curve, points: int, window: tuple[float, float] | None = N
     both edges of the band, and a gap if it has one (MinMax aggregation, Jugel et al., 2014).
     The first and the last point always stay; of a ``window`` of x, one point on either side, too.
     """
+    rows = rows_to_draw(curve, points, window)
+    return curve if len(rows) == len(curve.x) else _rows(curve, rows)
+
+
+def rows_to_draw(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Ints:
+    """Which points of a curve ``downsample`` keeps."""
+    start, end = 0, len(curve.x)
     if window is not None:
         start = max(0, int(np.searchsorted(curve.x, window[0])) - 1)
-        end = int(np.searchsorted(curve.x, window[1], "right")) + 1
-        curve = _rows(curve, np.arange(start, min(end, len(curve.x))))
-    if len(curve.x) <= points:
-        return curve
-    lines = [line for line in (curve.center, curve.low, curve.high) if not np.isnan(line).all()]
-    x = curve.x / scale_of(float(np.max(np.abs(curve.x))))
-    each = max(2, points // (2 * max(len(lines), 1)) * 2)
-    kept = [_extremes(x, line, each) for line in lines or [curve.center]]
-    return _rows(curve, np.unique(np.concatenate([[0, len(x) - 1], *kept])))
+        end = min(end, int(np.searchsorted(curve.x, window[1], "right")) + 1)
+    if end - start <= points:
+        return np.arange(start, end)
+    seen = slice(start, end)
+    lines = [curve.center[seen], curve.low[seen], curve.high[seen]]
+    there = [line for line in lines if not np.isnan(line).all()]
+    x = curve.x[seen] / scale_of(float(np.max(np.abs(curve.x[seen]))))
+    each = max(2, points // (2 * max(len(there), 1)) * 2)
+    kept = [_extremes(x, line, each) for line in there or lines[:1]]
+    return start + np.unique(np.concatenate([[0, len(x) - 1], *kept]))
 
 
 def _extremes(x: Floats, y: Floats, points: int) -> Ints:

@@ -17,7 +17,7 @@ from exptools.viewing.run_files.media import Histogram
 from exptools.viewing.run_files.usage import Usage
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
-GIB = 2**30  # bytes
+MIB, GIB = 2**20, 2**30  # bytes
 # They ask a server for maps, and nothing on the page asks another server than ours.
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 
@@ -44,16 +44,24 @@ def usage_figures(usage: Usage, theme: Theme = LIGHT) -> Iterator[tuple[str, str
     since = usage.time - usage.time[0] if len(usage.time) else usage.time
     scale, unit = _time_unit(float(since[-1]) if len(since) else 0.0)
     series = (
-        ("CPU", usage.cpu_percent, 1, _percent, " of a core"),
-        ("Memory", usage.rss, GIB, format_bytes, ""),
-        ("GPU", usage.gpu_percent, 1, _percent, ""),
-        ("GPU memory", usage.gpu_memory, GIB, format_bytes, ""),
+        ("CPU", usage.cpu_percent, _percent, " of a core"),
+        ("Memory", usage.rss, format_bytes, ""),
+        ("GPU", usage.gpu_percent, _percent, ""),
+        ("GPU memory", usage.gpu_memory, format_bytes, ""),
     )
-    for style, (name, values, divisor, in_words, of) in enumerate(series):
+    for style, (name, values, in_words, of) in enumerate(series):
         sampled = values[np.isfinite(values)]
         if len(sampled):
-            text = f"{in_words(sampled[-1])}{of}, at most {in_words(sampled.max())}"
-            yield name, text, _sparkline(since / scale, values / divisor, unit, theme, style)
+            most = float(sampled.max())
+            text = f"{in_words(sampled[-1])}{of}, at most {in_words(most)}"
+            part, suffix = (1, " %") if in_words is _percent else _size_unit(most)
+            units = (unit, suffix)
+            yield name, text, _sparkline(since / scale, values / part, units, theme, style)
+
+
+def _size_unit(most: float) -> tuple[int, str]:
+    """In what to count so many bytes, and what is said behind a number."""
+    return (GIB, " GiB") if most >= GIB else (MIB, " MiB")
 
 
 def _percent(number: float) -> str:
@@ -91,12 +99,15 @@ def _is_own(source: Any) -> bool:
     return source is None or str(source).startswith("data:image/")
 
 
-def _sparkline(x: Floats, y: Floats, unit: str, theme: Theme, style: int) -> dict[str, Any]:
+def _sparkline(
+    x: Floats, y: Floats, units: tuple[str, str], theme: Theme, style: int
+) -> dict[str, Any]:
     no_band = np.full(len(x), np.nan)
     curve = Curve(x, y, no_band, no_band, np.ones(len(x), np.int64))
     curve = downsample(curve, USAGE_POINTS)
     x, y = curve.x, curve.center
     color = theme.lines[style]
+    unit, suffix = units
     line = {
         "type": "scatter",
         "mode": "lines" if len(x) > 1 else "markers",
@@ -105,11 +116,11 @@ def _sparkline(x: Floats, y: Floats, unit: str, theme: Theme, style: int) -> dic
         "line": {"color": color, "width": 1.6},
         "fill": "tozeroy",
         "fillcolor": translucent(color, 0.12),
-        "hovertemplate": f"%{{y:,.4g}} after %{{x:.3g}} {unit}<extra></extra>",
+        "hovertemplate": f"%{{y:,.4g}}{suffix} after %{{x:.3g}} {unit}<extra></extra>",
     }
     layout = _layout(theme)
     layout["xaxis"] |= {"ticksuffix": f" {unit}", "nticks": 5, "rangemode": "tozero"}
-    layout["yaxis"] |= {"nticks": 3, "rangemode": "tozero"}
+    layout["yaxis"] |= {"nticks": 3, "rangemode": "tozero", "ticksuffix": suffix}
     return {"data": [line], "layout": layout}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import MISSING, comparison_key, display
+from exptools.viewing.configs.values import MISSING, comparison_key, display_among
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.variation import varying
 from exptools.viewing.run import Run, natural_key
@@ -28,7 +28,8 @@ class Difference:
     @property
     def texts(self) -> tuple[str, str]:
         """Both sides as a person reads them."""
-        return ", ".join(map(display, self.left)), ", ".join(map(display, self.right))
+        show = display_among([*self.left, *self.right])
+        return ", ".join(map(show, self.left)), ", ".join(map(show, self.right))
 
 
 @dataclass(frozen=True, repr=False)

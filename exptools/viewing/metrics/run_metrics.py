@@ -7,6 +7,7 @@ its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -42,19 +43,21 @@ class RunMetrics:
                 for run in runs
             }
 
-    def tags(self, runs: Sequence[Run]) -> list[str]:
-        """See ``Index.tags``."""
-        sources = [source for run in runs for source in run.sources]
-        headers = self._store.headers(sources)
-        each = dict.fromkeys((source.prefix, headers[source.files[0]]) for source in sources)
-        steps = {prefix + (step_column(header) or "") for prefix, header in each}
-        tags = (
-            prefix + name
-            for prefix, header in each
-            for name in header
-            if name and name not in _OF_ANY_ROW
+    def runs_by_tag(self, runs: Sequence[Run]) -> dict[str, int]:
+        """See ``Index.runs_by_tag``."""
+        headers = self._store.headers([source for run in runs for source in run.sources])
+        alike = Counter(
+            tuple((source.prefix, headers[source.files[0]]) for source in run.sources)
+            for run in runs
         )
-        return [tag for tag in dict.fromkeys(tags) if tag not in steps]
+        files = dict.fromkeys(file for each in alike for file in each)
+        steps = {prefix + (step_column(header) or "") for prefix, header in files}
+        numbers: dict[str, int] = {}
+        for each, number in alike.items():
+            names = (p + n for p, header in each for n in header if n and n not in _OF_ANY_ROW)
+            for tag in dict.fromkeys(names):
+                numbers[tag] = numbers.get(tag, 0) + number
+        return {tag: n for tag, n in numbers.items() if tag not in steps}
 
     def last(self, run: Run) -> Mapping[str, float]:
         """See ``Index.last``."""

@@ -11,7 +11,7 @@ from exptools.viewing.app import create_app
 from exptools.viewing.app.compare.tab import click, draw
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.page import faults, look, state_counts, update_header
-from exptools.viewing.app.states import count_states, seconds_left
+from exptools.viewing.app.states import Outlook, count_states, outlook
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, run_with, write_run, write_sweep
@@ -42,12 +42,23 @@ def test_the_time_left_is_that_of_the_queue_in_the_slots_that_are_in_use():
     done = [job(State.COMPLETED, 0, 100)] * 3 + [job(State.FAILED, 0, 5)]
     running = [job(State.RUNNING, 960), job(State.RUNNING, 920)]  # 60 and 20 s to go
     queued = [job(State.QUEUED)]
-    assert seconds_left([*done, *running], now=1000) == 60
-    assert seconds_left([*done, *running, *queued], now=1000) == 120
-    assert seconds_left([*done, *running, *queued * 3], now=1000) == 220
-    assert seconds_left([*done, *queued], now=1000) is None  # nothing goes on
-    assert seconds_left(running, now=1000) is None  # nothing tells how long a job takes
+    assert outlook([*done, *running], now=1000).seconds == 60
+    assert outlook([*done, *running, *queued], now=1000).seconds == 120
+    assert outlook([*done, *running, *queued * 3], now=1000).seconds == 220
+    assert outlook([*done, *queued], now=1000).seconds is None  # nothing goes on
+    assert outlook(running, now=1000).seconds is None  # nothing tells how long a job takes
     assert "about 1 min left" in str(state_counts([*done, *running], now=1000))
+
+
+def test_a_job_that_may_hang_is_said_and_is_not_in_the_time_left():
+    done = [job(State.COMPLETED, 0, 100), job(State.COMPLETED, 0, 300)]
+    hangs, slow = job(State.RUNNING, 399), job(State.RUNNING, 750)  # for 601 s, and for 250 s
+    assert outlook([*done, hangs], now=1000) == Outlook(None, late=1)
+    assert outlook([*done, hangs, slow], now=1000) == Outlook(50, late=1)
+    queued = [job(State.QUEUED)] * 2
+    assert outlook([*done, hangs, slow, *queued], now=1000).seconds == 50 + 2 * 200
+    words = str(state_counts([*done, hangs, slow], now=1000))
+    assert "about 50 s left, 1 may hang" in words
 
 
 def test_nothing_new_leaves_the_page_alone_and_a_change_gives_it_the_new_version(sweep):

@@ -129,7 +129,14 @@ def test_texts_of_runs_are_not_taken_for_markup(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.920061, "0.9201"), (1, "1"), (12345.67, "12,346"), (1e-5, "1e-05"), (-0.25, "-0.25")],
+    [
+        (0.920061, "0.9201"),
+        (1, "1"),
+        (12345.67, "12,346"),
+        (1e-5, "1e-5"),
+        (2e12, "2e12"),
+        (-0.25, "-0.25"),
+    ],
 )
 def test_numbers_have_four_digits_and_all_of_those_before_the_point(value, text):
     assert number(value) == text

@@ -1,8 +1,30 @@
 // What the table's columns call: how a value is shown. They get numbers and texts, never markup.
 (() => {
   const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
-  const short = (functions.short = (value, digits = 6) =>
-    typeof value === "number" ? String(Number(value.toPrecision(digits))) : value);
+  const UNITS = [[1e12, "T"], [1e9, "B"], [1e6, "M"]];
+  // Six digits, all of an integer; by thousands where there are many, or by powers of ten.
+  const short = (functions.short = (value, digits = 6) => {
+    if (typeof value !== "number") {
+      return value;
+    }
+    const sixDigits = Number(value.toPrecision(digits));
+    const rounded = Number.isInteger(value) ? value : sixDigits;
+    const size = Math.abs(rounded);
+    if (size >= 1e15 || (size && size < 1e-4)) {
+      return sixDigits.toExponential().replace("e+", "e");
+    }
+    const [length, unit] = UNITS.find(([least]) => size >= least && rounded === sixDigits) || [];
+    if (unit) {
+      return `${Number((rounded / length).toPrecision(digits))}${unit}`;
+    }
+    return size < 10000
+      ? String(rounded)
+      : rounded.toLocaleString("en-US", { maximumFractionDigits: 20 });
+  });
+
+  // The number itself, where a cell shows another text.
+  functions.exact = ({ value, valueFormatted }) =>
+    typeof value === "number" && String(value) !== valueFormatted ? String(value) : null;
 
   // As exptools.units.format_duration says it.
   functions.duration = (seconds) => {
@@ -38,12 +60,22 @@
   };
 
   // A run's name without what all have in common; if that is too long, its end.
-  const LETTER = 7.2; // px
-  const BESIDE = 52; // px of the cell: its colour and its edges
+  const BESIDE = 54; // px of the cell: its colour and its edges
+  const pen = document.createElement("canvas").getContext("2d");
+  const lengthOf = (text) => pen.measureText(text).width;
   functions.name = ({ data, column }) => {
     const name = data.members ? data.id : window.exptools.telling(data.id);
-    const room = Math.max(8, Math.floor((column.getActualWidth() - BESIDE) / LETTER));
-    return data.members || name.length <= room ? name : `…${name.slice(1 - room)}`;
+    const room = column.getActualWidth() - BESIDE;
+    pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+    if (data.members || lengthOf(name) <= room) {
+      return name;
+    }
+    let [least, most] = [8, name.length]; // letters that are left
+    while (least < most) {
+      const half = Math.ceil((least + most) / 2);
+      [least, most] = lengthOf(`…${name.slice(-half)}`) <= room ? [half, most] : [least, half - 1];
+    }
+    return `…${name.slice(-least)}`;
   };
 
   // When rows come, the table may take ticks back by itself.

@@ -7,6 +7,23 @@
   const tell = (id, props) => window.dash_clientside?.set_props?.(id, props);
   const plot = () => document.querySelector("#curves .js-plotly-plot");
 
+  // On a phone the legend is below the figure, and a finger on it moves the page.
+  const isNarrow = () => window.matchMedia("(max-width: 700px)").matches;
+  const ROOM = 22; // letters
+  const fit = (figure) => {
+    if (figure && isNarrow()) {
+      figure.data
+        .filter(({ name }) => name?.length > ROOM && !name.includes("&"))
+        .forEach((trace) => {
+          trace.name = `…${trace.name.slice(1 - ROOM)}`; // lest a hover is wider than the page
+        });
+      const below = { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom" };
+      figure.layout.legend = { ...figure.layout.legend, ...below, yref: "container" };
+      figure.layout.dragmode = false;
+    }
+    return figure;
+  };
+
   // The view with some fields changed, or nothing where they were so before.
   const changed = (view, fields) =>
     Object.entries(fields).some(([name, value]) => !same(view[name], value))
@@ -36,12 +53,27 @@
       const top = plot().getBoundingClientRect().top;
       return Math.abs(event.event.clientY - top - box);
     };
+    if (isNarrow()) {
+      return; // a tap is to read what is there
+    }
     const points = event.points.filter((point) => Array.isArray(point.data.meta));
     points.sort((a, b) => distance(a) - distance(b));
     if (points.length) {
       tell("clicked", { data: { curve: points[0].data.meta, at: Date.now() } });
     }
   };
+
+  // Of a name that the legend cuts, the whole.
+  document.addEventListener("mouseover", ({ target }) => {
+    const item = target.closest?.("#curves .legend .traces");
+    const short = item?.querySelector(".legendtext")?.getAttribute("data-unformatted");
+    const whole = plot()?.layout?.meta?.names?.[short];
+    if (whole && !item.querySelector("title")) {
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = whole;
+      item.prepend(title);
+    }
+  });
 
   const amounts = { ema: 0.9, gaussian: 5, mean: 10 };
   const smoothing = (kind, amount) => {
@@ -59,7 +91,7 @@
     typing = 0;
   };
 
-  window.exptools = { same, leave, changed, tell, plot, stopTyping };
+  window.exptools = { same, leave, changed, tell, plot, isNarrow, fit, stopTyping };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.exptools = {
     colors: () => document.documentElement.dataset.mantineColorScheme,
@@ -87,7 +119,7 @@
       }
       keepHidden(figure);
       window.exptools.paint(figure.layout.meta.colors);
-      return figure;
+      return fit(figure);
     },
 
     choose: (...values) => {

@@ -1,6 +1,6 @@
 // What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
 (() => {
-  const { same, leave, changed } = window.exptools;
+  const { same, leave, changed, fit } = window.exptools;
   const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
 
   window.dash_clientside.exptools_pictures = {
@@ -61,7 +61,7 @@
           }
         });
       }
-      return figure;
+      return fit(figure);
     },
   };
 })();

@@ -1,6 +1,6 @@
 // The table: its rows, which of them are ticked, how they are sorted, and their names and colours.
 (() => {
-  const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+  const { same, leave, changed, tell, isNarrow } = window.exptools; // of page.js, which is loaded before
 
   const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
   const chartAnswered = async () => {
@@ -137,9 +137,8 @@
         if (view.tab !== "compare") {
           return leave();
         }
-        return chartStays(view, version)
-          ? { ...view, version }
-          : chartAnswered().then(() => ({ ...view, version }));
+        const asked = { ...view, version, narrow: isNarrow() };
+        return chartStays(view, version) ? asked : chartAnswered().then(() => asked);
       };
     })(),
 
@@ -204,11 +203,16 @@
     showColumns: (columns) => (columns ? columns.shown : leave()),
   });
 
-  // What the table cuts is copied whole.
+  // What the table cuts is copied whole, and a number as it is.
   document.addEventListener("copy", (event) => {
-    const name = document.activeElement?.closest?.('#runs [col-id="run"]');
-    if (name && !`${window.getSelection()}`) {
-      event.clipboardData.setData("text/plain", name.closest("[row-id]").getAttribute("row-id"));
+    const cell = document.activeElement?.closest?.("#runs [col-id]");
+    const row = cell?.closest("[row-id]")?.getAttribute("row-id");
+    if (row && !`${window.getSelection()}`) {
+      const column = cell.getAttribute("col-id");
+      const value = rowsById.get(row)?.[column === "run" ? "id" : column];
+      const isTime = column === "started"; // which nobody reads in seconds
+      const text = value == null || isTime ? cell.innerText : String(value);
+      event.clipboardData.setData("text/plain", text);
       event.preventDefault();
     }
   });

@@ -12,14 +12,8 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.charts.content import (
-    PICTURES,
-    Control,
-    chosen,
-    controls,
-    picture_content,
-    picture_of,
-)
+from exptools.viewing.app.charts.content import picture_content
+from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, controls, picture_of
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (

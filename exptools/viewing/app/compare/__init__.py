@@ -1,1 +1,1 @@
-"""The tab Compare: curves of groups, and what can be taken away."""
+"""The tab Compare: curves of groups, and what can be exported."""

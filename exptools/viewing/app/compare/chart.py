@@ -11,13 +11,13 @@ import numpy as np
 
 from exptools.viewing.app.compare.content import Drawing, Panel
 from exptools.viewing.app.compare.log_axes import is_log
+from exptools.viewing.app.compare.thinning import points_of, window_of
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.lines import (
-    MAX_POINTS,
     Line,
     band_trace,
     center_trace,
@@ -33,7 +33,6 @@ from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import Theme, short_text
 
-POINTS = 14_000  # of all lines together; with their bands Chromium draws them in 0.2 s
 POINTS_OF_RUNS = 20_000  # of all thin lines together
 X_TITLES = {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}
 PANEL_HEIGHT = 250  # px, where there are several rows
@@ -53,7 +52,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     named: set[str] = set()
     lines = sum(len(panel.lines) for panel in drawing.panels)
     names = names_of(drawing)
-    points = max(60, min(MAX_POINTS // columns, POINTS // max(1, lines)))
+    points = points_of(lines, columns)
     for at, panel in enumerate(drawing.panels):
         layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(panel, view, theme, at, points):
@@ -70,6 +69,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         ]
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     layout["meta"] = {
+        "names": {short_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "colors": {
             run.name: style_of(line, theme)[0]
@@ -93,6 +93,11 @@ def columns_of(drawing: Drawing, view: View) -> int:
     if len(view.metrics) > 1 and 1 < parts <= 5 and parts * len(view.metrics) == panels:
         return parts
     return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
+
+
+def most_lines(drawing: Drawing) -> int:
+    """How many lines a panel has at most: on a phone so high is the legend."""
+    return max((len(panel.lines) for panel in drawing.panels), default=1)
 
 
 def height(drawing: Drawing, view: View) -> int | None:
@@ -133,21 +138,13 @@ def _make_light(trace: Trace, part: float) -> None:
 
 def thinned(line: Line, view: View, points: int) -> Line:
     """The line with about so many points in what is seen of x, as the axis has them."""
-    curve = downsample(line.curve, points, _window(view))
+    curve = downsample(line.curve, points, window_of(view))
     return replace(line, curve=replace(curve, x=on_axis(curve.x, view.x)))
 
 
 def on_axis(values: Any, x: str) -> Any:
     """Values of x as the axis has them: times in ms."""
     return values * 1000.0 if x == "wall_time" else values
-
-
-def _window(view: View) -> Range | None:
-    """What is seen of x, and a little on both sides, for the hand that moves it."""
-    if view.x_range is None:
-        return None
-    low, high = view.x_range
-    return low - (high - low) / 8, high + (high - low) / 8
 
 
 def _runs_trace(
@@ -163,7 +160,7 @@ def _runs_trace(
         nothing = np.full(len(x), np.nan)
         order = np.argsort(x, kind="stable")
         alone = Curve(x[order], y[order], nothing, nothing, np.ones(len(x), np.int64))
-        seen = downsample(alone, points, _window(view))
+        seen = downsample(alone, points, window_of(view))
         xs += [on_axis(seen.x, view.x), gap]
         ys += [np.where(np.isfinite(seen.center), seen.center, np.nan), gap]
     if not xs:

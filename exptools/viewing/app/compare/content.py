@@ -8,36 +8,30 @@ from pathlib import Path
 
 import numpy as np
 
-from exptools.metrics import better
-from exptools.viewing.app.facts import Facts, counted_runs
+from exptools.metrics import better, default_metric
+from exptools.viewing.app.compare.thinning import Thinning
+from exptools.viewing.app.facts import Facts, common, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, remark
-from exptools.viewing.curves.options import parse
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
 from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
-from exptools.viewing.curves.smoothing import SMOOTHINGS
-from exptools.viewing.curves.statistics import CENTERS, band_words
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.summaries import measured_names, parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.index import Index
 from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
+MOST_NAMED = 3  # values in a sentence
 LAST = parse_summary("last")
-LONGEST = 40  # characters of a key in a sentence
-SMOOTHED = {
-    "ema": "smoothed exponentially with weight {0:g}",
-    "gaussian": "smoothed with a Gaussian of {0:g} rows",
-    "mean": "smoothed by the mean of {0:g} rows",
-}
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,7 @@ class Drawing:
     first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
     shown: int = 0
     all: int = 0
+    is_thinned: bool = False  # of the curves there are only the points to be seen
 
 
 # A zoom or a click on the table's head draws no other curves.
@@ -94,11 +89,17 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
     asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
-    question = ("drawing", repr(asked))
-    first = next(iter(view.metrics), "")
-    return workspace.remembered(
-        facts.version, question, lambda: _computed(workspace, facts, view, first)
-    )
+
+    def drawn(asked: View) -> Drawing:
+        question, first = ("drawing", repr(asked)), next(iter(asked.metrics), "")
+        return workspace.remembered(
+            facts.version, question, lambda: _computed(workspace, facts, asked, first)
+        )
+
+    whole = drawn(asked)
+    if not whole.is_thinned or view.x_range is None:
+        return whole
+    return drawn(replace(asked, x_range=view.x_range))
 
 
 def drawing_beside(workspace: Workspace, view: View, metric: str) -> Drawing:
@@ -111,10 +112,12 @@ def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) ->
     """``ranked_by`` is the metric that says which of too many groups are drawn."""
     if not facts.runs:
         return Drawing(empty=nothing_there(workspace.index.roots))
-    if not view.metrics:
-        return Drawing(empty=_nothing_logged(facts.runs))
     try:
         runs, left_out = counted_runs(workspace.index, facts, view)
+        if not runs:
+            return Drawing(empty=f"No run fulfils {view.where}.")
+        if not view.metrics:
+            return Drawing(empty=nothing_logged(runs), caveats=left_out)
         drawn = _drawn(workspace, facts, view, runs, ranked_by)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
@@ -129,22 +132,31 @@ def nothing_there(roots: Sequence[Path]) -> str:
     return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
 
 
-def _nothing_logged(runs: Sequence[Run]) -> str:
-    unread = instead_of_metrics(runs)
-    beside = f" {unread[0].upper()}{unread[1:]}." if unread else ""
-    return f"No metric yet. Curves appear here as soon as a run logs its first value.{beside}"
+def nothing_logged(runs: Sequence[Run]) -> str:
+    """What to say of runs none of which has logged a metric, and where to look instead."""
+    if any(run.state is None or not run.state.ended for run in runs):
+        said = ["No metric yet. Curves appear here as soon as a run logs its first value."]
+    else:
+        said = ["No curves: these runs have ended and logged no metric."]
+    if measured := measured_names(runs):
+        more = ", …" if len(measured) > MOST_NAMED else ""
+        named = ", ".join(measured[:MOST_NAMED]) + more
+        said.append(f"What they came to ({named}) is in the table below; Pictures draws it.")
+    elif unread := instead_of_metrics(runs):
+        said.append(f"{unread[0].upper()}{unread[1:]}.")
+    return " ".join(said)
 
 
 def _drawn(
     workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run], ranked_by: str
 ) -> Drawing:
-    if not runs:
-        return Drawing(empty=f"No run fulfils {view.where}.")
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
-    queries = [replace(query, by=by) for query in curve_queries(view)]
+    queries = curve_queries(view)
     lines = groups(runs, facts.find(by))
     places, first = _page(workspace, facts, view, lines, ranked_by)
     ranked = [lines[place] for place in places]
+    thinning = Thinning(view, len(ranked) * len(queries))
+    queries = [replace(query, by=by, seen=thinning) for query in queries]
     kept = {run.name for group in ranked for run in group.runs}
     parts = groups([run for run in runs if run.name in kept], facts.find(split))
     wanted = [(query, part) for query in queries for part in parts]
@@ -163,7 +175,7 @@ def _drawn(
     return Drawing(
         panels=tuple(panels) if seen else (),
         legend=legend,
-        empty="" if seen else _why_empty(view, panels),
+        empty="" if seen else _why_empty(workspace.index, view, panels, runs),
         notes=tuple(notes),
         caveats=caveats(sets),
         band=next((curves.band for curves in sets if curves.groups), "none"),
@@ -171,6 +183,7 @@ def _drawn(
         first=first,
         shown=len(ranked),
         all=len(lines),
+        is_thinned=thinning.is_done,
     )
 
 
@@ -246,100 +259,22 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
     return Panel(curves.metric, title, tuple(lines), curves.groups, tuple(runs))
 
 
-def _why_empty(view: View, panels: Sequence[Panel]) -> str:
-    """Why no line can be seen."""
+def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+    """Why no line can be seen, and what could be."""
     metrics = " or ".join(view.metrics)
-    of = "selected runs" if view.selected else "runs shown"
+    of = _of(view)
     if any(panel.lines for panel in panels):
         return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
-    return f"None of the {of} has logged {metrics} so far."
+    return not_logged(index, view, runs, metrics)
 
 
-def caption(facts: Facts, view: View, drawing: Drawing) -> str:
-    """How to read the chart; "" where it shows nothing."""
-    shown = [group for panel in drawing.panels for group in panel.groups]
-    sizes = [int(group.curve.n.max()) for group in shown if len(group.curve.n)]
-    sizes = [size for size in sizes if size]
-    if not sizes:
-        return ""
-    smoothing = parse("smoothing", view.smooth, SMOOTHINGS)
-    smoothed = SMOOTHED.get(smoothing.name, "").format(*smoothing.numbers)
-    text = _lines(facts, replace(view, band=drawing.band), shown, sizes, smoothed=bool(smoothed))
-    if smoothed:
-        when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
-        text += f" Lines are {smoothed}{when}."
-    return " ".join([text, *drawing.caveats])
+def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> str:
+    """That none of the runs has logged what was asked for, and what to do."""
+    there = default_metric(common(index.runs_by_tag(runs)))
+    if there is None:
+        return nothing_logged(runs)
+    return f"None of the {_of(view)} has logged {metrics}. They have {there}: choose it as metric."
 
 
-def _lines(
-    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
-) -> str:
-    if len(facts.runs) == 1:
-        return "The only run so far: there is nothing to compare it with yet."
-    if view.by == (facts.each_run,):
-        if not facts.keys:
-            return "The configs of these runs do not differ, so each line is one run."
-        return "Each line is one run." if smoothed else "Each line is one run, as it was logged."
-    names = " and ".join(_short(facts, key) for key in view.by or ())
-    if max(sizes) == 1:
-        return f"One line a value of {names}, with one run each, so there is no band."
-    low, high = min(sizes), max(sizes)
-    number = str(low) if low == high else f"{low} to {high}"
-    averaged = averaged_over(facts, view, shown)
-    inside = f" ({averaged} averaged)" if averaged else ""
-    center = CENTERS[view.center]
-    start = (
-        f"Each line is the {center} of {number} runs with the same {names}{inside}"
-        if names
-        else f"The line is the {center} of {number} runs{inside}"
-    )
-    band = band_words(view.band)
-    return f"{start}; the band is {band}." if band else f"{start}."
-
-
-def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
-    """In what the runs of one line differ: ``3 seeds and 2 values of layers``."""
-    # Keys of which each run has its own value (a directory, a time) are no settings.
-    own = {*(view.by or ()), *view.split, *view.best}
-    keys = [key for key in facts.keys if key not in own and key != facts.seed]
-    keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
-    differing = []
-    for key in keys[:8]:
-        (own_key,) = facts.find([key])
-        values = max(len({comparison_key(own_key.value(run)) for run in g.runs}) for g in shown)
-        if key == facts.seed and values > 1:
-            differing.append(f"{values} seeds")
-        elif 1 < values < max(len(group.runs) for group in shown):
-            differing.append(f"{values} values of {_short(facts, key)}")
-    named, more = differing[:3], len(differing) - 3
-    if more > 0:
-        return f"{', '.join(named)} and of {more} other keys"
-    return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
-
-
-def reason(facts: Facts, view: View) -> str:
-    """Why the page shows this metric and these groups, where it has chosen both."""
-    if view.metrics != (facts.metric,) or view.by != facts.by or len(facts.runs) < 2:
-        return ""
-    chosen = f"Chosen for you: {_short(facts, facts.metric or '')}"
-    if not facts.by or len(facts.keys) < 2 or facts.by == (facts.each_run,):
-        return f"{chosen}."
-    most = ", which matters most" if facts.depends else ""
-    return f"{chosen} by {_short(facts, facts.by[0])}{most}."
-
-
-def pager(drawing: Drawing, view: View) -> str:
-    """Which of too many groups are drawn; "" where all are."""
-    if drawing.shown == drawing.all:
-        return ""
-    last = drawing.first + drawing.shown
-    extreme = "lowest" if better(view.metrics[0]) == "min" else "highest"
-    return (
-        f"Groups {drawing.first + 1} to {last} of {drawing.all}, those with the {extreme} last "
-        f"{view.metrics[0]} first. A filter or ticked runs show others, too."
-    )
-
-
-def _short(facts: Facts, key: str) -> str:
-    name = facts.names.get(key, key)
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
+def _of(view: View) -> str:
+    return "selected runs" if view.selected else "runs shown"

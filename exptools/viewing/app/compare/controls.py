@@ -35,7 +35,7 @@ def bar(facts: Facts) -> Any:
     """The controls that are always there, and the button that opens the others."""
     return html.Div(
         [
-            _many("metrics", "Metrics", list(facts.metrics), "none yet"),
+            _many("metrics", "Metrics", list(facts.metrics), "none"),
             _many("by", "Group by", keys(facts, each=True), "all runs together"),
             _many("split", "Split by", keys(facts), "one chart"),
             dmc.TextInput(
@@ -130,7 +130,7 @@ def _more(facts: Facts) -> Any:
     ]
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
-    return popover(button, html.Div(parts, className="options"))
+    return popover(button, html.Div(parts, className="options"), "Options")
 
 
 def _range(id_: str, label: str) -> Any:

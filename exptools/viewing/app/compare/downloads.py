@@ -1,4 +1,4 @@
-"""Take it away: the figure for a paper, its exact numbers, a table, and the lines that make it.
+"""Export: the figure for a paper, its exact numbers, a table, and the lines that make it.
 
 All of it is made from the view alone, by what notebooks and the command line use, too.
 """
@@ -60,7 +60,7 @@ def content_of(workspace: Workspace, view: View) -> Content:
     facts = workspace.facts()
     chosen = resolve(view, facts)
     if not chosen.metrics:
-        raise QueryError("there is nothing to take away: no run has logged a metric yet")
+        raise QueryError("there is nothing to export: no run has logged a metric yet")
     runs = tuple(shown_runs(workspace.index, facts, chosen))
     wanted = set(view.selected)
     selected = tuple(run.name for run in runs if run.name in wanted)
@@ -130,16 +130,16 @@ KINDS = {
 
 
 def menu() -> Component:
-    """The button "Take away" with what it offers, and what that needs on the page."""
+    """The button "Export" with what it offers, and what that needs on the page."""
     offers = [(f"download-{name}", kind.label) for name, kind in KINDS.items()]
     buttons = [
         dmc.Button(label, id=id_, variant="subtle", size="xs", fullWidth=True, justify="left")
         for id_, label in (*offers, ("as-python", "Copy as Python"))
     ]
-    button = dmc.Button("Take away", id="take-away", variant="default", size="xs")
+    button = dmc.Button("Export", id="export", variant="default", size="xs")
     return html.Div(
         [
-            popover(button, html.Div(buttons)),
+            popover(button, html.Div(buttons), "Export"),
             html.Span(id="download-refused", role="status"),
             dcc.Download(id="download"),
             dmc.Modal(
@@ -152,7 +152,7 @@ def menu() -> Component:
                 size="xl",
             ),
         ],
-        className="take-away",
+        className="export",
     )
 
 
@@ -163,7 +163,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         Output("download-refused", "children"),
         *[Input(f"download-{name}", "n_clicks") for name in KINDS],
         State("view", "data"),
-        running=[(Output("take-away", "loading"), True, False)],
+        running=[(Output("export", "loading"), True, False)],
         prevent_initial_call=True,
     )(partial(_clicked, workspace))
     app.callback(

@@ -15,8 +15,9 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
-from exptools.viewing.app.compare.chart import chart, height
-from exptools.viewing.app.compare.content import caption, drawing, pager, reason
+from exptools.viewing.app.compare.captions import caption, pager, reason
+from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
+from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.small_multiples import section
@@ -198,8 +199,9 @@ def draw(
     return {
         "drawing": chart(content, view, theme_of(colors)),
         "drawn": key,
-        "class_name": "empty" if content.empty else "",
-        "style": {"height": f"{tall}px"} if tall else {},
+        "class_name": _class(facts, content),
+        "style": {"--columns": columns_of(content, view), "--lines": most_lines(content)}
+        | ({"height": f"{tall}px"} if tall else {}),
         "empty": content.empty,
         "caption": caption(facts, view, content),
         "reason": "" if content.empty else reason(facts, view),
@@ -210,6 +212,13 @@ def draw(
         "is_last": content.first + content.shown >= content.all,
         "complaint": _complaint(workspace, facts, view),
     }
+
+
+def _class(facts: Facts, content: Drawing) -> str:
+    """The chart's: where no run will have a curve, the sentence leaves the room to the table."""
+    if not content.empty:
+        return ""
+    return "empty" if facts.metrics or facts.result is None else "empty no-metrics"
 
 
 def _complaint(workspace: Workspace, facts: Facts, view: View) -> str | None:

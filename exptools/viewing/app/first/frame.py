@@ -9,14 +9,13 @@ import time
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from exptools.units import rough_duration
 from exptools.viewing.app.compare.controls import FILTER
 from exptools.viewing.app.facts import Facts
-from exptools.viewing.app.states import count_states, seconds_left, state_class
+from exptools.viewing.app.states import count_states, state_class, time_left
 from exptools.viewing.app.view import TABS, View
 
 CONTROLS = {
-    "Metrics": "none yet",
+    "Metrics": "none",
     "Group by": "all runs together",
     "Split by": "one chart",
     "Filter": FILTER,
@@ -53,7 +52,7 @@ def _page(
         '<i class="first-icon"></i></header><main><section class="card"><div class="controls">'
         f'{controls}<span class="first-button">Options<i class="glyph chevron"></i></span></div>'
         f'<div class="under-controls"><p class="captions">{sentence}</p>'
-        '<span class="first-button first-small">Take away</span></div>'
+        '<span class="first-button first-small">Export</span></div>'
         f"{chart}</section></main></div>"
     )
 
@@ -70,6 +69,5 @@ def _counts(facts: Facts) -> str:
         f'<span class="state {state_class(word)}"><b>{number:,}</b> {word}</span>'
         for word, number in count_states(facts.runs)
     )
-    left = seconds_left(facts.runs, time.time())
-    rest = "" if left is None else f'<span class="left">about {rough_duration(left)} left</span>'
-    return states + rest
+    left = time_left(facts.runs, time.time())
+    return states + (f'<span class="left">{left}</span>' if left else "")

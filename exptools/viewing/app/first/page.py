@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from dash import Dash
 from flask import Response, abort, request
 
-from exptools.viewing.app.compare.chart import height
-from exptools.viewing.app.compare.content import caption, drawing, reason
+from exptools.viewing.app.compare.captions import caption, reason
+from exptools.viewing.app.compare.chart import height, most_lines
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
 from exptools.viewing.app.facts import Facts, resolve
@@ -116,9 +117,9 @@ class FirstPages:
         if not shapes:
             return ""
         tall = height(content, view)
-        size = f' style="height:{tall}px"' if tall else ""
+        size = f"--lines:{most_lines(content)}" + (f";height:{tall}px" if tall else "")
         said, why = escape(caption(facts, view, content)), escape(reason(facts, view))
-        painted = f'<div id="first-picture"{size}>{shapes}</div>'
+        painted = f'<div id="first-picture" style="{size}">{shapes}</div>'
         sentence = f"<b>{said}</b> {why}"
         return escape_invalid_unicode(full_frame(self._place(), facts, view, sentence, painted))
 

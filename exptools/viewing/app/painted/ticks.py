@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from exptools.viewing.figures.numbers import MANY, large_number
+from exptools.viewing.figures.numbers import MANY, large_number, small_power
 
 LEAST, LARGEST = -300, 308  # powers of ten that a float has
 MINUTE, HOUR, DAY = 60, 3600, 86400  # s
@@ -17,7 +17,7 @@ TIMES = (  # s, between ticks
 )
 FIRST_TIME, LAST_TIME = -62_000_000_000, 253_000_000_000  # s: about the years that have a number
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-PREFIXES = {-6: "μ", -3: "m", 0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # Plotly's "B"
+PREFIXES = {0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # Plotly's "B"
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,15 @@ def _text(value: float, exponent: int, smallest: int) -> str:
     """The number with the digits that tell it from its neighbours."""
     if 10.0**smallest >= MANY and exponent != smallest:
         return large_number(value)
-    thousands = 3 * round((exponent - 1) / 3) if abs(exponent) > 3 else 0
-    if thousands not in PREFIXES:
-        return f"{value:.3g}".replace("-", "−")
+    if exponent < -3:
+        thousands = exponent
+    else:
+        thousands = 3 * round((exponent - 1) / 3) if exponent > 3 else 0
+        if thousands not in PREFIXES:
+            return f"{value:.3g}".replace("-", "−")
     digits = min(max(0, thousands - smallest), 12)
-    text = f"{value / 10.0**thousands:.{digits}f}"
+    text = f"{value / 10.0**thousands:.{digits}f}".replace("-", "−")
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if float(text) == 0 else f"{text}{PREFIXES[thousands]}".replace("-", "−")
+    if text.lstrip("−") == "0":
+        return "0"
+    return small_power(exponent, text) if exponent < -3 else f"{text}{PREFIXES[thousands]}"

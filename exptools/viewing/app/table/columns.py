@@ -11,10 +11,14 @@ from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import SUMMARIES
+from exptools.viewing.figures.names import telling
+from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.run import Run
 
 OR_DASH = "params.value == null ? '—' : "
 NUMBER = "short(params.value)"
+NARROWEST, NARROW, WIDEST = 150, 140, 340  # px, of the runs' names; NARROW on a phone
+BESIDE_NAME, LETTER = 58, 8  # px, of a name's cell and of a letter
 
 Column = dict[str, Any]
 Marks = Mapping[str, Mark]  # by run name
@@ -34,6 +38,15 @@ def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
         else:
             column["sort"] = None
     return every
+
+
+def keep_narrow(every: Sequence[Column]) -> None:
+    """On a phone only the names stay where they are, and leave room for what is beside them."""
+    for column in every:
+        if column["colId"] == "star":
+            column["pinned"] = None
+        elif column["colId"] == "run":
+            column["initialWidth"] = min(NARROW, column["initialWidth"])
 
 
 def usual(facts: Facts, marks: Marks, every: Sequence[Column]) -> set[str]:
@@ -71,11 +84,11 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         },
     }
     keys = table_keys(facts)
-    config = [_column(f"config {key}", facts.names[key], key, "params.value") for key in keys]
-    step = _column("step", "Last step", "the greatest step", "d3.format(',')(params.value)")
+    config = [_config(facts, key) for key in keys]
+    step = _column("step", "Last step", "the greatest step", NUMBER)
     return [
         _star(),
-        _name("Run"),
+        _name("Run", _name_width([run.name for run in facts.runs])),
         state,
         *config,
         *_summaries(facts),
@@ -122,14 +135,13 @@ def _note() -> Column:
 
 
 def _group_columns(facts: Facts, view: View) -> list[Column]:
-    names = facts.names
-    keys = [_column(f"config {k}", names.get(k, k), k, "params.value") for k in view.by or ()]
+    keys = [_config(facts, key) for key in view.by or ()]
     values = _values(view)
     values[:0] = _summaries(facts)
     for column in values:
         column["valueFormatter"] = {"function": "spread(params)"}
     return [
-        _name("Group"),
+        _name("Group", WIDEST),
         _column("runs", "Runs", "how many runs", "params.value"),
         _column("states", "States", "of its runs", "params.value"),
         *(keys if len(keys) > 1 else []),
@@ -138,7 +150,13 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
     ]
 
 
-def _name(title: str) -> Column:
+def _name_width(names: Sequence[str]) -> int:
+    """So many px that most runs can be told apart, and the other columns have their room."""
+    longest = max(map(len, telling(names).values()), default=0)
+    return min(max(NARROWEST, BESIDE_NAME + LETTER * longest), WIDEST)
+
+
+def _name(title: str, width: int) -> Column:
     return {
         "colId": "run",
         "field": "order",  # the runs' natural order, in which 10 comes after 9
@@ -148,8 +166,9 @@ def _name(title: str) -> Column:
         "filterValueGetter": {"function": "params.data.id"},
         "cellStyle": {"function": "swatch(params.data)"},
         "cellClass": "swatch",
-        "minWidth": 150,
-        "flex": 2,
+        "minWidth": 100,
+        "initialWidth": width,
+        "flex": None,
         "pinned": "left",
         "lockVisible": True,
     }
@@ -174,6 +193,11 @@ def _values(view: View) -> list[Column]:
     ]
 
 
+def _config(facts: Facts, key: str) -> Column:
+    shown = "params.value" if key == facts.seed or is_seed(key) else NUMBER
+    return _column(f"config {key}", facts.names.get(key, key), key, shown)
+
+
 def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
     return {
         "colId": field,
@@ -181,6 +205,7 @@ def _column(field: str, title: str, tooltip: str, formatted: str) -> Column:
         "headerName": title,
         "headerTooltip": tooltip,
         "valueFormatter": {"function": f"{OR_DASH}({formatted})"},
+        "tooltipValueGetter": {"function": "exact(params)"},
         "cellClass": "number",
         "headerClass": "number",
     }

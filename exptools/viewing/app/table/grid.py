@@ -10,7 +10,7 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, html, no_update
 
-from exptools.viewing.app.table.columns import columns, usual
+from exptools.viewing.app.table.columns import columns, keep_narrow, usual
 from exptools.viewing.app.table.rows import (
     MAX_COLUMNS,
     Tables,
@@ -102,7 +102,7 @@ def _heading() -> Any:
 def _popover(title: str, group: Any) -> Any:
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button(title, variant="default", size="xs", rightSection=chevron)
-    return popover(button, html.Div(group, className="list"))
+    return popover(button, html.Div(group, className="list"), title)
 
 
 def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
@@ -165,6 +165,8 @@ def update_table(
     if view.rows == "runs":
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
     wanted = columns(facts, view, marked)
+    if data.get("narrow"):
+        keep_narrow(wanted)
     selected = len({*view.selected} & {run.name for run in facts.runs})
     answer = {
         "rows": no_update if key == had else tables.update(key, rows, had),
@@ -211,7 +213,7 @@ def keep_notes(
 
 def hint(selected: int, runs: int, keys: int) -> str:
     """How many of the runs are drawn, and whether keys that differ have no column."""
-    text = f"{selected} of {runs} runs drawn." if selected else HINT
+    text = f"{selected} of {runs} run{'s' * (runs > 1)} drawn." if selected else HINT
     if keys <= MAX_COLUMNS:
         return text
     return f"{text} Of {keys} keys that differ, the first {MAX_COLUMNS} have a column."

@@ -6,20 +6,21 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.states import STATE_WORDS, duration
 from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.configs.values import MISSING, display
+from exptools.viewing.configs.values import MISSING, display, display_among
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.summaries import parse_summary, summarize
+from exptools.viewing.curves.summaries import BEST, parse_summary, summarize, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
@@ -93,8 +94,16 @@ def table_keys(facts: Facts) -> list[str]:
 
 
 def values_of(view: View) -> list[tuple[str, str, str]]:
-    """Field, metric and summary of each column of results."""
-    return [(f"value {s} {m}", m, s) for m in view.metrics for s in view.summaries]
+    """Field, metric and summary of each column of results.
+
+    There is no best of a metric whose name does not tell whether more or less is better.
+    """
+    return [
+        (f"value {summary} {metric}", metric, summary)
+        for metric in view.metrics
+        for summary in view.summaries
+        if summary != BEST or better(metric)
+    ]
 
 
 def summaries_of(facts: Facts) -> list[tuple[str, str]]:
@@ -107,11 +116,12 @@ def _run_rows(
 ) -> list[dict[str, Any]]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
     keys, now = facts.find(table_keys(facts)), time.time()
-    values = [(field, m, parse_summary(s)) for field, m, s in values_of(view)]
+    values = [(field, m, parse_summary(summary_of(m, s))) for field, m, s in values_of(view)]
     said = summaries_of(facts)
+    shows = {key.name: display_among([key.value(run) for run in runs]) for key in keys}
     return [
         _of_status(run, now)
-        | {f"config {key.name}": cell(key.value(run)) for key in keys}
+        | {f"config {key.name}": cell(key.value(run), shows[key.name]) for key in keys}
         | {field: cell(run.summary.get(name, MISSING)) for field, name in said}
         | {"step": _last_step(columns[run.name])}
         | {field: _value(columns[run.name], metric, how) for field, metric, how in values}
@@ -150,6 +160,7 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
     """A row for each group of the chart: means over its runs, and how they spread."""
     by_name = {row["id"]: row for row in rows}
     wanted = groups(runs, facts.find(view.by or ()))
+    shows = [display_among(values) for values in zip(*(g.values for g in wanted), strict=True)]
     labels = [group.label for group in wanted]
     fields = [*(name for name, _ in summaries_of(facts)), *(name for name, _, _ in values_of(view))]
     return [
@@ -157,8 +168,8 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
         | {"id": labels[order] + " \N{HAIR SPACE}" * labels[:order].count(labels[order])}
         | {"members": [run.name for run in group.runs]}
         | {
-            f"config {key}": cell(value)
-            for key, value in zip(view.by or (), group.values, strict=True)
+            f"config {key}": cell(value, show)
+            for key, value, show in zip(view.by or (), group.values, shows, strict=True)
         }
         for order, group in enumerate(wanted)
     ]
@@ -197,12 +208,12 @@ def _number(cell: Any) -> float | None:
         return None
 
 
-def cell(value: Any) -> Any:
+def cell(value: Any, show: Callable[[Any], str] = display) -> Any:
     """A number where the browser can hold it exactly; its text elsewhere; None for no value."""
     if value is MISSING:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return cut(display(value))
+        return cut(show(value))
     exact = math.isfinite(value) if isinstance(value, float) else abs(value) < EXACT_INTEGER
     return value if exact else display(value)
 

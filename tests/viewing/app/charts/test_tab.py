@@ -4,7 +4,8 @@ import pytest
 from dash import no_update
 
 from exptools.rundir import SWEEP_FILE, write_atomic
-from exptools.viewing.app.charts.content import PICTURES, chosen, controls, picture_content
+from exptools.viewing.app.charts.content import picture_content
+from exptools.viewing.app.charts.controls import PICTURES, chosen, controls
 from exptools.viewing.app.charts.tab import draw_controls, draw_picture
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
@@ -68,7 +69,35 @@ def test_what_was_said_of_the_runs_can_be_drawn_also_where_there_are_no_curves(t
     assert picture.caption.startswith("A dot is the result of a run")
     assert drawn(workspace, "picture=scatter").picture is not None
     assert drawn(workspace, "picture=parallel").picture is not None
-    assert drawn(workspace, "picture=sweeps").empty.startswith("No metric yet")
+    assert drawn(workspace, "picture=sweeps").empty.startswith(
+        "Two sweeps are compared by a metric"
+    )
+
+
+def test_a_metric_that_hardly_any_run_has_is_not_chosen_where_others_have_one_in_common(tmp_path):
+    for job in range(6):
+        metrics = {"loss": [1.0 / (job + 1)]} | ({"test/accuracy": [0.5]} if job == 0 else {})
+        write_run(tmp_path / str(job), {"lr": job}, metrics)
+    assert values(Workspace(indexed(tmp_path)))["metric"] == "loss"
+    for job in range(6, 20):
+        write_summary(write_run(tmp_path / str(job), {"lr": job}), result=float(job))
+    workspace = Workspace(indexed(tmp_path))
+    assert values(workspace)["metric"] == "summary.result"
+    assert values(workspace, "picture=scatter")["y"] == "metric:summary.result"
+    assert values(workspace, "metrics=test/accuracy")["metric"] == "test/accuracy"
+
+
+def test_what_the_filter_leaves_without_the_metric_is_told_from_what_nobody_has(tmp_path):
+    workspace = workspace_of(tmp_path, {"lr": 1}, {"lr": 2})
+    write_run(tmp_path / "s" / "8", {"lr": 8}, {"loss": [1.0]})
+    write_summary(write_run(tmp_path / "s" / "9", {"lr": 9}), result=1.0)
+    workspace.index.refresh()
+    assert drawn(workspace, "metrics=acc&where=lr=8").empty == (
+        "None of the runs shown has logged acc. They have loss: choose it as metric."
+    )
+    assert drawn(workspace, "metrics=acc&where=lr=9").empty == (
+        "None of the runs shown has logged acc. They have result: choose that."
+    )
 
 
 def test_what_the_address_says_is_chosen_and_what_it_cannot_mean_is_not(workspace):
@@ -130,7 +159,7 @@ def test_without_runs_metrics_or_keys_there_is_a_sentence_too(tmp_path):
     alone = workspace_of(tmp_path / "alone", {"lr": 1})
     for picture in PICTURES:
         assert drawn(nothing, f"picture={picture}").empty.startswith("No runs here yet.")
-    assert drawn(without_metric).empty.startswith("No metric yet.")
+    assert drawn(without_metric).empty.startswith("No curves: these runs have ended and logged no")
     assert "here none does" in drawn(alone, "picture=parallel").empty
     assert drawn(alone).picture.caption.startswith("A dot is the last acc of a run")
 

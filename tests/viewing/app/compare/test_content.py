@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 
 from exptools.rundir import State
+from exptools.viewing import load
+from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
-from exptools.viewing.app.compare.content import (
-    MOST_GROUPS,
-    MOST_PANELS,
-    caption,
-    drawing,
-    pager,
-    reason,
-)
+from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
-from tests.viewing.samples import csv_text, indexed, write_dying_sweep, write_run, write_sweep
+from tests.viewing.samples import (
+    csv_text,
+    indexed,
+    write_dying_sweep,
+    write_run,
+    write_summary,
+    write_sweep,
+)
 
 
 @pytest.fixture
@@ -163,6 +165,25 @@ def test_a_zoom_is_drawn_from_all_points_in_it(tmp_path):
     assert figure["layout"]["xaxis"]["range"] == [1000, 1400]
 
 
+def test_of_long_curves_only_the_points_to_be_seen_are_bootstrapped(tmp_path):
+    random = np.random.default_rng(0)
+    runs = [{"acc": random.normal(size=5_000).tolist()} for _ in range(3)]
+    workspace = made(tmp_path, *(({"seed": seed}, run) for seed, run in enumerate(runs)))
+    with pytest.warns(UserWarning, match="bootstrap of 3 runs"):
+        everywhere = load(tmp_path).curves("acc", by=[], band="ci:95").groups[0].curve
+    for span in (None, (1000.0, 1400.0)):
+        _, found, _ = shown(workspace, View(by=(), band="ci:95", x_range=span))
+        curve = found.panels[0].lines[0].curve
+        assert 300 < len(curve.x) < 1100
+        assert np.isfinite(curve.low).all()
+        assert set(range(*map(int, span or (0, 0)))) <= set(curve.x.tolist())
+        rows = curve.x.astype(int)
+        for edge in ("center", "low", "high"):
+            np.testing.assert_allclose(getattr(curve, edge), getattr(everywhere, edge)[rows])
+    whole = drawing(workspace, resolve(View(by=()), workspace.facts()))
+    assert len(whole.panels[0].lines[0].curve.x) == 5_000
+
+
 def test_a_logarithmic_axis_takes_ranges_in_its_own_units(sweep):
     view = View(log=("x", "y"), x_range=(0.0, 10.0), y_ranges={"test/accuracy": (0.1, 1.0)})
     layout = shown(sweep, view)[0]["layout"]
@@ -214,7 +235,7 @@ def test_a_group_whose_runs_lack_the_metric_has_no_line(tmp_path):
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ([None], "No metric yet. Curves appear here as soon as a run logs its first value."),
+        ([None], "No curves: these runs have ended and logged no metric."),
         ([[1.0]], "The only run so far: there is nothing to compare it with yet."),
         ([[1.0], [2.0]], "The configs of these runs do not differ, so each line is one run."),
     ],
@@ -235,7 +256,7 @@ def test_what_lies_beside_a_config_without_metrics_is_named(tmp_path):
     workspace = made(tmp_path, ({"lr": 1}, None))
     (tmp_path / "0" / "scores.csv").write_text("a,b\n1,2\n")
     workspace.index.refresh()
-    assert words(workspace).endswith("logs its first value. Not read as metrics: scores.csv.")
+    assert words(workspace).endswith("logged no metric. Not read as metrics: scores.csv.")
 
 
 def test_a_selection_without_the_metric_or_without_a_number_says_so(tmp_path):
@@ -246,11 +267,37 @@ def test_a_selection_without_the_metric_or_without_a_number_says_so(tmp_path):
         ({"lr": 2}, {"loss": [float("inf")]}),
     )
     assert words(workspace, View(metrics=("acc",), selected=("1",))) == (
-        "None of the selected runs has logged acc so far."
+        "None of the selected runs has logged acc. They have loss: choose it as metric."
     )
     assert words(workspace, View(metrics=("loss",))) == (
         "All values of loss are NaN or infinite in the runs shown: no line to draw."
     )
+
+
+def test_runs_that_only_returned_something_open_on_it_also_under_a_filter(tmp_path):
+    for job, (lr, seed) in enumerate([(1, 0), (1, 1), (2, 0), (2, 1)]):
+        write_summary(write_run(tmp_path / str(job), {"seed": seed, "lr": lr}), result=float(lr))
+    workspace = Workspace(indexed(tmp_path))
+    view = resolve(View(), workspace.facts())
+    assert (view.by, view.sort) == (("lr",), ("-summary result",))
+    said = (
+        "No curves: these runs have ended and logged no metric. What they came to (result) is in "
+        "the table below; Pictures draws it."
+    )
+    assert words(workspace) == words(workspace, View(where="lr = 1")) == said
+    assert words(workspace, View(where="lr = 3")) == "No run fulfils lr = 3."
+    assert words(workspace, View(where="lr =")).startswith("'lr =' cannot be read")
+    write_run(tmp_path / "9", {"seed": 0, "lr": 9}, state=State.QUEUED)
+    workspace.index.refresh()
+    assert words(workspace).startswith("No metric yet. Curves appear here as soon as a run logs")
+    assert words(workspace, View(where="lr = 1")) == said
+
+
+def test_the_caption_counts_one_other_key_as_one(tmp_path):
+    many = [{"a": n % 2, "b": n % 2, "c": n % 2, "d": n % 2, "lr": n // 4} for n in range(8)]
+    runs = [(config, {"acc": [1.0]}) for config in many]
+    text = words(made(tmp_path, *runs), View(by=("lr",)))
+    assert "(2 values of a, 2 values of b, 2 values of c and 1 other key averaged)" in text
 
 
 def test_a_group_without_a_number_does_not_count_in_the_caption(tmp_path):

@@ -1,4 +1,4 @@
-"""What can be taken away: files as the page makes them, and lines of Python that run."""
+"""What can be exported: files as the page makes them, and lines of Python that run."""
 
 import base64
 import io
@@ -125,7 +125,7 @@ def test_before_anything_is_logged_there_is_nothing_to_take(tmp_path):
     write_run(tmp_path / "0", {"lr": 1})
     file, refused = download(Workspace(indexed(tmp_path)), "csv", None)
     assert file is no_update
-    assert "nothing to take away" in refused
+    assert "nothing to export" in refused
 
 
 def test_more_than_a_browser_should_be_handed_is_refused_with_another_way(workspace, monkeypatch):

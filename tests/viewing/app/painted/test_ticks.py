@@ -13,6 +13,8 @@ from exptools.viewing.app.painted.ticks import ticks, time_ticks
         (7, -0.0455, 0.9, ["0", "0.2", "0.4", "0.6", "0.8"]),
         (7, -1.3, 1.2, ["−1", "−0.5", "0", "0.5", "1"]),
         (7, 0, 26_000, ["0", "5k", "10k", "15k", "20k", "25k"]),
+        (7, -1e-5, 1.89e-4, ["0", "0.5e−4", "1e−4", "1.5e−4"]),
+        (7, -2.2e-7, 1e-7, ["−2e−7", "−1.5e−7", "−1e−7", "−0.5e−7", "0", "0.5e−7", "1e−7"]),
         (10, 0, 1e7, ["0", "1M", "2M", "3M", "4M", "5M", "6M", "7M", "8M", "9M", "10M"]),
     ],
 )
@@ -26,6 +28,7 @@ def test_a_logarithmic_axis_has_its_powers_of_ten():
     found = ticks(-2.5, 2, 7, log=True)
     assert [tick.text for tick in found] == ["0.01", "0.1", "1", "10", "100"]
     assert found[-1].place == 1
+    assert [tick.text for tick in ticks(-5, -2, 7, log=True)] == ["1e−5", "1e−4", "0.001", "0.01"]
 
 
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), 1.0])
@@ -36,7 +39,7 @@ def test_an_axis_without_an_extent_has_no_ticks(end):
 @pytest.mark.parametrize(
     ("low", "high", "texts"),
     [
-        (-6, 8, ["1μ", "0.001", "1", "1000", "1M"]),
+        (-6, 8, ["1e−6", "0.001", "1", "1000", "1M"]),
         (-0.2, 0.8, ["1", "2", "5"]),
         (4.9, 5.2, ["80k", "100k", "120k", "140k"]),
         (310, 320, []),  # no float is as large

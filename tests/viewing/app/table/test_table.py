@@ -116,6 +116,16 @@ def test_cells_that_a_browser_would_get_wrong_are_texts(tmp_path):
     assert [row["value last acc"] for row in found] == ["nan"] * 7 + [None]
 
 
+def test_a_text_that_looks_like_a_number_has_quotes_only_beside_numbers(tmp_path):
+    for job, (alone, beside) in enumerate([("0.5", "0.5"), ("true", 3), ("", "x")]):
+        write_run(tmp_path / str(job), {"alone": alone, "beside": beside})
+    found = rows(workspace := Workspace(indexed(tmp_path)))
+    assert [row["config alone"] for row in found] == ["0.5", "true", '""']
+    assert [row["config beside"] for row in found] == ['"0.5"', 3, "x"]
+    grouped = rows(workspace, rows="groups", by=("alone",))
+    assert [row["id"] for row in grouped] == ["0.5", '""', "true"]
+
+
 def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp_path):
     write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
