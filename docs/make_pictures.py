@@ -39,9 +39,7 @@ def main() -> None:
 def picture_of_terminal(outputs: Path) -> None:
     """Run the sweep in a terminal and keep what it shows in the middle and at the end."""
     tmux = ("tmux", "-L", "exptools-pictures")
-    # Without pins it begins at once, also where other sweeps have the cores.
-    overrides = f"hydra.sweep.dir={outputs}/sweep hydra.launcher.pin=false"
-    real = f"{sys.executable}{COMMAND.removeprefix('python')} {overrides}"
+    real = f"{sys.executable}{COMMAND.removeprefix('python')} hydra.sweep.dir={outputs}/sweep"
     size = ("-x", "92", "-y", "24")
     subprocess.run([*tmux, "new-session", "-d", *size, "-c", ROOT, f"{real}; sleep 60"], check=True)
 

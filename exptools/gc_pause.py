@@ -19,6 +19,7 @@ def collector_paused() -> Iterator[Callable[[], None]]:
 
     def resume() -> None:
         if was_enabled:
+            _pass_over()
             gc.enable()
 
     gc.disable()
@@ -26,3 +27,13 @@ def collector_paused() -> Iterator[Callable[[], None]]:
         yield resume
     finally:
         resume()
+
+
+def _pass_over() -> None:
+    """Take all objects for old ones, as if the collector had walked them and found them alive.
+
+    Otherwise it would do so now, for all that were made while it was paused.
+    """
+    if hasattr(gc, "freeze") and gc.get_freeze_count() == 0:  # else somebody else has frozen some
+        gc.freeze()
+        gc.unfreeze()

@@ -209,24 +209,33 @@ def read_regular(
         FileNotFoundError: there is none.
         OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb", buffering=0, opener=opener or open_without_waiting) as file:
-        info = os.fstat(file.fileno())
+    # Not open(): it asks the system more, and there may be ten thousand small files.
+    descriptor = (opener or open_without_waiting)(os.fspath(path), os.O_RDONLY)
+    try:
+        info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
-            raise OSError(errno.EINVAL, "no regular file", str(path))
+            code = errno.EISDIR if stat.S_ISDIR(info.st_mode) else errno.EINVAL
+            words = os.strerror(code) if code == errno.EISDIR else "no regular file"
+            raise OSError(code, words, str(path))
         # Asked for at once, all that may be read would be allocated.
-        content = file.read(min(info.st_size, limit) + 1)
+        content = os.read(descriptor, min(info.st_size, limit) + 1)
         more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all
         while more and len(content) <= limit:
-            more = file.read(limit + 1 - len(content))
+            more = os.read(descriptor, limit + 1 - len(content))
             content += more
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content
 
 
-def open_without_waiting(path: str, flags: int) -> int:
+_AS_BYTES = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def open_without_waiting(path: str | Path, flags: int) -> int:
     """An opener for ``open`` that does not wait for whoever writes into a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | _AS_BYTES | getattr(os, "O_NONBLOCK", 0))
 
 
 def process_start(pid: int) -> str | None:

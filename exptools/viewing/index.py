@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from exptools.viewing.readers.formats import (
     read_run,
     updated,
 )
-from exptools.viewing.readers.memory import DirectoryMemory
+from exptools.viewing.readers.memory.directories import DirectoryMemory
+from exptools.viewing.readers.memory.texts import TextCache
 from exptools.viewing.readers.nesting import one_run_each
 from exptools.viewing.readers.ours.foreseen import with_siblings
-from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.walk import walk
 from exptools.viewing.run import Fault, Run, natural_key
 from exptools.viewing.signatures import SETTLED
@@ -64,10 +64,10 @@ class Index:
         self._cached = cache
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
-        self._directories = DirectoryMemory()
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
+        self._directories = DirectoryMemory(place and place / "directories.json")
         self._texts = TextCache(place and place / "texts.json")
         self._metrics = RunMetrics(MetricStore(DiskCache(place) if place else None))
         self._configs = YamlParser()
@@ -98,7 +98,7 @@ class Index:
                 found = sorted((s.run for s in seen.values()), key=lambda r: natural_key(r.name))
                 runs = with_siblings(found)
                 self._metrics.keep(runs)
-                self._texts.save(_described(seen))
+                self._texts.save({path: run.detected.described for path, run in seen.items()})
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
 
@@ -203,12 +203,6 @@ def cache_directory(roots: Sequence[Path]) -> Path:
 
     name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
     return user_cache_path("exptools") / "view" / name[:32]
-
-
-def _described(seen: Mapping[str, _Seen]) -> Iterator[str]:
-    for directory, run in seen.items():
-        for name in run.detected.described:
-            yield f"{directory}/{name}"
 
 
 def _is_described_anew(detected: DetectedRun, before: _Seen) -> bool:

@@ -115,14 +115,13 @@ copyreg.pickle(MappingProxyType, _pickled)
 _NUMBERS = re.compile("([0-9]+)")
 
 
-def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+def natural_key(text: str) -> tuple[tuple[str | int, ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    parts = _NUMBERS.split(text)  # texts and digits in turns
-    key = tuple([_digits(part) if at % 2 else (1, 0, part) for at, part in enumerate(parts)])
-    return key, text  # the text itself tells "01" from "1"
-
-
-def _digits(part: str) -> tuple[int, int, str]:
-    # In the order of their values, without int(), which takes thousands of digits for an attack.
-    digits = part.lstrip("0")
-    return 0, len(digits), digits
+    first, *parts = _NUMBERS.split(text)  # texts and digits in turns
+    key: list[str | int] = [first]
+    for at in range(0, len(parts), 2):
+        # In the order of their values, without int(), which takes thousands of digits for an
+        # attack: of two numbers the one with more digits is the larger.
+        digits = parts[at].lstrip("0")
+        key += (len(digits), digits, parts[at + 1])
+    return tuple(key), text  # the text itself tells "01" from "1"

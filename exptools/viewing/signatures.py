@@ -28,10 +28,13 @@ class Signature(NamedTuple):
         return time.time() - self.mtime_ns / 1e9 > SETTLED
 
 
+_new = tuple.__new__  # in half the time that a NamedTuple's own takes: there are many files
+
+
 def file_signature(path: str | Path) -> Signature | None:
     """The signature of what stands at a path; None where there is nothing."""
     try:
         stat = os.stat(path)
     except OSError:
         return None
-    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return _new(Signature, (stat.st_size, stat.st_mtime_ns, stat.st_ino))

@@ -21,7 +21,7 @@ from tests.e2e.pages import (
     wait_for_figure,
     wait_for_view,
 )
-from tests.viewing.samples import write_dying_sweep, write_sweep
+from tests.viewing.samples import csv_text, write_dying_sweep, write_run, write_sweep
 
 DARK_PAPER = "rgb(23, 26, 33)"
 
@@ -394,3 +394,99 @@ def test_the_chart_offers_nothing_that_would_send_it_elsewhere(look_at, address)
     buttons = page.locator("#curves .modebar-btn").all()
     titles = [button.get_attribute("data-title") for button in buttons]
     assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
+
+
+BANDS_SEEN = """(wanted) => {
+    const { data } = document.querySelector('#curves .js-plotly-plot');
+    const isSeen = ({ uid }) => getComputedStyle(
+      document.querySelector(`#curves .scatterlayer .trace${uid}`)).opacity > 0;
+    const name = ({ legendgroup }) =>
+      data.find((trace) => trace.showlegend && trace.legendgroup === legendgroup).name;
+    const bands = data.filter((trace) => trace.uid.startsWith('band'));
+    return `${bands.filter(isSeen).map(name)}` === wanted; }"""
+
+
+def expect_bands(page: Page, names: str) -> None:
+    """Wait until the bands of these lines are seen and no other."""
+    page.wait_for_function(BANDS_SEEN, arg=names)
+
+
+def test_of_many_lines_the_one_pointed_at_or_tapped_shows_its_band(browser, serve_here, tmp_path):
+    for lr in range(7):
+        for seed in range(2):
+            values = {"acc": [0.0, lr + 0.2 * seed, lr + 0.3 * seed]}
+            write_run(tmp_path / f"{lr}-{seed}", {"lr": lr, "seed": seed}, csv_text(values))
+    address = serve_here(tmp_path)
+    size = {"width": 1440, "height": 900}
+    with browser.new_context(viewport=size, has_touch=True) as context:
+        page = context.new_page()
+        page.goto(address)
+        expect(page.locator(ROWS)).to_have_count(14)
+        expect(page.locator(BANDS)).to_have_count(7)
+        expect_bands(page, "")
+        expect(page.locator("#caption")).to_contain_text("the band of the line you point at is")
+        box = page.locator("#curves .nsewdrag").bounding_box()
+        across = box["x"] + box["width"] - 3
+        top = at(page, 6.1)
+        page.mouse.move(across, top)
+        expect_bands(page, "6")
+        page.mouse.move(across, at(page, 3.1))  # at the same x
+        expect_bands(page, "3")
+        page.locator("header").hover()
+        expect_bands(page, "")
+        page.locator("#runs .ag-cell[col-id=run]").first.focus()
+        expect_bands(page, "0")
+        page.touchscreen.tap(across, top)
+        expect_bands(page, "6")
+        expect(page.locator(LEGEND)).to_have_count(7)
+        page.touchscreen.tap(across, top)  # another one selects its runs
+        expect(page.locator("#hint")).to_contain_text("2 of 14 runs drawn")
+
+
+def at(page: Page, value: float) -> float:
+    """Where a value is on the page's vertical axis, in px from its top."""
+    return page.evaluate(
+        """(value) => { const plot = document.querySelector('#curves .js-plotly-plot');
+        const axis = plot._fullLayout.yaxis;
+        return plot.getBoundingClientRect().top + axis._offset + axis.d2p(value); }""",
+        value,
+    )
+
+
+def test_the_range_of_each_axis_is_typed_and_what_a_log_axis_lacks_is_offered(
+    look_at, serve_here, tmp_path
+):
+    for seed in range(2):
+        values = {"acc": [0.1, 0.2, 0.3], "reward": [-10.0 * (seed + 1), 0.0, 10.0]}
+        for algo in ("a", "b"):
+            config = {"algo": algo, "lr": len(algo), "seed": seed}
+            write_run(tmp_path / f"{algo}{seed}", config, csv_text(values))
+    page = look_at(serve_here(tmp_path), "?metrics=acc&metrics=reward&log=y&by=")
+    expect(page.locator("#notes")).to_contain_text("Of the 3 points of reward 2 are ≤ 0")
+    page.get_by_role("button", name="Show values ≤ 0").click()
+    expect(page.locator("#notes")).to_contain_text("The axis of reward is symlog")
+    wait_for_view(page, nonpositive="symlog")
+    page.get_by_role("button", name="Group by algo").click()
+    wait_for_view(page, by=("algo",))
+    page.get_by_role("button", name="Options").click()
+    field = page.get_by_label("Range of reward", exact=True)
+    for typed, answer in {
+        "ten": "two numbers, as 0 to 1e6",
+        "5 to -5": "the smaller one comes first: -5 to 5",
+        "2 to 2": "nothing is between 2 and itself",
+    }.items():
+        field.fill(typed)
+        field.press("Enter")
+        expect(page.locator("#ranges")).to_contain_text(answer)
+    field.fill("-5 to 5")
+    field.press("Enter")
+    wait_for_view(page, y_ranges={"reward": (-5.0, 5.0)})
+    page.get_by_label("Range of step", exact=True).fill("0, 1")
+    page.get_by_label("Range of step", exact=True).press("Enter")
+    wait_for_view(page, x_range=(0.0, 1.0))
+    field.fill("auto")
+    field.press("Enter")
+    wait_for_view(page, y_ranges={})
+    page.keyboard.press("Escape")
+    page.locator("#curves .nsewdrag").first.dblclick()
+    wait_for_view(page, x_range=None)

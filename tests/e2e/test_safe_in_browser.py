@@ -78,7 +78,7 @@ def test_where_no_script_may_write_to_the_clipboard_the_lines_are_copied_all_the
     page = browser.new_page()
     page.add_init_script("delete Navigator.prototype.clipboard")  # as without https
     page.goto(address)
-    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Export").click()
     page.get_by_role("button", name="Copy as Python").click()
     expect(page.locator("#python-lines")).to_contain_text("import exptools.viewing")
     page.get_by_title("Copy", exact=True).click()

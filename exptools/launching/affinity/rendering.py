@@ -6,7 +6,8 @@ And what a script does with its own: choose its GPUs, or take several shares as 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from exptools.collections import AttrDict
@@ -97,12 +98,7 @@ def _render_share(settings: Settings, share: Share, reserved: int) -> AttrDict:
 
 def _render_async(settings: Settings, run: Run) -> AttrDict:
     bind = bool(settings.saf)
-    optimizers = [
-        AttrDict(
-            cpus=logical_cpus(share.cores, settings.hto), cuda_idx=share.gpu, set_affinity=bind
-        )
-        for share in run.optimizers
-    ]
+    optimizers = [_OptimizerAffinity(settings, share) for share in run.optimizers]
     samplers = [_render_share(settings, share, 0) for share in run.samplers]
     for sampler in samplers:
         sampler.setdefault("cuda_idx")
@@ -113,6 +109,27 @@ def _render_async(settings: Settings, run: Run) -> AttrDict:
         sampler=samplers if settings.sampler_gpus else samplers[0],
         set_affinity=bind,
     )
+
+
+class _OptimizerAffinity(AttrDict):
+    """What an optimizer has. rlpyt's runners ask for ``torch_threads``, which the original left out
+    of its answer: it is told to those who ask for it, and is no key.
+    """
+
+    def __init__(self, settings: Settings, share: Share) -> None:
+        super().__init__(
+            cpus=logical_cpus(share.cores, settings.hto),
+            cuda_idx=share.gpu,
+            set_affinity=bool(settings.saf),
+        )
+        object.__setattr__(self, "_threads", max(len(share.cores), 1))
+
+    def __missing__(self, key: Hashable) -> Any:
+        return vars(self)["_threads"] if key == "torch_threads" else super().__missing__(key)
+
+    def copy(self) -> Any:
+        """A copy that knows it, too."""
+        return copy(self)
 
 
 def _workers(cores: tuple[int, ...], settings: Settings) -> tuple[tuple[int, ...], ...]:

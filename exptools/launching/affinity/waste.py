@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from exptools.launching.affinity.codes import ARGUMENTS, AffinityError, Settings, read_settings
 from exptools.launching.affinity.layout import Run, make_runs
 from exptools.rundir import format_cpus
+
+_MOST = 16  # values of one argument that are tried
 
 
 def find_waste(settings: Settings, runs: list[Run]) -> str | None:
@@ -83,7 +85,7 @@ def _others(s: Settings, idle_gpus: set[int]) -> Iterator[tuple[str, int, str]]:
         "cpu": range(s.cpu - 1, 0, -1),
     }
     for argument, values in tried.items():
-        for value in values:
+        for value in islice(values, _MOST):
             changed: dict[str, Any] = {argument: value}
             yield argument, value, _code(replace(s, **changed))
 

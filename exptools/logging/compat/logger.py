@@ -23,7 +23,7 @@ from exptools.logging.run_logger import Logger
 from exptools.logging.run_logger import logger as run_logger
 from exptools.logging.verbs import no_such_verb
 from exptools.logging.writers.lines import say, stamped
-from exptools.rundir import write_atomic
+from exptools.rundir import PROGRESS_CSV, write_atomic
 
 if TYPE_CHECKING:
     from exptools.logging.adapters.summary_writer import SummaryWriter
@@ -95,7 +95,7 @@ class CompatLogger(OutputVerbs, PrefixVerbs, SnapshotVerbs):
         **_: object,
     ) -> None:
         """As :meth:`Logger.log_scalar`, or into another file that ``add_scalar_output`` opened."""
-        if filename is not None:
+        if filename is not None and filename != PROGRESS_CSV:
             name = self._full("scalar", tag) if with_prefix else tag
             self._log_to_table(filename, name, data, step)
         elif with_prefix:  # called so often that the engine puts the prefix of all kinds before
@@ -179,7 +179,7 @@ class CompatLogger(OutputVerbs, PrefixVerbs, SnapshotVerbs):
     @obeys_on_error
     def dump_scalar(self, filename: str | None = None) -> None:
         """End the row of ``progress.csv``, or of another file."""
-        if filename is None:
+        if filename is None or filename == PROGRESS_CSV:
             self._defaults.recorded.clear()
             self._engine.dump(self._defaults.iteration)
         elif table := self._table(filename):

@@ -28,14 +28,16 @@ class OutputVerbs:
     @obeys_on_error
     def add_scalar_output(self, filename: str) -> None:
         """Begin another table in the run directory, for ``filename=`` of the verbs."""
-        if self._tables.get(filename) is None:
+        if filename != PROGRESS_CSV and self._tables.get(filename) is None:
             path = self._path_to_write(filename)
             self._tables[filename] = None  # should it fail, and the user go on without it
             self._tables[filename] = None if path is None else ScalarFile(path)
 
     @obeys_on_error
     def remove_scalar_output(self, filename: str) -> None:
-        """End another table, with its pending row."""
+        """End another table, with its pending row; ``progress.csv`` ends with its run."""
+        if filename == PROGRESS_CSV:
+            return
         table = self._table(filename)
         del self._tables[filename]
         if table is not None:
@@ -55,10 +57,11 @@ class OutputVerbs:
 
         Where no run is open this opens the one in whose directory ``progress.csv`` is.
         """
-        path = as_path("the file", file_name).absolute()
-        if path.name == PROGRESS_CSV and self._engine.directory is None:
-            self.open(path.parent)
-        if path != self._progress_csv():
+        if self._engine.directory is None:
+            path = as_path("the file", file_name).absolute()
+            if path.name == PROGRESS_CSV:
+                self.open(path.parent)
+        if not self._is_progress_csv(file_name):
             self.add_scalar_output(file_name)
             self._tabular_outputs[file_name] = None
 
@@ -67,12 +70,15 @@ class OutputVerbs:
         if file_name in self._tabular_outputs:
             del self._tabular_outputs[file_name]
             self.remove_scalar_output(file_name)
-        elif as_path("the file", file_name).absolute() == self._progress_csv():
+        elif self._is_progress_csv(file_name):
             self.close()
 
-    def _progress_csv(self) -> Path | None:
+    def _is_progress_csv(self, file_name: str) -> bool:
+        """Whether it is the open run's own table, of which there is one."""
         directory = self._engine.directory
-        return None if directory is None else directory / PROGRESS_CSV
+        return directory is not None and (
+            directory / as_path("the file", file_name) == directory / PROGRESS_CSV
+        )
 
     def set_tf_summary_writer(self, writer_name: object) -> None:
         """Nothing to do: the run has event files of its own."""

@@ -22,9 +22,11 @@ class SnapshotVerbs:
 
     def open(self, directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         """As :meth:`Logger.open`."""
+        chosen = self._snapshots if self._engine.directory is None else None
+        self._snapshots = None
         self._engine.open(directory, *args, **kwargs)
-        if self._snapshots is not None:
-            self.set_snapshot_mode(*self._snapshots)
+        if chosen is not None:
+            self.set_snapshot_mode(*chosen)
 
     def save_itr_params(self, itr: int, params: object) -> None:
         """Save an object as a snapshot that holds nothing else, if the mode keeps this one.

@@ -12,6 +12,7 @@ from exptools.viewing.api.described_runs import DescribedRuns
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.curve_data import remark as remark_on
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.selection import Best
@@ -239,6 +240,8 @@ class Runs(DescribedRuns):
         queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
         answers = curve_sets(self.origin, self._loaded, queries)
         _warn_of_few(remark_on(answers))
+        if by is not None:
+            answers = with_reason(self.origin, self._loaded, answers, self.facets)
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
 

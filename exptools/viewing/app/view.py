@@ -22,6 +22,8 @@ from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
 
 TABS = ("compare", "pictures", "run")
+BANDS_OF = ("auto", "all", "pointed")  # lines whose bands are seen; auto: of few lines all
+NONPOSITIVE = ("left-out", "symlog")  # what a log axis does with values ≤ 0
 EACH_RUN = "run.name"  # to group by: each run by itself
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
@@ -75,7 +77,7 @@ _SCALES = _Kind(lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y")
 
 
 def _pair(value: Range) -> str:
-    return ",".join(f"{number:.9g}" for number in value)
+    return ",".join(f"{number:.12g}" for number in value)
 
 
 def _is(kind: _Kind, default: Any, check: Callable[[list[str]], Any] | None = None) -> Any:
@@ -95,9 +97,11 @@ class View:
     x: str = _is(_TEXT, "step")
     center: str = _is(_TEXT, "mean", _one_of("center", *CENTERS))
     band: str = _is(_TEXT, "std", _checked(parse_band))
+    bands: str = _is(_TEXT, "auto", _one_of("bands", *BANDS_OF))
     smooth: str = _is(_TEXT, "none", _checked(lambda t: parse("smoothing", t, SMOOTHINGS)))
     smooth_when: str = _is(_TEXT, "before", _one_of("smooth_when", "before", "after"))
     log: tuple[str, ...] = _is(_SCALES, ())  # of "x" and "y"
+    nonpositive: str = _is(_TEXT, "left-out", _one_of("nonpositive", *NONPOSITIVE))
     x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
     best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
     best_mode: str = _is(_TEXT, "max", _one_of("best_mode", "max", "min"))
@@ -119,6 +123,8 @@ class View:
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
+    # Of metrics whose steps are others than those of the first one.
+    x_ranges: Mapping[str, Range] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
     notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
 
@@ -132,7 +138,7 @@ class View:
             return cls(notes=("The URL is too long to be read and is ignored.",))
         for name, text in pairs:
             given.setdefault(name, []).append(text)
-        values: dict[str, Any] = {"y_ranges": {}, "options": {}}
+        values: dict[str, Any] = {"x_ranges": {}, "y_ranges": {}, "options": {}}
         notes = []
         for name, texts in given.items():
             if name == "token":  # is no view's
@@ -158,7 +164,8 @@ class View:
             if getattr(self, name) != _DEFAULTS[name]
             for text in kind.to_texts(getattr(self, name))
         ]
-        pairs += [(f"y_range.{metric}", _pair(span)) for metric, span in self.y_ranges.items()]
+        for axis, ranges in (("x", self.x_ranges), ("y", self.y_ranges)):
+            pairs += [(f"{axis}_range.{metric}", _pair(span)) for metric, span in ranges.items()]
         pairs += [(f"option.{name}", text) for name, text in self.options.items()]
         query = _encoded(pairs)
         if len(query) > LONGEST:
@@ -170,8 +177,10 @@ class View:
         """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
         names = {f.name for f in fields(cls)}
         values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
-        ranges = {metric: _tupled(span) for metric, span in values.pop("y_ranges", {}).items()}
-        return cls(**values, y_ranges=ranges)
+        for name in ("x_ranges", "y_ranges"):
+            spans = values.get(name, {}).items()
+            values[name] = {metric: _tupled(span) for metric, span in spans}
+        return cls(**values)
 
     def to_data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -188,8 +197,8 @@ def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
     """Put what a query says under one name where it belongs."""
     if name in _KINDS:
         values[name] = _KINDS[name].from_texts(texts)
-    elif name.startswith("y_range."):
-        values["y_ranges"][name.partition(".")[2]] = _range(texts[-1])
+    elif name.startswith(("x_range.", "y_range.")):
+        values[f"{name[0]}_ranges"][name.partition(".")[2]] = _range(texts[-1])
     elif name.startswith("option."):
         values["options"][name.partition(".")[2]] = texts[-1]
     else:

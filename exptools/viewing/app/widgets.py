@@ -69,7 +69,7 @@ def card(title: str, beside: Sequence[Any], *children: Any, **attributes: Any) -
 
 def popover(button: Component, content: Any, name: str) -> Any:
     """What a button opens, and its name; the page has it from the beginning."""
-    opened = html.Div(content, role="dialog", **labelled(name))
+    opened = html.Div(content, role="region", **labelled(name))
     return dmc.Popover(
         [dmc.PopoverTarget(button), dmc.PopoverDropdown(opened)],
         position="bottom-end",

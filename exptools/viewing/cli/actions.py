@@ -25,6 +25,7 @@ from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
@@ -64,7 +65,7 @@ def list_runs(command: ListCommand) -> None:
         write_frame(_listing(runs, keys, columns), command.output)
     else:
         usual = _usual_keys(runs)
-        shown = keys or _each_once(find_keys(runs, [*asked, *usual]))
+        shown = keys or _each_once(find_keys(runs, [*asked, *usual]), names)
         _show_runs(runs, shown, columns)
         if not keys:
             say(command.output, _what_varies(runs, usual))
@@ -141,6 +142,7 @@ def plot(command: PlotCommand) -> None:
         )
     runs = _find_runs(command.roots, command)
     curves = curve_sets(runs.origin, runs, _queries(command, runs))
+    curves = with_reason(runs.origin, runs, curves, runs.facets)
     told: tuple[str, ...] = ()
     if output.kind == FIGURE and output.path is not None:
         _draw(command, curves, output.path)
@@ -174,10 +176,11 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
     return chosen, keys_in_condition(runs.origin, runs, command.where)
 
 
-def _each_once(keys: Sequence[Key]) -> list[Key]:
-    """The keys, each once; not those that stand in each row anyway."""
+def _each_once(keys: Sequence[Key], others: Sequence[str]) -> list[Key]:
+    """The keys, each once; not those that stand in each row anyway, with what else is listed."""
     every = {key.whole: key for key in keys}
-    return [key for whole, key in every.items() if whole.removeprefix(RUN) not in ("name", "state")]
+    there = {"name", "state", *others}
+    return [key for whole, key in every.items() if whole.removeprefix(RUN) not in there]
 
 
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:

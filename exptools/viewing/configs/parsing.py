@@ -24,6 +24,7 @@ from exptools.viewing.configs.interpolation import is_interpolated, resolve
 from exptools.viewing.configs.overrides import Override
 from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
+from exptools.viewing.memo import Memo
 from exptools.viewing.wording import escape_invalid_unicode
 
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
@@ -31,6 +32,7 @@ MAX_NAMES = 2**20  # characters of the dotted keys of a config
 NOTHING_DERIVED = frozenset[str]()
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
+_PLAIN = (str, int, bool, type(None))
 # Where a line begins with what may be a key; anything else belongs to what is above it.
 _SECTION = re.compile(r"\n(?=[^\s#-])")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*(?=:(?:[ \n]|\Z))")
@@ -39,11 +41,13 @@ _PREAMBLE = re.compile(r"(?:(?:#.*|---)?\n)*")  # of the first section
 _BAD_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Section:
     leaves: Mapping[str, Any]
     values: int  # aliases expanded
     interpolated: tuple[str, ...]  # keys
+    first: _Section | None  # the first section with the same keys; None: this one
+    changes: Mapping[str, Any]  # the leaves that are others than in that one
 
 
 class ParsedConfig(NamedTuple):
@@ -57,8 +61,11 @@ class YamlParser:
     """Parses configs, and remembers the sections that it has seen."""
 
     def __init__(self) -> None:
-        self._sections: dict[str, _Section] = {}
-        self._keys: dict[str, str | None] = {}  # of a section; None where it cannot stand alone
+        self._sections = Memo(self._section)  # by their texts
+        self._keys = Memo(_key)  # of sections, by their texts
+        self._first: dict[tuple[str, ...], _Section] = {}  # with these keys
+        # A config of sections that are the first of their kind, with no key in common.
+        self._merged_first: dict[tuple[_Section, ...], Mapping[str, Any]] = {}
 
     def cut(self, text: str) -> list[str]:
         """The lines of a text cut before each top-level key; whole where that is not safe."""
@@ -66,7 +73,7 @@ class YamlParser:
         if len(parts) >= MAX_KEYS:
             return [text]  # one look at the whole is enough to refuse it
         parts = [*[f"{part}\n" for part in parts], last]
-        keys = {self._key(part) for part in parts}
+        keys = set(map(self._keys.__getitem__, parts))
         # Of a key that stands twice the last one counts; a text may be several documents.
         safe = len(keys) == len(parts) and None not in keys and "\n---" not in text
         return parts if safe else [text]
@@ -81,7 +88,7 @@ class YamlParser:
     def read(self, parts: Sequence[str]) -> ParsedConfig:
         """The same, with the keys whose values are made of others'."""
         try:
-            return _merged([self._section(part) for part in parts])
+            return self._parsed(list(map(self._sections.__getitem__, parts)))
         except (ValueError, *_BAD_YAML):
             if len(parts) == 1:
                 raise
@@ -106,22 +113,57 @@ class YamlParser:
                 leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
             else:
                 leaves[override.key] = _frozen(given)
-        interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
-        values = sum(section.values for section in sections)
-        return _merged([_Section(leaves, values, interpolated)])
+        interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
+        return _config(leaves, interpolated, sum(section.values for section in sections))
 
     def _section(self, text: str) -> _Section:
-        section = self._sections.get(text)
-        if section is None:
-            section = self._sections[text] = _parse_yaml(text)
-        return section
+        leaves, values = _parse_yaml(text)
+        interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
+        first = self._first.get(tuple(leaves))
+        if first is None:
+            section = _Section(leaves, values, interpolated, None, {})
+            return self._first.setdefault(tuple(leaves), section)
+        changes = {key: leaf for key, leaf in leaves.items() if not _same(leaf, first.leaves[key])}
+        return _Section({**first.leaves, **changes}, values, interpolated, first, changes)
 
-    def _key(self, part: str) -> str | None:
-        if part not in self._keys:
-            begin = _PREAMBLE.match(part)
-            key = _KEY.match(part, begin.end() if begin else 0)
-            self._keys[part] = key and key[0]
-        return self._keys[part]
+    def _parsed(self, parts: Sequence[_Section]) -> ParsedConfig:
+        interpolated = [key for part in parts for key in part.interpolated]
+        values = sum([part.values for part in parts])
+        return _config(self._merged(parts), interpolated, values)
+
+    def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:
+        """The leaves of all parts; what the configs of a sweep share is put together once."""
+        firsts = tuple([part.first or part for part in parts])
+        merged = self._merged_first.get(firsts)
+        if merged is None:
+            merged = {key: leaf for part in firsts for key, leaf in part.leaves.items()}
+            if len(merged) < sum([len(part.leaves) for part in parts]):  # the last of each counts
+                return {key: leaf for part in parts for key, leaf in part.leaves.items()}
+            self._merged_first[firsts] = merged
+        leaves = dict(merged)
+        for part in parts:
+            if part.changes:
+                leaves |= part.changes
+        return leaves
+
+
+def _config(leaves: dict[str, Any], interpolated: list[str], values: int) -> ParsedConfig:
+    """A config of these leaves: some are made of others, and ``values`` stand in all of them."""
+    if values > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
+    if len(leaves) > MAX_KEYS:
+        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
+    if not interpolated:
+        return ParsedConfig(MappingProxyType(leaves))
+    resolved = resolve(leaves, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+
+
+def _key(section: str) -> str | None:
+    """The key of a section; None where it cannot stand alone."""
+    begin = _PREAMBLE.match(section)
+    key = _KEY.match(section, begin.end() if begin else 0)
+    return key and key[0]
 
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -176,7 +218,8 @@ def _unused(key: str, leaves: Mapping[str, Any]) -> str:
     return next(name for at in count(2) if (name := f"{key} ({at})") not in leaves)
 
 
-def _parse_yaml(text: str) -> _Section:
+def _parse_yaml(text: str) -> tuple[dict[str, Any], int]:
+    """The leaves of a text, and how many values it has, aliases expanded."""
     try:
         config, values = safe_yaml.load(text)
     except safe_yaml.TooLarge as error:
@@ -185,27 +228,16 @@ def _parse_yaml(text: str) -> _Section:
         raise ValueError(f"no valid YAML: {_first_line(error)}") from error
     if config is not None and not isinstance(config, dict):
         raise ValueError(f"a config should be a mapping, not a {type(config).__name__}")
-    leaves = _flat(config or {})
-    interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
-    return _Section(leaves, values, interpolated)
+    return _flat(config or {}), values
 
 
-def _merged(parts: Sequence[_Section]) -> ParsedConfig:
-    leaves: dict[str, Any] = {}
-    interpolated: list[str] = []
-    values = 0
-    for part in parts:
-        leaves |= part.leaves
-        interpolated += part.interpolated
-        values += part.values
-    if values > MAX_VALUES:
-        raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
-    if len(leaves) > MAX_KEYS:
-        raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
-    if not interpolated:
-        return ParsedConfig(MappingProxyType(leaves))
-    resolved = resolve(leaves, interpolated)
-    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+def _same(value: Any, other: Any) -> bool:
+    """Whether two leaves are one plain value; 1 is neither 1.0 nor True, and 0.0 is not -0.0."""
+    if type(value) is not type(other):
+        return False
+    if type(value) is float:
+        return repr(value) == repr(other)
+    return type(value) in _PLAIN and value == other
 
 
 def _derived(config: Mapping[str, Any], interpolated: Sequence[str]) -> frozenset[str]:

@@ -37,6 +37,15 @@ def hover(curve: Curve) -> dict[str, Any]:
     return {"customdata": typed_array(table) | shape, "hovertemplate": template}
 
 
+def hover_in_words(curve: Curve) -> dict[str, Any]:
+    """What the hover says of each point where y is not the number itself, but its place."""
+    several = bool((curve.n > 1).any())
+    columns = (curve.center, curve.low, curve.high, curve.n)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    texts = [f"{row[0]:.5g}{_spread_text(*row) if several else ''}" for row in rows]
+    return {"customdata": texts, "hovertemplate": "%{customdata}"}
+
+
 def _spread_text(center: float, low: float, high: float, n: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return f" (n = {n})"

@@ -11,7 +11,7 @@ import numpy as np
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.curves.aggregation import Curve, final_value
 from exptools.viewing.figures.downsampling import downsample
-from exptools.viewing.figures.encoding import banded, hover, typed_array
+from exptools.viewing.figures.encoding import banded, hover, hover_in_words, typed_array
 from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import (
     CLEAR,
@@ -59,10 +59,9 @@ def figure(
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     most = {line.label: most_runs(line.curve) for line in lines}
     centers = [part for line in ordered for part in center_traces(line, theme, most[line.label])]
-    title = {"text": short_text(metric), "font": {"size": 12, "color": theme.muted}}
     across = x_axis(x, theme) | large_numbers(largest(line.curve.x for line in lines))
     up = y_axis(metric, theme) | large_numbers(largest(line.curve.center for line in lines))
-    axes = {"xaxis": across, "yaxis": up | {"title": title}}
+    axes = {"xaxis": across, "yaxis": up | y_title(metric, theme)}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 
@@ -73,8 +72,8 @@ def from_the_top(line: Line) -> tuple[bool, float]:
     return bool(np.isnan(value)), -value
 
 
-def center_trace(line: Line, theme: Theme) -> dict[str, Any]:
-    """The line, as it stands in the legend."""
+def center_trace(line: Line, theme: Theme, told: Curve | None = None) -> dict[str, Any]:
+    """The line, as it stands in the legend; ``told`` are its numbers where it has their places."""
     curve = line.curve
     alone = isolated(curve.center)
     color, dash = style_of(line, theme)
@@ -88,7 +87,7 @@ def center_trace(line: Line, theme: Theme) -> dict[str, Any]:
         "y": typed_array(curve.center),
         "mode": "lines",
         "line": {"color": color, "width": 2.2, "dash": dash},
-        **hover(curve),
+        **(hover_in_words(told) if told else hover(curve)),
     }
     if alone.any():
         sizes = np.where(alone, 7, 0).tolist()
@@ -113,9 +112,11 @@ def part_of_fewer(curve: Curve, most: int) -> int:
     return int(whole[-1]) + 1 if len(whole) else 0
 
 
-def center_traces(line: Line, theme: Theme, most: int) -> list[dict[str, Any]]:
+def center_traces(
+    line: Line, theme: Theme, most: int, told: Curve | None = None
+) -> list[dict[str, Any]]:
     """The line; where some of its ``most`` runs have ended, it goes on thinner."""
-    trace, curve = center_trace(line, theme), line.curve
+    trace, curve = center_trace(line, theme, told), line.curve
     start = part_of_fewer(curve, most)
     if start == len(curve.n):
         return [trace]
@@ -207,6 +208,14 @@ def y_axis(metric: str, theme: Theme) -> dict[str, Any]:
     """The vertical axis; its invisible ticks keep the labels off the lines."""
     room = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR}
     return base_axis(theme) | room | {"nticks": 7, "uirevision": metric}
+
+
+def y_title(metric: str, theme: Theme) -> dict[str, Any]:
+    """What the vertical axis is of; nothing, and no room for it, where something else says it."""
+    if not metric:
+        return {}
+    font = {"size": 12, "color": theme.muted}
+    return {"title": {"text": short_text(metric), "font": font, "standoff": 8}}
 
 
 def curve_layout(legend: str, theme: Theme, remark: str = "") -> dict[str, Any]:

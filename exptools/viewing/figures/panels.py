@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from exptools.viewing.figures.lines import Line
+from exptools.viewing.figures.numbers import largest
+
 HEIGHT, MARGINS = 260, 40  # px of a panel, and above and below all of them
+ALIKE = 10  # as many times as far may one metric reach as another with which it shares an axis
 GAP = 0.06  # between two panels, in parts of the whole figure
+
+
+def x_heads(ends: Mapping[str, float]) -> dict[str, str]:
+    """For each metric the first one with which it shares its horizontal axis.
+
+    By ``ends``, how far each reaches: one that goes to 100 epochs would be a spot at the edge of an
+    axis of a million steps.
+    """
+    heads: dict[str, float] = {}
+    found = {}
+    for metric, end in ends.items():
+        close = (m for m, other in heads.items() if other <= end * ALIKE and end <= other * ALIKE)
+        found[metric] = next(close, metric)
+        heads.setdefault(found[metric], end)
+    return found
+
+
+def reach(lines: Iterable[Line]) -> float:
+    """How far from 0 some lines go along x."""
+    return largest(end for line in lines for end in (line.curve.x[:1], line.curve.x[-1:]))
 
 
 def stacked(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 
@@ -12,8 +14,11 @@ import numpy as np
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import Values, column_of
 from exptools.viewing.metrics.csv_reader import split_header
+from exptools.viewing.metrics.logged_rows import step_column
 
 Numbers = dict[str, Values]
+
+FIRST_ROW = 2**14  # bytes in which a file's first row is looked for
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,16 @@ def parse(text: bytes, layout: Layout, names: Sequence[str]) -> Numbers | None:
 
 def parse_file(file: io.FileIO, layout: Layout, names: Sequence[str]) -> Numbers | None:
     """As ``parse``, of a file that holds nothing but the header and whole rows."""
-    frame = _frame(str(file.name), layout, names)
+    file.seek(len(layout.head))
+    with ThreadPoolExecutor(1) as meanwhile:
+        separators = meanwhile.submit(_count, file, layout.separator)
+        integers = _integers(file, layout, names)
+        frame = _frame(str(file.name), layout, names, integers)
+        if frame is None and integers:
+            frame = _frame(str(file.name), layout, names)
     if frame is None:
         return None
-    file.seek(len(layout.head))
-    if not _is_full(frame, layout, _count(file, layout.separator)):
+    if not _is_full(frame, layout, separators.result()):
         with (
             mmap(file.fileno(), 0, access=ACCESS_READ) as text,
             memoryview(text) as whole,
@@ -67,10 +77,23 @@ def parse_file(file: io.FileIO, layout: Layout, names: Sequence[str]) -> Numbers
     return _numbers(frame, names)
 
 
-def _frame(text: bytes | str, layout: Layout, names: Sequence[str]) -> pl.DataFrame | None:
+def _integers(file: io.FileIO, layout: Layout, names: Sequence[str]) -> list[str]:
+    """The column that counts the steps, if asked for and begun with an integer: soon read."""
+    steps = step_column(layout.names)
+    if steps is None or steps not in names:
+        return []
+    row = os.pread(file.fileno(), FIRST_ROW, len(layout.head)).partition(b"\n")[0]
+    cells = dict(zip(layout.names, row.split(layout.separator.encode()), strict=False))
+    return [steps] if cells.get(steps, b"").isdigit() else []
+
+
+def _frame(
+    text: bytes | str, layout: Layout, names: Sequence[str], integers: Sequence[str] = ()
+) -> pl.DataFrame | None:
     """Some columns, and the last one as texts: of rows, or of a file that has them and a header."""
     columns = {name: at for at, name in enumerate(layout.names)}
-    schema = dict.fromkeys(layout.names, pl.String) | dict.fromkeys(names, pl.Float64)
+    schema: dict[str, type[pl.DataType]] = dict.fromkeys(layout.names, pl.String)
+    schema |= dict.fromkeys(names, pl.Float64) | dict.fromkeys(integers, pl.Int64)
     try:
         return pl.read_csv(
             text,
@@ -98,7 +121,7 @@ def _is_full(frame: pl.DataFrame, layout: Layout, separators: int) -> bool:
 
 
 def _numbers(frame: pl.DataFrame, names: Sequence[str]) -> Numbers:
-    return {name: column_of(frame[name]) for name in dict.fromkeys(names)}
+    return {name: column_of(frame[name].cast(pl.Float64)) for name in dict.fromkeys(names)}
 
 
 def _count(file: io.FileIO | io.BytesIO, separator: str) -> int:

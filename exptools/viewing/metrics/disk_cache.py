@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.asides import remove_leftovers, written_aside
+from exptools.viewing.cache_files import written_privately
 from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
@@ -71,6 +71,7 @@ class Pack:
                 return None
             if len(values) < self.rows:
                 return None
+            values.flags.writeable = False
             self.loaded[name] = values
         return self.loaded[name]
 
@@ -102,15 +103,15 @@ class DiskCache:
 
         ``choose`` says which of a header's columns are wanted.
         """
+        now = [None if each is None else list(each) for each in signatures]  # as JSON has them
         with self._lock:
             for place in self._packs_of(source):
                 try:
-                    stored = _table(place)
+                    if place.entry[1] == now:
+                        table = table or _table(place, signatures)
+                        _fill(table, place, choose)
                 except (TypeError, ValueError):
                     continue  # none of ours: the run is read again
-                if stored.signatures == signatures:
-                    table = table or stored
-                    _fill(table, place, choose)
         return table
 
     def forget_loaded(self) -> None:
@@ -147,10 +148,8 @@ class DiskCache:
         text = json.dumps(contents).encode()
         text += b" " * (-(len(MAGIC) + 8 + len(text)) % 8)
         name = hashlib.sha256(text).hexdigest()[:32]
-        self._directory.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self._directory)
         pack = self._directory / f"{name}.pack"
-        with written_aside(pack) as aside:
+        with written_privately(pack) as aside:
             with aside.open("wb") as file:
                 file.write(MAGIC + len(text).to_bytes(8, "little") + text)
                 for column in names:
@@ -214,13 +213,8 @@ def _entry(run: str, table: Table) -> list[Any]:
     return [run, table.signatures, table.step_from, table.rows, faults]
 
 
-def _table(place: Place) -> Table:
-    """A run's table, without its columns."""
-    _, signatures, step_from, rows, faults = place.entry
-    return Table(
-        tuple(None if s is None else Signature(*s) for s in signatures),
-        place.pack.header,
-        step_from,
-        rows,
-        tuple(Fault(Path(file), line, reason) for file, line, reason in faults),
-    )
+def _table(place: Place, signatures: Signatures) -> Table:
+    """A run's table, without its columns; its files have the signatures that the pack names."""
+    _, _, step_from, rows, faults = place.entry
+    known = tuple([Fault(Path(file), line, reason) for file, line, reason in faults])
+    return Table(signatures, place.pack.header, step_from, rows, known)

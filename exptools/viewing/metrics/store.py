@@ -211,7 +211,7 @@ class MetricStore:
     def _remember(self, path: str, table: Table, part: CsvPart | None = None) -> Table:
         with self._changed:
             self._remembered[path] = _Remembered(table, part)
-            self._bytes += sum(column.nbytes for column in table.columns.values())
+            self._bytes += sum([column.nbytes for column in table.columns.values()])
         return table
 
     def _keep_on_disk(self, requests: Sequence[_Request], tables: Mapping[str, Table]) -> None:
@@ -247,7 +247,7 @@ def _size(request: _Request) -> int:
 
 
 def _lacking(table: Table, wanted: Choose) -> bool:
-    return any(name not in table.columns for name in wanted(table.header))
+    return not table.columns.keys() >= set(wanted(table.header))
 
 
 def _table(rows: LoggedRows, signatures: Signatures) -> Table:

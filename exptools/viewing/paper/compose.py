@@ -8,7 +8,7 @@ Nothing here touches the user's own Matplotlib settings, opens a window, or need
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from exptools.hints import suggestion
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
-from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw
+from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw, without_bands
+from exptools.viewing.paper.scales import Range, Scales
 from exptools.viewing.paper.style import FORMATS, OURS, encoded
 
 # Inches, as the style files of the venues have them.
@@ -33,12 +34,17 @@ NARROWEST, WIDEST = 1.5, 20.0  # inches
 LARGEST = 1e300  # Matplotlib's axes overflow beyond
 
 
-def figure(
+def figure(  # noqa: PLR0913 (each says one thing about the figure)
     curves: CurveData | Sequence[CurveData],
     *,
     facet: str | None = None,
     size: str | float = "column",
     out: str | PathLike[str] | None = None,
+    bands: bool = True,
+    x_scale: str = "linear",
+    y_scale: str = "linear",
+    x_range: Range | None = None,
+    y_range: Range | Mapping[str, Range] | None = None,
 ) -> Figure:
     """Draw curves with their bands, the legend below; several metrics in a panel each.
 
@@ -50,9 +56,16 @@ def figure(
             other keys make the lines.
         size: ``column``, ``text`` or ``page``, or the width in inches.
         out: a file to write, too, as ``save`` does.
+        bands: whether they are drawn around their lines.
+        x_scale: ``linear``, ``log``, which leaves values ≤ 0 out, or ``symlog``: linear around 0.
+        y_scale: likewise.
+        x_range: from where to where; None: all of the curves.
+        y_range: likewise, of all metrics or, in a dict, of each.
     """
-    width = parse_size(size)
+    width, scales = parse_size(size), Scales(x_scale, y_scale, x_range, y_range)
+    scales.check()
     sheet = arrange(_several(curves), facet)
+    sheet = sheet if bands else without_bands(sheet)
     if len(sheet.labels) > len(STYLES):
         raise QueryError(
             f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
@@ -60,7 +73,7 @@ def figure(
         )
     _check_numbers(sheet)
     with matplotlib.style.context(OURS):
-        drawn = draw(sheet, width)
+        drawn = draw(sheet, width, scales)
     if out is not None:
         save(drawn, out)
     return drawn

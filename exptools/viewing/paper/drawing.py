@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated
+from exptools.viewing.figures.panels import reach, x_heads
+from exptools.viewing.paper.scales import Scales, on_log_axes, set_scale
 from exptools.viewing.paper.style import RESOLUTION, ShownFigure
 
 # Okabe and Ito (2008), safe for colour-blind eyes; without their yellow, too pale for a line.
@@ -54,6 +56,11 @@ class Block:
     metric: str
     panels: tuple[Panel, ...]
 
+    @property
+    def lines(self) -> list[Line]:
+        """Those of all panels."""
+        return [line for panel in self.panels for line in panel.lines]
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -63,6 +70,11 @@ class Sheet:
     blocks: tuple[Block, ...]  # one a metric
     legend: str  # what the labels are values of, "" where they say it themselves; and of the bands
     labels: tuple[tuple[str, int], ...]  # label and style, in the order in which the lines end
+
+    @property
+    def lines(self) -> list[Line]:
+        """Those of all panels."""
+        return [line for block in self.blocks for line in block.lines]
 
 
 def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
@@ -151,7 +163,21 @@ def _label(values: Sequence[tuple[str, Any]]) -> str:
 _Placed = tuple[Block, Panel]
 
 
-def draw(sheet: Sheet, width: float) -> Figure:
+def without_bands(sheet: Sheet) -> Sheet:
+    """The sheet with its lines alone."""
+
+    def alone(line: Line) -> Line:
+        nothing = np.full(len(line.curve.x), np.nan)
+        return replace(line, curve=replace(line.curve, low=nothing, high=nothing))
+
+    def bare(panel: Panel) -> Panel:
+        return replace(panel, lines=tuple(map(alone, panel.lines)))
+
+    blocks = (replace(block, panels=tuple(map(bare, block.panels))) for block in sheet.blocks)
+    return replace(sheet, blocks=tuple(blocks))
+
+
+def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
     """Draw a sheet of this width in inches; it is as high as it needs to be."""
     rows, columns = _grid(sheet, width)
     drawn = ShownFigure(figsize=(width, width), layout="constrained")
@@ -160,24 +186,43 @@ def draw(sheet: Sheet, width: float) -> Figure:
     each = width / columns
     first: Axes = places[0, 0]
     heads: dict[str, Axes] = {}  # the first axes of each metric
+    across_words = up_words = ""
+    across: dict[str, Axes] = {}  # the first axes of those that share the horizontal one
+    ends = {b.metric: reach(b.lines) for b in sheet.blocks}
+    alike = x_heads(ends)
     for (row, column), (block, panel) in _placed(rows).items():
         axes: Axes = places[row, column]
         head = heads.setdefault(block.metric, axes)
-        for share, other in ((axes.sharex, first), (axes.sharey, head)):
+        left = across.setdefault(alike[block.metric], axes)
+        if axes is left:
+            across_words = set_scale(axes, "x", scales.x, sheet.lines)
+        if axes is head:
+            up_words = set_scale(axes, "y", scales.y, block.lines)
+        for share, other in ((axes.sharex, left), (axes.sharey, head)):
             if axes is not other:
                 share(other)
-        _draw_panel(axes, panel, each)
+        _draw_panel(axes, panel, each, scales)
         if column == 0 or axes is head:
-            _write(axes.set_ylabel, block.metric, each * HEIGHT + AROUND / 2)
+            _write(axes.set_ylabel, block.metric + up_words, each * HEIGHT + AROUND / 2)
         else:
             axes.tick_params(labelleft=False)
         _write(axes.set_title, panel.title, each)
-    _finish_columns(places, _placed(rows), sheet.x, each)
+    _show_ranges(first, heads, scales)
+    _finish_columns(places, _placed(rows), sheet.x + across_words, each, alike=len(across) == 1)
     legend = _legend(drawn, sheet, width) if len(sheet.labels) > 1 else None
     below = legend.get_window_extent().height / drawn.dpi if legend else 0.0
     drawn.set_size_inches(width, len(rows) * (each * HEIGHT + AROUND) + below)
     drawn.draw_without_rendering()  # makes ticks and layout while our settings hold
     return drawn
+
+
+def _show_ranges(first: Axes, heads: dict[str, Axes], scales: Scales) -> None:
+    if scales.x_range:
+        first.set_xlim(scales.x_range)
+    for metric, axes in heads.items():
+        span = scales.range_of(metric)
+        if span:
+            axes.set_ylim(span)
 
 
 def _grid(sheet: Sheet, width: float) -> tuple[list[list[_Placed]], int]:
@@ -199,7 +244,7 @@ def _placed(rows: list[list[_Placed]]) -> dict[tuple[int, int], _Placed]:
 
 
 def _finish_columns(
-    places: NDArray[Any], filled: Collection[tuple[int, int]], x: str, width: float
+    places: NDArray[Any], filled: Collection[tuple[int, int]], x: str, width: float, *, alike: bool
 ) -> None:
     """The horizontal axis belongs under the lowest panel of each column; places without go."""
     rows, columns = places.shape
@@ -210,12 +255,12 @@ def _finish_columns(
                 places[row, column].remove()
             elif row == lowest:
                 _write(places[row, column].set_xlabel, x, width)
-            else:
+            elif alike:
                 places[row, column].tick_params(labelbottom=False)
 
 
-def _draw_panel(axes: Axes, panel: Panel, width: float) -> None:
-    for line in panel.lines:
+def _draw_panel(axes: Axes, panel: Panel, width: float, scales: Scales) -> None:
+    for line in on_log_axes(panel.lines, scales):
         # An inch's lowest and highest point, of the centre and of both edges of its band.
         curve = downsample(line.curve, int(width * RESOLUTION * 2 * 3))
         _draw_line(axes, Line(line.label, curve, line.style))

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
+from exptools.viewing.readers.memory.texts import MAX_TEXT, TextCache, read_text
 from exptools.viewing.readers.tabular.csv_logs import more_sources
-from exptools.viewing.readers.text_cache import MAX_TEXT, TextCache, read_text
 from exptools.viewing.readers.trackers.checkpoints import trainer_states
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source, SourceKind, natural_key

@@ -13,10 +13,10 @@ from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
 from exptools.viewing.readers import hydra, others, variant
 from exptools.viewing.readers.description import Description, Reader, RunTexts
+from exptools.viewing.readers.memory.texts import TextCache
 from exptools.viewing.readers.ours import logger_alone
-from exptools.viewing.readers.run_values import SaidOfRun, read_said, value_files
+from exptools.viewing.readers.run_values import NOTHING_SAID, read_said, value_files
 from exptools.viewing.readers.tabular import ray, yolo
-from exptools.viewing.readers.text_cache import TextCache
 from exptools.viewing.readers.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
@@ -140,13 +140,13 @@ def read_run(
     directory = Path(detected.directory)
     try:
         description = _described(detected, cache, configs)
-        said = SaidOfRun()
+        said = NOTHING_SAID
         if detected.values:
             files = RunTexts(detected.directory, detected.described, cache, configs)
             said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
-        said = SaidOfRun()
+        said = NOTHING_SAID
     status = description.status
     return Run(
         directory=directory,
@@ -195,7 +195,7 @@ def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, A
 
 def updated(written: Iterable[Signature | None]) -> float | None:
     """When one of some files was last written to, in Unix seconds."""
-    return max((s.mtime_ns / 1e9 for s in written if s), default=None)
+    return max([s.mtime_ns / 1e9 for s in written if s], default=None)
 
 
 def run_name(directory: str, root: str) -> str:

@@ -28,6 +28,9 @@ class SaidOfRun:
     faults: tuple[Fault, ...] = ()
 
 
+NOTHING_SAID = SaidOfRun()
+
+
 def value_files(listing: Listing) -> tuple[str, ...]:
     """The files of this kind that may be there."""
     ours = EXPTOOLS_DIR in listing.hidden

@@ -1,5 +1,7 @@
 """Affinity codes: small cases of our own; test_affinity_oracle.py has those of the original."""
 
+import copy
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -328,3 +330,14 @@ def test_what_idles_is_told_once_for_all_runs() -> None:
     _, notes = slots_of_code(smt(3, gpus=3), "3cpu_3gpu_2gpr", 9, INHERITED)
     assert len(notes) == 1
     assert notes[0].startswith("GPU 2 and 1 of 3 cores of 3cpu_3gpu_2gpr will idle")
+
+
+def test_rlpyts_optimizers_are_told_their_threads() -> None:
+    run: Any = affinity_from_code("0slt_8cpu_2gpu_3res_1ass_1sgr")
+    (optimizer,) = run.optimizer
+    for one in (optimizer, optimizer.copy(), copy.deepcopy(optimizer), run.copy().optimizer[0]):
+        assert one["torch_threads"] == 3
+    assert pickle.loads(pickle.dumps(optimizer))["torch_threads"] == 3
+    assert list(optimizer) == ["cpus", "cuda_idx", "set_affinity"], "as the original's"
+    with pytest.raises(KeyError, match="no 'torch_thread' here"):
+        optimizer["torch_thread"]

@@ -164,3 +164,30 @@ def test_the_originals_writer_of_event_files_is_the_runs(tmp_path):
         assert logger.tb_writer is logger.tb_writer
     assert logger.tb_writer is None
     assert columns(tmp_path / "data" / "x" / "run_0") == ["a"]
+
+
+@pytest.mark.parametrize("where", ["", "absolute"])
+def test_a_runs_own_table_is_there_already_by_whatever_name(tmp_path, where):
+    run_dir = tmp_path / "data" / "x" / "run_0"
+    with logger_context(run_dir.parent, 0, "x"):
+        name = "progress.csv"
+        logger.add_scalar_output(name)
+        logger.add_tabular_output(str(run_dir / name) if where else name)
+        logger.log_scalar("a", 1, filename=name)
+        logger.record_tabular("b", 2)
+        logger.dump_scalar(name)
+        logger.remove_scalar_output(name)
+        logger.log_scalar("a", 3)
+        logger.dump_data()
+    rows = pd.read_csv(run_dir / name)
+    assert rows["a"].tolist() == [1, 3]
+    assert sorted(path.name for path in run_dir.glob("*.csv")) == [name]
+
+
+def test_a_mode_that_was_chosen_for_one_run_is_not_the_next_ones(tmp_path):
+    logger.set_snapshot_mode("all")
+    for name in ("first", "second"):
+        logger.open(tmp_path / name)
+        logger.save_itr_params(4, {})
+    assert (tmp_path / "first" / "itr_4.pkl").exists()
+    assert [path.name for path in (tmp_path / "second").glob("*.pkl")] == ["params.pkl"]

@@ -17,7 +17,9 @@ EVERYTHING = View(
     band="ci:90",
     smooth="ema:0.5",
     smooth_when="after",
+    bands="all",
     log=("x", "y"),
+    nonpositive="symlog",
     x_range=(1.5, 1e9),
     best=("width",),
     best_mode="min",
@@ -36,6 +38,7 @@ EVERYTHING = View(
     folded=("train/", "/"),
     run="a/0",
     picture="bars",
+    x_ranges={"epoch/acc": (0.0, 1795788000.25)},
     y_ranges={"eval/return": (-1.0, 2.0)},
     options={"x": "lr"},
 )

@@ -459,8 +459,10 @@ def test_rows_are_listed_in_the_order_of_a_key_or_a_metric(run, outputs):
 
 
 def test_what_was_asked_for_stays_a_column(run, outputs):
-    _, out, _ = run("list", str(outputs), "--where", "lr = 0.1")
-    assert "lr" in out.split()
+    _, out, _ = run("list", str(outputs), "--where", "lr = 0.1 and state = 'completed'")
+    heads = out.split()
+    assert "lr" in heads
+    assert heads.count("state") == 1
 
 
 def test_a_run_is_compared_with_the_nearest_of_a_sweep(run, outputs):

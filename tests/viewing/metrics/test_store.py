@@ -18,7 +18,7 @@ from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.readers import text_cache
+from exptools.viewing.readers.memory import texts as text_cache
 from tests.viewing.samples import csv_text, indexed, write_run
 
 NAN = float("nan")
@@ -137,6 +137,19 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch,
     faulty = [run.name for run in index.snapshot.runs if index.faults(run)]
     assert faulty == ["0", "6", "12", "18"]
     assert [line for line, _ in places(index, "6")] == [len(expected["6"]) + 2]
+
+
+@pytest.mark.parametrize("steps", [["0", "1", "2.5"], ["0", "1e3", "1e4"], ["0", "9" * 20, ""]])
+def test_steps_of_a_large_file_may_begin_as_integers_and_go_on_otherwise(
+    tmp_path, monkeypatch, steps
+):
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 10)
+    rows = "".join(f"{step},1.0,{row}.5\n" for row, step in enumerate(steps))
+    settle(write_run(tmp_path / "0", {}, f"step,wall_time,a\n{rows}"))
+    index = indexed(tmp_path)
+    found = index.columns(index.snapshot.runs, ["step", "a"])["0"]
+    np.testing.assert_equal(found["step"], [float(step or "nan") for step in steps])
+    assert found["a"].tolist() == [0.5, 1.5, 2.5]
 
 
 def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):

@@ -254,11 +254,48 @@ def test_a_figure_is_as_wide_as_the_page_it_is_for(size, inches):
         ({"facet": "kk"}, "not grouped by 'kk'.*did you mean 'k'"),
         ({"out": "x.pdff"}, "x.pdff: a figure is a file .pdf, .svg or .png; did you mean 'pdf'"),
         ({"out": "x"}, "x: a figure is .* this name has no suffix"),
+        ({"y_scale": "lgo"}, "no scale 'lgo'; did you mean 'log'"),
+        ({"x_range": (2, 1)}, r"the smaller one first, not \(2, 1\)"),
+        ({"y_range": {"loss": 5}}, "two numbers, the smaller one first, not 5"),
+        ({"x_scale": "log", "x_range": (0, 1)}, "a log axis begins above 0"),
     ],
 )
 def test_a_wrong_option_is_answered_with_the_right_ones(options, message):
     with pytest.raises(xv.QueryError, match=message):
         curve_set({"a": line([1, 2])}).paper(**options)
+
+
+def test_a_log_axis_leaves_out_what_it_has_no_place_for_and_a_symlog_one_nothing():
+    curves = curve_set({"a": line([-1, 10, 100], low=[-2, -1, 50], high=[0, 20, 200])})
+    (axes,) = curves.paper(y_scale="log").axes
+    assert axes.get_yscale() == "log"
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [NAN, 10, 100])
+    assert axes.collections[0].get_paths()[0].vertices[:, 1].min() == 10  # the band ends there
+    (axes,) = curves.paper(y_scale="symlog", x_scale="symlog").axes
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [-1, 10, 100])
+    assert axes.get_ylabel() == "loss (linear within ±1)"
+    assert axes.get_xlabel() == "step (linear within ±1)"
+
+
+def test_bands_are_left_out_and_ranges_are_as_one_wants_them():
+    one = curve_set({"a": line([1, 2], low=[0, 1], high=[2, 3])})
+    other = curve_set({"a": line([1, 2])}, metric="acc")
+    first, second = paper.figure([one, other], bands=False, y_range={"acc": (0, 9)}).axes
+    assert all(
+        np.isnan(band.get_paths()[0].vertices).all()
+        for band in first.collections
+        if band.get_paths()
+    )
+    assert second.get_ylim() == (0, 9)
+    assert one.paper(x_range=(0, 5), y_range=(-1, 1)).axes[0].get_xlim() == (0, 5)
+
+
+def test_metrics_of_other_steps_have_their_own_horizontal_axis():
+    steps = curve_set({"a": line([1, 2], x=[0, 1e6])})
+    epochs = curve_set({"a": line([1, 2], x=[0, 20])}, metric="acc")
+    first, second = paper.figure([steps, epochs], size="page").axes
+    assert first.get_xlim()[1] > 1e6
+    assert second.get_xlim()[1] < 30
 
 
 def test_what_does_not_go_into_one_figure_is_refused():

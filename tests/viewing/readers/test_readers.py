@@ -7,7 +7,7 @@ from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV, STATUS_FILE, SWEEP_FILE,
 from exptools.viewing.configs.safe_yaml import MAX_KEYS
 from exptools.viewing.configs.values import flatten
 from exptools.viewing.groups.grouping import config_key, groups
-from exptools.viewing.readers.text_cache import MAX_TEXT
+from exptools.viewing.readers.memory.texts import MAX_TEXT
 from tests.viewing.samples import indexed, only_run, parse_config, run_with, write_run
 
 SPELLINGS = (

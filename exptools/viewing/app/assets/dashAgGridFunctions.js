@@ -22,9 +22,13 @@
       : rounded.toLocaleString("en-US", { maximumFractionDigits: 20 });
   });
 
-  // The number itself, where a cell shows another text.
-  functions.exact = ({ value, valueFormatted }) =>
-    typeof value === "number" && String(value) !== valueFormatted ? String(value) : null;
+  // The number itself, where a cell shows another text; a text that a cell may cut.
+  const LONG = 12; // letters
+  functions.exact = ({ value, valueFormatted }) => {
+    const text = value == null ? "" : String(value);
+    const isCut = typeof value === "number" ? text !== valueFormatted : text.length > LONG;
+    return isCut ? text : null;
+  };
 
   // As exptools.units.format_duration says it.
   functions.duration = (seconds) => {

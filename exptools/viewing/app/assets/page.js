@@ -46,23 +46,6 @@
       });
   };
 
-  // Of the lines at the x that was clicked, the one nearest to the mouse.
-  const clickCurve = (event) => {
-    const distance = (point) => {
-      const box = point.yaxis._offset + point.yaxis.d2p(point.y);
-      const top = plot().getBoundingClientRect().top;
-      return Math.abs(event.event.clientY - top - box);
-    };
-    if (isNarrow()) {
-      return; // a tap is to read what is there
-    }
-    const points = event.points.filter((point) => Array.isArray(point.data.meta));
-    points.sort((a, b) => distance(a) - distance(b));
-    if (points.length) {
-      tell("clicked", { data: { curve: points[0].data.meta, at: Date.now() } });
-    }
-  };
-
   // Of a name that the legend cuts, the whole.
   document.addEventListener("mouseover", ({ target }) => {
     const item = target.closest?.("#curves .legend .traces");
@@ -118,6 +101,7 @@
         return leave();
       }
       keepHidden(figure);
+      window.exptools.dress(figure);
       window.exptools.paint(figure.layout.meta.colors);
       return fit(figure);
     },
@@ -134,6 +118,8 @@
         log: ["x", "y"].filter((axis) => list("log").includes(axis)),
         center: chosen.center,
         band: chosen.band,
+        bands: chosen.bands,
+        nonpositive: chosen.nonpositive,
         states: chosen.states,
         smooth: smoothing(chosen.smoothing, chosen.amount),
         smooth_when: chosen.when,
@@ -146,6 +132,7 @@
       };
       if (fields.x !== view.x) {
         fields.x_range = null;
+        fields.x_ranges = {};
       }
       if (!same(fields.by, view.by) || fields.states !== view.states) {
         fields.page = 0;
@@ -174,47 +161,18 @@
       return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
     },
 
-    // A zoom is part of the view: in units of x, and for y by metric.
-    zoom: (event, view) => {
-      const layout = plot()?.layout;
-      if (!event || !layout) {
-        return leave();
-      }
-      const data = (value, axis) => {
-        if (axis.type === "date") {
-          return (typeof value === "number" ? value : Date.parse(`${value.replace(" ", "T")}Z`)) / 1000;
-        }
-        return axis.type === "log" ? 10 ** value : value;
-      };
-      const metrics = layout.meta?.metrics || [];
-      let xRange = view.x_range;
-      const yRanges = { ...view.y_ranges };
-      for (const key of Object.keys(event)) {
-        const [, letter, number, , part] =
-          key.match(/^([xy])axis(\d*)\.(range\[0\]|(autorange))$/) || [];
-        if (!letter) {
-          continue;
-        }
-        const axis = `${letter}axis${number}`;
-        const metric = metrics[(Number(number) || 1) - 1];
-        const reset = part === "autorange";
-        const span = [event[`${axis}.range[0]`], event[`${axis}.range[1]`]];
-        const range = reset ? null : span.map((value) => data(value, layout[axis]));
-        if (letter === "x") {
-          xRange = range;
-        } else if (range) {
-          yRanges[metric] = range;
-        } else {
-          delete yRanges[metric];
-        }
-      }
-      return changed(view, { x_range: xRange, y_ranges: yRanges });
-    },
-
     turn: (_back, _on, view) => {
       const on = window.dash_clientside.callback_context.triggered_id === "page-on";
       return changed(view, { page: Math.max(0, view.page + (on ? 1 : -1)) });
     },
+
+    groupBy: (clicks, key, view) =>
+      clicks && key ? changed(view, { by: [...(view.by || []), key], page: 0 }) : leave(),
+
+    takeOffer: (clicks, view) =>
+      clicks
+        ? changed(view, { nonpositive: view.nonpositive === "symlog" ? "left-out" : "symlog" })
+        : leave(),
 
     open: (opened, view) =>
       opened ? changed(view, { tab: "run", run: opened.run }) : leave(),
@@ -243,15 +201,6 @@
 
   // A page that nobody sees asks for nothing.
   document.addEventListener("visibilitychange", () => tell("clock", { disabled: document.hidden }));
-
-  // The graph is made anew now and then; each new one is listened to once.
-  new MutationObserver(() => {
-    const shown = plot();
-    if (shown?.on && !shown.dataset.listened) {
-      shown.dataset.listened = "yes";
-      shown.on("plotly_click", clickCurve);
-    }
-  }).observe(document.documentElement, { childList: true, subtree: true });
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, [contenteditable]");

@@ -10,18 +10,19 @@
       .replace(/%(?:2F|3A|2C|3D)/g, decodeURIComponent);
   const texts = (value) => {
     if (Array.isArray(value) && value.length && value.every((item) => typeof item === "number")) {
-      return [value.map((number) => Number(number.toPrecision(9))).join(",")];
+      return [value.map((number) => Number(number.toPrecision(12))).join(",")];
     }
     const text = typeof value === "boolean" ? Number(value) : value;
     return Array.isArray(value) ? (value.length ? value : [""]) : [text];
   };
   const queryOf = (view, defaults, longest = LONGEST) => {
-    const { y_ranges: ranges, options, notes, ...fields } = view;
+    const { x_ranges: across, y_ranges: up, options, notes, ...fields } = view;
     const chosen = [
       ...Object.entries(fields).filter(
         ([name, value]) => name in defaults && !same(value, defaults[name]),
       ),
-      ...Object.entries(ranges).map(([metric, range]) => [`y_range.${metric}`, range]),
+      ...Object.entries(across).map(([metric, range]) => [`x_range.${metric}`, range]),
+      ...Object.entries(up).map(([metric, range]) => [`y_range.${metric}`, range]),
       ...Object.entries(options).map(([name, text]) => [`option.${name}`, text]),
     ];
     const joined = (entries) =>

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from exptools.metrics import better
-from exptools.viewing.app.compare.content import Drawing
+from exptools.viewing.app.compare.content import Drawing, bands_on_demand
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key
@@ -32,7 +31,11 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
         return ""
     smoothing = parse("smoothing", view.smooth, SMOOTHINGS)
     smoothed = SMOOTHED.get(smoothing.name, "").format(*smoothing.numbers)
-    text = _lines(facts, replace(view, band=drawing.band), shown, sizes, smoothed=bool(smoothed))
+    band = band_words(drawing.band)
+    if band:
+        pointed = bands_on_demand(drawing, view)
+        band = f"the band{' of the line you point at' if pointed else ''} is {band}"
+    text = _lines(facts, view, shown, sizes, band, smoothed=bool(smoothed))
     if smoothed:
         when = "" if max(sizes) == 1 else f", {view.smooth_when} averaging"
         text += f" Lines are {smoothed}{when}."
@@ -40,7 +43,13 @@ def caption(facts: Facts, view: View, drawing: Drawing) -> str:
 
 
 def _lines(
-    facts: Facts, view: View, shown: Sequence[GroupCurve], sizes: Sequence[int], *, smoothed: bool
+    facts: Facts,
+    view: View,
+    shown: Sequence[GroupCurve],
+    sizes: Sequence[int],
+    band: str,
+    *,
+    smoothed: bool,
 ) -> str:
     if len(facts.runs) == 1:
         return "The only run so far: there is nothing to compare it with yet."
@@ -61,16 +70,15 @@ def _lines(
         if names
         else f"The line is the {center} of {number} runs{inside}"
     )
-    band = band_words(view.band)
-    return f"{start}; the band is {band}." if band else f"{start}."
+    return f"{start}; {band}." if band else f"{start}."
 
 
 def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     """In what the runs of one line differ: ``3 seeds and 2 values of layers``."""
     # Keys of which each run has its own value (a directory, a time) are no settings.
-    own = {*(view.by or ()), *view.split, *view.best}
-    keys = [key for key in facts.keys if key not in own and key != facts.seed]
-    keys = ([facts.seed] if facts.seed and facts.seed not in own else []) + keys
+    keys = averaged_candidates(facts, view)
+    if facts.seed and facts.seed not in {*(view.by or ()), *view.split, *view.best}:
+        keys = [facts.seed, *keys]
     differing = []
     for key in keys[:8]:
         (own_key,) = facts.find([key])
@@ -83,6 +91,12 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     if more > 0:
         return f"{', '.join(named)} and {more} other key{'s' * (more > 1)}"
     return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+
+
+def averaged_candidates(facts: Facts, view: View) -> list[str]:
+    """The keys of which a line may have several values, but for the seed."""
+    own = {*(view.by or ()), *view.split, *view.best, facts.seed}
+    return [key for key in facts.keys if key not in own]
 
 
 def reason(facts: Facts, view: View) -> str:

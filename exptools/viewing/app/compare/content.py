@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,10 @@ from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
 from exptools.viewing.curves.summaries import measured_names, parse_summary, summarize
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line
+from exptools.viewing.figures.panels import reach, x_heads
+from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.index import Index
 from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
@@ -30,6 +33,7 @@ from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
+MANY_BANDS = 6  # lines with a band in one panel; of fewer all bands are seen
 MOST_NAMED = 3  # values in a sentence
 LAST = parse_summary("last")
 
@@ -60,12 +64,15 @@ class Drawing:
     shown: int = 0
     all: int = 0
     is_thinned: bool = False  # of the curves there are only the points to be seen
+    # Axes that are symlog, by "x" or "y" and the metric ("" of x); the lines then have places.
+    symlogs: Mapping[tuple[str, str], Symlog] = field(default_factory=dict)
+    offer: str = ""  # another way to show values ≤ 0 on a log axis, of ``View.nonpositive``
 
 
 # A zoom or a click on the table's head draws no other curves.
 _DRAWN_ELSEWHERE = (
-    *("tab", "log", "x_range", "clip", "rows", "summaries", "columns", "sort", "run", "picture"),
-    *("all_metrics", "search", "folded"),
+    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "rows", "summaries", "columns"),
+    *("sort", "run", "picture", "all_metrics", "search", "folded"),
 )
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
@@ -88,7 +95,7 @@ def curve_queries(view: View) -> list[CurveQuery]:
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
-    asked = replace(view, **_BLANK, notes=(), y_ranges={}, options={})
+    asked = replace(view, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
 
     def drawn(asked: View) -> Drawing:
         question, first = ("drawing", repr(asked)), next(iter(asked.metrics), "")
@@ -97,7 +104,7 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
         )
 
     whole = drawn(asked)
-    if not whole.is_thinned or view.x_range is None:
+    if not whole.is_thinned or view.x_range is None or len({*x_heads_of(whole).values()}) > 1:
         return whole
     return drawn(replace(asked, x_range=view.x_range))
 
@@ -266,6 +273,27 @@ def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence
     if any(panel.lines for panel in panels):
         return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
     return not_logged(index, view, runs, metrics)
+
+
+def x_heads_of(drawing: Drawing) -> dict[str, str]:
+    """For each metric the first one with which it shares its horizontal axis."""
+    ends: dict[str, float] = {}
+    for panel in drawing.panels:
+        end = reach(panel.lines)
+        ends[panel.metric] = max(end, ends.get(panel.metric, 0.0))
+    return x_heads(ends)
+
+
+def bands_on_demand(drawing: Drawing, view: View) -> bool:
+    """Whether a band is only seen while its line is pointed at."""
+    if view.bands == "all":
+        return False
+    most = max((_with_band(panel) for panel in drawing.panels), default=0)
+    return most >= (1 if view.bands == "pointed" else MANY_BANDS)
+
+
+def _with_band(panel: Panel) -> int:
+    return sum(bool(banded(line.curve).any()) for line in panel.lines)
 
 
 def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> str:

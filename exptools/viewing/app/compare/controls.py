@@ -24,6 +24,7 @@ from exptools.viewing.curves.statistics import CENTERS
 # The controls by which page.js sets the view, and the property of each that holds the choice.
 CONTROLS = {
     **dict.fromkeys(("metrics", "by", "split", "where", "x", "log", "center", "band"), "value"),
+    **dict.fromkeys(("bands", "nonpositive"), "value"),
     **dict.fromkeys(("smoothing", "amount", "when", "best", "mode", "states"), "value"),
     **dict.fromkeys(("summaries", "rows"), "value"),
     **dict.fromkeys(("clip", "lines"), "checked"),
@@ -86,14 +87,17 @@ def _more(facts: Facts) -> Any:
                 multiple=True,
                 value=[],
             ),
-            _range("x-range", "Range of x"),
-            _range("y-range", "Range of y (of the first metric)"),
+            html.Span("Values ≤ 0 on a log axis", className="label"),
+            _either("nonpositive", {"left-out": "left out", "symlog": "symlog"}),
+            html.Div(id="ranges"),
             dmc.Switch(id="clip", label="Leave outliers out of view", checked=False, size="xs"),
         ),
         _part(
             "Runs of a group",
             _one("center", "Line", options(CENTERS)),
             _one("band", "Band", options(BANDS)),
+            html.Span("Bands shown", className="label"),
+            _either("bands", {"auto": "auto", "all": "all", "pointed": "pointed at"}),
             _either("states", STATES),
             dmc.Switch(id="lines", label="Show single runs", checked=False, size="xs"),
         ),
@@ -131,17 +135,6 @@ def _more(facts: Facts) -> Any:
     chevron = html.Span(className="glyph chevron")
     button = dmc.Button("Options", id="options", variant="default", rightSection=chevron)
     return popover(button, html.Div(parts, className="options"), "Options")
-
-
-def _range(id_: str, label: str) -> Any:
-    return dmc.TextInput(
-        id=id_,
-        label=label,
-        value="",
-        placeholder="all; or type 0 to 1e6",
-        size="xs",
-        inputProps={"autoComplete": "off", "spellCheck": "false"},
-    )
 
 
 def _part(title: str, *children: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.units import format_bytes
-from exptools.viewing.app.compare.content import curve_queries
+from exptools.viewing.app.compare.content import bands_on_demand, curve_queries, drawing
+from exptools.viewing.app.compare.log_axes import is_log, on_log_axes
 from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import popover
@@ -44,6 +45,7 @@ class Content:
     index: Index  # where metrics are read
     runs: tuple[Run, ...]
     view: View
+    shown: Mapping[str, Any]  # how a paper's figure is drawn: its arguments but for the default
 
     @property
     def curves(self) -> list[CurveData]:
@@ -64,7 +66,24 @@ def content_of(workspace: Workspace, view: View) -> Content:
     runs = tuple(shown_runs(workspace.index, facts, chosen))
     wanted = set(view.selected)
     selected = tuple(run.name for run in runs if run.name in wanted)
-    return Content(workspace.index, runs, replace(chosen, selected=selected))
+    chosen = replace(chosen, selected=selected)
+    return Content(workspace.index, runs, chosen, _shown(workspace, chosen))
+
+
+def _shown(workspace: Workspace, view: View) -> dict[str, Any]:
+    """How a paper's figure is drawn as the page is: bands that are seen without pointing, axes."""
+    drawn = on_log_axes(drawing(workspace, view), view)
+    shown: dict[str, Any] = {"bands": False} if bands_on_demand(drawn, view) else {}
+    for letter in "xy":
+        if is_log(view, letter):
+            symlog = any(axis == letter for axis, _ in drawn.symlogs)
+            shown[f"{letter}_scale"] = "symlog" if symlog else "log"
+    if view.x_range:
+        shown["x_range"] = view.x_range
+    ranges = {m: span for m, span in view.y_ranges.items() if m in view.metrics}
+    if ranges:
+        shown["y_range"] = ranges
+    return shown
 
 
 def figure(content: Content, suffix: str) -> bytes:
@@ -78,7 +97,7 @@ def figure(content: Content, suffix: str) -> bytes:
     facet = next(iter(content.view.split), None)
     with _drawing, TemporaryDirectory() as directory:
         path = Path(directory, f"figure{suffix}")
-        paper.figure(content.curves, facet=facet, size="text", out=path)
+        paper.figure(content.curves, facet=facet, size="text", out=path, **content.shown)
         return path.read_bytes()
 
 
@@ -196,7 +215,8 @@ def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tu
 def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
-        return python_lines(content_of(workspace, View.from_data(data)).view, workspace.index.roots)
+        content = content_of(workspace, View.from_data(data))
+        return python_lines(content.view, workspace.index.roots, content.shown)
     except QueryError as error:
         return f"# {error}"
 
@@ -220,8 +240,8 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
     return b"".join(kept)
 
 
-def python_lines(view: View, roots: Sequence[Path]) -> str:
-    """A script that makes the curves of a view, once all is chosen, and draws them."""
+def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) -> str:
+    """A script that makes the curves of a view, once all is chosen, and draws them as ``shown``."""
     lines = ["import exptools.viewing as xv", ""]
     lines.append(f"runs = xv.load({', '.join(_literal(str(root)) for root in roots)})")
     if view.where.strip():
@@ -234,13 +254,13 @@ def python_lines(view: View, roots: Sequence[Path]) -> str:
         lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
         lines.append("figure = curves.plot()")
         lines += [f'figure.update_{axis}axes(type="log")' for axis in view.log]
-        lines.append(f"drawing = curves.paper({_paper(view)})")
+        lines.append(f"drawing = curves.paper({_paper(view, shown)})")
     else:
         lines.append(f"metrics = {_list(view.metrics)}")
         lines.append(f"curves = [runs.curves(metric, {options}) for metric in metrics]")
         lines.append("figures = [part.plot() for part in curves]")
         lines.insert(1, "from exptools.viewing import paper")
-        lines.append(f"drawing = paper.figure(curves, {_paper(view)})")
+        lines.append(f"drawing = paper.figure(curves, {_paper(view, shown)})")
     return "\n".join(lines) + "\n"
 
 
@@ -266,9 +286,16 @@ def _arguments(query: CurveQuery) -> list[str]:
     return options
 
 
-def _paper(view: View) -> str:
-    facet = f"facet={_literal(view.split[0])}, " if view.split else ""
-    return f'{facet}size="text", out="curves.pdf"'
+def _paper(view: View, shown: Mapping[str, Any]) -> str:
+    facet = [f"facet={_literal(view.split[0])}"] if view.split else []
+    more = [f"{name}={_value(value)}" for name, value in shown.items()]
+    return ", ".join([*facet, 'size="text"', 'out="curves.pdf"', *more])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_literal(key)}: {span!r}' for key, span in value.items())}}}"
+    return _literal(value) if isinstance(value, str) else repr(value)
 
 
 def _list(texts: Sequence[str]) -> str:

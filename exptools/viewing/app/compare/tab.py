@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
 from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
+from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
@@ -28,6 +29,8 @@ from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
 
+OFFERS = {"symlog": "Show values ≤ 0, on a symlog axis", "left-out": "Leave values ≤ 0 out"}
+CURVES = GRAPH | {"doubleClick": "autosize"}  # all of the axes, whatever was seen first
 DRAWN = {  # what ``draw`` gives, and where it goes
     "drawing": ("drawing", "data"),
     "drawn": ("drawn", "data"),
@@ -37,6 +40,12 @@ DRAWN = {  # what ``draw`` gives, and where it goes
     "caption": ("caption", "children"),
     "reason": ("reason", "children"),
     "notes": ("notes", "children"),
+    "spread": ("spread", "children"),
+    "spread_key": ("spread-key", "data"),
+    "group_by": ("group-by", "children"),
+    "narrow": ("spread-line", "hidden"),
+    "offer": ("offer", "children"),
+    "no_offer": ("offer-line", "hidden"),
     "unpaged": ("pager", "hidden"),
     "pager": ("pager-text", "children"),
     "is_first": ("page-back", "disabled"),
@@ -63,7 +72,7 @@ def layout(facts: Facts) -> list[Any]:
             html.Div(
                 [
                     html.Div(id="busy", hidden=True),
-                    dcc.Graph(id="curves", responsive=True, config=GRAPH),
+                    dcc.Graph(id="curves", responsive=True, config=CURVES),
                     html.P(id="empty"),
                 ],
                 id="chart",
@@ -72,25 +81,35 @@ def layout(facts: Facts) -> list[Any]:
             html.Div(
                 [
                     html.Span(id="pager-text"),
-                    _page_button("Previous", "page-back"),
-                    _page_button("Next", "page-on"),
+                    _small_button("Previous", "page-back"),
+                    _small_button("Next", "page-on"),
                 ],
                 id="pager",
                 hidden=True,
             ),
             html.Ul(id="notes", className="notes"),
+            html.P(
+                [html.Span(id="spread"), " ", _small_button("", "group-by")],
+                id="spread-line",
+                className="captions hint",
+                hidden=True,
+            ),
+            html.Div(
+                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
+            ),
         ],
         className="card",
     )
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
+        dcc.Store(id="spread-key"),
         *(dcc.Store(id=name) for name in ("typed", "ticked")),
     ]
     return [*stores, chart_card, *section.layout(facts), html.Div(id="faults"), grid.layout()]
 
 
-def _page_button(title: str, id_: str) -> Any:
+def _small_button(title: str, id_: str) -> Any:
     return dmc.Button(title, id=id_, variant="default", size="compact-xs")
 
 
@@ -138,23 +157,27 @@ def _register_in_browser(app: Dash) -> None:
         Input("view", "data"),
         *(State(*control) for control in names.items()),
     )
-    ranges = ("x-range", "y-range")
-    errors = [Output(name, "error") for name in ranges]
-    typed = [Input(name, event) for name in ranges for event in ("n_submit", "n_blur")]
-    texts = [State(name, "value") for name in ranges]
-    tie("exptools.range", changed, *errors, *typed, *texts, view)
-    tie(
-        "exptools.showRanges",
-        *(Output(name, "value") for name in ranges),
-        *(Output(name, "error", allow_duplicate=True) for name in ranges),
-        Input("view", "data"),
-    )
+    ranges = {"range": ALL, "metric": ALL}
+    drawing_, texts = Input("drawing", "data"), State(ranges, "value")
+    typed = [Input(ranges, event) for event in ("n_submit", "n_blur")]
+    tie("exptools.rangeFields", Output("ranges", "children"), drawing_, view)
+    tie("exptools.range", changed, Output(ranges, "error"), *typed, texts, view)
+    shown = Output(ranges, "value"), Output(ranges, "error", allow_duplicate=True)
+    tie("exptools.showRanges", *shown, Input("view", "data"))
     tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
     tie("exptools.select", changed, Input("ticked", "data"), view)
     tie("exptools.tick", Input("view", "data"))
     tie("exptools.clear", changed, Input("clear", "n_clicks"), view)
     buttons = Input("page-back", "n_clicks"), Input("page-on", "n_clicks")
     tie("exptools.turn", changed, *buttons, view)
+    tie(
+        "exptools.groupBy",
+        changed,
+        Input("group-by", "n_clicks"),
+        State("spread-key", "data"),
+        view,
+    )
+    tie("exptools.takeOffer", changed, Input("offer", "n_clicks"), view)
     tie("exptools.open", changed, Input("opened", "data"), view)
     tie("exptools.sort", changed, Input("sorted", "data"), view)
     columns = ("columns", "value")
@@ -196,6 +219,7 @@ def draw(
         workspace.read_ahead(view.metrics[0])
     tall = height(content, view)
     more = pager(content, view)
+    wide = spread(workspace, view, content)
     return {
         "drawing": chart(content, view, theme_of(colors)),
         "drawn": key,
@@ -206,6 +230,12 @@ def draw(
         "caption": caption(facts, view, content),
         "reason": "" if content.empty else reason(facts, view),
         "notes": [html.Li(note) for note in (*view.notes, *content.notes)],
+        "spread": wide.sentence,
+        "spread_key": wide.key,
+        "group_by": f"Group by {wide.short}",
+        "narrow": not wide.sentence,
+        "offer": OFFERS.get(content.offer, ""),
+        "no_offer": not content.offer,
         "unpaged": not more,
         "pager": more,
         "is_first": content.first == 0,

@@ -13,16 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.viewing.app.compare.chart import (
-    CROWD,
-    axes,
-    columns_of,
-    names_of,
-    panel_title,
-    place_of,
-    thinned,
-)
-from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.compare.axes import axes, panel_title, place_of
+from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
+from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
 from exptools.viewing.app.painted.ticks import Tick, ticks, time_ticks
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
@@ -51,7 +44,7 @@ class Size:
     up: int  # ticks of a vertical axis, at most
     points: int  # of all lines together
     line: float  # px, of a line's width
-    legend: bool = True
+    words: bool = True  # with a legend and titles of its axes
 
 
 # As the chart is; the page should not be much larger than without it.
@@ -66,6 +59,7 @@ class _Axis(NamedTuple):
     log: bool
     title: str
     dates: bool  # in ms since 1970
+    marks: Sequence[tuple[float, str]] | None  # its ticks and their texts, where it knows them
 
     def places(self, values: Floats) -> Floats:
         """The values in a panel's units; NaN where they cannot be."""
@@ -76,6 +70,10 @@ class _Axis(NamedTuple):
         return np.where(np.isfinite(shown), places, np.nan)
 
     def ticks(self, most: int) -> list[Tick]:
+        if self.marks is not None:
+            span = self.high - self.low
+            inside = [(at, text) for at, text in self.marks if self.low <= at <= self.high]
+            return [Tick((at - self.low) / span, text) for at, text in inside]
         if self.dates:
             return time_ticks(self.low / 1000, self.high / 1000, most)
         return ticks(self.low, self.high, most, log=self.log)
@@ -90,11 +88,13 @@ def picture(content: Drawing, view: View, size: Size = WHOLE) -> str:
     points = max(40, min(400, size.points // number))
     panels = [_panel(content, view, at, columns, points, size) for at in range(len(content.panels))]
     longest = max((panel.widest for panel in panels), key=len)
-    legend = _legend(content, view) if size.legend else ""
-    title = panels[-1].title
+    legend = _legend(content, view) if size.words else ""
+    untitled = "" if panels[-1].title else " painted-untitled"
+    names = "".join(panel.named for panel in panels)
+    unnamed = "" if names else " painted-unnamed"
     return (
-        f'<div class="painted-plot{"" if title else " painted-untitled"}">'
-        f'<div class="painted-room" aria-hidden="true">{longest}</div>'
+        f'<div class="painted-plot{untitled}{unnamed}">'
+        f'<div class="painted-room" aria-hidden="true">{longest}{names}</div>'
         f'<div class="painted-panels">{"".join(panel.html for panel in panels)}</div>{legend}</div>'
     )
 
@@ -113,19 +113,21 @@ class _Drawn(NamedTuple):
     html: str
     widest: str  # of the texts at its left, if there is nothing before it
     title: str  # of its horizontal axis
+    named: str  # the title of its vertical axis, as HTML
 
 
 def _panel(content: Drawing, view: View, at: int, columns: int, points: int, size: Size) -> _Drawn:
     panel = content.panels[at]
     rows = -(-len(content.panels) // columns)
-    lines = [thinned(line, view, points) for line in panel.lines]
+    window = window_of(content, view, panel.metric)
+    lines = [thinned(line, view, points, window) for line in panel.lines]
     most = {line.label: most_runs(line.curve) for line in panel.lines}
     layout = axes(content, view, LIGHT, at, columns, rows)
     x, y = (_axis(layout, letter, content, view, at) for letter in "xy")
     order = sorted(lines, key=from_the_top)
     shapes = "".join(
         [
-            *(_band(line, x, y) for line in order),
+            *(_band(line, x, y) for line in order if not bands_on_demand(content, view)),
             *(_center(line, x, y, most[line.label]) for line in order),
         ]
     )
@@ -143,7 +145,7 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int, siz
             for t in across
         ),
     ]
-    title = x.title if below else ""
+    title = x.title if below and size.words else ""
     if title:
         texts.append(f'<span class="painted-title">{title}</span>')
     if len(content.panels) > 1:
@@ -154,9 +156,14 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int, siz
     light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
     width, fill = size.line * max(0.6, light), 0.16 * max(0.3, light)
     look = f"--painted-width:{width:.2f}px;--painted-fill:{fill:.3f}"
-    return _Drawn(
-        f'<div class="painted-panel" style="{box};{look}">{grid}{svg}</div>', widest, title
+    middle = f"top:{1 - (top + bottom) / 2:.2%}"
+    named = (
+        f'<span class="painted-up-title" style="{middle}">{y.title}</span>'
+        if y.title and size.words
+        else ""
     )
+    shown = f'<div class="painted-panel" style="{box};{look}">{grid}{svg}</div>'
+    return _Drawn(shown, widest, title, named)
 
 
 def _most(width: float) -> int:
@@ -168,16 +175,31 @@ def _axis(layout: dict[str, Any], letter: str, content: Drawing, view: View, at:
     """The axis of a panel: its range as the layout has it or, if it leaves it open, the data's."""
     axis = next(value for name, value in layout.items() if name.startswith(f"{letter}axis"))
     log, title = axis["type"] == "log", str(axis.get("title", {}).get("text", ""))
-    if not axis["autorange"]:
-        low, high = axis["range"]
-        return _Axis(low, high, log, title, view.x == "wall_time" and letter == "x")
-    metric = content.panels[at].metric
-    shown = [p for p in content.panels if letter == "x" or p.metric == metric]
+    marks = (
+        list(zip(axis["tickvals"], axis["ticktext"], strict=True)) if "tickvals" in axis else None
+    )
+    low, high = axis.get("range") or _free_range(axis, letter, content, view, at)
+    return _Axis(low, high, log, title, view.x == "wall_time" and letter == "x", marks)
+
+
+def _free_range(
+    axis: dict[str, Any], letter: str, content: Drawing, view: View, at: int
+) -> tuple[float, float]:
+    """Where an axis goes that is to show all: its data, or to where the layout ends it."""
+    log, metric, heads = axis["type"] == "log", content.panels[at].metric, x_heads_of(content)
+    alike = heads if letter == "x" else {m: m for m in heads}
+    shown = [p for p in content.panels if alike[p.metric] == alike[metric]]
     low, high = _extent(shown, letter, view, log=log)
-    if letter == "y":
-        room = (high - low) * ROOM
-        low, high = low - room, high + room
-    return _Axis(low, high, log, title, view.x == "wall_time" and letter == "x")
+    if letter == "x":
+        return low, high
+    room = (high - low) * ROOM
+    ends = axis.get("autorangeoptions")
+    if ends:
+        start, end = (
+            np.log10(ends[name]) if log else ends[name] for name in ("clipmin", "clipmax")
+        )
+        return max(low - room, float(start)), min(high + room, float(end))
+    return low - room, high + room
 
 
 def _extent(panels: Sequence[Panel], letter: str, view: View, *, log: bool) -> tuple[float, float]:

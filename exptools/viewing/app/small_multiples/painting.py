@@ -20,7 +20,7 @@ from exptools.viewing.curves.aggregation import final_value
 from exptools.viewing.figures.lines import from_the_top
 from exptools.viewing.figures.numbers import large_number
 
-SMALL = Size(width=300, up=5, points=500, line=1.6, legend=False)
+SMALL = Size(width=300, up=5, points=500, line=1.6, words=False)
 MOST_SAID = 12  # groups whose last values are told
 LONGEST = 80  # characters of what a group is called
 

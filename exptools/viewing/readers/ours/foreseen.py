@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +18,15 @@ from exptools.rundir import SWEEP_FILE, Status
 from exptools.viewing.configs.choices import choices_text, with_choices
 from exptools.viewing.configs.overrides import Override, parse_override
 from exptools.viewing.configs.parsing import NO_CONFIG
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.readers.description import Description, RunTexts
+from exptools.viewing.readers.memory.texts import MAX_TEXT, read_text
 from exptools.viewing.run import Run
-from exptools.viewing.signatures import file_signature
+from exptools.viewing.signatures import Signature, file_signature
 
 _DEEPEST = 8  # directories between a sweep's and a job's: ``hydra.sweep.subdir`` may have several
 _OF_HYDRA = "hydra:"
+MOST_GROUPS = 16  # sets of config groups of which jobs of an index may choose
 
 
 def described(run: RunTexts, status: Status) -> Description:
@@ -39,10 +43,9 @@ def described(run: RunTexts, status: Status) -> Description:
 
 def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Description:
     """The sweep's config with a job's overrides."""
-    text = choices_text(sweep)
+    text, whole = _texts(sweep, file_signature(sweep))
     choices = with_choices(NO_CONFIG, text, run.configs)
-    signature = file_signature(sweep)
-    parts = run.cache.parts(sweep, signature, run.configs.cut) if signature else []
+    parts = run.configs.cut(whole)
     settings = [part for part in parts if not part.startswith(_OF_HYDRA)]
     if len(settings) == len(parts):  # they could not be told apart
         return _only(run, overrides, choices)
@@ -51,11 +54,21 @@ def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Descr
         # A group may have the name of a key: what it is then is not what was chosen.
         there = run.configs.parse(settings)
         known = [one for one in overrides if one.key not in groups or one.key not in there]
-        left = {group: choice for group, choice in choices.items() if group not in there}
+        left = {
+            group: choice
+            for group, choice in choices.items()
+            if group not in there and group not in groups
+        }
         return replace(_only(run, known, left), incomplete=frozenset(groups))
     values = [one for one in overrides if one.key not in groups]
     config, derived = run.configs.overridden(settings, values)
     return Description(with_choices(config, text, run.configs), derived=derived)
+
+
+@lru_cache(64)
+def _texts(sweep: str, _: Signature | None) -> tuple[str, str]:
+    """The choices in a sweep's file, and all of its text; thousands of jobs ask for them."""
+    return choices_text(sweep), read_text(sweep, MAX_TEXT)
 
 
 def _only(run: RunTexts, overrides: Sequence[Override], choices: Mapping[str, Any]) -> Description:
@@ -98,14 +111,42 @@ def with_siblings(runs: Sequence[Run]) -> list[Run]:
     """
     if all(run.incomplete is None for run in runs):
         return list(runs)
-    siblings: dict[str, list[Run]] = {}
-    for run in runs:
-        if run.sweep is not None and run.config and run.incomplete is None:
-            siblings.setdefault(run.sweep, []).append(run)
-    return [
-        run if run.incomplete is None else _completed(run, siblings.get(run.sweep or "", ()))
-        for run in runs
-    ]
+    siblings = _Siblings(runs)
+    return [run if run.incomplete is None else _completed(run, siblings) for run in runs]
+
+
+class _Siblings:
+    """The runs whose configs are known, to be found by their sweep and what they have chosen."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._known = [run for run in runs if run.sweep is not None and run.incomplete is None]
+        self._by_groups: dict[tuple[str, ...], dict[Any, Run]] = {}
+
+    def of(self, run: Run) -> Run | None:
+        """The first of the same sweep with the same choices; None where there is none."""
+        groups = tuple(sorted(run.incomplete or ()))
+        if groups not in self._by_groups:
+            if len(self._by_groups) == MOST_GROUPS:  # a sweep has them all in common
+                return None
+            self._by_groups[groups] = {
+                _chosen(one, groups): one for one in reversed(self._known) if one.config
+            }
+        return self._by_groups[groups].get(_chosen(run, groups))
+
+
+def _chosen(run: Run, groups: Sequence[str]) -> Any:
+    own = {one.key: one.value for one in _overrides(run)}
+    choices = [own.get(group, run.config.get(group)) for group in groups]
+    return run.sweep, comparison_key(choices)
+
+
+def _completed(run: Run, siblings: _Siblings) -> Run:
+    sibling = siblings.of(run)
+    if sibling is None:
+        return run
+    own = {one.key for one in _overrides(sibling)} | sibling.derived
+    known = {key: value for key, value in sibling.config.items() if key not in own}
+    return replace(run, config=MappingProxyType({**known, **run.config}))
 
 
 def _overrides(run: Run) -> list[Override]:
@@ -114,18 +155,3 @@ def _overrides(run: Run) -> list[Override]:
 
 def _parsed(texts: Sequence[str]) -> list[Override]:
     return [one for text in texts if (one := parse_override(text))]
-
-
-def _completed(run: Run, siblings: Sequence[Run]) -> Run:
-    groups = run.incomplete or ()
-    chosen = {one.key: one.value for one in _overrides(run) if one.key in groups}
-    for sibling in siblings:
-        own = {one.key: one.value for one in _overrides(sibling)}
-        if all(own.get(key, sibling.config.get(key)) == choice for key, choice in chosen.items()):
-            known = {
-                key: value
-                for key, value in sibling.config.items()
-                if key not in own and key not in sibling.derived
-            }
-            return replace(run, config=MappingProxyType({**known, **run.config}))
-    return run

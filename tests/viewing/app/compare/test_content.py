@@ -102,6 +102,25 @@ def test_metrics_and_values_of_the_split_keys_have_panels_with_one_legend(sweep)
     assert height(found, view) == 500
 
 
+def test_a_metric_of_other_steps_has_its_own_axis_and_range(tmp_path):
+    rows = "step,wall_time,loss,epoch/acc\n0,1,2,\n50000,2,1,\n0,3,,0.1\n20,4,,0.9\n"
+    write_run(tmp_path / "0", {"lr": 1}, rows)
+    view = View(metrics=("loss", "epoch/acc"), by=("lr",), x_ranges={"epoch/acc": (5.0, 10.0)})
+    layout = shown(Workspace(indexed(tmp_path)), view)[0]["layout"]
+    assert "matches" not in layout["xaxis2"]
+    assert (layout["xaxis"]["autorange"], layout["xaxis2"]["range"]) == (True, [5, 10])
+    assert layout["meta"]["x"] == ["loss", "epoch/acc"]
+
+
+def test_the_vertical_axis_says_what_it_is_of_unless_the_panels_title_does(sweep):
+    layout = shown(sweep, View(split=("seed",)))[0]["layout"]
+    titles = [layout[f"yaxis{n}"].get("title", {}).get("text") for n in ("", 2, 3)]
+    assert titles == ["test/accuracy", None, None]
+    layout = shown(sweep, View(metrics=("test/accuracy", "train/loss")))[0]["layout"]
+    assert "title" not in layout["yaxis"]
+    assert layout["annotations"][0]["text"] == "<b>test/accuracy</b>"
+
+
 def test_more_panels_than_can_be_read_are_not_drawn_and_that_is_said(tmp_path):
     workspace = made(tmp_path, *[({"lr": n}, {"acc": [n]}) for n in range(MOST_PANELS + 6)])
     _, found, _ = shown(workspace, View(split=("lr",), by=()))
@@ -147,7 +166,7 @@ def test_outliers_are_left_out_of_view_and_stay_in_the_data(tmp_path):
     values[150] = 1e6
     workspace = made(tmp_path, ({"lr": 1}, {"acc": values}))
     figure, *_ = shown(workspace, View(clip=True))
-    low, high = figure["layout"]["yaxis"]["range"]
+    low, high = figure["layout"]["yaxis"]["autorangeoptions"].values()  # also after a double-click
     assert low < 0
     assert 6 < high < 10
     assert numbers(figure["data"][0]["y"]).max() == 1e6
@@ -336,6 +355,13 @@ def test_what_the_runs_do_not_have_is_left_out_of_the_view_and_said(sweep):
     assert [note.partition(";")[0] for note in view.notes] == [
         *("No run has logged nothing.", "No run has a key 'optim.rl'", "No run has a key 'x'"),
     ]
+
+
+def test_metrics_in_an_address_may_be_typed_by_their_ends(sweep, tmp_path):
+    assert resolve(View(metrics=("accuracy",)), sweep.facts()).metrics == ("test/accuracy",)
+    write_run(tmp_path / "two/0", {}, csv_text({"a/loss": [1.0], "b/loss": [1.0]}))
+    view = resolve(View(metrics=("loss",)), Workspace(indexed(tmp_path / "two")).facts())
+    assert view.notes == ("Several metrics are 'loss' at their end: say which of a/loss, b/loss",)
 
 
 def test_an_answer_is_computed_once_a_version(sweep):

@@ -79,13 +79,14 @@ def test_names_with_quotes_and_code_in_them_stay_names():
     runs = MagicMock()
     runs.where.return_value = runs
     xv = MagicMock(**{"load.return_value": runs})
-    lines = python_lines(view, [Path("/tmp") / odd])
+    lines = python_lines(view, [Path("/tmp") / odd], {"y_range": {odd: (0.0, 1.0)}})
     exec(lines.replace("import exptools.viewing as xv\n", ""), {"xv": xv})
     xv.load.assert_called_once_with(f"/tmp/{odd}")
     assert runs.where.call_args_list[0] == call(odd)
     (metric,), options = runs.curves.call_args
     assert (metric, options["by"]) == (odd, [odd])
-    assert runs.curves.return_value.paper.call_args.kwargs["facet"] == odd
+    figure = runs.curves.return_value.paper.call_args.kwargs
+    assert (figure["facet"], figure["y_range"]) == (odd, {odd: (0.0, 1.0)})
 
 
 def test_a_figure_is_what_its_suffix_says(workspace):

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from exptools.viewing.app.compare.chart import chart
 from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.compare.downloads import as_python
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.figures.theme import LIGHT
 from tests.viewing.samples import csv_text, indexed, write_run
 
 
@@ -53,3 +56,62 @@ def test_a_band_that_reaches_below_zero_ends_with_the_lowest_value_on_the_axis(w
     np.testing.assert_allclose(line.curve.center, [2, 1 / 3, np.nan])  # a gap, no fall to the axis
     np.testing.assert_allclose(line.curve.low, [1 / 3, 1 / 3, 1 / 3])
     np.testing.assert_allclose(line.curve.high, [4, 2, 1])
+
+
+def test_a_band_that_the_axis_cuts_is_said(workspace):
+    notes = on_axes(workspace, log=("y",), by=(), band="minmax").notes
+    assert notes[-1] == "1 band reaches below 0, and ends where the axis does."
+
+
+def test_on_a_symlog_axis_nothing_is_left_out_and_its_linear_part_is_said(workspace):
+    drawn = on_axes(workspace, log=("y",), nonpositive="symlog")
+    assert drawn.notes == (
+        "The axis of loss is symlog: linear from −1 to 1, logarithmic beyond. 5 points are ≤ 0.",
+    )
+    places = [line.curve.center for line in drawn.panels[0].lines]
+    log2 = 1 + np.log10(2)
+    np.testing.assert_allclose(places[0], [1 + np.log10(4), log2, 1])
+    np.testing.assert_allclose(places[2], [0, -1, -log2])
+    layout = chart(drawn, View(log=("y",), metrics=("loss",)), LIGHT)["layout"]
+    assert layout["yaxis"]["type"] == "linear"
+    assert "0" in layout["yaxis"]["ticktext"]
+    assert layout["yaxis"]["title"]["text"] == "loss (linear within ±1)"
+
+
+def test_what_a_symlog_axis_says_under_the_pointer_are_the_numbers(workspace):
+    view = resolve(View(log=("x", "y"), nonpositive="symlog"), workspace.facts())
+    drawn = on_log_axes(drawing(workspace, view), view)
+    figure = chart(drawn, view, LIGHT)
+    lines = {trace["name"]: trace for trace in figure["data"] if trace.get("showlegend")}
+    assert lines["2"]["customdata"] == ["0", "-1", "-2"]
+    (across,) = [trace for trace in figure["data"] if trace["uid"].startswith("x-")]
+    assert across["customdata"] == ["0", "1", "2"]
+    assert figure["layout"]["xaxis"]["tickvals"][0] == 0
+
+
+def test_a_range_on_a_symlog_axis_is_given_in_numbers(workspace):
+    chosen = {"log": ("x", "y"), "nonpositive": "symlog", "y_ranges": {"loss": (-10.0, 10.0)}}
+    view = resolve(View(x_range=(0.0, 2.0), **chosen), workspace.facts())
+    layout = chart(on_log_axes(drawing(workspace, view), view), view, LIGHT)["layout"]
+    np.testing.assert_allclose(layout["yaxis"]["range"], [-2, 2])
+    np.testing.assert_allclose(layout["xaxis"]["range"], [0, 1 + np.log10(2)])
+
+
+def test_an_axis_without_such_values_stays_logarithmic(workspace):
+    drawn = on_axes(workspace, log=("y",), nonpositive="symlog", where="lr = 0")
+    assert (drawn.notes, drawn.offer, drawn.symlogs) == ((), "", {})
+
+
+def test_the_other_way_to_show_them_is_offered(workspace):
+    assert on_axes(workspace).offer == ""
+    assert on_axes(workspace, log=("y",)).offer == "symlog"
+    assert on_axes(workspace, log=("y",), where="lr = 2").offer == "symlog"
+    assert on_axes(workspace, log=("y",), nonpositive="symlog").offer == "left-out"
+
+
+def test_what_is_taken_away_has_the_same_axes(workspace):
+    view = View(log=("x", "y"), nonpositive="symlog", y_ranges={"loss": (-3.0, 5.0)})
+    assert 'x_scale="symlog", y_scale="symlog", y_range={"loss": (-3.0, 5.0)}' in as_python(
+        workspace, view.to_data()
+    )
+    assert 'x_scale="log")' in as_python(workspace, View(log=("x",)).to_data())

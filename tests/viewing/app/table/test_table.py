@@ -78,6 +78,21 @@ def test_each_chosen_summary_of_each_metric_is_a_column(sweep):
     assert row["value min train/loss"] < row["value mean:10 train/loss"]
 
 
+def test_the_best_of_a_metric_is_its_lowest_or_highest_as_its_name_tells(sweep):
+    best = {"metrics": ("train/loss", "test/accuracy"), "summaries": ("best",)}
+    assert titles(sweep, **best)[5:7] == ["Best train/loss", "Best test/accuracy"]
+    row = rows(sweep, **best)[0]
+    extremes = rows(sweep, **best | {"summaries": ("min", "max")})[0]
+    assert row["value best train/loss"] == extremes["value min train/loss"]
+    assert row["value best test/accuracy"] == extremes["value max test/accuracy"]
+
+
+def test_of_a_metric_that_nobody_calls_good_or_bad_there_is_no_best(tmp_path):
+    write_run(tmp_path / "0", {}, {"x": [1.0, 2.0]})
+    workspace = Workspace(indexed(tmp_path))
+    assert "Best x" not in titles(workspace, metrics=("x",), summaries=("best", "last"))
+
+
 def test_what_tells_the_jobs_apart_is_shown_and_what_does_not_is_hidden(tmp_path):
     for job, host in enumerate(("a", "b")):
         at = {"host": host, "started": 100.0, "ended": 165.0, "slot": job, "git": {"commit": "c0"}}

@@ -1,0 +1,83 @@
+"""Files in the user's cache directory: private, whole or not there, and bounded all together.
+
+Configs may hold what nobody else should see: files have the mode 0600, in directories of mode 0700.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from exptools.asides import remove_leftovers, written_aside
+from exptools.rundir import read_regular
+from exptools.viewing.signatures import file_signature
+
+_PRIVATE_FILE, _PRIVATE_DIRECTORY = 0o600, 0o700
+
+
+@contextmanager
+def written_privately(path: Path) -> Iterator[Path]:
+    """As ``written_aside``, in a directory that is made where it is missing, for our eyes only.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    directory = path.parent
+    directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    with suppress(OSError):  # made by an earlier version for all to read; another user's stays so
+        directory.chmod(_PRIVATE_DIRECTORY)
+    remove_leftovers(directory)
+    with written_aside(path) as aside:
+        aside.chmod(_PRIVATE_FILE)
+        yield aside
+
+
+@dataclass(frozen=True)
+class CacheFile:
+    """A file that is read only as the same version of us has written it, to the last byte."""
+
+    path: Path
+    version: str  # what it holds, and in which form
+    most: int  # bytes; what is larger is not kept
+
+    def read(self) -> bytes | None:
+        """What was kept; None where there is nothing, or anything else."""
+        try:
+            head, _, content = read_regular(self.path, self.most + 2**10).partition(b"\n")
+        except OSError:
+            return None
+        if head != self._head(content):
+            return None
+        with suppress(OSError):
+            os.utime(self.path)  # used: it goes last
+        return content
+
+    def write(self, content: bytes, most_of_all: int) -> None:
+        """Keep this instead; where that cannot be done the next session is slower, no more.
+
+        ``most_of_all``: bytes of all files of this name. The least recently used ones go first.
+        """
+        with suppress(OSError):
+            if len(content) > self.most:
+                self.path.unlink(missing_ok=True)  # it is of no use any more
+            else:
+                with written_privately(self.path) as aside:
+                    aside.write_bytes(self._head(content) + b"\n" + content)
+                    aside.replace(self.path)
+            self._prune(most_of_all)
+
+    def _head(self, content: bytes) -> bytes:
+        return b"exptools %s %08x" % (self.version.encode(), zlib.crc32(content))
+
+    def _prune(self, most_of_all: int) -> None:
+        files = self.path.parent.parent.glob(f"*/{self.path.name}")
+        looked = [(file_signature(file), file) for file in files]
+        total = 0
+        for _, size, file in sorted((s.mtime_ns, s.size, file) for s, file in looked if s)[::-1]:
+            total += size
+            if total > most_of_all:
+                file.unlink(missing_ok=True)

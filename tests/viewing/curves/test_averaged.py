@@ -1,0 +1,53 @@
+"""Keys that are averaged, and which of them is the reason for a wide band."""
+
+import exptools.viewing as xv
+from exptools.viewing.app.compare.captions import caption
+from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.compare.spread import spread
+from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from tests.viewing.samples import csv_text, indexed, write_run
+
+
+def write(root, value):
+    """Two algorithms, four widths, and three seeds; ``value`` of the metric."""
+    runs = [(a, w, s) for a in ("a", "b") for w in (1, 2, 3, 4) for s in range(3)]
+    for job, (algo, width, seed) in enumerate(runs):
+        config = {"algo": algo, "width": width, "seed": seed}
+        write_run(root / str(job), config, csv_text({"acc": [0.0, value(algo, width, seed)]}))
+    return root
+
+
+def test_the_key_that_explains_the_spread_is_named_before_one_with_more_values(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: 10 * (algo == "b") + 0.1 * seed))
+    notes = runs.curves("acc", by=[]).notes
+    assert notes == ("2 values of algo and 1 other key are averaged: group or filter by algo.",)
+    assert runs.curves("acc", by="algo").notes == (
+        "4 values of width are averaged: group or filter by width.",
+    )
+
+
+def test_where_none_explains_it_the_one_with_most_values_is_named(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: float(seed)))
+    assert runs.curves("acc", by=[]).notes[0].startswith("4 values of width and 1 other key are")
+
+
+def test_seeds_what_is_grouped_by_and_lines_without_a_band_are_no_reason(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: float(width)))
+    assert runs.curves("acc", by=["algo", "width"]).notes == ()
+    assert runs.curves("acc", by=[], band="none").notes == ()
+    assert runs.curves("acc").notes == ()
+    assert runs.curves("acc", by="algo", best=xv.Best("width")).notes == ()
+
+
+def test_the_page_names_it_with_the_key_to_group_by(tmp_path):
+    workspace = Workspace(indexed(write(tmp_path, lambda algo, width, seed: float(width))))
+    view = resolve(View(by=("algo",)), workspace.facts())
+    content = drawing(workspace, view)
+    wide = spread(workspace, view, content)
+    assert (wide.key, wide.short) == ("width", "width")
+    assert wide.sentence == "4 values of width are averaged: group or filter by width."
+    assert "(3 seeds and 4 values of width averaged)" in caption(workspace.facts(), view, content)
+    grouped = resolve(View(by=("algo", "width")), workspace.facts())
+    assert spread(workspace, grouped, drawing(workspace, grouped)).sentence == ""
