@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
@@ -58,14 +58,11 @@ class LoadedRun(Run):
     @property  # type: ignore[misc]  # an attribute to whoever reads it
     def config(self) -> Mapping[str, Any]:
         """The values of the config by their dotted keys, read-only."""
-        own = vars(self)
-        if not isinstance(own["config"], RunConfig):  # not until somebody asks: there may be many
-            own["config"] = RunConfig(own["config"])
-        return cast(RunConfig, own["config"])
+        return RunConfig(vars(self)["config"])
 
     @config.setter
     def config(self, config: Mapping[str, Any]) -> None:
-        vars(self)["config"] = config
+        vars(self)["config"] = config  # as __init__ does
 
     def _data(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "origin"}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from exptools.metrics import better, default_metric
+from exptools.metrics import better
+from exptools.viewing.app.compare.absences import (
+    not_logged,
+    nothing_logged,
+    nothing_there,
+    which_runs,
+)
 from exptools.viewing.app.compare.thinning import Thinning
-from exptools.viewing.app.facts import Facts, common, counted_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
@@ -20,7 +25,7 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, r
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
 from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
-from exptools.viewing.curves.summaries import measured_names, parse_summary, summarize
+from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line
@@ -28,13 +33,11 @@ from exptools.viewing.figures.panels import reach, x_heads
 from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.index import Index
-from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
 MANY_BANDS = 6  # lines with a band in one panel; of fewer all bands are seen
-MOST_NAMED = 3  # values in a sentence
 LAST = parse_summary("last")
 
 
@@ -130,28 +133,6 @@ def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) ->
     except QueryError as error:
         text = str(error)
         return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
-
-
-def nothing_there(roots: Sequence[Path]) -> str:
-    """What to say where there is no run."""
-    found = found_there(roots)
-    there = f" What lies here: {found}." if found else ""
-    return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
-
-
-def nothing_logged(runs: Sequence[Run]) -> str:
-    """What to say of runs none of which has logged a metric, and where to look instead."""
-    if any(run.state is None or not run.state.ended for run in runs):
-        said = ["No metric yet. Curves appear here as soon as a run logs its first value."]
-    else:
-        said = ["No curves: these runs have ended and logged no metric."]
-    if measured := measured_names(runs):
-        more = ", …" if len(measured) > MOST_NAMED else ""
-        named = ", ".join(measured[:MOST_NAMED]) + more
-        said.append(f"What they came to ({named}) is in the table below; Pictures draws it.")
-    elif unread := instead_of_metrics(runs):
-        said.append(f"{unread[0].upper()}{unread[1:]}.")
-    return " ".join(said)
 
 
 def _drawn(
@@ -269,7 +250,7 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
 def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
     """Why no line can be seen, and what could be."""
     metrics = " or ".join(view.metrics)
-    of = _of(view)
+    of = which_runs(view)
     if any(panel.lines for panel in panels):
         return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
     return not_logged(index, view, runs, metrics)
@@ -294,15 +275,3 @@ def bands_on_demand(drawing: Drawing, view: View) -> bool:
 
 def _with_band(panel: Panel) -> int:
     return sum(bool(banded(line.curve).any()) for line in panel.lines)
-
-
-def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> str:
-    """That none of the runs has logged what was asked for, and what to do."""
-    there = default_metric(common(index.runs_by_tag(runs)))
-    if there is None:
-        return nothing_logged(runs)
-    return f"None of the {_of(view)} has logged {metrics}. They have {there}: choose it as metric."
-
-
-def _of(view: View) -> str:
-    return "selected runs" if view.selected else "runs shown"

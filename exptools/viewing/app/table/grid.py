@@ -147,7 +147,7 @@ def update_table(
     tables: Tables,
     *,
     version: int,
-    data: dict[str, Any],
+    data: dict[str, Any] | None,  # none yet where a star was turned in another tab
     changed_marks: Any,
     had: str | None,
     had_columns: list[dict[str, Any]],
@@ -165,7 +165,7 @@ def update_table(
     if view.rows == "runs":
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
     wanted = columns(facts, view, marked)
-    if data.get("narrow"):
+    if data and data.get("narrow"):
         keep_narrow(wanted)
     selected = len({*view.selected} & {run.name for run in facts.runs})
     answer = {

@@ -68,6 +68,20 @@ def test_what_was_said_of_the_runs_has_columns_too(tmp_path):
     assert "best" in titles(workspace, rows="groups", by=())
 
 
+def test_a_star_may_be_turned_before_the_table_was_ever_asked_for(sweep):
+    empty = {"version": 0, "changed_marks": "now", "had": None, "had_columns": []}
+    assert update_table(sweep, UserMarks(), Tables(), data=None, **empty)["columns"]
+
+
+def test_on_a_phone_only_the_names_stay_where_they_are(sweep):
+    view = resolve(View(), sweep.facts())
+    data = view.to_data() | {"narrow": True}
+    state = {"version": 0, "changed_marks": None, "had": None, "had_columns": []}
+    answer = update_table(sweep, UserMarks(), Tables(), data=data, **state)
+    pinned = [column["colId"] for column in answer["columns"] if column.get("pinned")]
+    assert pinned == ["run"]
+
+
 def test_each_chosen_summary_of_each_metric_is_a_column(sweep):
     chosen = {"metrics": ("train/loss", "test/accuracy"), "summaries": ("min", "mean:10")}
     assert titles(sweep, **chosen)[5:9] == [
