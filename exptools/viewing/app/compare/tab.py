@@ -215,8 +215,8 @@ def draw(
     ``version`` and ``_marks`` only trigger.
     """
     view, facts = View.from_data(data), workspace.facts()
-    chart = replace(view.of_chart(), **section.CHOSEN)
-    key = repr((chart, facts.version, colors, facts.marked(view.where)))
+    drawing_it = replace(view.of_chart(), **section.CHOSEN)  # what does not is left alone
+    key = repr((drawing_it, facts.version, colors, facts.marked(view.where)))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
