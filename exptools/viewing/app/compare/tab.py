@@ -16,7 +16,7 @@ from dash import ALL, Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from exptools.viewing.app.compare import controls, downloads
 from exptools.viewing.app.compare.captions import caption, pager, reason
-from exptools.viewing.app.compare.chart import columns_of, height, most_lines
+from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
 from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.spread import spread
