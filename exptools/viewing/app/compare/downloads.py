@@ -218,6 +218,8 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
         content = content_of(workspace, View.from_data(data))
         view = content.view
         if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
+            if not content.runs:
+                return "# the filter leaves no run\n"
             view = replace(view, where="", selected=tuple(run.name for run in content.runs))
         return python_lines(view, workspace.index.roots, content.shown)
     except QueryError as error:
@@ -250,8 +252,7 @@ def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) ->
     if view.where.strip():
         lines.append(f"runs = runs.where({_literal(view.where)})")
     if view.selected:
-        names = ", ".join("'" + name.replace("'", "''") + "'" for name in view.selected)
-        lines.append(f"runs = runs.where({_literal(f'run.name in ({names})')})")
+        lines.append(f"runs = runs[{_list(view.selected)}]")
     options = ", ".join(_arguments(curve_queries(view)[0]))
     if len(view.metrics) == 1:
         lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
