@@ -67,13 +67,14 @@ def bars(
     ``filled`` puts a bar from zero behind each centre.
     """
     values = measure.of_runs(index, runs)
-    settings = groups(runs, find_keys(runs, by))
+    keys = find_keys(runs, by, index.snapshot.runs)
+    settings = groups(runs, keys)
     method = measure.method(len(in_numbers(group.runs, values)) for group in settings)
     ordered = _rows(index, settings, values, method, measure.metric, by, theme)
     if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     rows = ordered[:MOST_GROUPS]
-    legend = ", ".join(key.short for key in find_keys(runs, by))
+    legend = ", ".join(key.short for key in keys)
     with_dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     figure: dict[str, Any] = {
         "data": [

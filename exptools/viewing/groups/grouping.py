@@ -86,15 +86,27 @@ def run_key(name: str) -> Key:
     return Key(name, OF_RUN[name], show, whole=name, short=name)
 
 
-def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
+def find_keys(runs: Iterable[Run], names: Sequence[str], others: Iterable[Run] = ()) -> list[Key]:
     """The keys that are meant by these names.
 
     They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, what their status
     says (``duration``, ``started``, ``host``, ``slot``, ``commit``), and what is in the summaries,
     by its name where no other key has that, or as ``summary.<name>``. The end of a key is enough
     where no other ends so; see ``KeyNames.find``.
+
+    ``others`` are the runs from which these were chosen: a key that only those have is meant by its
+    whole name, and by its end where these have none that ends so. These are all without it.
     """
-    return keys_among(KeyNames(known_keys(runs)), names) if names else []
+    if not names:
+        return []
+    known = KeyNames(known_keys(runs))
+    if all(map(known.has_exactly, names)):
+        return keys_among(known, names)
+    every = KeyNames(known_keys(others) | known.keys)
+    return [
+        _found(every if name in every.keys or not known.has(name) else known, name)
+        for name in names
+    ]
 
 
 def keys_among(known: KeyNames, names: Sequence[str]) -> list[Key]:

@@ -132,8 +132,10 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     tags = index.tags(runs)
     names = list(dict.fromkeys(find_metric(tags, runs, name) for name in query.metrics))
     better = directions_of(names, query.better)
-    across = find_keys(runs, [query.facet] if query.facet is not None else [])
-    keys = [key for key in find_keys(runs, query.by) if key.whole not in {k.whole for k in across}]
+    every = index.snapshot.runs
+    across = find_keys(runs, [query.facet] if query.facet is not None else [], every)
+    taken = {key.whole for key in across}
+    keys = [key for key in find_keys(runs, query.by, every) if key.whole not in taken]
     facets = groups(runs, across) if across else []
     metrics = [_column(tags, runs, name, query.summary, better) for name in names]
     rows = groups(runs, keys)

@@ -11,6 +11,7 @@ from exptools.viewing import load
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
+from exptools.viewing.app.compare.downloads import as_python, download
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
@@ -423,3 +424,20 @@ def test_the_interval_that_fits_is_named_and_one_of_all_panels(tmp_path):
         assert (found.band, found.remark) == ("ci:95", "bootstrap of 3 runs")
         assert figure["layout"]["legend"]["title"]["text"].endswith("bootstrap of 3 runs")
         assert ("fewer than four" in words(workspace, of_few)) == (center == "iqm")
+
+
+def test_runs_without_the_key_of_the_groups_are_a_group_of_their_own(tmp_path):
+    # Each algorithm has its own hyperparameters: a filter may leave none that has the key.
+    for name in ("a", "b"):
+        write_run(tmp_path / "ppo" / name, {"algo": "ppo", "lr": 0.1}, csv_text({"loss": [3]}))
+        sac = {"algo": "sac", "optim": {"lr": 0.2}}
+        write_run(tmp_path / "sac" / name, sac, csv_text({"loss": [1, 2]}))
+    workspace = Workspace(indexed(tmp_path))
+    view = View(by=("lr",), metrics=("loss",), where="algo = 'sac'", split=("algo",))
+    (panel,) = drawing(workspace, resolve(view, workspace.facts())).panels
+    assert [(line.label, line.curve.n.tolist()) for line in panel.lines] == [("—", [2, 2])]
+    for kind in ("csv", "rows", "latex"):
+        assert download(workspace, kind, view.to_data())[1] == ""
+    made = {}
+    exec(as_python(workspace, view.to_data()).partition("figure =")[0], made)
+    assert [len(group.runs) for group in made["curves"].groups] == [2]

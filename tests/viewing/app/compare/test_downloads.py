@@ -92,7 +92,9 @@ def test_names_with_quotes_and_code_in_them_stay_names():
 
 def test_chosen_runs_are_the_same_in_python_whatever_their_configs_have(tmp_path):
     for name in ("a", "b", "c"):
-        write_run(tmp_path / "runs" / name, {"run": {"name": "x"}, "name": "y"}, csv_text({"m": [1]}))
+        write_run(
+            tmp_path / "runs" / name, {"run": {"name": "x"}, "name": "y"}, csv_text({"m": [1]})
+        )
     workspace = Workspace(indexed(tmp_path / "runs"))
     lines = as_python(workspace, View(selected=("a", "c")).to_data())
     made = {}
