@@ -43,10 +43,8 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     runs = select_runs(index, runs, query.where) if query.where else runs
     runs, everyone = endings.counted(runs, query.states), runs
     metric, x, series = find_series(index, runs, query.metric, query.x)
-    query = replace(query, metric=metric, x=x)
+    query = replace(query, metric=metric, x=x, best=query.best and query.best.of(metric))
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
-    if query.best:
-        query.best.check()
     over = find_keys(runs, query.best.keys) if query.best else []
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]

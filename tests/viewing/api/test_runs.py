@@ -247,6 +247,17 @@ def test_a_setting_that_diverged_is_never_the_best(tmp_path):
     assert group.setting == (2,)
 
 
+def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy(tmp_path):
+    for lr, loss in ((1, 0.5), (2, 0.1)):
+        logged = {"loss": [loss], "accuracy": [1 - loss], "size": [loss]}
+        write_run(tmp_path / str(lr), {"lr": lr}, logged)
+    runs = xv.load(tmp_path)
+    chosen = runs.curves(["loss", "accuracy"], by=[], best=xv.Best("lr"))
+    assert [curves[0].setting for curves in chosen] == [(2,), (2,)]
+    with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv.Best\('lr', m"):
+        runs.curves("size", by=[], best=xv.Best("lr"))
+
+
 @pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
 def test_strata_that_have_nothing_to_draw_from_are_told(runs):
     curves = runs.curves("train/loss", by="optim.lr", band="ci:95", strata="seed")
