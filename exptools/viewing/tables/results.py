@@ -192,18 +192,18 @@ def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
     if short and pending < sum(cell.runs for cell in every):
         one = max(short, key=lambda cell: cell.n)
         left_out = sum(cell.runs - cell.n for cell in short)
-        why = [
-            f"{number} {'is' if number == 1 else 'are'} {what}"
+        why = ", ".join(
+            f"{number} {what}"
             for number, what in (
                 (pending, "still to come"),
-                (missing, "missing"),
+                (missing, "without a value"),
                 (left_out - pending - missing, "NaN or infinite"),
             )
             if number
-        ]
+        )
         yield (
-            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers; of "
-            f"those that are not {' and '.join(filter(None, [', '.join(why[:-1]), why[-1]]))}."
+            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers. "
+            f"Left out: {why}."
         )
     if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in cells):
         yield "Where n has several numbers, they are those of the columns from left to right."

@@ -229,6 +229,16 @@ def test_gaps_and_runs_without_a_point_are_told(tmp_path):
     )
 
 
+def test_a_run_that_ended_before_a_step_has_no_value_there_and_is_not_taken_for_nan(tmp_path):
+    for name, length in (("short", 3), ("long", 5)):
+        write_run(tmp_path / name, {}, {"acc": [0.5] * length})
+    runs = xv.load(tmp_path)
+    table = runs.table("acc", summary="at:4")
+    assert table["acc"].to_list() == [0.5, None]
+    assert runs[table["acc"] > 0.1][0].name == "long"  # NaN is larger than all for polars
+    assert "Left out: 1 without a value" in runs.results("acc", by=[], summary="at:4").notes[-1]
+
+
 def test_of_each_group_only_the_best_setting_is_kept(runs):
     best = xv.Best("optim.lr", summary="mean:5")
     curves = runs.curves("test/accuracy", by="sweep", best=best)
@@ -254,7 +264,7 @@ def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy
     runs = xv.load(tmp_path)
     chosen = runs.curves(["loss", "accuracy"], by=[], best=xv.Best("lr"))
     assert [curves[0].setting for curves in chosen] == [(2,), (2,)]
-    with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv.Best\('lr', m"):
+    with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv\.Best"):
         runs.curves("size", by=[], best=xv.Best("lr"))
 
 
