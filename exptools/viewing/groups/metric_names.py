@@ -43,8 +43,16 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
     if going:
         return name
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
-    near = suggestion(name, [*tags, *summary_names(runs)])
+    there = [*tags, *summary_names(runs)]
+    near = suggestion(name, there) if there else _silent(runs)
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
+
+
+def _silent(runs: Sequence[Run]) -> str:
+    """What to say of runs that have logged nothing and will not."""
+    if len(runs) < 2:
+        return "this one has logged nothing" if runs else "there are no runs"
+    return f"none of the {len(runs)} has logged anything"
 
 
 def means_metric(tags: Collection[str], name: str) -> bool:

@@ -32,6 +32,11 @@ def not_understood(node: Any) -> QueryError:
     )
 
 
+def which_value(metric: str) -> QueryError:
+    """The error for a metric where one of its values is to be said."""
+    return QueryError(f'{metric!r} is a metric: say which of its values, as in last("{metric}")')
+
+
 def as_written(node: exp.Expression) -> str:
     """An expression as a person may write it, without the quotes that were put in."""
     text = re.sub(rf"\b{CALL}(\w+)", lambda name: name[1].lower(), node.sql(), flags=re.IGNORECASE)
@@ -59,9 +64,7 @@ def key_of(node: Any, asked: Asked) -> Key:
         (found,) = keys_among(asked.names, [name])
     except QueryError as error:
         if asked.results and asked.results.has(name):
-            raise QueryError(
-                f'{name!r} is a metric: say which of its values, as in last("{name}")'
-            ) from error
+            raise which_value(name) from error
         if _parts(node)[0].args.get("quoted") and not asked.names.has(name):
             raise QueryError(f"{error}; a text stands in single quotes: '{name}'") from error
         raise

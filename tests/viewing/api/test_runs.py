@@ -224,7 +224,7 @@ def test_gaps_and_runs_without_a_point_are_told(tmp_path):
     curves = xv.load(tmp_path).curves("acc")
     assert [group.label for group in curves.groups] == ["0"]
     assert curves.notes == (
-        "1 of 2 runs has no row with both acc and step.",
+        "1 of 2 runs has not logged acc.",
         "1 logged value is NaN or infinite: it is a gap of its run.",
     )
 
@@ -287,6 +287,8 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
         ({"best": xv.Best("seed", "most")}, "there is no mode 'most'; there are max, min"),
         ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
         ({"where": "seed >"}, "cannot be read as a condition"),
+        ({"where": "seed = 9"}, "of the 18 runs there is none with seed = 9"),
+        ({"bin_width": "3"}, "bin_width should be a positive number of units of x, not '3'"),
     ],
 )
 def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence):
@@ -300,7 +302,7 @@ def test_no_runs_are_an_empty_collection(tmp_path):
         runs = xv.load(tmp_path)
     assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
     assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
-    with pytest.raises(xv.QueryError, match="there is none to choose from"):
+    with pytest.raises(xv.QueryError, match="there are no runs"):
         runs.curves("acc")
 
 
