@@ -150,9 +150,10 @@ class CurveSets(Sequence[CurveSet]):
 
 def _at(place: Any, those: Sequence[T]) -> T:
     try:
-        return those[place]
+        found: T = those[place]
     except IndexError:
         raise IndexError(f"there are no curves at {place}: there are {len(those)}") from None
+    return found
 
 
 def _same(group: GroupCurve) -> tuple[Any, ...]:
