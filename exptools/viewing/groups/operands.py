@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from exptools.rundir import STEP
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.grouping import Key, keys_among
@@ -65,6 +66,8 @@ def key_of(node: Any, asked: Asked) -> Key:
     except QueryError as error:
         if asked.results and asked.results.has(name):
             raise which_value(name) from error
+        if name == STEP:
+            raise QueryError("'step' is no key: max(step) is how far a run has come") from error
         if _parts(node)[0].args.get("quoted") and not asked.names.has(name):
             raise QueryError(f"{error}; a text stands in single quotes: '{name}'") from error
         raise

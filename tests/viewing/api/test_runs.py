@@ -239,6 +239,13 @@ def test_a_run_that_ended_before_a_step_has_no_value_there_and_is_not_taken_for_
     assert "Left out: 1 without a value" in runs.results("acc", by=[], summary="at:4").notes[-1]
 
 
+def test_a_key_that_is_named_twice_groups_once(runs):
+    twice = runs.curves("train/loss", by=["optim.lr", "optim.lr"])
+    assert [group.label for group in twice] == ["0.001", "0.01", "0.1"]
+    assert runs.results("train/loss", by=["optim.lr"] * 2).by == ("optim.lr",)
+    assert runs.rows("train/loss", by=["optim.lr"] * 2).columns[:3] == ["name", "optim.lr", "step"]
+
+
 def test_of_each_group_only_the_best_setting_is_kept(runs):
     best = xv.Best("optim.lr", summary="mean:5")
     curves = runs.curves("test/accuracy", by="sweep", best=best)
