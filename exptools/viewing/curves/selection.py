@@ -34,7 +34,7 @@ class MetricResults:
 
     @cached_property
     def _metrics(self) -> Collection[str]:
-        return frozenset(self.index.tags(self.runs))
+        return dict.fromkeys(self.index.tags(self.runs))  # in the order in which they were logged
 
     def has(self, metric: str) -> bool:
         """Whether the runs have logged a metric of this name or end, or several."""
