@@ -92,11 +92,11 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
         page.add_init_script(WATCH)
         page.route("**/*.js*", hold)
         page.goto(address, wait_until="commit")
-        expect(page.locator("#first-picture .first-band")).to_have_count(3)
+        expect(page.locator("#first-picture .painted-band")).to_have_count(3)
         expect(page.locator(".first-page .captions").last).to_contain_text("mean of 3 runs")
         paper = DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)"
         expect(page.locator("#first-picture")).to_have_css("background-color", paper)
-        painted = page.locator(".first-panel > svg").bounding_box()
+        painted = page.locator(".painted-panel > svg").bounding_box()
         for script in held:
             script.continue_()
         page.unroute("**/*.js*")
@@ -110,6 +110,7 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
 
 def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
     page = look_at(address)
+    expect(page.locator("#runs")).to_be_visible()
     chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()
     assert chart["y"] + chart["height"] < table["y"] < 800
     assert chart["height"] > 350

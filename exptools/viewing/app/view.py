@@ -120,6 +120,11 @@ class View:
     order: tuple[str, ...] = _is(_TEXTS, ())  # columns moved by hand: "state>lr", behind the state
     pinned: tuple[str, ...] = _is(_TEXTS, ())  # "<lr" to the left, ">lr" to the right, "-run" free
     widths: tuple[str, ...] = _is(_TEXTS, ())  # columns resized by hand: "lr:120", in px
+    all_metrics: bool = _is(_FLAG, default=False)  # the small charts are open
+    search: str = _is(_TEXT, "")  # parts of the names of the metrics that have a small chart
+    folded: tuple[str, ...] = _is(
+        _TEXTS, ()
+    )  # those below these prefixes are folded; "/": without one
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric

@@ -73,7 +73,10 @@ class Drawing:
 
 
 # A zoom or a click on the table's head draws no other curves.
-_DRAWN_ELSEWHERE = ("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture")
+_DRAWN_ELSEWHERE = (
+    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture"),
+    *("all_metrics", "search", "folded"),
+)
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
 
@@ -100,8 +103,9 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
 
     def drawn(asked: View) -> Drawing:
         question = ("drawing", repr(asked), repr(facts.marked(view.where)))
+        first = next(iter(asked.metrics), "")
         return workspace.remembered(
-            facts.version, question, lambda: _computed(workspace, facts, asked)
+            facts.version, question, lambda: _computed(workspace, facts, asked, first)
         )
 
     whole = drawn(asked)
@@ -110,7 +114,14 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     return drawn(replace(asked, x_range=view.x_range))
 
 
-def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
+def drawing_beside(workspace: Workspace, view: View, metric: str) -> Drawing:
+    """The curves of one metric as the view shows its own ones: of the same runs and groups."""
+    first = view.metrics[0] if view.metrics else metric
+    return _computed(workspace, workspace.facts(), replace(view, metrics=(metric,)), first)
+
+
+def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) -> Drawing:
+    """``ranked_by`` is the metric that says which of too many groups are drawn."""
     if not facts.runs:
         return Drawing(empty=nothing_there(workspace.index.roots))
     try:
@@ -119,18 +130,21 @@ def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
             return Drawing(empty=f"No run fulfils {view.where}.")
         if not view.metrics:
             return Drawing(empty=nothing_logged(runs), caveats=left_out)
-        drawn = _drawn(workspace, facts, view, runs)
+        drawn = _drawn(workspace, facts, view, runs, ranked_by)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
         text = str(error)
         return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
 
 
-def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:
+def _drawn(
+    workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run], ranked_by: str
+) -> Drawing:
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
     queries = curve_queries(view)
     lines = groups(runs, facts.find(by))
-    ranked, first = _page(workspace, lines, queries[0], view.page)
+    places, first = _page(workspace, facts, view, lines, ranked_by)
+    ranked = [lines[place] for place in places]
     thinning = Thinning(view, len(ranked) * len(queries))
     queries = [replace(query, by=by, seen=thinning) for query in queries]
     kept = {run.name for group in ranked for run in group.runs}
@@ -164,21 +178,29 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
 
 
 def _page(
-    workspace: Workspace, lines: list[Group], query: CurveQuery, page: int
-) -> tuple[list[Group], int]:
-    """The groups that are drawn, and the number of those before: the best by the first metric."""
+    workspace: Workspace, facts: Facts, view: View, lines: list[Group], metric: str
+) -> tuple[list[int], int]:
+    """The places of the groups that are drawn, the best by a metric, and how many come before."""
     if len(lines) <= MOST_GROUPS:
-        return lines, 0
+        return list(range(len(lines))), 0
+    which = (view.by, view.where, view.states, view.selected, view.x)
+    ranked = workspace.remembered(
+        facts.version, ("ranked", metric, *which), lambda: _ranked(workspace, lines, metric, view.x)
+    )
+    first = min(view.page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
+    return sorted(ranked[first : first + MOST_GROUPS]), first
+
+
+def _ranked(workspace: Workspace, lines: list[Group], metric: str, x: str) -> list[int]:
+    """The places of the groups, the one with the best mean of last values first."""
     runs = [run for group in lines for run in group.runs]
-    series = read_series(workspace.index, runs, query.metric, query.x)
+    series = read_series(workspace.index, runs, metric, x)
     worth = np.array(
         [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in lines]
     )
-    worth = worth if better(query.metric) == "min" else -worth
-    ranked = np.argsort(worth, kind="stable")  # NaN comes last
-    first = min(page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
-    places = sorted(ranked[first : first + MOST_GROUPS].tolist())
-    return [lines[place] for place in places], first
+    worth = worth if better(metric) == "min" else -worth
+    places: list[int] = np.argsort(worth, kind="stable").tolist()  # NaN comes last
+    return places
 
 
 def _all_curves(

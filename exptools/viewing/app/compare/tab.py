@@ -7,6 +7,7 @@ shows it in them, so that an address sets them as a hand does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
@@ -104,7 +106,7 @@ def layout(facts: Facts) -> list[Any]:
         *(dcc.Store(id=name) for name in ("typed", "ticked", "arranged", "shown-where")),
         *(dcc.Store(id=name) for name in ("funneled", "filtered", "funnels", "spread-key")),
     ]
-    return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
+    return [*stores, chart_card, *section.layout(facts), html.Div(id="faults"), grid.layout()]
 
 
 def _small_button(title: str, id_: str) -> Any:
@@ -137,6 +139,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(click, workspace))
     grid.register(app, workspace, marks)
+    section.register(app)
     _register_in_browser(app)
 
 
@@ -212,7 +215,8 @@ def draw(
     ``version`` and ``_marks`` only trigger.
     """
     view, facts = View.from_data(data), workspace.facts()
-    key = repr((view.of_chart(), facts.version, colors, facts.marked(view.where)))
+    drawing_it = replace(view.of_chart(), **section.CHOSEN)  # what does not is left alone
+    key = repr((drawing_it, facts.version, colors, facts.marked(view.where)))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
