@@ -139,7 +139,8 @@ class Runs(DescribedRuns):
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
-        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
+        worth = () if band == "none" else self.facets
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, worth)
         table = results_table(self.origin, self._runs, query)
         _warn_of_few(table.remark)
         return ResultTable(**vars(table))

@@ -10,6 +10,7 @@ from typing import Any
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
+from exptools.viewing.curves.averaged import averaged_keys, reason_for_spread
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
@@ -44,6 +45,7 @@ class ResultsQuery:
     method: Method = MEAN_AND_STD  # its centre and band, over runs
     better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
     states: str = ALL  # which runs count: "all", "finished"
+    worth: tuple[str, ...] = ()  # keys worth grouping by: what of them is averaged is said
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,30 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
         caveats=(*filter(None, [nothing_yet(tags, runs)]), *caveats),
-        remarks=tuple(
-            sentence
-            for head in metrics
-            for sentence in remarks(index, runs, head.metric, head.summary)
+        remarks=(
+            *(
+                sentence
+                for head in metrics
+                for sentence in remarks(index, runs, head.metric, head.summary)
+            ),
+            *_averaged(find_keys(everyone, query.worth), [*keys, *across], parts, values[0]),
         ),
         heads=tuple(key.short for key in keys),
     )
+
+
+def _averaged(
+    worth: Sequence[Key],
+    grouped: Sequence[Key],
+    parts: Sequence[Sequence[Sequence[Run]]],
+    values: Mapping[str, float | None],
+) -> Iterator[str]:
+    """The sentence that says what is averaged of the keys worth grouping by; none where nothing."""
+    taken = {key.whole for key in grouped}
+    keys = [key for key in worth if key.whole not in taken]
+    cells = [part for column in parts for part in column]
+    numbers = {name: math.nan if value is None else value for name, value in values.items()}
+    yield from filter(None, [reason_for_spread(averaged_keys(cells, keys, numbers))])
 
 
 def headings(table: Results) -> list[str]:
