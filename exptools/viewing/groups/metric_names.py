@@ -36,7 +36,7 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
     if len(meant) == 1:
         return meant[0]
     if meant:
-        listed = ", ".join(map(shortened, meant[:MOST_LISTED]))
+        listed = ", ".join(map(shortened, sorted(meant)[:MOST_LISTED]))
         listed += ", …" if len(meant) > MOST_LISTED else ""
         raise QueryError(f"several metrics are {name!r} at their end: say which of {listed}")
     going = nothing_yet(tags, runs)
