@@ -16,6 +16,8 @@ from exptools.viewing.groups.metric_names import means_metric
 
 T = TypeVar("T")
 
+MOST_OF_A_NOTE = 120  # characters, in a figure
+
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure as PaperFigure
@@ -139,7 +141,10 @@ class CurveSets(Sequence[CurveSet]):
             panels.append(
                 figure(lines, curves.metric, curves.legend, x=curves.x, remark=curves.remark)
             )
-        return Figure(panels[0] if len(panels) == 1 else stacked(panels))
+        drawn = Figure(panels[0] if len(panels) == 1 else stacked(panels))
+        if not any(self.sets):
+            _say(drawn, self.notes)
+        return drawn
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure, a panel a metric; options as of ``CurveSet.paper``."""
@@ -154,6 +159,14 @@ def _at(place: Any, those: Sequence[T]) -> T:
     except IndexError:
         raise IndexError(f"there are no curves at {place}: there are {len(those)}") from None
     return found
+
+
+def _say(figure: Figure, notes: Sequence[str]) -> None:
+    """Write into an empty figure why it is."""
+    from exptools.viewing.figures.theme import short_text
+
+    text = "<br>".join(short_text(note, MOST_OF_A_NOTE) for note in notes)
+    figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
 
 
 def _same(group: GroupCurve) -> tuple[Any, ...]:

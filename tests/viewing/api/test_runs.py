@@ -295,6 +295,9 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
         ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
         ({"where": "seed >"}, "cannot be read as a condition"),
         ({"where": "seed = 9"}, "of the 18 runs there is none with seed = 9"),
+        ({"band": "t95"}, "there is no band 't95'; did you mean 't:95'"),
+        ({"smooth": "mean10"}, "there is no smoothing 'mean10'; did you mean 'mean:10'"),
+        ({"smooth": "none10"}, "there is no smoothing 'none10'; did you mean 'none'"),
         ({"bin_width": "3"}, "bin_width should be a positive number of units of x, not '3'"),
     ],
 )

@@ -84,6 +84,7 @@ NOTHING = "None of the 2 runs has logged anything yet: 1 is running and 1 is que
 def test_before_the_first_row_there_are_no_curves_and_a_sentence_says_why(begun):
     curves = begun.curves("loss", by="lr")
     assert (len(curves), curves.notes, curves.frame().height) == (0, (NOTHING,), 0)
+    assert curves.plot().layout.annotations[0].text == NOTHING
     assert begun.table("loss")["loss"].to_list() == [None, None]
     assert begun.rows("loss").columns == ["name", "step", "wall_time", "metric", "value"]
     assert begun[1].rows("loss").columns == ["step", "wall_time", "loss"]
