@@ -186,8 +186,8 @@ def _averaged(
     """The sentence that says what is averaged of the keys worth grouping by; none where nothing."""
     taken = {key.whole for key in grouped}
     keys = [key for key in worth if key.whole not in taken]
-    cells = [part for column in parts for part in column]
-    numbers = {name: math.nan if value is None else value for name, value in values.items()}
+    cells = [in_numbers(part, values) for column in parts for part in column]
+    numbers = {name: value for name, value in values.items() if value is not None}
     yield from filter(None, [reason_for_spread(averaged_keys(cells, keys, numbers))])
 
 

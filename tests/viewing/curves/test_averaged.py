@@ -49,6 +49,10 @@ def test_a_table_of_results_says_it_too(tmp_path):
     assert runs.results("acc", by="algo", facet="width").notes == ()
     assert runs.results("acc", by=["algo", "width"]).notes == runs.results("acc").notes == ()
     assert runs.results("acc", by="algo", band="none").notes == ()
+    write_run(tmp_path / "x", {"algo": "a", "width": 1, "seed": 9, "other": 1}, {})
+    write_run(tmp_path / "y", {"algo": "a", "width": 1, "seed": 9, "other": 2}, {})
+    notes = xv.load(tmp_path).results("acc", by="algo").notes  # what has no number is not averaged
+    assert notes[0] == said
 
 
 def test_the_page_names_it_with_the_key_to_group_by(tmp_path):
