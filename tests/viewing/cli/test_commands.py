@@ -13,6 +13,7 @@ from exptools.rundir import State, process_start
 from exptools.viewing.cli.main import main
 from exptools.viewing.index import Index
 from tests.viewing.samples import (
+    csv_text,
     write_dying_sweep,
     write_events,
     write_run,
