@@ -88,9 +88,8 @@ class ExitCode:
         in_child = self._process != os.getpid()
         if not unseen or in_child or getattr(sys, "last_value", None) is not None:
             return  # an exception has its exit code
-        if (
-            atexit._ncallbacks() == self._registered
-        ):  # ours is the first to run, and cuts off the others
+        # Ours is the first to run, and cuts off the others.
+        if atexit._ncallbacks() == self._registered:
             atexit._run_exitfuncs()
         print(_last_line(unseen), file=sys.stderr)
         for stream in (sys.stdout, sys.stderr):
