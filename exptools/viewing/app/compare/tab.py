@@ -149,7 +149,8 @@ def _register_in_browser(app: Dash) -> None:
     names = controls.CONTROLS
     tie = partial(in_browser, app)
     tie("exptools.keepView", Output("curves", "figure"), Input("drawing", "data"))
-    tie("exptools.rows", Output("runs", "rowData"), Input("rows-data", "data"))
+    rows = Input("rows-data", "data"), Input("rows-key", "data")
+    tie("exptools.rows", Output("runs", "rowData"), *rows)
     tie("exptools.choose", changed, *(Input(*control) for control in names.items()), view)
     tie("exptools.filter", changed, Input("typed", "data"), view)
     tie(

@@ -55,6 +55,7 @@ class Tables:
         changed = [row for name, row in new.items() if old.get(name) != row]
         fields = list(changed[0]) if changed else []
         return {
+            "key": key,
             "base": had if old else None,
             "gone": [name for name in old if name not in new],
             "columns": {field: [row[field] for row in changed] for field in fields},
