@@ -45,7 +45,6 @@ def layout() -> Any:
     """The table with its heading; its rows follow."""
     grid = dag.AgGrid(
         id="runs",
-        rowData=[],
         columnDefs=[],
         defaultColDef=COLUMN | {"minWidth": 96},
         getRowId="params.data.id",
@@ -58,6 +57,7 @@ def layout() -> Any:
                 "selectAll": "filtered",
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
+            "localeText": {"loadingOoo": "Reading the runs …", "noRowsToShow": "No runs to show."},
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
             "popupParent": {"function": "page()"},  # a short table would cut a funnel off
