@@ -1,9 +1,9 @@
-"""A run's config as a notebook has it: read-only, with errors that say what to write."""
+"""A run's config and summary as a notebook has them: read-only, with errors that help."""
 
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import segments
@@ -13,7 +13,7 @@ MOST_NAMED = 5  # keys of a section
 
 
 class NoKeyError(QueryError, KeyError):
-    """The config has no such key; the message says which was probably meant."""
+    """There is no such key; the message says which was probably meant."""
 
     __str__ = ValueError.__str__  # a KeyError shows its message in quotes
 
@@ -22,6 +22,7 @@ class RunConfig(Mapping[str, Any]):
     """The values of a run's config by their dotted keys. It cannot be changed."""
 
     __slots__ = ("_values",)
+    what: ClassVar[str] = "config"
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values  # and no copy: there may be ten thousand runs
@@ -30,7 +31,7 @@ class RunConfig(Mapping[str, Any]):
         try:
             return self._values[key]
         except KeyError:
-            raise NoKeyError(_no_key(key, self._values)) from None
+            raise NoKeyError(_no_key(key, self._values, self.what)) from None
 
     # As quick as the values themselves: runs are grouped by these.
     def get(self, key: str, default: Any = None) -> Any:
@@ -62,23 +63,31 @@ class RunConfig(Mapping[str, Any]):
         if name.startswith("_"):
             raise AttributeError(name)
         ends = [key for key in self._values if segments(key)[-1] == name]
-        meant = f', as in config["{ends[0]}"]' if ends else f"; {_no_key(name, self._values)}"
-        raise AttributeError(f"a key of a config stands in brackets{meant}")
+        no_key = _no_key(name, self._values, self.what)
+        meant = f', as in {self.what}["{ends[0]}"]' if ends else f"; {no_key}"
+        raise AttributeError(f"a key of a {self.what} stands in brackets{meant}")
 
     def __repr__(self) -> str:
         return repr(dict(self._values))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunConfig, (self._values,)
+        return type(self), (self._values,)
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._values)
 
 
-def _no_key(given: object, keys: Iterable[str]) -> str:
+class RunSummary(RunConfig):
+    """What a run's summary says, by name. It cannot be changed."""
+
+    __slots__ = ()
+    what = "summary"
+
+
+def _no_key(given: object, keys: Iterable[str], what: str) -> str:
     names = list(keys)
     below = [key for key in names if key.startswith(f"{given}.")]
     if below:
         more = ", …" if len(below) > MOST_NAMED else ""
-        return f"{given!r} is a section of the config: it has {', '.join(below[:MOST_NAMED])}{more}"
-    return f"the config has no key {given!r}; {suggestion(str(given), names)}"
+        return f"{given!r} is a section of the {what}: it has {', '.join(below[:MOST_NAMED])}{more}"
+    return f"the {what} has no key {given!r}; {suggestion(str(given), names)}"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric
@@ -32,7 +34,7 @@ class MetricResults:
 
     @cached_property
     def _metrics(self) -> Collection[str]:
-        return frozenset(self.index.tags(self.runs))
+        return dict.fromkeys(self.index.tags(self.runs))  # in the order in which they were logged
 
     def has(self, metric: str) -> bool:
         """Whether the runs have logged a metric of this name or end, or several."""
@@ -73,7 +75,7 @@ class Best:
     """Keep of each group only the runs with its best setting of other keys."""
 
     over: str | tuple[str, ...]  # the keys among whose settings the best one is taken
-    mode: Literal["max", "min"] = "max"
+    mode: Literal["max", "min"] | None = None  # None: as the metric's name tells
     # What a run is worth; ``best`` is its highest or lowest value, as the mode says. A setting is
     # worth the mean over its runs.
     summary: str = "last"
@@ -83,10 +85,23 @@ class Best:
         """The keys, a tuple also where one was given as a text."""
         return (self.over,) if isinstance(self.over, str) else tuple(self.over)
 
-    def check(self) -> None:
-        """Raise QueryError where there is no such mode or summary."""
-        parse("mode", self.mode, MODES)
-        summary_of("", self.summary, self.mode)
+    def of(self, metric: str) -> Best:
+        """The same with a mode, as the metric's name tells where none is given.
+
+        Raises:
+            QueryError: there is no such mode or summary, or the name does not tell.
+        """
+        summary_of("", self.summary, "max")  # whether there is such a summary
+        if self.mode is not None:
+            parse("mode", self.mode, MODES)
+            return self
+        mode = better(metric)
+        if mode is None:
+            raise QueryError(
+                f"whether more or less of {metric} is better is not known: say "
+                f"xv.Best({self.over!r}, mode='max') or mode='min'"
+            )
+        return replace(self, mode=mode)
 
 
 @dataclass(frozen=True)
@@ -113,7 +128,7 @@ def _best_setting(
     group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best
 ) -> Group:
     """The setting with the best mean summary; the first of equal ones, NaN behind all others."""
-    sign = {"max": 1.0, "min": -1.0}[best.mode]
+    sign = -1.0 if best.mode == "min" else 1.0
     summary = parse_summary(summary_of("", best.summary, best.mode))
 
     def worth(setting: Group) -> float:

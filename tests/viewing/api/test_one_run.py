@@ -9,7 +9,7 @@ import pytest
 
 import exptools.viewing as xv
 from exptools.rundir import MEDIA_INDEX, OUTPUT_LOG
-from tests.viewing.samples import write_run
+from tests.viewing.samples import write_run, write_summary
 
 NAN = float("nan")
 
@@ -126,6 +126,15 @@ def test_a_key_that_a_config_lacks_is_answered_with_the_nearest(config, key, sen
     assert str(error.value) == sentence
     assert key not in config
     assert config.get(key) is None
+
+
+def test_what_a_summary_lacks_is_answered_with_the_nearest(tmp_path):
+    write_run(tmp_path / "0", {}, {"loss": [1.0]})
+    write_summary(tmp_path / "0", result=0.5)
+    summary = xv.load(tmp_path)[0].summary
+    assert dict(summary) == {"result": 0.5} == pickle.loads(pickle.dumps(summary))
+    with pytest.raises(KeyError, match="the summary has no key 'reslt'; did you mean 'result'"):
+        summary["reslt"]
 
 
 def test_a_key_asked_for_as_an_attribute_is_shown_in_brackets(config):

@@ -285,7 +285,8 @@ def _arguments(query: CurveQuery) -> list[str]:
         options.append('smooth_when="after"')
     if query.best:
         over = ", ".join(map(_literal, query.best.keys))
-        options.append(f"best=xv.Best(({over},), mode={_literal(query.best.mode)})")
+        mode = f", mode={_literal(query.best.mode)}" if query.best.mode else ""
+        options.append(f"best=xv.Best(({over},){mode})")
     return options
 
 

@@ -22,7 +22,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display, display_among
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.summaries import BEST, parse_summary, summarize, summary_of
+from exptools.viewing.curves.summaries import BEST, number_of, parse_summary, summary_of
 from exptools.viewing.errors import NoRunError, QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
@@ -176,8 +176,8 @@ def _last_step(columns: Columns) -> float | None:
 
 
 def _value(columns: Columns, metric: str, how: Option) -> Any:
-    x, y = columns.series(metric)
-    return cell(summarize(x, y, how)) if len(y) else None
+    number = number_of(*columns.series(metric), how)
+    return None if number is None else cell(number)
 
 
 def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
