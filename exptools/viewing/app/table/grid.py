@@ -45,6 +45,7 @@ def layout() -> Any:
     """The table with its heading; its rows follow."""
     grid = dag.AgGrid(
         id="runs",
+        rowData=[],
         columnDefs=[],
         defaultColDef=COLUMN | {"minWidth": 96},
         getRowId="params.data.id",
@@ -57,7 +58,7 @@ def layout() -> Any:
                 "selectAll": "filtered",
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
-            "localeText": {"loadingOoo": "Reading the runs …", "noRowsToShow": "No runs to show."},
+            "suppressNoRowsOverlay": True,  # it would say so while they are on their way, too
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
             "popupParent": {"function": "page()"},  # a short table would cut a funnel off
