@@ -73,7 +73,7 @@ def with_reason(
 def _with_reason(
     index: Index, runs: Sequence[Run], curves: CurveData, facets: Sequence[str]
 ) -> CurveData:
-    parts = [group.runs for group in curves.groups]
+    parts = [group.drawn_runs for group in curves.groups]
     if curves.band == "none" or max(map(len, parts), default=0) < 2:
         return curves
     every = index.snapshot.runs

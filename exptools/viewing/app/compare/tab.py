@@ -88,14 +88,14 @@ def layout(facts: Facts) -> list[Any]:
                 hidden=True,
             ),
             html.Ul(id="notes", className="notes"),
+            html.Div(
+                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
+            ),
             html.P(
                 [html.Span(id="spread"), " ", _small_button("", "group-by")],
                 id="spread-line",
                 className="captions hint",
                 hidden=True,
-            ),
-            html.Div(
-                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
             ),
         ],
         className="card",
