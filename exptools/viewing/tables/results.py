@@ -12,6 +12,7 @@ from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.averaged import averaged_keys, reason_for_spread
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
+from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.summaries import (
@@ -237,7 +238,8 @@ def directions_of(metrics: Sequence[str], better: Mapping[str, str]) -> dict[str
     if not isinstance(better, Mapping):
         raise QueryError(f'better says it by metric, as in {{"size": "min"}}, not {better!r}')
     directions = {}
-    for name, mode in better.items():
+    for given, mode in better.items():
+        name = one_name("a metric of better", given)
         meant = [name] if name in metrics else [m for m in metrics if means_metric([m], name)]
         if len(meant) != 1:
             raise QueryError(f"better: {name!r} is not asked for; {suggestion(name, metrics)}")
