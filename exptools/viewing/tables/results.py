@@ -28,7 +28,7 @@ from exptools.viewing.curves.summaries import (
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of, type_of
-from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
+from exptools.viewing.groups.grouping import Group, Key, among, find_keys, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
@@ -140,6 +140,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     facets = groups(runs, across) if across else []
     metrics = [_column(tags, runs, name, query.summary, better) for name in names]
     rows = groups(runs, keys)
+    shown = [among(key, [row.values[at] for row in rows]) for at, key in enumerate(keys)]
     parts = _parts(rows, facets)
     values = [
         summarize_runs(index, runs, head.metric, parse_summary(head.summary)) for head in metrics
@@ -163,7 +164,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         str(method.band),
         tuple(head for metric in metrics for head in _across(metric, facets)),
         tuple(row.values for row in rows),
-        tuple(tuple(map(_shown, keys, row.values)) for row in rows),
+        tuple(tuple(map(_shown, shown, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
         caveats=(*filter(None, [nothing_yet(tags, runs)]), *caveats),
         remarks=(
