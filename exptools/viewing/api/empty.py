@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exptools.viewing.curves.curve_data import CurveData
-from exptools.viewing.curves.endings import ALL
+from exptools.viewing.curves.endings import ALL, parse_states
 from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NoRunError
 from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.groups.metric_names import nothing_yet
@@ -31,6 +32,10 @@ def counted_results(index: Index, runs: Sequence[Run], query: ResultsQuery) -> R
     """The table that is asked for; without rows where no run counts, or nothing was logged."""
     if not query.metrics:
         keys = find_keys(runs, query.by)
+        # What is asked for must make sense here, too.
+        find_keys(runs, [query.facet] if query.facet is not None else [])
+        summary_of("", query.summary, "max")
+        parse_states(query.states)
         table = Results(
             by=tuple(key.name for key in keys),
             facet=query.facet,

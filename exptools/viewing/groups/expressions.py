@@ -124,13 +124,13 @@ def _comparison(node: Any, asked: Asked) -> Term:
 
 
 def _advice(node: Any, sign: str) -> Callable[[str], str]:
-    """How to compare a key with a value; true and false have no order."""
+    """How to compare a key with a value; true and false have no order, and neither have lists."""
 
     def say(value: str) -> str:
-        name = as_written(node)
-        if value in ("true", "false") and sign not in ("=", "!="):
+        name, in_order = as_written(node), sign not in ("=", "!=")
+        if value in ("true", "false") and in_order:
             return f"{name} = true or {name} = false"
-        return f"{name} {sign} {value}"
+        return f"{name} {'=' if value.startswith('[') and in_order else sign} {value}"
 
     return say
 

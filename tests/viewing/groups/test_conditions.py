@@ -107,6 +107,7 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
         ("not null != env.name", "say env.name is null"),
         ("env.name = 3", "env.name is a text wherever a run has it, and never 3; .* = '3'"),
         ("layers = 64", r"layers is a list .*; say layers = \[64\]"),
+        ("layers > 64", r"layers is a list .*; say layers = \[64\]"),
         ("state = 'fialed'", "there is no state 'fialed'; did you mean 'failed'"),
         ("state in ('failed', 'crashed')", "there is no state 'crashed'; there are queued"),
         ("last(loss) > 1", "is not understood in a condition"),
