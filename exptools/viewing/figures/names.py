@@ -7,19 +7,6 @@ from collections.abc import Sequence
 
 from exptools.viewing.figures.theme import LEGEND_CHARACTERS
 
-_INEXACT = re.compile(r"(?:(?<=^)|(?<=, ))-?\d+\.\d{12,}(?:e[+-]?\d+)?(?=$|, )")
-
-
-def rounded(labels: Sequence[str]) -> dict[str, str]:
-    """Of each label what people write of its numbers: 0.0003, not 0.00030000000000000003.
-
-    As they are where two would be the same.
-    """
-    short = {
-        label: _INEXACT.sub(lambda found: f"{float(found[0]):.12g}", label) for label in labels
-    }
-    return short if len({*short.values()}) == len(short) else {label: label for label in labels}
-
 
 def telling(names: Sequence[str], characters: int = LEGEND_CHARACTERS) -> dict[str, str]:
     """Of each name its end, from where they differ; as they are if none is longer than that.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from exptools.rundir import Status
-from exptools.viewing.configs.values import MISSING, comparison_key, display, display_among
+from exptools.viewing.configs.values import MISSING, comparison_key, display, label_among
 from exptools.viewing.groups.names import CONFIG, RUN, SUMMARY, KeyNames, config_name
 from exptools.viewing.run import Run, duration, natural_key
 
@@ -156,16 +156,16 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
         members.setdefault(same, []).append(run)
         values.setdefault(same, of_run)
     ordered = sorted(members, key=lambda same: tuple(map(_order, keys, values[same])))
-    keys = [_among(key, [of_run[at] for of_run in values.values()]) for at, key in enumerate(keys)]
+    keys = [among(key, [of_run[at] for of_run in values.values()]) for at, key in enumerate(keys)]
     return [
         Group(values[same], _label(keys, values[same]), tuple(members[same]), same)
         for same in ordered
     ]
 
 
-def _among(key: Key, values: Sequence[Any]) -> Key:
-    """The key, which shows each of its values as it need be among them."""
-    return replace(key, show=display_among(values)) if key.show is display else key
+def among(key: Key, values: Sequence[Any]) -> Key:
+    """The key, which names each of its values as it need be among them."""
+    return replace(key, show=label_among(values)) if key.show is display else key
 
 
 def _label(keys: Sequence[Key], values: tuple[Any, ...]) -> str:

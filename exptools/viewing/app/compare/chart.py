@@ -34,7 +34,7 @@ from exptools.viewing.figures.lines import (
     most_runs,
     style_of,
 )
-from exptools.viewing.figures.names import rounded, telling
+from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import Theme, short_text
 
 POINTS_OF_RUNS = 20_000  # of all thin lines together
@@ -91,9 +91,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
 
 def names_of(drawing: Drawing) -> dict[str, str]:
     """What the legend calls each line, by its label."""
-    labels = rounded([line.label for panel in drawing.panels for line in panel.lines])
-    ends = telling(list(labels.values()))
-    return {label: ends[text] for label, text in labels.items()}
+    return telling([line.label for panel in drawing.panels for line in panel.lines])
 
 
 def columns_of(drawing: Drawing, view: View) -> int:

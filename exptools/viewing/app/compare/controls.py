@@ -129,7 +129,7 @@ def _more(facts: Facts) -> Any:
                 size="xs",
                 comboboxProps={"withinPortal": False},
             ),
-            _either("mode", {"max": "highest", "min": "lowest"}),
+            _either("mode", {"auto": "auto", "max": "highest", "min": "lowest"}),
         ),
     ]
     chevron = html.Span(className="glyph chevron")

@@ -223,7 +223,7 @@ def test_time_of_day_is_an_axis_of_dates_in_milliseconds(sweep):
 def test_the_best_settings_of_other_keys_can_be_kept(tmp_path):
     runs = [({"algo": a, "lr": lr}, {"acc": [lr + len(a)]}) for a in "ab" for lr in (1, 2)]
     figure, *_ = shown(made(tmp_path, *runs), View(by=("algo",), best=("lr",)))
-    assert legend(figure) == ["a (2)", "b (2)"]
+    assert legend(figure) == ["a (lr=2)", "b (lr=2)"]
 
 
 @pytest.mark.parametrize("by", [("name",), ("lr",)])
@@ -441,3 +441,16 @@ def test_runs_without_the_key_of_the_groups_are_a_group_of_their_own(tmp_path):
     made = {}
     exec(as_python(workspace, view.to_data()).partition("figure =")[0], made)
     assert [len(group.runs) for group in made["curves"].groups] == [2]
+
+
+def test_the_best_setting_is_the_lowest_of_a_loss_unless_the_view_says_highest(tmp_path):
+    runs = [({"lr": lr}, {"loss": [lr], "size": [lr]}) for lr in (1, 2)]
+    workspace = made(tmp_path, *runs)
+
+    def kept(**view):
+        _, found, _ = shown(workspace, View(by=(), best=("lr",), **view))
+        return found.panels[0].lines[0].label
+
+    assert kept(metrics=("loss",)) == "all runs (lr=1)"
+    assert kept(metrics=("loss",), best_mode="max") == "all runs (lr=2)"
+    assert kept(metrics=("size",)) == "all runs (lr=2)"  # its name does not tell

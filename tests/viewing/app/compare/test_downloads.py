@@ -35,6 +35,9 @@ VIEWS = {
     ),
     "finished": View(by=(), states="finished", band="interval:95"),
     "the best": View(by=("seed",), best=("optim.lr",), best_mode="min", smooth="mean:3"),
+    "the best, as the metrics' names say": View(
+        metrics=("test/accuracy", "train/loss"), by=("seed",), best=("optim.lr",)
+    ),
 }
 
 
