@@ -91,7 +91,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
 
 def names_of(drawing: Drawing) -> dict[str, str]:
     """What the legend calls each line, by its label."""
-    return telling([line.label for panel in drawing.panels for line in panel.lines])
+    return telling(list({line.label: None for panel in drawing.panels for line in panel.lines}))
 
 
 def columns_of(drawing: Drawing, view: View) -> int:
