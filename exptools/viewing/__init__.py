@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exptools.viewing.curves.curve_data import GroupCurve
     from exptools.viewing.curves.selection import Best
     from exptools.viewing.errors import QueryError
+    from exptools.viewing.figures.references import Reference
     from exptools.viewing.frames import to_pandas
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "GroupCurve",
     "LoadedRun",
     "QueryError",
+    "Reference",
     "ResultTable",
     "Runs",
     "load",
@@ -56,6 +58,7 @@ __getattr__ = lazy_attributes(
         "GroupCurve": "exptools.viewing.curves.curve_data",
         "LoadedRun": "exptools.viewing.api",
         "QueryError": "exptools.viewing.errors",
+        "Reference": "exptools.viewing.figures.references",
         "ResultTable": "exptools.viewing.api",
         "Runs": "exptools.viewing.api",
         "load": "exptools.viewing.api",

@@ -19,6 +19,7 @@ from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.run_metrics import RunMetrics
 from exptools.viewing.metrics.store import MetricStore
+from exptools.viewing.metrics.usage import resources_of
 from exptools.viewing.readers.formats import (
     DetectedRun,
     Sweeps,
@@ -102,6 +103,11 @@ class Index:
                 self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
             return changed
 
+    def renew(self) -> None:
+        """Let what was computed of the runs be computed anew: the version grows, they stay."""
+        with self._lock:
+            self.snapshot = replace(self.snapshot, version=self.snapshot.version + 1)
+
     def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
         """Some columns of the runs' metrics, by run name; ``"step"`` and ``"wall_time"`` are two.
 
@@ -127,6 +133,15 @@ class Index:
     def runs_by_tag(self, runs: Sequence[Run]) -> Mapping[str, int]:
         """How many of the runs have each metric; see ``tags``."""
         return self._metrics.runs_by_tag(runs)
+
+    def resources(self, runs: Sequence[Run]) -> tuple[str, ...]:
+        """What was sampled of the runs' use, as metrics: ``usage/cpu_percent`` and the like."""
+        return resources_of(runs)
+
+    def every_metric(self, runs: Sequence[Run]) -> list[str]:
+        """The names of all that has a curve: ``tags``, and behind them ``resources``."""
+        tags = self.tags(runs)
+        return [*tags, *(name for name in self.resources(runs) if name not in tags)]
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""

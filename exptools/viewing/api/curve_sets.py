@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from exptools.hints import suggestion
 from exptools.viewing.api.notebook import curves_table
-from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
@@ -23,6 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as PaperFigure
     from pandas import DataFrame
     from plotly.graph_objects import Figure
+    from typing_extensions import Unpack
+
+    from exptools.viewing.figures.references import Reference
+
+
+class FigureOptions(TypedDict, total=False):
+    """What a figure has beside its curves; ``CurveSets.plot`` tells more of each."""
+
+    together: bool
+    references: Sequence[str | Reference]
+    labels: Mapping[str, str]
+    colors: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,9 +77,9 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
         """The points as ``frame`` has them, as a pandas frame."""
         return to_pandas(self.frame())
 
-    def plot(self) -> Figure:
-        """The curves as a Plotly figure."""
-        return CurveSets((self,)).plot()
+    def plot(self, **options: Unpack[FigureOptions]) -> Figure:
+        """The curves as a Plotly figure; options as of ``CurveSets.plot``."""
+        return CurveSets((self,)).plot(**options)
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
@@ -124,22 +135,21 @@ class CurveSets(Sequence[CurveSet]):
         """The points as ``frame`` has them, as a pandas frame."""
         return to_pandas(self.frame())
 
-    def plot(self) -> Figure:
-        """The curves as a Plotly figure, a panel a metric, above each other."""
+    def plot(self, **options: Unpack[FigureOptions]) -> Figure:
+        """The curves as a Plotly figure, a panel a metric, above each other.
+
+        Options:
+            together: all metrics in one panel; those with other scales have the axis at its right.
+            references: horizontal lines with a name, as ``"0.95 PPO (paper)"`` of the first metric,
+                ``"test/loss = 0.3 theirs"`` of another one, or ``xv.Reference(0.95, "PPO")``.
+            labels: own names of groups, by their labels.
+            colors: own colours of groups, by their labels, as ``{"0.01": "#d9580a"}``.
+        """
         from plotly.graph_objects import Figure
 
-        from exptools.viewing.figures.lines import Line, figure
-        from exptools.viewing.figures.panels import stacked
+        from exptools.viewing.figures.several import Look, several
 
-        styles: dict[Any, int] = {}  # a group has the same colour in all panels
-        panels = []
-        for curves in self:
-            places = [styles.setdefault(_same(group), len(styles)) for group in curves]
-            lines = [Line(g.label, g.curve, at) for g, at in zip(curves, places, strict=True)]
-            panels.append(
-                figure(lines, curves.metric, curves.legend, x=curves.x, remark=curves.remark)
-            )
-        drawn = Figure(panels[0] if len(panels) == 1 else stacked(panels))
+        drawn = Figure(several(self.sets, Look(**options)))
         if not any(self.sets):
             _say(drawn, self.notes)
         return drawn
@@ -169,10 +179,6 @@ def _say(figure: Figure, notes: Sequence[str]) -> None:
 
     text = "<br>".join(short_text(note, MOST_OF_A_NOTE) for note in notes)
     figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
-
-
-def _same(group: GroupCurve) -> tuple[Any, ...]:
-    return tuple(map(comparison_key, group.values))
 
 
 def _told(curves: CurveData) -> str:

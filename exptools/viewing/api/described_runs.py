@@ -80,6 +80,11 @@ class DescribedRuns(RunSequence):
         return tuple(metric_names(self.origin, self._runs, None))
 
     @cached_property
+    def resources(self) -> tuple[str, ...]:
+        """What was sampled of what the runs used: metrics, too, as ``usage/cpu_percent``."""
+        return self.origin.resources(self._runs)
+
+    @cached_property
     def summaries(self) -> tuple[str, ...]:
         """What the runs' summaries have values of, in natural order; ``result`` for example."""
         return tuple(summary_names(self._runs))

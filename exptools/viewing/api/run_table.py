@@ -51,7 +51,7 @@ def _values(
 ) -> Iterable[_Part]:
     """What the summaries and the metrics that are asked for say of each run."""
     summary_of("", summary, "max")  # whether there is such a summary, also where no metric asks
-    tags = dict.fromkeys(index.tags(runs))
+    tags = dict.fromkeys(index.every_metric(runs))
     found = {name: find_metric(tags, runs, name) for name in names}
     directions = directions_of(list(found.values()), better)
     said = {name: said_of_runs(tags, runs, metric) for name, metric in found.items()}
@@ -78,7 +78,7 @@ def summary_remarks(
 ) -> Iterator[str]:
     """What to know of the numbers of metrics: values between two steps, repeated steps."""
     if str(summary).partition(":")[0] in ("at", "auc"):
-        tags = index.tags(runs)
+        tags = index.every_metric(runs)
         for name in names:
             metric = find_metric(tags, runs, name)
             yield from remarks(index, runs, metric, summary) if metric in tags else ()

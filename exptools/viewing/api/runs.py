@@ -14,6 +14,7 @@ from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
+from exptools.viewing.curves.baseline import Against, parse_difference
 from exptools.viewing.curves.curve_data import remark as remark_on
 from exptools.viewing.curves.options import one_name, several_names
 from exptools.viewing.curves.query import CurveQuery
@@ -45,6 +46,8 @@ class CurveOptions(TypedDict, total=False):
     where: str | None
     best: Best | None
     states: Literal["all", "finished"]
+    baseline: str | None
+    difference: Literal["absolute", "percent"]
 
 
 class ResultOptions(TypedDict, total=False):
@@ -201,6 +204,8 @@ class Runs(DescribedRuns):
         where: str | None = None,
         best: Best | None = None,
         states: Literal["all", "finished"] = "all",
+        baseline: str | None = None,
+        difference: Literal["absolute", "percent"] = "absolute",
     ) -> CurveSet | CurveSets:
         """The curves of a metric, one a group of runs that share their values of ``by``.
 
@@ -226,6 +231,10 @@ class Runs(DescribedRuns):
             best: keep of each group the best setting of other keys.
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
+            baseline: show the difference of all groups to this one: its label, ``lr=0.01`` for the
+                group that has this value and is else the same, or a run's name. Runs with the same
+                seed are paired; ``notes`` says how.
+            difference: ``absolute``, or in ``percent`` of the baseline's centre.
         """
         if best is not None and not isinstance(best, Best):
             raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
@@ -235,7 +244,12 @@ class Runs(DescribedRuns):
         names, x = several_names("metric", metric), one_name("x", x)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")
-        queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
+        percent = parse_difference(difference)
+        against = None if baseline is None else Against(one_name("baseline", baseline), percent)
+        queries = [
+            CurveQuery(name, keys, x, method, strata, best, where, states, against=against)
+            for name in names
+        ]
         answers = counted_curves(self.origin, self._loaded, queries)
         _warn_of_few(remark_on(answers))
         if by is not None:

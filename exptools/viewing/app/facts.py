@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import MANY, better, common, default_metric
-from exptools.viewing.app.user_marks import UNMARKED, Mark, UserMarks
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import MISSING, comparison_key
 from exptools.viewing.curves.endings import counted, left_out
@@ -27,9 +25,9 @@ from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
+from exptools.viewing.run_files.user_marks import OF_MARKS, Mark, UserMarks, marked_terms
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
-OF_MARKS = re.compile(r"\b(star|note)\b", re.IGNORECASE)
 REMEMBERED = 16  # conditions
 CLEARLY = 0.05  # of a metric's variance
 
@@ -53,6 +51,7 @@ class Facts:
     names: dict[str, str]  # of the keys, short
     known: KeyNames  # the keys of all configs and summaries
     marks: UserMarks  # the user's own, as they are at any time
+    hidden: tuple[str, ...] = ()  # the names of the runs that the user has hidden: not in ``runs``
     # What somebody has asked already.
     _kinds: dict[str, str] = field(default_factory=dict)
     _chosen: dict[str, list[Run] | QueryError] = field(default_factory=dict)
@@ -91,13 +90,10 @@ class Facts:
     def _select(
         self, index: Index, condition: str, marks: Mapping[str, Mark]
     ) -> list[Run] | QueryError:
-        own: dict[str, Callable[[Run], Any]] = {
-            "run.star": lambda run: marks.get(run.name, UNMARKED).star,
-            "run.note": lambda run: marks.get(run.name, UNMARKED).note or MISSING,
-        }
         try:
             results = MetricResults(index, self.runs)
-            return select_among(Asked(self.runs, self.known, results, own), condition)
+            asked = Asked(self.runs, self.known, results, marked_terms(marks))
+            return select_among(asked, condition)
         except QueryError as error:
             return error
 
@@ -121,8 +117,11 @@ def _kind(value: Any) -> str:
     return "number" if isinstance(value, float) and math.isfinite(value) else "text"
 
 
-def gather_facts(index: Index, runs: tuple[Run, ...], version: int, marks: UserMarks) -> Facts:
-    """What can be chosen of these runs, and what should be at first."""
+def gather_facts(index: Index, every: tuple[Run, ...], version: int, marks: UserMarks) -> Facts:
+    """What can be chosen of these runs but for hidden ones, and what should be at first."""
+    hidden = tuple(name for name, mark in marks.of(every).items() if mark.hidden)
+    left = {*hidden}
+    runs = tuple(run for run in every if run.name not in left) if hidden else every
     tags, seen = index.runs_by_tag(runs), overview(runs)
     measured = tuple(measured_names(runs))
     said = {name: sum(name in run.summary for run in runs) for name in measured}
@@ -148,6 +147,7 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int, marks: UserM
         names={key: known.short(key) for key in keys},
         known=known,
         marks=marks,
+        hidden=hidden,
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
@@ -286,4 +286,13 @@ def counted_runs(index: Index, facts: Facts, view: View) -> tuple[Sequence[Run],
     """
     shown = shown_runs(index, facts, view)
     kept = counted(shown, view.states)
-    return kept, left_out(shown, kept)
+    return kept, (*left_out(shown, kept), *hidden_sentence(facts))
+
+
+def hidden_sentence(facts: Facts) -> tuple[str, ...]:
+    """That runs are hidden, so that no number is silent about it; none where none is."""
+    number = len(facts.hidden)
+    if not number:
+        return ()
+    are = "run is hidden: it is" if number == 1 else "runs are hidden: they are"
+    return (f"{number:,} {are} in no number here.",)

@@ -19,6 +19,7 @@ from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.run import tab as run_tab
 from exptools.viewing.app.states import count_states, state_class, time_left
+from exptools.viewing.app.table import marking
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
@@ -96,6 +97,7 @@ def page(workspace: Workspace) -> Any:
             dcc.Interval(id="clock", interval=REFRESH_MS),
             tabs,
             _help(),
+            marking.modal(),
         ],
         theme=theme,
         defaultColorScheme="auto",
@@ -135,6 +137,7 @@ def _header(place: str, counts: list[Component]) -> Any:
             html.Span(place, className="place", title=place),
             dmc.TabsList([dmc.TabsTab(name.title(), value=name) for name in TABS]),
             html.Div(counts, id="counts"),
+            marking.header_button(),
             dmc.ActionIcon(
                 "?",
                 id="help-button",
@@ -177,7 +180,12 @@ def register(app: Dash, workspace: Workspace) -> None:
         prevent_initial_call=True,
     )(partial(look, workspace))
     app.callback(
-        Output("counts", "children"), Output("faults", "children"), version, Input("faults", "id")
+        Output("counts", "children"),
+        Output("faults", "children"),
+        Output("hidden-open", "children"),
+        Output("hidden-open", "hidden"),
+        version,
+        Input("faults", "id"),
     )(partial(update_header, workspace))
     app.callback(
         Output("view", "data"),
@@ -220,13 +228,14 @@ def look(workspace: Workspace, _ticks: int, version: int) -> Any:
     return no_update if current == version else current
 
 
-def update_header(workspace: Workspace, _version: int, _id: str) -> tuple[Any, Any]:
-    """How many runs are in which state, how long yet, and what could not be read."""
+def update_header(workspace: Workspace, _version: int, _id: str) -> tuple[Any, ...]:
+    """How many runs are in which state, how long yet, what could not be read, what is hidden."""
     facts = workspace.facts()
     index = workspace.index
     of_runs = [fault for run in facts.runs for fault in index.faults(run)]
     lines = [str(fault) for fault in (*index.snapshot.faults, *of_runs)]
-    return state_counts(facts.runs, time.time()), faults(lines)
+    hidden = len(facts.hidden)
+    return state_counts(facts.runs, time.time()), faults(lines), f"{hidden:,} hidden", not hidden
 
 
 def complete_view(

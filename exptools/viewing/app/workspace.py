@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 
 from exptools.viewing.app.facts import Facts, gather_facts
-from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.user_marks import UserMarks
 
 Answer = TypeVar("Answer")
 
@@ -65,6 +65,7 @@ class Workspace:
         self._looking = threading.Lock()
         self._read_ahead = False
         self._answers = Answers(REMEMBERED)
+        self._hidden = self.marks.hidden_places()
 
     def look(self) -> int:
         """The version of the runs, after a look at the disk if the last one is some time ago.
@@ -79,11 +80,27 @@ class Workspace:
                     return self.index.snapshot.version
                 started = time.monotonic()
                 self.index.refresh()
+                self._follow_hidden()
                 ended = time.monotonic()
                 self._next_look = ended + max(PAUSE, SHARE * (ended - started))
             finally:
                 self._looking.release()
         return self.index.snapshot.version
+
+    def hide(self, runs: Sequence[Run], *, hidden: bool) -> tuple[int | None, str]:
+        """Hide some runs for good, or show them again: the new version, or None and why not."""
+        stamp, problem = self.marks.keep_hidden(runs, hidden=hidden)
+        if stamp is None:
+            return None, problem
+        self._follow_hidden()
+        return self.index.snapshot.version, ""
+
+    def _follow_hidden(self) -> None:
+        """A run that was hidden, here or by another server, is gone: there is a new version."""
+        hidden = self.marks.hidden_places()
+        if hidden != self._hidden:
+            self._hidden = hidden
+            self.index.renew()
 
     def has_looked(self) -> None:
         """The index has just looked by itself: the next look has time."""

@@ -100,7 +100,7 @@ def aggregate(
     tidied = [tidied[place] for place in kept]
     method = fitting(method, [len(kept)])
     scale = statistics.scale_of(max(run.bound for run in tidied))
-    prepared = [_prepare(run, method, scale) for run in tidied]
+    prepared = [prepare(run, method, scale) for run in tidied]
     same = [strata[place] if strata else None for place in kept]
     if seen is not None and method.band.name == "ci" and not method.smooth_after:
         x, center, low, high, n = _bootstrapped(prepared, method, same, seen)
@@ -120,7 +120,7 @@ def final_value(curve: Curve) -> float:
     return float(values[-1]) if len(values) else float("nan")
 
 
-def _prepare(run: Tidy, method: Method, scale: float) -> Tidy:
+def prepare(run: Tidy, method: Method, scale: float) -> Tidy:
     """A run as it goes into the group: of a size that can be squared, smoothed, in bins."""
     if scale != 1:
         run = replace(run, y=run.y / scale)

@@ -51,6 +51,29 @@ def interval(
     return low, high
 
 
+def difference_interval(
+    own: Floats, base: Floats, kind: str, level: float
+) -> tuple[Floats, Floats]:
+    """The interval of one group's centre less another's, each drawn by itself; NaN of fewer than 2.
+
+    Both are [runs, points]; the draws are the same at each call.
+    """
+    both = np.concatenate([own, base])
+    low, high = np.full((2, both.shape[1]), np.nan)
+    tail = (100 - level) / 2
+    for members, columns in _same_runs(np.isfinite(both)):
+        sides = members[members < len(own)], members[members >= len(own)]
+        if min(map(len, sides)) < 2:
+            continue
+        random = np.random.default_rng(0)
+        drawn = [s[random.integers(len(s), size=(SAMPLES, len(s)))] for s in sides]
+        at_once = max(1, MOST_CELLS // max(one.size for one in drawn))
+        for piece in np.split(columns, range(at_once, len(columns), at_once)):
+            mine, theirs = (_centers(both[:, piece], one, kind) for one in drawn)
+            low[piece], high[piece] = np.percentile(mine - theirs, [tail, 100 - tail], axis=1)
+    return low, high
+
+
 def _same_runs(has: Bools) -> Iterator[tuple[Ints, Ints]]:
     """For each set of runs that has a value somewhere: these runs, and the points where."""
     packed = np.packbits(has, axis=0)

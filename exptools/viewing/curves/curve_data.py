@@ -14,7 +14,10 @@ from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.lazy_polars import pl
+from exptools.viewing.metrics.usage import UNITS
 from exptools.viewing.run import Run
+
+_KIND = {False: "absolute", True: "percent"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,6 +30,7 @@ class GroupCurve:
     curve: Curve
     setting: tuple[Any, ...] = ()  # where the best setting was kept: its values
     members: tuple[Member, ...] = ()  # the runs that have a point
+    is_baseline: bool = False  # where the curves are differences: it is 0 throughout
 
     @property
     def drawn_runs(self) -> tuple[Run, ...]:
@@ -61,6 +65,19 @@ class CurveData:
     notes: tuple[str, ...] = ()  # sentences: gaps, runs without a point, …, and the caveats
     left_out: tuple[str, ...] = ()  # the sentence on the runs that do not count, if there are any
     heads: tuple[str, ...] = ()  # the keys grouped by, by the shortest names that find them
+    baseline: str = ""  # what the curves are the difference to; "": they are the metric itself
+    percent: bool = False  # whether that is in percent of the baseline's centre
+    # What a caption must say of how they came about: of the difference, of unequal resources.
+    said: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the numbers are, for an axis."""
+        unit = UNITS.get(self.metric)
+        if self.baseline:
+            percent = " in %" if self.percent else ""
+            return f"{self.metric}: difference to {self.baseline}{percent}"
+        return f"{self.metric} ({unit})" if unit else self.metric
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -75,13 +92,19 @@ class CurveData:
     def frame(self) -> pl.DataFrame:
         """Every point of every curve: a column for each key, then x, center, low, high, n.
 
+        Differences have the columns ``baseline`` and ``difference`` before these.
         ``x`` has the name of what it is. A gap is NaN in center, no band NaN in low and high.
         """
         curves = [group.curve for group in self.groups]
         rows = np.repeat(np.arange(len(curves)), [len(curve.x) for curve in curves])
         keys = [(*group.values, *group.setting) for group in self.groups]
         names = (*self.by, *self.over)
+        against = {"baseline": self.baseline, "difference": _KIND[self.percent]}
         parts = [
+            ("against", name, pl.Series(name, [text] * len(rows)))
+            for name, text in (against.items() if self.baseline else ())
+        ]
+        parts += [
             ("key", name, column(name, [values[at] for values in keys]).gather(rows))
             for at, name in enumerate(names)
         ]
@@ -113,7 +136,8 @@ def caveats(sets: Sequence[CurveData]) -> tuple[str, ...]:
         for (center, band), counts in _counts(sets).items()
         for sentence in few_runs(center, parse_band(band), counts)
     )
-    return tuple(dict.fromkeys([*left_out, *ends, *few]))
+    said = (sentence for part in sets for sentence in part.said)
+    return tuple(dict.fromkeys([*said, *left_out, *ends, *few]))
 
 
 def remark(sets: Sequence[CurveData]) -> str:

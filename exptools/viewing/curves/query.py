@@ -12,9 +12,12 @@ from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, Seen, aggregate, fitting
+from exptools.viewing.curves.baseline import Against
+from exptools.viewing.curves.comparison import Comparison
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.resources import unequal_resources
 from exptools.viewing.curves.selection import Best, Setting, select_runs, setting_of
 from exptools.viewing.curves.series import find_series, not_placed, what_step_is
 from exptools.viewing.errors import QueryError
@@ -37,6 +40,7 @@ class CurveQuery:
     where: str | None = None  # a condition; None: all runs
     states: str = endings.ALL  # which of them count: "all", "finished"
     seen: Seen | None = None  # the points at which to take a bootstrap; None: all
+    against: Against | None = None  # the baseline, whose difference is shown
 
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
@@ -51,7 +55,13 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     stratum = find_keys(runs, [query.strata], every)[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
     method = _fitting(query, settings, series)
-    curves = [_group_curve(setting, series, method, stratum, query.seen) for setting in settings]
+    compared = _comparison(settings, keys, runs, query)
+    curves = [
+        compared.curve(setting, series, method, query.seen)
+        if compared
+        else _group_curve(setting, series, method, stratum, query.seen)
+        for setting in settings
+    ]
     drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
     plain = CurveData(
         metric=query.metric,
@@ -65,9 +75,25 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         over=tuple(key.name for key in over),
         left_out=endings.left_out(everyone, runs),
         heads=tuple(key.short for key in keys),
+        baseline=compared.name if compared else "",
+        percent=bool(compared and compared.percent),
+        said=(
+            *(compared.sentences(method) if compared else ()),
+            *unequal_resources(runs, metric, x),
+        ),
     )
     notes = _notes(index, runs, series, plain, query)
     return replace(plain, notes=(*plain.caveats, *notes, *_lonely(drawn, stratum, method)))
+
+
+def _comparison(
+    settings: Sequence[Setting], keys: Sequence[Key], runs: Sequence[Run], query: CurveQuery
+) -> Comparison | None:
+    if query.against is None:
+        return None
+    if query.strata:
+        raise QueryError("strata and a baseline do not go together: leave one of them out")
+    return Comparison.of(settings, keys, runs, query.against)
 
 
 def _chosen(index: Index, runs: Sequence[Run], condition: str | None) -> Sequence[Run]:
@@ -162,7 +188,7 @@ def _notes(
         have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
         waits = len(endings.still_going(without)) == len(without)
         lack = f"not logged {metric}{' yet' if waits else ''}"
-        if metric in index.tags(without):
+        if metric in index.every_metric(without):
             lack = f"no row with both {metric} and {x}"
         yield f"{have} {lack}."
     yield from _irregular(curves, x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from exptools.viewing.groups.metric_names import find_metric, means_metric
 from exptools.viewing.index import Index
 from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.user_marks import OF_MARKS, UserMarks, marked_terms
 
 MODES = {"max": Choice(), "min": Choice()}
 
@@ -34,7 +35,8 @@ class MetricResults:
 
     @cached_property
     def _metrics(self) -> Collection[str]:
-        return dict.fromkeys(self.index.tags(self.runs))  # in the order in which they were logged
+        # In the order in which they were logged.
+        return dict.fromkeys(self.index.every_metric(self.runs))
 
     def has(self, metric: str) -> bool:
         """Whether the runs have logged a metric of this name or end, or several."""
@@ -62,12 +64,17 @@ def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     """The runs for which a condition is true; ``groups.conditions`` has the rules."""
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
-    return select(runs, condition, MetricResults(index, runs))
+    return select(runs, condition, MetricResults(index, runs), _marks_in(runs, condition))
 
 
 def keys_in_condition(index: Index, runs: Sequence[Run], condition: str) -> list[str]:
     """The whole names of the keys that a condition asks for."""
-    return keys_in(runs, condition, MetricResults(index, runs))
+    return keys_in(runs, condition, MetricResults(index, runs), _marks_in(runs, condition))
+
+
+def _marks_in(runs: Sequence[Run], condition: str) -> Mapping[str, Callable[[Run], Any]]:
+    """The stars, notes and tags of runs, where a condition may ask for them."""
+    return marked_terms(UserMarks().of(runs)) if OF_MARKS.search(condition) else {}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def logged_metric(index: Index, runs: Sequence[Run], name: str) -> str:
         QueryError: no run has logged it, with the nearest name that one has; or several metrics
             end so.
     """
-    tags = index.tags(runs)
+    tags = index.every_metric(runs)
     metric = find_metric(tags, runs, name)
     if metric not in tags and any(metric.removeprefix(SUMMARY) in run.summary for run in runs):
         raise QueryError(f"{name!r} is one value a run, in its summary: it has no curve")
@@ -78,7 +78,7 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
     series = _read(index, runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
         logged_metric(index, runs, metric)
-        tags = index.tags(runs)
+        tags = index.every_metric(runs)
         names = [STEP, WALL_TIME, RELATIVE_TIME, *tags]
         if x not in names and not nothing_yet(tags, runs):
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")

@@ -206,9 +206,7 @@ def _deviation(values: Floats, n: Ints, mean: Floats) -> Floats:
 
 def _student(n: Ints, level: float) -> Floats:
     """How many standard errors Student's interval reaches to either side, for each n."""
-    different, which = np.unique(n, return_inverse=True)
-    reach = [student.quantile(int(runs) - 1, level) if runs > 1 else np.nan for runs in different]
-    return np.array(reach)[which]
+    return np.where(n > 1, student.quantiles(np.maximum(n - 1, 1), level), np.nan)
 
 
 def _percentile(ordered: Floats, n: Ints, percentage: float) -> Floats:

@@ -30,6 +30,12 @@ def quantile(freedom: int, level: float) -> float:
     return math.sqrt(freedom) * math.tan((low + high) / 2)
 
 
+def quantiles(freedom: Floats, level: float) -> Floats:
+    """The same for many whole degrees of freedom."""
+    different, which = np.unique(freedom, return_inverse=True)
+    return np.array([quantile(int(each), level) for each in different])[which]
+
+
 def _factors(freedom: int) -> Floats:
     """The sum's factors: of an even freedom 1, 1/2, 1·3/2·4, …; of an odd one 1, 2/3, 2·4/3·5, …"""
     terms = freedom // 2

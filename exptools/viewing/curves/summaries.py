@@ -140,7 +140,7 @@ def summarize_runs(
     Of a value in the runs' summaries, by its name where no metric has that, or as
     ``summary.<name>``, it is the number itself.
     """
-    tags = index.tags(runs)
+    tags = index.every_metric(runs)
     metric = find_metric(tags, runs, metric)
     said = said_of_runs(tags, runs, metric)
     if said is not None:
@@ -222,7 +222,7 @@ def members_of(
     if all(map(is_finished, runs)):
         return {}
     counted = in_numbers(runs, values)
-    if metric not in index.tags(runs):  # of a summary, which has no step
+    if metric not in index.every_metric(runs):  # of a summary, which has no step
         return {run.name: Member(run.name, run.state, math.nan) for run in counted}
     return {member.name: member for member in members(counted, index.series(counted, metric))}
 

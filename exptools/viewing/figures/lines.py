@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,14 @@ class Line:
     label: str  # as found in the runs; escaped when it is drawn
     curve: Curve
     style: int  # its place among all groups: it keeps its colour when others are hidden
+    name: str = ""  # what to call it; "": its label
+    color: str = ""  # "#2b62d1"; "": that of its place
+    dash: int | None = None  # by its place in ``DASHES``; None: solid until colours run out
+
+    @property
+    def shown(self) -> str:
+        """What it is called where people read it."""
+        return self.name or self.label
 
 
 def figure(
@@ -46,22 +54,24 @@ def figure(
     theme: Theme = LIGHT,
     x: str = "step",
     remark: str = "",
+    title: str = "",
 ) -> dict[str, Any]:
     """A figure with a line for each curve's centre and its band around it.
 
     The legend, with what the labels are values of as its title, is ordered as the lines end: the
     highest first. A line has about ``MAX_POINTS`` points: those that decide how a longer one looks,
     its spikes and gaps among them. A zoom is kept until another metric is shown. ``remark`` is
-    what the legend says of the bands.
+    what the legend says of the bands; ``title`` is what the vertical axis says, by default the
+    metric.
     """
-    thin = [Line(line.label, downsample(line.curve, MAX_POINTS), line.style) for line in lines]
+    thin = [replace(line, curve=downsample(line.curve, MAX_POINTS)) for line in lines]
     ordered = sorted(thin, key=from_the_top)
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     most = {line.label: most_runs(line.curve) for line in lines}
     centers = [part for line in ordered for part in center_traces(line, theme, most[line.label])]
     across = x_axis(x, theme) | large_numbers(largest(line.curve.x for line in lines))
     up = y_axis(metric, theme) | large_numbers(largest(line.curve.center for line in lines))
-    axes = {"xaxis": across, "yaxis": up | y_title(metric, theme)}
+    axes = {"xaxis": across, "yaxis": up | y_title(title or metric, theme)}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
     return {"data": bands + centers, "layout": layout}
 
@@ -80,7 +90,7 @@ def center_trace(line: Line, theme: Theme, told: Curve | None = None) -> dict[st
     trace = {
         "type": "scatter",
         "uid": f"mean{css_name(line.label)}",
-        "name": short_text(line.label),
+        "name": short_text(line.shown),
         "legendgroup": css_name(line.label),
         "showlegend": True,
         "x": typed_array(curve.x, exact=True),
@@ -178,6 +188,27 @@ def _outline(curve: Curve) -> tuple[Floats, Floats]:
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
+def reference_trace(
+    value: float, name: str, span: tuple[float, float], number: int, theme: Theme
+) -> dict[str, Any]:
+    """A horizontal line with its name over it, the ``number``-th of its panel."""
+    return {
+        "type": "scatter",
+        "uid": f"reference{number}",
+        "name": short_text(name),
+        "legendgroup": f"reference{number}",
+        "showlegend": False,
+        "x": list(span),
+        "y": [value, value],
+        "mode": "lines+text",
+        "text": [short_text(name), ""],
+        "textposition": "top right",
+        "textfont": {"color": theme.muted, "size": 12},
+        "line": {"color": theme.muted, "width": 1.4, "dash": DASHES[1 + number % 3]},
+        "hoverinfo": "skip",
+    }
+
+
 def isolated(center: Floats) -> Bools:
     """Points without a neighbour: no line passes through them, so they need a marker."""
     finite = np.concatenate([[False], np.isfinite(center), [False]])
@@ -188,7 +219,8 @@ def isolated(center: Floats) -> Bools:
 def style_of(line: Line, theme: Theme) -> tuple[str, str]:
     """Colour and dashes."""
     cycle, place = divmod(line.style, len(theme.lines))
-    return theme.lines[place], DASHES[cycle % len(DASHES)]
+    dash = cycle if line.dash is None else line.dash
+    return line.color or theme.lines[place], DASHES[dash % len(DASHES)]
 
 
 def x_axis(x: str, theme: Theme) -> dict[str, Any]:

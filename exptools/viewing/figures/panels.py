@@ -39,13 +39,23 @@ def stacked(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
     layout = dict(figures[0]["layout"])
     layout["showlegend"] = any(figure["layout"]["showlegend"] for figure in figures)
     layout["height"] = MARGINS + HEIGHT * len(figures)
+    rights = len(figures)
     for at, figure in enumerate(figures):
+        right = f"y{rights + 1}"
+        if "yaxis2" in figure["layout"]:
+            rights += 1
+            beside = {
+                "overlaying": f"y{at + 1}" if at else "y",
+                "anchor": f"x{at + 1}" if at else "x",
+            }
+            layout[f"yaxis{rights}"] = figure["layout"]["yaxis2"] | beside
         named = {trace["legendgroup"] for trace in traces if trace["showlegend"]}
         suffix = str(at + 1) if at else ""
         axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         for trace in figure["data"]:
             shown = trace["showlegend"] and trace["legendgroup"] not in named
-            traces.append(trace | axes | {"showlegend": shown, "uid": f"{trace['uid']}-{at}"})
+            own = axes | ({"yaxis": right} if trace.get("yaxis") == "y2" else {})
+            traces.append(trace | own | {"showlegend": shown, "uid": f"{trace['uid']}-{at}"})
         layout |= _axes(figure["layout"], suffix, at, len(figures))
     return {"data": traces, "layout": layout}
 

@@ -13,7 +13,8 @@ Results are asked for by their summary: ``last("test/accuracy") > 0.95``, ``mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any
 
 from exptools.viewing.groups.asked import Asked, Results
 from exptools.viewing.groups.grouping import known_keys
@@ -21,13 +22,20 @@ from exptools.viewing.groups.names import KeyNames
 from exptools.viewing.run import Run
 
 
-def select(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[Run]:
+def select(
+    runs: Sequence[Run],
+    condition: str,
+    results: Results | None = None,
+    own: Mapping[str, Callable[[Run], Any]] | None = None,
+) -> list[Run]:
     """The runs for which a condition is true; without ``results`` none can be asked for.
+
+    ``own`` is what else runs have a value of, by its name with ``run.`` before it.
 
     Raises:
         QueryError: the condition cannot be read, or can be true of no run as it is written.
     """
-    return select_among(Asked(runs, KeyNames(known_keys(runs)), results), condition)
+    return select_among(Asked(runs, KeyNames(known_keys(runs)), results, own or {}), condition)
 
 
 def select_among(asked: Asked, condition: str) -> list[Run]:
@@ -38,12 +46,17 @@ def select_among(asked: Asked, condition: str) -> list[Run]:
     return [run for run in asked.runs if holds(run) is True]
 
 
-def keys_in(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[str]:
+def keys_in(
+    runs: Sequence[Run],
+    condition: str,
+    results: Results | None = None,
+    own: Mapping[str, Callable[[Run], Any]] | None = None,
+) -> list[str]:
     """The whole names of the keys that a condition asks for, in its order."""
     from exptools.viewing.groups.expressions import parse  # sqlglot takes its time
 
     names = _Recorded(known_keys(runs))
-    parse(condition, Asked(runs, names, results))
+    parse(condition, Asked(runs, names, results, own or {}))
     return list(dict.fromkeys(names.found))
 
 

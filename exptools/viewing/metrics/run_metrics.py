@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -19,6 +20,7 @@ from exptools.viewing.metrics.columns import ABSENT, Columns, Values, is_absent,
 from exptools.viewing.metrics.disk_cache import Table
 from exptools.viewing.metrics.logged_rows import step_column
 from exptools.viewing.metrics.store import MetricStore
+from exptools.viewing.metrics.usage import PREFIX, TIME, is_usage, placed, usage_source
 from exptools.viewing.run import Fault, Run, Source
 
 _OF_ANY_ROW = (STEP, WALL_TIME)  # what the rows of all sources have in common
@@ -33,6 +35,9 @@ class RunMetrics:
     def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
         """See ``Index.columns``."""
         with collector_paused():
+            if any(map(is_usage, names)):
+                sampled = [replace(r, sources=(*r.sources, usage_source(r))) for r in runs]
+                return self._combined(sampled, [STEP, WALL_TIME, *names])
             plain = [run.sources[0] for run in runs if _is_plain(run)]
             combined = self._combined([run for run in runs if not _is_plain(run)], names)
             tables = self._store.tables(plain, names)
@@ -93,7 +98,11 @@ class RunMetrics:
         self._store.keep(
             source
             for run in runs
-            for sources in (run.sources, *(attempt.sources for attempt in run.earlier))
+            for sources in (
+                run.sources,
+                *(attempt.sources for attempt in run.earlier),
+                *([(usage_source(run),)] if run.status is not None else []),
+            )
             for source in sources
         )
 
@@ -110,7 +119,8 @@ class RunMetrics:
                     lacking.setdefault(source.prefix, {}).update(dict.fromkeys(inside))
             of_rows = (STEP, WALL_TIME) if WALL_TIME in names else (STEP,)
             for prefix, sources in wanted.items():
-                tables = self._store.tables(sources.values(), [*lacking[prefix], *of_rows])
+                more = (TIME,) if prefix == PREFIX else ()
+                tables = self._store.tables(sources.values(), [*lacking[prefix], *of_rows, *more])
                 for run_name, source in sources.items():
                     combined[run_name].add(source, tables[source.files[0]])
         return {name: each.columns() for name, each in combined.items()}
@@ -137,6 +147,8 @@ class _Combined:
 
     def add(self, source: Source, table: Table) -> None:
         """Take from a source what earlier ones do not have."""
+        if source.prefix == PREFIX and TIME in table.columns:
+            table = placed(table, *self._rows_so_far())
         number = len(self._tables)
         self._tables.append(table)
         for name in self._metrics:
@@ -171,6 +183,15 @@ class _Combined:
             arrays[name][begins[number] : begins[number] + len(column)] = column
         arrays = {name: read_only(array) for name, array in arrays.items()}
         return Columns(MappingProxyType(arrays), rows, tables[0].step_from if tables else None)
+
+    def _rows_so_far(self) -> tuple[Values, Values]:
+        """When each row was logged, and its step, of the sources that say when."""
+        timed = [table for table in self._tables if WALL_TIME in table.columns]
+        clocks = (table.columns[WALL_TIME] for table in timed)
+        return (
+            np.concatenate([np.empty(0), *clocks]),
+            np.concatenate([np.empty(0), *map(_steps, timed)]),
+        )
 
     def _clock(self, table: Table) -> Values:
         """The wall time of a source's rows; where it has none, another source's at each step."""

@@ -24,6 +24,8 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.references import Reference
+from exptools.viewing.figures.several import Look
 from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw, without_bands
 from exptools.viewing.paper.scales import Range, Scales
 from exptools.viewing.paper.style import FORMATS, OURS, ShownFigure, encoded
@@ -50,6 +52,10 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
     y_scale: str = "linear",
     x_range: Range | None = None,
     y_range: Range | Mapping[str, Range] | None = None,
+    together: bool = False,
+    references: Sequence[str | Reference] = (),
+    labels: Mapping[str, str] | None = None,
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw curves with their bands, the legend below; several metrics in a panel each.
 
@@ -66,11 +72,17 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
         y_scale: likewise.
         x_range: from where to where; None: all of the curves.
         y_range: likewise, of all metrics or, in a dict, of each.
+        together: several metrics in one panel; those with other scales have the axis at its right.
+        references: horizontal lines with a name, as ``"0.95 PPO (paper)"`` of the first metric,
+            ``"test/loss = 0.3 theirs"`` of another one, or ``xv.Reference(0.95, "PPO")``.
+        labels: own names of lines, by what the legend calls them.
+        colors: own colours of lines, likewise, as ``{"0.01": "#d9580a"}``.
     """
     width, scales = parse_size(size), Scales(x_scale, y_scale, x_range, y_range)
     scales.check()
     facet = None if facet is None else one_name("facet", facet)
-    sheet = arrange(_several(curves), facet)
+    look = Look(together, references, labels or {}, colors or {})
+    sheet = arrange(_several(curves), facet, look)
     sheet = sheet if bands else without_bands(sheet)
     if len(sheet.labels) > len(STYLES):
         raise QueryError(
@@ -153,7 +165,7 @@ def parse_size(size: str | float) -> float:
 
 
 def _check_numbers(sheet: Sheet) -> None:
-    for line in (line for block in sheet.blocks for panel in block.panels for line in panel.lines):
+    for line in sheet.lines:
         for numbers in (line.curve.x, line.curve.center, line.curve.low, line.curve.high):
             if (np.abs(numbers) > LARGEST).any():
                 raise QueryError(

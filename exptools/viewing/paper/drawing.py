@@ -23,6 +23,14 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, from_the_top, isolated
 from exptools.viewing.figures.panels import reach, x_heads
+from exptools.viewing.figures.references import (
+    Reference,
+    check_labels,
+    references_by_metric,
+    with_own_names,
+)
+from exptools.viewing.figures.several import PLAIN, Look, check_together, name_of
+from exptools.viewing.figures.together import Telling, reach_of, shared_panels
 from exptools.viewing.paper.scales import Scales, on_log_axes, set_scale
 from exptools.viewing.paper.style import RESOLUTION, ShownFigure
 
@@ -31,6 +39,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 STYLES = [(color, dashes) for dashes in DASHES for color in COLORS]  # dashed when colours run out
 
+REFERENCE = "#555555"  # of lines that are no curves
 LINE, THIN = 1.2, 0.5  # points of 1/72 inch
 PANEL = 1.6  # inches: several side by side are not narrower than this
 HEIGHT = 0.52  # of a panel, in parts of its width
@@ -47,6 +56,7 @@ class Panel:
 
     title: str  # "" where the axes say it all
     lines: tuple[Line, ...]
+    right: tuple[Line, ...] = ()  # those of the axis at its right
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,13 @@ class Block:
 
     metric: str
     panels: tuple[Panel, ...]
+    title: str  # what the axis says
+    references: tuple[Reference, ...] = ()
+    right: Block | None = None  # of the axis at its right
 
     @property
     def lines(self) -> list[Line]:
-        """Those of all panels."""
+        """Those of all panels, of the left axis."""
         return [line for panel in self.panels for line in panel.lines]
 
 
@@ -69,15 +82,16 @@ class Sheet:
     x: str
     blocks: tuple[Block, ...]  # one a metric
     legend: str  # what the labels are values of, "" where they say it themselves; and of the bands
-    labels: tuple[tuple[str, int], ...]  # label and style, in the order in which the lines end
+    labels: tuple[Line, ...]  # one for each entry of the legend, in the order in which they end
 
     @property
     def lines(self) -> list[Line]:
         """Those of all panels."""
-        return [line for block in self.blocks for line in block.lines]
+        panels = (panel for block in self.blocks for panel in block.panels)
+        return [line for panel in panels for line in (*panel.lines, *panel.right)]
 
 
-def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
+def arrange(sets: Sequence[CurveData], facet: str | None = None, look: Look = PLAIN) -> Sheet:
     """Divide the curves of some metrics into panels: one a metric, and a value of ``facet``.
 
     A style stands for the same values in all panels. The legend's order is that of the last
@@ -89,14 +103,30 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None) -> Sheet:
     styles: dict[Hashable, int] = {}
     for group in (group for curves in sets for group in curves.groups):
         styles.setdefault(_same(group, rest), len(styles))
-    blocks = tuple(_block(curves, place, rest, styles) for curves in sets)
-    panels = [panel for block in blocks for panel in block.panels]
-    lines = [line for panel in panels for line in sorted(panel.lines, key=from_the_top)]
-    labels = {line.style: line.label for line in reversed(lines)}
-    order = dict.fromkeys(line.style for line in lines)
-    in_order = tuple((labels[style], style) for style in order)
-    legend = "; ".join(filter(None, [_legend_title(sets[0], place, rest), remark(sets)]))
-    return Sheet(sets[0].x, blocks, legend, in_order)
+    references = references_by_metric(look.references, [curves.metric for curves in sets])
+    blocks = [
+        _block(curves, place, rest, styles, look, references.get(curves.metric, ()))
+        for curves in sets
+    ]
+    title = _legend_title(sets[0], place, rest)
+    check_labels(
+        [*look.labels, *look.colors], [line.label for block in blocks for line in block.lines]
+    )
+    if look.together and len(sets) > 1:
+        check_together([curves.metric for curves in sets])
+        telling = Telling.of({block.metric: block.lines for block in blocks}, len(COLORS))
+        title, blocks = telling.title(title), _together(blocks, telling)
+    legend = "; ".join(filter(None, [title, remark(sets)]))
+    return Sheet(sets[0].x, tuple(blocks), legend, _legend_lines(blocks))
+
+
+def _legend_lines(blocks: Sequence[Block]) -> tuple[Line, ...]:
+    """A line for each name and style, in the order in which they end, panel by panel."""
+    sides = [side for b in blocks for panel in b.panels for side in (panel.lines, panel.right)]
+    once: dict[tuple[Any, ...], Line] = {}
+    for line in (line for side in sides for line in sorted(side, key=from_the_top)):
+        once.setdefault((line.style, line.dash), line)
+    return tuple(once.values())
 
 
 def _check(sets: Sequence[CurveData]) -> None:
@@ -132,12 +162,53 @@ def _legend_title(curves: CurveData, facet: int | None, rest: Sequence[int]) -> 
     return curves.legend if facet is None else (curves.heads or curves.by)[rest[0]]
 
 
+def _together(blocks: Sequence[Block], telling: Telling) -> list[Block]:
+    """The blocks of metrics that share an axis as one, and that of another scale at its right."""
+    by_metric = {block.metric: block for block in blocks}
+    reaches = {metric: reach_of(block.lines) for metric, block in by_metric.items()}
+    made = []
+    for shared in shared_panels(reaches):
+        left = _merged([by_metric[metric] for metric in shared.left], telling)
+        if shared.right:
+            right = _merged([by_metric[metric] for metric in shared.right], telling)
+            of_left, of_right = ({p.title: p.lines for p in b.panels} for b in (left, right))
+            panels = [Panel(t, of_left.get(t, ()), of_right.get(t, ())) for t in of_left | of_right]
+            left = replace(left, panels=tuple(panels), right=right)
+        made.append(left)
+    return made
+
+
+def _merged(blocks: Sequence[Block], telling: Telling) -> Block:
+    """One block of the lines of several metrics."""
+    panels: dict[str, list[Line]] = {}
+    for block in blocks:
+        for panel in block.panels:
+            own = [telling.told(line, block.metric) for line in panel.lines]
+            panels.setdefault(panel.title, []).extend(own)
+    return Block(
+        blocks[0].metric,
+        tuple(Panel(title, tuple(lines)) for title, lines in panels.items()),
+        ", ".join(block.title for block in blocks),
+        tuple(one for block in blocks for one in block.references),
+    )
+
+
 def _block(
-    curves: CurveData, facet: int | None, rest: Sequence[int], styles: dict[Hashable, int]
+    curves: CurveData,
+    facet: int | None,
+    rest: Sequence[int],
+    styles: dict[Hashable, int],
+    look: Look,
+    references: Sequence[Reference],
 ) -> Block:
+    shown = tuple(references) if not curves.baseline else ()  # which are no differences
+
+    def named(lines: Sequence[Line]) -> tuple[Line, ...]:
+        return tuple(with_own_names(lines, look.labels, look.colors))
+
     if facet is None:
-        lines = [Line(g.label, g.curve, styles[_same(g, rest)]) for g in curves.groups]
-        return Block(curves.metric, (Panel("", tuple(lines)),))
+        lines = [Line(g.label, g.curve, styles[_same(g, rest)], name_of(g)) for g in curves.groups]
+        return Block(curves.metric, (Panel("", named(lines)),), curves.title, shown)
     names = curves.heads or curves.by
     shows = [label_among([g.values[at] for g in curves.groups]) for at in range(len(names))]
     titles: dict[Hashable, str] = {}
@@ -146,10 +217,11 @@ def _block(
         value = comparison_key(group.values[facet])
         titles[value] = f"{names[facet]} = {shows[facet](group.values[facet])}"
         label = _label([(names[at], shows[at](group.values[at])) for at in rest])
-        line = Line(label, group.curve, styles[_same(group, rest)])
+        name = f"{label} (baseline)" if group.is_baseline else ""
+        line = Line(label, group.curve, styles[_same(group, rest)], name)
         members.setdefault(value, []).append(line)
-    panels = (Panel(titles[value], tuple(lines)) for value, lines in members.items())
-    return Block(curves.metric, tuple(panels))
+    panels = (Panel(titles[value], named(lines)) for value, lines in members.items())
+    return Block(curves.metric, tuple(panels), curves.title, shown)
 
 
 def _same(group: GroupCurve, keys: Sequence[int]) -> tuple[Any, ...]:
@@ -173,7 +245,8 @@ def without_bands(sheet: Sheet) -> Sheet:
         return replace(line, curve=replace(line.curve, low=nothing, high=nothing))
 
     def bare(panel: Panel) -> Panel:
-        return replace(panel, lines=tuple(map(alone, panel.lines)))
+        sides = (tuple(map(alone, side)) for side in (panel.lines, panel.right))
+        return Panel(panel.title, *sides)
 
     blocks = (replace(block, panels=tuple(map(bare, block.panels))) for block in sheet.blocks)
     return replace(sheet, blocks=tuple(blocks))
@@ -190,7 +263,8 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
     heads: dict[str, Axes] = {}  # the first axes of each metric
     across_words = up_words = ""
     across: dict[str, Axes] = {}  # the first axes of those that share the horizontal one
-    ends = {b.metric: reach(b.lines) for b in sheet.blocks}
+    rights: dict[str, Axes] = {}  # the first right axes of each metric
+    ends = {b.metric: reach([*b.lines, *(b.right.lines if b.right else ())]) for b in sheet.blocks}
     alike = x_heads(ends)
     for (row, column), (block, panel) in _placed(rows).items():
         axes: Axes = places[row, column]
@@ -205,17 +279,61 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
                 share(other)
         _draw_panel(axes, panel, each, scales)
         if column == 0 or axes is head:
-            _write(axes.set_ylabel, block.metric + up_words, each * HEIGHT + AROUND / 2)
+            _write(axes.set_ylabel, block.title + up_words, each * HEIGHT + AROUND / 2)
         else:
             axes.tick_params(labelleft=False)
         _write(axes.set_title, panel.title, each)
-    _show_ranges(first, heads, scales)
+        _draw_references(axes, block.references, scales)
+        if block.right:
+            twin = _draw_right(axes, block.right, panel, rights, each, scales)
+            is_last = (row, column + 1) not in _placed(rows)
+            twin.tick_params(labelright=is_last)
+            if is_last:
+                _write(twin.set_ylabel, block.right.title, each * HEIGHT + AROUND / 2)
+    _show_ranges(first, heads | rights, scales)
     _finish_columns(places, _placed(rows), sheet.x + across_words, each, alike=len(across) == 1)
     legend = _legend(drawn, sheet, width) if len(sheet.labels) > 1 else None
     below = legend.get_window_extent().height / drawn.dpi if legend else 0.0
     drawn.set_size_inches(width, len(rows) * (each * HEIGHT + AROUND) + below)
     drawn.draw_without_rendering()  # makes ticks and layout while our settings hold
     return drawn
+
+
+def _draw_right(
+    axes: Axes, block: Block, panel: Panel, heads: dict[str, Axes], width: float, scales: Scales
+) -> Axes:
+    """The lines of a panel's right axis, which all panels of a metric share."""
+    twin: Axes = axes.twinx()
+    head = heads.setdefault(block.metric, twin)
+    if twin is head:
+        set_scale(twin, "y", scales.y, block.lines)
+    else:
+        twin.sharey(head)
+    twin.grid(visible=False)
+    twin.spines["right"].set_visible(True)
+    _draw_panel(twin, replace(panel, lines=panel.right), width, scales)
+    _draw_references(twin, block.references, scales)
+    return twin
+
+
+def _draw_references(axes: Axes, references: Sequence[Reference], scales: Scales) -> None:
+    """Horizontal lines, each with its name over its beginning."""
+    for number, one in enumerate(references):
+        if scales.y == "log" and one.value <= 0:
+            continue
+        dashes = DASHES[1 + number % (len(DASHES) - 1)]
+        axes.axhline(one.value, color=REFERENCE, linestyle=dashes, linewidth=0.8, zorder=2.2)
+        axes.annotate(
+            _literal(one.label, 20),
+            (0.01, one.value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 1),
+            textcoords="offset points",
+            color=REFERENCE,
+            fontsize=6,
+            va="bottom",
+            parse_math=False,
+        )
 
 
 def _show_ranges(first: Axes, heads: dict[str, Axes], scales: Scales) -> None:
@@ -261,16 +379,32 @@ def _finish_columns(
                 places[row, column].tick_params(labelbottom=False)
 
 
+def style_of(line: Line) -> tuple[str, Any]:
+    """Colour and dashes of a line.
+
+    Raises:
+        QueryError: so many kinds of dashes there are not.
+    """
+    cycle, place = divmod(line.style, len(COLORS))
+    dash = cycle if line.dash is None else line.dash
+    if dash >= len(DASHES):
+        raise QueryError(
+            f"so many lines in a panel cannot be told apart: {len(COLORS)} colours with "
+            f"{len(DASHES)} kinds of dashes can; choose fewer groups or metrics"
+        )
+    return line.color or COLORS[place], DASHES[dash]
+
+
 def _draw_panel(axes: Axes, panel: Panel, width: float, scales: Scales) -> None:
     for line in on_log_axes(panel.lines, scales):
         # An inch's lowest and highest point, of the centre and of both edges of its band.
         curve = downsample(line.curve, int(width * RESOLUTION * 2 * 3))
-        _draw_line(axes, Line(line.label, curve, line.style))
+        _draw_line(axes, replace(line, curve=curve))
 
 
 def _draw_line(axes: Axes, line: Line) -> None:
     curve = line.curve
-    color, dashes = STYLES[line.style]
+    color, dashes = style_of(line)
     style: dict[str, Any] = {"color": color, "zorder": 2.5}
     axes.fill_between(curve.x, curve.low, curve.high, color=color, alpha=0.2, linewidth=0, zorder=2)
     whole = np.where(curve.n == np.max(curve.n), curve.center, np.nan)
@@ -294,7 +428,7 @@ def _legend(drawn: Figure, sheet: Sheet, width: float) -> Legend:
         labels = [sheet.labels[at] for at in order]
         handles = [
             Line2D([], [], color=color, linestyle=dashes, linewidth=LINE)
-            for color, dashes in (STYLES[style] for _, style in labels)
+            for color, dashes in map(style_of, labels)
         ]
         legend = drawn.legend(
             handles,
@@ -307,8 +441,8 @@ def _legend(drawn: Figure, sheet: Sheet, width: float) -> Legend:
             borderaxespad=0.2,
         )
         legend.get_title().set_parse_math(False)
-        for text, (label, _) in zip(legend.get_texts(), labels, strict=True):
-            text.set(text=_literal(label, width - 0.5), parse_math=False)
+        for text, line in zip(legend.get_texts(), labels, strict=True):
+            text.set(text=_literal(line.shown, width - 0.5), parse_math=False)
         if columns == 1 or legend.get_window_extent().width <= drawn.bbox.width:
             return legend
         legend.remove()

@@ -132,7 +132,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     if not len(runs):
         raise QueryError("there are no runs to make a table of")
     runs, everyone = counted(runs, query.states), runs
-    tags = index.tags(runs)
+    tags = index.every_metric(runs)
     names = list(dict.fromkeys(find_metric(tags, runs, name) for name in query.metrics))
     better = directions_of(names, query.better)
     every = index.snapshot.runs

@@ -86,7 +86,7 @@ def test_faults_are_listed_with_file_and_line(tmp_path):
     directory = write_run(tmp_path / "0", "a: [", "step,x\n0,oops\n")
     workspace = Workspace(indexed(tmp_path))
     workspace.index.columns(workspace.facts().runs, ["x"])
-    _, listed = update_header(workspace, 0, "")
+    _, listed, *_ = update_header(workspace, 0, "")
     assert "2 places" in str(listed)
     assert f"{directory / PROGRESS_CSV}:2: " in str(listed)
     assert faults([]) == []
@@ -124,6 +124,6 @@ def test_a_status_that_nobody_could_mean_leaves_the_page_alive(sweep, status):
     sweep.index.refresh()
     client = create_app(sweep.index).server.test_client()
     assert client.get("/_dash-layout", base_url=HOST).status_code == 200
-    _, listed = update_header(sweep, 0, "")
+    _, listed, *_ = update_header(sweep, 0, "")
     assert f"{next(iter(status))} is" in str(listed)
     assert len(sweep.facts().runs) == 10

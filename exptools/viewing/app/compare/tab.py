@@ -23,11 +23,11 @@ from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
-from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+from exptools.viewing.run_files.user_marks import UserMarks
 
 OFFERS = {"symlog": "Show values ≤ 0, on a symlog axis", "left-out": "Leave values ≤ 0 out"}
 CURVES = GRAPH | {"doubleClick": "autosize"}  # all of the axes, whatever was seen first

@@ -70,4 +70,6 @@ def _counts(facts: Facts) -> str:
         for word, number in count_states(facts.runs)
     )
     left = time_left(facts.runs, time.time())
+    if facts.hidden:
+        states += f'<span class="hidden-count">{len(facts.hidden):,} hidden</span>'
     return states + (f'<span class="left">{left}</span>' if left else "")

@@ -19,11 +19,11 @@ from dash.development.base_component import Component
 
 from exptools.viewing.app.run import attempts, config, head, log, media, resources
 from exptools.viewing.app.run.reading import MediaCache, is_live, latest_run, no_such_run
-from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import leaves
+from exptools.viewing.run_files.user_marks import UserMarks
 from exptools.viewing.wording import escape_invalid_unicode
 
 TICK_MS = 2000

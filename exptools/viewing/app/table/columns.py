@@ -10,12 +10,12 @@ from exptools.viewing.app.states import STATE_WORDS, state_class
 from exptools.viewing.app.table.arrangement import arranged
 from exptools.viewing.app.table.filtering import filter_of, funnels
 from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
-from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import SUMMARIES
 from exptools.viewing.figures.names import telling
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.user_marks import MAX_NOTE, MAX_TAG, MAX_TAGS, Mark
 
 OR_DASH = "params.value == null ? '—' : "
 NUMBER = "short(params.value)"
@@ -80,6 +80,7 @@ def _quiet(runs: Sequence[Run], marks: Marks) -> list[str]:
     quiet += ["host"] if len(hosts) < 2 else []
     quiet += ["commit"] if len(commits) < 2 else []
     quiet += ["duration", "started"] if not any(s.started for s in statuses) else []
+    quiet += ["tags"] if not any(mark.tags for mark in marks.values()) else []
     quiet += ["note"] if not any(mark.note for mark in marks.values()) else []
     return quiet
 
@@ -112,7 +113,8 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         _column("host", "Host", "the machine", "params.value"),
         _column("slot", "Slot", "the launcher's slot", "params.value"),
         _column("commit", "Commit", "of the code's git repository", "params.value"),
-        _note(),
+        _yours("tags", "Tags", MAX_TAG * MAX_TAGS),
+        _yours("note", "Note", MAX_NOTE),
     ]
 
 
@@ -134,11 +136,11 @@ def _star() -> Column:
     }
 
 
-def _note() -> Column:
-    editor = {"cellEditor": "agTextCellEditor", "cellEditorParams": {"maxLength": MAX_NOTE}}
-    return _column("note", "Note", "yours: a double click writes it", "params.value") | {
+def _yours(field: str, title: str, longest: int) -> Column:
+    editor = {"cellEditor": "agTextCellEditor", "cellEditorParams": {"maxLength": longest}}
+    return _column(field, title, "yours: a double click writes it", "params.value") | {
         "valueFormatter": {"function": "params.value"},
-        "tooltipField": "note",
+        "tooltipField": field,
         "editable": True,
         "minWidth": 160,
         **editor,

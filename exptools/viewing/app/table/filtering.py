@@ -55,7 +55,7 @@ def funnels(facts: Facts, view: View) -> Funnels:
         "duration": Funnel(f"{RUN}duration", "number"),
         "started": Funnel(f"{RUN}started", "date"),
         **{name: _of_status(facts, name) for name in ("host", "slot", "commit")},
-        "note": Funnel(f"{RUN}note", "text"),
+        **{name: Funnel(f"{RUN}{name}", "text") for name in ("tags", "note")},
     }
 
 

@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, html, no_update
 
 from exptools.viewing.app.facts import Facts
+from exptools.viewing.app.table import marking
 from exptools.viewing.app.table.arrangement import rearranged
 from exptools.viewing.app.table.columns import columns, in_usual_order, usual
 from exptools.viewing.app.table.filtering import filtered, funnels, models
@@ -22,7 +23,6 @@ from exptools.viewing.app.table.rows import (
     table_rows,
     with_marks,
 )
-from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
     COLUMN,
@@ -35,6 +35,7 @@ from exptools.viewing.app.widgets import (
 )
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+from exptools.viewing.run_files.user_marks import UserMarks, parse_tags
 
 HINT = "Tick runs to draw only those."
 MOST_ROWS = 14  # before the table scrolls
@@ -90,7 +91,10 @@ def _heading() -> Any:
             html.H2("Runs"),
             html.Span(HINT, id="hint"),
             html.Span(
-                dmc.Button("Draw all", id="clear", variant="subtle", size="compact-xs"),
+                [
+                    dmc.Button("Draw all", id="clear", variant="subtle", size="compact-xs"),
+                    *marking.buttons(),
+                ],
                 id="clearing",
                 hidden=True,
             ),
@@ -117,6 +121,7 @@ def _popover(title: str, group: Any) -> Any:
 
 def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     """Tie the table's callbacks to the page."""
+    marking.register(app, workspace)
     app.callback(
         output={
             "rows": Output("rows-data", "data"),
@@ -258,12 +263,16 @@ def turn_star(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -
 def keep_notes(
     workspace: Workspace, marks: UserMarks, changes: Sequence[dict[str, Any]]
 ) -> tuple[Any, Any]:
-    """Keep the notes that were written into the table: the new ``marks``, or why not."""
+    """Keep the notes and tags that were written into the table: the new ``marks``, or why not."""
     stamp, problem = None, ""
     for change in changes:
         run = workspace.run(change["rowId"])
-        if run is not None and change["colId"] == "note" and not problem:
+        if run is None or problem:
+            continue
+        if change["colId"] == "note":
             stamp, problem = marks.keep(run, note=(change["value"] or "").strip())
+        elif change["colId"] == "tags":
+            stamp, problem = marks.keep_tags(run, parse_tags(change["value"] or ""))
     return stamp or no_update, problem or no_update
 
 

@@ -17,7 +17,6 @@ from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.app.facts import EXACT_INTEGER, Facts, counted_runs, shown_runs
 from exptools.viewing.app.states import STATE_WORDS
-from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display, label_among
@@ -28,6 +27,7 @@ from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run, duration
+from exptools.viewing.run_files.user_marks import UNMARKED, Mark
 
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
 MAX_CELL = 300  # characters
@@ -97,9 +97,12 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
 
 
 def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
-    """The rows with the user's stars and notes."""
+    """The rows with the user's stars, tags and notes."""
     marked = ((row, marks.get(row["id"], UNMARKED)) for row in rows)
-    return [row | {"star": mark.star, "note": mark.note} for row, mark in marked]
+    return [
+        row | {"star": mark.star, "note": mark.note, "tags": ", ".join(mark.tags)}
+        for row, mark in marked
+    ]
 
 
 def table_keys(facts: Facts) -> list[str]:

@@ -11,7 +11,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.table.columns import columns
 from exptools.viewing.app.table.grid import HINT, hint, keep_notes, update_table
 from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
-from exptools.viewing.app.user_marks import Mark, UserMarks
+from exptools.viewing.run_files.user_marks import Mark, UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from exptools.viewing.app.user_marks import MAX_NOTE, Mark, UserMarks
+from exptools.viewing.run_files.user_marks import MAX_NOTE, Mark, UserMarks
 from tests.viewing.samples import indexed, run_with, write_run
 
 
