@@ -19,7 +19,7 @@ from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.conditions import select_among
-from exptools.viewing.groups.grouping import Key, keys_among, known_keys
+from exptools.viewing.groups.grouping import Group, Key, keys_among, known_keys
 from exptools.viewing.groups.metric_names import find_metric, means_metric, summary_names
 from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
 from exptools.viewing.groups.variation import Overview, overview
@@ -39,6 +39,7 @@ class Facts:
     version: int
     runs: tuple[Run, ...]
     metrics: tuple[str, ...]  # in natural order
+    resources: tuple[str, ...]  # of what the runs used: ``usage/cpu_percent``
     metric: str | None  # the one to show first
     summaries: tuple[str, ...]  # names of the values in the runs' summaries, in natural order
     measured: tuple[str, ...]  # those of them that are numbers
@@ -135,6 +136,7 @@ def gather_facts(index: Index, every: tuple[Run, ...], version: int, marks: User
         version=version,
         runs=runs,
         metrics=tuple(sorted(tags, key=natural_key)),
+        resources=tuple(name for name in index.resources(runs) if name not in tags),
         metric=metric,
         summaries=tuple(summary_names(runs)),
         measured=measured,
@@ -168,7 +170,7 @@ def resolve(view: View, facts: Facts) -> View:
     open_ = view.by is None or (view.by and not by)
     return replace(
         view,
-        metrics=metrics if facts.metrics else view.metrics,
+        metrics=metrics if facts.metrics or metrics else view.metrics,
         by=facts.by if open_ else by,
         split=split,
         best=best,
@@ -188,15 +190,16 @@ def _first_sort(facts: Facts) -> tuple[str, ...]:
 def _logged(facts: Facts, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
     """The whole names of the metrics that runs have logged; of the others a note is made."""
     logged, gone = [], []
-    for name in names if facts.metrics else ():
-        if not means_metric(facts.metrics, name):
+    every = (*facts.metrics, *facts.resources)
+    for name in names if every else ():
+        if not means_metric(every, name):
             gone.append(name)
             continue
         try:
-            logged.append(find_metric(facts.metrics, (), name))
+            logged.append(find_metric(every, (), name))
         except QueryError as error:  # several end so
             notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}")
-    if gone:
+    if gone and facts.metrics:
         notes.append(f"No run has logged {', '.join(gone)}.")
     return tuple(dict.fromkeys(logged))
 
@@ -296,3 +299,10 @@ def hidden_sentence(facts: Facts) -> tuple[str, ...]:
         return ()
     are = "run is hidden: it is" if number == 1 else "runs are hidden: they are"
     return (f"{number:,} {are} in no number here.",)
+
+
+def baselines(lines: Sequence[Group], keys: Sequence[Key], facts: Facts) -> tuple[str, ...]:
+    """What each group is called as a baseline: "lr=0.01", or a run's name."""
+    if len(keys) == 1 and keys[0].name != facts.each_run:
+        return tuple(f"{keys[0].short}={line.label}" for line in lines)
+    return tuple(line.label for line in lines) if keys else ()

@@ -38,6 +38,7 @@ KEYS = {
     "↑ ↓": "go from run to run in the table",
     "Space": "tick the run: only ticked runs are drawn",
     "s": "star the run",
+    "b": "compare with the run, or the group, as the baseline; again: with none",
     "Enter": "open the run",
     "Esc": "leave the filter, or close this",
     "?": "this help",

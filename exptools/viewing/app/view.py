@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from exptools.hints import suggestion
+from exptools.viewing.curves.baseline import DIFFERENCES
 from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
 from exptools.viewing.curves.statistics import CENTERS, parse_band
 from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.references import parse_reference
 
 TABS = ("compare", "pictures", "run")
 BANDS_OF = ("auto", "all", "pointed")  # lines whose bands are seen; auto: of few lines all
@@ -65,6 +67,10 @@ def _summaries(texts: list[str]) -> tuple[str, ...]:
     return tuple(t if t == BEST else str(parse_summary(t)) for t in texts)
 
 
+def _references(texts: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(parse_reference(text)) for text in texts if text))
+
+
 def _text_list(texts: list[str]) -> tuple[str, ...]:
     # "by=" alone is a list that somebody emptied; nobody calls a key "".
     return tuple(dict.fromkeys(text for text in texts if text))
@@ -107,6 +113,10 @@ class View:
     x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
     best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
     best_mode: str = _is(_TEXT, "auto", _one_of("best_mode", "auto", "max", "min"))
+    together: bool = _is(_FLAG, default=False)  # several metrics in one panel
+    baseline: str = _is(_TEXT, "")  # "lr=0.01" or a run's name: its difference is shown
+    difference: str = _is(_TEXT, "absolute", _one_of("difference", *DIFFERENCES))
+    references: tuple[str, ...] = _is(_TEXTS, (), _references)  # "test/loss = 0.3 theirs"
     clip: bool = _is(_FLAG, default=False)  # the y axis leaves outliers out
     show_runs: bool = _is(_FLAG, default=False)  # a thin line for each run
     where: str = _is(_TEXT, "")  # a condition

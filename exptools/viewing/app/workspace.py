@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from exptools.viewing.app.facts import Facts, gather_facts
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import GroupNames, OwnName
 from exptools.viewing.run_files.user_marks import UserMarks
 
 Answer = TypeVar("Answer")
@@ -58,7 +61,9 @@ class Answers:
 class Workspace:
     """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
 
-    def __init__(self, index: Index, marks: UserMarks | None = None) -> None:
+    def __init__(
+        self, index: Index, marks: UserMarks | None = None, names: GroupNames | None = None
+    ) -> None:
         self.index = index
         self.marks = marks or UserMarks()
         self._next_look = 0.0
@@ -66,6 +71,8 @@ class Workspace:
         self._read_ahead = False
         self._answers = Answers(REMEMBERED)
         self._hidden = self.marks.hidden_places()
+        place = Path(os.path.commonpath([str(root) for root in index.roots]))
+        self.names = names or GroupNames(place)
 
     def look(self) -> int:
         """The version of the runs, after a look at the disk if the last one is some time ago.
@@ -121,6 +128,10 @@ class Workspace:
             threading.Thread(
                 target=self.index.columns, args=(facts.runs, others), daemon=True
             ).start()
+
+    def group_names(self) -> Mapping[str, OwnName]:
+        """The user's own names and colours of groups, as they are now."""
+        return self.names.all()
 
     def run(self, name: str) -> Run | None:
         """The run of a name."""

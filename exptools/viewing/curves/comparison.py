@@ -78,6 +78,11 @@ class Comparison:
             )
         return cls(name, asked.percent, {id(one): _Base(name, (run,)) for one in settings})
 
+    def runs_of(self, setting: Setting) -> tuple[Run, ...]:
+        """The runs of a setting's baseline; none where it has none."""
+        base = self._bases[id(setting)]
+        return base.runs if base else ()
+
     def curve(
         self,
         setting: Setting,
@@ -168,8 +173,10 @@ def _values_asked(
     name: str, keys: Sequence[Key], settings: Sequence[Setting]
 ) -> dict[int, tuple[object, ...]]:
     """The values of keys, by the keys' places, that ``key=value, key=value`` stands for."""
+    # The value of a single key may have commas and equal signs in it.
+    parts = [name] if len(keys) == 1 else _PAIR.split(name)
     wanted: dict[int, tuple[object, ...]] = {}
-    for part in _PAIR.split(name):
+    for part in parts:
         said, equals, text = part.partition("=")
         at = next((i for i, k in enumerate(keys) if said in (k.short, k.name, k.whole)), None)
         if not equals or at is None:

@@ -38,6 +38,7 @@ class Line:
     curve: Curve
     style: int  # its place among all groups: it keeps its colour when others are hidden
     name: str = ""  # what to call it; "": its label
+    own_name: str = ""  # what the user calls its group; "": nothing of their own
     color: str = ""  # "#2b62d1"; "": that of its place
     dash: int | None = None  # by its place in ``DASHES``; None: solid until colours run out
 
@@ -188,6 +189,11 @@ def _outline(curve: Curve) -> tuple[Floats, Floats]:
     return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
 
 
+def reference_dash(number: int) -> str:
+    """The dashes of the ``number``-th reference line of a panel."""
+    return DASHES[1 + number % 3]
+
+
 def reference_trace(
     value: float, name: str, span: tuple[float, float], number: int, theme: Theme
 ) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def reference_trace(
         "text": [short_text(name), ""],
         "textposition": "top right",
         "textfont": {"color": theme.muted, "size": 12},
-        "line": {"color": theme.muted, "width": 1.4, "dash": DASHES[1 + number % 3]},
+        "line": {"color": theme.muted, "width": 1.4, "dash": reference_dash(number)},
         "hoverinfo": "skip",
     }
 

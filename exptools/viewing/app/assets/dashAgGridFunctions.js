@@ -63,6 +63,46 @@
       : `${short(params.value)} ± ${short(deviation, 2)}`;
   };
 
+  // With its sign, of a group with its interval.
+  const signed = (value) => (value > 0 ? `+${short(value, 3)}` : short(value, 3));
+  functions.difference = ({ value, data, colDef }) => {
+    if (data.baseline) {
+      return "baseline";
+    }
+    const [low, high] = ["low", "high"].map((edge) => data[`${edge} ${colDef.field}`]);
+    if (value == null) {
+      return "—";
+    }
+    return low == null ? signed(value) : `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+  };
+
+  // The browser's own field for a colour; Delete, or an empty text, takes the colour back.
+  functions.ColorEditor = class {
+    init({ value, eventKey }) {
+      this.field = document.createElement("input");
+      this.field.type = "color";
+      this.field.setAttribute("aria-label", "Own colour");
+      this.field.value = /^#[0-9a-f]{6}$/.test(value || "") ? value : "#2b62d1";
+      this.before = value;
+      this.isGone = ["Delete", "Backspace"].includes(eventKey);
+      this.field.addEventListener("input", () => {
+        this.chosen = this.field.value;
+      });
+    }
+
+    getGui() {
+      return this.field;
+    }
+
+    afterGuiAttached() {
+      this.field.focus();
+    }
+
+    getValue() {
+      return this.isGone ? "" : this.chosen || this.before;
+    }
+  };
+
   // A run's name without what all have in common; if that is too long, its end.
   const BESIDE = 54; // px of the cell: its colour and its edges
   const pen = document.createElement("canvas").getContext("2d");
@@ -99,9 +139,12 @@
   // written into may have left its cell.
   functions.pressed = ({ colDef, data, event }) => {
     const key = event.type === "keydown" ? event.key : { run: "Enter", star: "s" }[colDef.colId];
-    const store = { Enter: "opened", s: "starred" }[key];
+    const store = { Enter: "opened", s: "starred", b: "compared" }[key];
     const writing = event.target.matches?.("input:not([type=checkbox]), textarea");
-    if (store && !data.members && !writing) {
+    if (store === "compared" && !writing) {
+      const name = data.members ? data.group_name : data.id;
+      window.dash_clientside.set_props(store, { data: { name, at: Date.now() } });
+    } else if (store && !data.members && !writing) {
       window.dash_clientside.set_props(store, { data: { run: data.id, at: Date.now() } });
     }
   };

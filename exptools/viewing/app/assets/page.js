@@ -64,6 +64,10 @@
     return kind === "none" ? kind : `${kind}:${fits ? amount : amounts[kind]}`;
   };
 
+  // A reference line is of the metric that is shown first where its text does not say of which.
+  const named = (lines, metric) =>
+    lines.map((text) => (text.includes("=") || !metric ? text : `${metric} = ${text.trim()}`));
+
   // What a callback was called with, by the names of the components.
   const given = (parts) =>
     Object.fromEntries(Object.entries(parts).map(([id, value]) => [id.split(".")[0], value]));
@@ -123,6 +127,10 @@
         states: chosen.states,
         smooth: smoothing(chosen.smoothing, chosen.amount),
         smooth_when: chosen.when,
+        together: chosen.together === "one",
+        baseline: chosen.baseline || "",
+        difference: chosen.difference,
+        references: named(list("references"), view.metrics[0]),
         best: list("best"),
         best_mode: chosen.mode,
         clip: Boolean(chosen.clip),
@@ -133,6 +141,9 @@
       if (fields.x !== view.x) {
         fields.x_range = null;
         fields.x_ranges = {};
+      }
+      if (fields.baseline !== view.baseline || fields.difference !== view.difference) {
+        fields.y_ranges = {}; // they were of other numbers
       }
       if (!same(fields.by, view.by) || fields.states !== view.states) {
         fields.page = 0;
@@ -154,6 +165,8 @@
         when: view.smooth_when,
         mode: view.best_mode,
         lines: view.show_runs,
+        together: view.together ? "one" : "apart",
+        baseline: view.baseline || null,
       };
       if (typing || (shown.where || "").trim() === view.where) {
         values.where = shown.where; // its spaces are somebody's who is typing
@@ -172,6 +185,15 @@
     takeOffer: (clicks, view) =>
       clicks
         ? changed(view, { nonpositive: view.nonpositive === "symlog" ? "left-out" : "symlog" })
+        : leave(),
+
+    // The run or group of a row becomes the baseline, or none where it was.
+    compare: (compared, view) =>
+      compared
+        ? changed(view, {
+            baseline: view.baseline === compared.name ? "" : compared.name,
+            y_ranges: {},
+          })
         : leave(),
 
     open: (opened, view) =>

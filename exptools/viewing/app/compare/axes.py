@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.app.compare.bands import places, room
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.content import bands_on_demand, x_heads_of
 from exptools.viewing.app.compare.log_axes import is_log
+from exptools.viewing.app.compare.panels import Drawing, Panel, base_of, base_panels
+from exptools.viewing.app.compare.reference_lines import with_references
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.figures.lines import x_axis, y_axis, y_title
 from exptools.viewing.figures.numbers import large_numbers, largest
@@ -20,6 +22,7 @@ from exptools.viewing.figures.theme import Theme, short_text
 X_TITLES = {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}
 OUTLIERS = (1.0, 99.0)  # percentiles between which the y axis ends, where it leaves outliers out
 GAP_X, GAP_Y = 0.05, 0.13  # between panels, in parts of the figure, for two of them
+LONGEST_TITLE = 60  # characters
 TICKS = 7  # of a symlog axis
 
 
@@ -27,6 +30,8 @@ def axes(
     drawing: Drawing, view: View, theme: Theme, at: int, columns: int, rows: int
 ) -> dict[str, Any]:
     """The axes of a panel as the layout has them: first the horizontal one."""
+    if drawing.panels[at].over is not None:
+        return _at_the_right(drawing, view, theme, at, columns)
     suffix = "" if at == 0 else str(at + 1)
     left, right, bottom, top = place_of(at, columns, rows)
     x, y = _across(drawing, view, theme, at, columns), _up(drawing, view, theme, at, columns)
@@ -37,8 +42,19 @@ def axes(
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
 
 
+def _at_the_right(
+    drawing: Drawing, view: View, theme: Theme, at: int, columns: int
+) -> dict[str, Any]:
+    """The axis of a panel that lies over another one."""
+    base, number = base_of(drawing, at), len(base_panels(drawing))
+    is_last = (base + 1) % columns == 0 or base + 1 == number
+    y = _up(drawing, view, theme, at, columns, titled=is_last)
+    beside = {"overlaying": _name("y", base), "anchor": _name("x", base), "side": "right"}
+    return {f"yaxis{at + 1}": y | beside | {"showgrid": False, "showticklabels": is_last}}
+
+
 def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> dict[str, Any]:
-    panels, panel = drawing.panels, drawing.panels[at]
+    panels, panel = base_panels(drawing), drawing.panels[at]
     heads = x_heads_of(drawing)
     alike = [p for p in panels if heads[p.metric] == heads[panel.metric]]
     symlog = drawing.symlogs.get(("x", ""))
@@ -61,12 +77,15 @@ def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -
     return x | ({"matches": _name("x", first)} if first != at else {})
 
 
-def _up(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> dict[str, Any]:
+def _up(
+    drawing: Drawing, view: View, theme: Theme, at: int, columns: int, *, titled: bool | None = None
+) -> dict[str, Any]:
     panels, panel = drawing.panels, drawing.panels[at]
     same = [p for p in panels if p.metric == panel.metric]
     symlog = drawing.symlogs.get(("y", panel.metric))
     kind = "log" if is_log(view, "y") and not symlog else "linear"
-    title = panel.metric if at % columns == 0 and not several_metrics(drawing) else ""
+    first_column = at % columns == 0 if titled is None else titled
+    title = (panel.says or panel.metric) if first_column and not several_metrics(drawing) else ""
     y = y_axis(panel.metric, theme) | y_title(title, theme)
     span = _on_axis(view.y_ranges.get(panel.metric), view, symlog, letter="y")
     y |= _scale(kind, span)
@@ -77,6 +96,7 @@ def _up(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -> di
     elif y["autorange"] and pointed:
         ends = room(same, log=kind == "log")
     if ends:
+        ends = with_references(ends, panel, view)
         y["autorangeoptions"] = dict(zip(("clipmin", "clipmax"), ends, strict=True))
     if symlog:
         y |= _symlog_ticks(symlog, _shown(y, [v for p in same for v in _values(p)]))
@@ -94,7 +114,7 @@ def _name(letter: str, at: int) -> str:
 
 def several_metrics(drawing: Drawing) -> bool:
     """Whether the panels' titles say which metric each is of."""
-    return len({panel.metric for panel in drawing.panels}) > 1
+    return len({panel.metric for panel in base_panels(drawing)}) > 1
 
 
 def x_span(drawing: Drawing, view: View, metric: str) -> Range | None:
@@ -181,5 +201,6 @@ def place_of(at: int, columns: int, rows: int) -> tuple[float, float, float, flo
 def panel_title(drawing: Drawing, at: int) -> str:
     """What a panel is of, where there are several."""
     panel = drawing.panels[at]
-    parts = [short_text(panel.metric)] if several_metrics(drawing) else []
+    names = panel.says if panel.is_difference else ", ".join(panel.metrics or (panel.metric,))
+    parts = [short_text(names, LONGEST_TITLE)] if several_metrics(drawing) else []
     return " · ".join(parts + ([short_text(panel.title)] if panel.title else []))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.app.compare.content import MANY_BANDS, Drawing, Panel, bands_on_demand
+from exptools.viewing.app.compare.content import MANY_BANDS, bands_on_demand
+from exptools.viewing.app.compare.panels import Drawing, Panel
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats
 from exptools.viewing.figures.theme import css_name

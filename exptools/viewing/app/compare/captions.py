@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exptools.metrics import better
-from exptools.viewing.app.compare.content import Drawing, bands_on_demand
+from exptools.viewing.app.compare.content import bands_on_demand
+from exptools.viewing.app.compare.panels import Drawing
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key

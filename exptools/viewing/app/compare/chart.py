@@ -17,7 +17,9 @@ from exptools.viewing.app.compare.axes import (
     x_span,
 )
 from exptools.viewing.app.compare.bands import for_pointer
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.content import bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.panels import Drawing, Panel, base_of, base_panels
+from exptools.viewing.app.compare.reference_lines import reference_traces
 from exptools.viewing.app.compare.thinning import points_of
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
@@ -47,7 +49,8 @@ Trace = dict[str, Any]
 def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     """The figure; each trace's ``meta`` is [panel, line], by which a click is understood."""
     columns = columns_of(drawing, view)
-    rows = max(1, math.ceil(len(drawing.panels) / columns))
+    based = base_panels(drawing)
+    rows = max(1, math.ceil(len(based) / columns))
     layout = curve_layout(drawing.legend, theme, drawing.remark)
     traces: list[Trace] = []
     named: set[str] = set()
@@ -58,22 +61,24 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         layout |= axes(drawing, view, theme, at, columns, rows)
         for trace in _traces(drawing, view, theme, at, points):
             group = trace["legendgroup"]
-            if "name" in trace:
+            if "name" in trace and "meta" in trace:
                 trace["name"] = short_text(names[panel.lines[trace["meta"][1]].label])
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
                 named.add(group)
             traces.append(trace)
-    if len(drawing.panels) > 1:
+    if len(based) > 1:
         layout["annotations"] = [
-            _title(drawing, theme, at, columns, rows) for at in range(len(drawing.panels))
+            _title(drawing, theme, at, columns, rows) for at in range(len(based))
         ]
+    if len(based) < len(drawing.panels):  # the axis at the right needs room
+        layout["legend"] |= {"x": 1.07}
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     heads = x_heads_of(drawing)
     layout["meta"] = {
         "names": {short_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
-        "x": [heads[panel.metric] for panel in drawing.panels],
+        "x": [heads[based[base_of(drawing, at)].metric] for at in range(len(drawing.panels))],
         "symlog": {
             f"{letter} {metric}".strip(): symlog.threshold
             for (letter, metric), symlog in drawing.symlogs.items()
@@ -91,36 +96,43 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
 
 def names_of(drawing: Drawing) -> dict[str, str]:
     """What the legend calls each line, by its label."""
-    return telling(list({line.label: None for panel in drawing.panels for line in panel.lines}))
+    lines = {line.label: line for panel in drawing.panels for line in panel.lines}
+    short = telling([label for label, line in lines.items() if not line.name])
+    return {label: line.name or short[label] for label, line in lines.items()}
 
 
 def columns_of(drawing: Drawing, view: View) -> int:
     """How many panels stand side by side: a row a metric where they fit, about a square else."""
-    panels = len(drawing.panels)
-    parts = panels // max(1, len(view.metrics))
-    if len(view.metrics) > 1 and 1 < parts <= 5 and parts * len(view.metrics) == panels:
+    based = base_panels(drawing)
+    panels, metrics = len(based), len({panel.metric for panel in based})
+    parts = panels // max(1, metrics)
+    if metrics > 1 and 1 < parts <= 5 and parts * metrics == panels:
         return parts
     return max(1, panels if panels <= 3 else min(4, math.ceil(math.sqrt(panels))))
 
 
 def most_lines(drawing: Drawing) -> int:
     """How many lines a panel has at most: on a phone so high is the legend."""
-    return max((len(panel.lines) for panel in drawing.panels), default=1)
+    counts: dict[int, int] = {}
+    for at, panel in enumerate(drawing.panels):
+        base = base_of(drawing, at)
+        counts[base] = counts.get(base, 0) + len(panel.lines)
+    return max(counts.values(), default=1)
 
 
 def height(drawing: Drawing, view: View) -> int | None:
     """The chart's height in px where it needs more than the page gives it."""
-    rows = math.ceil(len(drawing.panels) / columns_of(drawing, view))
+    rows = math.ceil(len(base_panels(drawing)) / columns_of(drawing, view))
     return rows * PANEL_HEIGHT if rows > 1 else None
 
 
 def _traces(drawing: Drawing, view: View, theme: Theme, at: int, points: int) -> Iterator[Trace]:
     """Bands first, then the runs' thin lines, then the centres over them."""
     panel = drawing.panels[at]
-    suffix = "" if at == 0 else str(at + 1)
-    axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+    base = base_of(drawing, at)
+    axes = {"xaxis": f"x{base + 1 if base else ''}", "yaxis": f"y{at + 1 if at else ''}"}
     order = sorted(range(len(panel.lines)), key=lambda place: from_the_top(panel.lines[place]))
-    window = window_of(drawing, view, panel.metric)
+    window = window_of(drawing, view, drawing.panels[base].metric)
     thin = [thinned(panel.lines[place], view, points, window) for place in order]
     made: list[tuple[int, Trace | None]] = []
     made += [(place, band_trace(line, theme)) for place, line in zip(order, thin, strict=True)]
@@ -143,6 +155,8 @@ def _traces(drawing: Drawing, view: View, theme: Theme, at: int, points: int) ->
             if pointed and "fillcolor" in trace:
                 trace["opacity"] = 0  # until ``assets/pointing.js`` shows it
             yield trace | axes | {"meta": [at, place], "uid": f"{trace['uid']}-{at}"}
+    for trace in reference_traces(drawing, panel, view, theme):
+        yield trace | axes | {"uid": f"{trace['uid']}-{at}"}
 
 
 def _told(drawing: Drawing, panel: Panel, line: Line) -> Curve | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,13 +15,17 @@ from exptools.viewing.app.compare.absences import (
     nothing_there,
     which_runs,
 )
+from exptools.viewing.app.compare.panels import Drawing, Panel, base_panels
 from exptools.viewing.app.compare.thinning import Thinning
-from exptools.viewing.app.facts import Facts, counted_runs
+from exptools.viewing.app.compare.together import in_one_panel
+from exptools.viewing.app.facts import Facts, baselines, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.baseline import Against
+from exptools.viewing.curves.comparison import NoBaselineError
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, remark
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
 from exptools.viewing.curves.selection import Best
@@ -31,10 +35,11 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.figures.panels import reach, x_heads
-from exptools.viewing.figures.symlog import Symlog
+from exptools.viewing.figures.several import check_together
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import NO_NAME, OwnName, group_id
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
@@ -42,41 +47,10 @@ MANY_BANDS = 6  # lines with a band in one panel; of fewer all bands are seen
 LAST = parse_summary("last")
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes."""
-
-    metric: str
-    title: str  # which part of the runs it shows; "" for all
-    lines: tuple[Line, ...]
-    groups: tuple[GroupCurve, ...]  # what the lines stand for, in their order
-    runs: tuple[tuple[Series, ...], ...] = ()  # for each line, its runs as logged if wanted
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """The chart's content, or in its place the sentence that says why there is none."""
-
-    panels: tuple[Panel, ...] = ()
-    legend: str = ""  # what the lines' labels are values of
-    empty: str = ""
-    notes: tuple[str, ...] = ()
-    caveats: tuple[str, ...] = ()  # runs that did not finish, an interval of few, in sentences
-    band: str = "none"  # the band of all lines: of an interval left open, the one that fits
-    remark: str = ""  # what the legend says of the bands
-    first: int = 0  # of the groups that are drawn, ``shown`` of ``all`` from this one on
-    shown: int = 0
-    all: int = 0
-    is_thinned: bool = False  # of the curves there are only the points to be seen
-    # Axes that are symlog, by "x" or "y" and the metric ("" of x); the lines then have places.
-    symlogs: Mapping[tuple[str, str], Symlog] = field(default_factory=dict)
-    offer: str = ""  # another way to show values ≤ 0 on a log axis, of ``View.nonpositive``
-
-
 # A zoom or a click on the table's head draws no other curves.
 _DRAWN_ELSEWHERE = (
     *("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture"),
-    *("all_metrics", "search", "folded"),
+    *("all_metrics", "search", "folded", "references"),
 )
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
@@ -89,8 +63,17 @@ def curve_queries(view: View) -> list[CurveQuery]:
     keys = tuple(dict.fromkeys([*view.split, *(view.by or ())]))
     method = parse_method(view.center, view.band, view.smooth, view.smooth_when)
     over = tuple(key for key in view.best if key not in keys)
+    against = Against(view.baseline, view.difference == "percent") if view.baseline else None
     return [
-        CurveQuery(metric, keys, view.x, method, best=_best(view, over, metric), states=view.states)
+        CurveQuery(
+            metric,
+            keys,
+            view.x,
+            method,
+            best=_best(view, over, metric),
+            states=view.states,
+            against=against,
+        )
         for metric in view.metrics
     ]
 
@@ -109,7 +92,8 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     asked = replace(chart, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
 
     def drawn(asked: View) -> Drawing:
-        question = ("drawing", repr(asked), repr(facts.marked(view.where)))
+        names = workspace.group_names()
+        question = ("drawing", repr(asked), repr(facts.marked(view.where)), repr(names))
         first = next(iter(asked.metrics), "")
         return workspace.remembered(
             facts.version, question, lambda: _computed(workspace, facts, asked, first)
@@ -150,7 +134,8 @@ def _drawn(
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
     queries = curve_queries(view)
     lines = groups(runs, facts.find(by))
-    places, first = _page(workspace, facts, view, lines, ranked_by)
+    offered = baselines(lines, facts.find(by), facts)
+    places, first = _page(workspace, facts, view, lines, ranked_by, offered)
     ranked = [lines[place] for place in places]
     thinning = Thinning(view, len(ranked) * len(queries))
     queries = [replace(query, by=by, seen=thinning) for query in queries]
@@ -160,7 +145,10 @@ def _drawn(
     notes: dict[str, None] = {}
     if len(wanted) > MOST_PANELS:
         notes[f"{len(wanted)} panels are too many: the first {MOST_PANELS} are drawn."] = None
+    check_together(view.metrics if view.together else ())
     sets = _all_curves(workspace, wanted[:MOST_PANELS])
+    if view.baseline and not any(curves.baseline for curves in sets):
+        raise NoBaselineError(_without_baseline(view))
     panels = []
     legend = ""
     for curves, (_, part) in zip(sets, wanted, strict=False):
@@ -168,6 +156,8 @@ def _drawn(
         notes |= dict.fromkeys(note for note in curves.notes if note not in curves.caveats)
         title = f"{facts.names.get(split[0], split[0])}=" if len(split) == 1 else ""
         panels.append(_panel(workspace, view, curves, title + part.label if split else ""))
+    if view.together:
+        panels, legend = in_one_panel(panels, legend)
     seen = any(np.isfinite(line.curve.center).any() for panel in panels for line in panel.lines)
     return Drawing(
         panels=tuple(panels) if seen else (),
@@ -181,13 +171,29 @@ def _drawn(
         shown=len(ranked),
         all=len(lines),
         is_thinned=thinning.is_done,
+        baselines=tuple(dict.fromkeys([*offered, *filter(None, [view.baseline])])),
+    )
+
+
+def _without_baseline(view: View) -> str:
+    return (
+        f"the baseline {view.baseline} is not among the runs that are shown: choose another one "
+        "in Options, or none"
     )
 
 
 def _page(
-    workspace: Workspace, facts: Facts, view: View, lines: list[Group], metric: str
+    workspace: Workspace,
+    facts: Facts,
+    view: View,
+    lines: list[Group],
+    metric: str,
+    names: Sequence[str],
 ) -> tuple[list[int], int]:
-    """The places of the groups that are drawn, the best by a metric, and how many come before."""
+    """The places of the groups that are drawn, the best by a metric, and how many come before.
+
+    The baseline, by its name among ``names``, is one of them whatever its place.
+    """
     if len(lines) <= MOST_GROUPS:
         return list(range(len(lines))), 0
     which = (view.by, view.where, view.states, view.selected, view.x)
@@ -195,7 +201,8 @@ def _page(
         facts.version, ("ranked", metric, *which), lambda: _ranked(workspace, lines, metric, view.x)
     )
     first = min(view.page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
-    return sorted(ranked[first : first + MOST_GROUPS]), first
+    always = [at for at, name in enumerate(names) if name == view.baseline]
+    return sorted({*ranked[first : first + MOST_GROUPS], *always}), first
 
 
 def _ranked(workspace: Workspace, lines: list[Group], metric: str, x: str) -> list[int]:
@@ -225,9 +232,10 @@ def _all_curves(
 def _curves(workspace: Workspace, query: CurveQuery, runs: Sequence[Run]) -> CurveData:
     try:
         return curve_set(workspace.index, runs, query)
-    except QueryError:
-        # In a part of the runs a metric may well be missing that others have.
-        if not _logged_by_others(workspace, query.metric, query.x):
+    except QueryError as error:
+        # In a part of the runs a metric may well be missing that others have, or the baseline.
+        is_part = isinstance(error, NoBaselineError)
+        if not is_part and not _logged_by_others(workspace, query.metric, query.x):
             raise
         method = query.method
         band, smooth = str(method.band), str(method.smoothing)
@@ -236,7 +244,8 @@ def _curves(workspace: Workspace, query: CurveQuery, runs: Sequence[Run]) -> Cur
 
 
 def _logged_by_others(workspace: Workspace, metric: str, x: str) -> bool:
-    metrics = workspace.facts().metrics
+    facts = workspace.facts()
+    metrics = (*facts.metrics, *facts.resources)
     return metric in metrics and (x in ("step", "wall_time", "relative_time") or x in metrics)
 
 
@@ -244,8 +253,9 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
     key = "\0".join(curves.by)
     settings = [tuple(map(comparison_key, group.values)) for group in curves.groups]
     styles = workspace.index.styles(key, settings)
+    names = workspace.group_names()
     lines = [
-        Line(group.label, group.curve, style)
+        own_line(group, style, names.get(group_id(curves.by, group.values), NO_NAME))
         for group, style in zip(curves.groups, styles, strict=True)
     ]
     runs: list[tuple[Series, ...]] = []
@@ -253,7 +263,22 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
         for group in curves.groups:
             series = read_series(workspace.index, group.runs, curves.metric, view.x)
             runs.append(tuple(series[run.name] for run in group.runs))
-    return Panel(curves.metric, title, tuple(lines), curves.groups, tuple(runs))
+    return Panel(
+        curves.metric,
+        title,
+        tuple(lines),
+        curves.groups,
+        tuple(runs) if not curves.baseline else (),  # runs are no differences
+        says=curves.title,
+        metrics=(curves.metric,),
+        is_difference=bool(curves.baseline),
+    )
+
+
+def own_line(group: GroupCurve, style: int, own: OwnName) -> Line:
+    """A group's line, with the name and colour that the user has given it."""
+    name = f"{own.label or group.label} (baseline)" if group.is_baseline else own.label
+    return Line(group.label, group.curve, style, name, own.label, own.color)
 
 
 def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
@@ -268,7 +293,7 @@ def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence
 def x_heads_of(drawing: Drawing) -> dict[str, str]:
     """For each metric the first one with which it shares its horizontal axis."""
     ends: dict[str, float] = {}
-    for panel in drawing.panels:
+    for panel in base_panels(drawing):
         end = reach(panel.lines)
         ends[panel.metric] = max(end, ends.get(panel.metric, 0.0))
     return x_heads(ends)

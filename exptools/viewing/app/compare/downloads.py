@@ -22,6 +22,7 @@ from dash.development.base_component import Component
 from exptools.units import format_bytes
 from exptools.viewing.app.compare.content import bands_on_demand, curve_queries, drawing
 from exptools.viewing.app.compare.log_axes import is_log, on_log_axes
+from exptools.viewing.app.compare.panels import Drawing
 from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import popover
@@ -31,9 +32,11 @@ from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.endings import counted
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.references import parse_reference
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
+_OF_BOTH = ("together", "references", "labels", "colors")  # of Plotly's figure and the paper's
 LARGEST = 64 * 2**20  # bytes that a browser is handed at once
 _drawing = threading.Lock()  # Matplotlib's settings are the process's
 
@@ -78,12 +81,39 @@ def _shown(workspace: Workspace, view: View) -> dict[str, Any]:
         if is_log(view, letter):
             symlog = any(axis == letter for axis, _ in drawn.symlogs)
             shown[f"{letter}_scale"] = "symlog" if symlog else "log"
+    if view.together and len(view.metrics) > 1:
+        shown["together"] = True
+    references = [text for text in view.references if not view.baseline and _is_shown(text, view)]
+    if references:
+        shown["references"] = references
+    shown |= _own_names(drawn)
     if view.x_range:
         shown["x_range"] = view.x_range
     ranges = {m: span for m, span in view.y_ranges.items() if m in view.metrics}
     if ranges:
         shown["y_range"] = ranges
     return shown
+
+
+def _is_shown(text: str, view: View) -> bool:
+    try:
+        metric = parse_reference(text).metric
+    except QueryError:  # it is said at its field
+        return False
+    return metric is None or metric in view.metrics
+
+
+def _own_names(drawn: Drawing) -> dict[str, Any]:
+    """The names and colours that the user has given the groups, by their labels."""
+    pairs = [
+        (group.label, line)
+        for panel in drawn.panels
+        for line, group in zip(panel.lines, panel.groups, strict=True)
+    ]
+    labels = {label: line.own_name for label, line in pairs if line.own_name}
+    colors = {label: line.color for label, line in pairs if line.color}
+    found = {"labels": labels, "colors": colors}
+    return {name: values for name, values in found.items() if values}
 
 
 def figure(content: Content, suffix: str) -> bytes:
@@ -221,7 +251,8 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
             if not content.runs:
                 return "# the filter leaves no run\n"
             view = replace(view, where="", selected=tuple(run.name for run in content.runs))
-        return python_lines(view, workspace.index.roots, content.shown)
+        hidden = workspace.facts().hidden
+        return python_lines(view, workspace.index.roots, content.shown, hidden)
     except QueryError as error:
         return f"# {error}"
 
@@ -245,24 +276,29 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
     return b"".join(kept)
 
 
-def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) -> str:
+def python_lines(
+    view: View, roots: Sequence[Path], shown: Mapping[str, Any], hidden: Sequence[str] = ()
+) -> str:
     """A script that makes the curves of a view, once all is chosen, and draws them as ``shown``."""
     lines = ["import exptools.viewing as xv", ""]
     lines.append(f"runs = xv.load({', '.join(_literal(str(root)) for root in roots)})")
     if view.where.strip():
         lines.append(f"runs = runs.where({_literal(view.where)})")
+    if hidden and not view.selected:
+        lines.append(f"hidden = {_list(hidden)}")
+        lines.append("runs = runs.filter(lambda run: run.name not in hidden)")
     if view.selected:
         lines.append(f"runs = runs[{_list(view.selected)}]")
     options = ", ".join(_arguments(curve_queries(view)))
     if len(view.metrics) == 1:
         lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
-        lines.append("figure = curves.plot()")
+        lines.append(f"figure = curves.plot({_plot(view, shown)})")
         lines += [f'figure.update_{axis}axes(type="log")' for axis in view.log]
         lines.append(f"drawing = curves.paper({_paper(view, shown)})")
     else:
         lines.append(f"metrics = {_list(view.metrics)}")
         lines.append(f"curves = [runs.curves(metric, {options}) for metric in metrics]")
-        lines.append("figures = [part.plot() for part in curves]")
+        lines.append(f"figure = xv.CurveSets(tuple(curves)).plot({_plot(view, shown)})")
         lines.insert(1, "from exptools.viewing import paper")
         lines.append(f"drawing = paper.figure(curves, {_paper(view, shown)})")
     return "\n".join(lines) + "\n"
@@ -285,6 +321,10 @@ def _arguments(queries: Sequence[CurveQuery]) -> list[str]:
     ]
     if asked.smooth_after and asked.smoothing != default.method.smoothing:
         options.append('smooth_when="after"')
+    if query.against:
+        options.append(f"baseline={_literal(query.against.baseline)}")
+        if query.against.percent:
+            options.append('difference="percent"')
     if query.best:
         over = ", ".join(map(_literal, query.best.keys))
         options.append(f"best=xv.Best(({over},), mode={_mode(queries)})")
@@ -300,6 +340,12 @@ def _mode(queries: Sequence[CurveQuery]) -> str:
     return f"{{{each}}}[metric]"
 
 
+def _plot(view: View, shown: Mapping[str, Any]) -> str:
+    """What a figure of Plotly's has of these; where curves are split its labels are others."""
+    names = ("together", "references") if view.split else _OF_BOTH
+    return ", ".join(f"{name}={_value(shown[name])}" for name in names if name in shown)
+
+
 def _paper(view: View, shown: Mapping[str, Any]) -> str:
     facet = [f"facet={_literal(view.split[0])}"] if view.split else []
     more = [f"{name}={_value(value)}" for name, value in shown.items()]
@@ -308,7 +354,10 @@ def _paper(view: View, shown: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_literal(key)}: {span!r}' for key, span in value.items())}}}"
+        pairs = (f"{_literal(key)}: {_value(part)}" for key, part in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return _list(value)
     return _literal(value) if isinstance(value, str) else repr(value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from exptools.viewing.app.compare.content import Drawing, Panel
+from exptools.viewing.app.compare.panels import Drawing, Panel
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.curves.aggregation import Curve

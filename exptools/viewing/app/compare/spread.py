@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from exptools.viewing.app.compare.captions import averaged_candidates
-from exptools.viewing.app.compare.content import Drawing
+from exptools.viewing.app.compare.panels import Drawing
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace

@@ -14,11 +14,12 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, Patch, State, dcc, html, no_update
 
-from exptools.viewing.app.compare import controls, downloads
+from exptools.viewing.app.compare import controls, downloads, options, reference_lines
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
-from exptools.viewing.app.compare.content import Drawing, drawing
+from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
+from exptools.viewing.app.compare.panels import Drawing
 from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.small_multiples import section
@@ -27,6 +28,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.references import parse_reference
 from exptools.viewing.run_files.user_marks import UserMarks
 
 OFFERS = {"symlog": "Show values ≤ 0, on a symlog axis", "left-out": "Leave values ≤ 0 out"}
@@ -51,6 +53,8 @@ DRAWN = {  # what ``draw`` gives, and where it goes
     "is_first": ("page-back", "disabled"),
     "is_last": ("page-on", "disabled"),
     "complaint": ("where", "error"),
+    "baselines": ("baseline", "data"),
+    "bad_line": ("references", "error"),
 }
 
 
@@ -104,7 +108,10 @@ def layout(facts: Facts) -> list[Any]:
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
         *(dcc.Store(id=name) for name in ("typed", "ticked", "arranged", "shown-where")),
-        *(dcc.Store(id=name) for name in ("funneled", "filtered", "funnels", "spread-key")),
+        *(
+            dcc.Store(id=name)
+            for name in ("funneled", "filtered", "funnels", "spread-key", "compared")
+        ),
     ]
     return [*stores, chart_card, *section.layout(facts), html.Div(id="faults"), grid.layout()]
 
@@ -180,6 +187,7 @@ def _register_in_browser(app: Dash) -> None:
         view,
     )
     tie("exptools.takeOffer", changed, Input("offer", "n_clicks"), view)
+    tie("exptools.compare", changed, Input("compared", "data"), view)
     tie("exptools.open", changed, Input("opened", "data"), view)
     tie("exptools.funnel", changed, Input("filtered", "data"), view)
     tie("exptools.showFunnels", Input("funnels", "data"))
@@ -194,11 +202,11 @@ def update_options(workspace: Workspace, _version: int) -> dict[str, Any]:
     """What can be chosen now."""
     facts = workspace.facts()
     return {
-        "metrics": list(facts.metrics),
-        "by": controls.keys(facts, each=True),
-        "split": controls.keys(facts),
-        "best": controls.best_of(facts),
-        "x": controls.x_options(facts),
+        "metrics": controls.metric_options(facts),
+        "by": options.keys(facts, each=True),
+        "split": options.keys(facts),
+        "best": options.best_of(facts),
+        "x": options.x_options(facts),
     }
 
 
@@ -217,7 +225,8 @@ def draw(
     """
     view, facts = View.from_data(data), workspace.facts()
     drawing_it = replace(view.of_chart(), **section.CHOSEN)  # what does not is left alone
-    key = repr((drawing_it, facts.version, colors, facts.marked(view.where)))
+    own = (facts.marked(view.where), workspace.group_names())
+    key = repr((drawing_it, facts.version, colors, own))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
@@ -235,7 +244,7 @@ def draw(
         "empty": content.empty,
         "caption": caption(facts, view, content),
         "reason": "" if content.empty else reason(facts, view),
-        "notes": [html.Li(note) for note in (*view.notes, *content.notes)],
+        "notes": [html.Li(note) for note in _notes(view, content)],
         "spread": wide.sentence,
         "spread_key": wide.key,
         "group_by": f"Group by {wide.short}",
@@ -247,7 +256,27 @@ def draw(
         "is_first": content.first == 0,
         "is_last": content.first + content.shown >= content.all,
         "complaint": _complaint(workspace, facts, view),
+        "baselines": list(content.baselines or filter(None, [view.baseline])),
+        "bad_line": bad_reference(view),
     }
+
+
+def _notes(view: View, content: Drawing) -> list[str]:
+    without_lines = [reference_lines.NOTE] if view.references and view.baseline else []
+    right = [panel for panel in content.panels if panel.over is not None]
+    names = dict.fromkeys(metric for panel in right for metric in panel.metrics)
+    beside = [f"The axis at the right is of {', '.join(names)}."] if names else []
+    return [*view.notes, *beside, *without_lines, *content.notes]
+
+
+def bad_reference(view: View) -> str | None:
+    """What is wrong with a reference line that somebody has typed."""
+    for text in view.references:
+        try:
+            parse_reference(text)
+        except QueryError as error:
+            return str(error)
+    return None
 
 
 def _class(facts: Facts, content: Drawing) -> str:

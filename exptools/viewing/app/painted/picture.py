@@ -15,13 +15,22 @@ import numpy as np
 
 from exptools.viewing.app.compare.axes import axes, panel_title, place_of
 from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
-from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.content import bands_on_demand, x_heads_of
+from exptools.viewing.app.compare.panels import Drawing, Panel
+from exptools.viewing.app.compare.reference_lines import ReferencePlace, reference_places
 from exptools.viewing.app.painted.ticks import Tick, ticks, time_ticks
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.figures.encoding import banded
-from exptools.viewing.figures.lines import Line, from_the_top, isolated, most_runs, part_of_fewer
-from exptools.viewing.figures.theme import DARK, DASHES, LIGHT, short_text
+from exptools.viewing.figures.lines import (
+    Line,
+    from_the_top,
+    isolated,
+    most_runs,
+    part_of_fewer,
+    style_of,
+)
+from exptools.viewing.figures.theme import DARK, LIGHT, short_text
 
 UNITS = 2000  # of a panel's width and height, in which its lines are written
 ROOM = 0.05 / 0.9  # that Plotly leaves above and below, in parts of the data's range
@@ -80,8 +89,8 @@ class _Axis(NamedTuple):
 
 
 def picture(content: Drawing, view: View, size: Size = WHOLE) -> str:
-    """The drawing as HTML; "" where it shows nothing."""
-    if not content.panels:
+    """The drawing as HTML; "" where it shows nothing, or what it cannot: an axis at the right."""
+    if not content.panels or any(panel.over is not None for panel in content.panels):
         return ""
     columns = columns_of(content, view)
     number = max(1, sum(len(panel.lines) for panel in content.panels))
@@ -129,6 +138,7 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int, siz
         [
             *(_band(line, x, y) for line in order if not bands_on_demand(content, view)),
             *(_center(line, x, y, most[line.label]) for line in order),
+            *(_reference(one, y) for one in reference_places(content, panel, view)),
         ]
     )
     left, right, bottom, top = place_of(at, columns, rows)
@@ -151,6 +161,8 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int, siz
     if len(content.panels) > 1:
         texts.append(f'<b class="painted-panel-title">{panel_title(content, at)}</b>')
     svg = f'<svg viewBox="0 0 {UNITS} {UNITS}" preserveAspectRatio="none">{shapes}</svg>'
+    if size.words:
+        texts += [_reference_name(one, y) for one in reference_places(content, panel, view)]
     grid = "".join(texts)
     widest = max((tick.text for tick in up), key=len, default="") if left == 0 else ""
     light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
@@ -189,7 +201,7 @@ def _free_range(
     log, metric, heads = axis["type"] == "log", content.panels[at].metric, x_heads_of(content)
     alike = heads if letter == "x" else {m: m for m in heads}
     shown = [p for p in content.panels if alike[p.metric] == alike[metric]]
-    low, high = _extent(shown, letter, view, log=log)
+    low, high = _extent(content, shown, letter, view, log=log)
     if letter == "x":
         return low, high
     room = (high - low) * ROOM
@@ -202,13 +214,18 @@ def _free_range(
     return low - room, high + room
 
 
-def _extent(panels: Sequence[Panel], letter: str, view: View, *, log: bool) -> tuple[float, float]:
+def _extent(
+    content: Drawing, panels: Sequence[Panel], letter: str, view: View, *, log: bool
+) -> tuple[float, float]:
     """The lowest and the highest value that can be shown, apart."""
     parts = []
     for panel in panels:
         for line in panel.lines:
             curve = line.curve
             parts += [curve.x] if letter == "x" else [curve.center, curve.low, curve.high]
+        if letter == "y":
+            places = [one.place for one in reference_places(content, panel, view)]
+            parts.append(np.array(places, np.float64))
     values = np.concatenate([*parts, np.empty(0)])
     values = values[np.isfinite(values) & (values > 0 if log else True)]
     if not len(values):
@@ -269,11 +286,24 @@ def _points(x: Floats, y: Floats) -> str:
 
 
 def _color(line: Line) -> str:
-    return f"var(--painted-{line.style % len(LIGHT.lines)})"
+    return line.color or f"var(--painted-{line.style % len(LIGHT.lines)})"
 
 
 def _strokes(line: Line) -> str:
-    return STROKES[DASHES[line.style // len(LIGHT.lines) % len(DASHES)]]
+    return STROKES[style_of(line, LIGHT)[1]]
+
+
+def _reference(line: ReferencePlace, y: _Axis) -> str:
+    up = UNITS - round(float(y.places(np.array([line.place]))[0]))
+    look = f'style="stroke:var(--muted)" stroke-dasharray="{STROKES[line.dash]}"'
+    return f'<path class="painted-center painted-few" {look} d="M0,{up}H{UNITS}"/>'
+
+
+def _reference_name(line: ReferencePlace, y: _Axis) -> str:
+    up = float(y.places(np.array([line.place]))[0]) / UNITS
+    return (
+        f'<span class="painted-reference" style="bottom:{up:.2%}">{short_text(line.label)}</span>'
+    )
 
 
 def _legend(content: Drawing, view: View) -> str:

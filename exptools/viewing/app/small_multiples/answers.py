@@ -110,7 +110,7 @@ class SmallCharts:
 
     def _chart(self, facts: Facts, view: View, metric: str) -> SmallChart:
         own = {metric: view.y_ranges[metric]} if metric in view.y_ranges else {}
-        marks = facts.marked(view.where)
+        marks = (facts.marked(view.where), self._workspace.group_names())
         asked = repr((metric, replace(view.of_chart(), y_ranges=own, notes=()), marks))
         return self._painted.remembered(
             facts.version, asked, lambda: paint(self._workspace, view, metric)

@@ -11,8 +11,9 @@ import numpy as np
 
 from exptools.error_line import error_line
 from exptools.viewing.app.compare.chart import columns_of, names_of
-from exptools.viewing.app.compare.content import Drawing, Panel, drawing_beside
+from exptools.viewing.app.compare.content import drawing_beside
 from exptools.viewing.app.compare.log_axes import on_log_axes
+from exptools.viewing.app.compare.panels import Drawing, Panel
 from exptools.viewing.app.facts import shown_runs
 from exptools.viewing.app.painted.picture import Size, picture
 from exptools.viewing.app.view import View

@@ -8,6 +8,7 @@ from typing import Any
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.states import STATE_WORDS, state_class
 from exptools.viewing.app.table.arrangement import arranged
+from exptools.viewing.app.table.differences import difference_fields
 from exptools.viewing.app.table.filtering import filter_of, funnels
 from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.view import View
@@ -15,6 +16,7 @@ from exptools.viewing.app.widgets import SUMMARIES
 from exptools.viewing.figures.names import telling
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import MAX_LABEL
 from exptools.viewing.run_files.user_marks import MAX_NOTE, MAX_TAG, MAX_TAGS, Mark
 
 OR_DASH = "params.value == null ? '—' : "
@@ -106,6 +108,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         *config,
         *_summaries(facts),
         *_values(view),
+        *_differences(facts, view),
         step,
         _column("duration", "Duration", "how long the job ran", "duration(params.value)"),
         _column("started", "Started", "when the job began", "time(params.value)")
@@ -147,6 +150,34 @@ def _yours(field: str, title: str, longest: int) -> Column:
     }
 
 
+def _color() -> Column:
+    return _column("color", "Own colour", "yours: a double click chooses it", "") | {
+        "valueFormatter": {"function": "params.value"},
+        "cellStyle": {"function": "params.value ? {'--swatch': params.value} : {}"},
+        "cellClass": "own-color",
+        "cellEditor": {"function": "ColorEditor"},
+        "editable": True,
+        "minWidth": 110,
+    }
+
+
+def _differences(facts: Facts, view: View) -> list[Column]:
+    """What runs or groups have more than the baseline."""
+    names = {field: (m, s) for field, m, s in values_of(view)}
+    share = " in % of the baseline" if view.difference == "percent" else ""
+    of_groups = view.rows == "groups"
+    interval = "; of a group the mean with its 95 % interval" if of_groups else ""
+    columns = []
+    for field, of in difference_fields(view):
+        metric, summary = names[of]
+        title = f"Δ {SUMMARIES.get(summary, summary)} {metric}{' %' if share else ''}"
+        tooltip = f"difference to {view.baseline}{share}{interval}"
+        column = _column(field, title, tooltip, "difference(params)") | {"minWidth": 150}
+        column["valueFormatter"] = {"function": "difference(params)"}
+        columns.append(column)
+    return columns
+
+
 def _group_columns(facts: Facts, view: View) -> list[Column]:
     keys = [_config(facts, key) for key in view.by or ()]
     values = _values(view)
@@ -155,10 +186,13 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
         column["valueFormatter"] = {"function": "spread(params)"}
     return [
         _name("Group", WIDEST),
+        _yours("label", "Own name", MAX_LABEL),
+        _color(),
         _column("runs", "Runs", "how many runs", "params.value"),
         _column("states", "States", "of its runs", "params.value"),
         *(keys if len(keys) > 1 else []),
         *values,
+        *_differences(facts, view),
         _column("duration", "Mean duration", "of its jobs", "duration(params.value)"),
     ]
 

@@ -14,14 +14,15 @@ from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.table import marking
 from exptools.viewing.app.table.arrangement import rearranged
 from exptools.viewing.app.table.columns import columns, in_usual_order, usual
+from exptools.viewing.app.table.differences import rows_with_differences
 from exptools.viewing.app.table.filtering import filtered, funnels, models
 from exptools.viewing.app.table.rows import (
     MAX_COLUMNS,
     Tables,
     readable,
     table_key,
-    table_rows,
     with_marks,
+    with_names,
 )
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
@@ -35,6 +36,7 @@ from exptools.viewing.app.widgets import (
 )
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.references import check_color
 from exptools.viewing.run_files.user_marks import UserMarks, parse_tags
 
 HINT = "Tick runs to draw only those."
@@ -98,6 +100,11 @@ def _heading() -> Any:
                 id="clearing",
                 hidden=True,
             ),
+            html.Span(
+                dmc.Button("Reset names", id="reset-names", variant="subtle", size="compact-xs"),
+                id="reset-names-line",
+                hidden=True,
+            ),
             html.Span(className="space"),
             dmc.SegmentedControl(
                 id="rows",
@@ -132,6 +139,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "style": Output("runs", "style"),
             "hint": Output("hint", "children"),
             "all_drawn": Output("clearing", "hidden"),
+            "unnamed": Output("reset-names-line", "hidden"),
             "funnels": Output("funnels", "data"),
             "shown": Output("shown-where", "data"),
         },
@@ -162,6 +170,12 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(arrange, workspace, marks))
+    app.callback(
+        Output("marks", "data", allow_duplicate=True),
+        Output("hint", "children", allow_duplicate=True),
+        Input("reset-names", "n_clicks"),
+        prevent_initial_call=True,
+    )(partial(reset_names, workspace))
     for event, keep in (
         (Input("starred", "data"), turn_star),
         (Input("runs", "cellValueChanged"), keep_notes),
@@ -195,9 +209,12 @@ def update_table(
         return no_update
     view = readable(workspace, asked, had["where"] or "")
     key = table_key(facts, view)
-    rows = workspace.remembered(facts.version, key, lambda: table_rows(workspace, view))
+    rows = workspace.remembered(facts.version, key, lambda: rows_with_differences(workspace, view))
     marked = marks.of(facts.runs)
-    if view.rows == "runs":
+    if view.rows == "groups":
+        own = workspace.group_names()
+        rows, key = with_names(rows, own), repr((key, sorted(own.items(), key=str)))
+    else:
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
     wanted = columns(facts, view, marked, narrow=bool(data and data.get("narrow")))
     there = funnels(facts, view)
@@ -207,6 +224,7 @@ def update_table(
         "style": grid_height(len(rows), MOST_ROWS, ROOM),
         "hint": hint(*ticked(facts, view, rows), len(facts.runs), len(facts.keys)),
         "all_drawn": not {*view.selected} & {run.name for run in facts.runs},
+        "unnamed": view.rows != "groups" or not any(r["label"] or r["color"] for r in rows),
         "funnels": {"where": asked.where, "models": models(asked.where, there)},
         "shown": view.where,
     }
@@ -266,6 +284,9 @@ def keep_notes(
     """Keep the notes and tags that were written into the table: the new ``marks``, or why not."""
     stamp, problem = None, ""
     for change in changes:
+        if change["colId"] in ("label", "color") and not problem:
+            stamp, problem = _keep_name(workspace, change)
+            continue
         run = workspace.run(change["rowId"])
         if run is None or problem:
             continue
@@ -273,6 +294,26 @@ def keep_notes(
             stamp, problem = marks.keep(run, note=(change["value"] or "").strip())
         elif change["colId"] == "tags":
             stamp, problem = marks.keep_tags(run, parse_tags(change["value"] or ""))
+    return stamp or no_update, problem or no_update
+
+
+def _keep_name(workspace: Workspace, change: dict[str, Any]) -> tuple[int | None, str]:
+    """Keep the name or colour that a group was given in the table."""
+    group, text = str(change["data"].get("group", "")), str(change["value"] or "").strip()
+    if change["colId"] == "label":
+        return workspace.names.keep(group, label=text)
+    try:
+        color = check_color(text) if text else ""
+    except QueryError as error:
+        return None, f"{str(error)[:1].upper()}{str(error)[1:]}."
+    return workspace.names.keep(group, color=color)
+
+
+def reset_names(workspace: Workspace, clicks: int | None) -> tuple[Any, Any]:
+    """Take all own names and colours back: the new ``marks``, or why not."""
+    if not clicks:
+        return no_update, no_update
+    stamp, problem = workspace.names.reset()
     return stamp or no_update, problem or no_update
 
 

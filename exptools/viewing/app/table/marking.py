@@ -26,9 +26,8 @@ def buttons() -> list[Any]:
         id="tag-names",
         label="Tags of the ticked runs",
         placeholder="baseline, for the paper",
-        maxLength=MAX_TAG * 4,
         size="xs",
-        inputProps={"autoComplete": "off"},
+        inputProps={"autoComplete": "off", "maxLength": MAX_TAG * 4},
     )
     choices = html.Div([_button("Add", "tag-add"), _button("Take back", "tag-remove")])
     return [

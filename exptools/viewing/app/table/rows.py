@@ -15,7 +15,7 @@ import numpy as np
 
 from exptools.metrics import better
 from exptools.rundir import STEP
-from exptools.viewing.app.facts import EXACT_INTEGER, Facts, counted_runs, shown_runs
+from exptools.viewing.app.facts import EXACT_INTEGER, Facts, baselines, counted_runs, shown_runs
 from exptools.viewing.app.states import STATE_WORDS
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -27,6 +27,7 @@ from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run, duration
+from exptools.viewing.run_files.group_names import NO_NAME, OwnName, group_id
 from exptools.viewing.run_files.user_marks import UNMARKED, Mark
 
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
@@ -66,7 +67,8 @@ def table_key(facts: Facts, view: View) -> str:
     """Equal for equal tables."""
     by = view.by if view.rows == "groups" else None
     shown = (view.where, view.states, facts.marked(view.where))
-    return repr((facts.version, view.metrics, view.summaries, shown, view.rows, by))
+    compared = (view.baseline, view.difference, view.by) if view.baseline else None
+    return repr((facts.version, view.metrics, view.summaries, shown, view.rows, by, compared))
 
 
 def readable(workspace: Workspace, view: View, before: str) -> View:
@@ -87,13 +89,18 @@ def table_rows(workspace: Workspace, view: View) -> list[Row]:
     Raises:
         QueryError: the view's condition cannot be read.
     """
+    runs, rows = rows_of_runs(workspace, view)
+    return _group_rows(workspace.facts(), view, runs, rows) if view.rows == "groups" else rows
+
+
+def rows_of_runs(workspace: Workspace, view: View) -> tuple[Sequence[Run], list[Row]]:
+    """The runs of the table, and a row for each of them."""
     facts = workspace.facts()
     runs: Sequence[Run] = ()
     with suppress(NoRunError):  # none counts: said in place of the chart
         shown = View(where=view.where, states=view.states)
         runs, _ = counted_runs(workspace.index, facts, shown)
-    rows = _run_rows(workspace, facts, view, runs)
-    return _group_rows(facts, view, runs, rows) if view.rows == "groups" else rows
+    return runs, _run_rows(workspace, facts, view, runs)
 
 
 def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
@@ -103,6 +110,12 @@ def with_marks(rows: Sequence[Row], marks: Mapping[str, Mark]) -> list[Row]:
         row | {"star": mark.star, "note": mark.note, "tags": ", ".join(mark.tags)}
         for row, mark in marked
     ]
+
+
+def with_names(rows: Sequence[Row], names: Mapping[str, OwnName]) -> list[Row]:
+    """The rows of groups with the user's own names and colours."""
+    named = ((row, names.get(row["group"], NO_NAME)) for row in rows)
+    return [row | {"label": own.label, "color": own.color} for row, own in named]
 
 
 def table_keys(facts: Facts) -> list[str]:
@@ -187,14 +200,18 @@ def _value(columns: Columns, metric: str, how: Option) -> Any:
 def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
     """A row for each group of the chart: means over its runs, and how they spread."""
     by_name = {row["id"]: row for row in rows}
-    wanted = groups(runs, facts.find(view.by or ()))
+    keys = facts.find(view.by or ())
+    wanted = groups(runs, keys)
     shows = [label_among(values) for values in zip(*(g.values for g in wanted), strict=True)]
     labels = [group.label for group in wanted]
+    names = baselines(wanted, keys, facts)
     fields = [*(name for name, _ in summaries_of(facts)), *(name for name, _, _ in values_of(view))]
     return [
         _group_row(fields, [by_name[run.name] for run in group.runs], order)
         | {"id": labels[order] + " \N{HAIR SPACE}" * labels[:order].count(labels[order])}
         | {"members": [run.name for run in group.runs]}
+        | {"group_name": names[order] if names else labels[order]}
+        | {"group": group_id([key.name for key in keys], group.values)}
         | {
             f"config {key}": cell(value, show)
             for key, value, show in zip(view.by or (), group.values, shows, strict=True)
@@ -219,7 +236,7 @@ def _group_row(fields: Sequence[str], members: Sequence[Row], order: int) -> Row
 
 def _mean_and_spread(rows: Sequence[Mapping[str, Any]], field: str) -> tuple[Any, Any]:
     """Mean and standard deviation (n - 1) of a field's numbers; a NaN among them is one in both."""
-    values = [number for row in rows if (number := _number(row[field])) is not None]
+    values = [number for row in rows if (number := number_in(row[field])) is not None]
     if not values:
         return None, None
     mean = sum(value / len(values) for value in values)
@@ -228,7 +245,7 @@ def _mean_and_spread(rows: Sequence[Mapping[str, Any]], field: str) -> tuple[Any
     return cell(mean), cell(math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1))
 
 
-def _number(cell: Any) -> float | None:
+def number_in(cell: Any) -> float | None:
     """The number that a cell shows, "nan" among them; None where it shows none."""
     try:
         return None if cell is None else float(cell)

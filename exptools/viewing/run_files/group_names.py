@@ -1,0 +1,119 @@
+"""Own names and colours of groups: the user's, kept in the user's data directory as stars are.
+
+They belong to the directory that is looked at, and hold below it, too. Each has a file of its own
+that is replaced atomically, so that two servers never undo what the other has kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from exptools.asides import remove_leftovers
+from exptools.rundir import read_regular, write_atomic
+from exptools.viewing.configs.values import comparison_key
+
+MAX_LABEL = 200  # characters
+_MAX_FILE = 2**16  # bytes
+_MAX_ID = 2**14  # characters
+
+
+@dataclass(frozen=True)
+class OwnName:
+    """What a user calls a group, and draws it in."""
+
+    label: str = ""  # "": as it is
+    color: str = ""  # "#d9580a"; "": as the page draws it
+
+
+NO_NAME = OwnName()
+
+
+def group_id(keys: Sequence[str], values: Sequence[Any]) -> str:
+    """What tells a group of runs from all others: the keys grouped by, and their values."""
+    pairs = zip(keys, values, strict=True)
+    return json.dumps([[key, repr(comparison_key(value))] for key, value in pairs])
+
+
+class GroupNames:
+    """The names for what lies below a directory."""
+
+    def __init__(self, place: Path, path: Path | None = None) -> None:
+        base = path or user_data_path("exptools", appauthor=False) / "groups"
+        real = Path(os.path.realpath(place))
+        # What is said of a directory holds below it; what is said nearer goes before.
+        self._paths = [base / _digest(str(above)) for above in (real, *real.parents)]
+
+    def all(self) -> Mapping[str, OwnName]:
+        """The names by ``group_id``."""
+        names: dict[str, OwnName] = {}
+        for path in reversed(self._paths):
+            try:
+                files = sorted(path.glob("*.json"))
+            except OSError:
+                continue
+            names |= dict(record for file in files if (record := _read(file)) is not None)
+        return names
+
+    def keep(
+        self, group: str, *, label: str | None = None, color: str | None = None
+    ) -> tuple[int | None, str]:
+        """Change what is given: the time in ms since 1970, or None and why not."""
+        before = self.all().get(group, NO_NAME)
+        name = replace(
+            before,
+            label=before.label if label is None else " ".join(label.split())[:MAX_LABEL],
+            color=before.color if color is None else color,
+        )
+        file = self._paths[0] / f"{_digest(group)}.json"
+        try:
+            if len(group) > _MAX_ID:
+                return None, "This group has too long a name to be given another."
+            if name == NO_NAME:
+                file.unlink(missing_ok=True)
+            if name != self.all().get(group, NO_NAME):
+                record = {"group": group, "label": name.label, "color": name.color}
+                remove_leftovers(self._paths[0])
+                write_atomic(file, json.dumps(record).encode())
+        except OSError as error:
+            return None, f"{self._paths[0]} cannot be written: {error.strerror}."
+        return time.time_ns() // 1_000_000, ""
+
+    def reset(self) -> tuple[int | None, str]:
+        """Forget all names that were given here, or above."""
+        for path in self._paths:
+            try:
+                shutil.rmtree(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                return None, f"{path} cannot be removed: {error.strerror}."
+        return time.time_ns() // 1_000_000, ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _read(file: Path) -> tuple[str, OwnName] | None:
+    try:
+        record = json.loads(read_regular(file, _MAX_FILE))
+        label, color = record["label"], record["color"]
+        if not isinstance(label, str) or not isinstance(color, str):
+            raise ValueError("its label and color should be texts")
+        return str(record["group"]), OwnName(label, color)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        logging.getLogger(__name__).warning("%s is no name of a group: %s", file, error)
+        return None
