@@ -26,6 +26,7 @@ from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
+from exptools.viewing.curves.baseline import Against, parse_difference
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
@@ -46,6 +47,7 @@ from exptools.viewing.readers.unread import (
     no_runs,
 )
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.user_marks import UserMarks
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 
@@ -170,12 +172,25 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
     if not len(runs):
         _tell_faults(command.output, runs)
         raise NothingError(no_runs(roots))
+    _tell_hidden(command, runs)
     if not command.where:
         return runs, []
     chosen = runs.where(command.where)
     if not len(chosen):
         raise NothingError(f"there is no run such that {command.where}")
     return chosen, keys_in_condition(runs.origin, runs, command.where)
+
+
+def _tell_hidden(command: Command, runs: Runs) -> None:
+    """Say that runs which are hidden in the app count here."""
+    if "hidden" in (command.where or ""):
+        return
+    marks = UserMarks()
+    number = sum(mark.hidden for mark in marks.of(list(runs)).values())
+    if number:
+        are = "run that is" if number == 1 else "runs that are"
+        hint = "--where 'not run.hidden' leaves them out"
+        say(command.output, [f"{number} {are} hidden in the app count here; {hint}"])
 
 
 def _each_once(keys: Sequence[Key], others: Sequence[str]) -> list[Key]:
@@ -187,8 +202,9 @@ def _each_once(keys: Sequence[Key], others: Sequence[str]) -> list[Key]:
 
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
-    if given and (runs.metrics or not nothing_yet((), runs)):
-        return [*dict.fromkeys(find_metric(runs.metrics, runs, name) for name in given)]
+    every = runs.origin.every_metric(list(runs))
+    if given and (every or not nothing_yet((), runs)):
+        return [*dict.fromkeys(find_metric(every, runs, name) for name in given)]
     if runs.default_metric is None or given:
         raise _nothing_logged(runs)
     return [runs.default_metric]
@@ -205,7 +221,8 @@ def _nothing_logged(runs: Runs) -> NothingError:
 def _listed(given: Sequence[str], runs: Runs) -> list[str]:
     """What to list of each run: what was asked for, or its summary and the most telling metric."""
     if given:
-        return [find_metric(runs.metrics, runs, name) for name in given]
+        every = runs.origin.every_metric(list(runs))
+        return [find_metric(every, runs, name) for name in given]
     if not (runs.metrics or runs.summaries):
         return []
     said = [f"{SUMMARY}{name}" for name in runs.summaries]
@@ -345,7 +362,12 @@ def _queries(command: PlotCommand, runs: Runs) -> list[CurveQuery]:
     by = (*facet, *_keys_of(command.by, command.facet, runs))
     method = parse_method(command.center, command.band, command.smooth)
     metrics = _metrics_of(command.metrics, runs)
-    return [CurveQuery(name, by, command.x, method, states=command.states) for name in metrics]
+    percent = parse_difference(command.difference)
+    against = Against(command.baseline, percent) if command.baseline else None
+    return [
+        CurveQuery(name, by, command.x, method, states=command.states, against=against)
+        for name in metrics
+    ]
 
 
 def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None:
@@ -353,7 +375,15 @@ def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        drawn = paper.figure(curves, facet=command.facet, size=command.size)
+        drawn = paper.figure(
+            curves,
+            facet=command.facet,
+            size=command.size,
+            together=command.together,
+            references=command.lines,
+            labels=dict(command.labels),
+            colors=dict(command.colors),
+        )
         with writing(path):
             paper.save(drawn, path)
     print(f"{path}: {paper.caption(curves)}")

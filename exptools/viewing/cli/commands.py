@@ -87,3 +87,9 @@ class PlotCommand(RunsCommand):
     smooth: str | None
     size: str
     states: str
+    together: bool  # all metrics in one panel
+    baseline: str | None
+    difference: str
+    lines: tuple[str, ...]  # reference lines: "0.95 PPO (paper)"
+    labels: tuple[tuple[str, str], ...]  # what the legend calls a group, and its own name
+    colors: tuple[tuple[str, str], ...]  # likewise

@@ -153,12 +153,38 @@ def _plot(parser: _Parser) -> None:
         help="step, relative_time (seconds), wall_time (Unix seconds), or what was logged",
     )  # fmt: skip
     _statistics(parser)
+    parser.add_argument("--together", action="store_true", help="all metrics in one panel")
+    parser.add_argument(
+        "--baseline", metavar="GROUP",
+        help="show the difference to this group (0.01 or lr=0.01) or run, paired by seed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--difference", default="absolute", metavar="HOW",
+        help="absolute, or in percent of the baseline",
+    )  # fmt: skip
+    parser.add_argument(
+        "--line", action="append", metavar="LINE", dest="lines", default=[],
+        help="a horizontal line and its name: \"0.95 PPO (paper)\", or of another metric than the "
+        "first \"test/loss = 0.3 theirs\"; may be given several times",
+    )  # fmt: skip
+    for name, what in (("label", "name"), ("color", "colour, as #d9580a,")):
+        parser.add_argument(
+            f"--{name}", action="append", metavar="GROUP=TEXT", dest=f"{name}s", default=[],
+            type=_named, help=f"an own {what} of a group; may be given several times",
+        )  # fmt: skip
     parser.add_argument("--smooth", metavar="HOW", help="ema:0.9, gaussian:5 or mean:10, in rows")
     parser.add_argument(
         "--size", default="column",
         help="column (3.25 inches), text (5.5), page (6.75), or a width in inches",
     )  # fmt: skip
     _output(parser, figure=True)
+
+
+def _named(text: str) -> tuple[str, str]:
+    group, equals, name = text.rpartition("=")
+    if not equals or not group or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} should be as 0.01=ours: a group and its text")
+    return group, name
 
 
 def _roots(parser: _Parser) -> None:

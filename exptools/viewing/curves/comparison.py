@@ -152,7 +152,7 @@ def _unpaired_words(found: Sequence[GroupCurve], method: Method, *, several: boo
         return ""
     start = f"{named}: not paired, as no seeds or the like match;"
     if not several:
-        return f"{named}: the baseline is one run, and the band is the spread of the others alone."
+        return f"{named}: the baseline is one run, so the band is of the other side alone."
     if band not in UNCERTAIN:
         return f"{start} the band is the spread of the group's own runs."
     words = {

@@ -27,6 +27,7 @@ from exptools.viewing.figures.theme import (
 )
 
 THINNER = 0.5  # the width of a line where some of its runs have ended, in parts of its own
+LONGEST_TITLE = 60  # characters of what a vertical axis is of
 MAX_POINTS = 1000  # a line; the screen has no more
 
 
@@ -253,7 +254,8 @@ def y_title(metric: str, theme: Theme) -> dict[str, Any]:
     if not metric:
         return {}
     font = {"size": 12, "color": theme.muted}
-    return {"title": {"text": short_text(metric), "font": font, "standoff": 8}}
+    text = short_text(metric, LONGEST_TITLE)
+    return {"title": {"text": text, "font": font, "standoff": 8}}
 
 
 def curve_layout(legend: str, theme: Theme, remark: str = "") -> dict[str, Any]:

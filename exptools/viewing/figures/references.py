@@ -13,12 +13,10 @@ from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.wording import shortened
 
-_TEXT = re.compile(
-    r"\s*(?:(?P<metric>\S(?:.*?\S)?)\s*=\s*)?(?P<value>[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
-    r"(?P<unit>[kMBT%]?)(?:\s+(?P<name>\S.*?))?\s*",
-    re.DOTALL,
-)
-_UNITS = {"": 1.0, "%": 0.01, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_NUMBER = r"(?P<value>[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?P<unit>[kMBT%]?)"
+_TEXT = re.compile(rf"\s*{_NUMBER}(?:\s+(?P<name>(?!=)\S.*?))?\s*", re.DOTALL)
+_OF_METRIC = re.compile(rf"\s*(?P<metric>\S(?:.*?\S)?)\s*=(?P<rest>\s*{_NUMBER}.*)", re.DOTALL)
+_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 LONGEST = 200  # characters of a name
 
@@ -47,21 +45,28 @@ def parse_reference(given: str | Reference) -> Reference:
     Raises:
         QueryError: there is no number where it should be, or it is not finite.
     """
-    if isinstance(given, Reference):
-        reference = given
-    else:
-        found = _TEXT.fullmatch(given) if isinstance(given, str) else None
-        if found is None:
-            raise QueryError(
-                f"a reference line is a number and its name, as in '0.95 PPO (paper)' or "
-                f"'test/loss = 0.3 theirs', not {shortened(repr(given))}"
-            )
-        number = float(found["value"].replace(",", "").replace("−", "-")) * _UNITS[found["unit"]]
-        reference = Reference(number, found["name"] or "", found["metric"])
+    reference = given if isinstance(given, Reference) else _read(given)
     value = reference.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise QueryError(f"a reference line is at a finite number, not at {value!r}")
     return replace(reference, name=" ".join(reference.name.split())[:LONGEST])
+
+
+def _read(text: str) -> Reference:
+    of_metric = metric = None
+    found = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if found is None and isinstance(text, str):
+        of_metric = _OF_METRIC.fullmatch(text)
+    if of_metric:
+        metric, found = of_metric["metric"], _TEXT.fullmatch(of_metric["rest"])
+    if found is None:
+        raise QueryError(
+            "a reference line is a number and its name, as in '0.95 PPO (paper)' or "
+            f"'test/loss = 0.3 theirs', not {shortened(repr(text))}"
+        )
+    number = float(found["value"].replace(",", "").replace("−", "-"))
+    number = number / 100 if found["unit"] == "%" else number * _UNITS[found["unit"]]
+    return Reference(number, found["name"] or "", metric)
 
 
 def references_by_metric(

@@ -65,6 +65,7 @@ def named_lines(
 def several(sets: Sequence[CurveData], look: Look) -> dict[str, Any]:
     """A figure with a panel for each metric, one over the other; or with all in one."""
     metrics = [curves.metric for curves in sets]
+    check_references(look, sets)
     references = references_by_metric(look.references, metrics)
     lines = named_lines(sets, look, {})
     if look.together and len(sets) > 1:
@@ -81,11 +82,20 @@ def several(sets: Sequence[CurveData], look: Look) -> dict[str, Any]:
                     title=curves.title,
                 ),
                 lines[curves.metric],
-                references.get(curves.metric, []) if not curves.baseline else [],
+                references.get(curves.metric, []),
             )
             for curves in sets
         ]
     return panels[0] if len(panels) == 1 else stacked(panels)
+
+
+def check_references(look: Look, sets: Sequence[CurveData]) -> None:
+    """Raise QueryError where lines of a metric should stand among differences to a baseline."""
+    if look.references and any(curves.baseline for curves in sets):
+        raise QueryError(
+            "reference lines are of the metric itself, and these curves are differences to "
+            f"{sets[0].baseline}: leave the lines or the baseline out"
+        )
 
 
 def check_together(metrics: Sequence[str]) -> None:
@@ -125,15 +135,20 @@ def _panel(
         own = [line for metric in metrics for line in lines[metric]]
         titles = ", ".join(sets[metric].title for metric in metrics)
         part = figure(own, metrics[0], legend, x=first.x, remark=first.remark, title=titles)
-        wanted = [one for m in metrics if not first.baseline for one in references.get(m, ())]
+        wanted = [one for metric in metrics for one in references.get(metric, ())]
         parts.append(_with_references(part, own, wanted))
     left, *rights = parts
     left["layout"]["showlegend"] = True
     for right in rights:
         left["data"] += [trace | {"yaxis": "y2"} for trace in right["data"]]
-        beside = {"overlaying": "y", "side": "right", "showgrid": False}
+        beside = {
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "tickmode": "auto",
+        }
         left["layout"]["yaxis2"] = right["layout"]["yaxis"] | beside
-        left["layout"]["legend"] = left["layout"]["legend"] | {"x": 1.08}
+        left["layout"]["legend"] = left["layout"]["legend"] | {"x": 1.1}
     return left
 
 

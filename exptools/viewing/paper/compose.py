@@ -26,8 +26,9 @@ from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import Reference
 from exptools.viewing.figures.several import Look
-from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw, without_bands
+from exptools.viewing.paper.drawing import draw
 from exptools.viewing.paper.scales import Range, Scales
+from exptools.viewing.paper.sheet import STYLES, Sheet, arrange, without_bands
 from exptools.viewing.paper.style import FORMATS, OURS, ShownFigure, encoded
 
 # Inches, as the style files of the venues have them.

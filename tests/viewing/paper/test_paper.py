@@ -14,7 +14,7 @@ from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.paper import compose as paper
-from exptools.viewing.paper.drawing import COLORS
+from exptools.viewing.paper.sheet import COLORS
 from tests.viewing.samples import write_run, write_sweep
 
 NAN = float("nan")

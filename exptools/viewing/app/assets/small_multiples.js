@@ -114,7 +114,8 @@
   window.dash_clientside.exptools_multiples = {
     // The view in the section: what is open, folded, searched, which metrics the chart above has.
     show: (now, ofVersion, metrics, usual, typed) => {
-      const [before, names] = [view, metrics || []];
+      const names = (metrics || []).flatMap((one) => one.items || [one]); // some under a heading
+      const before = view;
       view = now;
       follow(now, ofVersion, usual);
       byId("all-metrics").open = now.all_metrics;

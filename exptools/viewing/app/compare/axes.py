@@ -50,6 +50,7 @@ def _at_the_right(
     is_last = (base + 1) % columns == 0 or base + 1 == number
     y = _up(drawing, view, theme, at, columns, titled=is_last)
     beside = {"overlaying": _name("y", base), "anchor": _name("x", base), "side": "right"}
+    y.setdefault("tickmode", "auto")  # or its ticks stand where those at the left do
     return {f"yaxis{at + 1}": y | beside | {"showgrid": False, "showticklabels": is_last}}
 
 

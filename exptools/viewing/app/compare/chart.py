@@ -72,7 +72,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
             _title(drawing, theme, at, columns, rows) for at in range(len(based))
         ]
     if len(based) < len(drawing.panels):  # the axis at the right needs room
-        layout["legend"] |= {"x": 1.07}
+        layout["legend"] |= {"x": 1.1}
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     heads = x_heads_of(drawing)
     layout["meta"] = {

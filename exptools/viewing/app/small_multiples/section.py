@@ -22,7 +22,7 @@ CHOSEN: dict[str, Any] = {  # what is chosen here draws no other chart: its fiel
 
 def layout(facts: Facts) -> list[Any]:
     """A line that opens; there is none where one metric is all there is."""
-    number = len(facts.metrics)
+    number = len(facts.metrics) + len(facts.resources)
     search = dmc.TextInput(
         id="metric-search",
         value="",

@@ -144,6 +144,7 @@ def _yours(field: str, title: str, longest: int) -> Column:
     return _column(field, title, "yours: a double click writes it", "params.value") | {
         "valueFormatter": {"function": "params.value"},
         "tooltipField": field,
+        "cellClass": "yours",
         "editable": True,
         "minWidth": 160,
         **editor,
@@ -154,7 +155,7 @@ def _color() -> Column:
     return _column("color", "Own colour", "yours: a double click chooses it", "") | {
         "valueFormatter": {"function": "params.value"},
         "cellStyle": {"function": "params.value ? {'--swatch': params.value} : {}"},
-        "cellClass": "own-color",
+        "cellClass": "own-color yours",
         "cellEditor": {"function": "ColorEditor"},
         "editable": True,
         "minWidth": 110,
@@ -172,7 +173,9 @@ def _differences(facts: Facts, view: View) -> list[Column]:
         metric, summary = names[of]
         title = f"Δ {SUMMARIES.get(summary, summary)} {metric}{' %' if share else ''}"
         tooltip = f"difference to {view.baseline}{share}{interval}"
-        column = _column(field, title, tooltip, "difference(params)") | {"minWidth": 150}
+        column = _column(field, title, tooltip, "difference(params)") | {
+            "minWidth": 190 if of_groups else 130
+        }
         column["valueFormatter"] = {"function": "difference(params)"}
         columns.append(column)
     return columns
@@ -186,7 +189,7 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
         column["valueFormatter"] = {"function": "spread(params)"}
     return [
         _name("Group", WIDEST),
-        _yours("label", "Own name", MAX_LABEL),
+        _yours("label", "Own name", MAX_LABEL) | {"minWidth": 110},
         _color(),
         _column("runs", "Runs", "how many runs", "params.value"),
         _column("states", "States", "of its runs", "params.value"),

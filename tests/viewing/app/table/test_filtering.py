@@ -9,10 +9,10 @@ from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.table.columns import columns
 from exptools.viewing.app.table.filtering import filtered, funnels, models
 from exptools.viewing.app.table.grid import funnel
-from exptools.viewing.run_files.user_marks import UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
+from exptools.viewing.run_files.user_marks import UserMarks
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary
 
 # fmt: off

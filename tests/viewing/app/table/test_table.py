@@ -11,9 +11,9 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.table.columns import columns
 from exptools.viewing.app.table.grid import HINT, hint, keep_notes, update_table
 from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
-from exptools.viewing.run_files.user_marks import Mark, UserMarks
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.run_files.user_marks import Mark, UserMarks
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep
 
 NOTHING = {"key": None, "columns": [], "where": None}  # what a page has at first
@@ -162,7 +162,7 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
-    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
+    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 11
     assert hint(0, 0, 2, len(workspace.facts().keys)) == (
         f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )
