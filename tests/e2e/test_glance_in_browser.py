@@ -61,8 +61,7 @@ def test_on_a_phone_each_tab_is_for_a_thumb_and_nothing_lies_over_anything(
     for tab, shown in READY.items():
         open_tab(phone, tab)
         assert phone.evaluate(FAULTS) == [], tab
-        phone.locator(shown).first.scroll_into_view_if_needed()
-        expect(phone.locator(shown).first).to_be_visible()  # the table waits until it is seen
+        expect(phone.locator(shown).first).to_be_visible()
         assert serious_faults(phone) == [], tab
     open_tab(phone, "compare")
     legend = phone.locator("#curves .legend").bounding_box()
