@@ -37,10 +37,12 @@ from exptools.viewing.figures.lines import (
     style_of,
 )
 from exptools.viewing.figures.names import telling
-from exptools.viewing.figures.theme import Theme, short_text
+from exptools.viewing.figures.theme import LEGEND_CHARACTERS, Theme, short_text
+from exptools.viewing.figures.together import BETWEEN
 
 POINTS_OF_RUNS = 20_000  # of all thin lines together
 PANEL_HEIGHT = 250  # px, where there are several rows
+LONGEST_OF_TWO = 48  # characters of a group and a metric
 CROWD = 12  # lines in a panel; of more each is drawn lighter
 
 Trace = dict[str, Any]
@@ -62,7 +64,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
         for trace in _traces(drawing, view, theme, at, points):
             group = trace["legendgroup"]
             if "name" in trace and "meta" in trace:
-                trace["name"] = short_text(names[panel.lines[trace["meta"][1]].label])
+                trace["name"] = legend_text(names[panel.lines[trace["meta"][1]].label])
             trace["showlegend"] = bool(trace.get("showlegend")) and group not in named
             if trace["showlegend"]:
                 named.add(group)
@@ -76,7 +78,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     heads = x_heads_of(drawing)
     layout["meta"] = {
-        "names": {short_text(short): whole for whole, short in names.items()},
+        "names": {legend_text(short): whole for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "x": [heads[based[base_of(drawing, at)].metric] for at in range(len(drawing.panels))],
         "symlog": {
@@ -99,6 +101,11 @@ def names_of(drawing: Drawing) -> dict[str, str]:
     lines = {line.label: line for panel in drawing.panels for line in panel.lines}
     short = telling([label for label, line in lines.items() if not line.name])
     return {label: line.name or short[label] for label, line in lines.items()}
+
+
+def legend_text(name: str) -> str:
+    """A name as the legend has it: with more room where it is of a group and of a metric."""
+    return short_text(name, LONGEST_OF_TWO if BETWEEN in name else LEGEND_CHARACTERS)
 
 
 def columns_of(drawing: Drawing, view: View) -> int:

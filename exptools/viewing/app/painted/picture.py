@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exptools.viewing.app.compare.axes import axes, panel_title, place_of
-from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
+from exptools.viewing.app.compare.chart import (
+    CROWD,
+    columns_of,
+    legend_text,
+    names_of,
+    thinned,
+    window_of,
+)
 from exptools.viewing.app.compare.content import bands_on_demand, x_heads_of
 from exptools.viewing.app.compare.panels import Drawing, Panel
 from exptools.viewing.app.compare.reference_lines import ReferencePlace, reference_places
@@ -317,7 +324,8 @@ def _legend(content: Drawing, view: View) -> str:
     names = names_of(content)
     rows = [
         f'<li><svg viewBox="0 0 40 21"><path class="painted-center" style="stroke:{_color(line)}" '
-        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(names[label])}</li>'
+        f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>'
+        f"{legend_text(names[label])}</li>"
         for label, line in named.items()
     ]
     title = f"<p>{short_text(content.legend)}</p>" if content.legend else ""
