@@ -18,7 +18,10 @@
           trace.name = `…${trace.name.slice(1 - ROOM)}`; // lest a hover is wider than the page
         });
       const below = { orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom" };
-      figure.layout.legend = { ...figure.layout.legend, ...below, yref: "container" };
+      const { title } = figure.layout.legend;
+      const side = title?.text?.length > ROOM ? "top" : "left"; // lest it takes the names' room
+      const legend = { ...figure.layout.legend, ...below, yref: "container" };
+      figure.layout.legend = { ...legend, title: { ...title, side } };
       figure.layout.dragmode = false;
     }
     return figure;
