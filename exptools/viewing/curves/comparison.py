@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from exptools.hints import suggestion
-from exptools.viewing.arrays import Series
+from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.configs.values import comparison_key, display, label_among
 from exptools.viewing.curves.aggregation import Method, Seen, aggregate
 from exptools.viewing.curves.baseline import (
@@ -23,6 +25,7 @@ from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
 
 MOST_NAMED = 3  # groups in a sentence
 _PAIR = re.compile(r",\s+(?=[^,=]+=)")  # between "lr=0.1" and "env=Hopper"
@@ -46,6 +49,7 @@ class Comparison:
     percent: bool
     _bases: Mapping[int, _Base | None]  # by a setting's id
     _found: list[tuple[GroupCurve, Partners, bool]] = field(default_factory=list)
+    _centers: dict[str, Floats] = field(default_factory=dict)  # of baselines, where they are needed
 
     @classmethod
     def of(
@@ -73,8 +77,9 @@ class Comparison:
         if run is None:
             labels = [setting.label for setting in settings]
             near = suggestion(name, labels) if labels else "there are no groups"
+            said = shortened(repr(name))
             raise NoBaselineError(
-                f"there is no group or run {name!r} among those shown to be the baseline; {near}"
+                f"there is no group or run {said} among those shown to be the baseline; {near}"
             )
         return cls(name, asked.percent, {id(one): _Base(name, (run,)) for one in settings})
 
@@ -98,6 +103,8 @@ class Comparison:
         if base.runs == runs:
             own = aggregate([series[run.name] for run in runs], method, seen=seen)
             return GroupCurve(*given, none_at_all(own), setting.best, is_baseline=True)
+        if self.percent:
+            self._centers[base.label] = aggregate([series[run.name] for run in base.runs]).center
         curve, partners = difference(
             runs, base.runs, series, method, percent=self.percent, seen=seen
         )
@@ -111,6 +118,7 @@ class Comparison:
         center = CENTERS[method.center]
         share = f", in % of its {center}" if self.percent else ""
         said = [f"Shown is the difference to {self.name}{share}."]
+        said += self._of_percentages(center)
         paired = [(group, found) for group, found, _ in self._found if found.pairs]
         for by in dict.fromkeys(found.by for _, found in paired):
             same = [(group, found) for group, found in paired if found.by == by]
@@ -123,6 +131,14 @@ class Comparison:
         if lost:
             said.append(f"{len(lost)} {_groups(len(lost))} no baseline and are left out.")
         return tuple(said)
+
+    def _of_percentages(self, center: str) -> Iterator[str]:
+        """Where percentages are none, or say little."""
+        values = np.concatenate([np.empty(0), *self._centers.values()])
+        if (values == 0).any():
+            yield f"Where the baseline's {center} is 0 there are no percentages."
+        if any((part < 0).any() and (part > 0).any() for part in self._centers.values()):
+            yield f"The baseline's {center} has both signs: around 0 percentages say little."
 
 
 def _groups(number: int) -> str:

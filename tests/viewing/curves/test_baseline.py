@@ -96,6 +96,17 @@ def test_in_percent_it_is_of_the_baselines_centre_and_of_its_size(paired):
     assert curves.title.endswith("in %")
 
 
+def test_where_the_baseline_is_0_or_changes_its_sign_percentages_are_said_to_say_little(tmp_path):
+    for lr, values in ((1, [-1.0, 0.0, 1.0]), (2, [1.0, 1.0, 1.0])):
+        write_run(tmp_path / str(lr), {"lr": lr}, csv_text({"acc": values}))
+    curves = load(tmp_path).curves("acc", by="lr", baseline="1", difference="percent")
+    assert curves["2"].curve.center[[0, 2]].tolist() == [200, 0]
+    assert np.isnan(curves["2"].curve.center[1])
+    said = " ".join(curves.caveats)
+    assert "Where the baseline's mean is 0 there are no percentages." in said
+    assert "has both signs: around 0 percentages say little" in said
+
+
 def test_the_baseline_itself_is_zero_and_says_so_also_in_what_is_exported(paired):
     curves = paired.curves("acc", by="lr", baseline="0.1")
     assert [group.is_baseline for group in curves] == [True, False]

@@ -22,6 +22,12 @@ def nothing_there(roots: Sequence[Path]) -> str:
     return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
 
 
+def all_hidden(number: int) -> str:
+    """What to say where the user has hidden all runs."""
+    runs = "The only run is" if number == 1 else f"All {number:,} runs are"
+    return f"{runs} hidden. The header says how many: a click there shows them again."
+
+
 def nothing_logged(runs: Sequence[Run]) -> str:
     """What to say of runs none of which has logged a metric, and where to look instead."""
     if any(run.state is None or not run.state.ended for run in runs):

@@ -10,6 +10,7 @@ import numpy as np
 
 from exptools.metrics import better
 from exptools.viewing.app.compare.absences import (
+    all_hidden,
     not_logged,
     nothing_logged,
     nothing_there,
@@ -40,6 +41,7 @@ from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.group_names import NO_NAME, OwnName, group_id
+from exptools.viewing.wording import shortened
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
@@ -113,6 +115,8 @@ def drawing_beside(workspace: Workspace, view: View, metric: str) -> Drawing:
 
 def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) -> Drawing:
     """``ranked_by`` is the metric that says which of too many groups are drawn."""
+    if not facts.runs and facts.hidden:
+        return Drawing(empty=all_hidden(len(facts.hidden)))
     if not facts.runs:
         return Drawing(empty=nothing_there(workspace.index.roots))
     try:
@@ -176,9 +180,10 @@ def _drawn(
 
 
 def _without_baseline(view: View) -> str:
+    name = shortened(view.baseline)
     return (
-        f"the baseline {view.baseline} is not among the runs that are shown: choose another one "
-        "in Options, or none"
+        f"the baseline {name} is not among the runs that are shown: choose another one in Options, "
+        "or none"
     )
 
 
