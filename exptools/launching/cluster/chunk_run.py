@@ -133,7 +133,7 @@ class _Chunk:
                     gate,
                     _Recorder(display, self._journal, self._ends),
                     self._plan.policy,
-                    common=_common_status(self._plan.program),
+                    common=_common_status(self._plan),
                     ahead=[AHEAD],
                 ).run(jobs)
         except Interrupted as interruption:
@@ -203,6 +203,13 @@ def _entrance(allocation: Allocation, request: Request) -> Entrance:
     return Gate(request, usable_part(allocation.machine, request))
 
 
-def _common_status(program: Program) -> Status:
+def _common_status(plan: Plan) -> Status:
     """What the statuses of the jobs say of the program, which this process is not."""
-    return replace(queued_status(), command=program.command, git=program.git, script=program.script)
+    program = plan.program
+    return replace(
+        queued_status(),
+        queued=plan.planned,
+        command=program.command,
+        git=program.git,
+        script=program.script,
+    )

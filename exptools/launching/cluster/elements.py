@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,10 +29,6 @@ _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 
 class SubmissionError(Exception):
     """Nothing can be submitted; the message says why, and what to do."""
-
-
-class JobsWentWrong(Exception):
-    """Makes an element count as failed, so that ``squeue`` and ``sacct`` tell the truth."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +84,17 @@ class RunChunk:
         """Run what is left of a chunk.
 
         Raises:
-            JobsWentWrong: some failed, or are left.
+            SystemExit: some jobs failed, or are left. The element counts as failed then, so that
+                ``squeue`` and ``sacct`` tell the truth.
         """
         end = run_chunk(read_plan(Path(self.sweep_dir), self.plan), chunk)
         if end.signum is not None and end.signum == getattr(signal, AHEAD):
             # While jobs ran the signal was ours. Now it is submitit's, which has Slurm requeue us.
             os.kill(os.getpid(), end.signum)
         if end.left:
-            raise JobsWentWrong(f"{end.left} of {plural(end.jobs, 'job')} did not run to their end")
+            sys.exit(f"exptools: {end.left} of {plural(end.jobs, 'job')} did not run to their end")
         if end.went_wrong:
-            raise JobsWentWrong(f"{end.went_wrong} of {plural(end.jobs, 'job')} went wrong")
+            sys.exit(f"exptools: {end.went_wrong} of {plural(end.jobs, 'job')} went wrong")
 
     def checkpoint(self, chunk: int) -> DelayedSubmission:
         """What a requeued element does: the same."""

@@ -38,6 +38,11 @@ class Standing:
         """Whether it holds its allocation."""
         return self.state in _RUNS
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits until somebody releases it."""
+        return self.waits and "held" in self.reason.lower()
+
 
 SUBMITTED = Standing("PENDING")  # as far as we know
 GONE = Standing("GONE")  # Slurm has forgotten it: it has ended a while ago

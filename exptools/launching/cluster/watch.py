@@ -112,7 +112,7 @@ class Watch:
         observer: ClusterObserver,
         *,
         ask: Callable[[Collection[str]], dict[str, Standing]] = ask_queue,
-        interval: float = QUEUE_INTERVAL,
+        interval: float | None = None,
     ) -> None:
         """Prepare; ``resubmit`` has a chunk run by another element, whose name it returns."""
         self._chunks = list(chunks)
@@ -120,9 +120,10 @@ class Watch:
         self._cancel = cancel
         self._observer = observer
         self._ask = ask
-        self._interval = interval
+        self._interval = QUEUE_INTERVAL if interval is None else interval
         self._next_question = 0.0
         self._away_since: float | None = None
+        self._told_held: set[str] = set()  # elements
         self._signals: SimpleQueue[int] = SimpleQueue()
 
     def run(self) -> list[Outcome]:
@@ -135,7 +136,10 @@ class Watch:
         with _signals_into(self._signals):
             while self.gather():
                 with suppress(Empty):
-                    raise Stopped(self._signals.get(timeout=pause))
+                    signum = self._signals.get(timeout=pause)
+                    for chunk in self._open():
+                        self._read(chunk)
+                    raise Stopped(signum)
         return [outcome for chunk in self._chunks for outcome in chunk.ends.values()]
 
     def gather(self) -> bool:
@@ -207,11 +211,21 @@ class Watch:
             alive = chunk.standing.waits or chunk.standing.runs
             chunk.missed = 0 if alive else chunk.missed + 1
         self._observer.queued(self._chunks)
+        self._tell_held(chunks)
         for chunk in chunks:
             if chunk.missed > 1:  # what it wrote last has had its time to arrive here
                 self._read(chunk)
                 if not chunk.is_done:
                     self._settle(chunk)
+
+    def _tell_held(self, chunks: Sequence[Chunk]) -> None:
+        held = [c for c in chunks if c.standing.is_held and c.element not in self._told_held]
+        for chunk in held:
+            self._told_held.add(chunk.element)
+            self._observer.say(
+                f"element {chunk.element} is held in the queue ({chunk.standing.reason}): "
+                f"scontrol release {chunk.element} lets it run"
+            )
 
     def _settle(self, chunk: Chunk) -> None:
         """Have done again, or give up, what an element's end has left."""

@@ -171,6 +171,17 @@ def test_a_controller_that_is_away_is_waited_for_and_said_once(scene: Any) -> No
     ]
 
 
+def test_an_element_that_is_held_is_told_with_what_lets_it_go_on(scene: Any) -> None:
+    one = scene()
+    one.answer = Standing("PENDING", reason="launch failed requeued held")
+    one.watch.gather()
+    one.watch.gather()
+    assert one.said.lines == [
+        "element 7_0 is held in the queue (launch failed requeued held): "
+        "scontrol release 7_0 lets it run"
+    ]
+
+
 def test_a_failure_under_fail_fast_cancels_the_rest(scene: Any) -> None:
     one = scene(fail_fast=True)
     one.begins(0)
