@@ -23,6 +23,7 @@ from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_DIR,
+    RETURN_FILE,
     State,
     Status,
     StatusError,
@@ -123,6 +124,11 @@ class EarlierRun:
             and not self.unknown
             and self.status.observed is State.RUNNING
         )
+
+    @property
+    def has_value(self) -> bool:
+        """Whether somebody saved what it returned; not whether that can be loaded."""
+        return (self.directory / RETURN_FILE).exists()
 
     @property
     def foreign(self) -> bool:

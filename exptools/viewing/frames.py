@@ -66,6 +66,9 @@ def frame_of(columns: Sequence[tuple[str, str, pl.Series]]) -> pl.DataFrame:
 
 def to_pandas(frame: pl.DataFrame) -> DataFrame:
     """The frame as pandas has it: null is NaN among numbers, None among texts."""
+    if not isinstance(frame, pl.DataFrame):
+        own = ", which has its own to_pandas()" if hasattr(frame, "to_pandas") else ""
+        raise TypeError(f"to_pandas takes a frame of polars, not {frame!r}{own}")
     try:
         import pandas as pd
     except ModuleNotFoundError as error:
@@ -87,7 +90,8 @@ def logged_rows(
     columns metric and value; else a column a metric, in which null is "not logged in that row".
     """
     parts = [columns[run.name] for run in runs]
-    clocks = [name for name in (STEP, WALL_TIME) if any(name in part for part in parts)]
+    begun = any(part.rows for part in parts)  # else nobody knows yet which clocks there will be
+    clocks = [c for c in (STEP, WALL_TIME) if not begun or any(c in part for part in parts)]
     rows = np.repeat(np.arange(len(runs)), [part.rows for part in parts])
     names = text_column("name", [run.name for run in runs]).gather(rows)
     frame = frame_of(

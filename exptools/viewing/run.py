@@ -51,6 +51,18 @@ class TrackedStatus(Status):
         return State.KILLED if self.state is State.RUNNING and silent else super().observed
 
 
+def duration(status: Status | None, now: float) -> float | None:
+    """How long a job ran, or has been running, in seconds; None where nobody knows."""
+    if status is None or status.started is None:
+        return None
+    end = status.ended
+    if end is None and not status.observed.ended:
+        end = now
+    elif end is None and isinstance(status, TrackedStatus):
+        end = status.seen  # nobody wrote when it was killed
+    return None if end is None else max(0.0, end - status.started)
+
+
 _Table = Literal["csv", "tsv", "table", "monitor", "ray"]
 SourceKind = Literal[_Table, "events", "mlflow", "sacred", "sacred_info", "trainer", "wandb"]
 

@@ -157,7 +157,8 @@ class EarlierRuns:
         if outcome.result is not None:
             return outcome
         if self._sweeper is None:
-            return replace(outcome, result=Result(SavedValue(run.directory)))
+            value = SavedValue(run.directory) if run.has_value else None
+            return replace(outcome, result=Result(value))
         error = ValueNotSaved(
             f"job {job.number} ({job.name}) is taken as completed, but what it returned was not "
             f"saved, so {self._sweeper} gets no value"
@@ -206,7 +207,7 @@ class EarlierRuns:
     def _take_notes(self, runs: Sequence[EarlierRun], kept: Sequence[EarlierRun]) -> None:
         done = [run for run in kept if run.unknown]
         again = [run for run in runs if run.unknown and run not in kept]
-        without = [run for run in kept if self._lacks_value(run) and not run.unknown]
+        without = [run for run in kept if not run.has_value and not run.unknown]
         self._note(done, "taken as completed")
         self._note(again, "run again in the same directory")
         self._note(without, "completed, without a saved return value")

@@ -14,11 +14,15 @@ from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare.downloads import content_of, numbers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from tests.e2e.pages import BANDS, LEGEND, LINES, drawn
+from tests.e2e.pages import BANDS, LEGEND, LINES, ROWS, drawn
 from tests.viewing.samples import indexed, write_run, write_sweep
 
 TOKEN = "a-token-of-this-test"
-READY = {"compare": BANDS, "pictures": "#picture-graph .js-plotly-plot", "run": "#run-facts"}
+READY = {
+    "compare": ".small-chart .painted-plot",
+    "pictures": "#picture-graph .js-plotly-plot",
+    "run": "#run-facts",
+}
 FADED = """() => Promise.allSettled(document.getAnimations()
     .filter(one => one instanceof CSSTransition).map(one => one.finished))"""
 SCRIPT = "<script>window.hacked=1</script>"
@@ -96,8 +100,10 @@ def test_what_cannot_be_taken_away_is_said_on_the_page(look_at, address):
 @pytest.mark.parametrize("colors", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_tab(look_at, address, colors):
     found = []
-    page = look_at(address, "?run=4")
+    page = look_at(address, "?run=4&all_metrics=1")
     page.emulate_media(color_scheme=colors)
+    page.locator("section.table").scroll_into_view_if_needed()  # before, the grid hides its cells
+    expect(page.locator(ROWS).first).to_be_visible()
     for tab, ready in READY.items():
         page.get_by_role("tab", name=tab.title()).click()
         expect(page.locator(ready).first).to_be_visible()
@@ -168,10 +174,12 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     expect(page.locator("#faults summary")).to_be_visible()
     expect(page.locator("#runs [role=gridcell]").get_by_text(IMAGE).first).to_be_visible()
     unharmed(page)
-    page.goto(f"{address}?{View(metrics=tuple(ODD), by=('config.name',)).to_query()}")
+    view = View(metrics=tuple(ODD), by=("config.name",), all_metrics=True)
+    page.goto(f"{address}?{view.to_query()}")
     expect(page.locator(LEGEND).get_by_text("<script>").first).to_be_visible()
     expect(page.locator("#curves .annotation, #curves .ytitle").first).to_be_visible()
     assert drawn(page, LINES)
+    expect(page.locator(".small-chart .painted-plot")).to_have_count(3)
     unharmed(page)
     page.goto(f"{address}?tab=pictures")
     expect(page.locator("#picture-graph .js-plotly-plot").first).to_be_visible()

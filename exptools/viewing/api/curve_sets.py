@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from exptools.hints import suggestion
 from exptools.viewing.api.notebook import curves_table
@@ -13,6 +13,10 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups.metric_names import means_metric
+
+T = TypeVar("T")
+
+MOST_OF_A_NOTE = 120  # characters, in a figure
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,8 +44,10 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
     def __getitem__(self, which: slice) -> tuple[GroupCurve, ...]: ...
     def __getitem__(self, which: int | str | slice) -> GroupCurve | tuple[GroupCurve, ...]:
         """A group by its position or label."""
-        if isinstance(which, slice) or hasattr(which, "__index__"):
+        if isinstance(which, slice):
             return self.groups[which]
+        if hasattr(which, "__index__"):
+            return _at(which, self.groups)
         labels = {group.label: group for group in reversed(self.groups)}
         if which not in labels:
             raise QueryError(f"there is no curve {which!r}; {suggestion(str(which), labels)}")
@@ -89,7 +95,7 @@ class CurveSets(Sequence[CurveSet]):
         if isinstance(which, slice):
             return CurveSets(self.sets[which])
         if not isinstance(which, str):
-            return self.sets[which]
+            return _at(which, self.sets)
         metrics = {curves.metric: curves for curves in self.sets}
         ends = [metric for metric in metrics if means_metric([metric], which)]
         if which not in metrics and len(ends) == 1:
@@ -135,13 +141,32 @@ class CurveSets(Sequence[CurveSet]):
             panels.append(
                 figure(lines, curves.metric, curves.legend, x=curves.x, remark=curves.remark)
             )
-        return Figure(panels[0] if len(panels) == 1 else stacked(panels))
+        drawn = Figure(panels[0] if len(panels) == 1 else stacked(panels))
+        if not any(self.sets):
+            _say(drawn, self.notes)
+        return drawn
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure, a panel a metric; options as of ``CurveSet.paper``."""
         from exptools.viewing.paper import figure
 
         return figure(self.sets, **options)
+
+
+def _at(place: Any, those: Sequence[T]) -> T:
+    try:
+        found: T = those[place]
+    except IndexError:
+        raise IndexError(f"there are no curves at {place}: there are {len(those)}") from None
+    return found
+
+
+def _say(figure: Figure, notes: Sequence[str]) -> None:
+    """Write into an empty figure why it is."""
+    from exptools.viewing.figures.theme import short_text
+
+    text = "<br>".join(short_text(note, MOST_OF_A_NOTE) for note in notes)
+    figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
 
 
 def _same(group: GroupCurve) -> tuple[Any, ...]:

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
-from exptools.viewing.api.run_config import RunConfig
+from exptools.viewing.api.run_config import RunConfig, RunSummary
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
@@ -58,14 +58,20 @@ class LoadedRun(Run):
     @property  # type: ignore[misc]  # an attribute to whoever reads it
     def config(self) -> Mapping[str, Any]:
         """The values of the config by their dotted keys, read-only."""
-        own = vars(self)
-        if not isinstance(own["config"], RunConfig):  # not until somebody asks: there may be many
-            own["config"] = RunConfig(own["config"])
-        return cast(RunConfig, own["config"])
+        return RunConfig(vars(self)["config"])
 
     @config.setter
     def config(self, config: Mapping[str, Any]) -> None:
-        vars(self)["config"] = config
+        vars(self)["config"] = config  # as __init__ does
+
+    @property  # type: ignore[misc]
+    def summary(self) -> Mapping[str, Any]:
+        """What the run itself says of how it went, by name, read-only."""
+        return RunSummary(vars(self)["summary"])
+
+    @summary.setter
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        vars(self)["summary"] = summary
 
     def _data(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "origin"}

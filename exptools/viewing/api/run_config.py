@@ -1,9 +1,9 @@
-"""A run's config as a notebook has it: read-only, with errors that say what to write."""
+"""A run's config and summary as a notebook has them: read-only, with errors that help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NoReturn
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import Any, ClassVar, NoReturn
 
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import segments
@@ -13,41 +13,81 @@ MOST_NAMED = 5  # keys of a section
 
 
 class NoKeyError(QueryError, KeyError):
-    """The config has no such key; the message says which was probably meant."""
+    """There is no such key; the message says which was probably meant."""
 
     __str__ = ValueError.__str__  # a KeyError shows its message in quotes
 
 
-class RunConfig(dict[str, Any]):
+class RunConfig(Mapping[str, Any]):
     """The values of a run's config by their dotted keys. It cannot be changed."""
 
-    def __missing__(self, key: object) -> NoReturn:
-        raise NoKeyError(_no_key(key, self))
+    __slots__ = ("_values",)
+    what: ClassVar[str] = "config"
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values  # and no copy: there may be ten thousand runs
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return self._values[key]
+        except KeyError:
+            raise NoKeyError(_no_key(key, self._values, self.what)) from None
+
+    # As quick as the values themselves: runs are grouped by these.
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key; the default where the config has none."""
+        return self._values.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def keys(self) -> KeysView[str]:
+        """The dotted keys."""
+        return self._values.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values, in the order of the keys."""
+        return self._values.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """The keys with their values."""
+        return self._values.items()
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        ends = [key for key in self if segments(key)[-1] == name]
-        meant = f', as in config["{ends[0]}"]' if ends else f"; {_no_key(name, self)}"
-        raise AttributeError(f"a key of a config stands in brackets{meant}")
+        ends = [key for key in self._values if segments(key)[-1] == name]
+        no_key = _no_key(name, self._values, self.what)
+        meant = f', as in {self.what}["{ends[0]}"]' if ends else f"; {no_key}"
+        raise AttributeError(f"a key of a {self.what} stands in brackets{meant}")
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("the config of a run cannot be changed; dict(run.config) is a copy")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    def __repr__(self) -> str:
+        return repr(dict(self._values))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RunConfig, (dict(self),)
+        return type(self), (self._values,)
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(self)
+        return list(self._values)
 
 
-def _no_key(given: object, keys: Iterable[str]) -> str:
+class RunSummary(RunConfig):
+    """What a run's summary says, by name. It cannot be changed."""
+
+    __slots__ = ()
+    what = "summary"
+
+
+def _no_key(given: object, keys: Iterable[str], what: str) -> str:
     names = list(keys)
     below = [key for key in names if key.startswith(f"{given}.")]
     if below:
         more = ", …" if len(below) > MOST_NAMED else ""
-        return f"{given!r} is a section of the config: it has {', '.join(below[:MOST_NAMED])}{more}"
-    return f"the config has no key {given!r}; {suggestion(str(given), names)}"
+        return f"{given!r} is a section of the {what}: it has {', '.join(below[:MOST_NAMED])}{more}"
+    return f"the {what} has no key {given!r}; {suggestion(str(given), names)}"

@@ -8,9 +8,9 @@ from exptools.rundir import STEP
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.summaries import (
     direction,
+    number_of,
     parse_summary,
     said_of_runs,
-    summarize,
     summary_of,
 )
 from exptools.viewing.frames import column, frame_of
@@ -65,7 +65,7 @@ def _values(
         metric = found[name]
         if values is None:
             series = [columns[run.name].series(metric) for run in runs]
-            numbers = [summarize(x, y, each[metric]) if len(x) else None for x, y in series]
+            numbers = [number_of(x, y, each[metric]) for x, y in series]
             yield "metric", name, pl.Series(name, numbers, dtype=pl.Float64)
         else:
             own = name.removeprefix(SUMMARY)

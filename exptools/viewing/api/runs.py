@@ -133,12 +133,14 @@ class Runs(DescribedRuns):
         if by is None:
             by = self.default_by  # less the facet
         names, keys = (
-            (given,) if isinstance(given, str) else tuple(given) for given in (metrics, by)
+            (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+            for given in (metrics, by)
         )
         if not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
-        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states)
+        worth = () if band == "none" else self.facets
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, worth)
         table = results_table(self.origin, self._runs, query)
         _warn_of_few(table.remark)
         return ResultTable(**vars(table))
@@ -158,7 +160,7 @@ class Runs(DescribedRuns):
             long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
                 column a metric, in which null means "not logged in that row".
         """
-        keys = (by,) if isinstance(by, str) else by
+        keys = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
         return logged(self.origin, self._runs, metrics, keys, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
@@ -233,7 +235,7 @@ class Runs(DescribedRuns):
         if best is not None and not isinstance(best, Best):
             raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
         method = parse_method(center, band, smooth, smooth_when, bin_width)
-        keys = (by,) if isinstance(by, str) else None if by is None else tuple(by)
+        keys = (by,) if isinstance(by, str) else None if by is None else tuple(dict.fromkeys(by))
         names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")

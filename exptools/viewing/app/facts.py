@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import better, default_metric
+from exptools.viewing.app.user_marks import UNMARKED, Mark, UserMarks
 from exptools.viewing.app.view import EACH_RUN, View
-from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.configs.values import MISSING, comparison_key
 from exptools.viewing.curves.endings import counted, left_out
-from exptools.viewing.curves.selection import select_runs
+from exptools.viewing.curves.selection import MetricResults
 from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.asked import Asked
+from exptools.viewing.groups.conditions import select_among
 from exptools.viewing.groups.grouping import Key, keys_among, known_keys
 from exptools.viewing.groups.metric_names import find_metric, means_metric, summary_names
 from exptools.viewing.groups.names import RUN, KeyNames, config_name, own_name
@@ -22,6 +28,9 @@ from exptools.viewing.groups.variation import Overview, overview
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 
+EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
+OF_MARKS = re.compile(r"\b(star|note)\b", re.IGNORECASE)
+REMEMBERED = 16  # conditions
 CLEARLY = 0.05  # of a metric's variance
 MANY = 0.5  # of the runs that have the most common of some values, for one to be shown first
 
@@ -44,6 +53,10 @@ class Facts:
     seed: str | None
     names: dict[str, str]  # of the keys, short
     known: KeyNames  # the keys of all configs and summaries
+    marks: UserMarks  # the user's own, as they are at any time
+    # What somebody has asked already.
+    _kinds: dict[str, str] = field(default_factory=dict)
+    _chosen: dict[str, list[Run] | QueryError] = field(default_factory=dict)
 
     @property
     def each_run(self) -> str:
@@ -54,8 +67,62 @@ class Facts:
         """The keys of these names; raises QueryError where no run has one."""
         return keys_among(self.known, names)
 
+    def marked(self, condition: str) -> Mapping[str, Mark] | None:
+        """The marks of the runs, where a condition may ask for them; they have no version."""
+        return self.marks.of(self.runs) if OF_MARKS.search(condition) else None
 
-def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
+    def select(self, index: Index, condition: str) -> list[Run]:
+        """The runs for which a condition is true; it may ask for stars and notes, too.
+
+        Raises:
+            QueryError: the condition cannot be read.
+        """
+        marks = self.marked(condition)
+        asked = repr((condition, marks))
+        chosen = self._chosen.get(asked)
+        if chosen is None:
+            chosen = self._select(index, condition, marks or {})
+            if len(self._chosen) >= REMEMBERED:
+                self._chosen.clear()
+            self._chosen[asked] = chosen
+        if isinstance(chosen, QueryError):
+            raise chosen
+        return chosen
+
+    def _select(
+        self, index: Index, condition: str, marks: Mapping[str, Mark]
+    ) -> list[Run] | QueryError:
+        own: dict[str, Callable[[Run], Any]] = {
+            "run.star": lambda run: marks.get(run.name, UNMARKED).star,
+            "run.note": lambda run: marks.get(run.name, UNMARKED).note or MISSING,
+        }
+        try:
+            results = MetricResults(index, self.runs)
+            return select_among(Asked(self.runs, self.known, results, own), condition)
+        except QueryError as error:
+            return error
+
+    def kind_of(self, key: Key) -> str:
+        """What all values of a key are: ``number``, to the bit in a browser, ``flag``, or ``text``.
+
+        That is what they are shown as: a list, numbers beside texts and the largest integers, too.
+        """
+        if key.whole not in self._kinds:
+            values = (key.value(run) for run in self.runs)
+            kinds = {_kind(value) for value in values if value is not MISSING and value is not None}
+            self._kinds[key.whole] = kinds.pop() if len(kinds) == 1 else "text"
+        return self._kinds[key.whole]
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, int):
+        return "number" if abs(value) < EXACT_INTEGER else "text"
+    return "number" if isinstance(value, float) and math.isfinite(value) else "text"
+
+
+def gather_facts(index: Index, runs: tuple[Run, ...], version: int, marks: UserMarks) -> Facts:
     """What can be chosen of these runs, and what should be at first."""
     tags, seen = index.runs_by_tag(runs), overview(runs)
     measured = tuple(measured_names(runs))
@@ -81,6 +148,7 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int) -> Facts:
         seed=seed,
         names={key: known.short(key) for key in keys},
         known=known,
+        marks=marks,
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
@@ -211,9 +279,7 @@ def shown_runs(index: Index, facts: Facts, view: View) -> list[Run]:
     Raises:
         QueryError: the condition cannot be read.
     """
-    runs = list(facts.runs)
-    if view.where.strip():
-        runs = select_runs(index, runs, view.where)
+    runs = facts.select(index, view.where) if view.where.strip() else list(facts.runs)
     selected = set(view.selected)
     chosen = [run for run in runs if run.name in selected]
     return chosen or runs

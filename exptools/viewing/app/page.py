@@ -19,7 +19,6 @@ from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.run import tab as run_tab
 from exptools.viewing.app.states import count_states, state_class, time_left
-from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
@@ -187,7 +186,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(complete_view, workspace))
-    marks = UserMarks()
+    marks = workspace.marks
     compare_tab.register(app, workspace, marks)
     pictures_tab.register(app, workspace)
     run_tab.register(app, workspace, marks)

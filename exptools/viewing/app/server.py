@@ -23,6 +23,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.first.page import ANSWER, ENTRY, INDEX, SCHEME, FirstPages
 from exptools.viewing.app.guard import guard, script_hash
 from exptools.viewing.app.page import page, register
+from exptools.viewing.app.small_multiples import answers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import UsageError
@@ -32,7 +33,8 @@ from exptools.viewing.wording import escape_invalid_unicode
 ANYONE_HERE = Access()
 PORTS_TO_TRY = 100
 LAYOUT = "/_dash-layout"
-FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}")  # what is answered from the index
+# What is answered from the index.
+FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}", f"/{answers.ROUTE}")
 
 
 class _Viewer(Dash):
@@ -78,6 +80,7 @@ def create_app(
     register(app, workspace)
     served_files.register(app, index)
     downloads.register(app, workspace)
+    answers.SmallCharts(workspace).register(app)
     app.first_pages = FirstPages(workspace, looked)
     app.head = connection.tag(index)
     app.first_pages.register(app)

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exptools.rundir import State, Status
+from exptools.rundir import State
 from exptools.units import rough_duration
-from exptools.viewing.run import Run, TrackedStatus
+from exptools.viewing.run import Run, duration
 
 LATE = 2.0  # times as long as the longest of the finished jobs, and
 LEAST_LATE = 60.0  # seconds, takes a job that may hang
@@ -35,18 +35,6 @@ def count_states(runs: Sequence[Run]) -> list[tuple[str, int]]:
     """How many runs are in each state that occurs, as (word, number)."""
     states = [run.state for run in runs]
     return [(word, states.count(state)) for state, word in STATE_WORDS.items() if state in states]
-
-
-def duration(status: Status | None, now: float) -> float | None:
-    """How long a job ran, or has been running, in seconds; None where nobody knows."""
-    if status is None or status.started is None:
-        return None
-    end = status.ended
-    if end is None and not status.observed.ended:
-        end = now
-    elif end is None and isinstance(status, TrackedStatus):
-        end = status.seen  # nobody wrote when it was killed
-    return None if end is None else max(0.0, end - status.started)
 
 
 @dataclass(frozen=True)

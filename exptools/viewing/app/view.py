@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -25,6 +25,8 @@ TABS = ("compare", "pictures", "run")
 BANDS_OF = ("auto", "all", "pointed")  # lines whose bands are seen; auto: of few lines all
 NONPOSITIVE = ("left-out", "symlog")  # what a log axis does with values ≤ 0
 EACH_RUN = "run.name"  # to group by: each run by itself
+# What the table shows, and nothing else does.
+OF_TABLE = ("rows", "summaries", "columns", "sort", "order", "pinned", "widths")
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
 Range = tuple[float, float]
@@ -115,6 +117,14 @@ class View:
     summaries: tuple[str, ...] = _is(_TEXTS, ("last",), _summaries)  # of the metrics, in the table
     columns: tuple[str, ...] = _is(_TEXTS, ())  # shown or hidden against the default: "+host"
     sort: tuple[str, ...] = _is(_TEXTS, ())  # columns, "-" before one from the largest down
+    order: tuple[str, ...] = _is(_TEXTS, ())  # columns moved by hand: "state>lr", behind the state
+    pinned: tuple[str, ...] = _is(_TEXTS, ())  # "<lr" to the left, ">lr" to the right, "-run" free
+    widths: tuple[str, ...] = _is(_TEXTS, ())  # columns resized by hand: "lr:120", in px
+    all_metrics: bool = _is(_FLAG, default=False)  # the small charts are open
+    search: str = _is(_TEXT, "")  # parts of the names of the metrics that have a small chart
+    folded: tuple[str, ...] = _is(
+        _TEXTS, ()
+    )  # those below these prefixes are folded; "/": without one
     run: str = _is(_TEXT, "")  # the one that the tab shows
     picture: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
@@ -122,6 +132,10 @@ class View:
     x_ranges: Mapping[str, Range] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
     notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
+
+    def of_chart(self) -> View:
+        """The view without what only the table shows."""
+        return replace(self, **{name: _DEFAULTS[name] for name in OF_TABLE})
 
     @classmethod
     def from_query(cls, query: str) -> View:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 from exptools.viewing.app.facts import Facts, gather_facts
+from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -20,18 +21,50 @@ SHARE = 20  # so many times as long as a look takes, lest looking takes more tha
 MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
-class Workspace:
-    """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
+class Answers:
+    """The last ``most`` answers to questions about one version, the newest. Thread-safe."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
-        self._next_look = 0.0
-        self._looking = threading.Lock()
-        self._read_ahead = False
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._version = -1
         self._asked: dict[Hashable, threading.Lock] = {}
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
+
+    def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """The answer to a question about a version, computed only where it is not known."""
+        with self._lock:
+            if version > self._version:
+                self._answers.clear()
+                self._version = version
+            if version == self._version and question in self._answers:
+                self._answers.move_to_end(question)
+                return cast(Answer, self._answers[question])
+            asked = self._asked.setdefault(question, threading.Lock())
+        with asked:  # who asks the same meanwhile waits for the answer
+            with self._lock:
+                if version == self._version and question in self._answers:
+                    return cast(Answer, self._answers[question])
+            answer = compute()
+            with self._lock:
+                self._asked.pop(question, None)
+                if version == self._version:
+                    self._answers[question] = answer
+                    while len(self._answers) > self._most:
+                        self._answers.popitem(last=False)
+        return answer
+
+
+class Workspace:
+    """An index, and what was computed of it for as long as nothing has changed. Thread-safe."""
+
+    def __init__(self, index: Index, marks: UserMarks | None = None) -> None:
+        self.index = index
+        self.marks = marks or UserMarks()
+        self._next_look = 0.0
+        self._looking = threading.Lock()
+        self._read_ahead = False
+        self._answers = Answers(REMEMBERED)
 
     def look(self) -> int:
         """The version of the runs, after a look at the disk if the last one is some time ago.
@@ -79,28 +112,9 @@ class Workspace:
     def facts(self) -> Facts:
         """What the page needs to know of the runs as they are now."""
         snapshot = self.index.snapshot
-        compute = lambda: gather_facts(self.index, snapshot.runs, snapshot.version)  # noqa: E731
+        compute = lambda: gather_facts(self.index, snapshot.runs, snapshot.version, self.marks)  # noqa: E731
         return self.remembered(snapshot.version, "facts", compute)
 
     def remembered(self, version: int, question: Hashable, compute: Callable[[], Answer]) -> Answer:
         """The answer to a question about a version, computed only where it is not known."""
-        with self._lock:
-            if version > self._version:
-                self._answers.clear()
-                self._version = version
-            if version == self._version and question in self._answers:
-                self._answers.move_to_end(question)
-                return cast(Answer, self._answers[question])
-            asked = self._asked.setdefault(question, threading.Lock())
-        with asked:  # who asks the same meanwhile waits for the answer
-            with self._lock:
-                if version == self._version and question in self._answers:
-                    return cast(Answer, self._answers[question])
-            answer = compute()
-            with self._lock:
-                self._asked.pop(question, None)
-                if version == self._version:
-                    self._answers[question] = answer
-                    while len(self._answers) > REMEMBERED:
-                        self._answers.popitem(last=False)
-        return answer
+        return self._answers.remembered(version, question, compute)

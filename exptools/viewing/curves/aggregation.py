@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -52,8 +53,8 @@ def parse_method(
 ) -> Method:
     """Check and read the options of ``aggregate``, which are those of ``Runs.curves``."""
     when = parse("smooth_when", smooth_when, {"before": Choice(), "after": Choice()})
-    if bin_width is not None and not 0 < bin_width < np.inf:
-        raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width}")
+    if bin_width is not None and not (isinstance(bin_width, Real) and 0 < bin_width < np.inf):
+        raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width!r}")
     middle, spread = statistics.parse_center(center), statistics.parse_band(band)
     statistics.check_fit(middle, spread)
     return Method(

@@ -7,6 +7,7 @@ works in Python, on a command line and in an address.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -49,13 +50,21 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
         raise QueryError(f"a {what} is a text, one of {', '.join(choices)}; not {text!r}")
     name, colon, given = text.partition(":")
     if name not in choices:
-        raise QueryError(f"there is no {what} {name!r}; {suggestion(name, choices)}")
+        meant = _with_colon(text, choices)
+        near = f"did you mean {meant!r}?" if meant else suggestion(name, choices)
+        raise QueryError(f"there is no {what} {name!r}; {near}")
     choice = choices[name]
     numbers = _numbers(given) if colon else choice.defaults
     if len(numbers) != len(choice.defaults) or not all(map(choice.takes, numbers)):
         takes = choice.meaning or "no number"
         raise QueryError(f"{what} {text!r}: {name} takes {takes} after a colon")
     return Option(name, tuple(number for number in numbers if number is not None))
+
+
+def _with_colon(text: str, choices: Mapping[str, Choice]) -> str:
+    """``t:95`` of ``t95``; "" where it is no option of a number without its colon."""
+    parts = re.fullmatch(r"([a-z]+)[ =_-]?(\d[\d.,]*)", text)
+    return f"{parts[1]}:{parts[2]}" if parts and choices.get(parts[1], Choice()).defaults else ""
 
 
 def _numbers(text: str) -> tuple[float | None, ...]:

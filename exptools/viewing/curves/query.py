@@ -16,13 +16,8 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.endings import Member
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import Best, Setting, select_runs, setting_of
-from exptools.viewing.curves.series import (
-    axis,
-    logged_metric,
-    not_placed,
-    read_series,
-    what_step_is,
-)
+from exptools.viewing.curves.series import find_series, not_placed, what_step_is
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.groups.metric_names import nothing_yet
 from exptools.viewing.index import Index
@@ -46,14 +41,11 @@ class CurveQuery:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
-    runs = select_runs(index, runs, query.where) if query.where else runs
+    runs = _chosen(index, runs, query.where)
     runs, everyone = endings.counted(runs, query.states), runs
-    metric = logged_metric(index, runs, query.metric)
-    query = replace(query, metric=metric, x=axis(index, runs, metric, query.x))
-    series = read_series(index, runs, metric, query.x)
+    metric, x, series = find_series(index, runs, query.metric, query.x)
+    query = replace(query, metric=metric, x=x, best=query.best and query.best.of(metric))
     keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
-    if query.best:
-        query.best.check()
     over = find_keys(runs, query.best.keys) if query.best else []
     stratum = find_keys(runs, [query.strata])[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
@@ -75,6 +67,15 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
     )
     notes = _notes(index, runs, series, plain, query)
     return replace(plain, notes=(*plain.caveats, *notes, *_lonely(drawn, stratum, method)))
+
+
+def _chosen(index: Index, runs: Sequence[Run], condition: str | None) -> Sequence[Run]:
+    if not condition:
+        return runs
+    chosen = select_runs(index, runs, condition)
+    if runs and not chosen:
+        raise QueryError(f"of the {len(runs)} runs there is none with {condition}")
+    return chosen
 
 
 def settled(query: CurveQuery, sets: Iterable[CurveData]) -> CurveQuery:
@@ -153,12 +154,15 @@ def _notes(
     yield from what_step_is(index, averaged, metric, x)
     if lost := not_placed(index, metric, x, series, averaged):
         yield _without_x(lost, query)
-    if nothing := nothing_yet(index.tags(runs), runs):
+    nothing = "" if curves.groups else nothing_yet(index.tags(runs), runs)
+    if nothing:
         yield nothing
     elif without := [run for run in runs if not np.isfinite(series[run.name][0]).any()]:
         have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
         waits = len(endings.still_going(without)) == len(without)
-        lack = f"not logged {metric} yet" if waits else f"no row with both {metric} and {x}"
+        lack = f"not logged {metric}{' yet' if waits else ''}"
+        if metric in index.tags(without):
+            lack = f"no row with both {metric} and {x}"
         yield f"{have} {lack}."
     yield from _irregular(curves, x)
 

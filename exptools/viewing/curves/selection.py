@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from exptools.metrics import better
+from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.curves.options import Choice, parse
+from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric
 from exptools.viewing.index import Index
+from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run
 
 MODES = {"max": Choice(), "min": Choice()}
 
 
 @dataclass(frozen=True)
-class _Results:
+class MetricResults:
     """The metrics of some runs, read when a condition asks for one."""
 
     index: Index
@@ -30,28 +34,40 @@ class _Results:
 
     @cached_property
     def _metrics(self) -> Collection[str]:
-        return frozenset(self.index.tags(self.runs))
+        return dict.fromkeys(self.index.tags(self.runs))  # in the order in which they were logged
 
     def has(self, metric: str) -> bool:
+        """Whether the runs have logged a metric of this name or end, or several."""
         return means_metric(self._metrics, metric)
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
+        """A metric's summary of each run by its name; see ``groups.asked.Results``."""
         summary_of("", summary, "max")  # whether there is such a summary
+        if metric == STEP and metric not in self._metrics:
+            wanted = parse_summary(summary_of(metric, summary))
+            columns = self.index.columns(self.runs, [STEP])
+            return {run.name: _of_steps(columns[run.name], wanted) for run in self.runs}
         metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)
+
+
+def _of_steps(columns: Columns, wanted: Option) -> float | None:
+    """The steps themselves, of which ``max`` tells how far a run has come."""
+    steps = columns.get(STEP)
+    return None if steps is None or not len(steps) else summarize(steps, steps, wanted)
 
 
 def select_runs(index: Index, runs: Sequence[Run], condition: str) -> list[Run]:
     """The runs for which a condition is true; ``groups.conditions`` has the rules."""
     if not isinstance(condition, str):
         raise TypeError("where takes a condition as a text; filter takes a function of a run")
-    return select(runs, condition, _Results(index, runs))
+    return select(runs, condition, MetricResults(index, runs))
 
 
 def keys_in_condition(index: Index, runs: Sequence[Run], condition: str) -> list[str]:
     """The whole names of the keys that a condition asks for."""
-    return keys_in(runs, condition, _Results(index, runs))
+    return keys_in(runs, condition, MetricResults(index, runs))
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Best:
     """Keep of each group only the runs with its best setting of other keys."""
 
     over: str | tuple[str, ...]  # the keys among whose settings the best one is taken
-    mode: Literal["max", "min"] = "max"
+    mode: Literal["max", "min"] | None = None  # None: as the metric's name tells
     # What a run is worth; ``best`` is its highest or lowest value, as the mode says. A setting is
     # worth the mean over its runs.
     summary: str = "last"
@@ -69,10 +85,23 @@ class Best:
         """The keys, a tuple also where one was given as a text."""
         return (self.over,) if isinstance(self.over, str) else tuple(self.over)
 
-    def check(self) -> None:
-        """Raise QueryError where there is no such mode or summary."""
-        parse("mode", self.mode, MODES)
-        summary_of("", self.summary, self.mode)
+    def of(self, metric: str) -> Best:
+        """The same with a mode, as the metric's name tells where none is given.
+
+        Raises:
+            QueryError: there is no such mode or summary, or the name does not tell.
+        """
+        summary_of("", self.summary, "max")  # whether there is such a summary
+        if self.mode is not None:
+            parse("mode", self.mode, MODES)
+            return self
+        mode = better(metric)
+        if mode is None:
+            raise QueryError(
+                f"whether more or less of {metric} is better is not known: say "
+                f"xv.Best({self.over!r}, mode='max') or mode='min'"
+            )
+        return replace(self, mode=mode)
 
 
 @dataclass(frozen=True)
@@ -99,7 +128,7 @@ def _best_setting(
     group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best
 ) -> Group:
     """The setting with the best mean summary; the first of equal ones, NaN behind all others."""
-    sign = {"max": 1.0, "min": -1.0}[best.mode]
+    sign = -1.0 if best.mode == "min" else 1.0
     summary = parse_summary(summary_of("", best.summary, best.mode))
 
     def worth(setting: Group) -> float:

@@ -57,17 +57,24 @@ def axis(index: Index, runs: Sequence[Run], metric: str, x: str) -> str:
     return find_metric(tags, (), x)
 
 
+def find_series(
+    index: Index, runs: Sequence[Run], metric: str, x: str
+) -> tuple[str, str, dict[str, Series]]:
+    """The whole names of a metric and of x, of which the ends may be given, and their series."""
+    series = _read(index, runs, metric, x)
+    if any(len(points) for points, _ in series.values()):  # they are whole, and nobody need look
+        return metric, x, series
+    whole = logged_metric(index, runs, metric)
+    over = axis(index, runs, whole, x)
+    return whole, over, read_series(index, runs, whole, over)
+
+
 def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
     """x and y of each run by its name: the rows that have both.
 
     What else was logged and stands in other rows than the metric is joined to it by step.
     """
-    if x == RELATIVE_TIME:
-        series = _since_start(index, runs, metric)
-    elif x in (STEP, WALL_TIME, metric):
-        series = index.series(runs, metric, x)
-    else:
-        series = _joined(index, runs, metric, x)
+    series = _read(index, runs, metric, x)
     if not any(len(points) for points, _ in series.values()):
         logged_metric(index, runs, metric)
         tags = index.tags(runs)
@@ -75,6 +82,14 @@ def read_series(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[
         if x not in names and not nothing_yet(tags, runs):
             raise QueryError(f"no run has logged x={x!r}; {suggestion(x, names)}")
     return series
+
+
+def _read(index: Index, runs: Sequence[Run], metric: str, x: str) -> dict[str, Series]:
+    if x == RELATIVE_TIME:
+        return _since_start(index, runs, metric)
+    if x in (STEP, WALL_TIME, metric):
+        return index.series(runs, metric, x)
+    return _joined(index, runs, metric, x)
 
 
 def what_step_is(index: Index, runs: Iterable[Run], metric: str, x: str) -> Iterator[str]:

@@ -105,6 +105,18 @@ def summarize(x: Floats, y: Floats, summary: Option) -> float:
     return _area(run)
 
 
+def number_of(x: Floats, y: Floats, summary: Option) -> float | None:
+    """The same; None where nothing was logged, or nothing as far as the x that is asked for."""
+    if not len(x) or (summary.name == "at" and not _spans(x, summary.numbers[0])):
+        return None
+    return summarize(x, y, summary)
+
+
+def _spans(x: Floats, at: float) -> bool:
+    placed = x[np.isfinite(x)]
+    return bool(len(placed) and placed.min() <= at <= placed.max())
+
+
 def _of_all_rows(x: Floats, y: Floats, summary: Option) -> float:
     """A summary of each value that was logged at some x, those at one x in the order of the log."""
     placed = np.isfinite(x)
@@ -123,7 +135,7 @@ def _of_all_rows(x: Floats, y: Floats, summary: Option) -> float:
 def summarize_runs(
     index: Index, runs: Sequence[Run], metric: str, summary: Option
 ) -> dict[str, float | None]:
-    """The number of each run by its name; None where the run has not logged the metric.
+    """The number of each run by its name; None where the run has not logged the metric (so far).
 
     Of a value in the runs' summaries, by its name where no metric has that, or as
     ``summary.<name>``, it is the number itself.
@@ -134,7 +146,7 @@ def summarize_runs(
     if said is not None:
         return {run.name: _number(value) for run, value in zip(runs, said, strict=True)}
     series = index.series(runs, metric)
-    return {name: summarize(x, y, summary) if len(x) else None for name, (x, y) in series.items()}
+    return {name: number_of(x, y, summary) for name, (x, y) in series.items()}
 
 
 def said_of_runs(tags: Collection[str], runs: Sequence[Run], name: str) -> list[Any] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from exptools.viewing.groups.names import KeyNames
 from exptools.viewing.run import Run
@@ -35,3 +35,5 @@ class Asked:
     runs: Sequence[Run]
     names: KeyNames  # of all their keys
     results: Results | None  # None where none can be asked for
+    # What else runs have a value of, by its name with "run." before it.
+    own: Mapping[str, Callable[[Run], Any]] = field(default_factory=dict)

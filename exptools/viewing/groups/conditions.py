@@ -27,10 +27,15 @@ def select(runs: Sequence[Run], condition: str, results: Results | None = None) 
     Raises:
         QueryError: the condition cannot be read, or can be true of no run as it is written.
     """
+    return select_among(Asked(runs, KeyNames(known_keys(runs)), results), condition)
+
+
+def select_among(asked: Asked, condition: str) -> list[Run]:
+    """As ``select``, where it is known what can be asked for."""
     from exptools.viewing.groups.expressions import parse  # sqlglot takes its time
 
-    holds = parse(condition, Asked(runs, KeyNames(known_keys(runs)), results))
-    return [run for run in runs if holds(run) is True]
+    holds = parse(condition, asked)
+    return [run for run in asked.runs if holds(run) is True]
 
 
 def keys_in(runs: Sequence[Run], condition: str, results: Results | None = None) -> list[str]:

@@ -29,10 +29,11 @@ from exptools.viewing.groups.operands import (
     not_understood,
     result,
     value_of,
+    which_value,
     without_blanks,
 )
 from exptools.viewing.groups.tokens import quoted
-from exptools.viewing.groups.truth import Truth, compare, inverse, is_collection, least
+from exptools.viewing.groups.truth import Truth, compare, inverse, least
 from exptools.viewing.run import Run
 from exptools.viewing.wording import shortened
 
@@ -72,6 +73,8 @@ def _term(node: Any, asked: Asked) -> Term:
     if translate is None or any(node.args[part] and part not in _PARTS for part in node.args):
         if asked.names.has(name := without_blanks(node)):
             raise QueryError(f'a key with odd characters stands in double quotes: "{name}"')
+        if asked.results and asked.results.has(name):
+            raise which_value(name)
         raise not_understood(node)
     term = translate(node, asked)
     if node.args.get("negate"):  # newer versions of sqlglot: not like, without a Not around it
@@ -82,11 +85,12 @@ def _term(node: Any, asked: Asked) -> Term:
 def _given(node: Any, asked: Asked) -> Term:
     """What a key is compared with: a word that is no key was probably meant as a text."""
     word = node.name if isinstance(node, exp.Column) and not node.table else ""
-    is_metric = asked.results is not None and asked.results.has(word)
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
         text = without_blanks(node)
+        if asked.results and asked.results.has(text):
+            raise which_value(text)
         raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")
-    if not word or is_metric or asked.names.has(word):
+    if not word or asked.names.has(word) or (asked.results and asked.results.has(word)):
         return _term(node, asked)
     if word.lower() == "none":
         raise QueryError(f"there is no {word} in a condition: say null, as in key is null")
@@ -185,7 +189,7 @@ def _is(node: exp.Is, asked: Asked) -> Term:
     return lambda run: value(run) is wanted(run)
 
 
-def _like(node: Any, asked: Asked) -> Term:
+def _like(node: Any, asked: Asked, escape: str = "") -> Term:
     value, pattern = _term(node.this, asked), _given(node.expression, asked)
     flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
     if isinstance(value_of(node.expression), (int, float)):
@@ -196,17 +200,35 @@ def _like(node: Any, asked: Asked) -> Term:
         text, wanted = value(run), pattern(run)
         if text is None or wanted is None:
             return None
-        text = display(text) if is_collection(text) else text
-        return isinstance(text, str) and re.match(_regex(str(wanted)), text, flags) is not None
+        text = text if isinstance(text, str) else display(text)  # as the table shows it
+        return re.match(_regex(str(wanted), escape), text, flags) is not None
 
     return holds
 
 
+def _escape(node: exp.Escape, asked: Asked) -> Term:
+    """``like '50!%' escape '!'``: what follows the sign in the pattern stands for itself."""
+    like, sign = node.this, value_of(node.expression)
+    negated = isinstance(like, exp.Not)
+    like = like.this if negated else like
+    if not isinstance(like, (exp.Like, exp.ILike)) or not isinstance(sign, str) or len(sign) != 1:
+        raise QueryError("escape stands behind like, with one sign: key like '50!%' escape '!'")
+    term = _like(like, asked, sign)
+    return (lambda run: inverse(term(run))) if negated or like.args.get("negate") else term
+
+
 @lru_cache(maxsize=64)
-def _regex(pattern: str) -> str:
+def _regex(pattern: str, escape: str) -> str:
     """A pattern of ``like`` as a regular expression; fnmatch's are quick whatever the pattern."""
-    special = {"%": "*", "_": "?", **{char: f"[{char}]" for char in "*?["}}
-    return fnmatch.translate("".join(special.get(char, char) for char in pattern))
+    plain = {char: f"[{char}]" for char in "*?["}
+    special = {"%": "*", "_": "?", **plain}
+    signs = re.findall(f"{re.escape(escape)}.|.", pattern, re.DOTALL) if escape else pattern
+    return fnmatch.translate(
+        "".join(
+            plain.get(sign[1], sign[1]) if len(sign) == 2 else special.get(sign, sign)
+            for sign in signs
+        )
+    )
 
 
 _TRANSLATIONS: dict[Any, Callable[[Any, Asked], Term]] = {
@@ -219,6 +241,7 @@ _TRANSLATIONS: dict[Any, Callable[[Any, Asked], Term]] = {
     exp.Between: _between,
     exp.Is: _is,
     (exp.Like, exp.ILike): _like,
+    exp.Escape: _escape,
     (exp.Column, exp.Dot): key,
     exp.Literal: literal,
     _COLLECTIONS: _list,

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from exptools.rundir import Status
 from exptools.viewing.configs.values import MISSING, comparison_key, display, display_among
 from exptools.viewing.groups.names import CONFIG, RUN, SUMMARY, KeyNames, config_name
-from exptools.viewing.run import Run, natural_key
+from exptools.viewing.run import Run, duration, natural_key
+
+TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def _of_status(said: Callable[[Status], Any]) -> Callable[[Run], Any]:
+    """What a run's status says; MISSING where there is no status, or it does not say."""
+
+    def value(run: Run) -> Any:
+        of_run = None if run.status is None else said(run.status)
+        return MISSING if of_run is None else of_run
+
+    return value
+
+
+def _local_time(status: Status) -> str | None:
+    """When a job began, as a text that compares: "2026-11-27 14:03:05", in this machine's zone."""
+    if status.started is None:
+        return None
+    try:
+        return f"{datetime.fromtimestamp(status.started):{TIME}}"
+    except (OverflowError, ValueError, OSError):  # no time that there is
+        return None
+
+
+def _commit(status: Status) -> str | None:
+    commit = (status.git or {}).get("commit")
+    return None if commit is None else str(commit)
+
 
 OF_RUN: dict[str, Callable[[Run], Any]] = {
     "name": lambda run: run.name,
     "state": lambda run: run.state.value if run.state else MISSING,
     "sweep": lambda run: run.sweep if run.sweep is not None else MISSING,
+    "duration": _of_status(lambda status: duration(status, time.time())),  # seconds
+    "started": _of_status(_local_time),
+    "host": _of_status(lambda status: status.host),
+    "slot": _of_status(lambda status: status.slot),
+    "commit": _of_status(_commit),
 }
 
 
@@ -44,18 +80,19 @@ def config_key(name: str) -> Key:
 
 
 def run_key(name: str) -> Key:
-    """``name``, ``state`` or ``sweep`` of the runs themselves."""
+    """What the runs have by themselves: ``name``, ``state``, ``sweep``, ``duration``, …"""
     # What runs are called is no value of a config: a run "3" stands without quotes.
-    show = lambda value: display(value) if value is MISSING else value  # noqa: E731
+    show = lambda value: value if isinstance(value, str) else display(value)  # noqa: E731
     return Key(name, OF_RUN[name], show, whole=name, short=name)
 
 
 def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
     """The keys that are meant by these names.
 
-    They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, and what is in the
-    summaries, by its name where no other key has that, or as ``summary.<name>``. The end of a key
-    is enough where no other ends so; see ``KeyNames.find``.
+    They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, what their status
+    says (``duration``, ``started``, ``host``, ``slot``, ``commit``), and what is in the summaries,
+    by its name where no other key has that, or as ``summary.<name>``. The end of a key is enough
+    where no other ends so; see ``KeyNames.find``.
     """
     return keys_among(KeyNames(known_keys(runs)), names) if names else []
 

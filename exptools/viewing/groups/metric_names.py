@@ -36,15 +36,23 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
     if len(meant) == 1:
         return meant[0]
     if meant:
-        listed = ", ".join(map(shortened, meant[:MOST_LISTED]))
+        listed = ", ".join(map(shortened, sorted(meant)[:MOST_LISTED]))
         listed += ", …" if len(meant) > MOST_LISTED else ""
         raise QueryError(f"several metrics are {name!r} at their end: say which of {listed}")
     going = nothing_yet(tags, runs)
     if going:
         return name
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
-    near = suggestion(name, [*tags, *summary_names(runs)])
+    there = [*tags, *summary_names(runs)]
+    near = suggestion(name, there) if there else _silent(runs)
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
+
+
+def _silent(runs: Sequence[Run]) -> str:
+    """What to say of runs that have logged nothing and will not."""
+    if len(runs) < 2:
+        return "this one has logged nothing" if runs else "there are no runs"
+    return f"none of the {len(runs)} has logged anything"
 
 
 def means_metric(tags: Collection[str], name: str) -> bool:

@@ -14,6 +14,8 @@ from exptools.viewing.wording import shortened
 RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
 SUMMARY = "summary."  # before the name of a value in the runs' summaries
 OWN = ("name", "state", "sweep")  # what a run has by itself
+# What its status says beside its state: known by these names where no key of a config ends so.
+OF_STATUS = ("duration", "started", "host", "slot", "commit")
 
 # Of a condition's language: a key of that name stands in double quotes there.
 WORDS = frozenset(
@@ -35,7 +37,8 @@ class KeyNames:
         """The whole name of the key that is meant.
 
         The first of these that there is: the name itself, of a config, of the run, or of a summary;
-        the end of one key alone; and both again without regard to upper and lower case.
+        the end of one key alone; both again without regard to upper and lower case; and what a
+        run's status says.
 
         Raises:
             QueryError: there is none, or there are several.
@@ -80,7 +83,7 @@ class KeyNames:
             self._ending_in.get(name)
             or self._same_but_case.get(name.lower())
             or self._ending_but_case.get(name.lower())
-            or []
+            or ([f"{RUN}{name}"] if name in OF_STATUS else [])
         )
 
     def _exact(self, name: str) -> str | None:
@@ -88,6 +91,8 @@ class KeyNames:
             return name
         if (own := name.removeprefix(RUN)) in OWN:
             return own_name(own, self.keys)
+        if name.startswith(RUN) and own in OF_STATUS:
+            return name
         if name.startswith(CONFIG) and (key := name.removeprefix(CONFIG)) in self.keys:
             return config_name(key)
         return f"{SUMMARY}{name}" if f"{SUMMARY}{name}" in self.keys else None

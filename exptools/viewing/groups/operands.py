@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from exptools.rundir import STEP
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.grouping import Key, keys_among
-from exptools.viewing.groups.names import SUMMARY
+from exptools.viewing.groups.names import RUN, SUMMARY
 from exptools.viewing.groups.tokens import CALL
 from exptools.viewing.groups.truth import comparable
 from exptools.viewing.run import Run
@@ -30,6 +31,11 @@ def not_understood(node: Any) -> QueryError:
         "between, like, ilike and is null, keys with odd characters in double quotes, and results "
         'as in last("test/loss") < 0.1'
     )
+
+
+def which_value(metric: str) -> QueryError:
+    """The error for a metric where one of its values is to be said."""
+    return QueryError(f'{metric!r} is a metric: say which of its values, as in last("{metric}")')
 
 
 def as_written(node: exp.Expression) -> str:
@@ -52,13 +58,16 @@ def key(node: Any, asked: Asked) -> Term:
 def key_of(node: Any, asked: Asked) -> Key:
     """The key that is meant."""
     name = ".".join(part.name for part in _parts(node))
+    own = f"{RUN}{name.removeprefix(RUN)}"
+    if own in asked.own and (own == name or not asked.names.has(name)):
+        return Key(name, asked.own[own], whole=own)
     try:
         (found,) = keys_among(asked.names, [name])
     except QueryError as error:
         if asked.results and asked.results.has(name):
-            raise QueryError(
-                f'{name!r} is a metric: say which of its values, as in last("{name}")'
-            ) from error
+            raise which_value(name) from error
+        if name == STEP:
+            raise QueryError("'step' is no key: max(step) is how far a run has come") from error
         if _parts(node)[0].args.get("quoted") and not asked.names.has(name):
             raise QueryError(f"{error}; a text stands in single quotes: '{name}'") from error
         raise

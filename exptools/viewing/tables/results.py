@@ -10,6 +10,7 @@ from typing import Any
 from exptools.hints import suggestion
 from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
+from exptools.viewing.curves.averaged import averaged_keys, reason_for_spread
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
@@ -44,6 +45,7 @@ class ResultsQuery:
     method: Method = MEAN_AND_STD  # its centre and band, over runs
     better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
     states: str = ALL  # which runs count: "all", "finished"
+    worth: tuple[str, ...] = ()  # keys worth grouping by: what of them is averaged is said
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,30 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         tuple(tuple(map(_shown, keys, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
         caveats=(*filter(None, [nothing_yet(tags, runs)]), *caveats),
-        remarks=tuple(
-            sentence
-            for head in metrics
-            for sentence in remarks(index, runs, head.metric, head.summary)
+        remarks=(
+            *(
+                sentence
+                for head in metrics
+                for sentence in remarks(index, runs, head.metric, head.summary)
+            ),
+            *_averaged(find_keys(everyone, query.worth), [*keys, *across], parts, values[0]),
         ),
         heads=tuple(key.short for key in keys),
     )
+
+
+def _averaged(
+    worth: Sequence[Key],
+    grouped: Sequence[Key],
+    parts: Sequence[Sequence[Sequence[Run]]],
+    values: Mapping[str, float | None],
+) -> Iterator[str]:
+    """The sentence that says what is averaged of the keys worth grouping by; none where nothing."""
+    taken = {key.whole for key in grouped}
+    keys = [key for key in worth if key.whole not in taken]
+    cells = [in_numbers(part, values) for column in parts for part in column]
+    numbers = {name: value for name, value in values.items() if value is not None}
+    yield from filter(None, [reason_for_spread(averaged_keys(cells, keys, numbers))])
 
 
 def headings(table: Results) -> list[str]:
@@ -192,18 +211,18 @@ def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
     if short and pending < sum(cell.runs for cell in every):
         one = max(short, key=lambda cell: cell.n)
         left_out = sum(cell.runs - cell.n for cell in short)
-        why = [
-            f"{number} {'is' if number == 1 else 'are'} {what}"
+        why = ", ".join(
+            f"{number} {what}"
             for number, what in (
                 (pending, "still to come"),
-                (missing, "missing"),
+                (missing, "without a value"),
                 (left_out - pending - missing, "NaN or infinite"),
             )
             if number
-        ]
+        )
         yield (
-            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers; of "
-            f"those that are not {' and '.join(filter(None, [', '.join(why[:-1]), why[-1]]))}."
+            f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers. "
+            f"Left out: {why}."
         )
     if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in cells):
         yield "Where n has several numbers, they are those of the columns from left to right."

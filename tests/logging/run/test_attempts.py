@@ -133,15 +133,18 @@ ORPHANS = """
 import os, sys
 from exptools import logger
 
+def say(*words):  # in one write: both print into one pipe
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
 def work(name):
-    print(name, flush=True)
+    say(name)
     sys.stdin.readline()
     for verb, *given in (("log_scalar", name, 1), ("dump",), ("save_snapshot", 1, 7)):
         try:
             getattr(logger, verb)(*given)
         except OSError as error:
-            print(name, verb, error, flush=True)
-    print("done", flush=True)
+            say(name, verb, error)
+    say("done")
     os._exit(0)
 
 if sys.argv[2:]:

@@ -25,6 +25,9 @@ def test_curves_are_a_sequence_of_groups(runs):
         curves["0.02"]
     with pytest.raises(xv.QueryError, match=r"there is no curve 0.01; did you mean '0.01'"):
         curves[0.01]
+    for several in (curves, runs.curves(["train/loss"])):
+        with pytest.raises(IndexError, match=f"no curves at 9: there are {len(several)}"):
+            several[9]
 
 
 def test_several_metrics_are_asked_for_at_once(runs):
@@ -72,6 +75,13 @@ def test_curves_become_pandas(runs):
     assert isinstance(frame, pd.DataFrame)
     assert frame.to_dict("list") == curves.frame().to_dict(as_series=False)
     assert list(runs.curves(["train/loss"]).to_pandas().columns)[:2] == ["metric", "name"]
+
+
+def test_what_is_no_frame_is_told_how_it_becomes_one_of_pandas(runs):
+    with pytest.raises(TypeError, match=r"takes a frame of polars, not <Runs.*own to_pandas\(\)"):
+        xv.to_pandas(runs)
+    with pytest.raises(TypeError, match=r"takes a frame of polars, not None$"):
+        xv.to_pandas(None)
 
 
 def test_several_metrics_are_drawn_in_a_panel_each(runs):

@@ -119,7 +119,7 @@ def test_curves_show_where_they_end_and_of_how_many_runs(tmp_path):
         ["lr", "n", "ends at", "center", "low", "high"],
         ["1", "1/2", "2", "4", "—", "—"],
     ]
-    assert "1 of 3 runs has no row with both acc and step." in html
+    assert "1 of 3 runs has not logged acc." in html
     assert repr(curves) == "<CurveSet: acc over step by lr: 1 curve of 2 runs; mean, band std>"
 
 

@@ -224,9 +224,26 @@ def test_gaps_and_runs_without_a_point_are_told(tmp_path):
     curves = xv.load(tmp_path).curves("acc")
     assert [group.label for group in curves.groups] == ["0"]
     assert curves.notes == (
-        "1 of 2 runs has no row with both acc and step.",
+        "1 of 2 runs has not logged acc.",
         "1 logged value is NaN or infinite: it is a gap of its run.",
     )
+
+
+def test_a_run_that_ended_before_a_step_has_no_value_there_and_is_not_taken_for_nan(tmp_path):
+    for name, length in (("short", 3), ("long", 5)):
+        write_run(tmp_path / name, {}, {"acc": [0.5] * length})
+    runs = xv.load(tmp_path)
+    table = runs.table("acc", summary="at:4")
+    assert table["acc"].to_list() == [0.5, None]
+    assert runs[table["acc"] > 0.1][0].name == "long"  # NaN is larger than all for polars
+    assert "Left out: 1 without a value" in runs.results("acc", by=[], summary="at:4").notes[-1]
+
+
+def test_a_key_that_is_named_twice_groups_once(runs):
+    twice = runs.curves("train/loss", by=["optim.lr", "optim.lr"])
+    assert [group.label for group in twice] == ["0.001", "0.01", "0.1"]
+    assert runs.results("train/loss", by=["optim.lr"] * 2).by == ("optim.lr",)
+    assert runs.rows("train/loss", by=["optim.lr"] * 2).columns[:3] == ["name", "optim.lr", "step"]
 
 
 def test_of_each_group_only_the_best_setting_is_kept(runs):
@@ -245,6 +262,17 @@ def test_a_setting_that_diverged_is_never_the_best(tmp_path):
         write_run(tmp_path / str(job), {"lr": lr}, {"acc": [0.0, last]})
     (group,) = xv.load(tmp_path).curves("acc", by=[], best=xv.Best("lr")).groups
     assert group.setting == (2,)
+
+
+def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy(tmp_path):
+    for lr, loss in ((1, 0.5), (2, 0.1)):
+        logged = {"loss": [loss], "accuracy": [1 - loss], "size": [loss]}
+        write_run(tmp_path / str(lr), {"lr": lr}, logged)
+    runs = xv.load(tmp_path)
+    chosen = runs.curves(["loss", "accuracy"], by=[], best=xv.Best("lr"))
+    assert [curves[0].setting for curves in chosen] == [(2,), (2,)]
+    with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv\.Best"):
+        runs.curves("size", by=[], best=xv.Best("lr"))
 
 
 @pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
@@ -266,6 +294,11 @@ def test_strata_that_have_nothing_to_draw_from_are_told(runs):
         ({"best": xv.Best("seed", "most")}, "there is no mode 'most'; there are max, min"),
         ({"best": xv.Best("seed", summary="lats")}, "did you mean 'last'"),
         ({"where": "seed >"}, "cannot be read as a condition"),
+        ({"where": "seed = 9"}, "of the 18 runs there is none with seed = 9"),
+        ({"band": "t95"}, "there is no band 't95'; did you mean 't:95'"),
+        ({"smooth": "mean10"}, "there is no smoothing 'mean10'; did you mean 'mean:10'"),
+        ({"smooth": "none10"}, "there is no smoothing 'none10'; did you mean 'none'"),
+        ({"bin_width": "3"}, "bin_width should be a positive number of units of x, not '3'"),
     ],
 )
 def test_what_there_is_not_is_answered_with_what_there_is(runs, asked, sentence):
@@ -279,7 +312,7 @@ def test_no_runs_are_an_empty_collection(tmp_path):
         runs = xv.load(tmp_path)
     assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
     assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
-    with pytest.raises(xv.QueryError, match="there is none to choose from"):
+    with pytest.raises(xv.QueryError, match="there are no runs"):
         runs.curves("acc")
 
 

@@ -415,6 +415,13 @@ def test_a_value_between_steps_is_marked(run):
         assert "is on the straight line between the steps before and after it" in out
 
 
+def test_a_table_says_what_it_averages_beside_the_seed(run):
+    _, _, err = run("table", "outputs", "--by", "sweep", "--metric", "train/loss")
+    assert "3 values of lr are averaged: group or filter by lr." in " ".join(err.split())
+    _, _, err = run("table", "outputs", "--by", "lr", "--by", "sweep", "--metric", "train/loss")
+    assert "averaged" not in err
+
+
 def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_told(run, tmp_path):
     write_dying_sweep(tmp_path / "dying")
     early = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"

@@ -41,6 +41,20 @@ def test_seeds_what_is_grouped_by_and_lines_without_a_band_are_no_reason(tmp_pat
     assert runs.curves("acc", by="algo", best=xv.Best("width")).notes == ()
 
 
+def test_a_table_of_results_says_it_too(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: float(width)))
+    said = "4 values of width are averaged: group or filter by width."
+    assert runs.results("acc", by="algo").notes == (said,)
+    assert said in runs.results("acc", by="algo").latex()
+    assert runs.results("acc", by="algo", facet="width").notes == ()
+    assert runs.results("acc", by=["algo", "width"]).notes == runs.results("acc").notes == ()
+    assert runs.results("acc", by="algo", band="none").notes == ()
+    write_run(tmp_path / "x", {"algo": "a", "width": 1, "seed": 9, "other": 1}, {})
+    write_run(tmp_path / "y", {"algo": "a", "width": 1, "seed": 9, "other": 2}, {})
+    notes = xv.load(tmp_path).results("acc", by="algo").notes  # what has no number is not averaged
+    assert notes[0] == said
+
+
 def test_the_page_names_it_with_the_key_to_group_by(tmp_path):
     workspace = Workspace(indexed(write(tmp_path, lambda algo, width, seed: float(width))))
     view = resolve(View(by=("algo",)), workspace.facts())

@@ -58,6 +58,7 @@ def test_a_condition_may_ask_for_results(index, condition, names):
         ("mean(test/accuracy) > 1", "mean takes a whole number of last values"),
         ("best(x) > 1", "whether more or less of x is better is not known"),
         ('"test/accuracy" > 1', r"is a metric: say which .* last\(\"test/accuracy\"\)"),
+        ("step > 1", r"'step' is no key: max\(step\) is how far a run has come"),
         ("1 < x", r"'x' is a metric: say which of its values"),
         ("x > 1", r"'x' is a metric: say which of its values, as in last\(\"x\"\)"),
         ("summary(reslut) = 1", "no run has a key 'summary.reslut'; did you mean"),

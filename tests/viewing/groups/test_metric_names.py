@@ -51,8 +51,22 @@ def test_of_several_that_end_so_all_are_named(runs, ask):
 def test_an_end_is_one_from_a_part_of_the_name_on(runs):
     with pytest.raises(xv.QueryError, match="did you mean 'test/accuracy'"):
         runs.curves("curacy")
-    with pytest.raises(xv.QueryError, match="'accuracy' is a metric: say which of its values"):
-        runs.where("accuracy > 1")
+    for typed in ("accuracy > 1", "test/accuracy > 1", "1 < test/accuracy", "lr < test/accuracy"):
+        with pytest.raises(xv.QueryError, match="accuracy' is a metric: say which of its values"):
+            runs.where(typed)
+
+
+def test_where_nothing_was_logged_the_error_says_so(tmp_path):
+    for job in range(2):
+        write_run(tmp_path / str(job), {"lr": job}, None, State.FAILED)
+    runs = xv.load(tmp_path)
+    for those, why in (
+        (runs, "none of the 2 has logged anything"),
+        (runs[:1], "this one has logged nothing"),
+        (runs[:0], "there are no runs"),
+    ):
+        with pytest.raises(xv.QueryError, match=f"no run has logged 'loss'; {why}"):
+            those.curves("loss", by=[])
 
 
 @pytest.fixture
@@ -70,8 +84,10 @@ NOTHING = "None of the 2 runs has logged anything yet: 1 is running and 1 is que
 def test_before_the_first_row_there_are_no_curves_and_a_sentence_says_why(begun):
     curves = begun.curves("loss", by="lr")
     assert (len(curves), curves.notes, curves.frame().height) == (0, (NOTHING,), 0)
+    assert curves.plot().layout.annotations[0].text == NOTHING
     assert begun.table("loss")["loss"].to_list() == [None, None]
-    assert begun.rows("loss").height == 0
+    assert begun.rows("loss").columns == ["name", "step", "wall_time", "metric", "value"]
+    assert begun[1].rows("loss").columns == ["step", "wall_time", "loss"]
     table = begun.results("loss", "lr")
     assert table.notes[0] == NOTHING
     assert str(table).splitlines()[1].endswith("0/1 (1 to come)")

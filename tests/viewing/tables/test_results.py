@@ -87,8 +87,8 @@ def test_a_run_that_diverged_or_lacks_the_metric_is_not_in_the_mean_but_counted(
     assert (empty.n, empty.runs) == (0, 1)
     assert "| 1 | **2.0 ± 1.4** | 2/5 |\n| 2 | — | 0/1 |" in export.markdown(table)
     assert table.notes[-1] == (
-        "n is 2/5 where 2 of 5 runs are in the numbers; "
-        "of those that are not 2 are missing and 2 are NaN or infinite."
+        "n is 2/5 where 2 of 5 runs are in the numbers. "
+        "Left out: 2 without a value, 2 NaN or infinite."
     )
     assert r"{\footnotesize 2/5: 2 of 5 runs have a value.} \\" in export.latex(table)
 

@@ -82,12 +82,13 @@
     return `…${name.slice(-least)}`;
   };
 
-  // When rows come, the table may take ticks back by itself.
-  functions.mend = () => window.exptools.mend();
+  // When rows come, the table may take ticks and funnels back by itself.
+  functions.putBack = () => window.exptools.putBack();
 
-  functions.resized = ({ api, finished }) => {
-    if (finished && !api.isDestroyed()) {
-      api.refreshCells({ columns: ["run"], force: true });
+  functions.resized = (event) => {
+    if (event.finished && !event.api.isDestroyed()) {
+      event.api.refreshCells({ columns: ["run"], force: true });
+      window.exptools.arranged(event);
     }
   };
 
@@ -105,5 +106,8 @@
     }
   };
 
+  functions.page = () => document.body;
   functions.sorted = (event) => window.exptools.sorted(event);
+  functions.funneled = (event) => window.exptools.funneled(event);
+  functions.arranged = (event) => window.exptools.arranged(event);
 })();

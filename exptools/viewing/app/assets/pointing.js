@@ -30,6 +30,9 @@
   // A figure that comes from the server has the bands as they are seen now.
   const dress = (figure) => {
     if (figure.layout.meta?.pointing?.runs) {
+      if (isNarrow()) {
+        Object.assign(figure.layout, { hovermode: "closest", hoverdistance: -1 }); // no room for all
+      }
       const seen = opacities(figure);
       figure.data.forEach((trace, at) => {
         if (isBand(trace)) {

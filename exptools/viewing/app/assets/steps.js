@@ -15,7 +15,7 @@
     const text = typeof value === "boolean" ? Number(value) : value;
     return Array.isArray(value) ? (value.length ? value : [""]) : [text];
   };
-  const queryOf = (view, defaults) => {
+  const queryOf = (view, defaults, longest = LONGEST) => {
     const { x_ranges: across, y_ranges: up, options, notes, ...fields } = view;
     const chosen = [
       ...Object.entries(fields).filter(
@@ -31,9 +31,11 @@
         .join("&");
     const whole = joined(chosen);
     const query =
-      whole.length > LONGEST ? joined(chosen.filter(([name]) => name !== "selected")) : whole;
+      whole.length > longest ? joined(chosen.filter(([name]) => name !== "selected")) : whole;
     return new URL(`?${query}`, window.location.href).search;
   };
+
+  window.exptools.queryOf = queryOf;
 
   let visited = false;
   let steps = []; // where the back button has led, for as long as the page does not show it

@@ -2,7 +2,9 @@
 (() => {
   const { same, leave, changed, tell, isNarrow } = window.exptools; // of page.js, which is loaded before
 
-  const ofTable = new Set(["columns", "notes", "rows", "sort", "summaries"]);
+  const ofTable = new Set([
+    ...["columns", "notes", "order", "pinned", "rows", "sort", "summaries", "widths"],
+  ]);
   const chartAnswered = async () => {
     const busy = document.getElementById("busy");
     const start = Date.now();
@@ -65,10 +67,9 @@
     if (!turnedOn.length && !turnedOff.length) {
       return;
     }
-    const there = new Set([...rowsById.values()].flatMap(membersOf));
     const off = new Set(turnedOff);
-    const names = [...selected, ...turnedOn].filter((name) => there.has(name) && !off.has(name));
-    selected = new Set(names);
+    const names = [...selected, ...turnedOn]; // also those that the filter hides
+    selected = new Set(names.filter((name) => !off.has(name)));
     reported.push([...selected].sort());
     tell("ticked", { data: { names: [...selected] } });
   };
@@ -82,6 +83,11 @@
     window.addEventListener(kind, begin, true);
     window.addEventListener(kind, compareTicks);
   });
+
+  const putBack = () => {
+    mend();
+    window.exptools.showFunnels();
+  };
 
   // An answer of the server's may know an older order than the one that somebody has just chosen.
   let order = []; // of the rows: columns, "-" before one that falls
@@ -102,7 +108,8 @@
   };
 
   Object.assign(window.exptools, {
-    mend,
+    putBack,
+    table,
     sorted: ({ api, source }) => {
       if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
         setTimeout(() => putInOrder(table()));
@@ -166,6 +173,7 @@
     // A view that has its selection or order from the table, maybe not the newest, is no reason to
     // change the table: somebody may have gone on meanwhile.
     tick: (view) => {
+      window.exptools.filterIs(view.where);
       const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
       reported = reported.slice(Math.max(at, 0));
       if (at < 0) {
@@ -202,6 +210,18 @@
 
     showColumns: (columns) => (columns ? columns.shown : leave()),
   });
+
+  // Dash listens to a new table too late to hear of its first rows, and takes its ticks back then.
+  let known;
+  const meet = () => {
+    const api = table();
+    if (api && api !== known) {
+      known = api;
+      api.addEventListener("selectionChanged", putBack);
+      putBack();
+    }
+  };
+  new MutationObserver(meet).observe(document.documentElement, { childList: true, subtree: true });
 
   // What the table cuts is copied whole, and a number as it is.
   document.addEventListener("copy", (event) => {

@@ -14,7 +14,7 @@ from exptools.viewing.app.charts.controls import (
     summary_of,
     sweeps_of,
 )
-from exptools.viewing.app.compare.content import not_logged, nothing_logged
+from exptools.viewing.app.compare.absences import not_logged, nothing_logged
 from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.charts.bars import bars

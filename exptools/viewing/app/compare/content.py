@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from exptools.metrics import better, default_metric
+from exptools.metrics import better
+from exptools.viewing.app.compare.absences import (
+    not_logged,
+    nothing_logged,
+    nothing_there,
+    which_runs,
+)
 from exptools.viewing.app.compare.thinning import Thinning
-from exptools.viewing.app.facts import Facts, common, counted_runs
+from exptools.viewing.app.facts import Facts, counted_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
@@ -20,7 +25,7 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, r
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
 from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
-from exptools.viewing.curves.summaries import measured_names, parse_summary, summarize
+from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line
@@ -28,13 +33,11 @@ from exptools.viewing.figures.panels import reach, x_heads
 from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.index import Index
-from exptools.viewing.readers.unread import found_there, instead_of_metrics, read_formats
 from exptools.viewing.run import Run
 
 MOST_GROUPS = 40  # in one chart; more can neither be told apart nor be drawn at once
 MOST_PANELS = 24
 MANY_BANDS = 6  # lines with a band in one panel; of fewer all bands are seen
-MOST_NAMED = 3  # values in a sentence
 LAST = parse_summary("last")
 
 
@@ -71,8 +74,8 @@ class Drawing:
 
 # A zoom or a click on the table's head draws no other curves.
 _DRAWN_ELSEWHERE = (
-    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "rows", "summaries", "columns"),
-    *("sort", "run", "picture"),
+    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture"),
+    *("all_metrics", "search", "folded"),
 )
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}
 
@@ -95,12 +98,14 @@ def curve_queries(view: View) -> list[CurveQuery]:
 def drawing(workspace: Workspace, view: View) -> Drawing:
     """The curves that a view shows; of what makes no sense a sentence says so in their place."""
     facts = workspace.facts()
-    asked = replace(view, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
+    chart = view.of_chart()
+    asked = replace(chart, **_BLANK, notes=(), x_ranges={}, y_ranges={}, options={})
 
     def drawn(asked: View) -> Drawing:
-        question = ("drawing", repr(asked))
+        question = ("drawing", repr(asked), repr(facts.marked(view.where)))
+        first = next(iter(asked.metrics), "")
         return workspace.remembered(
-            facts.version, question, lambda: _computed(workspace, facts, asked)
+            facts.version, question, lambda: _computed(workspace, facts, asked, first)
         )
 
     whole = drawn(asked)
@@ -109,7 +114,14 @@ def drawing(workspace: Workspace, view: View) -> Drawing:
     return drawn(replace(asked, x_range=view.x_range))
 
 
-def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
+def drawing_beside(workspace: Workspace, view: View, metric: str) -> Drawing:
+    """The curves of one metric as the view shows its own ones: of the same runs and groups."""
+    first = view.metrics[0] if view.metrics else metric
+    return _computed(workspace, workspace.facts(), replace(view, metrics=(metric,)), first)
+
+
+def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) -> Drawing:
+    """``ranked_by`` is the metric that says which of too many groups are drawn."""
     if not facts.runs:
         return Drawing(empty=nothing_there(workspace.index.roots))
     try:
@@ -118,40 +130,21 @@ def _computed(workspace: Workspace, facts: Facts, view: View) -> Drawing:
             return Drawing(empty=f"No run fulfils {view.where}.")
         if not view.metrics:
             return Drawing(empty=nothing_logged(runs), caveats=left_out)
-        drawn = _drawn(workspace, facts, view, runs)
+        drawn = _drawn(workspace, facts, view, runs, ranked_by)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:
         text = str(error)
         return Drawing(empty=f"{text[:1].upper()}{text[1:]}")
 
 
-def nothing_there(roots: Sequence[Path]) -> str:
-    """What to say where there is no run."""
-    found = found_there(roots)
-    there = f" What lies here: {found}." if found else ""
-    return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
-
-
-def nothing_logged(runs: Sequence[Run]) -> str:
-    """What to say of runs none of which has logged a metric, and where to look instead."""
-    if any(run.state is None or not run.state.ended for run in runs):
-        said = ["No metric yet. Curves appear here as soon as a run logs its first value."]
-    else:
-        said = ["No curves: these runs have ended and logged no metric."]
-    if measured := measured_names(runs):
-        more = ", …" if len(measured) > MOST_NAMED else ""
-        named = ", ".join(measured[:MOST_NAMED]) + more
-        said.append(f"What they came to ({named}) is in the table below; Pictures draws it.")
-    elif unread := instead_of_metrics(runs):
-        said.append(f"{unread[0].upper()}{unread[1:]}.")
-    return " ".join(said)
-
-
-def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> Drawing:
+def _drawn(
+    workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run], ranked_by: str
+) -> Drawing:
     by, split = view.by or (), [key for key in view.split if key not in (view.by or ())]
     queries = curve_queries(view)
     lines = groups(runs, facts.find(by))
-    ranked, first = _page(workspace, lines, queries[0], view.page)
+    places, first = _page(workspace, facts, view, lines, ranked_by)
+    ranked = [lines[place] for place in places]
     thinning = Thinning(view, len(ranked) * len(queries))
     queries = [replace(query, by=by, seen=thinning) for query in queries]
     kept = {run.name for group in ranked for run in group.runs}
@@ -185,21 +178,29 @@ def _drawn(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) 
 
 
 def _page(
-    workspace: Workspace, lines: list[Group], query: CurveQuery, page: int
-) -> tuple[list[Group], int]:
-    """The groups that are drawn, and the number of those before: the best by the first metric."""
+    workspace: Workspace, facts: Facts, view: View, lines: list[Group], metric: str
+) -> tuple[list[int], int]:
+    """The places of the groups that are drawn, the best by a metric, and how many come before."""
     if len(lines) <= MOST_GROUPS:
-        return lines, 0
+        return list(range(len(lines))), 0
+    which = (view.by, view.where, view.states, view.selected, view.x)
+    ranked = workspace.remembered(
+        facts.version, ("ranked", metric, *which), lambda: _ranked(workspace, lines, metric, view.x)
+    )
+    first = min(view.page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
+    return sorted(ranked[first : first + MOST_GROUPS]), first
+
+
+def _ranked(workspace: Workspace, lines: list[Group], metric: str, x: str) -> list[int]:
+    """The places of the groups, the one with the best mean of last values first."""
     runs = [run for group in lines for run in group.runs]
-    series = read_series(workspace.index, runs, query.metric, query.x)
+    series = read_series(workspace.index, runs, metric, x)
     worth = np.array(
         [np.mean([summarize(*series[run.name], LAST) for run in group.runs]) for group in lines]
     )
-    worth = worth if better(query.metric) == "min" else -worth
-    ranked = np.argsort(worth, kind="stable")  # NaN comes last
-    first = min(page, (len(lines) - 1) // MOST_GROUPS) * MOST_GROUPS
-    places = sorted(ranked[first : first + MOST_GROUPS].tolist())
-    return [lines[place] for place in places], first
+    worth = worth if better(metric) == "min" else -worth
+    places: list[int] = np.argsort(worth, kind="stable").tolist()  # NaN comes last
+    return places
 
 
 def _all_curves(
@@ -251,7 +252,7 @@ def _panel(workspace: Workspace, view: View, curves: CurveData, title: str) -> P
 def _why_empty(index: Index, view: View, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
     """Why no line can be seen, and what could be."""
     metrics = " or ".join(view.metrics)
-    of = _of(view)
+    of = which_runs(view)
     if any(panel.lines for panel in panels):
         return f"All values of {metrics} are NaN or infinite in the {of}: no line to draw."
     return not_logged(index, view, runs, metrics)
@@ -276,15 +277,3 @@ def bands_on_demand(drawing: Drawing, view: View) -> bool:
 
 def _with_band(panel: Panel) -> int:
     return sum(bool(banded(line.curve).any()) for line in panel.lines)
-
-
-def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> str:
-    """That none of the runs has logged what was asked for, and what to do."""
-    there = default_metric(common(index.runs_by_tag(runs)))
-    if there is None:
-        return nothing_logged(runs)
-    return f"None of the {_of(view)} has logged {metrics}. They have {there}: choose it as metric."
-
-
-def _of(view: View) -> str:
-    return "selected runs" if view.selected else "runs shown"

@@ -216,7 +216,10 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
         content = content_of(workspace, View.from_data(data))
-        return python_lines(content.view, workspace.index.roots, content.shown)
+        view = content.view
+        if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
+            view = replace(view, where="", selected=tuple(run.name for run in content.runs))
+        return python_lines(view, workspace.index.roots, content.shown)
     except QueryError as error:
         return f"# {error}"
 
@@ -282,7 +285,8 @@ def _arguments(query: CurveQuery) -> list[str]:
         options.append('smooth_when="after"')
     if query.best:
         over = ", ".join(map(_literal, query.best.keys))
-        options.append(f"best=xv.Best(({over},), mode={_literal(query.best.mode)})")
+        mode = f", mode={_literal(query.best.mode)}" if query.best.mode else ""
+        options.append(f"best=xv.Best(({over},){mode})")
     return options
 
 

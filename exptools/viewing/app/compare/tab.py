@@ -7,6 +7,7 @@ shows it in them, so that an address sets them as a hand does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from exptools.viewing.app.compare.content import Drawing, drawing
 from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
+from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
 from exptools.viewing.app.user_marks import UserMarks
 from exptools.viewing.app.view import View
@@ -101,10 +103,10 @@ def layout(facts: Facts) -> list[Any]:
     stores = [
         *(dcc.Store(id=name) for name in ("drawing", "drawn", "clicked", "opened", "sorted")),
         *(dcc.Store(id=name) for name in ("rows-data", "rows-key", "shown-columns", "starred")),
-        dcc.Store(id="spread-key"),
-        *(dcc.Store(id=name) for name in ("typed", "ticked")),
+        *(dcc.Store(id=name) for name in ("typed", "ticked", "arranged", "shown-where")),
+        *(dcc.Store(id=name) for name in ("funneled", "filtered", "funnels", "spread-key")),
     ]
-    return [*stores, chart_card, html.Div(id="faults"), grid.layout()]
+    return [*stores, chart_card, *section.layout(facts), html.Div(id="faults"), grid.layout()]
 
 
 def _small_button(title: str, id_: str) -> Any:
@@ -124,6 +126,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "version": Input("version", "data"),
             "data": Input("view", "data"),
             "colors": Input("colors", "data"),
+            "_marks": Input("marks", "data"),
         },
         state={"drawn": State("drawn", "data")},
         running=[(Output("busy", "hidden"), False, True)],
@@ -136,6 +139,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(click, workspace))
     grid.register(app, workspace, marks)
+    section.register(app)
     _register_in_browser(app)
 
 
@@ -176,6 +180,8 @@ def _register_in_browser(app: Dash) -> None:
     )
     tie("exptools.takeOffer", changed, Input("offer", "n_clicks"), view)
     tie("exptools.open", changed, Input("opened", "data"), view)
+    tie("exptools.funnel", changed, Input("filtered", "data"), view)
+    tie("exptools.showFunnels", Input("funnels", "data"))
     tie("exptools.sort", changed, Input("sorted", "data"), view)
     columns = ("columns", "value")
     shown_columns = ("shown-columns", "data")
@@ -202,13 +208,15 @@ def draw(
     data: dict[str, Any],
     colors: str | None,
     drawn: str | None,
+    _marks: Any = None,
 ) -> Any:
     """The figure, and the sentences around it; nothing where ``drawn`` says that the page has it.
 
-    ``version`` only triggers.
+    ``version`` and ``_marks`` only trigger.
     """
     view, facts = View.from_data(data), workspace.facts()
-    key = repr((view, facts.version, colors))
+    drawing_it = replace(view.of_chart(), **section.CHOSEN)  # what does not is left alone
+    key = repr((drawing_it, facts.version, colors, facts.marked(view.where)))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)

@@ -25,7 +25,7 @@ from exptools.viewing.app.compare.log_axes import on_log_axes
 from exptools.viewing.app.compare.tab import DRAWN, draw
 from exptools.viewing.app.facts import Facts, resolve
 from exptools.viewing.app.first.frame import empty_frame, full_frame
-from exptools.viewing.app.first.picture import colors, picture
+from exptools.viewing.app.painted.picture import colors, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode

@@ -17,12 +17,12 @@ from dash.development.base_component import Component
 from exptools.rundir import Status
 from exptools.units import format_bytes, format_duration
 from exptools.viewing.app.run.reading import shown_run
-from exptools.viewing.app.states import STATE_WORDS, duration, state_class
+from exptools.viewing.app.states import STATE_WORDS, state_class
 from exptools.viewing.app.user_marks import Mark, UserMarks
 from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import bounded
-from exptools.viewing.run import Run, TrackedStatus
+from exptools.viewing.run import Run, TrackedStatus, duration
 from exptools.viewing.wording import escape_invalid_unicode, moment
 
 STARS = {False: "☆", True: "★"}

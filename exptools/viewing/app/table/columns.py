@@ -7,6 +7,8 @@ from typing import Any
 
 from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.states import STATE_WORDS, state_class
+from exptools.viewing.app.table.arrangement import arranged
+from exptools.viewing.app.table.filtering import filter_of, funnels
 from exptools.viewing.app.table.rows import summaries_of, table_keys, values_of
 from exptools.viewing.app.user_marks import MAX_NOTE, Mark
 from exptools.viewing.app.view import View
@@ -24,9 +26,17 @@ Column = dict[str, Any]
 Marks = Mapping[str, Mark]  # by run name
 
 
-def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
+def columns(facts: Facts, view: View, marks: Marks, *, narrow: bool = False) -> list[Column]:
     """The columns for a view, those hidden that say nothing or were hidden by hand."""
+    return arranged(in_usual_order(facts, view, marks, narrow=narrow), view)
+
+
+def in_usual_order(facts: Facts, view: View, marks: Marks, *, narrow: bool = False) -> list[Column]:
+    """The columns as they stand while nobody moves, pins or resizes one; ``narrow`` on a phone."""
     every = _group_columns(facts, view) if view.rows == "groups" else _run_columns(facts, view)
+    there = funnels(facts, view)
+    for column in every:
+        column.update(filter_of(there.get(column["colId"])))
     order = {name.lstrip("-"): at for at, name in enumerate(view.sort)}
     shown = _visible(usual(facts, marks, every), view)
     for column in every:
@@ -37,16 +47,18 @@ def columns(facts: Facts, view: View, marks: Marks) -> list[Column]:
             column["sortIndex"] = order[name]
         else:
             column["sort"] = None
+    if narrow:
+        _keep_narrow(every)
     return every
 
 
-def keep_narrow(every: Sequence[Column]) -> None:
+def _keep_narrow(every: Sequence[Column]) -> None:
     """On a phone only the names stay where they are, and leave room for what is beside them."""
     for column in every:
         if column["colId"] == "star":
             column["pinned"] = None
         elif column["colId"] == "run":
-            column["initialWidth"] = min(NARROW, column["initialWidth"])
+            column["width"] = min(NARROW, column["width"])
 
 
 def usual(facts: Facts, marks: Marks, every: Sequence[Column]) -> set[str]:
@@ -113,12 +125,11 @@ def _star() -> Column:
         "valueFormatter": {"function": "params.value ? '★' : '☆'"},
         "cellClassRules": {"starred": "params.value"},
         "cellClass": "star",
-        "width": 52,
-        "minWidth": 52,
+        "width": 64,
+        "minWidth": 64,
         "flex": None,
         "pinned": "left",
         "resizable": False,
-        "filter": False,
         "sortingOrder": ["desc", "asc", None],
     }
 
@@ -163,11 +174,10 @@ def _name(title: str, width: int) -> Column:
         "headerName": title,
         "valueFormatter": {"function": "name(params)"},
         "tooltipField": "id",
-        "filterValueGetter": {"function": "params.data.id"},
         "cellStyle": {"function": "swatch(params.data)"},
         "cellClass": "swatch",
         "minWidth": 100,
-        "initialWidth": width,
+        "width": width,
         "flex": None,
         "pinned": "left",
         "lockVisible": True,
@@ -178,17 +188,14 @@ def _summaries(facts: Facts) -> list[Column]:
     tooltip = "of the run's summary: what the program said of it, or returned"
     columns = []
     for field, name in summaries_of(facts):
-        column = _column(field, name, tooltip, NUMBER) | {"minWidth": 110}
-        if not any(isinstance(run.summary.get(name), (bool, str)) for run in facts.runs):
-            column["filter"] = "agNumberColumnFilter"
-        columns.append(column)
+        columns.append(_column(field, name, tooltip, NUMBER) | {"minWidth": 110})
     return columns
 
 
 def _values(view: View) -> list[Column]:
     return [
         _column(field, f"{SUMMARIES.get(s, s).capitalize()} {metric}", f"{s} of {metric}", NUMBER)
-        | {"filter": "agNumberColumnFilter", "minWidth": 130}
+        | {"minWidth": 130}
         for field, metric, s in values_of(view)
     ]
 

@@ -8,12 +8,16 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, Patch, State, html, no_update
 
-from exptools.viewing.app.table.columns import columns, keep_narrow, usual
+from exptools.viewing.app.facts import Facts
+from exptools.viewing.app.table.arrangement import rearranged
+from exptools.viewing.app.table.columns import columns, in_usual_order, usual
+from exptools.viewing.app.table.filtering import filtered, funnels, models
 from exptools.viewing.app.table.rows import (
     MAX_COLUMNS,
     Tables,
+    readable,
     table_key,
     table_rows,
     with_marks,
@@ -30,6 +34,7 @@ from exptools.viewing.app.widgets import (
     popover,
 )
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.errors import QueryError
 
 HINT = "Tick runs to draw only those."
 MOST_ROWS = 14  # before the table scrolls
@@ -42,7 +47,7 @@ def layout() -> Any:
         id="runs",
         rowData=[],
         columnDefs=[],
-        defaultColDef=COLUMN | {"minWidth": 96, "filter": True},
+        defaultColDef=COLUMN | {"minWidth": 96},
         getRowId="params.data.id",
         selectedRows=[],
         dashGridOptions=GRID
@@ -53,8 +58,9 @@ def layout() -> Any:
                 "selectAll": "filtered",
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
-            "maintainColumnOrder": True,
             "suppressColumnMoveAnimation": True,
+            "suppressDragLeaveHidesColumns": True,
+            "popupParent": {"function": "page()"},  # a short table would cut a funnel off
         },
         style=grid_height(0, MOST_ROWS, ROOM),
         eventListeners={
@@ -62,8 +68,11 @@ def layout() -> Any:
             "cellClicked": ["pressed(params)"],
             "cellKeyDown": ["pressed(params)"],
             "columnResized": ["resized(params)"],
-            "selectionChanged": ["mend()"],
-            "rowDataUpdated": ["mend()"],
+            "columnMoved": ["arranged(params)"],
+            "columnPinned": ["arranged(params)"],
+            "filterChanged": ["funneled(params)"],
+            "selectionChanged": ["putBack()"],
+            "rowDataUpdated": ["putBack()"],
         },
     )
     return html.Section([_heading(), grid], className="card table")
@@ -117,6 +126,8 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "style": Output("runs", "style"),
             "hint": Output("hint", "children"),
             "all_drawn": Output("clearing", "hidden"),
+            "funnels": Output("funnels", "data"),
+            "shown": Output("shown-where", "data"),
         },
         inputs={
             "version": State("version", "data"),
@@ -124,11 +135,27 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "changed_marks": Input("marks", "data"),
         },
         state={
-            "had": State("rows-key", "data"),
-            "had_columns": State("runs", "columnDefs"),
+            "had": {
+                "key": State("rows-key", "data"),
+                "columns": State("runs", "columnDefs"),
+                "where": State("shown-where", "data"),
+            },
         },
         prevent_initial_call=True,
     )(partial(update_table, workspace, marks, Tables()))
+    app.callback(
+        Output("filtered", "data"),
+        Output("where", "error", allow_duplicate=True),
+        Input("funneled", "data"),
+        State("view", "data"),
+        prevent_initial_call=True,
+    )(partial(funnel, workspace))
+    app.callback(
+        Output("view", "data", allow_duplicate=True),
+        Input("arranged", "data"),
+        State("view", "data"),
+        prevent_initial_call=True,
+    )(partial(arrange, workspace, marks))
     for event, keep in (
         (Input("starred", "data"), turn_star),
         (Input("runs", "cellValueChanged"), keep_notes),
@@ -147,35 +174,37 @@ def update_table(
     tables: Tables,
     *,
     version: int,
-    data: dict[str, Any],
+    data: dict[str, Any] | None,  # none yet where a star was turned in another tab
     changed_marks: Any,
-    had: str | None,
-    had_columns: list[dict[str, Any]],
+    had: dict[str, Any],
 ) -> Any:
     """The rows that the page does not have, and columns and sentences that have changed.
 
-    ``version`` and ``changed_marks`` only trigger.
+    ``version`` and ``changed_marks`` only trigger. ``had`` is of the table that the page has: its
+    ``key``, its ``columns``, and the filter ``where`` that it shows, which goes on as long as
+    nobody can read the view's own.
     """
-    view, facts = View.from_data(data), workspace.facts()
-    if view.tab != "compare":
+    asked, facts = View.from_data(data), workspace.facts()
+    if asked.tab != "compare":
         return no_update
+    view = readable(workspace, asked, had["where"] or "")
     key = table_key(facts, view)
     rows = workspace.remembered(facts.version, key, lambda: table_rows(workspace, view))
     marked = marks.of(facts.runs)
     if view.rows == "runs":
         rows, key = with_marks(rows, marked), repr((key, sorted(marked.items(), key=str)))
-    wanted = columns(facts, view, marked)
-    if data.get("narrow"):
-        keep_narrow(wanted)
-    selected = len({*view.selected} & {run.name for run in facts.runs})
+    wanted = columns(facts, view, marked, narrow=bool(data and data.get("narrow")))
+    there = funnels(facts, view)
     answer = {
-        "rows": no_update if key == had else tables.update(key, rows, had),
+        "rows": no_update if key == had["key"] else tables.update(key, rows, had["key"]),
         "key": key,
         "style": grid_height(len(rows), MOST_ROWS, ROOM),
-        "hint": hint(selected, len(facts.runs), len(facts.keys)),
-        "all_drawn": not selected,
+        "hint": hint(*ticked(facts, view, rows), len(facts.runs), len(facts.keys)),
+        "all_drawn": not {*view.selected} & {run.name for run in facts.runs},
+        "funnels": {"where": asked.where, "models": models(asked.where, there)},
+        "shown": view.where,
     }
-    if wanted == had_columns:
+    if wanted == had["columns"]:
         return answer | dict.fromkeys(("columns", "names", "boxes"), no_update)
     names = {
         "all": [[column["colId"], column["headerName"]] for column in wanted],
@@ -188,6 +217,31 @@ def update_table(
         if name != "run"
     ]
     return answer | {"columns": wanted, "names": names, "boxes": boxes}
+
+
+def funnel(
+    workspace: Workspace, funneled: dict[str, Any], data: dict[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """What the funnels that somebody has changed make of the filter's text, and what is wrong."""
+    facts, text = workspace.facts(), funneled["text"]
+    try:
+        where = filtered(text, funnels(facts, View.from_data(data)), funneled["models"])
+    except QueryError as error:
+        return funneled | {"where": text}, f"{str(error)[:1].upper()}{str(error)[1:]}."
+    return funneled | {"where": where}, no_update
+
+
+def arrange(
+    workspace: Workspace, marks: UserMarks, state: dict[str, Any], data: dict[str, Any]
+) -> Any:
+    """The view's columns as a hand has just moved, pinned or resized them."""
+    view, facts = View.from_data(data), workspace.facts()
+    every = in_usual_order(facts, view, marks.of(facts.runs), narrow=bool(state["narrow"]))
+    new = rearranged(every, view, state["columns"])
+    patch = Patch()
+    for name in ("order", "pinned", "widths"):
+        patch[name] = list(getattr(new, name))
+    return patch if new != view else no_update
 
 
 def turn_star(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -> tuple[Any, Any]:
@@ -211,9 +265,20 @@ def keep_notes(
     return stamp or no_update, problem or no_update
 
 
-def hint(selected: int, runs: int, keys: int) -> str:
+def ticked(facts: Facts, view: View, rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """How many of the ticked runs the table has, and how many its filter hides."""
+    shown = {name for row in rows for name in row.get("members", [row["id"]])}
+    chosen = {*view.selected} & {run.name for run in facts.runs}
+    return len(chosen & shown), len(chosen - shown)
+
+
+def hint(selected: int, hidden: int, runs: int, keys: int) -> str:
     """How many of the runs are drawn, and whether keys that differ have no column."""
     text = f"{selected} of {runs} run{'s' * (runs > 1)} drawn." if selected else HINT
+    if hidden and selected:
+        text += f" The filter hides {hidden} that {'is' if hidden == 1 else 'are'} ticked."
+    elif hidden:
+        text = "The filter hides all ticked runs, so all others are drawn."
     if keys <= MAX_COLUMNS:
         return text
     return f"{text} Of {keys} keys that differ, the first {MAX_COLUMNS} have a column."

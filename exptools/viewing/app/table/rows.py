@@ -7,27 +7,28 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from exptools.metrics import better
 from exptools.rundir import STEP
-from exptools.viewing.app.facts import Facts, counted_runs
-from exptools.viewing.app.states import STATE_WORDS, duration
+from exptools.viewing.app.facts import EXACT_INTEGER, Facts, counted_runs, shown_runs
+from exptools.viewing.app.states import STATE_WORDS
 from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display, display_among
 from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.summaries import BEST, parse_summary, summarize, summary_of
-from exptools.viewing.errors import QueryError
+from exptools.viewing.curves.summaries import BEST, number_of, parse_summary, summary_of
+from exptools.viewing.errors import NoRunError, QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.metrics.columns import Columns
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, duration
 
-EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
 MAX_CELL = 300  # characters
 REMEMBERED = 6  # tables that pages may have
@@ -63,21 +64,34 @@ class Tables:
 def table_key(facts: Facts, view: View) -> str:
     """Equal for equal tables."""
     by = view.by if view.rows == "groups" else None
-    shown = (view.where, view.states)
+    shown = (view.where, view.states, facts.marked(view.where))
     return repr((facts.version, view.metrics, view.summaries, shown, view.rows, by))
 
 
-def table_rows(workspace: Workspace, view: View) -> list[Row]:
-    """A row for each run or group: cells are numbers or texts, None where there is no value."""
+def readable(workspace: Workspace, view: View, before: str) -> View:
+    """The view with a filter that can be read: its own, or the one ``before``, or none at all."""
     facts = workspace.facts()
-    try:
+    for where in (view.where, before):
+        try:
+            shown_runs(workspace.index, facts, View(where=where))
+        except QueryError:  # said beside the filter
+            continue
+        return replace(view, where=where)
+    return replace(view, where="")
+
+
+def table_rows(workspace: Workspace, view: View) -> list[Row]:
+    """A row for each run or group: cells are numbers or texts, None where there is no value.
+
+    Raises:
+        QueryError: the view's condition cannot be read.
+    """
+    facts = workspace.facts()
+    runs: Sequence[Run] = ()
+    with suppress(NoRunError):  # none counts: said in place of the chart
         shown = View(where=view.where, states=view.states)
         runs, _ = counted_runs(workspace.index, facts, shown)
-    except QueryError:  # said beside the filter, or in place of the chart
-        runs = facts.runs
-    rows = [
-        row | {"order": order} for order, row in enumerate(_run_rows(workspace, facts, view, runs))
-    ]
+    rows = _run_rows(workspace, facts, view, runs)
     return _group_rows(facts, view, runs, rows) if view.rows == "groups" else rows
 
 
@@ -111,14 +125,24 @@ def summaries_of(facts: Facts) -> list[tuple[str, str]]:
     return [(f"summary {name}", name) for name in facts.summaries[:MAX_COLUMNS]]
 
 
-def _run_rows(
-    workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]
-) -> list[dict[str, Any]]:
+def _run_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> list[Row]:
+    """The rows of some runs; those that another filter had left are known."""
+    asked = ("rows of runs", view.metrics, view.summaries)
+    known: dict[str, Row] = workspace.remembered(facts.version, asked, dict)
+    new = [run for run in runs if run.name not in known]
+    if new:
+        order = {run.name: at for at, run in enumerate(facts.runs)}
+        for row in _new_rows(workspace, facts, view, new):
+            known[row["id"]] = row | {"order": order[row["id"]]}
+    return [known[run.name] for run in runs]
+
+
+def _new_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> list[Row]:
     columns = workspace.index.columns(runs, [STEP, *view.metrics])
     keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(summary_of(m, s))) for field, m, s in values_of(view)]
     said = summaries_of(facts)
-    shows = {key.name: display_among([key.value(run) for run in runs]) for key in keys}
+    shows = {key.name: display_among([key.value(run) for run in facts.runs]) for key in keys}
     return [
         _of_status(run, now)
         | {f"config {key.name}": cell(key.value(run), shows[key.name]) for key in keys}
@@ -152,8 +176,8 @@ def _last_step(columns: Columns) -> float | None:
 
 
 def _value(columns: Columns, metric: str, how: Option) -> Any:
-    x, y = columns.series(metric)
-    return cell(summarize(x, y, how)) if len(y) else None
+    number = number_of(*columns.series(metric), how)
+    return None if number is None else cell(number)
 
 
 def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:

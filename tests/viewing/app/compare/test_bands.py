@@ -10,7 +10,7 @@ from exptools.viewing.app.compare.chart import chart
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.compare.downloads import as_python
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.first.picture import picture
+from exptools.viewing.app.painted.picture import picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT, css_name
@@ -82,14 +82,14 @@ def test_the_axis_shows_bands_for_as_long_as_the_lines_keep_half_of_it(workspace
 
 def test_what_the_server_paints_first_and_a_paper_has_no_bands_either(workspace):
     content, view, _ = drawn(workspace)
-    assert "first-band" not in picture(content, view)
+    assert "painted-band" not in picture(content, view)
     assert "bands=False" in as_python(workspace, view.to_data())
     content, view, _ = drawn(workspace, bands="all")
-    assert picture(content, view).count("first-band") == 7
+    assert picture(content, view).count("painted-band") == 7
     assert "bands=False" not in as_python(workspace, view.to_data())
 
 
 def test_the_painted_axis_ends_where_the_charts_does(workspace):
     content, view, _ = drawn(workspace, metrics=("wide",))
-    texts = re.findall(r'class="first-up"[^>]*>([^<]+)<', picture(content, view))
+    texts = re.findall(r'class="painted-up"[^>]*>([^<]+)<', picture(content, view))
     assert texts == ["−5", "0", "5", "10"]

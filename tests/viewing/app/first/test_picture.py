@@ -10,7 +10,7 @@ import pytest
 from exptools.viewing.app import create_app
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.first.picture import UNITS, picture
+from exptools.viewing.app.painted.picture import UNITS, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import indexed, write_run, write_sweep
@@ -41,9 +41,9 @@ def paths(html, name):
 
 def test_each_line_has_its_points_at_their_places(index):
     content, html = painted(index)
-    lines = [line for line in paths(html, "first-center") if line.count(" ") > 5]
+    lines = [line for line in paths(html, "painted-center") if line.count(" ") > 5]
     (panel,) = content.panels
-    assert len(lines) == len(paths(html, "first-band")) == len(panel.lines) == 3
+    assert len(lines) == len(paths(html, "painted-band")) == len(panel.lines) == 3
     values = np.concatenate([(line.curve.low, line.curve.high) for line in panel.lines])
     room = np.ptp(values) * 0.05 / 0.9
     low, high = values.min() - room, values.max() + room
@@ -60,7 +60,7 @@ def test_ranges_logarithms_and_panels_are_the_views(index):
     assert ">20</span>" in html
     assert ">0.1</span>" in html
     _, html = painted(index, split=("seed",))
-    assert html.count('class="first-panel"') == 3
+    assert html.count('class="painted-panel"') == 3
     assert "seed=1" in html
 
 

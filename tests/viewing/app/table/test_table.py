@@ -16,6 +16,8 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.viewing.samples import csv_text, indexed, write_run, write_summary, write_sweep
 
+NOTHING = {"key": None, "columns": [], "where": None}  # what a page has at first
+
 
 @pytest.fixture
 def sweep(tmp_path):
@@ -32,11 +34,12 @@ def titles(workspace, marks=None, **chosen) -> list[str]:
     return [column["headerName"] for column in found if not column["hide"]]
 
 
-def update(workspace, marks, tables=None, had=None, columns=(), **chosen):
-    """What a page is sent that had a table of this key, and these columns."""
+def update(workspace, marks, tables=None, had=None, columns=(), showing="", **chosen):
+    """What a page is sent that had a table of this key, these columns, and a filter's rows."""
     return update_table(
         *(workspace, marks, tables or Tables()),
-        **{"version": 0, "changed_marks": None, "had": had, "had_columns": list(columns)},
+        **{"version": 0, "changed_marks": None},
+        had={"key": had, "columns": list(columns), "where": showing},
         data=resolve(View(**chosen), workspace.facts()).to_data(),
     )
 
@@ -66,6 +69,20 @@ def test_what_was_said_of_the_runs_has_columns_too(tmp_path):
     assert (group["summary best"], group["summary note"]) == (1.0, None)
     assert group["spread summary best"] == pytest.approx(0.5**0.5)
     assert "best" in titles(workspace, rows="groups", by=())
+
+
+def test_a_star_may_be_turned_before_the_table_was_ever_asked_for(sweep):
+    empty = {"version": 0, "changed_marks": "now", "had": NOTHING}
+    assert update_table(sweep, UserMarks(), Tables(), data=None, **empty)["columns"]
+
+
+def test_on_a_phone_only_the_names_stay_where_they_are(sweep):
+    view = resolve(View(), sweep.facts())
+    data = view.to_data() | {"narrow": True}
+    state = {"version": 0, "changed_marks": None, "had": NOTHING}
+    answer = update_table(sweep, UserMarks(), Tables(), data=data, **state)
+    pinned = [column["colId"] for column in answer["columns"] if column.get("pinned")]
+    assert pinned == ["run"]
 
 
 def test_each_chosen_summary_of_each_metric_is_a_column(sweep):
@@ -146,7 +163,7 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
     assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
-    assert hint(0, 2, len(workspace.facts().keys)) == (
+    assert hint(0, 0, 2, len(workspace.facts().keys)) == (
         f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )
     assert len(json.dumps(rows(workspace))) < 10_000
@@ -170,6 +187,35 @@ def test_a_page_is_sent_the_rows_that_it_does_not_have(tmp_path, sweep):
     assert changes["gone"] == ["8"]
     forgotten = update(sweep, marks, tables, "a table that no server of today has sent")["rows"]
     assert forgotten["base"] is None
+
+
+def test_a_filter_that_cannot_be_read_leaves_the_rows_of_the_last_that_could(tmp_path, sweep):
+    marks = UserMarks(tmp_path / "marks")
+    good = update(sweep, marks, where="seed = 0")
+    assert (good["shown"], good["rows"]["columns"]["id"]) == ("seed = 0", ["0", "3", "6"])
+    typing = {"had": good["key"], "columns": good["columns"], "showing": good["shown"]}
+    bad = update(sweep, marks, **typing, where="(seed = 1) and lr > '")
+    assert (bad["rows"], bad["shown"], bad["key"]) == (dash.no_update, "seed = 0", good["key"])
+    assert [*bad["funnels"]["models"]] == ["config seed"]  # its funnel says what the box does
+    assert len(update(sweep, marks, where="lr > '")["rows"]["columns"]["id"]) == 9
+
+
+def test_rows_that_come_back_to_the_table_are_the_ones_that_were_there(tmp_path, sweep):
+    tables, marks = Tables(), UserMarks(tmp_path / "marks")
+    every = update(sweep, marks, tables)
+    few = update(sweep, marks, tables, every["key"], every["columns"], where="seed = 0")
+    assert (len(few["rows"]["gone"]), few["rows"]["columns"]) == (6, {})
+    again = update(sweep, marks, tables, few["key"], every["columns"])
+    assert again["rows"]["columns"]["order"] == [1, 2, 4, 5, 7, 8]
+
+
+def test_runs_that_are_ticked_and_that_the_filter_hides_are_counted(tmp_path, sweep):
+    marks = UserMarks(tmp_path / "marks")
+    said = update(sweep, marks, where="seed = 0", selected=("0", "1", "gone"))
+    assert said["hint"] == "1 of 9 runs drawn. The filter hides 1 that is ticked."
+    said = update(sweep, marks, where="seed = 0", selected=("1", "2"))
+    assert said["hint"] == "The filter hides all ticked runs, so all others are drawn."
+    assert not said["all_drawn"]
 
 
 def test_a_note_that_cannot_be_kept_is_said(tmp_path, sweep):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exptools.viewing.app.first.ticks import ticks
+from exptools.viewing.app.painted.ticks import ticks, time_ticks
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,36 @@ def test_a_logarithmic_axis_has_its_powers_of_ten():
 @pytest.mark.parametrize("end", [float("nan"), float("inf"), 1.0])
 def test_an_axis_without_an_extent_has_no_ticks(end):
     assert ticks(1.0, end, 10, log=False) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (-6, 8, ["1e−6", "0.001", "1", "1000", "1M"]),
+        (-0.2, 0.8, ["1", "2", "5"]),
+        (4.9, 5.2, ["80k", "100k", "120k", "140k"]),
+        (310, 320, []),  # no float is as large
+    ],
+)
+def test_a_logarithmic_axis_of_many_or_few_powers_of_ten_still_says_where_it_is(low, high, texts):
+    found = ticks(low, high, 5, log=True)
+    assert [tick.text for tick in found] == texts
+    assert all(0 <= tick.place <= 1 for tick in found)
+
+
+DAY = 86400
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (1.7e9, 1.7e9 + 30, ["22:13:20", "22:13:30", "22:13:40", "22:13:50"]),
+        (1.7e9, 1.7e9 + 30_000, ["Nov 15", "02:00", "04:00", "06:00"]),
+        (1.7e9, 1.7e9 + 3 * DAY, ["Nov 15", "Nov 16", "Nov 17"]),
+        (1.7e9, 1.7e9 + 400 * DAY, ["Dec 9", "Mar 18", "Jun 26", "Oct 4"]),
+        (0, 1e300, []),
+        (float("nan"), 1.0, []),
+    ],
+)
+def test_an_axis_of_the_time_of_day_has_whole_times_and_days(low, high, texts):
+    assert [tick.text for tick in time_ticks(low, high, 5)] == texts

@@ -1,13 +1,14 @@
-"""The first picture: a drawing's lines, bands, axes and legend as the page's HTML has them.
+"""A drawing's lines, bands, axes and legend as the page's HTML has them.
 
-It stands where Plotly will draw the same, in the same sizes; colours are the page's variables, so
-that it is light or dark before any script has run. The browser lays it out: how wide a text is,
-nobody else knows.
+The first picture stands where Plotly will draw the same, in the same sizes. Colours are the page's
+variables, so that it is light or dark before any script has run. The browser lays it out: how wide
+a text is, nobody else knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,16 +16,14 @@ import numpy as np
 from exptools.viewing.app.compare.axes import axes, panel_title, place_of
 from exptools.viewing.app.compare.chart import CROWD, columns_of, names_of, thinned, window_of
 from exptools.viewing.app.compare.content import Drawing, Panel, bands_on_demand, x_heads_of
-from exptools.viewing.app.first.ticks import Tick, ticks
+from exptools.viewing.app.painted.ticks import Tick, ticks, time_ticks
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.figures.encoding import banded
 from exptools.viewing.figures.lines import Line, from_the_top, isolated, most_runs, part_of_fewer
 from exptools.viewing.figures.theme import DARK, DASHES, LIGHT, short_text
 
-POINTS = 4000  # of all lines together: the page should not be much larger than without them
 UNITS = 2000  # of a panel's width and height, in which its lines are written
-USUAL = 1200  # px, of the chart's width, of which the server knows nothing
 ROOM = 0.05 / 0.9  # that Plotly leaves above and below, in parts of the data's range
 STROKES = {
     "solid": "",
@@ -37,6 +36,21 @@ STROKES = {
 }
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large a picture is going to be seen, and how much of it can be told apart there."""
+
+    width: int  # px, about: the browser alone knows it
+    up: int  # ticks of a vertical axis, at most
+    points: int  # of all lines together
+    line: float  # px, of a line's width
+    words: bool = True  # with a legend and titles of its axes
+
+
+# As the chart is; the page should not be much larger than without it.
+WHOLE = Size(width=1200, up=7, points=4000, line=2.2)
+
+
 class _Axis(NamedTuple):
     """What an axis shows; where it is logarithmic, by exponents of ten."""
 
@@ -44,7 +58,7 @@ class _Axis(NamedTuple):
     high: float
     log: bool
     title: str
-    dates: bool
+    dates: bool  # in ms since 1970
     marks: Sequence[tuple[float, str]] | None  # its ticks and their texts, where it knows them
 
     def places(self, values: Floats) -> Floats:
@@ -60,32 +74,34 @@ class _Axis(NamedTuple):
             span = self.high - self.low
             inside = [(at, text) for at, text in self.marks if self.low <= at <= self.high]
             return [Tick((at - self.low) / span, text) for at, text in inside]
-        return [] if self.dates else ticks(self.low, self.high, most, log=self.log)
+        if self.dates:
+            return time_ticks(self.low / 1000, self.high / 1000, most)
+        return ticks(self.low, self.high, most, log=self.log)
 
 
-def picture(content: Drawing, view: View) -> str:
+def picture(content: Drawing, view: View, size: Size = WHOLE) -> str:
     """The drawing as HTML; "" where it shows nothing."""
     if not content.panels:
         return ""
     columns = columns_of(content, view)
     number = max(1, sum(len(panel.lines) for panel in content.panels))
-    points = max(40, min(400, POINTS // number))
-    panels = [_panel(content, view, at, columns, points) for at in range(len(content.panels))]
+    points = max(40, min(400, size.points // number))
+    panels = [_panel(content, view, at, columns, points, size) for at in range(len(content.panels))]
     longest = max((panel.widest for panel in panels), key=len)
-    legend = _legend(content, view)
-    untitled = "" if panels[-1].title else " first-untitled"
+    legend = _legend(content, view) if size.words else ""
+    untitled = "" if panels[-1].title else " painted-untitled"
     names = "".join(panel.named for panel in panels)
-    unnamed = "" if names else " first-unnamed"
+    unnamed = "" if names else " painted-unnamed"
     return (
-        f'<div class="first-plot{untitled}{unnamed}">'
-        f'<div class="first-room" aria-hidden="true">{longest}{names}</div>'
-        f'<div class="first-panels">{"".join(panel.html for panel in panels)}</div>{legend}</div>'
+        f'<div class="painted-plot{untitled}{unnamed}">'
+        f'<div class="painted-room" aria-hidden="true">{longest}{names}</div>'
+        f'<div class="painted-panels">{"".join(panel.html for panel in panels)}</div>{legend}</div>'
     )
 
 
 def colors() -> str:
     """The lines' colours as variables of the page, light and dark."""
-    names = ["first-grid", *(f"first-{place}" for place in range(len(LIGHT.lines)))]
+    names = ["painted-grid", *(f"painted-{place}" for place in range(len(LIGHT.lines)))]
     light, dark = (
         "".join(f"--{n}:{c};" for n, c in zip(names, (theme.grid, *theme.lines), strict=True))
         for theme in (LIGHT, DARK)
@@ -100,7 +116,7 @@ class _Drawn(NamedTuple):
     named: str  # the title of its vertical axis, as HTML
 
 
-def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> _Drawn:
+def _panel(content: Drawing, view: View, at: int, columns: int, points: int, size: Size) -> _Drawn:
     panel = content.panels[at]
     rows = -(-len(content.panels) // columns)
     window = window_of(content, view, panel.metric)
@@ -118,32 +134,41 @@ def _panel(content: Drawing, view: View, at: int, columns: int, points: int) -> 
     left, right, bottom, top = place_of(at, columns, rows)
     box = f"left:{left:.2%};width:{right - left:.2%};top:{1 - top:.2%};height:{top - bottom:.2%}"
     below = at + columns >= len(content.panels)
-    across, up = x.ticks(_most(right - left)), y.ticks(5 if rows > 1 else 7)
+    across = x.ticks(_most((right - left) * size.width))
+    up = y.ticks(min(5, size.up) if rows > 1 else size.up)
     texts = [
-        *(f'<i class="first-line" style="bottom:{t.place:.2%}"></i>' for t in up),
-        *(f'<span class="first-up" style="bottom:{t.place:.2%}">{t.text}</span>' for t in up),
-        *(f'<i class="first-mark" style="left:{t.place:.2%}"></i>' for t in across),
-        *(f'<span class="first-across" style="left:{t.place:.2%}">{t.text}</span>' for t in across),
+        *(f'<i class="painted-line" style="bottom:{t.place:.2%}"></i>' for t in up),
+        *(f'<span class="painted-up" style="bottom:{t.place:.2%}">{t.text}</span>' for t in up),
+        *(f'<i class="painted-mark" style="left:{t.place:.2%}"></i>' for t in across),
+        *(
+            f'<span class="painted-across" style="left:{t.place:.2%}">{t.text}</span>'
+            for t in across
+        ),
     ]
-    title = x.title if below else ""
+    title = x.title if below and size.words else ""
     if title:
-        texts.append(f'<span class="first-title">{title}</span>')
+        texts.append(f'<span class="painted-title">{title}</span>')
     if len(content.panels) > 1:
-        texts.append(f'<b class="first-panel-title">{panel_title(content, at)}</b>')
+        texts.append(f'<b class="painted-panel-title">{panel_title(content, at)}</b>')
     svg = f'<svg viewBox="0 0 {UNITS} {UNITS}" preserveAspectRatio="none">{shapes}</svg>'
     grid = "".join(texts)
     widest = max((tick.text for tick in up), key=len, default="") if left == 0 else ""
     light = min(1.0, CROWD / max(1, len(lines)))  # as ``chart`` makes many lines
-    look = f"--first-width:{2.2 * max(0.6, light):.2f}px;--first-fill:{0.16 * max(0.3, light):.3f}"
+    width, fill = size.line * max(0.6, light), 0.16 * max(0.3, light)
+    look = f"--painted-width:{width:.2f}px;--painted-fill:{fill:.3f}"
     middle = f"top:{1 - (top + bottom) / 2:.2%}"
-    named = f'<span class="first-up-title" style="{middle}">{y.title}</span>' if y.title else ""
-    shown = f'<div class="first-panel" style="{box};{look}">{grid}{svg}</div>'
+    named = (
+        f'<span class="painted-up-title" style="{middle}">{y.title}</span>'
+        if y.title and size.words
+        else ""
+    )
+    shown = f'<div class="painted-panel" style="{box};{look}">{grid}{svg}</div>'
     return _Drawn(shown, widest, title, named)
 
 
-def _most(part: float) -> int:
-    """The ticks that Plotly makes on a part of the width that the chart usually has."""
-    return int(min(9, max(4, part * USUAL / 80))) + 1
+def _most(width: float) -> int:
+    """The ticks that Plotly makes on so many px."""
+    return int(min(9, max(4, width / 80))) + 1
 
 
 def _axis(layout: dict[str, Any], letter: str, content: Drawing, view: View, at: int) -> _Axis:
@@ -209,7 +234,7 @@ def _band(line: Line, x: _Axis, y: _Axis) -> str:
         f"M{_points(across[rows], high[rows])}L{_points(across[rows][::-1], low[rows][::-1])}Z"
         for rows in _stretches(there)
     )
-    return f'<path class="first-band" style="fill:{_color(line)}" d="{path}"/>'
+    return f'<path class="painted-band" style="fill:{_color(line)}" d="{path}"/>'
 
 
 def _center(line: Line, x: _Axis, y: _Axis, most: int) -> str:
@@ -222,9 +247,9 @@ def _center(line: Line, x: _Axis, y: _Axis, most: int) -> str:
     alone = there & isolated(np.where(there, up, np.nan))
     dots = "".join(f"M{_points(across[[row]], up[[row]])}h0" for row in np.flatnonzero(alone))
     look = f'style="stroke:{_color(line)}" stroke-dasharray="{_strokes(line)}"'
-    dot = f'<path class="first-dot" style="stroke:{_color(line)}" d="{dots}"/>' if dots else ""
-    few = f'<path class="first-center first-few" {look} d="{thin}"/>' if thin else ""
-    return f'<path class="first-center" {look} d="{path}"/>{few}{dot}'
+    dot = f'<path class="painted-dot" style="stroke:{_color(line)}" d="{dots}"/>' if dots else ""
+    few = f'<path class="painted-center painted-few" {look} d="{thin}"/>' if thin else ""
+    return f'<path class="painted-center" {look} d="{path}"/>{few}{dot}'
 
 
 def _path(stretches: Sequence[Any], across: Floats, up: Floats) -> str:
@@ -244,7 +269,7 @@ def _points(x: Floats, y: Floats) -> str:
 
 
 def _color(line: Line) -> str:
-    return f"var(--first-{line.style % len(LIGHT.lines)})"
+    return f"var(--painted-{line.style % len(LIGHT.lines)})"
 
 
 def _strokes(line: Line) -> str:
@@ -261,9 +286,9 @@ def _legend(content: Drawing, view: View) -> str:
         return ""
     names = names_of(content)
     rows = [
-        f'<li><svg viewBox="0 0 40 21"><path class="first-center" style="stroke:{_color(line)}" '
+        f'<li><svg viewBox="0 0 40 21"><path class="painted-center" style="stroke:{_color(line)}" '
         f'stroke-dasharray="{_strokes(line)}" d="M5,10.5h30"/></svg>{short_text(names[label])}</li>'
         for label, line in named.items()
     ]
     title = f"<p>{short_text(content.legend)}</p>" if content.legend else ""
-    return f'<div class="first-legend">{title}<ul>{"".join(rows)}</ul></div>'
+    return f'<div class="painted-legend">{title}<ul>{"".join(rows)}</ul></div>'

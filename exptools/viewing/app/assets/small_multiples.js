@@ -1,0 +1,314 @@
+// All metrics at once, as small charts that the server paints. It paints those that come into view,
+// a few at a time, after the chart has its answer.
+(() => {
+  const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+
+  const QUESTIONS = 2; // at once
+  const TOGETHER = 4; // charts in a question
+  const AHEAD = "200px 0px"; // so far from the window charts are painted, too
+  const PAUSE = 350; // ms, after what was typed last
+  // New rows alone are no reason to ask for so many times as long as the last round took, or so long.
+  const REST = 4;
+  const LONGEST_REST = 15000; // ms
+  const LONGEST = 34; // characters of a name
+  const ELSEWHERE = [
+    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "picture", "show_runs"],
+    ...["all_metrics", "search", "folded", "options", "notes"],
+  ];
+
+  const config = JSON.parse(document.getElementById("_dash-config").textContent);
+  const route = `${config.requests_pathname_prefix}_small-charts`;
+  const byId = (id) => document.getElementById(id);
+  const make = (tag, className, text = "") => {
+    const element = document.createElement(tag);
+    element.className = className;
+    element.textContent = text;
+    return element;
+  };
+
+  let view = null;
+  let defaults = {};
+  let version = 0;
+  const cells = new Map(); // by metric
+  const groups = new Map(); // by prefix, in their order
+  const seen = new Set(); // cells in view, or nearly
+  let questions = 0; // that are not answered yet
+  let started = 0; // when the present round began, 0 between two
+  let resting = 0; // until then a newer version alone is no reason to ask
+  let typing = 0;
+
+  // What a chart is painted from: all of the view that it shows, and the runs as they are. Only where
+  // there are too many groups does the first metric of the chart say which of them are drawn.
+  const query = () => {
+    const usual = Object.fromEntries(ELSEWHERE.map((name) => [name, defaults[name]]));
+    const ranked = byId("pager")?.hidden === false;
+    const metrics = ranked ? view.metrics.slice(0, 1) : [];
+    return window.exptools.queryOf({ ...view, ...usual, metrics }, defaults, Infinity);
+  };
+
+  const isChartBusy = () => byId("busy")?.hidden === false;
+  const isOld = (cell, asked) => cell.query !== undefined && cell.query !== asked;
+  const isDue = (cell, asked) =>
+    cell.asked !== `${asked} ${version}` &&
+    (cell.query !== asked || (cell.version !== version && Date.now() >= resting));
+
+  const pump = () => {
+    if (!view?.all_metrics || isChartBusy()) {
+      return;
+    }
+    const asked = query();
+    seen.forEach((cell) => cell.button.classList.toggle("stale", isOld(cell, asked)));
+    while (questions < QUESTIONS) {
+      const due = [...seen].filter((cell) => isDue(cell, asked)).slice(0, TOGETHER);
+      if (!due.length) {
+        break;
+      }
+      started ||= Date.now();
+      ask(due, asked, version);
+    }
+    if (started && !questions) {
+      resting = Date.now() + Math.min(LONGEST_REST, REST * (Date.now() - started));
+      started = 0;
+      setTimeout(pump, resting - Date.now());
+    }
+  };
+
+  const ask = async (due, asked, ofVersion) => {
+    const question = `${asked} ${ofVersion}`;
+    due.forEach((cell) => {
+      cell.asked = question;
+    });
+    questions += 1;
+    try {
+      const answer = await fetch(route, {
+        method: "POST",
+        credentials: "same-origin",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({
+          view: asked,
+          metrics: due.map((cell) => cell.metric),
+          have: due.map((cell) => cell.digest),
+        }),
+      });
+      if (!answer.ok) {
+        throw new Error(`the server answers ${answer.status}`);
+      }
+      const { charts } = await answer.json();
+      const isOvertaken = asked !== query();
+      due.forEach((cell, at) => {
+        if (cell.asked === question && isOvertaken) {
+          cell.asked = "";
+        } else if (cell.asked === question) {
+          Object.assign(cell, { query: asked, version: ofVersion });
+          show(cell, charts[at]);
+        }
+      });
+    } catch (error) {
+      const says = `This chart could not be fetched: ${error.message}.`;
+      due.forEach((cell) => show(cell, { digest: "", html: "", says, rows: 1 }));
+    } finally {
+      questions -= 1;
+      pump();
+    }
+  };
+
+  const show = (cell, chart) => {
+    if (chart.html === undefined) {
+      return; // it is as it was
+    }
+    cell.digest = chart.digest;
+    cell.button.title = `${cell.metric}\n${chart.says}`;
+    cell.button.style.setProperty("--rows", chart.rows);
+    cell.picture.classList.toggle("empty", !chart.html);
+    if (chart.html) {
+      cell.picture.innerHTML = chart.html; // in which the server has escaped all texts
+    } else {
+      cell.picture.textContent = chart.says;
+    }
+  };
+
+  const observer = new IntersectionObserver(
+    (entries) => {
+      entries.forEach(({ target, isIntersecting }) => {
+        seen[isIntersecting ? "add" : "delete"](cells.get(target.dataset.metric));
+      });
+      pump();
+    },
+    { rootMargin: AHEAD, scrollMargin: AHEAD },
+  );
+
+  // The cells, which stay the same for as long as there are their metrics.
+
+  const prefixOf = (metric) => metric.slice(0, Math.max(0, metric.indexOf("/")));
+  const short = (name) =>
+    name.length <= LONGEST ? name : `${name.slice(0, 12)}…${name.slice(13 - LONGEST)}`;
+
+  const makeCell = (metric) => {
+    const prefix = prefixOf(metric);
+    const button = make("button", "small-chart");
+    button.type = "button";
+    button.dataset.metric = metric;
+    button.title = metric;
+    button.setAttribute("aria-label", metric);
+    const name = make("b", "small-name", short(prefix ? metric.slice(prefix.length + 1) : metric));
+    const picture = make("span", "small-picture");
+    button.append(name, picture);
+    return { metric, button, picture, digest: "", asked: "" };
+  };
+
+  const makeGroup = (prefix) => {
+    const details = make("details", "small-group");
+    details.dataset.prefix = `${prefix}/`; // as the view has it
+    const summary = make("summary", "");
+    const count = make("span", "");
+    const grid = make("div", "small-grid");
+    summary.append(make("h3", "", prefix ? `${prefix}/` : "no prefix"), count);
+    details.append(summary, grid);
+    return { details, count, grid };
+  };
+
+  // Those without a prefix come first, then each prefix where its first metric has its place.
+  const arrange = (metrics) => {
+    const prefixes = [...new Set(["", ...metrics.map(prefixOf)])];
+    const wanted = new Set(metrics);
+    [...cells].filter(([metric]) => !wanted.has(metric)).forEach(([metric, cell]) => {
+      observer.unobserve(cell.button);
+      seen.delete(cell);
+      cells.delete(metric);
+    });
+    const grids = new Map(prefixes.map((prefix) => [prefix, []]));
+    metrics.forEach((metric) => {
+      if (!cells.has(metric)) {
+        cells.set(metric, makeCell(metric));
+        observer.observe(cells.get(metric).button);
+      }
+      grids.get(prefixOf(metric)).push(cells.get(metric).button);
+    });
+    prefixes.forEach((prefix) => {
+      if (!groups.has(prefix)) {
+        groups.set(prefix, makeGroup(prefix));
+      }
+      groups.get(prefix).grid.replaceChildren(...grids.get(prefix));
+    });
+    byId("small-charts").replaceChildren(...prefixes.map((prefix) => groups.get(prefix).details));
+  };
+
+  let arranged = null;
+
+  const wordsOf = (search) => search.toLowerCase().split(/\s+/).filter(Boolean);
+
+  // Which cells are there, by what is searched; returns how many.
+  const filter = (search) => {
+    const words = wordsOf(search);
+    let all = 0;
+    groups.forEach(({ details, count, grid }) => {
+      const buttons = [...grid.children];
+      buttons.forEach((button) => {
+        const name = button.dataset.metric.toLowerCase();
+        button.hidden = !words.every((word) => name.includes(word));
+      });
+      const found = buttons.filter((button) => !button.hidden).length;
+      details.hidden = !found;
+      count.textContent = words.length ? `${found} of ${buttons.length}` : buttons.length;
+      all += found;
+    });
+    return all;
+  };
+
+  const none = (search, found) => (found ? "" : `No metric has “${search}” in its name.`);
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.exptools_multiples = {
+    // The view in the section: what is open, folded, searched, which metrics the chart above has.
+    show: (now, ofVersion, metrics, usual, typed) => {
+      const [before, names] = [view, metrics || []];
+      [view, version, defaults] = [now, ofVersion, usual];
+      byId("all-metrics").open = now.all_metrics;
+      const field = typing || (typed || "").trim() === now.search ? leave() : now.search;
+      if (!now.all_metrics) {
+        return [`${names.length}`, field, names.length < 2, ""];
+      }
+      if (!same(arranged, names)) {
+        arranged = names;
+        arrange(names);
+      }
+      const found = filter(typing ? byId("metric-search").value : now.search);
+      groups.forEach(({ details }, prefix) => {
+        const isAlone = !prefix && names.every((name) => !prefixOf(name));
+        details.classList.toggle("alone", isAlone); // without a heading
+        details.open = isAlone || !now.folded.includes(`${prefix}/`);
+      });
+      byId("small-charts").classList.toggle("split", now.split.length > 0);
+      const asked = query();
+      cells.forEach((cell) => {
+        const isShown = now.metrics.includes(cell.metric);
+        if (isShown) {
+          cell.button.setAttribute("aria-current", "true");
+        } else {
+          cell.button.removeAttribute("aria-current");
+        }
+        cell.button.classList.toggle("stale", isOld(cell, asked));
+      });
+      setTimeout(pump, before ? 60 : 0); // by then the chart has asked
+      return [
+        found < names.length ? `${found} of ${names.length}` : `${names.length}`,
+        field,
+        names.length < 2,
+        none(now.search, found),
+      ];
+    },
+
+    choose: (chosen, now) => (chosen ? changed(now, chosen.fields) : leave()),
+  };
+
+  const choose = (fields) => tell("chosen-metrics", { data: { fields, at: Date.now() } });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".small-chart");
+    const summary = event.target.closest?.("#all-metrics summary");
+    if (button) {
+      choose({ metrics: [button.dataset.metric] });
+      bringChart();
+    } else if (summary) {
+      event.preventDefault(); // the view says what is open
+      const prefix = summary.parentElement.dataset.prefix;
+      const others = view.folded.filter((one) => one !== prefix);
+      choose(
+        prefix === undefined
+          ? { all_metrics: !view.all_metrics }
+          : { folded: others.length < view.folded.length ? others : [...others, prefix] },
+      );
+    }
+  });
+
+  // The chart that somebody has chosen, if most of it is out of view.
+  const bringChart = () => {
+    const { bottom, height } = byId("chart").getBoundingClientRect();
+    if (bottom < height / 3) {
+      byId("chart").scrollIntoView({ block: "start" });
+    }
+  };
+
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "metric-search") {
+      const search = target.value.trim();
+      const found = filter(search);
+      tell("no-metric", { children: none(search, found) });
+      clearTimeout(typing);
+      typing = setTimeout(() => {
+        typing = 0;
+        choose({ search });
+      }, PAUSE);
+    }
+  });
+
+  // Once the chart has its answer it is our turn.
+  const turn = new MutationObserver(pump);
+  const awaitChart = new MutationObserver(() => {
+    if (byId("busy")) {
+      awaitChart.disconnect();
+      turn.observe(byId("busy"), { attributes: true, attributeFilter: ["hidden"] });
+    }
+  });
+  awaitChart.observe(document.documentElement, { childList: true, subtree: true });
+})();
