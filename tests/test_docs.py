@@ -19,7 +19,7 @@ from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
 from exptools.viewing.cli.dash import _parser
 from exptools.viewing.cli.main import main as exptools_command
-from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
+from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf, SlurmConf
 from tests.viewing.samples import write_run, write_summary
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +92,14 @@ def test_every_launcher_option_is_documented() -> None:
     documented = re.findall(r"^\| `hydra\.launcher\.(\w+)`", README, re.MULTILINE)
     options = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
     assert documented == options
+
+
+def test_every_option_of_the_slurm_launcher_is_documented() -> None:
+    page = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    local = {field.name for field in fields(LauncherConf)} - {"grace"}  # which has another default
+    own = {field.name for field in fields(SlurmConf)} - local
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == own
 
 
 def test_every_logger_method_is_documented_once() -> None:

@@ -147,10 +147,8 @@ class Cluster:
     def stop(self) -> None:
         """End the daemons that `start` has started."""
         subprocess.run(["scancel", "-u", "root"], check=False, capture_output=True)
-        for node in self.nodes:
-            self._end(self._slurmd(node))
-        self._end(self.base / "slurmctld.pid")
-        self._end(self.base / "munge" / "pid")
+        daemons = [self._slurmd(node) for node in self.nodes]
+        self._end(*daemons, self.base / "slurmctld.pid", self.base / "munge" / "pid")
 
     def ask(self, *command: str) -> str:
         return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
@@ -174,11 +172,12 @@ class Cluster:
         logs = [path.read_text()[-2000:] for path in self.base.glob("*.log")]
         return "\n".join([self.ask("sinfo", "-N"), self.ask("squeue", "-t", "all"), *logs])
 
-    def _end(self, pid_file: Path) -> None:
-        pid = self._signal(pid_file, signal.SIGTERM)
+    def _end(self, *pid_files: Path) -> None:
+        pids = [self._signal(pid_file, signal.SIGTERM) for pid_file in pid_files]
         deadline = time.monotonic() + 20
-        while pid and Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for pid in filter(None, pids):
+            while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def _signal(self, pid_file: Path, signum: int) -> int | None:
         with suppress(OSError, ValueError):

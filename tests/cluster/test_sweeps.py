@@ -62,10 +62,14 @@ def state_of(cluster: Cluster, element: str) -> str:
 
 
 def start_now(cluster: Cluster, element: str, agent: psutil.Process) -> None:
-    """Start a requeued element once its old agent is gone: Slurm itself waits for two minutes."""
+    """Start a requeued element again: Slurm itself waits for two minutes.
+
+    Its old agent must be gone, and the second be another: a node refuses a job that it has killed
+    in the same one.
+    """
     cluster.wait_until(lambda: state_of(cluster, element) == "PENDING" and not agent.is_running())
     cluster.wait_until(lambda: not cluster.ask("sinfo", "-h", "-t", "completing", "-o", "%D"))
-    cluster.ask("scontrol", "update", f"JobId={element}", "StartTime=now")
+    cluster.ask("scontrol", "update", f"JobId={element}", "StartTime=now+2")
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -203,6 +207,10 @@ def test_a_sweep_that_is_left_running_is_joined_later(
     code, output = finish(process)
     assert code == 130
     assert "SIGINT: 1 element left waiting or running" in output
+    here = ("hydra/launcher=exptools", "hydra.sweep.dir=out", "hydra.launcher.resume=true")
+    code, output = app.run("-m", *here, "+stuck=2", "+x=range(4)")
+    assert code == 1
+    assert "runs jobs of out for exptools_slurm: wait for it, or gather" in output
     again = app.start(*SWEEP, *options, "hydra.launcher.resume=true")
     line_with(again, "1 element with 2 jobs still wait or run, and are joined")
     os.kill(int((app.out / "2/mark").read_text()), signal.SIGKILL)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exptools.launching.cluster.allocation import Allocation, read_allocation
 from exptools.launching.cluster.claim import Claim
-from exptools.launching.cluster.journal import Ended, Journal, JournalReader
+from exptools.launching.cluster.journal import Ended, Journal, JournalReader, element_name
 from exptools.launching.cluster.plan import Plan, Program
 from exptools.launching.display.labels import plural
 from exptools.launching.display.sweep_display import SweepDisplay
@@ -212,4 +212,5 @@ def _common_status(plan: Plan) -> Status:
         command=program.command,
         git=program.git,
         script=program.script,
+        extra={"element": element_name()} if element_name() else {},
     )

@@ -93,6 +93,24 @@ class Claim:
                 os.utime(self._file)
 
 
+def find_agent(directory: Path) -> str | None:
+    """Who has a chunk of a plan now, in words; None: nobody seems to.
+
+    Of another machine's agent its claim's age tells, as far as the clocks agree.
+    """
+    for path in directory.glob("*.claim.*"):
+        holder, touched = _read(path), _touched(path)
+        if holder.get("released") or touched is None:
+            continue
+        if holder.get("place") == _place():
+            lives = process_start(holder["pid"]) == holder["start"]
+        else:
+            lives = abs(time.time() - touched / 1e9) < PATIENCE
+        if lives:
+            return _named(holder)
+    return None
+
+
 def _wait_for_death(path: Path, patience: float) -> None:
     """Return once whoever made a claim is gone.
 

@@ -7,6 +7,7 @@ nor the controller feels how many jobs there are.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -241,9 +242,7 @@ class Watch:
         else:
             self._bury(chunk)
             if chunk.useless >= _USELESS:
-                log = chunk.plan.directory / "logs"
-                words = f"{chunk.useless} elements in a row ended before a job did; see {log}"
-                self._give_up(chunk, State.FAILED, words)
+                self._give_up(chunk, State.FAILED, _useless_words(chunk))
         if not chunk.is_done:
             self._again(chunk)
 
@@ -295,6 +294,18 @@ class Watch:
         if state is not State.INTERRUPTED:
             _note_in_journal(chunk, job, status)
         self._finish(chunk, Outcome(job, status))
+
+
+def _useless_words(chunk: Chunk) -> str:
+    """Why a chunk is given up whose agents end before a job does."""
+    log = f"see {chunk.plan.directory / 'logs'}"
+    if chunk.host:
+        return f"{chunk.useless} elements in a row ended before a job did; {log}"
+    node = f"node {chunk.standing.node}" if chunk.standing.node else "the nodes"
+    return (
+        f"{chunk.useless} elements ended without a word: is {chunk.plan.sweep_dir} visible on "
+        f"{node}, and can {sys.executable} be started there? If so, {log}"
+    )
 
 
 def _note_in_journal(chunk: Chunk, job: Job, status: Status) -> None:

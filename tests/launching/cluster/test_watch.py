@@ -139,6 +139,15 @@ def test_elements_that_do_nothing_are_not_submitted_for_ever(scene: Any) -> None
         one.dies()
     assert one.resubmitted == 2
     assert one.states() == {0: "failed", 1: "failed"}
+    error = str(one.chunk.ends[0].status.error)
+    assert f"3 elements ended without a word: is {one.plan.plan.sweep_dir} visible on" in error
+
+
+def test_agents_that_come_but_end_no_job_are_not_either(scene: Any) -> None:
+    one = scene()
+    for _ in range(5):
+        one.journal.arrived(["cpus 0"])
+        one.dies()
     assert "3 elements in a row ended before a job did" in str(one.chunk.ends[0].status.error)
 
 
