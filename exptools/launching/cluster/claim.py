@@ -102,9 +102,8 @@ def find_agent(directory: Path) -> str | None:
         holder, touched = _read(path), _touched(path)
         if holder.get("released") or touched is None:
             continue
-        if holder.get("place") == _place():
-            lives = process_start(holder["pid"]) == holder["start"]
-        else:
+        lives = _is_alive_here(holder)
+        if lives is None:
             lives = abs(time.time() - touched / 1e9) < PATIENCE
         if lives:
             return _named(holder)
@@ -117,21 +116,30 @@ def _wait_for_death(path: Path, patience: float) -> None:
     Raises:
         ChunkBusy: it lives.
     """
-    holder = _read(path)
-    if holder.get("released"):
-        return
-    if holder.get("place") == _place():
-        if process_start(holder["pid"]) != holder["start"]:
-            return
-        raise ChunkBusy(_named(holder))
-    # Its clock is not ours: what counts is that nothing changes while we look.
+    # Another machine's clock is not ours: what counts is that nothing changes while we look.
     before, deadline = _touched(path), time.monotonic() + patience
-    while time.monotonic() < deadline:
-        time.sleep(min(1.0, patience / 10))
-        if _touched(path) != before:
-            if _read(path).get("released"):
-                return
+    while True:
+        holder = _read(path)  # it may have been made a moment ago, and not be written yet
+        if holder.get("released"):
+            return
+        lives = _is_alive_here(holder)
+        if lives is None:
+            touched = _touched(path)
+            lives = touched not in (None, before)
+            if not lives and touched is not None and time.monotonic() < deadline:
+                time.sleep(min(1.0, patience / 10))
+                continue
+        if lives:
             raise ChunkBusy(_named(holder))
+        return
+
+
+def _is_alive_here(holder: dict[str, Any]) -> bool | None:
+    """Whether an agent of this machine lives; None: it is of another one, or nobody can say."""
+    if not holder.get("start") or holder.get("place") != _place():
+        return None
+    start: str = holder["start"]
+    return process_start(holder["pid"]) == start
 
 
 def _this_process() -> dict[str, Any]:
