@@ -34,7 +34,7 @@ KINDS = {
         "hydra.launcher.jobs=2",
     ),
     "one job an element": (OURS,),
-    "submitit's launcher": ("hydra/launcher=submitit_slurm", "hydra.launcher.mem_gb=0.2"),
+    "submitit's launcher": ("hydra/launcher=submitit_slurm", "hydra.launcher.mem_gb=1"),
 }
 
 

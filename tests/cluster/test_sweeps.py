@@ -228,3 +228,46 @@ def test_what_slurm_refuses_is_said_in_its_own_words(
     code, output = app.sweep("hydra.launcher.partition=nowhere", "+x=1,2")
     assert code == 1
     assert "Slurm refuses the sweep: error: invalid partition specified: nowhere" in output
+
+
+def test_a_sweep_with_a_death_of_each_kind_ends_with_every_other_job_completed(
+    cluster: Cluster, cluster_app: MakeApp
+) -> None:
+    app = cluster_app(
+        OUT + 'open(out + "/mark", "a").write("x")\n'
+        "if cfg.x == 3: raise ValueError('bad lr')\n"
+        "if cfg.x == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "time.sleep(1)\n"
+        "return cfg.x"
+    )
+    process = app.start(*SWEEP, *PACKED, "hydra.launcher.gpus_per_job=1", "+x=range(24)")
+    # The chunks are 0 to 7, 8 to 15 and 16 to 23: each has begun with its third job.
+    cluster.wait_until(lambda: all(app.marked(job) for job in (4, 10, 18)))
+    agent_of(app, 10).kill()
+    lost, agent = element_of(app, 18), agent_of(app, 18)
+    cluster.kill_node(cluster.ask("squeue", "-h", "-r", "-o", "%N", "-j", lost))
+    start_now(cluster, lost, agent)
+    cluster.stop_controller()
+    line_with(process, "Slurm's controller does not answer; waiting for it")
+    cluster.start_controller()
+    code, output = finish(process)
+    assert code == 1
+    wrong = {3: "failed", 5: "killed"}
+    assert app.states(24) == [wrong.get(job, "completed") for job in range(24)], output
+    assert re.search(r"24 jobs in \S+: 22 completed  1 failed  1 killed", output)
+    assert runs_after_their_end(app) == []
+    again = [job for job in range(24) if (app.out / f"{job}/mark").read_text() != "x"]
+    assert len(again) <= 4  # two at once in each of the two elements that died
+
+
+def runs_after_their_end(app: ClusterApp) -> list[int]:
+    """The jobs that were started although they had ended for good."""
+    ended: set[int] = set()
+    twice = []
+    for journal in app.out.glob(".exptools/cluster/*/*.journal"):
+        for event in map(json.loads, journal.read_text().splitlines()):
+            if event["event"] == "started" and event["job"] in ended:
+                twice.append(event["job"])
+            if event["event"] == "ended" and event["status"]["state"] != "interrupted":
+                ended.add(event["job"])
+    return twice
