@@ -6,7 +6,7 @@ This module imports the standard library only.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 # Words of a metric's name, the most telling kind first.
@@ -24,8 +24,7 @@ _CLOCK = {
 }
 _SIDE = {"std", "stddev", "var", "min", "max", "median", "len", "length", "norm", "grad"}
 _HELD_OUT = {"test", "eval", "evaluation", "valid", "validation", "val", "dev"}
-
-
+MANY = 0.5  # of the runs that have the most common of some values, for one to be shown first
 _NOT_THE_VALUE = {"std", "stddev", "var", "len", "length", "norm", "grad"}
 
 
@@ -36,6 +35,12 @@ def default_metric(metrics: Sequence[str]) -> str | None:
     then a mean before its spread, held-out data before training data, and the order given.
     """
     return min(metrics, key=_rank, default=None)
+
+
+def common(numbers: Mapping[str, int]) -> list[str]:
+    """Of the names of some values those that many runs have, given how many have each."""
+    most = max(numbers.values(), default=0)
+    return [name for name, number in numbers.items() if number >= most * MANY]
 
 
 def better(metric: str) -> Literal["max", "min"] | None:

@@ -56,7 +56,7 @@ def figure(page: Page) -> dict[str, Any]:
         return {x: plot._fullLayout.xaxis.range, y: plot._fullLayout.yaxis.range,
                 points: plot.calcdata.map(trace => trace.length),
                 type: plot._fullLayout.yaxis.type,
-                auto: plot._fullLayout.xaxis.autorange}; }"""
+                hover: plot._fullLayout.hovermode, auto: plot._fullLayout.xaxis.autorange}; }"""
     )
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.pages import (
     BANDS,
+    DRAWING,
     LEGEND,
     LINES,
     ROWS,
@@ -103,6 +104,7 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
         expect(page.locator(BANDS)).to_have_count(3)
         expect(page.locator("#first-picture, .first-page")).to_have_count(0)
         assert page.evaluate("window.flashes") == 0
+        expect(page.locator(DRAWING)).to_have_count(0)
         drawn_at = page.locator("#curves .nsewdrag").bounding_box()
         assert drawn_at == pytest.approx(painted, abs=3)
         assert said == []
@@ -424,6 +426,7 @@ def test_of_many_lines_the_one_pointed_at_or_tapped_shows_its_band(browser, serv
         expect(page.locator(ROWS)).to_have_count(14)
         expect(page.locator(BANDS)).to_have_count(7)
         expect_bands(page, "")
+        wait_for_figure(page, hover="x unified")
         expect(page.locator("#caption")).to_contain_text("the band of the line you point at is")
         box = page.locator("#curves .nsewdrag").bounding_box()
         across = box["x"] + box["width"] - 3
@@ -441,6 +444,10 @@ def test_of_many_lines_the_one_pointed_at_or_tapped_shows_its_band(browser, serv
         expect(page.locator(LEGEND)).to_have_count(7)
         page.touchscreen.tap(across, top)  # another one selects its runs
         expect(page.locator("#hint")).to_contain_text("2 of 14 runs drawn")
+        page.set_viewport_size({"width": 1280, "height": 600})  # too low for what is said of all
+        page.goto(address)
+        expect(page.locator(LEGEND)).to_have_count(7)
+        wait_for_figure(page, hover="closest")
 
 
 def at(page: Page, value: float) -> float:
@@ -457,11 +464,11 @@ def test_the_range_of_each_axis_is_typed_and_what_a_log_axis_lacks_is_offered(
     look_at, serve_here, tmp_path
 ):
     for seed in range(2):
-        values = {"acc": [0.1, 0.2, 0.3], "reward": [-10.0 * (seed + 1), 0.0, 10.0]}
+        values = {"constructor": [0.1, 0.2, 0.3], "reward": [-10.0 * (seed + 1), 0.0, 10.0]}
         for algo in ("a", "b"):
             config = {"algo": algo, "lr": len(algo), "seed": seed}
             write_run(tmp_path / f"{algo}{seed}", config, csv_text(values))
-    page = look_at(serve_here(tmp_path), "?metrics=acc&metrics=reward&log=y&by=")
+    page = look_at(serve_here(tmp_path), "?metrics=constructor&metrics=reward&log=y&by=")
     expect(page.locator("#notes")).to_contain_text("Of the 3 points of reward 2 are ≤ 0")
     page.get_by_role("button", name="Show values ≤ 0").click()
     expect(page.locator("#notes")).to_contain_text("The axis of reward is symlog")
@@ -481,6 +488,7 @@ def test_the_range_of_each_axis_is_typed_and_what_a_log_axis_lacks_is_offered(
     field.fill("-5 to 5")
     field.press("Enter")
     wait_for_view(page, y_ranges={"reward": (-5.0, 5.0)})
+    expect(page.get_by_label("Range of constructor", exact=True)).to_have_value("")
     page.get_by_label("Range of step", exact=True).fill("0, 1")
     page.get_by_label("Range of step", exact=True).press("Enter")
     wait_for_view(page, x_range=(0.0, 1.0))

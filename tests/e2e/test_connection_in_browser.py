@@ -105,3 +105,24 @@ def test_five_steps_back_over_filters_are_five_steps(look_at, serve_here, tmp_pa
     page.go_forward()
     expect(page.locator("#where")).to_have_value(FILTERS[0])
     assert page.evaluate("history.length") == length
+
+
+MISS_ONE = """() => {
+  const { rows } = dash_clientside.exptools;
+  dash_clientside.exptools.rows = () => {
+    dash_clientside.exptools.rows = rows;
+    window.hasMissed = true;
+    return dash_clientside.no_update;
+  };
+}"""
+
+
+def test_a_table_that_has_missed_an_answer_asks_for_all_of_it(look_at, serve_here, tmp_path):
+    page = look_at(serve_here(write_sweep(tmp_path / "outputs")))
+    expect(page.locator(ROWS)).to_have_count(9)
+    page.evaluate(MISS_ONE)
+    page.locator("#where").fill("seed = 0")
+    wait_for_view(page, where="seed = 0")
+    page.wait_for_function("() => window.hasMissed")
+    page.locator("#where").fill("seed = 1")
+    expect(page.locator(ROWS)).to_have_count(3)

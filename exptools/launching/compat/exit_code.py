@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -51,33 +52,55 @@ class ExitCode:
 
     def __init__(self) -> None:
         self._returned: list[tuple[Outcomes, list[Outcome], int]] = []  # those that went wrong, of
-        self._registered = (0, 0)  # process, exit functions at that time
+        self._process = 0
+        self._registered = 0  # exit functions at that time
+        self._goes_first = False
 
     def watch(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes, as `run_experiments` should return them."""
         wrong = [one for one in outcomes if one.status.state is not State.COMPLETED]
         returned = Outcomes(outcomes)
-        if wrong and not hasattr(sys, "ps1"):  # with it somebody sits there and sees
+        if wrong and not _somebody_else_decides():
             self._returned.append((returned, wrong, len(outcomes)))
+            self._process = os.getpid()
+            self._go_first()
+            if not self._goes_first:
+                # Before any exit function, and after the script's last line.
+                with contextlib.suppress(AttributeError, RuntimeError):  # Python is ending already
+                    threading._register_atexit(self._go_first)  # type: ignore[attr-defined]
+                self._goes_first = True
+        return returned
+
+    def _go_first(self) -> None:
+        """Be the first of the exit functions, whatever was registered since: ours calls the others.
+
+        What the script registers later would run before it, and those of before would never run.
+        """
+        if self._returned and self._process == os.getpid():
             atexit.unregister(self._at_exit)
             atexit.register(self._at_exit)
-            self._registered = (os.getpid(), atexit._ncallbacks())
-        return returned
+            self._registered = atexit._ncallbacks()
 
     def _at_exit(self) -> None:
         """Only here is it known that nobody has looked, and from here only `os._exit` leads."""
         unseen = [(wrong, count) for seen, wrong, count in self._returned if not seen.looked_at]
         self._returned.clear()
-        process, registered = self._registered
-        if not unseen or process != os.getpid() or getattr(sys, "last_value", None) is not None:
+        in_child = self._process != os.getpid()
+        if not unseen or in_child or getattr(sys, "last_value", None) is not None:
             return  # an exception has its exit code
-        if atexit._ncallbacks() == registered:  # ours is the first to run, and cuts off the others
+        # Ours is the first to run, and cuts off the others.
+        if atexit._ncallbacks() == self._registered:
             atexit._run_exitfuncs()
         print(_last_line(unseen), file=sys.stderr)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # nobody reads
                 stream.flush()
         os._exit(1)
+
+
+def _somebody_else_decides() -> bool:
+    """Whether this is no script: somebody sits there and sees, or it is a test of pytest's."""
+    return hasattr(sys, "ps1") or ("pytest" in sys.modules and "PYTEST_CURRENT_TEST" in os.environ)
 
 
 def _last_line(unseen: Sequence[tuple[Sequence[Outcome], int]]) -> str:

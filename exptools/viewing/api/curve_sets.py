@@ -49,7 +49,7 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
         if hasattr(which, "__index__"):
             return _at(which, self.groups)
         labels = {group.label: group for group in reversed(self.groups)}
-        if which not in labels:
+        if not isinstance(which, str) or which not in labels:
             raise QueryError(f"there is no curve {which!r}; {suggestion(str(which), labels)}")
         return labels[which]
 
@@ -72,9 +72,7 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
-        from exptools.viewing.paper import figure
-
-        return figure(self, **options)
+        return CurveSets((self,)).paper(**options)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,14 +146,18 @@ class CurveSets(Sequence[CurveSet]):
 
     def paper(self, **options: Any) -> PaperFigure:
         """The curves as a Matplotlib figure, a panel a metric; options as of ``CurveSet.paper``."""
-        from exptools.viewing.paper import figure
+        from exptools.viewing.paper import figure, without_curves
 
+        if not any(self.sets):
+            return without_curves(self.notes, **options)
         return figure(self.sets, **options)
 
 
 def _at(place: Any, those: Sequence[T]) -> T:
     try:
         found: T = those[place]
+    except TypeError:
+        raise TypeError(f"curves are taken by position, name or slice, not by {place!r}") from None
     except IndexError:
         raise IndexError(f"there are no curves at {place}: there are {len(those)}") from None
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from exptools.metrics import default_metric
+from exptools.metrics import common, default_metric
 from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.run_sequence import RunSequence
 from exptools.viewing.curves.series import metric_names
@@ -98,8 +98,15 @@ class DescribedRuns(RunSequence):
 
     @cached_property
     def default_metric(self) -> str | None:
-        """The metric that tells how good a run is, as its name says; None if none was logged."""
-        return default_metric(self.metrics) or default_metric(measured_names(self._runs))
+        """The metric that tells how good a run is, as its name says; None if none was logged.
+
+        It is one that many of the runs have: at least half as many as have the most common one.
+        """
+        logged = self.origin.runs_by_tag(self._runs)
+        measured = measured_names(self._runs)
+        said = {name: sum(name in run.summary for run in self._runs) for name in measured}
+        in_order = {name: logged[name] for name in self.metrics if name in logged}
+        return default_metric(common(in_order)) or default_metric(common(said))
 
     @property
     def default_by(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
 from exptools.viewing.curves.aggregation import parse_method
+from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
 from exptools.viewing.errors import QueryError
@@ -126,7 +127,7 @@ class LoadedRun(Run):
     ) -> CurveSet:
         """The curve of a metric; the arguments are those of ``Runs.curves``."""
         method = parse_method(band="none", smooth=smooth, bin_width=bin_width)
-        query = CurveQuery(metric, None, x, method)
+        query = CurveQuery(one_name("metric", metric), None, one_name("x", x), method)
         return CurveSet(**vars(curve_set(self.origin, [self], query)))
 
     @property
@@ -142,6 +143,9 @@ class LoadedRun(Run):
             lines: so many of the last lines.
         """
         names = self.logs
+        name = None if name is None else one_name("the log's name", name)
+        if lines is not None and (type(lines) is bool or not hasattr(lines, "__index__")):
+            raise QueryError(f"lines is a whole number, not {lines!r}")
         if name is not None and name not in names:
             raise QueryError(f"{self.name} has no log {name!r}; {suggestion(name, names)}")
         if not names:

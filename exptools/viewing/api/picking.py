@@ -32,7 +32,7 @@ def position(which: Any, runs: Sequence[Run], names: Mapping[str, int]) -> int:
         if which not in names:
             raise QueryError(f"there is no run {which!r}; {suggestion(which, names)}")
         return names[which]
-    if _is_truth(which):
+    if _is_truth(which) or isinstance(which, bytes):
         raise TypeError(f"{which!r} is no run; {_TAKEN}")
     try:
         number = operator.index(which)  # NumPy's integers are some, too

@@ -30,7 +30,7 @@ class RunConfig(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         try:
             return self._values[key]
-        except KeyError:
+        except (KeyError, TypeError):
             raise NoKeyError(_no_key(key, self._values, self.what)) from None
 
     # As quick as the values themselves: runs are grouped by these.

@@ -68,7 +68,8 @@ class RunSequence(Sequence[LoadedRun]):
         """A run by its position or name; a collection by a slice, a list of these, or a mask."""
         if isinstance(which, slice):
             return type(self)(self.origin, self._loaded[which])
-        is_one = isinstance(which, str) or getattr(which, "ndim", None) == 0  # NumPy's number
+        # A number of NumPy's says that it can be iterated.
+        is_one = isinstance(which, str | bytes) or getattr(which, "ndim", None) == 0
         if isinstance(which, Iterable) and not is_one:
             picked = (self._loaded[at] for at in positions(which, self._runs, self._places))
             return type(self)(self.origin, tuple(picked))

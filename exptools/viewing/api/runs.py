@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.described_runs import DescribedRuns
+from exptools.viewing.api.empty import counted_curves, counted_results
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.curve_data import remark as remark_on
-from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.options import one_name, several_names
+from exptools.viewing.curves.query import CurveQuery
 from exptools.viewing.curves.selection import Best
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.metric_names import nothing_yet
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.run import Run
 from exptools.viewing.tables.export import logged
-from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.viewing.tables.results import ResultsQuery
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +85,7 @@ class Runs(DescribedRuns):
         """
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
-        names = (metrics,) if isinstance(metrics, str) else metrics
+        names = several_names("metrics", metrics)
         for sentence in summary_remarks(self.origin, self._runs, names, summary):
             warnings.warn(sentence, stacklevel=2)
         return run_table(self.origin, self._runs, self.varying, names, summary, better or {})
@@ -126,22 +127,16 @@ class Runs(DescribedRuns):
             better: for metrics whose name does not tell it, ``max`` or ``min``.
             states: which runs count, as for ``curves``.
         """
-        if metrics is None:
-            metrics = self.default_metric
-            if metrics is None:
-                raise QueryError(_nothing_logged(self._runs))
-        if by is None:
-            by = self.default_by  # less the facet
-        names, keys = (
-            (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
-            for given in (metrics, by)
-        )
-        if not names:
+        asked = metrics if metrics is not None else self.default_metric
+        names = () if asked is None else several_names("metrics", asked)
+        keys = several_names("by", self.default_by if by is None else by)  # less the facet
+        facet = None if facet is None else one_name("facet", facet)
+        if asked is not None and not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
         worth = () if band == "none" else self.facets
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, worth)
-        table = results_table(self.origin, self._runs, query)
+        table = counted_results(self.origin, self._runs, query)
         _warn_of_few(table.remark)
         return ResultTable(**vars(table))
 
@@ -160,7 +155,7 @@ class Runs(DescribedRuns):
             long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
                 column a metric, in which null means "not logged in that row".
         """
-        keys = (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
+        keys = several_names("by", by)
         return logged(self.origin, self._runs, metrics, keys, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
@@ -235,22 +230,18 @@ class Runs(DescribedRuns):
         if best is not None and not isinstance(best, Best):
             raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
         method = parse_method(center, band, smooth, smooth_when, bin_width)
-        keys = (by,) if isinstance(by, str) else None if by is None else tuple(dict.fromkeys(by))
-        names = (metric,) if isinstance(metric, str) else dict.fromkeys(metric)
+        keys = None if by is None else several_names("by", by)
+        strata = None if strata is None else one_name("strata", strata)
+        names, x = several_names("metric", metric), one_name("x", x)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")
         queries = [CurveQuery(name, keys, x, method, strata, best, where, states) for name in names]
-        answers = curve_sets(self.origin, self._loaded, queries)
+        answers = counted_curves(self.origin, self._loaded, queries)
         _warn_of_few(remark_on(answers))
         if by is not None:
             answers = with_reason(self.origin, self._loaded, answers, self.facets)
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
-
-
-def _nothing_logged(runs: Sequence[Run]) -> str:
-    going = nothing_yet((), runs).rstrip(".")
-    return f"{going[:1].lower()}{going[1:]}" if going else "the runs have logged nothing yet"
 
 
 def _warn_of_few(remark: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.metrics import better, default_metric
+from exptools.metrics import MANY, better, common, default_metric
 from exptools.viewing.app.user_marks import UNMARKED, Mark, UserMarks
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import MISSING, comparison_key
@@ -32,7 +32,6 @@ EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 OF_MARKS = re.compile(r"\b(star|note)\b", re.IGNORECASE)
 REMEMBERED = 16  # conditions
 CLEARLY = 0.05  # of a metric's variance
-MANY = 0.5  # of the runs that have the most common of some values, for one to be shown first
 
 
 @dataclass(frozen=True)
@@ -152,12 +151,6 @@ def gather_facts(index: Index, runs: tuple[Run, ...], version: int, marks: UserM
     )
     by, explained = _first_by(index, facts, seen)
     return replace(facts, by=by, depends=explained > CLEARLY)
-
-
-def common(numbers: Mapping[str, int]) -> list[str]:
-    """The names that many of the runs have, given how many have each."""
-    most = max(numbers.values(), default=0)
-    return [name for name, number in numbers.items() if number >= most * MANY]
 
 
 def resolve(view: View, facts: Facts) -> View:

@@ -106,7 +106,7 @@ class View:
     nonpositive: str = _is(_TEXT, "left-out", _one_of("nonpositive", *NONPOSITIVE))
     x_range: Range | None = field(default=None, metadata={"kind": _RANGE})  # in units of x
     best: tuple[str, ...] = _is(_TEXTS, ())  # of these keys' settings each group keeps the best
-    best_mode: str = _is(_TEXT, "max", _one_of("best_mode", "max", "min"))
+    best_mode: str = _is(_TEXT, "auto", _one_of("best_mode", "auto", "max", "min"))
     clip: bool = _is(_FLAG, default=False)  # the y axis leaves outliers out
     show_runs: bool = _is(_FLAG, default=False)  # a thin line for each run
     where: str = _is(_TEXT, "")  # a condition

@@ -67,13 +67,14 @@ def bars(
     ``filled`` puts a bar from zero behind each centre.
     """
     values = measure.of_runs(index, runs)
-    settings = groups(runs, find_keys(runs, by))
+    keys = find_keys(runs, by, index.snapshot.runs)
+    settings = groups(runs, keys)
     method = measure.method(len(in_numbers(group.runs, values)) for group in settings)
     ordered = _rows(index, settings, values, method, measure.metric, by, theme)
     if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     rows = ordered[:MOST_GROUPS]
-    legend = ", ".join(key.short for key in find_keys(runs, by))
+    legend = ", ".join(key.short for key in keys)
     with_dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     figure: dict[str, Any] = {
         "data": [
@@ -86,7 +87,7 @@ def bars(
     if not filled:
         figure["layout"]["xaxis"] |= _room(rows, values)
     row = max(ROW, min(TALL_ROW, ROOM // len(rows)))
-    caption = _caption(rows, len(ordered), measure, method, legend)
+    caption = _caption(rows, len(ordered), measure, method, legend, with_dots=with_dots)
     caveats = of_centers(index, [row.group.runs for row in rows], values, measure, method)
     text = " ".join([caption, *caveats, *without_value(values)])
     return Chart(figure, text, AROUND + row * len(rows), fills=False)
@@ -204,20 +205,18 @@ def _layout(
     labels = named([row.group.label for row in rows])
     edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
     names = {"tickfont": {"color": theme.text, "size": 13}}
+    beside = [f"{number(row.cell.center)} ({row.cell.n})" for row in rows]
     return layout(
         theme,
         xaxis=axis(theme, measure.words, nticks=8, zeroline=filled, zerolinecolor=theme.muted)
         | large_numbers(largest(np.array([row.cell.center]) for row in rows)),
         yaxis=axis(theme) | labels | edges | names,
-        margin={"l": 8, "r": 116, "t": 36, "b": 8},
+        margin={"l": 8, "r": max(116, 24 + 7 * max(map(len, beside))), "t": 36, "b": 8},
         annotations=[
             _beside(f"{CENTERS[measure.center]} (n)", -0.5, theme.muted) | {"yshift": 12},
             _beside(legend, -0.5, theme.muted)
             | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
-            *(
-                _beside(f"{number(row.cell.center)} ({row.cell.n})", at, theme.text)
-                for at, row in enumerate(rows)
-            ),
+            *(_beside(text, at, theme.text) for at, text in enumerate(beside)),
         ],
     )
 
@@ -241,7 +240,13 @@ def _beside(text: str, y: float, color: str) -> dict[str, Any]:
 
 
 def _caption(
-    rows: Sequence[_Row], number: int, measure: Measure, method: Method, legend: str
+    rows: Sequence[_Row],
+    number: int,
+    measure: Measure,
+    method: Method,
+    legend: str,
+    *,
+    with_dots: bool,
 ) -> str:
     drawn = [row.cell.n for row in rows]
     same = legend.replace(", ", " and ")
@@ -252,10 +257,13 @@ def _caption(
     order = f", {best} first" if number > 1 else ""
     unfinished = any(row.cell.early or row.cell.going for row in rows)
     crosses = ", a cross if it did not finish" if unfinished else ""
-    parts = [
-        f"A dot is the {measure.words} of a run{crosses}, a diamond the "
-        f"{CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}."
-    ]
+    diamond = f"the {CENTERS[measure.center]} of {groups_} ({each(drawn)}{order}){line}"
+    parts = [f"A dot is the {measure.words} of a run{crosses}, a diamond {diamond}."]
+    if not with_dots:
+        parts = [
+            f"A diamond is, of the {measure.words} of each run, {diamond}.",
+            f"Of more than {MOST_DOTS:,} runs no dots are drawn.",
+        ]
     if number > len(rows):
         parts.append(f"The first {len(rows)} of {number} groups are shown.")
     return " ".join(parts)

@@ -54,7 +54,7 @@ def heat_map(
     """The centre of a metric's summary for each pair of values of two keys."""
     if across == down:
         raise QueryError(f"A heat map needs two keys, and {across} was given twice")
-    keys = find_keys(runs, [across, down])
+    keys = find_keys(runs, [across, down], index.snapshot.runs)
     columns, rows = (groups(runs, [key]) for key in keys)
     for key, values in zip(keys, (columns, rows), strict=True):
         if len(values) > MOST_VALUES:

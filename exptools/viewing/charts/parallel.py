@@ -70,12 +70,13 @@ def parallel(
     if not valued:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
     drawn = _evenly(sorted(valued, key=lambda run: numbers[run.name]))
-    quantities = [of_key(drawn, key) for key in keys]
+    quantities = [of_key(drawn, key, index.snapshot.runs) for key in keys]
     fitting = [values for values in quantities if _varies(values) and _fits(values)][:MOST_AXES]
     if not fitting:
         raise QueryError("Parallel coordinates need a key that varies between these runs")
     result = of_numbers(measure.words, [numbers[run.name] for run in drawn])
-    names = {key.name: key.short for key in find_keys(runs, [values.title for values in fitting])}
+    titles = [values.title for values in fitting]
+    names = {key.name: key.short for key in find_keys(runs, titles, index.snapshot.runs)}
     axes = [_as_axis(values, names[values.title]) for values in fitting]
     axes.append(_as_axis(result, measure.words))
     figure = {

@@ -93,19 +93,20 @@ class Quantity:
 def quantity(index: Index, runs: Sequence[Run], name: str, summary: str = "last") -> Quantity:
     """Read ``key:lr`` or ``metric:loss`` of each run."""
     if name.startswith(KEY):
-        return of_key(runs, name.removeprefix(KEY))
+        return of_key(runs, name.removeprefix(KEY), index.snapshot.runs)
     if name.startswith(METRIC):
         measure = Measure(name.removeprefix(METRIC), summary)
         return of_numbers(measure.words, list(measure.of_runs(index, runs).values()))
     raise QueryError(f"there is no quantity {name!r}: say {KEY}{name} or {METRIC}{name}")
 
 
-def of_key(runs: Sequence[Run], name: str) -> Quantity:
+def of_key(runs: Sequence[Run], name: str, others: Sequence[Run] = ()) -> Quantity:
     """The values of a key; numbers stay numbers where all are, others stand in their order.
 
     To lack the key is to have no value among numbers, and a level of its own among others.
+    ``others`` are the runs from which these were chosen, which may be all that have it.
     """
-    (key,) = find_keys(runs, [name])
+    (key,) = find_keys(runs, [name], others)
     values = [key.value(run) for run in runs]
     if all(value is MISSING or _is_number(value) for value in values):
         return of_numbers(name, [math.nan if value is MISSING else value for value in values])

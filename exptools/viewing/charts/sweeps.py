@@ -103,7 +103,8 @@ def side_by_side(
     numbers = measure.of_runs(index, of_sweeps)
     panels = _panels(index, of_sweeps, sweeps, measure, by, band)
     matches = _matches(comparison, of_sweeps, numbers)
-    figure = _figure(index, panels, measure.metric, find_keys(of_sweeps, by), theme)
+    keys = find_keys(of_sweeps, by, index.snapshot.runs)
+    figure = _figure(index, panels, measure.metric, keys, theme)
     caption = _caption(matches, comparison, measure, panels)
     chart = Chart(figure, caption, HEIGHT, fills=False)
     only_left, only_right = comparison.only_left, comparison.only_right

@@ -35,7 +35,7 @@ from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
 from exptools.viewing.groups import differences
 from exptools.viewing.groups.differences import SweepComparison
-from exptools.viewing.groups.grouping import Key, find_keys
+from exptools.viewing.groups.grouping import Key, find_keys, run_key
 from exptools.viewing.groups.metric_names import find_metric, nothing_yet
 from exptools.viewing.groups.names import RUN, SUMMARY, config_name
 from exptools.viewing.lazy_polars import pl
@@ -60,12 +60,13 @@ def list_runs(command: ListCommand) -> None:
     runs = sorted_runs(runs, command.sort, command.summary)
     names = _listed(command.metrics, runs)
     columns = _values(runs, names, command.summary)
-    keys = find_keys(runs, command.by or [])
+    every = runs.origin.snapshot.runs
+    keys = find_keys(runs, command.by or [], every)
     if command.output.kind:
         write_frame(_listing(runs, keys, columns), command.output)
     else:
         usual = _usual_keys(runs)
-        shown = keys or _each_once(find_keys(runs, [*asked, *usual]), names)
+        shown = keys or _each_once(find_keys(runs, [*asked, *usual], every), names)
         _show_runs(runs, shown, columns)
         if not keys:
             say(command.output, _what_varies(runs, usual))
@@ -233,8 +234,9 @@ def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list
     An empty ``--by`` has all runs in one group.
     """
     keys = runs.default_by if given is None else [key for key in given if key]
-    names = {key.whole: key.name for key in reversed(find_keys(runs, keys))}
-    across = {key.whole for key in find_keys(runs, [facet] if facet else [])}
+    every = runs.origin.snapshot.runs
+    names = {key.whole: key.name for key in reversed(find_keys(runs, keys, every))}
+    across = {key.whole for key in find_keys(runs, [facet] if facet else [], every)}
     return [name for whole, name in reversed(names.items()) if whole not in across]
 
 
@@ -284,7 +286,7 @@ def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
 
 
 def _show_runs(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> None:
-    shown = [*find_keys(runs, ["run.name", "run.state"]), *keys]
+    shown = [run_key("name"), run_key("state"), *keys]
     texts = [[key.show(key.value(run)) for run in runs] for key in shown]
     texts += [list(map(_text, values)) for values in columns]
     heads = ["run", "state", *(key.short for key in keys), *(c.name for c in columns)]

@@ -1,7 +1,6 @@
 """What was chosen of each config group of a Hydra app: ``model=mlp``.
 
-Hydra's own settings of a run have the choices. They are written with the run's config and never
-change, so they are read with it, and remembered as a part of it.
+Hydra's own settings of a run have the choices.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _BEGIN = "\n  runtime:\n"
 _CHOICES = re.compile(rf"{_BEGIN}(?:    .*\n)*?    choices:\n((?:      .*(?:\n|\Z))+)")
 
 
-def choices_text(settings: str) -> str:
+def choices_text(settings: str, limit: int = MAX_SETTINGS) -> str:
     """The lines of Hydra's settings that hold the choices; none where they are not to be had."""
     try:
-        text = read_regular(settings, MAX_SETTINGS).decode()
+        text = read_regular(settings, limit).decode()
     except (OSError, ValueError):  # a config without them is one, too
         return ""
     if "\r\n" in text:

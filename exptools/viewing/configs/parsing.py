@@ -57,6 +57,12 @@ class ParsedConfig(NamedTuple):
     derived: frozenset[str] = NOTHING_DERIVED  # keys made of others: ``random_state: ${seed}``
 
 
+def _above(key: str) -> list[str]:
+    """The sections that a key is in."""
+    parts = key.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
 class YamlParser:
     """Parses configs, and remembers the sections that it has seen."""
 
@@ -102,13 +108,14 @@ class YamlParser:
         for section in sections:
             leaves |= section.leaves
         for override in overrides:
-            given = override.value
+            given, below = override.value, f"{override.key}."
+            for above in _above(override.key):  # what was no section becomes one
+                leaves.pop(above, None)
             if override.sign == "~" or not isinstance(given, Mapping):  # a mapping is merged
-                below = f"{override.key}."
                 leaves = {k: v for k, v in leaves.items() if not k.startswith(below)}
             if override.sign == "~":
                 leaves.pop(override.key, None)
-            elif isinstance(given, Mapping) and given:
+            elif isinstance(given, Mapping) and (given or any(k.startswith(below) for k in leaves)):
                 leaves.pop(override.key, None)
                 leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
             else:

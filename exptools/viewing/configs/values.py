@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+NOISE = 6  # digits that a number has less without it; of twelve, one of seventeen has five less
 
 
 class Missing:
@@ -82,6 +85,31 @@ def display_among(values: Iterable[Any]) -> Callable[[Any], str]:
         return display(value) if _passes_for(value) in kinds else value
 
     return shown
+
+
+def label_among(values: Iterable[Any]) -> Callable[[Any], str]:
+    """How to name each of some values: as ``display_among``, less what is noise of arithmetic.
+
+    0.30000000000000004 is 0.3, unless that is another one of them.
+    """
+    every = list(values)
+    show = display_among(every)
+    different = {value for value in every if isinstance(value, (int, float))}
+    taken = Counter(map(without_noise, different))
+
+    def shown(value: Any) -> str:
+        plain = without_noise(value) if isinstance(value, float) else value
+        return show(plain if plain != value and taken[plain] == 1 else value)
+
+    return shown
+
+
+def without_noise(value: float) -> float:
+    """The number that is meant: of twelve digits, where it is written with many more than that."""
+    if not isinstance(value, float):
+        return value
+    plain = float(f"{value:.12g}")
+    return plain if len(repr(value)) - len(repr(plain)) >= NOISE else value
 
 
 def _kind(value: Any) -> type:

@@ -53,7 +53,8 @@ def parse_method(
 ) -> Method:
     """Check and read the options of ``aggregate``, which are those of ``Runs.curves``."""
     when = parse("smooth_when", smooth_when, {"before": Choice(), "after": Choice()})
-    if bin_width is not None and not (isinstance(bin_width, Real) and 0 < bin_width < np.inf):
+    is_number = isinstance(bin_width, Real) and not isinstance(bin_width, bool)
+    if bin_width is not None and not (is_number and 0 < bin_width < np.inf):
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width!r}")
     middle, spread = statistics.parse_center(center), statistics.parse_band(band)
     statistics.check_fit(middle, spread)

@@ -73,11 +73,12 @@ def with_reason(
 def _with_reason(
     index: Index, runs: Sequence[Run], curves: CurveData, facets: Sequence[str]
 ) -> CurveData:
-    parts = [group.runs for group in curves.groups]
+    parts = [group.drawn_runs for group in curves.groups]
     if curves.band == "none" or max(map(len, parts), default=0) < 2:
         return curves
-    own = {key.whole for key in find_keys(runs, [*curves.by, *curves.over])}
-    keys = [key for key in find_keys(runs, facets) if key.whole not in own]
+    every = index.snapshot.runs
+    own = {key.whole for key in find_keys(runs, [*curves.by, *curves.over], every)}
+    keys = [key for key in find_keys(runs, facets, every) if key.whole not in own]
     results = last_values(index, parts, curves.metric)
     reason = reason_for_spread(averaged_keys(parts, keys, results))
     return replace(curves, notes=(*curves.notes, reason)) if reason else curves

@@ -29,6 +29,12 @@ class GroupCurve:
     members: tuple[Member, ...] = ()  # the runs that have a point
 
     @property
+    def drawn_runs(self) -> tuple[Run, ...]:
+        """The runs that have a point: those that wait or logged nothing are in no mean."""
+        names = {member.name for member in self.members}
+        return tuple(run for run in self.runs if run.name in names)
+
+    @property
     def ended_early(self) -> tuple[Run, ...]:
         """The runs that failed, were killed or interrupted, or timed out."""
         return endings.ended_early(self.runs)

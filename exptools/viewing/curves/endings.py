@@ -73,7 +73,7 @@ def counted(runs: Sequence[Run], states: str) -> Sequence[Run]:
     kept = [run for run in runs if is_finished(run)]
     if runs and not kept:
         raise NoRunError(
-            f"none of these {len(runs)} runs has finished; with states={ALL} all of them count"
+            f'none of these {len(runs)} runs has finished; with states="{ALL}" all of them count'
         )
     return kept
 

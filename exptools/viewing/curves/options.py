@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from exptools.hints import suggestion
 from exptools.viewing.errors import QueryError
+from exptools.viewing.wording import shortened
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,26 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
         takes = choice.meaning or "no number"
         raise QueryError(f"{what} {text!r}: {name} takes {takes} after a colon")
     return Option(name, tuple(number for number in numbers if number is not None))
+
+
+def one_name(what: str, given: Any) -> str:
+    """A name that is asked for, of a key or a metric; also where it stands alone in a list."""
+    alone = isinstance(given, list | tuple) and len(given) == 1
+    name = given[0] if alone else given
+    if not isinstance(name, str):
+        raise QueryError(f"{what} is one text, not {shortened(repr(given))}")
+    return name
+
+
+def several_names(what: str, given: Any) -> tuple[str, ...]:
+    """Names that are asked for, each once: of a text that one, of a list or the like all."""
+    if isinstance(given, str):
+        return (given,)
+    names = list(given) if isinstance(given, Iterable) and not isinstance(given, bytes) else [given]
+    for name in names:
+        if not isinstance(name, str):
+            raise QueryError(f"{what} is a text or a list of texts, not {shortened(repr(given))}")
+    return tuple(dict.fromkeys(names))
 
 
 def _with_colon(text: str, choices: Mapping[str, Choice]) -> str:

@@ -41,13 +41,14 @@ class CurveQuery:
 
 def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData:
     """The curves that are asked for, of these runs."""
+    every = index.snapshot.runs
     runs = _chosen(index, runs, query.where)
     runs, everyone = endings.counted(runs, query.states), runs
     metric, x, series = find_series(index, runs, query.metric, query.x)
     query = replace(query, metric=metric, x=x, best=query.best and query.best.of(metric))
-    keys = [run_key("name")] if query.by is None else find_keys(runs, query.by)
-    over = find_keys(runs, query.best.keys) if query.best else []
-    stratum = find_keys(runs, [query.strata])[0] if query.strata else None
+    keys = [run_key("name")] if query.by is None else find_keys(runs, query.by, every)
+    over = find_keys(runs, query.best.keys, every) if query.best else []
+    stratum = find_keys(runs, [query.strata], every)[0] if query.strata else None
     settings = [setting_of(group, series, over, query.best) for group in groups(runs, keys)]
     method = _fitting(query, settings, series)
     curves = [_group_curve(setting, series, method, stratum, query.seen) for setting in settings]

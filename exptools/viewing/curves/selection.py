@@ -12,7 +12,7 @@ import numpy as np
 from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.options import Choice, Option, parse, several_names
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
@@ -83,7 +83,7 @@ class Best:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys, a tuple also where one was given as a text."""
-        return (self.over,) if isinstance(self.over, str) else tuple(self.over)
+        return several_names("over of xv.Best", self.over)
 
     def of(self, metric: str) -> Best:
         """The same with a mode, as the metric's name tells where none is given.
@@ -121,7 +121,8 @@ def setting_of(
     if best is None:
         return Setting(group.values, group.label, group.runs)
     kept = _best_setting(group, series, over, best)
-    return Setting(group.values, f"{group.label} ({kept.label})", kept.runs, kept.values)
+    named = f"{over[0].short}={kept.label}" if len(over) == 1 else kept.label
+    return Setting(group.values, f"{group.label} ({named})", kept.runs, kept.values)
 
 
 def _best_setting(

@@ -10,6 +10,7 @@ import numpy as np
 from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
+from exptools.viewing.curves.options import several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.groups.names import SUMMARY
@@ -41,7 +42,7 @@ def metric_names(
     """The whole names of the metrics that are asked for; None: of all, in natural order."""
     if metrics is None:
         return sorted(index.tags(runs), key=natural_key)
-    names = (metrics,) if isinstance(metrics, str) else metrics
+    names = several_names("metrics", metrics)
     return [logged_metric(index, runs, name) for name in names]
 
 

@@ -51,6 +51,11 @@ _COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.GT: operator.gt,
     exp.GTE: operator.ge,
 }
+_SIGNS: dict[type[exp.Expression], str] = {
+    **{exp.EQ: "=", exp.NEQ: "!="},
+    **{exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="},
+}
+_MIRRORED = str.maketrans("<>", "><")
 
 
 def parse(condition: str, asked: Asked) -> Term:
@@ -111,16 +116,30 @@ def _comparison(node: Any, asked: Asked) -> Term:
             number, text = as_written(side), value_of(other)
             raise QueryError(f"{number} is a number, and never '{text}'; write it without quotes")
     left, right = _term(node.this, asked), _given(node.expression, asked)
-    _check(node.this, [node.expression], asked)
-    _check(node.expression, [node.this], asked)
+    sign = _SIGNS[type(node)]
+    _check(node.this, [node.expression], asked, _advice(node.this, sign))
+    mirrored = sign.translate(_MIRRORED)  # 1 < x is x > 1
+    _check(node.expression, [node.this], asked, _advice(node.expression, mirrored))
     return lambda run: compare(_COMPARISONS[type(node)], left(run), right(run))
 
 
-def _check(side: Any, given: Sequence[Any], asked: Asked) -> None:
-    """Refuse what no value of a key can be compared with."""
+def _advice(node: Any, sign: str) -> Callable[[str], str]:
+    """How to compare a key with a value; true and false have no order, and neither have lists."""
+
+    def say(value: str) -> str:
+        name, in_order = as_written(node), sign not in ("=", "!=")
+        if value in ("true", "false") and in_order:
+            return f"{name} = true or {name} = false"
+        return f"{name} {'=' if value.startswith('[') and in_order else sign} {value}"
+
+    return say
+
+
+def _check(side: Any, given: Sequence[Any], asked: Asked, say: Callable[..., str]) -> None:
+    """Refuse what no value of a key can be compared with; ``say`` is how it can."""
     values = [() if isinstance(node, _COLLECTIONS) else value_of(node) for node in given]
     if isinstance(side, (exp.Column, exp.Dot)) and None not in values:
-        check_values(key_of(side, asked), asked.runs, values)
+        check_values(key_of(side, asked), asked.runs, values, say)
 
 
 def _and(node: exp.And, asked: Asked) -> Term:
@@ -144,7 +163,7 @@ def _truth(node: Any, asked: Asked) -> Term:
     if is_number_of_runs(node) or isinstance(node, exp.Literal):
         text = as_written(node)
         raise QueryError(f"{text} is neither true nor false: compare it, as in {text} > 0")
-    _check(node, [exp.true()], asked)
+    _check(node, [exp.true()], asked, _advice(node, "="))
 
     def truth(run: Run) -> Truth:
         value = term(run)
@@ -158,7 +177,8 @@ def _in(node: exp.In, asked: Asked) -> Term:
     options = [_given(option, asked) for option in node.expressions]
     if not options:
         raise QueryError(f"{as_written(node)!r}: in takes values in brackets, as in x in (1, 2)")
-    _check(node.this, node.expressions, asked)
+    name = as_written(node.this)
+    _check(node.this, node.expressions, asked, lambda *of: f"{name} in ({', '.join(of)})")
 
     def holds(run: Run) -> Truth:
         unequal = [compare(operator.ne, value(run), option(run)) for option in options]
@@ -170,8 +190,10 @@ def _in(node: exp.In, asked: Asked) -> Term:
 def _between(node: exp.Between, asked: Asked) -> Term:
     ends = [node.args["low"], node.args["high"]]
     value, (low, high) = _term(node.this, asked), (_given(end, asked) for end in ends)
-    for end in ends:
-        _check(node.this, [end], asked)
+    name, first, last = map(as_written, (node.this, *ends))
+    _check(node.this, ends, asked, lambda low, high: f"{name} between {low} and {high}")
+    _check(node.this, ends[:1], asked, lambda end: f"{name} between {end} and {last}")
+    _check(node.this, ends[1:], asked, lambda end: f"{name} between {first} and {end}")
 
     def holds(run: Run) -> Truth:
         of_run = value(run)
@@ -194,7 +216,7 @@ def _like(node: Any, asked: Asked, escape: str = "") -> Term:
     flags = re.IGNORECASE if isinstance(node, exp.ILike) else 0
     if isinstance(value_of(node.expression), (int, float)):
         raise QueryError(f"{node.key} takes a text in single quotes, as in {node.key} '%a%'")
-    _check(node.this, [node.expression], asked)
+    _check(node.this, [node.expression], asked, _advice(node.this, "="))
 
     def holds(run: Run) -> Truth:
         text, wanted = value(run), pattern(run)

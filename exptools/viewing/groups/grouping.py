@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from exptools.rundir import Status
-from exptools.viewing.configs.values import MISSING, comparison_key, display, display_among
+from exptools.viewing.configs.values import MISSING, comparison_key, display, label_among
 from exptools.viewing.groups.names import CONFIG, RUN, SUMMARY, KeyNames, config_name
 from exptools.viewing.run import Run, duration, natural_key
 
@@ -86,15 +86,27 @@ def run_key(name: str) -> Key:
     return Key(name, OF_RUN[name], show, whole=name, short=name)
 
 
-def find_keys(runs: Iterable[Run], names: Sequence[str]) -> list[Key]:
+def find_keys(runs: Iterable[Run], names: Sequence[str], others: Iterable[Run] = ()) -> list[Key]:
     """The keys that are meant by these names.
 
     They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, what their status
     says (``duration``, ``started``, ``host``, ``slot``, ``commit``), and what is in the summaries,
     by its name where no other key has that, or as ``summary.<name>``. The end of a key is enough
     where no other ends so; see ``KeyNames.find``.
+
+    ``others`` are the runs from which these were chosen: a key that only those have is meant by its
+    whole name, and by its end where these have none that ends so. These are all without it.
     """
-    return keys_among(KeyNames(known_keys(runs)), names) if names else []
+    if not names:
+        return []
+    known = KeyNames(known_keys(runs))
+    if all(map(known.has_exactly, names)):
+        return keys_among(known, names)
+    every = KeyNames(known_keys(others) | known.keys)
+    return [
+        _found(every if name in every.keys or not known.has(name) else known, name)
+        for name in names
+    ]
 
 
 def keys_among(known: KeyNames, names: Sequence[str]) -> list[Key]:
@@ -144,16 +156,16 @@ def groups(runs: Iterable[Run], keys: Sequence[Key]) -> list[Group]:
         members.setdefault(same, []).append(run)
         values.setdefault(same, of_run)
     ordered = sorted(members, key=lambda same: tuple(map(_order, keys, values[same])))
-    keys = [_among(key, [of_run[at] for of_run in values.values()]) for at, key in enumerate(keys)]
+    keys = [among(key, [of_run[at] for of_run in values.values()]) for at, key in enumerate(keys)]
     return [
         Group(values[same], _label(keys, values[same]), tuple(members[same]), same)
         for same in ordered
     ]
 
 
-def _among(key: Key, values: Sequence[Any]) -> Key:
-    """The key, which shows each of its values as it need be among them."""
-    return replace(key, show=display_among(values)) if key.show is display else key
+def among(key: Key, values: Sequence[Any]) -> Key:
+    """The key, which names each of its values as it need be among them."""
+    return replace(key, show=label_among(values)) if key.show is display else key
 
 
 def _label(keys: Sequence[Key], values: tuple[Any, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from exptools.hints import suggestion
@@ -16,10 +16,15 @@ from exptools.viewing.run import Run
 _NOUNS = {"list": "a list", "number": "a number", "text": "a text"}
 
 
-def check_values(key: Key, runs: Iterable[Run], given: Sequence[Any]) -> None:
+def check_values(
+    key: Key, runs: Iterable[Run], given: Sequence[Any], say: Callable[..., str]
+) -> None:
     """Raise QueryError where no run has a value of the type of any of the given ones.
 
     A list may be given as the text that the table shows.
+
+    Args:
+        say: the comparison as it should be, of the values as a condition has them.
     """
     if key.whole.removeprefix("run.") == "state":
         _check_states(given)
@@ -30,7 +35,7 @@ def check_values(key: Key, runs: Iterable[Run], given: Sequence[Any]) -> None:
         nouns = " or ".join(_NOUNS.get(one, one) for one in sorted(kinds))
         raise QueryError(
             f"{key.name} is {nouns} wherever a run has it, and never "
-            f"{_written(given[0])}{_advice(key.name, given[0], kinds)}"
+            f"{_written(given[0])}{_advice(given, kinds, say)}"
         )
 
 
@@ -41,18 +46,23 @@ def _check_states(given: Sequence[Any]) -> None:
             raise QueryError(f"there is no state {value!r}; {suggestion(value, states)}")
 
 
-def _advice(name: str, given: Any, kinds: set[str]) -> str:
+def _advice(given: Sequence[Any], kinds: set[str], say: Callable[..., str]) -> str:
     """How to write what was probably meant."""
-    meant: str | None = None
+    meant = [_meant(value, kinds) for value in given]
+    return f"; say {say(*meant)}" if None not in meant else ""
+
+
+def _meant(given: Any, kinds: set[str]) -> str | None:
+    """A value as one of these kinds, as a condition has it; None where it can be none."""
     if "true or false" in kinds and str(given).lower() in ("0", "1", "true", "false"):
-        meant = "true" if str(given).lower() in ("1", "true") else "false"
-    elif "number" in kinds and isinstance(given, str) and _is_number(given):
-        meant = given.strip()
-    elif "text" in kinds and kind(given) == "number":
-        meant = f"'{display(given)}'"
-    elif "list" in kinds:
-        meant = f"[{_written(given)}]"
-    return f"; say {name} = {meant}" if meant else ""
+        return "true" if str(given).lower() in ("1", "true") else "false"
+    if "number" in kinds and isinstance(given, bool):
+        return display(int(given))
+    if "number" in kinds and isinstance(given, str) and _is_number(given):
+        return given.strip()
+    if "text" in kinds and kind(given) in ("number", "true or false"):
+        return f"'{display(given)}'"
+    return f"[{_written(given)}]" if "list" in kinds else None
 
 
 def _written(value: Any) -> str:

@@ -61,6 +61,10 @@ class KeyNames:
         """Whether there is a key that may be meant, or several."""
         return bool(self._meant(name))
 
+    def has_exactly(self, name: str) -> bool:
+        """Whether there is a key of this whole name."""
+        return self._exact(name) is not None
+
     def short(self, key: str) -> str:
         """The shortest end of a key by which it is found; no word of the conditions' language."""
         ends = (end for end in endings(key) if end.lower() not in WORDS)

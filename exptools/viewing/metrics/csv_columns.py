@@ -36,7 +36,7 @@ class Layout:
         if not head or b'"' in head or head.startswith(b"\xef\xbb\xbf"):
             return None
         names, _, _ = split_header(head.replace(b"\r\n", b"\n"), separator)
-        proper = len(set(names)) == len(names) and all(names)
+        proper = names and len(set(names)) == len(names) and all(names)
         return cls(tuple(names), separator, head) if proper else None
 
 

@@ -8,21 +8,25 @@ Nothing here touches the user's own Matplotlib settings, opens a window, or need
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
+from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.statistics import CENTERS, band_words
 from exptools.viewing.errors import QueryError
 from exptools.viewing.paper.drawing import STYLES, Sheet, arrange, draw, without_bands
 from exptools.viewing.paper.scales import Range, Scales
-from exptools.viewing.paper.style import FORMATS, OURS, encoded
+from exptools.viewing.paper.style import FORMATS, OURS, ShownFigure, encoded
 
 # Inches, as the style files of the venues have them.
 SIZES = {
@@ -31,6 +35,7 @@ SIZES = {
     "page": 6.75,  # both columns of a page: ICML; CVPR, ACL and IEEE differ by 0.5 at most
 }
 NARROWEST, WIDEST = 1.5, 20.0  # inches
+LETTERS = 15  # of a sentence, in an inch
 LARGEST = 1e300  # Matplotlib's axes overflow beyond
 
 
@@ -64,6 +69,7 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
     """
     width, scales = parse_size(size), Scales(x_scale, y_scale, x_range, y_range)
     scales.check()
+    facet = None if facet is None else one_name("facet", facet)
     sheet = arrange(_several(curves), facet)
     sheet = sheet if bands else without_bands(sheet)
     if len(sheet.labels) > len(STYLES):
@@ -74,6 +80,27 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
     _check_numbers(sheet)
     with matplotlib.style.context(OURS):
         drawn = draw(sheet, width, scales)
+    if out is not None:
+        save(drawn, out)
+    return drawn
+
+
+def without_curves(
+    notes: Sequence[str],
+    *,
+    size: str | float = "column",
+    out: str | PathLike[str] | None = None,
+    **_shown: Any,
+) -> Figure:
+    """A figure of ``size`` that says why it is empty; of what is drawn otherwise nothing counts."""
+    width = parse_size(size)
+    letters = int(width * LETTERS)
+    lines = [textwrap.fill(note, letters) for note in notes]
+    with matplotlib.style.context(OURS):
+        drawn = ShownFigure(figsize=(width, width * 0.6))
+        FigureCanvasAgg(drawn)
+        text = drawn.text(0.5, 0.5, "\n".join(lines), ha="center", va="center")
+        text.set_parse_math(False)  # a $ is one
     if out is not None:
         save(drawn, out)
     return drawn
@@ -118,7 +145,7 @@ def parse_size(size: str | float) -> float:
         return SIZES[size]
     try:
         width = float(size)
-    except ValueError:
+    except (TypeError, ValueError):
         raise QueryError(f"there is no size {size!r}; {suggestion(str(size), SIZES)}") from None
     if not NARROWEST <= width <= WIDEST:
         raise QueryError(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide, not {size}")

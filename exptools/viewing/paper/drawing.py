@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from exptools.hints import suggestion
-from exptools.viewing.configs.values import comparison_key, display, endings
+from exptools.viewing.configs.values import comparison_key, endings, label_among
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
@@ -138,12 +138,14 @@ def _block(
     if facet is None:
         lines = [Line(g.label, g.curve, styles[_same(g, rest)]) for g in curves.groups]
         return Block(curves.metric, (Panel("", tuple(lines)),))
+    names = curves.heads or curves.by
+    shows = [label_among([g.values[at] for g in curves.groups]) for at in range(len(names))]
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
         value = comparison_key(group.values[facet])
-        titles[value] = f"{(curves.heads or curves.by)[facet]} = {display(group.values[facet])}"
-        label = _label([((curves.heads or curves.by)[at], group.values[at]) for at in rest])
+        titles[value] = f"{names[facet]} = {shows[facet](group.values[facet])}"
+        label = _label([(names[at], shows[at](group.values[at])) for at in rest])
         line = Line(label, group.curve, styles[_same(group, rest)])
         members.setdefault(value, []).append(line)
     panels = (Panel(titles[value], tuple(lines)) for value, lines in members.items())
@@ -154,10 +156,10 @@ def _same(group: GroupCurve, keys: Sequence[int]) -> tuple[Any, ...]:
     return tuple(comparison_key(group.values[at]) for at in keys)
 
 
-def _label(values: Sequence[tuple[str, Any]]) -> str:
+def _label(values: Sequence[tuple[str, str]]) -> str:
     if len(values) == 1:
-        return display(values[0][1])
-    return ", ".join(f"{name}={display(value)}" for name, value in values)
+        return values[0][1]
+    return ", ".join(f"{name}={value}" for name, value in values)
 
 
 _Placed = tuple[Block, Panel]

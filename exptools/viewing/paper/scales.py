@@ -33,7 +33,7 @@ class Scales:
         """Raise QueryError where a scale or range is none."""
         for scale in (self.x, self.y):
             if scale not in SCALES:
-                raise QueryError(f"there is no scale {scale!r}; {suggestion(scale, SCALES)}")
+                raise QueryError(f"there is no scale {scale!r}; {suggestion(str(scale), SCALES)}")
         spans = self.y_range.values() if isinstance(self.y_range, Mapping) else [self.y_range]
         for scale, span in [(self.x, self.x_range), *((self.y, span) for span in spans)]:
             if span is None:

@@ -39,9 +39,9 @@ _IN_PROJECT = re.compile(rb"""^  run:\r?\n    dir: ['"]?\./?['"]?\r?$""", re.MUL
 def _files(listing: Listing) -> tuple[str, ...] | None:
     with_config, with_status = HYDRA_DIR in listing.hidden, EXPTOOLS_DIR in listing.hidden
     if with_config and with_status:
-        return HYDRA_CONFIG, STATUS_FILE
+        return HYDRA_CONFIG, HYDRA_SETTINGS, STATUS_FILE
     if with_config:
-        return (HYDRA_CONFIG,)
+        return HYDRA_CONFIG, HYDRA_SETTINGS
     return (STATUS_FILE, *variant.config_files(listing)) if with_status else None
 
 
@@ -67,19 +67,14 @@ def _read(run: RunTexts) -> Description:
 
 def _read_config(run: RunTexts) -> Description:
     """Hydra's config, with the choices of its groups by the names that one types for them."""
-    path = f"{run.directory}/{HYDRA_CONFIG}"
-
-    def cut(text: str) -> list[str]:
-        return [*run.configs.cut(text), choices_text(f"{run.directory}/{HYDRA_SETTINGS}")]
-
-    def read() -> Description:
-        *parts, choices = run.cache.parts(path, run.signatures[HYDRA_CONFIG], cut)
-        described = run.parsed(parts)
-        if not choices:
-            return described
-        return replace(described, config=with_choices(described.config, choices, run.configs))
-
-    return run.described(HYDRA_CONFIG, read)
+    described = run.yaml(HYDRA_CONFIG)
+    # Copied file by file, a run may have its settings later than its config.
+    if HYDRA_SETTINGS not in run.signatures or not described.config:
+        return described
+    choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
+    if not choices:
+        return described
+    return replace(described, config=with_choices(described.config, choices, run.configs))
 
 
 def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:

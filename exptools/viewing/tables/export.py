@@ -115,7 +115,7 @@ def logged(
     at = rows["name"].replace_strict(places, return_dtype=pl.Int64)
     keys = [
         ("config", key.name, column(key.name, [key.value(run) for run in runs]).gather(at))
-        for key in find_keys(runs, by)
+        for key in find_keys(runs, by, index.snapshot.runs)
     ]
     titles = dict(zip(metric_names(index, runs, given), given or (), strict=False))
     rest = [("logged", titles.get(name, name), rows[name]) for name in rows.columns[1:]]

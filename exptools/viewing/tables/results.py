@@ -12,6 +12,7 @@ from exptools.rundir import STEP
 from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.averaged import averaged_keys, reason_for_spread
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
+from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
 from exptools.viewing.curves.summaries import (
@@ -27,7 +28,7 @@ from exptools.viewing.curves.summaries import (
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of, type_of
-from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
+from exptools.viewing.groups.grouping import Group, Key, among, find_keys, groups
 from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
@@ -134,11 +135,14 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
     tags = index.tags(runs)
     names = list(dict.fromkeys(find_metric(tags, runs, name) for name in query.metrics))
     better = directions_of(names, query.better)
-    across = find_keys(runs, [query.facet] if query.facet is not None else [])
-    keys = [key for key in find_keys(runs, query.by) if key.whole not in {k.whole for k in across}]
+    every = index.snapshot.runs
+    across = find_keys(runs, [query.facet] if query.facet is not None else [], every)
+    taken = {key.whole for key in across}
+    keys = [key for key in find_keys(runs, query.by, every) if key.whole not in taken]
     facets = groups(runs, across) if across else []
     metrics = [_column(tags, runs, name, query.summary, better) for name in names]
     rows = groups(runs, keys)
+    shown = [among(key, [row.values[at] for row in rows]) for at, key in enumerate(keys)]
     parts = _parts(rows, facets)
     values = [
         summarize_runs(index, runs, head.metric, parse_summary(head.summary)) for head in metrics
@@ -162,7 +166,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         str(method.band),
         tuple(head for metric in metrics for head in _across(metric, facets)),
         tuple(row.values for row in rows),
-        tuple(tuple(map(_shown, keys, row.values)) for row in rows),
+        tuple(tuple(map(_shown, shown, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
         caveats=(*filter(None, [nothing_yet(tags, runs)]), *caveats),
         remarks=(
@@ -237,7 +241,8 @@ def directions_of(metrics: Sequence[str], better: Mapping[str, str]) -> dict[str
     if not isinstance(better, Mapping):
         raise QueryError(f'better says it by metric, as in {{"size": "min"}}, not {better!r}')
     directions = {}
-    for name, mode in better.items():
+    for given, mode in better.items():
+        name = one_name("a metric of better", given)
         meant = [name] if name in metrics else [m for m in metrics if means_metric([m], name)]
         if len(meant) != 1:
             raise QueryError(f"better: {name!r} is not asked for; {suggestion(name, metrics)}")

@@ -47,6 +47,21 @@ def test_a_script_that_does_not_look_at_its_failed_runs_exits_with_1() -> None:
     assert told == "exptools: exit code 1, for 1 of 2 runs went wrong: lr1 run_0 failed\n"
 
 
+def test_exit_functions_of_before_and_after_all_run_once() -> None:
+    code, said, _ = end("run_experiments('failed')", "atexit.register(print, 'after ours')")
+    assert code == 1
+    assert said == "after ours\nbefore ours\n"
+
+
+def test_a_test_that_does_not_look_leaves_pytest_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "test_launch.py").write_text(
+        f"{LAUNCH}\ndef test_all_is_tried():\n    run_experiments('failed')\n"
+    )
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_launch.py"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 @pytest.mark.parametrize(
     "look",
     [
@@ -73,6 +88,7 @@ def test_a_script_that_looks_has_its_own_way_with_failures(look: str) -> None:
         ("run_experiments('completed')", 0),
         ("run_experiments('failed'); raise ValueError('own')", 1),
         ("run_experiments('interrupted')", 1),
+        ("import os; run_experiments('failed'); os.fork() and os._exit(os.wait()[1] // 256)", 0),
         ("run_experiments('completed'); run_experiments('killed'); run_experiments()", 1),
         ("import os; run_experiments('failed')[0]; os.fork() or sys.exit(7); os.wait()", 0),
     ],

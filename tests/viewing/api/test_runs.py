@@ -249,7 +249,7 @@ def test_a_key_that_is_named_twice_groups_once(runs):
 def test_of_each_group_only_the_best_setting_is_kept(runs):
     best = xv.Best("optim.lr", summary="mean:5")
     curves = runs.curves("test/accuracy", by="sweep", best=best)
-    assert [group.label for group in curves.groups] == ["first (0.01)", "second (0.01)"]
+    assert [group.label for group in curves.groups] == ["first (lr=0.01)", "second (lr=0.01)"]
     assert [group.setting for group in curves.groups] == [(0.01,), (0.01,)]
     assert [len(group.runs) for group in curves.groups] == [3, 3]
     assert curves.frame().columns[:2] == ["sweep", "optim.lr"]
@@ -441,10 +441,58 @@ def test_results_of_runs_that_differ_in_nothing_have_a_row_each(tmp_path):
     assert xv.load(tmp_path).results().texts == (("0",), ("1",))
 
 
-def test_results_of_runs_that_logged_nothing_are_refused(tmp_path):
-    write_run(tmp_path / "0", {})
-    with pytest.raises(xv.QueryError, match="the runs have logged nothing yet"):
-        xv.load(tmp_path).results()
+def test_results_of_runs_that_logged_nothing_are_empty_and_say_so(tmp_path):
+    write_run(tmp_path / "0", {"lr": 1})
+    table = xv.load(tmp_path).results(by="lr")
+    assert (table.rows, table.notes) == ((), ("The runs have logged nothing.",))
+    assert (str(table), table.frame().height) == ("lr  n", 0)
+    assert all("logged nothing" in text for text in (table.markdown(), table.latex()))
+
+
+def test_results_are_of_a_metric_that_many_runs_have(tmp_path):
+    for job in range(5):
+        write_run(tmp_path / str(job), {"seed": job}, {"loss" if job else "accuracy": [1.0]})
+    runs = xv.load(tmp_path)
+    assert runs.metrics == ("accuracy", "loss")
+    assert [column.metric for column in runs.results(by=[]).columns] == ["loss"]
+    assert [column.metric for column in runs[:2].results(by=[]).columns] == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (lambda runs: runs.curves("loss", by=3), "by is a text or a list of texts, not 3"),
+        (lambda runs: runs.curves("loss", by=["lr", None]), "not ['lr', None]"),
+        (lambda runs: runs.curves("loss", x=3), "x is one text, not 3"),
+        (lambda runs: runs.curves("loss", strata=["a", "b"]), "strata is one text, not ['a', 'b']"),
+        (lambda runs: runs.curves("loss", bin_width=True), "bin_width should be a positive number"),
+        (lambda runs: runs.curves("loss", best=xv.Best(3)), "over of xv.Best is a text or"),
+        (lambda runs: runs.curves(b"loss"), "metric is a text or a list of texts, not b'loss'"),
+        (lambda runs: runs.results("loss", facet=3), "facet is one text, not 3"),
+        (lambda runs: runs.table(better={3: "min"}), "a metric of better is one text, not 3"),
+        (lambda runs: runs.table(3), "metrics is a text or a list of texts, not 3"),
+        (lambda runs: runs.rows([3]), "metrics is a text or a list of texts, not [3]"),
+        (lambda runs: runs[0].rows(3), "metrics is a text or a list of texts, not 3"),
+        (lambda runs: runs[0].curve(None), "metric is one text, not None"),
+        (lambda runs: runs[0].log(3), "the log's name is one text, not 3"),
+        (lambda runs: runs[0].log(lines="x"), "lines is a whole number, not 'x'"),
+        (lambda runs: runs.curves("loss")[["a"]], "there is no curve ['a']"),
+        (lambda runs: runs.curves("loss", []).paper(facet=3), "facet is one text, not 3"),
+        (lambda runs: runs.curves("loss", []).paper(size=None), "there is no size None; there are"),
+        (lambda runs: runs.curves("loss", []).paper(x_scale=3), "there is no scale 3; there are"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_told_in_a_sentence(runs, ask, sentence):
+    with pytest.raises(xv.QueryError) as error:
+        ask(runs)
+    assert sentence in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
+def test_a_name_alone_in_a_list_is_that_name(runs):
+    one = runs.curves("loss", by=["lr"], x=["step"], band="ci:95", strata=["seed"])
+    assert one.frame().equals(runs.curves("loss", "lr", band="ci:95", strata="seed").frame())
+    assert runs[0].curve(["loss"]).metric == "train/loss"
 
 
 def test_sweeps_are_compared_by_position_too(runs):

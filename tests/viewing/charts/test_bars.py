@@ -120,6 +120,14 @@ def test_of_too_many_groups_the_best_are_shown_and_that_is_said(tmp_path):
     assert f"The first {MOST_GROUPS} of {MOST_GROUPS + 5} groups" in chart.caption
 
 
+def test_of_too_many_runs_no_dots_are_drawn_and_that_is_said(sweep, monkeypatch):
+    monkeypatch.setattr("exptools.viewing.charts.bars.MOST_DOTS", 8)
+    chart = drawn(sweep, Measure(ACCURACY), ["optim.lr"])
+    assert not traces(chart.figure, "scatter", error_x=None)
+    assert chart.caption.startswith(f"A diamond is, of the last {ACCURACY} of each run, the mean")
+    assert "Of more than 8 runs no dots are drawn." in chart.caption
+
+
 def test_texts_of_runs_are_not_taken_for_markup(tmp_path):
     write_run(tmp_path / "<b>0", {"env": "<i>x"}, {"acc": [1.0]})
     chart = drawn(indexed(tmp_path), Measure("acc"), ["env"])

@@ -13,6 +13,7 @@ from exptools.rundir import State, process_start
 from exptools.viewing.cli.main import main
 from exptools.viewing.index import Index
 from tests.viewing.samples import (
+    csv_text,
     write_dying_sweep,
     write_events,
     write_run,
@@ -95,6 +96,26 @@ def test_list_names_the_attempts_that_later_ones_replace(run, outputs):
     code, _, err = run("list", "outputs")
     assert code == 0
     assert "earlier attempts, which do not count: resumed: tb/version_0\n" in err
+
+
+def test_a_key_that_only_other_runs_have_can_be_asked_for_and_shown(run, tmp_path):
+    write_run(tmp_path / "ppo", {"algo": "ppo", "clip": 0.2}, csv_text({"loss": [1.0]}))
+    write_run(tmp_path / "sac", {"algo": "sac"}, csv_text({"loss": [2.0]}))
+    for arguments in (["--where", "clip is null"], ["--where", "algo = 'sac'", "--by", "clip"]):
+        code, listed, _ = run("list", *arguments, str(tmp_path))
+        assert code == 0
+        assert "clip" in listed
+        assert "—" in listed
+    code, table, _ = run("table", str(tmp_path), "--where", "algo = 'sac'", "--by", "clip", "--csv")
+    assert (code, len(table.splitlines())) == (0, 2)
+
+
+def test_the_first_columns_are_the_runs_own_whatever_a_config_calls_run(run, tmp_path):
+    write_run(tmp_path / "first", {"run": {"name": "other", "state": "fine"}}, csv_text({"m": [1]}))
+    _, listed, _ = run("list", str(tmp_path))
+    assert "first" in listed
+    assert "completed" in listed
+    assert "other" not in listed
 
 
 def test_list_gives_pipes_the_exact_table_of_python(run, outputs):

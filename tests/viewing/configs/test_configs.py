@@ -3,7 +3,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exptools.viewing.configs.parsing import YamlParser
-from exptools.viewing.configs.values import MISSING, display, flatten
+from exptools.viewing.configs.values import MISSING, display, flatten, label_among
 from tests.viewing.samples import parse_config
 
 REFERENCES = (
@@ -136,3 +136,18 @@ def test_two_documents_are_no_config():
 )
 def test_a_value_reads_as_its_type(value, text):
     assert display(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.1, 0.2, 0.1 + 0.2], ["0.1", "0.2", "0.3"]),
+        ([0.3, 0.1 + 0.2], ["0.3", "0.30000000000000004"]),
+        ([1, 1.0000000000000002], ["1", "1.0000000000000002"]),
+        ([0.0017000000000000001, None, "a", [1.0]], ["0.0017", "null", "a", "[1.0]"]),
+        ([1 / 3, 0.8444218515250481], ["0.3333333333333333", "0.8444218515250481"]),
+        ([10**400, float("nan"), float("inf"), True], [f"1{'0' * 400}", "nan", "inf", "true"]),
+    ],
+)
+def test_a_label_has_no_noise_of_arithmetic_unless_it_tells_values_apart(values, labels):
+    assert list(map(label_among(values), values)) == labels

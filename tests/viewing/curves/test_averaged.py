@@ -65,3 +65,23 @@ def test_the_page_names_it_with_the_key_to_group_by(tmp_path):
     assert "(3 seeds and 4 values of width averaged)" in caption(workspace.facts(), view, content)
     grouped = resolve(View(by=("algo", "width")), workspace.facts())
     assert spread(workspace, grouped, drawing(workspace, grouped)).sentence == ""
+
+
+def test_runs_without_a_value_have_no_part_in_what_is_averaged(tmp_path):
+    write(tmp_path, lambda algo, width, seed: float(width))
+    write_run(
+        tmp_path / "failed", {"algo": "a", "width": 99, "seed": 7}, csv_text({"other": [1.0]})
+    )
+    workspace = Workspace(indexed(tmp_path))
+    view = resolve(View(metrics=("acc",), by=("algo",)), workspace.facts())
+    content = drawing(workspace, view)
+    assert spread(workspace, view, content).sentence.startswith("4 values of width are averaged")
+    assert "(3 seeds and 4 values of width averaged)" in caption(workspace.facts(), view, content)
+
+
+def test_on_the_page_the_sentence_above_the_chart_names_the_other_keys(tmp_path):
+    workspace = Workspace(indexed(write(tmp_path, lambda algo, width, seed: float(width))))
+    view = resolve(View(by=()), workspace.facts())
+    content = drawing(workspace, view)
+    wide = spread(workspace, view, content)
+    assert wide.sentence == "4 values of width are averaged: group or filter by width."

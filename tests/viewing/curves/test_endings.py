@@ -52,8 +52,14 @@ def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
 
 
 def test_who_asks_for_finished_runs_where_none_is_or_for_other_states_is_told_so(runs):
-    with pytest.raises(xv.QueryError, match="none of these 6 runs has finished"):
-        runs[2:].curves("accuracy", [], states="finished")
+    nothing = 'None of these 6 runs has finished; with states="all" all of them count.'
+    curves = runs[2:].curves("accuracy", [], states="finished")
+    assert (len(curves), curves.notes) == (0, (nothing,))
+    assert nothing in curves.plot().layout.annotations[0].text
+    (text,) = curves.paper().texts
+    assert text.get_text().replace("\n", " ") == nothing
+    table = results(runs[2:], "accuracy", "lr", states="finished")
+    assert (table.rows, table.notes, table.frame().height) == ((), (nothing,), 0)
     with pytest.raises(xv.QueryError, match="did you mean 'finished'"):
         results(runs, "accuracy", "lr", states="finish")
 

@@ -107,6 +107,16 @@ def test_a_file_reads_in_bulk_as_alone_and_spoils_no_other(tmp_path, rows, names
         assert places(index, str(job)) == []
 
 
+@pytest.mark.parametrize("content", ["\n", "\n1,2\n", "\nstep,a\n1,2\n", "\r\n"])
+def test_a_blank_line_in_place_of_a_header_spoils_no_other_file(tmp_path, content):
+    write_runs(tmp_path, number=2)
+    write_run(tmp_path / "odd", {}, content)
+    index = indexed(tmp_path)
+    found = index.columns(index.snapshot.runs, ["step", "a"])
+    assert [len(found[name]["a"]) for name in "01"] == [4, 4]
+    assert "a" not in found["odd"]
+
+
 def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     for name in ("all is well", "the last cells are empty", "windows", "the last line is torn"):
         header = "step,wall_time,a,b" + ("\r\n" if name == "windows" else "\n")

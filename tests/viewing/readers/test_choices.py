@@ -82,10 +82,21 @@ def test_what_is_made_of_other_keys_stands_for_none_of_them(swept):
 def test_a_remembered_config_has_its_choices_without_another_look(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {"lr": 1})
     (run / HYDRA_SETTINGS).write_text("hydra:\n  runtime:\n    choices:\n      model: a\n")
-    os.utime(run / HYDRA_CONFIG, (1e9, 1e9))
+    for name in (HYDRA_CONFIG, HYDRA_SETTINGS):
+        os.utime(run / name, (1e9, 1e9))
     first = xv.load(tmp_path)[0].config
-    monkeypatch.setattr("exptools.viewing.readers.hydra.choices_text", lambda settings: "")
+    monkeypatch.setattr("exptools.viewing.readers.hydra.choices_text", lambda settings, limit: "")
     assert dict(xv.load(tmp_path)[0].config) == dict(first) == {"model": "a", "lr": 1}
+
+
+def test_choices_that_were_copied_after_the_config_are_seen(tmp_path):
+    # As rsync and syncthing bring a run: file by file, with their old times.
+    run = write_run(tmp_path / "0", {"lr": 1})
+    os.utime(run / HYDRA_CONFIG, (1e9, 1e9))
+    assert dict(xv.load(tmp_path)[0].config) == {"lr": 1}
+    (run / HYDRA_SETTINGS).write_text("hydra:\n  runtime:\n    choices:\n      model: a\n")
+    os.utime(run / HYDRA_SETTINGS, (1e9, 1e9))
+    assert dict(xv.load(tmp_path)[0].config) == {"model": "a", "lr": 1}
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,17 @@ def test_names_of_runs_without_hydra_are_no_overrides(tmp_path):
     write_status(tmp_path / "0", replace(QUEUED, overrides=("first try", "b")))
     (run,) = xv.load(tmp_path)
     assert run.config == {}
+
+
+def test_sections_come_and_stay_as_hydra_merges_them(tmp_path):
+    config = {"hydra": CHOICES, "optim": {"lr": 1}, "name": None, "note": "x"}
+    write_atomic(tmp_path / SWEEP_FILE, yaml.safe_dump(config, sort_keys=False).encode())
+    queue(tmp_path, 0, "optim={}", "+name.first=1", "+name.last=2", "note={}")
+    (run,) = xv.load(tmp_path)
+    assert run.config == {
+        "model": "small",
+        "optim.lr": 1,
+        "name.first": 1,
+        "name.last": 2,
+        "note": {},
+    }

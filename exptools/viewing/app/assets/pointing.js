@@ -3,6 +3,9 @@
 (() => {
   const { tell, plot, isNarrow } = window.exptools; // of page.js, which is loaded before
 
+  const TOLD = 26; // px that the hover has for each line
+  const AXES = 120; // px of a chart that are not plot, and for the hover's head
+
   const isBand = (trace) => trace.uid?.startsWith("band");
   const isSeen = (trace) => trace.visible !== "legendonly" && trace.visible !== false;
 
@@ -27,12 +30,19 @@
     return data.map((trace) => Number(most < many || trace.legendgroup === pointed));
   };
 
+  // Whether what is said of all lines at one x leaves something of the chart to be seen.
+  const hasRoom = ({ data }) => {
+    const lines = data.filter((trace) => trace.showlegend).length;
+    return lines * TOLD < document.getElementById("chart").clientHeight - AXES;
+  };
+
   // A figure that comes from the server has the bands as they are seen now.
   const dress = (figure) => {
-    if (figure.layout.meta?.pointing?.runs) {
-      if (isNarrow()) {
-        Object.assign(figure.layout, { hovermode: "closest", hoverdistance: -1 }); // no room for all
-      }
+    const isPointing = Boolean(figure.layout.meta?.pointing?.runs);
+    if ((isPointing && isNarrow()) || !hasRoom(figure)) {
+      Object.assign(figure.layout, { hovermode: "closest", hoverdistance: -1 });
+    }
+    if (isPointing) {
       const seen = opacities(figure);
       figure.data.forEach((trace, at) => {
         if (isBand(trace)) {

@@ -12,17 +12,19 @@
       ...once(metrics).map((metric) => ["y", metric]),
     ];
   };
+  const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
   const spanOf = (view, [letter, metric]) =>
-    (letter === "x" && !metric ? view.x_range : view[`${letter}_ranges`][metric]) || null;
+    (letter === "x" && !metric ? view.x_range : own(view[`${letter}_ranges`], metric)) || null;
   const withSpan = (view, [letter, metric], span) => {
     if (letter === "x" && !metric) {
       return { ...view, x_range: span };
     }
-    const { [metric]: _before, ...others } = view[`${letter}_ranges`];
-    return { ...view, [`${letter}_ranges`]: span ? { ...others, [metric]: span } : others };
+    const others = Object.entries(view[`${letter}_ranges`]).filter(([name]) => name !== metric);
+    const ranges = span ? [...others, [metric, span]] : others;
+    return { ...view, [`${letter}_ranges`]: Object.fromEntries(ranges) };
   };
   const thresholdOf = ([letter, metric]) =>
-    plot()?.layout?.meta?.symlog?.[letter === "x" ? "x" : `y ${metric}`];
+    own(plot()?.layout?.meta?.symlog || {}, letter === "x" ? "x" : `y ${metric}`);
   const isTime = (view, [letter]) => letter === "x" && view.x === "wall_time";
 
   // What is typed

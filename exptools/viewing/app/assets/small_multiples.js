@@ -1,23 +1,12 @@
-// All metrics at once, as small charts that the server paints. It paints those that come into view,
-// a few at a time, after the chart has its answer.
+// All metrics at once, as small charts that the server paints: the section, its groups and its cells.
+// small_charts.js asks for the pictures.
 (() => {
   const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+  const { follow, see, mark, pump } = window.exptools.smallCharts;
 
-  const QUESTIONS = 2; // at once
-  const TOGETHER = 4; // charts in a question
   const AHEAD = "200px 0px"; // so far from the window charts are painted, too
   const PAUSE = 350; // ms, after what was typed last
-  // New rows alone are no reason to ask for so many times as long as the last round took, or so long.
-  const REST = 4;
-  const LONGEST_REST = 15000; // ms
   const LONGEST = 34; // characters of a name
-  const ELSEWHERE = [
-    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "picture", "show_runs"],
-    ...["all_metrics", "search", "folded", "options", "notes"],
-  ];
-
-  const config = JSON.parse(document.getElementById("_dash-config").textContent);
-  const route = `${config.requests_pathname_prefix}_small-charts`;
   const byId = (id) => document.getElementById(id);
   const make = (tag, className, text = "") => {
     const element = document.createElement(tag);
@@ -27,110 +16,14 @@
   };
 
   let view = null;
-  let defaults = {};
-  let version = 0;
   const cells = new Map(); // by metric
   const groups = new Map(); // by prefix, in their order
-  const seen = new Set(); // cells in view, or nearly
-  let questions = 0; // that are not answered yet
-  let started = 0; // when the present round began, 0 between two
-  let resting = 0; // until then a newer version alone is no reason to ask
   let typing = 0;
-
-  // What a chart is painted from: all of the view that it shows, and the runs as they are. Only where
-  // there are too many groups does the first metric of the chart say which of them are drawn.
-  const query = () => {
-    const usual = Object.fromEntries(ELSEWHERE.map((name) => [name, defaults[name]]));
-    const ranked = byId("pager")?.hidden === false;
-    const metrics = ranked ? view.metrics.slice(0, 1) : [];
-    return window.exptools.queryOf({ ...view, ...usual, metrics }, defaults, Infinity);
-  };
-
-  const isChartBusy = () => byId("busy")?.hidden === false;
-  const isOld = (cell, asked) => cell.query !== undefined && cell.query !== asked;
-  const isDue = (cell, asked) =>
-    cell.asked !== `${asked} ${version}` &&
-    (cell.query !== asked || (cell.version !== version && Date.now() >= resting));
-
-  const pump = () => {
-    if (!view?.all_metrics || isChartBusy()) {
-      return;
-    }
-    const asked = query();
-    seen.forEach((cell) => cell.button.classList.toggle("stale", isOld(cell, asked)));
-    while (questions < QUESTIONS) {
-      const due = [...seen].filter((cell) => isDue(cell, asked)).slice(0, TOGETHER);
-      if (!due.length) {
-        break;
-      }
-      started ||= Date.now();
-      ask(due, asked, version);
-    }
-    if (started && !questions) {
-      resting = Date.now() + Math.min(LONGEST_REST, REST * (Date.now() - started));
-      started = 0;
-      setTimeout(pump, resting - Date.now());
-    }
-  };
-
-  const ask = async (due, asked, ofVersion) => {
-    const question = `${asked} ${ofVersion}`;
-    due.forEach((cell) => {
-      cell.asked = question;
-    });
-    questions += 1;
-    try {
-      const answer = await fetch(route, {
-        method: "POST",
-        credentials: "same-origin",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({
-          view: asked,
-          metrics: due.map((cell) => cell.metric),
-          have: due.map((cell) => cell.digest),
-        }),
-      });
-      if (!answer.ok) {
-        throw new Error(`the server answers ${answer.status}`);
-      }
-      const { charts } = await answer.json();
-      const isOvertaken = asked !== query();
-      due.forEach((cell, at) => {
-        if (cell.asked === question && isOvertaken) {
-          cell.asked = "";
-        } else if (cell.asked === question) {
-          Object.assign(cell, { query: asked, version: ofVersion });
-          show(cell, charts[at]);
-        }
-      });
-    } catch (error) {
-      const says = `This chart could not be fetched: ${error.message}.`;
-      due.forEach((cell) => show(cell, { digest: "", html: "", says, rows: 1 }));
-    } finally {
-      questions -= 1;
-      pump();
-    }
-  };
-
-  const show = (cell, chart) => {
-    if (chart.html === undefined) {
-      return; // it is as it was
-    }
-    cell.digest = chart.digest;
-    cell.button.title = `${cell.metric}\n${chart.says}`;
-    cell.button.style.setProperty("--rows", chart.rows);
-    cell.picture.classList.toggle("empty", !chart.html);
-    if (chart.html) {
-      cell.picture.innerHTML = chart.html; // in which the server has escaped all texts
-    } else {
-      cell.picture.textContent = chart.says;
-    }
-  };
 
   const observer = new IntersectionObserver(
     (entries) => {
       entries.forEach(({ target, isIntersecting }) => {
-        seen[isIntersecting ? "add" : "delete"](cells.get(target.dataset.metric));
+        see(cells.get(target.dataset.metric), isIntersecting);
       });
       pump();
     },
@@ -173,7 +66,7 @@
     const wanted = new Set(metrics);
     [...cells].filter(([metric]) => !wanted.has(metric)).forEach(([metric, cell]) => {
       observer.unobserve(cell.button);
-      seen.delete(cell);
+      see(cell, false);
       cells.delete(metric);
     });
     const grids = new Map(prefixes.map((prefix) => [prefix, []]));
@@ -222,7 +115,8 @@
     // The view in the section: what is open, folded, searched, which metrics the chart above has.
     show: (now, ofVersion, metrics, usual, typed) => {
       const [before, names] = [view, metrics || []];
-      [view, version, defaults] = [now, ofVersion, usual];
+      view = now;
+      follow(now, ofVersion, usual);
       byId("all-metrics").open = now.all_metrics;
       const field = typing || (typed || "").trim() === now.search ? leave() : now.search;
       if (!now.all_metrics) {
@@ -239,7 +133,6 @@
         details.open = isAlone || !now.folded.includes(`${prefix}/`);
       });
       byId("small-charts").classList.toggle("split", now.split.length > 0);
-      const asked = query();
       cells.forEach((cell) => {
         const isShown = now.metrics.includes(cell.metric);
         if (isShown) {
@@ -247,8 +140,8 @@
         } else {
           cell.button.removeAttribute("aria-current");
         }
-        cell.button.classList.toggle("stale", isOld(cell, asked));
       });
+      mark(cells);
       setTimeout(pump, before ? 60 : 0); // by then the chart has asked
       return [
         found < names.length ? `${found} of ${names.length}` : `${names.length}`,
@@ -301,14 +194,4 @@
       }, PAUSE);
     }
   });
-
-  // Once the chart has its answer it is our turn.
-  const turn = new MutationObserver(pump);
-  const awaitChart = new MutationObserver(() => {
-    if (byId("busy")) {
-      awaitChart.disconnect();
-      turn.observe(byId("busy"), { attributes: true, attributeFilter: ["hidden"] });
-    }
-  });
-  awaitChart.observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -14,6 +14,9 @@
   };
 
   let rowsById = new Map();
+  let held; // the key of these rows
+  let asked; // the view of the table, as it was asked for last
+  let again = 0;
   let selected = new Set(); // what is ticked; the table itself forgets it, now and then
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
@@ -84,6 +87,12 @@
     window.addEventListener(kind, compareTicks);
   });
 
+  const askAnew = () => {
+    again += 1;
+    tell("rows-key", { data: null });
+    tell("table-view", { data: { ...asked, again } });
+  };
+
   const putBack = () => {
     mend();
     window.exptools.showFunnels();
@@ -144,17 +153,24 @@
         if (view.tab !== "compare") {
           return leave();
         }
-        const asked = { ...view, version, narrow: isNarrow() };
-        return chartStays(view, version) ? asked : chartAnswered().then(() => asked);
+        const now = { ...view, version, narrow: isNarrow() };
+        asked = now;
+        return chartStays(view, version) ? now : chartAnswered().then(() => now);
       };
     })(),
 
     // From the fields that have changed since the table that the page has, all its rows; those
-    // that have not changed are the very same objects, which the table then leaves alone.
-    rows: (update) => {
-      if (!update) {
+    // that have not changed are the very same objects, which the table then leaves alone. Where the
+    // page has missed an answer, as when several come at once, it asks for the whole table.
+    rows: (update, key) => {
+      const isNew = update && update.key === key && key !== held;
+      if (!isNew || (update.base && update.base !== held)) {
+        if (key && key !== held) {
+          askAnew();
+        }
         return leave();
       }
+      held = key;
       if (!update.base) {
         rowsById = new Map();
       }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from exptools.metrics import default_metric
-from exptools.viewing.app.facts import common
+from exptools.metrics import common, default_metric
 from exptools.viewing.app.view import View
 from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.index import Index

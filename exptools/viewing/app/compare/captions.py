@@ -79,13 +79,14 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     keys = averaged_candidates(facts, view)
     if facts.seed and facts.seed not in {*(view.by or ()), *view.split, *view.best}:
         keys = [facts.seed, *keys]
+    parts = [group.drawn_runs for group in shown]
     differing = []
     for key in keys[:8]:
         (own_key,) = facts.find([key])
-        values = max(len({comparison_key(own_key.value(run)) for run in g.runs}) for g in shown)
+        values = max(len({comparison_key(own_key.value(run)) for run in part}) for part in parts)
         if key == facts.seed and values > 1:
             differing.append(f"{values} seeds")
-        elif 1 < values < max(len(group.runs) for group in shown):
+        elif 1 < values < max(map(len, parts)):
             differing.append(f"{values} values of {_short(facts, key)}")
     named, more = differing[:3], len(differing) - 3
     if more > 0:

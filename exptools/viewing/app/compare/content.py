@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -88,11 +89,17 @@ def curve_queries(view: View) -> list[CurveQuery]:
     keys = tuple(dict.fromkeys([*view.split, *(view.by or ())]))
     method = parse_method(view.center, view.band, view.smooth, view.smooth_when)
     over = tuple(key for key in view.best if key not in keys)
-    best = Best(over, "min" if view.best_mode == "min" else "max") if over else None
     return [
-        CurveQuery(metric, keys, view.x, method, best=best, states=view.states)
+        CurveQuery(metric, keys, view.x, method, best=_best(view, over, metric), states=view.states)
         for metric in view.metrics
     ]
+
+
+def _best(view: View, over: tuple[str, ...], metric: str) -> Best | None:
+    """The settings to keep; the highest where neither the view nor the metric's name tells."""
+    named = better(metric) or "max"
+    modes: dict[str, Literal["max", "min"]] = {"max": "max", "min": "min"}
+    return Best(over, modes.get(view.best_mode, named)) if over else None
 
 
 def drawing(workspace: Workspace, view: View) -> Drawing:

@@ -129,7 +129,7 @@ def _more(facts: Facts) -> Any:
                 size="xs",
                 comboboxProps={"withinPortal": False},
             ),
-            _either("mode", {"max": "highest", "min": "lowest"}),
+            _either("mode", {"auto": "auto", "max": "highest", "min": "lowest"}),
         ),
     ]
     chevron = html.Span(className="glyph chevron")
@@ -162,6 +162,7 @@ def _one(id_: str, label: str, data: Sequence[Any]) -> Any:
         data=data,
         value=data[0]["value"],  # the view's default, too
         searchable=len(data) > 8,
+        openOnFocus=False,  # Options opens with the focus on its first control
         limit=MAX_OPTIONS,
         allowDeselect=False,
         size="xs",

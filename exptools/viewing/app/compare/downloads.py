@@ -218,6 +218,8 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
         content = content_of(workspace, View.from_data(data))
         view = content.view
         if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
+            if not content.runs:
+                return "# the filter leaves no run\n"
             view = replace(view, where="", selected=tuple(run.name for run in content.runs))
         return python_lines(view, workspace.index.roots, content.shown)
     except QueryError as error:
@@ -250,9 +252,8 @@ def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) ->
     if view.where.strip():
         lines.append(f"runs = runs.where({_literal(view.where)})")
     if view.selected:
-        names = ", ".join("'" + name.replace("'", "''") + "'" for name in view.selected)
-        lines.append(f"runs = runs.where({_literal(f'run.name in ({names})')})")
-    options = ", ".join(_arguments(curve_queries(view)[0]))
+        lines.append(f"runs = runs[{_list(view.selected)}]")
+    options = ", ".join(_arguments(curve_queries(view)))
     if len(view.metrics) == 1:
         lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
         lines.append("figure = curves.plot()")
@@ -267,8 +268,9 @@ def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) ->
     return "\n".join(lines) + "\n"
 
 
-def _arguments(query: CurveQuery) -> list[str]:
+def _arguments(queries: Sequence[CurveQuery]) -> list[str]:
     """The arguments of ``Runs.curves`` behind the metric that are not the default."""
+    query = queries[0]
     asked, default = query.method, CurveQuery(query.metric)
     options = [f"by={_list(query.by or ())}"]
     texts = {
@@ -285,9 +287,17 @@ def _arguments(query: CurveQuery) -> list[str]:
         options.append('smooth_when="after"')
     if query.best:
         over = ", ".join(map(_literal, query.best.keys))
-        mode = f", mode={_literal(query.best.mode)}" if query.best.mode else ""
-        options.append(f"best=xv.Best(({over},){mode})")
+        options.append(f"best=xv.Best(({over},), mode={_mode(queries)})")
     return options
+
+
+def _mode(queries: Sequence[CurveQuery]) -> str:
+    """Whether the best is the highest or the lowest: one word, or of each metric its own."""
+    modes = {query.metric: query.best.mode or "" for query in queries if query.best}
+    if len({*modes.values()}) == 1:
+        return _literal(modes[queries[0].metric])
+    each = ", ".join(f"{_literal(metric)}: {_literal(mode)}" for metric, mode in modes.items())
+    return f"{{{each}}}[metric]"
 
 
 def _paper(view: View, shown: Mapping[str, Any]) -> str:

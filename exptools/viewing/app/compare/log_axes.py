@@ -119,9 +119,12 @@ def _are(number: int) -> str:
 
 
 def _gone(lines: Sequence[Line]) -> str:
-    named = [line.label or "the line" for line in lines[:MOST_NAMED]]
+    if not lines:
+        return ""
+    named = [line.label for line in lines[:MOST_NAMED] if line.label]
     more = [f"{len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else []
-    return f" Nothing is left of {', '.join([*named, *more])}." if lines else ""
+    noun = "line" if len(lines) == 1 else "lines"
+    return f" Nothing is left of {' '.join(['the', noun, ', '.join([*named, *more])]).strip()}."
 
 
 def _below(line: Line, values: Floats) -> int:

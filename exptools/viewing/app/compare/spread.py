@@ -41,13 +41,17 @@ def spread(workspace: Workspace, view: View, drawing: Drawing) -> Spread:
     )
     if not found:
         return Spread()
-    return Spread(reason_for_spread(found), found[0].name, found[0].short)
+    # The sentence above the chart names the others.
+    return Spread(reason_for_spread(found[:1]), found[0].name, found[0].short)
 
 
 def _keys(workspace: Workspace, facts: Facts, view: View, drawing: Drawing) -> list[AveragedKey]:
     metric = view.metrics[0]
     parts = [
-        group.runs for panel in drawing.panels for group in panel.groups if panel.metric == metric
+        group.drawn_runs
+        for panel in drawing.panels
+        for group in panel.groups
+        if panel.metric == metric
     ]
     keys = [
         replace(key, short=facts.names.get(key.name, key.name))

@@ -88,14 +88,14 @@ def layout(facts: Facts) -> list[Any]:
                 hidden=True,
             ),
             html.Ul(id="notes", className="notes"),
+            html.Div(
+                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
+            ),
             html.P(
                 [html.Span(id="spread"), " ", _small_button("", "group-by")],
                 id="spread-line",
                 className="captions hint",
                 hidden=True,
-            ),
-            html.Div(
-                _small_button("", "offer"), id="offer-line", className="captions hint", hidden=True
             ),
         ],
         className="card",
@@ -149,7 +149,8 @@ def _register_in_browser(app: Dash) -> None:
     names = controls.CONTROLS
     tie = partial(in_browser, app)
     tie("exptools.keepView", Output("curves", "figure"), Input("drawing", "data"))
-    tie("exptools.rows", Output("runs", "rowData"), Input("rows-data", "data"))
+    rows = Input("rows-data", "data"), Input("rows-key", "data")
+    tie("exptools.rows", Output("runs", "rowData"), *rows)
     tie("exptools.choose", changed, *(Input(*control) for control in names.items()), view)
     tie("exptools.filter", changed, Input("typed", "data"), view)
     tie(

@@ -144,7 +144,8 @@ def _others(one: Peculiarity, runs: int) -> Cell:
         line for value, n in one.others[:MAX_OTHERS] for line in _value(value, _share(n, runs))
     ]
     left = len(one.others) - MAX_OTHERS
-    return (*shown, *([(Piece(f"and {left:,} other values", "muted"),)] if left > 0 else []))
+    more = f"and {left:,} other value{'s' * (left > 1)}"
+    return (*shown, *([(Piece(more, "muted"),)] if left > 0 else []))
 
 
 def _share(number: int, runs: int) -> Piece:

@@ -13,15 +13,18 @@ from exptools.error_line import error_line
 from exptools.viewing.app.compare.chart import columns_of, names_of
 from exptools.viewing.app.compare.content import Drawing, Panel, drawing_beside
 from exptools.viewing.app.compare.log_axes import on_log_axes
+from exptools.viewing.app.facts import shown_runs
 from exptools.viewing.app.painted.picture import Size, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import final_value
+from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import from_the_top
 from exptools.viewing.figures.numbers import large_number
 
 SMALL = Size(width=300, up=5, points=500, line=1.6, words=False)
 MOST_SAID = 12  # groups whose last values are told
+FAULTY_FILTER = "Drawn again once the filter can be read."
 LONGEST = 80  # characters of what a group is called
 
 
@@ -48,12 +51,21 @@ def paint(workspace: Workspace, view: View, metric: str) -> SmallChart:
         content = on_log_axes(drawing_beside(workspace, view, metric), shown)
         html = picture(content, shown, SMALL)
         if not html:
-            return SmallChart("", content.empty)
+            return SmallChart("", _why_empty(workspace, view, content))
         rows = -(-len(content.panels) // columns_of(content, shown))
         return SmallChart(html, "\n".join([*content.notes, *_last_values(content)]), rows)
     except Exception as error:
         logging.getLogger(__name__).warning("no small chart of %r", metric, exc_info=True)
         return SmallChart("", f"This chart could not be drawn: {error_line(error)}")
+
+
+def _why_empty(workspace: Workspace, view: View, content: Drawing) -> str:
+    """Why there is nothing to see. A fault of the filter is told once, beside the filter."""
+    try:
+        shown_runs(workspace.index, workspace.facts(), View(where=view.where))
+    except QueryError:
+        return FAULTY_FILTER
+    return content.empty
 
 
 def _last_values(content: Drawing) -> Iterator[str]:

@@ -58,6 +58,7 @@ def layout() -> Any:
                 "selectAll": "filtered",
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
+            "suppressNoRowsOverlay": True,  # it would say so while they are on their way, too
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
             "popupParent": {"function": "page()"},  # a short table would cut a funnel off

@@ -20,7 +20,7 @@ from exptools.viewing.app.states import STATE_WORDS
 from exptools.viewing.app.user_marks import UNMARKED, Mark
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.configs.values import MISSING, display, display_among
+from exptools.viewing.configs.values import MISSING, display, label_among
 from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.summaries import BEST, number_of, parse_summary, summary_of
 from exptools.viewing.errors import NoRunError, QueryError
@@ -55,6 +55,7 @@ class Tables:
         changed = [row for name, row in new.items() if old.get(name) != row]
         fields = list(changed[0]) if changed else []
         return {
+            "key": key,
             "base": had if old else None,
             "gone": [name for name in old if name not in new],
             "columns": {field: [row[field] for row in changed] for field in fields},
@@ -142,7 +143,7 @@ def _new_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run
     keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(summary_of(m, s))) for field, m, s in values_of(view)]
     said = summaries_of(facts)
-    shows = {key.name: display_among([key.value(run) for run in facts.runs]) for key in keys}
+    shows = {key.name: label_among([key.value(run) for run in facts.runs]) for key in keys}
     return [
         _of_status(run, now)
         | {f"config {key.name}": cell(key.value(run), shows[key.name]) for key in keys}
@@ -184,7 +185,7 @@ def _group_rows(facts: Facts, view: View, runs: Sequence[Run], rows: Sequence[Ro
     """A row for each group of the chart: means over its runs, and how they spread."""
     by_name = {row["id"]: row for row in rows}
     wanted = groups(runs, facts.find(view.by or ()))
-    shows = [display_among(values) for values in zip(*(g.values for g in wanted), strict=True)]
+    shows = [label_among(values) for values in zip(*(g.values for g in wanted), strict=True)]
     labels = [group.label for group in wanted]
     fields = [*(name for name, _ in summaries_of(facts)), *(name for name, _, _ in values_of(view))]
     return [

@@ -15,7 +15,7 @@ from exptools.viewing.memo import Memo
 from exptools.viewing.signatures import Signature
 
 MAX_TEXT = 2**20  # bytes
-VERSION = "texts 4"
+VERSION = "texts 5"
 MAX_FILE = 2**26  # bytes of the texts of an index; more are not kept
 MAX_BYTES = 2**28  # of those of all indexes: the least recently used ones go first
 

@@ -11,6 +11,7 @@ from exptools.viewing import load
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, height
 from exptools.viewing.app.compare.content import MOST_GROUPS, MOST_PANELS, drawing
+from exptools.viewing.app.compare.downloads import as_python, download
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.app.workspace import Workspace
@@ -222,7 +223,7 @@ def test_time_of_day_is_an_axis_of_dates_in_milliseconds(sweep):
 def test_the_best_settings_of_other_keys_can_be_kept(tmp_path):
     runs = [({"algo": a, "lr": lr}, {"acc": [lr + len(a)]}) for a in "ab" for lr in (1, 2)]
     figure, *_ = shown(made(tmp_path, *runs), View(by=("algo",), best=("lr",)))
-    assert legend(figure) == ["a (2)", "b (2)"]
+    assert legend(figure) == ["a (lr=2)", "b (lr=2)"]
 
 
 @pytest.mark.parametrize("by", [("name",), ("lr",)])
@@ -423,3 +424,33 @@ def test_the_interval_that_fits_is_named_and_one_of_all_panels(tmp_path):
         assert (found.band, found.remark) == ("ci:95", "bootstrap of 3 runs")
         assert figure["layout"]["legend"]["title"]["text"].endswith("bootstrap of 3 runs")
         assert ("fewer than four" in words(workspace, of_few)) == (center == "iqm")
+
+
+def test_runs_without_the_key_of_the_groups_are_a_group_of_their_own(tmp_path):
+    # Each algorithm has its own hyperparameters: a filter may leave none that has the key.
+    for name in ("a", "b"):
+        write_run(tmp_path / "ppo" / name, {"algo": "ppo", "lr": 0.1}, csv_text({"loss": [3]}))
+        sac = {"algo": "sac", "optim": {"lr": 0.2}}
+        write_run(tmp_path / "sac" / name, sac, csv_text({"loss": [1, 2]}))
+    workspace = Workspace(indexed(tmp_path))
+    view = View(by=("lr",), metrics=("loss",), where="algo = 'sac'", split=("algo",))
+    (panel,) = drawing(workspace, resolve(view, workspace.facts())).panels
+    assert [(line.label, line.curve.n.tolist()) for line in panel.lines] == [("—", [2, 2])]
+    for kind in ("csv", "rows", "latex"):
+        assert download(workspace, kind, view.to_data())[1] == ""
+    made = {}
+    exec(as_python(workspace, view.to_data()).partition("figure =")[0], made)
+    assert [len(group.runs) for group in made["curves"].groups] == [2]
+
+
+def test_the_best_setting_is_the_lowest_of_a_loss_unless_the_view_says_highest(tmp_path):
+    runs = [({"lr": lr}, {"loss": [lr], "size": [lr]}) for lr in (1, 2)]
+    workspace = made(tmp_path, *runs)
+
+    def kept(**view):
+        _, found, _ = shown(workspace, View(by=(), best=("lr",), **view))
+        return found.panels[0].lines[0].label
+
+    assert kept(metrics=("loss",)) == "all runs (lr=1)"
+    assert kept(metrics=("loss",), best_mode="max") == "all runs (lr=2)"
+    assert kept(metrics=("size",)) == "all runs (lr=2)"  # its name does not tell

@@ -15,7 +15,7 @@ from exptools.viewing.app.compare import downloads
 from exptools.viewing.app.compare.downloads import KINDS, as_python, download, python_lines
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from tests.viewing.samples import indexed, write_dying_sweep, write_run, write_sweep
+from tests.viewing.samples import csv_text, indexed, write_dying_sweep, write_run, write_sweep
 
 VIEWS = {
     "first sight": View(),
@@ -35,6 +35,9 @@ VIEWS = {
     ),
     "finished": View(by=(), states="finished", band="interval:95"),
     "the best": View(by=("seed",), best=("optim.lr",), best_mode="min", smooth="mean:3"),
+    "the best, as the metrics' names say": View(
+        metrics=("test/accuracy", "train/loss"), by=("seed",), best=("optim.lr",)
+    ),
 }
 
 
@@ -77,16 +80,35 @@ def test_names_with_quotes_and_code_in_them_stay_names():
     odd = "a'b\"c\\n\n'); raise SystemExit('run') #"
     view = View(metrics=(odd,), by=(odd,), split=(odd,), best=("x",), selected=(odd,), where=odd)
     runs = MagicMock()
-    runs.where.return_value = runs
+    runs.where.return_value = runs.__getitem__.return_value = runs
     xv = MagicMock(**{"load.return_value": runs})
     lines = python_lines(view, [Path("/tmp") / odd], {"y_range": {odd: (0.0, 1.0)}})
     exec(lines.replace("import exptools.viewing as xv\n", ""), {"xv": xv})
     xv.load.assert_called_once_with(f"/tmp/{odd}")
-    assert runs.where.call_args_list[0] == call(odd)
+    assert runs.where.call_args_list == [call(odd)]
+    runs.__getitem__.assert_called_once_with([odd])
     (metric,), options = runs.curves.call_args
     assert (metric, options["by"]) == (odd, [odd])
     figure = runs.curves.return_value.paper.call_args.kwargs
     assert (figure["facet"], figure["y_range"]) == (odd, {odd: (0.0, 1.0)})
+
+
+def test_chosen_runs_are_the_same_in_python_whatever_their_configs_have(tmp_path):
+    for name in ("a", "b", "c"):
+        write_run(
+            tmp_path / "runs" / name, {"run": {"name": "x"}, "name": "y"}, csv_text({"m": [1]})
+        )
+    workspace = Workspace(indexed(tmp_path / "runs"))
+    lines = as_python(workspace, View(selected=("a", "c")).to_data())
+    made = {}
+    exec(lines.partition("curves =")[0], made)
+    assert [run.name for run in made["runs"]] == ["a", "c"]
+
+
+def test_where_no_run_has_a_star_the_lines_do_not_take_all_runs(workspace):
+    assert as_python(workspace, View(where="run.star = true").to_data()) == (
+        "# the filter leaves no run\n"
+    )
 
 
 def test_a_figure_is_what_its_suffix_says(workspace):

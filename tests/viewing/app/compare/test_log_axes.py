@@ -31,7 +31,7 @@ def test_values_that_a_log_axis_has_no_place_for_are_counted_and_lost_lines_name
     assert on_axes(workspace).notes == ()
     assert on_axes(workspace, log=("y",)).notes == (
         "Of the 9 points of loss 5 are ≤ 0, where a log axis has no place for them. "
-        "Nothing is left of 2.",
+        "Nothing is left of the line 2.",
     )
     assert on_axes(workspace, log=("x",)).notes == (
         "Of the 9 points of loss 3 are at step ≤ 0, where a log axis has no place for them.",
@@ -46,7 +46,7 @@ def test_where_nothing_is_left_a_sentence_stands_in_the_charts_place(workspace):
     assert drawn.panels == ()
     assert drawn.empty == (
         "Of the 3 points of loss 3 are ≤ 0, where a log axis has no place for them. "
-        "Nothing is left of 2. Options has the switches log x and log y."
+        "Nothing is left of the line 2. Options has the switches log x and log y."
     )
 
 
