@@ -42,6 +42,8 @@ def validate_slurm_options(given: Mapping[str, Any]) -> LauncherOptions:
             "leave one of them out"
         )
     checked = {name: _check(name, value) for name, value in values.items()}
+    options = options_of(values)
+    _refuse_too_little_time(checked["time"], checked["signal_ahead"], options.policy.grace)
     allocation = AllocationOptions(
         **{field.name: checked[field.name] for field in fields(AllocationOptions)}
     )
@@ -52,7 +54,21 @@ def validate_slurm_options(given: Mapping[str, Any]) -> LauncherOptions:
         cancel_on_interrupt=checked["on_interrupt"] == "cancel",
         submit=checked["submit"],
     )
-    return replace(options_of(values), cluster=cluster)
+    return replace(options, cluster=cluster)
+
+
+def _refuse_too_little_time(minutes: int, ahead: int, grace: float) -> None:
+    """Refuse a signal that comes at once, or too late for jobs to end by themselves."""
+    if ahead >= minutes * 60:
+        raise LaunchError(
+            f"hydra.launcher.signal_ahead={ahead} s leaves nothing of hydra.launcher.time="
+            f"{minutes} min: jobs would be asked to end when they begin"
+        )
+    if grace > ahead:
+        raise LaunchError(
+            f"hydra.launcher.grace={grace:g} s does not fit into hydra.launcher.signal_ahead="
+            f"{ahead} s: Slurm would kill jobs that still have time to end"
+        )
 
 
 def _check(name: str, value: Any) -> Any:

@@ -6,10 +6,11 @@ import itertools
 import json
 import os
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -89,14 +90,15 @@ class ClusterSweep:
         joined = self._join(jobs)
         taken = {number for chunk in joined for number in chunk.jobs}
         left = [job for job in jobs if job.number not in taken]
-        chunks = [*joined, *(self._submit(left, go_on) if left else [])]
-        display = ClusterDisplay(chunks, self._console)
-        watch = Watch(chunks, self._resubmit, cancel, display)
-        try:
-            with display:
-                outcomes = {outcome.job.number: outcome for outcome in watch.run()}
-        except Stopped as stop:
-            self._leave(stop, watch.open_elements, go_on)
+        with _signals_held() as let_through:  # what is submitted must be known
+            chunks = [*joined, *(self._submit(left, go_on) if left else [])]
+            display = ClusterDisplay(chunks, self._console)
+            watch = Watch(chunks, self._resubmit, cancel, display)
+            try:
+                with display:
+                    outcomes = {out.job.number: out for out in watch.run(let_through)}
+            except Stopped as stop:
+                self._leave(stop, watch.open_elements, go_on)
         told = [outcomes[job.number] for job in jobs]
         print_summary(told, self._console)
         return told
@@ -218,6 +220,24 @@ class ClusterSweep:
         except (KeyboardInterrupt, EOFError):
             return False
         return answer.strip().lower() in ("c", "cancel")
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], None]]:
+    """Have the signals that stop a program wait until what is yielded is called, or the end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield lambda: None
+        return
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+
+    def let_through() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    try:
+        yield let_through
+    finally:
+        let_through()
 
 
 def divide(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:

@@ -127,14 +127,18 @@ class Watch:
         self._told_held: set[str] = set()  # elements
         self._signals: SimpleQueue[int] = SimpleQueue()
 
-    def run(self) -> list[Outcome]:
+    def run(self, ready: Callable[[], None] = lambda: None) -> list[Outcome]:
         """Wait for all jobs; their outcomes, in no order.
+
+        Args:
+            ready: is called once signals stop the watch.
 
         Raises:
             Stopped: a signal came.
         """
         pause = max(0.2, len(self._chunks) / _LOOKS)
         with _signals_into(self._signals):
+            ready()
             while self.gather():
                 with suppress(Empty):
                     signum = self._signals.get(timeout=pause)
@@ -184,7 +188,7 @@ class Watch:
         chunk.useless = 0
         job = chunk.jobs[event.job]
         status = replace(with_common(event.status, chunk.common), overrides=job.overrides)
-        result = _late_result(job) if event.has_result else None
+        result = _result(job, status) if event.has_result else None
         self._finish(chunk, Outcome(job, status, result))
         wrong = status.state is not State.COMPLETED
         if wrong and chunk.plan.policy.fail_fast:
@@ -273,7 +277,7 @@ class Watch:
         began = job.number in chunk.running or job.number in chunk.interrupted
         if began and run is not None and run.ending is not None and run.completed:
             chunk.running.pop(job.number, None)
-            self._finish(chunk, earlier_outcome(job, run, _late_result(job)))
+            self._finish(chunk, earlier_outcome(job, run, _result(job, None)))
 
     def _give_up_all(self, why: str) -> None:
         for chunk in self._open():
@@ -318,19 +322,18 @@ def _note_in_journal(chunk: Chunk, job: Job, status: Status) -> None:
             journal.close()
 
 
-def _late_result(job: Job) -> Result | None:
+def _result(job: Job, status: Status | None) -> Result | None:
     """What a job left, which a network file system may show a little later than it says so."""
-    deadline = time.monotonic() + _LATE
-    while True:
-        if is_own(job.directory):
-            with suppress(ResultError):
-                return read_result(job.directory)
-            return None
-        if time.monotonic() >= deadline:
+    ended = None if status is None else status.ended
+    while not is_own(job.directory):
+        if ended is None or not 0 <= time.time() - ended < _LATE:
             return None
         with suppress(OSError):
             list(job.directory.iterdir())  # has the client of NFS ask the server
         time.sleep(0.1)
+    with suppress(ResultError):
+        return read_result(job.directory)
+    return None
 
 
 @contextmanager
