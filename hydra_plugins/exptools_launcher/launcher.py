@@ -82,7 +82,7 @@ class ExptoolsLauncher(Launcher):
 class ExptoolsSlurmLauncher(ExptoolsLauncher):
     """Runs the jobs of a sweep on the machines of a Slurm cluster, several in one allocation.
 
-    Its options are those of `config.SlurmConf`.
+    Its options are those of `_slurm_conf.SlurmConf`.
     """
 
     def _make_place(self) -> Callable[[LauncherOptions], Place]:
