@@ -146,7 +146,9 @@ class Cluster:
 
     def stop(self) -> None:
         """End the daemons that `start` has started."""
-        subprocess.run(["scancel", "-u", "root"], check=False, capture_output=True)
+        self.ask("scancel", "-u", "root")
+        with suppress(AssertionError):  # else what runs for the jobs outlives its daemon
+            self.wait_until(lambda: not self.ask("squeue", "-h"), seconds=20)
         daemons = [self._slurmd(node) for node in self.nodes]
         self._end(*daemons, self.base / "slurmctld.pid", self.base / "munge" / "pid")
 
@@ -162,8 +164,8 @@ class Cluster:
             self.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
         self.wait_until(self._all_are_idle)
 
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 90
+    def wait_until(self, condition: Callable[[], object], *, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self._troubles()
             time.sleep(0.1)

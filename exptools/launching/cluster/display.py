@@ -108,9 +108,10 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
         shown = [chunk for chunk in self._chunks if not chunk.is_done]
         room = max(3, min(_ROWS, self._console.height - 4))
         for chunk in sorted(shown, key=lambda chunk: chunk.standing.waits)[:room]:
+            state = _state(chunk)
             table.add_row(
                 chunk.element,
-                Text(_state(chunk), "yellow" if chunk.standing.waits else "cyan"),
+                Text(state, "yellow" if state.startswith("pending") else "cyan"),
                 chunk.standing.node or chunk.host,
                 f"{len(chunk.ends)} of {len(chunk.jobs)}",
                 " ".join(map(str, sorted(chunk.running))),
@@ -122,17 +123,15 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
 
 
 def _state(chunk: Chunk) -> str:
+    """Where a chunk's element stands; its journal knows sooner than the queue that it runs."""
     standing = chunk.standing
-    if not standing.waits:
-        return standing.state.lower()
-    start = f", expected {standing.start}" if standing.start else ""
-    return f"pending ({standing.reason or 'None'}{start})"
+    if chunk.running or not standing.waits:
+        return "running" if chunk.running else standing.state.lower()
+    reason = standing.reason if standing.reason not in ("", "None") else ""
+    start = f"expected {standing.start}" if standing.start else ""
+    why = ", ".join(filter(None, (reason, start)))
+    return f"pending ({why})" if why else "pending"
 
 
 def _counts(chunks: Sequence[Chunk]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for chunk in chunks:
-        if not chunk.is_done:
-            reason = f" ({chunk.standing.reason})" if chunk.standing.waits else ""
-            counts[f"{chunk.standing.state.lower()}{reason}"] += 1
-    return counts
+    return Counter(_state(chunk) for chunk in chunks if not chunk.is_done)
