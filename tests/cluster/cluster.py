@@ -73,6 +73,7 @@ class Cluster:
 
     def __init__(self, base: Path, nodes: int, cpus: int, gpus: int, largest_array: int) -> None:
         self.base = base
+        self._slurmds: dict[str, subprocess.Popen[bytes]] = {}  # by node
         self._dead: list[str] = []
         self.nodes = [f"n{n}" for n in range(nodes)]
         host, ports = socket.gethostname().partition(".")[0], _free_ports(nodes + 1)
@@ -110,7 +111,9 @@ class Cluster:
         self.wait_until(self._all_are_idle)
 
     def _start_node(self, node: str) -> None:
-        subprocess.run(["slurmd", "-f", self.base / "slurm.conf", "-N", node], check=True)
+        command = ["slurmd", "-D", "-f", self.base / "slurm.conf", "-N", node]
+        with (self.base / f"slurmd.{node}.out").open("ab") as output:
+            self._slurmds[node] = subprocess.Popen(command, stdout=output, stderr=output)
 
     def _all_are_idle(self) -> bool:
         return self.ask("sinfo", "-h", "-t", "idle", "-o", "%D") == str(len(self.nodes))
@@ -126,7 +129,8 @@ class Cluster:
 
         It would need ten seconds to see it by itself.
         """
-        self._signal(self._slurmd(node), signal.SIGKILL)
+        self._slurmds[node].kill()
+        self._slurmds[node].wait()
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 environment = process.environ()
@@ -141,16 +145,20 @@ class Cluster:
     def _is_ours(self, environment: dict[str, str]) -> bool:
         return environment.get("SLURM_CONF") == str(self.base / "slurm.conf")
 
-    def _slurmd(self, node: str) -> Path:
-        return self.base / f"slurmd.{node}.pid"
-
     def stop(self) -> None:
         """End the daemons that `start` has started."""
         self.ask("scancel", "-u", "root")
         with suppress(AssertionError):  # else what runs for the jobs outlives its daemon
             self.wait_until(lambda: not self.ask("squeue", "-h"), seconds=20)
-        daemons = [self._slurmd(node) for node in self.nodes]
-        self._end(*daemons, self.base / "slurmctld.pid", self.base / "munge" / "pid")
+        for slurmd in self._slurmds.values():
+            slurmd.terminate()
+        for slurmd in self._slurmds.values():
+            slurmd.wait()
+        self._end(self.base / "slurmctld.pid", self.base / "munge" / "pid")
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.name().startswith("slurmstepd") and self._is_ours(process.environ()):
+                    process.kill()
 
     def ask(self, *command: str) -> str:
         return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
@@ -160,9 +168,15 @@ class Cluster:
         self.ask("scancel", "-u", "root")
         while self._dead:
             self._start_node(self._dead.pop())
+        self.wait_until(self._resumed)
+
+    def _resumed(self) -> bool:
+        """Whether all nodes are idle; where one is not, it is asked for, until it has come back."""
+        if self._all_are_idle():
+            return True
         for node in self.nodes:
             self.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        self.wait_until(self._all_are_idle)
+        return False
 
     def wait_until(self, condition: Callable[[], object], *, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
