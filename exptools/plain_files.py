@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-_LINK = "it is a link, and nothing of a run is read or written through one"
+_LINK = "it is a link, through which this is not read or written"
 _HIDDEN = ".exptools"  # the directory beside a run's files that only we write
 
 

@@ -267,6 +267,32 @@ def test_columns_are_hidden_shown_and_sorted_by_hand_and_stay_so(look_at, addres
     expect(again.locator("#runs [row-index='0'] [col-id='config seed']")).to_have_text("0")
 
 
+def test_a_column_is_not_taken_back_by_the_answer_to_an_earlier_choice(look_at, address):
+    page = look_at(address)
+    page.get_by_role("button", name="Columns").click()
+    page.evaluate(
+        """() => {
+        const shown = dash_clientside.exptools.showColumns;
+        dash_clientside.exptools.showColumns = (columns) => {
+            window.answer = columns;
+            return shown(columns);
+        };
+        }"""
+    )
+    page.get_by_role("checkbox", name="State").uncheck()
+    page.wait_for_function("() => window.answer")
+    host = page.get_by_role("checkbox", name="Host")
+    host.evaluate(
+        """(box) => {
+        box.click();
+        dash_clientside.set_props("shown-columns", { data: { ...window.answer } });
+        }"""
+    )
+    wait_for_view(page, columns=("+host", "-state"))
+    expect(page.get_by_role("columnheader", name="Host")).to_be_visible()
+    expect(host).to_be_checked()
+
+
 def test_a_view_is_shared_by_its_address_and_undone_by_the_back_button(look_at, address):
     page = look_at(address)
     wait_for_view(page, by=("optim.lr",))

@@ -35,8 +35,7 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     shown = [*map(run_key, ("name", "state")), *asked]
     heads = ["run", "state", *(key.short for key in asked)]
     rows = [["…"] * len(shown) if run is None else _cells(run, shown) for run in few(runs)]
-    left_out = len(shown) - MOST_COLUMNS
-    notes = [f"{left_out} more columns are in table()."] if left_out > 0 else []
+    notes = ["More columns are in table()."] if len(shown) > MOST_COLUMNS else []
     return table(heads[:MOST_COLUMNS], [row[:MOST_COLUMNS] for row in rows], title, notes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
+from exptools.viewing.run import duration as duration_of
 from exptools.viewing.run_files.directory import log_names
 from exptools.viewing.run_files.logs import tail
 from exptools.viewing.run_files.media import MediaIndex
@@ -100,6 +102,11 @@ class LoadedRun(Run):
     def __setstate__(self, state: dict[str, Any]) -> None:
         # By itself it needs of the index nothing but a reader of its own files.
         vars(self).update(state, origin=Index([state["directory"]], cache=False))
+
+    @property
+    def duration(self) -> float | None:
+        """How long it ran, or has been running; None where nobody knows."""
+        return duration_of(self.status, time.time())
 
     @property
     def metrics(self) -> tuple[str, ...]:

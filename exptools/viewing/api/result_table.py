@@ -28,10 +28,16 @@ class ResultTable(Results):
         padded = [
             [text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in lines
         ]
-        return "\n".join("  ".join(line).rstrip() for line in padded)
+        shown = ["  ".join(line).rstrip() for line in padded]
+        return "\n".join([*shown, *self._said()])
 
     def _repr_html_(self) -> str:
-        return table(*self._shown(), notes=self.notes)
+        return table(*self._shown(), notes=self._said())
+
+    def _said(self) -> tuple[str, ...]:
+        """What the numbers are, and what a reader must know of them."""
+        numbers = (f"{export.described(self)}.",) if self.columns else ()
+        return *numbers, *self.notes
 
     def _shown(self) -> tuple[list[str], list[list[tuple[str, bool]]]]:
         """The headings and rows; of many rows the first and the last."""

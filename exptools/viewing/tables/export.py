@@ -39,7 +39,7 @@ def latex(table: Results) -> str:
     body = [*heads, *(cell for row in rows for cell in row)]
     strange = "".join(dict.fromkeys(char for text in body for char in beyond_latin(text)))
     lines = [
-        f"% {_what(table)}; needs \\usepackage{{booktabs}}",
+        f"% {described(table)}; needs \\usepackage{{booktabs}}",
         *(f"% {' '.join(sentence.split())}" for sentence in table.sentences),
         *([f"% pdfLaTeX has no {strange}: use LuaLaTeX, with a font that has"] if strange else []),
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
@@ -215,7 +215,8 @@ def _count(cell: Cell) -> str:
     return f"{number} ({words})" if words else number
 
 
-def _what(table: Results) -> str:
+def described(table: Results) -> str:
+    """What its numbers are: "last of test/accuracy: mean, band std, over n runs"."""
     parts = dict.fromkeys(f"{head.summary} of {head.metric}" for head in table.columns)
     return " ".join(f"{', '.join(parts)}: {table.center}, band {table.band}, over n runs".split())
 

@@ -445,7 +445,7 @@ def test_results_of_runs_that_logged_nothing_are_empty_and_say_so(tmp_path):
     write_run(tmp_path / "0", {"lr": 1})
     table = xv.load(tmp_path).results(by="lr")
     assert (table.rows, table.notes) == ((), ("The runs have logged nothing.",))
-    assert (str(table), table.frame().height) == ("lr  n", 0)
+    assert (str(table), table.frame().height) == ("lr  n\nThe runs have logged nothing.", 0)
     assert all("logged nothing" in text for text in (table.markdown(), table.latex()))
 
 

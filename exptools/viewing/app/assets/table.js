@@ -17,6 +17,12 @@
   let held; // the key of these rows
   let asked; // the view of the table, as it was asked for last
   let again = 0;
+  const CHOOSING = ["…"]; // between a click and what Dash makes of it
+  let columnsChosen = null; // by hand, until the table has them
+  const choose = ({ target }) => {
+    columnsChosen = target.closest?.("#columns-list") ? CHOOSING : columnsChosen;
+  };
+  window.addEventListener("click", choose, true);
   let selected = new Set(); // what is ticked; the table itself forgets it, now and then
   let reported = []; // selections as the table said them, the newest last, until it is told another
   let colors = {}; // in the chart, by run
@@ -190,6 +196,9 @@
     // change the table: somebody may have gone on meanwhile.
     tick: (view) => {
       window.exptools.filterIs(view.where);
+      if (columnsChosen !== CHOOSING && !same(view.columns, columnsChosen)) {
+        columnsChosen = null; // the back button, for example
+      }
       const at = reported.findIndex((selection) => same(selection, [...view.selected].sort()));
       reported = reported.slice(Math.max(at, 0));
       if (at < 0) {
@@ -221,10 +230,22 @@
       const more = here.filter((name) => shown.has(name) && !usual.has(name));
       const less = here.filter((name) => !shown.has(name) && usual.has(name));
       const now = [...others, ...more.map((n) => `+${n}`), ...less.map((n) => `-${n}`)];
-      return same([...now].sort(), [...view.columns].sort()) ? leave() : changed(view, { columns: now });
+      if (same([...now].sort(), [...view.columns].sort())) {
+        columnsChosen = null;
+        return leave();
+      }
+      columnsChosen = now;
+      return changed(view, { columns: now });
     },
 
-    showColumns: (columns) => (columns ? columns.shown : leave()),
+    // Not those of an answer to an earlier choice: it would take back what was chosen since.
+    showColumns: (columns) => {
+      if (!columns || (columnsChosen && !same(columns.chosen, columnsChosen))) {
+        return leave();
+      }
+      columnsChosen = null;
+      return columns.shown;
+    },
   });
 
   // Dash listens to a new table too late to hear of its first rows, and takes its ticks back then.

@@ -211,6 +211,7 @@ def update_table(
         "all": [[column["colId"], column["headerName"]] for column in wanted],
         "shown": [column["colId"] for column in wanted if not column["hide"]],
         "usual": sorted(usual(facts, marked, wanted)),
+        "chosen": list(view.columns),
     }
     boxes = [
         dmc.Checkbox(label=title, value=name, size="xs")
