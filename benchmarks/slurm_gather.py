@@ -14,12 +14,13 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.plan import Plan, Program
 from exptools.launching.cluster.queue import Standing
-from exptools.launching.cluster.watch import QUEUE_INTERVAL, Chunk, Watch
+from exptools.launching.cluster.watch import QUEUE_INTERVAL, Watch
 from exptools.launching.jobs.outcomes import Job, queued_status
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.jobs.worker import Result
@@ -76,10 +77,10 @@ def main(jobs: int = 100_000, size: int = 100) -> None:
     """Measure, and print a line."""
     asked = 0
 
-    def ask(elements: Collection[str]) -> dict[str, Standing]:
+    def ask(chunks: Sequence[Chunk]) -> dict[str, Standing]:
         nonlocal asked
         asked += 1
-        return dict.fromkeys(elements, Standing("RUNNING"))
+        return {chunk.element: Standing("RUNNING") for chunk in chunks}
 
     with tempfile.TemporaryDirectory() as name:
         chunks = write_sweep(Path(name), jobs, size)

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.journal import Arrived
-from exptools.launching.cluster.watch import Chunk
 from exptools.launching.display.labels import (
     elapsed,
     one_line,

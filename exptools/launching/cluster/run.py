@@ -18,6 +18,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.text import Text
 
+from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.display import ClusterDisplay
 from exptools.launching.cluster.elements import AllocationOptions, cancel, submit
 from exptools.launching.cluster.plan import (
@@ -29,7 +30,7 @@ from exptools.launching.cluster.plan import (
     write_plan,
 )
 from exptools.launching.cluster.queue import ask_queue
-from exptools.launching.cluster.watch import Chunk, Stopped, Watch
+from exptools.launching.cluster.watch import Stopped, Watch
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.display.sweep_display import print_summary, print_way_on
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status

@@ -8,9 +8,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.display import ClusterDisplay
 from exptools.launching.cluster.queue import SUBMITTED, Standing
-from exptools.launching.cluster.watch import Chunk
 from exptools.launching.jobs.outcomes import queued_status
 from tests.launching.cluster.conftest import Planned
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exptools.launching.cluster.chunk import Chunk
+from exptools.launching.cluster.elements import SubmissionError
 from exptools.launching.cluster.journal import Arrived, Journal
 from exptools.launching.cluster.queue import GONE, QueueAway, Standing
-from exptools.launching.cluster.watch import Chunk, Watch
+from exptools.launching.cluster.watch import Watch
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status
 from exptools.rundir import State, Status
 from tests.launching.cluster.conftest import Planned
@@ -50,19 +52,22 @@ class Scene:
         self.answer: Standing | QueueAway = RUNS
         self.asked = 0
         self.resubmitted = 0
+        self.refusal = ""
         self.cancelled: list[str] = []
         self.said = Said()
         self.watch = Watch(
             [self.chunk], self.resubmit, self.cancelled.extend, self.said, ask=self.ask, interval=0
         )
 
-    def ask(self, elements: Collection[str]) -> dict[str, Standing]:
+    def ask(self, chunks: Sequence[Chunk]) -> dict[str, Standing]:
         self.asked += 1
         if isinstance(self.answer, QueueAway):
             raise self.answer
-        return dict.fromkeys(elements, self.answer)
+        return {chunk.element: self.answer for chunk in chunks}
 
     def resubmit(self, chunk: Chunk) -> str:
+        if self.refusal:
+            raise SubmissionError(self.refusal)
         self.resubmitted += 1
         self.answer = RUNS
         return f"{8 + self.resubmitted}"
@@ -136,11 +141,44 @@ def test_a_job_that_takes_its_agents_with_it_is_given_up(scene: Any) -> None:
 def test_elements_that_do_nothing_are_not_submitted_for_ever(scene: Any) -> None:
     one = scene()
     for _ in range(5):
-        one.dies()
+        one.dies(Standing("FAILED", "n4"))
     assert one.resubmitted == 2
     assert one.states() == {0: "failed", 1: "failed"}
     error = str(one.chunk.ends[0].status.error)
-    assert f"3 elements ended without a word: is {one.plan.plan.sweep_dir} visible on" in error
+    assert f"3 elements ended without a word: is {one.plan.plan.sweep_dir} visible on n4" in error
+
+
+def test_a_node_on_which_an_element_died_without_a_word_is_named(scene: Any) -> None:
+    one = scene()
+    one.dies(Standing("FAILED", "n4"))
+    (told,) = one.said.lines
+    assert told.startswith(
+        f"element 7_0 has ended (failed on n4 without a word: is {one.plan.plan.sweep_dir} "
+        "visible on n4, and can "
+    )
+    assert one.chunk.silent == ["n4"]
+
+
+def test_an_element_that_slurm_does_not_take_now_is_submitted_later(scene: Any) -> None:
+    one = scene()
+    one.refusal = "Slurm refuses the sweep: too many jobs"
+    one.dies()
+    one.watch.gather()
+    assert one.said.lines[-1].endswith("tried 6 times: Slurm refuses the sweep: too many jobs")
+    one.refusal = ""
+    one.watch.gather()
+    assert (one.resubmitted, one.chunk.useless) == (1, 1)
+    assert one.states() == {}
+
+
+def test_an_element_that_slurm_never_takes_is_given_up(scene: Any) -> None:
+    one = scene()
+    one.refusal = "Slurm refuses the sweep: your account is closed"
+    one.dies()
+    for _ in range(6):
+        one.watch.gather()
+    assert one.states() == {0: "interrupted", 1: "interrupted"}
+    assert one.chunk.ends[0].status.error == one.refusal
 
 
 def test_agents_that_come_but_end_no_job_are_not_either(scene: Any) -> None:
