@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from exptools.launching.affinity.codes import AffinityError
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.cluster.claim import find_agent
-from exptools.launching.cluster.plan import CLUSTER_DIR, plan_numbers
-from exptools.launching.display.labels import short_path
+from exptools.launching.cluster.earlier import StillOpen, take_from_agents
+from exptools.launching.cluster.plan import PlanError
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.forking import opened_gpu_files
 from exptools.launching.jobs.fresh import Starter
@@ -57,9 +55,12 @@ class LocalPlace:
         """See `Place`.
 
         Raises:
-            LaunchError: an agent on another machine runs jobs of this sweep.
+            LaunchError: an agent on another machine runs jobs of this sweep, or will.
         """
-        _refuse_beside_agents(setup.sweep_dir)
+        try:
+            take_from_agents(setup.sweep_dir)
+        except (StillOpen, PlanError) as error:
+            raise LaunchError(str(error)) from error
         self._setup, self._split = setup, setup.earlier_split
         self._starters = Starters(
             setup.context,
@@ -125,16 +126,6 @@ class LocalPlace:
         if text not in self._noted:
             self._noted.add(text)
             self._setup.note(text)
-
-
-def _refuse_beside_agents(sweep_dir: Path) -> None:
-    for number in plan_numbers(sweep_dir):
-        agent = find_agent(sweep_dir / CLUSTER_DIR / str(number))
-        if agent is not None:
-            raise LaunchError(
-                f"{agent} runs jobs of {short_path(sweep_dir)} for exptools_slurm: wait for it, or "
-                "gather what it does with hydra/launcher=exptools_slurm"
-            )
 
 
 def _refuse_what_cannot_fit(options: LauncherOptions) -> None:

@@ -45,7 +45,11 @@ def validate_slurm_options(given: Mapping[str, Any]) -> LauncherOptions:
     options = options_of(values)
     _refuse_too_little_time(checked["time"], checked["signal_ahead"], options.policy.grace)
     allocation = AllocationOptions(
-        **{field.name: checked[field.name] for field in fields(AllocationOptions)}
+        **{
+            field.name: checked[field.name]
+            for field in fields(AllocationOptions)
+            if field.name in checked
+        }
     )
     cluster = ClusterOptions(
         allocation,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch")
+PROGRAMS = ("unshare", "munged", "slurmctld", "slurmd", "srun", "sbatch")
 
 _CONF = """
 ClusterName=exptools
@@ -42,6 +42,7 @@ TaskPlugin={tasks}
 MpiDefault=none
 ReturnToService=2
 SlurmctldTimeout=30
+MessageTimeout=3
 SlurmdTimeout=10
 InactiveLimit=0
 KillWait=2
@@ -69,7 +70,7 @@ _NODE = (
 
 
 class Cluster:
-    """Nodes ``n0``, ``n1`` …, each with so many CPUs and GPUs."""
+    """Nodes ``n0``, ``n1`` …, each with so many CPUs and GPUs; n0 does not see `unseen`."""
 
     def __init__(self, base: Path, nodes: int, cpus: int, gpus: int, largest_array: int) -> None:
         self.base = base
@@ -85,7 +86,8 @@ class Cluster:
             _NODE.format(n=n, host=host, port=ports[n + 1], cpus=cpus, gpus=gpus)
             for n in range(nodes)
         )
-        for name in ("munge", "state", "gpus"):
+        self.unseen = base / "unseen"
+        for name in ("munge", "state", "gpus", "unseen"):
             (base / name).mkdir()
         (base / "munge").chmod(0o711)
         (base / "slurm.conf").write_text(text)
@@ -111,7 +113,10 @@ class Cluster:
         self.wait_until(self._all_are_idle)
 
     def _start_node(self, node: str) -> None:
-        command = ["slurmd", "-D", "-f", self.base / "slurm.conf", "-N", node]
+        command = ["slurmd", "-D", "-f", str(self.base / "slurm.conf"), "-N", node]
+        if node == self.nodes[0]:
+            hide = 'mount -t tmpfs none "$0" && exec "$@"'
+            command = ["unshare", "-m", "sh", "-c", hide, str(self.unseen), *command]
         with (self.base / f"slurmd.{node}.out").open("ab") as output:
             self._slurmds[node] = subprocess.Popen(command, stdout=output, stderr=output)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ from exptools.launching.cluster.journal import (
     Started,
     with_common,
 )
-from exptools.launching.cluster.plan import Plan
+from exptools.launching.cluster.plan import Plan, Program
 from exptools.launching.cluster.queue import SUBMITTED, Standing
 from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import ResultError, is_own, read_result
@@ -54,7 +54,13 @@ class Chunk:
 
     def __post_init__(self) -> None:
         """Follow its journal."""
-        self.reader = JournalReader(self.plan.stem(self.number).with_suffix(".journal"))
+        self.reader = JournalReader(self.plan.journal(self.number))
+
+    @classmethod
+    def of(cls, plan: Plan, number: int, jobs: Sequence[Job], element: str) -> Chunk:
+        """These jobs of a plan's chunk."""
+        common = queued_status_of(plan.program, plan.planned)
+        return cls(plan, number, {job.number: job for job in jobs}, common, element)
 
     @property
     def is_done(self) -> bool:
@@ -75,6 +81,7 @@ class Chunk:
         """Note what an agent tells; the outcome, where a job has ended for good."""
         self.has_spoken = True
         if isinstance(event, Arrived):
+            self.lost.update(list(self.running))  # Slurm has queued a dead one's element again
             self.host, self.left, self.running = event.host, None, {}
         elif isinstance(event, Left):
             self.left = event
@@ -119,15 +126,14 @@ class Chunk:
         if not self.has_spoken and self.standing.node:
             self.silent.append(self.standing.node)
         self.lost.update(list(self.running))
-        most = 1 + self.plan.policy.max_retries
         given_up = [
             self.write_off(
                 self.jobs[number],
                 State.KILLED,
-                f"its element ended with it {self.lost[number]} times",
+                words_of_loss(self.lost[number]),
             )
             for number in self.running
-            if self.lost[number] > most and number not in self.ends
+            if self.lost[number] > self.plan.policy.max_retries + 1 and number not in self.ends
         ]
         self.running = {}
         return given_up
@@ -147,7 +153,7 @@ class Chunk:
     def _note_in_journal(self, job: Job, status: Status) -> None:
         """No agent has the chunk now, and the next one should not run the job."""
         with suppress(OSError):
-            journal = Journal(self.plan.stem(self.number).with_suffix(".journal"))
+            journal = Journal(self.plan.journal(self.number))
             try:
                 journal.ended(job.number, status, has_result=False)
             finally:
@@ -156,6 +162,14 @@ class Chunk:
     def _end(self, outcome: Outcome) -> Outcome:
         self.ends[outcome.job.number] = outcome
         return outcome
+
+    def asked(self, standing: Standing) -> None:
+        """Note where its element stands, after all that its agent had written was read."""
+        self.standing = standing
+        self.missed = 0 if standing.waits or standing.runs else self.missed + 1
+        if standing.waits:  # again: its agent is gone
+            self.lost.update(list(self.running))
+            self.running = {}
 
     def resubmitted(self, element: str) -> None:
         """Another element has it now."""
@@ -181,6 +195,23 @@ class Chunk:
     def _doubt(self, nodes: str) -> str:
         where = f"on {nodes}" if nodes else "on the nodes"
         return f"is {self.plan.sweep_dir} visible {where}, and can {sys.executable} start there?"
+
+
+def queued_status_of(program: Program, when: float) -> Status:
+    """What the statuses of all jobs have in common that a program has planned; nobody runs them."""
+    return Status(
+        State.QUEUED,
+        host="",
+        queued=when,
+        command=program.command,
+        git=program.git,
+        script=program.script,
+    )
+
+
+def words_of_loss(times: int) -> str:
+    """Why a job is given up that so many agents have died with."""
+    return f"its element ended with it {times} times"
 
 
 def _result(job: Job, status: Status | None) -> Result | None:

@@ -5,29 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from exptools.launching.cluster.allocation import Allocation, read_allocation
-from exptools.launching.cluster.claim import Claim
-from exptools.launching.cluster.journal import Ended, Journal, JournalReader, element_name
+from exptools.launching.cluster.chunk import words_of_loss
+from exptools.launching.cluster.claim import ChunkBusy, Claim
+from exptools.launching.cluster.earlier import was_taken_back
+from exptools.launching.cluster.journal import History, Journal, element_name, read_history
 from exptools.launching.cluster.plan import Plan, Program
 from exptools.launching.display.labels import plural
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.fresh import Starter
-from exptools.launching.jobs.outcomes import Job, Outcome, queued_status
+from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
 from exptools.launching.jobs.scheduler import Interrupted, Scheduler
 from exptools.launching.jobs.worker import signals_of_clusters_held
 from exptools.launching.machine.gate import Entrance, Gate, OpenGate, Wait
 from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.machine.slots import Slot, make_slots, usable_part
-from exptools.launching.resume import earlier_outcome, read_earlier_run
+from exptools.launching.resume import earlier_outcome, has_checkpoint, read_earlier_run
 from exptools.launching.sweep import fresh_starter, open_console, rerunning_starter
 from exptools.rundir import State, Status
 
 AHEAD = "SIGUSR2"  # what Slurm sends ahead of the end, for it is asked to
+_ALL = 0.9  # of an allocation's time: a job that had so much began with it
 
 
 @dataclass(frozen=True)
@@ -52,22 +55,16 @@ def run_chunk(plan: Plan, chunk: int) -> ChunkEnd:
     _become(plan.program)
     claim = Claim(plan.stem(chunk))
     try:
-        journal_path = plan.stem(chunk).with_suffix(".journal")
-        before = finished_jobs(journal_path)
-        journal = Journal(journal_path)
+        if was_taken_back(plan, chunk):
+            raise ChunkBusy("others now, for the sweep was started again without it")
+        history = read_history(plan.journal(chunk))
+        journal = Journal(plan.journal(chunk))
         try:
-            return _Chunk(plan, chunk, jobs, before, journal).run()
+            return _Chunk(plan, chunk, jobs, history, journal).run()
         finally:
             journal.close()
     finally:
         claim.release()
-
-
-def finished_jobs(journal: Path) -> dict[int, Status]:
-    """How the jobs ended, by number, that earlier agents of a chunk have run to their end."""
-    events = JournalReader(journal).read()
-    ends = {event.job: event.status for event in events if isinstance(event, Ended)}
-    return {job: s for job, s in ends.items() if s.state is not State.INTERRUPTED}
 
 
 class _Chunk:
@@ -78,20 +75,21 @@ class _Chunk:
         plan: Plan,
         chunk: int,
         jobs: Sequence[Job],
-        before: Mapping[int, Status],
+        history: History,
         journal: Journal,
     ) -> None:
         self._plan = plan
         self._chunk = chunk
         self._jobs = jobs
-        self._ends = {job: status.state for job, status in before.items()}
+        self._history = history
+        self._ends = {job: status.state for job, status in history.ends.items()}
         self._journal = journal
         self._console = open_console()
 
     def run(self) -> ChunkEnd:
         """Run what is left."""
         todo = [job for job in self._jobs if job.number not in self._ends]
-        todo = [job for job in todo if not self._was_completed(job)]
+        todo = [job for job in todo if not (self._was_completed(job) or self._is_deadly(job))]
         signum = None
         if todo:
             try:
@@ -112,9 +110,22 @@ class _Chunk:
         self._journal.ended(job.number, outcome.status, has_result=True)
         return True
 
+    def _is_deadly(self, job: Job) -> bool:
+        """Whether too many agents have died with it: it is given up then."""
+        times = self._history.lost[job.number]
+        if times <= self._plan.policy.max_retries + 1:
+            return False
+        ended = replace(_common_status(self._plan), job=job.number, overrides=job.overrides)
+        ended = replace(ended, state=State.KILLED, ended=time.time(), error=words_of_loss(times))
+        self._ends[job.number] = State.KILLED
+        self._journal.ended(job.number, save_status(job, ended), has_result=False)
+        return True
+
     def _run(self, jobs: Sequence[Job]) -> int | None:
         allocation = read_allocation()
         request = allocation.fit(self._plan.request)
+        if request.jobs is not None:  # of a few that are left, an element has room for so many
+            request = replace(request, jobs=min(request.jobs, len(jobs)))
         slots = make_slots(allocation.machine, request, most=len(jobs))
         self._journal.arrived([str(slot) for slot in slots])
         self._console.print(
@@ -131,7 +142,7 @@ class _Chunk:
                     slots,
                     starter,
                     gate,
-                    _Recorder(display, self._journal, self._ends),
+                    _Recorder(display, self._journal, self._ends, self._plan, self._history),
                     self._plan.policy,
                     common=_common_status(self._plan),
                     ahead=[AHEAD],
@@ -154,13 +165,16 @@ class _Chunk:
         return ChunkEnd(len(states), len(states) - left - completed, left, signum)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Recorder:
     """Writes into the journal what the scheduler tells, and passes it on."""
 
     display: SweepDisplay
     journal: Journal
     ends: dict[int, State]  # by job number
+    plan: Plan
+    history: History
+    is_ahead: bool = False  # whether the time is up, or so the cluster said
 
     def started(self, job: Job, slot: Slot, pid: int) -> None:
         """See `scheduler.Observer`."""
@@ -178,15 +192,43 @@ class _Recorder:
 
     def stopping(self, reason: str, running: int, grace: float) -> None:
         """See `scheduler.Observer`."""
+        self.is_ahead = reason == AHEAD
         self.display.stopping(reason, running, grace)
 
     def ended(self, outcome: Outcome) -> None:
         """See `scheduler.Observer`."""
-        number, status = outcome.job.number, outcome.status
-        self.ends[number] = status.state
+        number = outcome.job.number
+        in_vain = self.is_ahead and _was_in_vain(outcome, self.plan.seconds)
+        if in_vain and self.history.in_vain[number] >= self.plan.policy.max_retries:
+            outcome = self._given_up(outcome, self.history.in_vain[number] + 1)
+        self.ends[number] = outcome.status.state
+        has_result = outcome.result is not None
         with suppress(OSError):
-            self.journal.ended(number, status, has_result=outcome.result is not None)
+            self.journal.ended(number, outcome.status, has_result=has_result, in_vain=in_vain)
         self.display.ended(outcome)
+
+    def _given_up(self, outcome: Outcome, times: int) -> Outcome:
+        """That of a job which would begin from its start for ever."""
+        minutes = (self.plan.seconds or 0) / 60
+        words = (
+            f"it needs more than the {minutes:.3g} minutes of its allocation, and has left nothing "
+            f"to go on from ({plural(times, 'attempt')}): give it more hydra.launcher.time, or "
+            "have it save snapshots"
+        )
+        status = replace(outcome.status, state=State.TIMEOUT, error=words)
+        return replace(outcome, status=save_status(outcome.job, status))
+
+
+def _was_in_vain(outcome: Outcome, time_there_is: float | None) -> bool:
+    """Whether an interrupted job had an allocation's time, and the next one begins with nothing."""
+    status, result = outcome.status, outcome.result
+    if status.state is not State.INTERRUPTED or status.started is None or time_there_is is None:
+        return False
+    had = (status.ended or time.time()) - status.started
+    goes_on = (result is not None and result.stopped) or has_checkpoint(
+        outcome.job.directory, status.started
+    )
+    return had > _ALL * time_there_is and not goes_on
 
 
 def _become(program: Program) -> None:

@@ -93,12 +93,15 @@ class Claim:
                 os.utime(self._file)
 
 
-def find_agent(directory: Path) -> str | None:
-    """Who has a chunk of a plan now, in words; None: nobody seems to.
+def find_agent(stem: Path) -> str | None:
+    """Who has a chunk now, in words; None: nobody seems to.
 
     Of another machine's agent its claim's age tells, as far as the clocks agree.
+
+    Args:
+        stem: see `Claim`.
     """
-    for path in directory.glob("*.claim.*"):
+    for path in stem.parent.glob(f"{stem.name}.claim.*"):
         holder, touched = _read(path), _touched(path)
         if holder.get("released") or touched is None:
             continue

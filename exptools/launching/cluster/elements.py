@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,17 @@ class AllocationOptions:
     signal_ahead: int = 90  # seconds before the end
     setup: tuple[str, ...] = ()  # shell commands before the agent
     sbatch: Mapping[str, Any] = field(default_factory=dict)  # any other options
+    python: str | None = None  # the command that starts Python there; None: that of here
+
+    @property
+    def seconds(self) -> float:
+        """How long jobs may run in one before they are asked to end."""
+        return self.time * 60 - self.signal_ahead
+
+    def without(self, nodes: Sequence[str]) -> AllocationOptions:
+        """The same, but on none of these nodes."""
+        excluded = ",".join(dict.fromkeys([*filter(None, [self.exclude]), *nodes]))
+        return replace(self, exclude=excluded or None)
 
     def parameters(self, request: Request, jobs: int) -> dict[str, Any]:
         """What submitit's executor takes, for allocations with room for so many jobs at once."""
@@ -88,7 +99,7 @@ class RunChunk:
                 ``squeue`` and ``sacct`` tell the truth.
         """
         end = run_chunk(read_plan(Path(self.sweep_dir), self.plan), chunk)
-        if end.signum is not None and end.signum == getattr(signal, AHEAD):
+        if end.left and end.signum is not None and end.signum == getattr(signal, AHEAD):
             # While jobs ran the signal was ours. Now it is submitit's, which has Slurm requeue us.
             os.kill(os.getpid(), end.signum)
         if end.left:
@@ -120,7 +131,7 @@ def submit(
     Raises:
         SubmissionError: Slurm or submitit is not here, or Slurm refuses.
     """
-    executor = _executor(plan.directory / "logs")
+    executor = _executor(plan.directory / "logs", options.python)
     with _in_our_words():
         executor.update_parameters(**options.parameters(plan.request, jobs))
     call = RunChunk(str(plan.sweep_dir), plan.number)
@@ -128,8 +139,12 @@ def submit(
     most = _largest_array()
     for begin in range(0, len(chunks), most):
         part = chunks[begin : begin + most]
-        with _in_our_words():
-            submitted = executor.map_array(call, part)
+        try:
+            with _in_our_words():
+                submitted = executor.map_array(call, part)
+        except SubmissionError:
+            cancel(elements.values())  # of arrays before: nobody would know of them
+            raise
         elements |= {chunk: job.job_id for chunk, job in zip(part, submitted, strict=True)}
     return elements
 
@@ -137,7 +152,8 @@ def submit(
 def cancel(elements: Collection[str]) -> None:
     """Have Slurm end elements; where it does not answer, nothing happens."""
     arrays = sorted({element.partition("_")[0] for element in elements})
-    subprocess.run(["scancel", *arrays], check=False, capture_output=True)
+    if arrays:
+        subprocess.run(["scancel", *arrays], check=False, capture_output=True)
 
 
 def minutes(text: str | int) -> int:
@@ -161,7 +177,7 @@ def minutes(text: str | int) -> int:
     return math.ceil(seconds / 60)
 
 
-def _executor(logs: Path) -> Any:
+def _executor(logs: Path, python: str | None) -> Any:
     try:
         import submitit
     except ImportError as error:
@@ -169,7 +185,7 @@ def _executor(logs: Path) -> Any:
             "hydra/launcher=exptools_slurm needs submitit: pip install 'hydra-exptools[slurm]'"
         ) from error
     try:
-        return submitit.SlurmExecutor(logs, max_num_timeout=_MOST_REQUEUES)
+        return submitit.SlurmExecutor(logs, max_num_timeout=_MOST_REQUEUES, python=python)
     except RuntimeError as error:  # it looks for srun
         raise SubmissionError(
             "there is no Slurm here (no srun in PATH): start the sweep on a login node of the "

@@ -10,8 +10,9 @@ import json
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -50,6 +51,7 @@ class Ended:
     job: int
     status: Status  # without what all jobs have in common
     has_result: bool  # whether it has left one
+    in_vain: bool = False  # whether it had all of an allocation's time, and left nothing to go on
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ class Journal:
         """A job runs."""
         self._write(Started(job, slot, time.time()))
 
-    def ended(self, job: int, status: Status, *, has_result: bool) -> None:
-        """A job has ended for good."""
-        self._write(Ended(job, status, has_result))
+    def ended(self, job: int, status: Status, *, has_result: bool, in_vain: bool = False) -> None:
+        """A job has ended for good, or was interrupted."""
+        self._write(Ended(job, status, has_result, in_vain))
 
     def left(self, reason: str, *, is_refusal: bool = False) -> None:
         """This process is done with the chunk."""
@@ -99,7 +101,7 @@ class Journal:
         os.close(self._descriptor)
 
     def _write(self, event: Event) -> None:
-        record = {field.name: getattr(event, field.name) for field in fields(event)}
+        record = {one.name: getattr(event, one.name) for one in fields(event)}
         if isinstance(event, Ended):
             status = vars(event.status)
             record["status"] = {
@@ -136,6 +138,34 @@ class JournalReader:
                     return
         finally:
             os.close(descriptor)
+
+
+@dataclass
+class History:
+    """What earlier agents of a chunk have done."""
+
+    ends: dict[int, Status] = field(default_factory=dict)  # by job number; for good
+    running: set[int] = field(default_factory=set)  # numbers of jobs without an end
+    lost: Counter[int] = field(default_factory=Counter)  # how often a job's agent died with it
+    in_vain: Counter[int] = field(default_factory=Counter)  # by job number; see `Ended`
+
+
+def read_history(journal: Path) -> History:
+    """What a chunk's journal says by now."""
+    history = History()
+    for event in JournalReader(journal).read():
+        if isinstance(event, Started):
+            history.running.add(event.job)
+        elif isinstance(event, Ended):
+            history.running.discard(event.job)
+            history.in_vain[event.job] += event.in_vain
+            if event.status.state is not State.INTERRUPTED:
+                history.ends[event.job] = event.status
+        elif isinstance(event, Arrived):
+            history.lost.update(history.running)
+            history.running.clear()
+    history.lost.update(history.running)
+    return history
 
 
 def element_name() -> str | None:

@@ -7,14 +7,19 @@ Each batch of jobs is a plan, ``<sweep>/.exptools/cluster/<number>/``::
     1.jobs           the jobs of chunk 1, pickled
     1.journal        what became of them, a line of JSON each (`journal`)
     1.claim.2        whose chunk 1 is now: its second agent's (`claim`)
+    1.taken          is there if no agent should begin with chunk 1 any more (`earlier`)
 
 The pickles run code when they are loaded: only a user's own files are.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import pickle
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,9 +29,12 @@ from exptools.launching.jobs.outcomes import Job
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 from exptools.plain_files import read_own
-from exptools.rundir import EXPTOOLS_DIR, write_atomic
+from exptools.provenance import command_line, git_state, main_script
+from exptools.rundir import EXPTOOLS_DIR, PROVENANCE, write_atomic
 
 CLUSTER_DIR = f"{EXPTOOLS_DIR}/cluster"
+# Of the environment, what must be the same where a batch script starts an agent.
+_KEPT = (PROVENANCE, "PYTHONPATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HYDRA_FULL_ERROR")
 _VERSION = 1
 
 
@@ -58,6 +66,7 @@ class Plan:
     warm: bool  # whether jobs are forks of a process that ran the program again
     program: Program
     planned: float  # Unix seconds
+    seconds: float | None = None  # until an agent is asked to end; None: nobody knows
 
     @property
     def number(self) -> int:
@@ -98,6 +107,30 @@ class Plan:
         """The path of a chunk's files, without what follows the dot."""
         return self.directory / str(chunk)
 
+    def journal(self, chunk: int) -> Path:
+        """The path of a chunk's journal."""
+        return self.directory / f"{chunk}.journal"
+
+
+def divide(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+    """Jobs in chunks of at most so many, as even as they can be, in their order."""
+    count = -(-len(jobs) // size)
+    bounds = [len(jobs) * number // count for number in range(count + 1)]
+    return [jobs[begin:end] for begin, end in itertools.pairwise(bounds)]
+
+
+def this_program() -> Program:
+    """How this process was started."""
+    return Program(
+        path=tuple(os.path.abspath(entry) for entry in sys.path),
+        argv=tuple(sys.argv),
+        directory=os.getcwd(),
+        environment={name: os.environ[name] for name in _KEPT if name in os.environ},
+        command=command_line(),
+        git=git_state(Path.cwd()),
+        script=main_script(),
+    )
+
 
 def write_plan(
     sweep_dir: Path,
@@ -108,7 +141,7 @@ def write_plan(
     policy: Policy,
     warm: bool,
     program: Program,
-    planned: float,
+    seconds: float | None = None,
 ) -> Plan:
     """Write a new plan of a sweep, whole before an agent can find it.
 
@@ -116,7 +149,7 @@ def write_plan(
         OSError: it cannot be written.
     """
     directory = _make_directory(sweep_dir.absolute())
-    plan = Plan(directory, len(chunks), request, policy, warm, program, planned)
+    plan = Plan(directory, len(chunks), request, policy, warm, program, time.time(), seconds)
     write_atomic(directory / "task.pkl", task)
     for number, jobs in enumerate(chunks, 1):
         write_atomic(directory / f"{number}.jobs", pickle.dumps(list(jobs)))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,30 +15,38 @@ from typing import NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from exptools.launching.cluster.chunk import Chunk
+from exptools.launching.cluster.chunk import Chunk, queued_status_of
 from exptools.launching.cluster.display import ClusterDisplay
-from exptools.launching.cluster.elements import AllocationOptions, cancel, submit
+from exptools.launching.cluster.earlier import (
+    ask_where,
+    by_hand,
+    is_by_hand,
+    join,
+    read_elements,
+    save_elements,
+    take_back,
+)
+from exptools.launching.cluster.elements import (
+    AllocationOptions,
+    SubmissionError,
+    cancel,
+    submit,
+)
 from exptools.launching.cluster.plan import (
     Plan,
     PlanError,
-    Program,
+    divide,
     plan_numbers,
-    read_plan,
+    this_program,
     write_plan,
 )
-from exptools.launching.cluster.queue import ask_queue
 from exptools.launching.cluster.watch import Stopped, Watch
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.display.sweep_display import print_summary, print_way_on
-from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
+from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
-from exptools.plain_files import read_own
-from exptools.provenance import command_line, git_state, main_script
-from exptools.rundir import PROVENANCE, RETURN_FILE, Status, write_atomic
-
-# Of the environment, what must be the same where a batch script starts an agent.
-_KEPT = (PROVENANCE, "PYTHONPATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HYDRA_FULL_ERROR")
+from exptools.rundir import RETURN_FILE
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class ClusterOptions:
     jobs_per_allocation: int | None = None  # None: as many as run at once
     nodes: int | None = None  # how many allocations; None: as many as that makes
     cancel_on_interrupt: bool = False  # without a terminal to ask on
-    submit: bool = True  # whether to submit, or to say how agents are started
+    submit: bool = True  # to Slurm; else `hand_over` has agents started
+    # Has an agent started for a plan's chunk. None: the user is told how.
+    hand_over: Callable[[Plan, int], None] | None = None
+    wait: bool = True  # whether to watch what was submitted
 
 
 class ClusterSweep:
@@ -87,14 +95,20 @@ class ClusterSweep:
         Raises:
             PlanError, SubmissionError, QueueAway, OSError: it cannot be submitted.
             SystemExit: a signal stopped the parent, or nothing was to be submitted.
+
+        Returns:
+            how they ended, in their order; nothing, where nobody is to wait.
         """
         joined = self._join(jobs)
         taken = {number for chunk in joined for number in chunk.jobs}
         left = [job for job in jobs if job.number not in taken]
         with _signals_held() as let_through:  # what is submitted must be known
             chunks = [*joined, *(self._submit(left, go_on) if left else [])]
+            if not self._options.wait:
+                print_way_on(go_on, self._console)
+                return []
             display = ClusterDisplay(chunks, self._console)
-            watch = Watch(chunks, self._resubmit, cancel, display)
+            watch = Watch(chunks, self._resubmit, cancel, display, ask=ask_where)
             try:
                 with display:
                     outcomes = {out.job.number: out for out in watch.run(let_through)}
@@ -106,7 +120,8 @@ class ClusterSweep:
 
     def _submit(self, jobs: Sequence[Job], go_on: str) -> list[Chunk]:
         parts = divide(jobs, self._chunk_size(len(jobs)))
-        common = replace(queued_status(), pid=None, pid_start=None, host="")
+        program = this_program()
+        common = queued_status_of(program, time.time())
         for job in jobs:
             (job.directory / RETURN_FILE).unlink(missing_ok=True)  # of an earlier attempt
             save_status(job, replace(common, job=job.number, overrides=job.overrides))
@@ -117,25 +132,30 @@ class ClusterSweep:
             request=self._request,
             policy=self._policy,
             warm=self._warm,
-            program=this_program(),
-            planned=time.time(),
+            program=program,
+            seconds=self._options.allocation.seconds if self._options.submit else None,
         )
-        if not self._options.submit:
+        numbers = range(1, plan.chunks + 1)
+        if self._options.hand_over is not None:
+            elements = _hand_over(plan, self._options.hand_over)
+        elif not self._options.submit:
             self._tell_commands(plan, go_on)
-        elements = submit(
-            plan, range(1, plan.chunks + 1), self._options.allocation, self._at_once(parts)
-        )
-        _save_elements(plan, elements)
+        else:
+            elements = submit(plan, numbers, self._options.allocation, self._at_once(parts))
+            save_elements(plan, elements)
+            self._tell_submitted(len(jobs), elements)
+        numbered = enumerate(parts, 1)
+        return [Chunk.of(plan, number, part, elements[number]) for number, part in numbered]
+
+    def _tell_submitted(self, jobs: int, elements: Mapping[int, str]) -> None:
         arrays = sorted({element.partition("_")[0] for element in elements.values()})
         self._console.print(
             Text(
-                f"exptools: {plural(len(jobs), 'job')} in {plural(plan.chunks, 'element')} of "
+                f"exptools: {plural(jobs, 'job')} in {plural(len(elements), 'element')} of "
                 f"Slurm's {', '.join(arrays)}, into {short_path(self._sweep_dir)}"
             ),
             soft_wrap=True,
         )
-        numbered = enumerate(parts, 1)
-        return [_chunk(plan, number, part, elements[number], common) for number, part in numbered]
 
     def _chunk_size(self, jobs: int) -> int:
         if self._options.nodes is not None:
@@ -144,55 +164,51 @@ class ClusterSweep:
 
     def _at_once(self, parts: Sequence[Sequence[Job]]) -> int:
         """How many jobs an allocation should have room for."""
-        return min(self._request.jobs or 1, max(map(len, parts)))
+        return min(self._at_most, max(map(len, parts)))
+
+    @property
+    def _at_most(self) -> int:
+        return self._request.jobs or 1
 
     def _resubmit(self, chunk: Chunk) -> str:
-        elements = submit(
-            chunk.plan,
-            [chunk.number],
-            self._options.allocation,
-            min(self._request.jobs or 1, len(chunk.open_jobs)),
-        )
-        element = elements[chunk.number]
-        with suppress(PlanError):
-            _save_elements(chunk.plan, {**_read_elements(chunk.plan), **elements})
-        return element
+        """Have another element run a chunk, if it can be on another node than those that failed."""
+        allocation, jobs = self._options.allocation, min(self._at_most, len(chunk.open_jobs))
+        try:
+            elements = submit(chunk.plan, [chunk.number], allocation.without(chunk.silent), jobs)
+        except SubmissionError:
+            if not chunk.silent:
+                raise
+            elements = submit(chunk.plan, [chunk.number], allocation, jobs)
+        with suppress(PlanError, OSError):
+            save_elements(chunk.plan, {**read_elements(chunk.plan), **elements})
+        return elements[chunk.number]
 
     def _join(self, jobs: Sequence[Job]) -> list[Chunk]:
-        """The chunks of earlier starts of the sweep whose elements still wait or run."""
-        by_directory = {job.directory: job for job in jobs}
-        plans = [read_plan(self._sweep_dir, number) for number in plan_numbers(self._sweep_dir)]
-        elements = [(plan, *item) for plan in plans for item in _read_elements(plan).items()]
-        if not elements:
-            return []
-        standings = ask_queue([element for _, _, element in elements])
-        chunks = []
-        for plan, number, element in elements:
-            if standings[element].waits or standings[element].runs:
-                ours = [
-                    by_directory[job.directory]
-                    for job in plan.jobs(number)
-                    if job.directory in by_directory
-                ]
-                if ours:
-                    chunks.append(_chunk(plan, number, ours, element, _common(plan.program)))
+        """The chunks of earlier starts of the sweep that still wait or run; no other ever will."""
+        waits_for_agents = self._options.hand_over is not None or not self._options.submit
+        chunks = join(self._sweep_dir, jobs, waits_for_agents=waits_for_agents)
         if chunks:
-            count = sum(len(chunk.jobs) for chunk in chunks)
-            self._console.print(
-                f"exptools: {plural(len(chunks), 'element')} with {plural(count, 'job')} still "
-                "wait or run, and are joined",
-                highlight=False,
-            )
+            self._tell_joined(chunks)
         return chunks
+
+    def _tell_joined(self, chunks: Sequence[Chunk]) -> None:
+        count = sum(len(chunk.jobs) for chunk in chunks)
+        self._console.print(
+            f"exptools: {plural(len(chunks), 'element')} with {plural(count, 'job')} still wait or "
+            "run, and are joined",
+            highlight=False,
+        )
+        commands = [_command(c.plan, str(c.number)) for c in chunks if is_by_hand(c.element)]
+        if commands:
+            text = "\n".join(("exptools: these run them, where none runs yet:", *commands))
+            self._console.print(Text(text), soft_wrap=True)
 
     def _tell_commands(self, plan: Plan, go_on: str) -> NoReturn:
         """Say how agents are started, and end."""
-        python, where = shlex.quote(sys.executable), shlex.quote(str(plan.sweep_dir))
         self._console.print(
             Text(
                 f"exptools: planned, not submitted; these run the jobs, on any machines that see "
-                f"this directory (I is from 1 to {plan.chunks}):\n"
-                f"{python} -m exptools.launching.agent {where} --chunk I/{plan.chunks}\n"
+                f"this directory (I is from 1 to {plan.chunks}):\n{_command(plan, 'I')}\n"
                 f"exptools: and this gathers what they have done:\n{go_on}"
             ),
             soft_wrap=True,
@@ -202,7 +218,7 @@ class ClusterSweep:
     def _leave(self, stop: Stopped, elements: Sequence[str], go_on: str) -> NoReturn:
         """Cancel what still runs, or leave it running; then end."""
         if self._should_cancel(len(elements)):
-            cancel(elements)
+            cancel([element for element in elements if not is_by_hand(element)])
             told = f"{plural(len(elements), 'element')} cancelled"
         else:
             told = f"{plural(len(elements), 'element')} left waiting or running"
@@ -241,50 +257,22 @@ def _signals_held() -> Iterator[Callable[[], None]]:
         let_through()
 
 
-def divide(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
-    """Jobs in chunks of at most so many, as even as they can be, in their order."""
-    count = -(-len(jobs) // size)
-    bounds = [len(jobs) * number // count for number in range(count + 1)]
-    return [jobs[begin:end] for begin, end in itertools.pairwise(bounds)]
-
-
-def this_program() -> Program:
-    """How this process was started."""
-    return Program(
-        path=tuple(os.path.abspath(entry) for entry in sys.path),
-        argv=tuple(sys.argv),
-        directory=os.getcwd(),
-        environment={name: os.environ[name] for name in _KEPT if name in os.environ},
-        command=command_line(),
-        git=git_state(Path.cwd()),
-        script=main_script(),
-    )
-
-
-def _chunk(plan: Plan, number: int, jobs: Sequence[Job], element: str, common: Status) -> Chunk:
-    return Chunk(plan, number, {job.number: job for job in jobs}, common, element)
-
-
-def _common(program: Program) -> Status:
-    common = replace(queued_status(), pid=None, pid_start=None, host="")
-    return replace(common, command=program.command, git=program.git, script=program.script)
-
-
-def _save_elements(plan: Plan, elements: dict[int, str]) -> None:
-    write_atomic(plan.directory / "elements.json", json.dumps(elements).encode())
-
-
-def _read_elements(plan: Plan) -> dict[int, str]:
-    """Slurm's names of a plan's elements, by chunk; none where nothing was submitted.
-
-    Raises:
-        PlanError: what stands there makes no sense.
-    """
-    path = plan.directory / "elements.json"
+def _hand_over(plan: Plan, start: Callable[[Plan, int], None]) -> dict[int, str]:
+    """Have an agent started for each chunk of a plan; their names, by chunk."""
+    names: dict[int, str] = {}
     try:
-        record = json.loads(read_own(path))
-        return {int(chunk): str(element) for chunk, element in record.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AttributeError) as error:
-        raise PlanError(f"{path} cannot be read: {error}") from error
+        for number in range(1, plan.chunks + 1):
+            start(plan, number)
+            names[number] = by_hand(plan, number)
+    finally:
+        for number in range(len(names) + 1, plan.chunks + 1):  # nobody would ever run those
+            take_back(plan, number)
+    return names
+
+
+def _command(plan: Plan, chunk: str) -> str:
+    """How an agent is started by hand."""
+    python, where = shlex.quote(sys.executable), shlex.quote(str(plan.sweep_dir))
+    newest = plan.number == max(plan_numbers(plan.sweep_dir))
+    which = "" if newest else f" --plan {plan.number}"
+    return f"{python} -m exptools.launching.agent {where} --chunk {chunk}/{plan.chunks}{which}"

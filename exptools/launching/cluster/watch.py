@@ -73,7 +73,7 @@ class Watch:
             resubmit: has a chunk run by another element, whose name it returns.
             cancel: ends elements.
             observer: is told what happens.
-            ask: where the elements of chunks stand, by their names. None: Slurm's queue says.
+            ask: where those stand who run the chunks, by their names. None: Slurm's queue says.
             interval: seconds between two questions. None: `QUEUE_INTERVAL`.
         """
         self._chunks = list(chunks)
@@ -157,9 +157,7 @@ class Watch:
             self._is_away = False
             self._observer.say("Slurm's controller answers again")
         for chunk in chunks:
-            chunk.standing = standings.get(chunk.element, GONE)
-            alive = chunk.standing.waits or chunk.standing.runs
-            chunk.missed = 0 if alive else chunk.missed + 1
+            chunk.asked(standings.get(chunk.element, GONE))
         self._observer.queued(self._chunks)
         self._tell_held(chunks)
         for chunk in chunks:

@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +23,13 @@ from tests.launching.cluster.tasks import LineTask
 class Planned:
     """A plan, its jobs, and agents that were started for it."""
 
-    def __init__(self, sweep_dir: Path, chunks: Sequence[Sequence[str]], policy: Policy) -> None:
+    def __init__(
+        self,
+        sweep_dir: Path,
+        chunks: Sequence[Sequence[str]],
+        policy: Policy,
+        seconds: float | None,
+    ) -> None:
         self.jobs: list[Job] = []
         parts = []
         for lines in chunks:
@@ -44,7 +49,7 @@ class Planned:
             policy=policy,
             warm=False,
             program=program,
-            planned=time.time(),
+            seconds=seconds,
         )
         self.agents: list[subprocess.Popen[str]] = []
 
@@ -79,8 +84,8 @@ class Planned:
 def planned(tmp_path: Path) -> Iterator[Callable[..., Planned]]:
     made: list[Planned] = []
 
-    def make(*chunks: Sequence[str], **policy: float) -> Planned:
-        made.append(Planned(tmp_path / "a sweep ü", chunks, Policy(**policy)))  # type: ignore[arg-type]
+    def make(*chunks: Sequence[str], seconds: float | None = None, **policy: float) -> Planned:
+        made.append(Planned(tmp_path / "a sweep ü", chunks, Policy(**policy), seconds))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools.launching.cluster.earlier import find_open
 from exptools.launching.jobs.results import read_result
 from exptools.rundir import State, read_status
 from tests.conftest import until
@@ -117,3 +118,64 @@ def test_gpus_and_cpus_are_those_of_the_allocation(planned: Plans) -> None:
     assert result.value == ("3", "1")
     assert plan.status(0).gpus == ("3",)
     assert plan.status(0).state is State.COMPLETED
+
+
+def stopped_ahead(plan: Planned, mark: Path) -> str:
+    """The state of the only job, after Slurm has told its agent that the time is up."""
+    mark.unlink(missing_ok=True)
+    agent = plan.start(1)
+    until(mark.exists)
+    agent.send_signal(signal.SIGUSR2)
+    agent.communicate(timeout=30)
+    return plan.states()[0]
+
+
+@pytest.mark.parametrize(
+    ("saves", "second"), [("", "timeout"), ("open(run + '/snapshots', 'w')", "interrupted")]
+)
+def test_a_job_that_needs_more_time_than_there_is_and_saves_nothing_is_given_up(
+    planned: Plans, tmp_path: Path, saves: str, second: str
+) -> None:
+    mark = tmp_path / "mark"
+    run = str(tmp_path / "a sweep ü" / "0")
+    line = f"run = {run!r}\n{saves.replace('snapshots', 'last.ckpt')}\n"
+    line += f"open({str(mark)!r}, 'w'); time.sleep(60)"
+    plan = planned([line], seconds=0.01, max_retries=1)
+    assert stopped_ahead(plan, mark) == "interrupted"
+    assert stopped_ahead(plan, mark) == second
+    if second == "timeout":
+        error = str(plan.status(0).error)
+        assert "has left nothing to go on from (2 attempts): give it more hydra.launcher" in error
+        assert plan.run(1)[0] == 1
+        assert plan.states() == ["timeout"]
+
+
+def test_a_job_that_two_agents_have_died_with_is_not_begun_by_a_third(
+    planned: Plans, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    plan = planned([f"open({str(mark)!r}, 'w'); time.sleep(60)", "value = 1"])
+    for _ in range(2):
+        mark.unlink(missing_ok=True)
+        agent = plan.start(1)
+        until(mark.exists)
+        agent.kill()
+        agent.wait()
+    assert plan.run(1)[0] == 1
+    assert plan.states() == ["killed", "completed"]
+    assert plan.status(0).error == "its element ended with it 2 times"
+
+
+def test_a_chunk_that_was_taken_back_is_left_alone(planned: Plans, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    plan = planned([f"open({str(mark)!r}, 'w'); time.sleep(60)"], ["value = 1"])
+    agent = plan.start(1)
+    until(mark.exists)
+    first, second = find_open(plan.plan.sweep_dir)
+    assert not first.take_back()
+    assert second.take_back()
+    assert [chunk.number for chunk in find_open(plan.plan.sweep_dir)] == [1]
+    assert agent.poll() is None
+    code, output = plan.run(2)
+    assert code == 75
+    assert "chunk 2/2 is run by others now, for the sweep was started again without it" in output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.cluster.elements import minutes
-from exptools.launching.cluster.run import divide
+from exptools.launching.cluster.plan import divide
 from exptools.launching.jobs.outcomes import Job
 from hydra_plugins.exptools_launcher._options import LaunchError
 from hydra_plugins.exptools_launcher._slurm_options import validate_slurm_options

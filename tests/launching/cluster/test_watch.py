@@ -48,7 +48,7 @@ class Scene:
         self.plan = plan
         jobs = {job.number: job for job in plan.jobs}
         self.chunk = Chunk(plan.plan, 1, jobs, queued_status(), "7_0")
-        self.journal = Journal(plan.plan.stem(1).with_suffix(".journal"))
+        self.journal = Journal(plan.plan.journal(1))
         self.answer: Standing | QueueAway = RUNS
         self.asked = 0
         self.resubmitted = 0
@@ -240,7 +240,7 @@ def test_a_failure_under_fail_fast_cancels_the_rest(scene: Any) -> None:
 
 def test_lines_that_are_torn_or_hostile_are_left_out(scene: Any) -> None:
     one = scene()
-    path = one.plan.plan.stem(1).with_suffix(".journal")
+    path = one.plan.plan.journal(1)
     lines = [
         '{"event": "ended", "job": 0, "status": {"state": "completed"}}',
         '{"event": "ended", "job": 0, "status": {"state": "running"}, "has_result": false}',
@@ -260,7 +260,7 @@ def test_lines_that_are_torn_or_hostile_are_left_out(scene: Any) -> None:
 
 def test_the_journal_of_a_chunk_is_no_link(planned: Plans, tmp_path: Path) -> None:
     plan = planned([""])
-    path = plan.plan.stem(1).with_suffix(".journal")
+    path = plan.plan.journal(1)
     (tmp_path / "mine").write_text("")
     path.symlink_to(tmp_path / "mine")
     with pytest.raises(OSError, match="link"):
