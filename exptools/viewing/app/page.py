@@ -167,6 +167,7 @@ def _help() -> Any:
         ],
         id="help",
         title="Keys and clicks",
+        closeButtonProps=labelled("Close"),
         size="lg",
     )
 

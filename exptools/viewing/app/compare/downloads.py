@@ -25,7 +25,7 @@ from exptools.viewing.app.compare.log_axes import is_log, on_log_axes
 from exptools.viewing.app.compare.panels import Drawing
 from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
-from exptools.viewing.app.widgets import popover
+from exptools.viewing.app.widgets import labelled, popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.curve_data import CurveData, points
@@ -198,6 +198,7 @@ def menu() -> Component:
                 ],
                 id="python",
                 title="The same in Python",
+                closeButtonProps=labelled("Close"),
                 size="xl",
             ),
         ],

@@ -12,7 +12,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, Patch, State, ctx, html, no_update
 
-from exptools.viewing.app.widgets import popover
+from exptools.viewing.app.widgets import labelled, popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.user_marks import MAX_TAG, parse_tags
@@ -43,7 +43,13 @@ def header_button() -> Any:
 
 def modal() -> Any:
     """The list of hidden runs."""
-    return dmc.Modal(html.Div(id="hidden-list"), id="hidden-runs", title="Hidden runs", size="lg")
+    return dmc.Modal(
+        html.Div(id="hidden-list"),
+        id="hidden-runs",
+        title="Hidden runs",
+        size="lg",
+        closeButtonProps=labelled("Close"),
+    )
 
 
 def _button(text: str, id_: Any) -> Any:
