@@ -15,13 +15,17 @@ import psutil
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.conftest import CPUS, GPUS, NODES, SWEEP, ClusterApp
-from tests.conftest import line_with
+from tests.cluster.conftest import GPUS, NODES, SWEEP, ClusterApp
+from tests.conftest import ROOT, line_with
 
 pytestmark = pytest.mark.slow
 
+PAGE = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
 MakeApp = Callable[[str], ClusterApp]
-PACKED = (f"hydra.launcher.nodes={NODES}", f"hydra.launcher.jobs={CPUS}")
+# What docs/slurm.md has people type first.
+PACKED = re.findall(
+    r"hydra\.launcher\.\S+", re.findall(r"^    python train.py -m (?:.*\\\n)*.*$", PAGE, re.M)[0]
+)
 OUT = "out = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir\n"
 # Says that it is there, then waits to be killed, but only the first time.
 ONCE = f"""
@@ -88,7 +92,7 @@ def test_packed_jobs_have_their_own_cpu_and_gpu_and_fail_alone(
         "if cfg.x == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
         "return cfg.x"
     )
-    code, output = app.sweep(*PACKED, "hydra.launcher.gpus_per_job=1", "+x=range(12)")
+    code, output = app.sweep(*PACKED, "+x=range(12)")
     assert code == 1
     assert "12 jobs in 3 elements of Slurm's" in output
     wrong = {2: "failed", 3: "killed"}
@@ -161,9 +165,6 @@ def test_a_sweep_that_is_left_running_is_joined_later_and_by_no_other_launcher(
     code, output = app.run("-m", *here, *jobs)
     assert code == 1
     assert re.search(r"element \S+ of Slurm is running and has jobs of out: cancel it", output)
-    code, output = app.sweep(*options, "+stuck=1", "+x=range(10,14)")
-    assert code == 1
-    assert re.search(r"out/0 is to hold .*\+x=0, for which \S+ still waits or runs", output)
     again = app.start(*SWEEP, *options, *jobs, "hydra.launcher.resume=true")
     line_with(again, "2 elements with 3 jobs still wait or run, and are joined")
     os.kill(int((app.out / "1/mark").read_text()), signal.SIGKILL)
@@ -183,7 +184,7 @@ def test_a_sweep_with_a_death_of_each_kind_ends_with_every_other_job_completed(
         'while cfg.x in (4, 10, 18) and not os.path.exists("go"): time.sleep(0.02)\n'
         "return cfg.x"
     )
-    process = app.start(*SWEEP, *PACKED, "hydra.launcher.gpus_per_job=1", "+x=range(24)")
+    process = app.start(*SWEEP, *PACKED, "+x=range(24)")
     # The chunks are 0 to 7, 8 to 15 and 16 to 23: each has begun with its third job.
     cluster.wait_until(lambda: all(app.marked(job) for job in (4, 10, 18)))
     agent_of(app, 10).kill()
