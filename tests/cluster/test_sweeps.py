@@ -8,15 +8,19 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from exptools.rundir import read_status
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import GPUS, NODES, SWEEP, ClusterApp
 from tests.conftest import ROOT, line_with
+from tests.launching.test_run_on_cluster import LAUNCH, SCRIPT
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +125,33 @@ def test_what_slurm_refuses_is_said_in_its_own_words(
     code, output = app.sweep("hydra.launcher.partition=nowhere", "+x=1,2")
     assert code == 1
     assert "Slurm refuses the sweep: error: invalid partition specified: nowhere" in output
+    assert app.states(2) == ["interrupted"] * 2
+
+
+def test_a_script_of_the_original_runs_its_variants_on_slurm(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "train it.py").write_text(SCRIPT)
+    handler = "SlurmHandler(mem='500M', time='10:00', n_gpus=1, cmd_prefix='export SAID=ahead')"
+    (tmp_path / "launch.py").write_text(
+        LAUNCH.replace("import PbsHandler", "import SlurmHandler")
+        .replace("cluster.pbs", "cluster.slurm")
+        .replace('PbsHandler(mem="1G", cmd_prefix="echo ahead")', handler)
+    )
+    done = subprocess.run(
+        [sys.executable, "launch.py", "dict(runs_per_allocation=2)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "4 jobs in 2 elements of Slurm's" in done.stdout, done.stdout + done.stderr
+    (directory,) = (tmp_path / "data/slurm/demo exp").iterdir()
+    runs = [read_status(directory / f"x{x}/run_{run}") for run in (0, 1) for x in (1, 2)]
+    assert [run and run.state.value for run in runs] == ["completed", "failed"] * 2
+    assert {run and run.gpus for run in runs} == {("0",), ("1",)}
+    assert "('x2 run_1', 'failed')" in done.stdout
 
 
 def test_elements_beyond_an_array_are_another_and_cancelled_ones_stay_so(
