@@ -9,7 +9,7 @@ from tests.viewing.samples import write_run, write_summary, write_sweep
 PHONE = {"width": 390, "height": 844}
 READY = {
     "compare": "#runs .ag-cell",
-    "pictures": "#picture-graph .main-svg",
+    "charts": "#chart-graph .main-svg",
     "run": "#run-facts dd",
 }
 FINGER = 40  # px

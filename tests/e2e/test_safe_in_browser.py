@@ -20,7 +20,7 @@ from tests.viewing.samples import indexed, write_run, write_sweep
 TOKEN = "a-token-of-this-test"
 READY = {
     "compare": ".small-chart .painted-plot",
-    "pictures": "#picture-graph .js-plotly-plot",
+    "charts": "#chart-graph .js-plotly-plot",
     "run": "#run-facts",
 }
 FADED = """() => Promise.allSettled(document.getAnimations()
@@ -181,7 +181,7 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     assert drawn(page, LINES)
     expect(page.locator(".small-chart .painted-plot")).to_have_count(3)
     unharmed(page)
-    page.goto(f"{address}?tab=pictures")
+    page.goto(f"{address}?tab=charts")
     expect(page.locator("#picture-graph .js-plotly-plot").first).to_be_visible()
     unharmed(page)
     for name in (IMAGE, "binary", "large", "pipe"):

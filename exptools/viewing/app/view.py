@@ -21,7 +21,8 @@ from exptools.viewing.curves.statistics import CENTERS, parse_band
 from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
 
-TABS = ("compare", "pictures", "run")
+TABS = ("compare", "charts", "run")
+FORMER = {"pictures": "charts", "picture": "chart"}  # what addresses may call them, too
 BANDS_OF = ("auto", "all", "pointed")  # lines whose bands are seen; auto: of few lines all
 NONPOSITIVE = ("left-out", "symlog")  # what a log axis does with values ≤ 0
 EACH_RUN = "run.name"  # to group by: each run by itself
@@ -50,6 +51,10 @@ def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
     return int(text)
+
+
+def _tab(texts: list[str]) -> str:
+    return _one_of("tab", *TABS)([FORMER.get(texts[-1], texts[-1])])
 
 
 def _one_of(what: str, *names: str) -> Callable[[list[str]], str]:
@@ -92,7 +97,7 @@ def _is(kind: _Kind, default: Any, check: Callable[[list[str]], Any] | None = No
 class View:
     """What is chosen; the defaults are what a newcomer sees."""
 
-    tab: str = _is(_TEXT, "compare", _one_of("tab", *TABS))
+    tab: str = _is(_TEXT, "compare", _tab)
     metrics: tuple[str, ...] = _is(_TEXTS, ())  # none: the page chooses
     by: tuple[str, ...] | None = _is(_TEXTS, None)  # None: the page chooses; (): all runs in one
     split: tuple[str, ...] = _is(_TEXTS, ())  # a panel for each of their values
@@ -126,11 +131,11 @@ class View:
         _TEXTS, ()
     )  # those below these prefixes are folded; "/": without one
     run: str = _is(_TEXT, "")  # the one that the tab shows
-    picture: str = _is(_TEXT, "")
+    chart: str = _is(_TEXT, "")
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
     # Of metrics whose steps are others than those of the first one.
     x_ranges: Mapping[str, Range] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
+    options: Mapping[str, str] = field(default_factory=dict)  # of the tab Charts
     notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
 
     def of_chart(self) -> View:
@@ -204,6 +209,7 @@ _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" i
 
 def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
     """Put what a query says under one name where it belongs."""
+    name = FORMER.get(name, name)
     if name in _KINDS:
         values[name] = _KINDS[name].from_texts(texts)
     elif name.startswith(("x_range.", "y_range.")):

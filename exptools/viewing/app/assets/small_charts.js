@@ -7,7 +7,7 @@
   const REST = 4;
   const LONGEST_REST = 15000; // ms
   const ELSEWHERE = [
-    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "picture", "show_runs"],
+    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "chart", "show_runs"],
     ...["all_metrics", "search", "folded", "options", "notes"],
   ];
 
