@@ -17,7 +17,9 @@ from dash.development.base_component import Component
 from exptools.viewing.app.charts import tab as charts_tab
 from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.media import tab as media_tab
 from exptools.viewing.app.run import tab as run_tab
+from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.states import count_states, state_class, time_left
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
@@ -34,6 +36,7 @@ ACCENT = [
 ]
 KEYS = {
     "/": "go to the filter",
+    "← →": "in Media: the step before, the next one",
     "↑ ↓": "go from run to run in the table",
     "Space": "tick the run: only ticked runs are drawn",
     "s": "star the run",
@@ -68,6 +71,7 @@ def page(workspace: Workspace) -> Any:
     panels = [
         dmc.TabsPanel(compare_tab.layout(facts), value="compare"),
         dmc.TabsPanel(charts_tab.layout(), value="charts"),
+        dmc.TabsPanel(media_tab.layout(), value="media"),
         dmc.TabsPanel(run_tab.layout(), value="run"),
     ]
     tabs = dmc.Tabs(
@@ -189,7 +193,9 @@ def register(app: Dash, workspace: Workspace) -> None:
     marks = workspace.marks
     compare_tab.register(app, workspace, marks)
     charts_tab.register(app, workspace)
-    run_tab.register(app, workspace, marks)
+    media = MediaCache(workspace)
+    media_tab.register(app, workspace, media)
+    run_tab.register(app, workspace, marks, media)
     _register_in_browser(app)
 
 

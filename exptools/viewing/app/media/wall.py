@@ -1,0 +1,254 @@
+"""Which tiles there are: a column for each run, or for one of each group, and a row for each tag.
+
+A tile's content is asked for when it comes into view (``tiles.py``); here are only the steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
+
+from exptools.rundir import MEDIA_INDEX
+from exptools.viewing.app.facts import Facts, counted_runs
+from exptools.viewing.app.run.reading import MediaCache, Unreadable, is_live
+from exptools.viewing.app.states import STATE_WORDS, state_class
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.run import Run, natural_key
+from exptools.viewing.run_files.media import KINDS, MediaIndex
+from exptools.viewing.wording import escape_invalid_unicode, shortened
+
+NOT_SEEN = ("hparams", "file")  # which a run's own page has
+MANY = 12  # runs; of more, one of each group is shown at first
+MOST_COLUMNS = 200
+MOST_ROWS = 1000
+MOST_READ = 48 * 2**20  # bytes of the runs' indexes of media, all together
+LONGEST = 80  # characters of a group's label
+
+
+@dataclass(frozen=True)
+class Column:
+    """A run whose media stand below each other."""
+
+    run: str
+    name: str  # as it is shown: without what all runs have in common
+    label: str  # its group's; "" where the name says all
+    of: int  # runs of its group, where it stands for them; else 1
+    state: str  # "failed"
+    style: str  # the CSS class of the state
+    live: bool  # whether more may come
+    version: str  # another one when more has come
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tag, and in which columns it has which steps."""
+
+    kind: str
+    tag: str
+    cells: tuple[tuple[int, int], ...]  # the column, and its place in ``Wall.steps``
+
+
+@dataclass(frozen=True)
+class Wall:
+    """What the page needs to lay out its tiles."""
+
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    steps: tuple[tuple[int, ...], ...] = ()  # each list once: runs of a sweep share theirs
+    one_a_group: bool = False
+    sentence: str = ""  # of which runs it is
+    notes: tuple[str, ...] = ()  # what is not seen
+    empty: str = ""  # why there is nothing
+
+    def to_data(self) -> dict[str, Any]:
+        """As JSON has it; ``digest`` is equal for equal walls."""
+        data = asdict(self)
+        digest = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
+        return data | {"digest": digest}
+
+
+@dataclass
+class _Read:
+    """The media of runs that were read, and what could not be."""
+
+    cache: MediaCache
+    bytes: int = 0
+    notes: list[str] = field(default_factory=list)
+    without: int = 0  # runs that have logged none
+    beyond: int = 0  # runs that were not read, for it would be too much
+    bad_lines: int = 0
+
+    def get(self, run: Run) -> MediaIndex | None:
+        """A run's media; None where there are none to be seen."""
+        try:
+            size = os.lstat(run.directory / MEDIA_INDEX).st_size
+        except OSError:
+            self.without += 1
+            return None
+        if self.bytes + size > MOST_READ and self.bytes:
+            self.beyond += 1
+            return None
+        self.bytes += size
+        try:
+            media = self.cache.get(run)
+        except Unreadable as said:
+            self.notes.append(f"{escape_invalid_unicode(run.name)}: {said}")
+            return None
+        self.bad_lines += media.bad_lines
+        if not any(kind not in NOT_SEEN for kind, _ in media.tags):
+            self.without += 1
+            return None
+        return media
+
+
+def media_wall(workspace: Workspace, cache: MediaCache, view: View) -> Wall:
+    """The tiles of the view's runs; a sentence where there are none."""
+    facts = workspace.facts()
+    try:
+        runs, left_out = counted_runs(workspace.index, facts, view)
+        keys = facts.find(tuple(dict.fromkeys([*view.split, *(view.by or ())])))
+    except QueryError as error:
+        text = str(error)
+        return Wall(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
+    if not runs:
+        nothing = "No runs here yet. They appear as soon as one starts."
+        return Wall(empty=f"No run fulfils {view.where}." if view.where.strip() else nothing)
+    grouped = groups(runs, keys)
+    name = f"{keys[0].short}=" if len(keys) == 1 and keys[0].whole != "name" else ""
+    one = view.media_columns == "groups" or (
+        view.media_columns == "auto" and len(runs) > MANY and 1 < len(grouped) < len(runs)
+    )
+    read = _Read(cache)
+    chosen = list(_one_each(grouped, read) if one else _each(grouped, read))
+    shown = chosen[:MOST_COLUMNS]
+    columns = _columns(facts, shown, name if keys else "", one=one)
+    rows, steps = _rows([media for _, _, media in shown])
+    return Wall(
+        columns=columns,
+        rows=rows[:MOST_ROWS],
+        steps=steps,
+        one_a_group=one,
+        sentence=_sentence(view, runs, grouped, shown, one=one),
+        notes=(*left_out, *_notes(read, len(chosen) - len(shown), len(rows), one=one)),
+        empty="" if rows else _nothing(runs, read),
+    )
+
+
+_Chosen = tuple[Group, Run, MediaIndex]
+
+
+def _each(grouped: Sequence[Group], read: _Read) -> Iterator[_Chosen]:
+    for group in grouped:
+        for run in sorted(group.runs, key=lambda run: natural_key(run.name)):
+            media = read.get(run)
+            if media is not None:
+                yield group, run, media
+
+
+def _one_each(grouped: Sequence[Group], read: _Read) -> Iterator[_Chosen]:
+    """Of each group the first run that has media."""
+    for group in grouped:
+        yield from islice(_each([group], read), 1)
+
+
+def _columns(
+    facts: Facts, chosen: Sequence[_Chosen], key: str, *, one: bool
+) -> tuple[Column, ...]:
+    names = _short_names([run.name for run in facts.runs])
+    return tuple(
+        Column(
+            run=run.name,
+            name=escape_invalid_unicode(names[run.name]),
+            label=_label(group, run, key),
+            of=len(group.runs) if one else 1,
+            state=STATE_WORDS[run.state],
+            style=state_class(STATE_WORDS[run.state]),
+            live=is_live(run),
+            version=f"{media.inode}-{media.read_to}",
+        )
+        for group, run, media in chosen
+    )
+
+
+def _label(group: Group, run: Run, key: str) -> str:
+    """What a group is called; nothing where that is the run's name, or all runs are one."""
+    if not group.values or group.label == run.name:
+        return ""
+    return shortened(escape_invalid_unicode(f"{key}{group.label}"), LONGEST)
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names without the directories that all have in common."""
+    above = os.path.commonprefix([name.rpartition("/")[0].split("/") for name in names])
+    cut = len("/".join(above)) + 1 if above and above != [""] else 0
+    return {name: name[cut:] or name for name in names}
+
+
+def _rows(
+    media: Sequence[MediaIndex],
+) -> tuple[tuple[Row, ...], tuple[tuple[int, ...], ...]]:
+    places: dict[tuple[int, ...], int] = {}
+    cells: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for column, of_run in enumerate(media):
+        for key in of_run.tags:
+            if key[0] not in NOT_SEEN:
+                steps = tuple(sorted(of_run.items[key]))
+                place = places.setdefault(steps, len(places))
+                cells.setdefault(key, []).append((column, place))
+    order = sorted(cells, key=lambda key: (KINDS.index(key[0]), natural_key(key[1])))
+    return tuple(Row(*key, tuple(cells[key])) for key in order), tuple(places)
+
+
+def _sentence(
+    view: View, runs: Sequence[Run], grouped: Sequence[Group], shown: Sequence[_Chosen], *, one: bool
+) -> str:
+    """Of which runs the wall is."""
+    if not shown:
+        return ""
+    which = f"{_number(len(shown), 'run')} of {len(runs):,}" if len(shown) < len(runs) else ""
+    which = which or ("1 run" if len(runs) == 1 else f"All {len(runs):,} runs")
+    if one:
+        which = f"One run of each of {_number(len(grouped), 'group')}: the first that has media"
+    of = [f"{len(view.selected):,} selected"] * bool(view.selected)
+    of += [f"with {view.where}"] * bool(view.where.strip())
+    return f"{which} ({', '.join(of)})." if of else f"{which}."
+
+
+def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
+    if read.without and not one:
+        verb = "has" if read.without == 1 else "have"
+        yield f"{_number(read.without, 'run')} {verb} logged no media."
+    if read.beyond or more:
+        yield (
+            f"{_number(read.beyond + more, 'run')} more would be too many at once: "
+            "filter, select in Compare, or choose one a group."
+        )
+    if rows > MOST_ROWS:
+        yield f"{MOST_ROWS:,} of {rows:,} tags are here: filter the runs to see others."
+    if read.bad_lines:
+        yield f"{_number(read.bad_lines, 'line')} of the runs' media/index.jsonl cannot be read."
+    yield from read.notes[:5]
+    if len(read.notes) > 5:
+        yield f"So it is with {len(read.notes) - 5:,} more runs."
+
+
+def _nothing(runs: Sequence[Run], read: _Read) -> str:
+    if read.notes:
+        return "What these runs have logged cannot be read."
+    one = "This run has" if len(runs) == 1 else f"None of these {len(runs):,} runs has"
+    return (
+        f"{one} logged images, videos, sounds, figures, tables, histograms or texts. "
+        "They come from logger.log_image and the like."
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
