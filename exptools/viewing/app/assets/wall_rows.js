@@ -132,7 +132,9 @@
   const makeRow = ({ kind, tag }) => {
     const element = make("section", `wall-row is-${kind}`);
     const head = make("h3", "wall-tag");
-    head.append(make("span", "", tag), make("small", "", kind === "gif" ? "GIF" : kind));
+    const name = make("span", "");
+    name.append(...tag.split(/(?<=[/._-])/).flatMap((part) => [part, make("wbr", "")]));
+    head.append(name, make("small", "", kind === "gif" ? "GIF" : kind));
     head.title = tag;
     const box = make("div", "wall-cells");
     element.append(head, box);

@@ -126,6 +126,7 @@
         say();
       },
       step,
+      isLatest: () => asked === null,
       go,
 
       // The step itself, and those that are one move of the slider away.

@@ -105,14 +105,15 @@
       return;
     }
     cell.isFilled = undefined;
-    const isOther = shown !== step;
+    // Where nobody asks for a step it is the last one of the tag.
+    const isOther = shown !== (wall.steps.isLatest() ? lastOf.get(cell.row.now) : step);
     cell.said.className = `wall-step${isOther ? " is-other" : ""}`;
     if (shown === undefined) {
       cell.said.textContent = `first at step ${wall.number(cell.steps[0])}`;
       wall.show(cell, "");
     } else {
       cell.said.textContent = `step ${wall.number(shown)}`;
-      cell.said.title = isOther ? `Nothing at step ${wall.number(step)}: the last one before it` : "";
+      cell.said.title = isOther ? `Nothing at step ${wall.number(step)}: the last before it` : "";
       wall.show(cell, want(cell, shown));
     }
   };
@@ -163,12 +164,19 @@
     place.querySelector(`[data-kind="${focused}"]`)?.focus();
   };
 
+  const lastOf = new WeakMap(); // the last step of each row
+  const note = (rows) =>
+    rows.forEach((row) => {
+      lastOf.set(row, Math.max(...row.cells.map(([, place]) => known.steps[place].at(-1))));
+    });
+
   // All of the wall, as the server and the view say it now.
   const apply = () => {
     if (!known || !isOpen()) {
       return;
     }
     const rows = known.rows.filter(isChosen);
+    note(rows);
     const used = new Set(rows.flatMap((row) => row.cells.map(([, place]) => place)));
     const all = new Set([...used].flatMap((place) => known.steps[place]));
     const steps = [...all].sort((a, b) => a - b);
@@ -232,6 +240,10 @@
   };
 
   document.addEventListener("click", ({ target }) => {
+    if (target.id === "media-options") {
+      const isShown = byId("media-tab").classList.toggle("has-options");
+      target.setAttribute("aria-expanded", isShown);
+    }
     const kind = target.closest?.("#media-kinds button")?.dataset.kind;
     const run = target.closest?.("#media-wall .wall-run")?.dataset.run;
     if (kind) {

@@ -46,11 +46,19 @@ def layout() -> Component:
         className="control",
         inputProps={"autoComplete": "off", "spellCheck": "false"},
     )
+    closed: Any = {"aria-expanded": "false", "className": "wall-button"}  # on a phone
     wall: Any = {"role": "region", "tabIndex": 0, **labelled("Media")}
     return html.Section(
         [
             dcc.Store(id="media-chosen"),
-            html.Div([search, *map(_choice, CHOICES)], className="media-controls"),
+            html.Div(
+                [
+                    search,
+                    html.Button("Options", id="media-options", type="button", **closed),
+                    *map(_choice, CHOICES),
+                ],
+                className="media-controls",
+            ),
             html.Div(id="media-kinds"),
             html.Div(id="media-steps"),
             html.P(id="media-sentence", className="captions"),
