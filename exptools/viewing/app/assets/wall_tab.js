@@ -119,10 +119,11 @@
   };
 
   // The slice of the step among those of a histogram over time.
-  const point = (cell, step) =>
-    cell.tile.querySelectorAll("path[data-step]").forEach((path) => {
-      path.classList.toggle("is-now", Number(path.dataset.step) === step);
-    });
+  const point = (cell, step) => {
+    const slices = [...cell.tile.querySelectorAll("path[data-step]")];
+    const at = wall.lastUpTo(slices.map((path) => Number(path.dataset.step)), step);
+    slices.forEach((path, place) => path.classList.toggle("is-now", place === at));
+  };
 
   const drawAll = () => {
     wall.seen.forEach(drawCell);

@@ -21,7 +21,9 @@ MOST_SLICES = 40  # steps that are read, evenly from all, the first and the last
 BINS = 48
 # What a normal distribution has within 3, 2, 1 standard deviations: TensorBoard's, too.
 PERCENTILES = (0.0, 6.68, 15.87, 30.85, 50.0, 69.15, 84.13, 93.32, 100.0)
-HIGH = 0.42  # of the picture is as high as the highest of the histograms that stand behind each other
+HIGH = (
+    0.42  # of the picture is as high as the highest of the histograms that stand behind each other
+)
 WIDE = 100.0  # units of a picture; it is stretched to its place
 
 
@@ -78,7 +80,7 @@ def _cumulated(one: Histogram) -> tuple[Floats, Floats]:
 
 
 def picture(slices: Slices, way: str) -> str:
-    """The histograms as HTML that the page takes as it is: ``offset``, ``overlay``, ``percentiles``."""
+    """The histograms as HTML that the page takes as it is; the ways are those of the view."""
     drawn = _bands(slices) if way == "percentiles" else _slices(slices, offset=way == "offset")
     low, high = _ends(slices, way)
     first, last = f"{slices.steps[0]:,}", f"{slices.steps[-1]:,}"

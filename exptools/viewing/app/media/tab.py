@@ -31,7 +31,12 @@ CHOICES = {  # by their controls, which are called as the view's fields are
     "media_size": ("Size", {"small": "S", "medium": "M", "large": "L"}),
     "histograms": (
         "Histograms",
-        {"offset": "Offset", "overlay": "Overlay", "percentiles": "Percentiles", "step": "One step"},
+        {
+            "offset": "Offset",
+            "overlay": "Overlay",
+            "percentiles": "Percentiles",
+            "step": "One step",
+        },
     ),
 }
 

@@ -131,7 +131,8 @@ class Tiles:
             said.append(f"They cannot be drawn: {error}.")
         if slices is None:
             return f'<p class="run-nothing">{escape((said or ["no values"])[0])}</p>'
-        note = f"{len(said):,} steps are not in it: {said[0]}" if said else ""
+        number = "1 step is" if len(said) == 1 else f"{len(said):,} steps are"
+        note = f"{number} not in it: {said[0]}" if said else ""
         below = f'<p class="over-note">{escape(note)}</p>' if note else ""
         return picture(slices, way) + below
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from exptools.rundir import MEDIA_INDEX
@@ -159,9 +159,7 @@ def _one_each(grouped: Sequence[Group], read: _Read) -> Iterator[_Chosen]:
         yield from islice(_each([group], read), 1)
 
 
-def _columns(
-    facts: Facts, chosen: Sequence[_Chosen], key: str, *, one: bool
-) -> tuple[Column, ...]:
+def _columns(facts: Facts, chosen: Sequence[_Chosen], key: str, *, one: bool) -> tuple[Column, ...]:
     names = _short_names([run.name for run in facts.runs])
     return tuple(
         Column(
@@ -187,8 +185,9 @@ def _label(group: Group, run: Run, key: str) -> str:
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:
     """Names without the directories that all have in common."""
-    above = os.path.commonprefix([name.rpartition("/")[0].split("/") for name in names])
-    cut = len("/".join(above)) + 1 if above and above != [""] else 0
+    directories = sorted(name.split("/")[:-1] for name in names)
+    both = zip(directories[0], directories[-1], strict=False)
+    cut = sum(len(one) + 1 for one, _ in takewhile(lambda pair: pair[0] == pair[1], both))
     return {name: name[cut:] or name for name in names}
 
 
@@ -208,7 +207,12 @@ def _rows(
 
 
 def _sentence(
-    view: View, runs: Sequence[Run], grouped: Sequence[Group], shown: Sequence[_Chosen], *, one: bool
+    view: View,
+    runs: Sequence[Run],
+    grouped: Sequence[Group],
+    shown: Sequence[_Chosen],
+    *,
+    one: bool,
 ) -> str:
     """Of which runs the wall is."""
     if not shown:
