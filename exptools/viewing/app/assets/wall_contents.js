@@ -134,6 +134,7 @@
       cells[isSeen ? "add" : "delete"](cell);
       if (!isSeen) {
         cell.want = undefined;
+        cell.tile.classList.remove("is-old");
       }
     },
 

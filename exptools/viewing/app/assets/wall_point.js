@@ -20,16 +20,18 @@
     }
   };
 
-  window.dash_clientside.exptools_media.offer = (found) => {
-    target = found;
-    if (!found) {
-      hide();
-      return leave();
-    }
-    const [left, top] = found.at;
-    Object.assign(button().style, { left: `${Math.max(0, left)}px`, top: `${top + 14}px` });
-    button().hidden = false;
-    return found.text;
+  window.dash_clientside.exptools_point = {
+    offer: (found) => {
+      target = found;
+      if (!found) {
+        hide();
+        return leave();
+      }
+      const [left, top] = found.at;
+      Object.assign(button().style, { left: `${Math.max(0, left)}px`, top: `${top + 14}px` });
+      button().hidden = false;
+      return found.text;
+    },
   };
 
   document.addEventListener("click", (event) => {

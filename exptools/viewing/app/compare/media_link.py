@@ -31,7 +31,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         prevent_initial_call=True,
     )(partial(media_of_point, workspace))
     label = Output("media-at", "children")
-    in_browser(app, "exptools_media.offer", label, Input("media-of-point", "data"))
+    in_browser(app, "exptools_point.offer", label, Input("media-of-point", "data"))
 
 
 def media_of_point(
