@@ -118,4 +118,4 @@ def answer_wall(workspace: Workspace, cache: MediaCache, text: bytes) -> str:
     view = resolve(View.from_query(query), workspace.facts())
     data = media_wall(workspace, cache, view).to_data()
     same = data["digest"] == had
-    return json.dumps({"digest": had} if same else data, ensure_ascii=False)
+    return json.dumps({"digest": had} if same else data)  # in ASCII: names need not be Unicode

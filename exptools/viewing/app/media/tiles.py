@@ -22,6 +22,7 @@ from exptools.viewing.app.widgets import theme_of
 from exptools.viewing.app.workspace import Answers, Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import Histogram, Item, read_histogram
+from exptools.viewing.wording import escape_invalid_unicode
 
 MOST_AT_ONCE = 24  # tiles in a question
 ENOUGH = 4 * 2**20  # characters of an answer; what is not in it is asked for again
@@ -82,25 +83,26 @@ class Tiles:
 
     def answer(self, text: bytes) -> str:
         """The tiles that a page asks for, each as components or as HTML, in its order."""
-        from plotly.io.json import to_json_plotly  # as Dash does, which loads it late, too
-
         question = Question.read(text)
         shown: list[str] = []
         for tile in question.tiles:
             if sum(map(len, shown)) > ENOUGH:
                 break
-            shown.append(to_json_plotly(self._shown(tile, question.colors)))
+            shown.append(self._shown(tile, question.colors))
         return f'{{"tiles": [{", ".join(shown)}]}}'
 
-    def _shown(self, tile: Tile, colors: str) -> dict[str, Any]:
-        """One tile; a fault takes no other tile with it."""
+    def _shown(self, tile: Tile, colors: str) -> str:
+        """One tile as JSON; a fault takes no other tile with it."""
+        from plotly.io.json import to_json_plotly  # as Dash does, which loads it late, too
+
         try:
-            return self._content(tile, colors)
+            return str(to_json_plotly(self._content(tile, colors)))
         except Unreadable as said:
-            return {"node": sentence(str(said))}
+            reason = str(said)
         except Exception as error:
             logging.getLogger(__name__).warning("no tile of %r", tile, exc_info=True)
-            return {"node": sentence(f"This could not be shown: {error_line(error)}")}
+            reason = f"This could not be shown: {error_line(error)}"
+        return str(to_json_plotly({"node": sentence(escape_invalid_unicode(reason))}))
 
     def _content(self, tile: Tile, colors: str) -> dict[str, Any]:
         run = self._workspace.run(tile.run)

@@ -217,13 +217,13 @@ def _sentence(
     """Of which runs the wall is."""
     if not shown:
         return ""
-    which = f"{_number(len(shown), 'run')} of {len(runs):,}" if len(shown) < len(runs) else ""
-    which = which or ("1 run" if len(runs) == 1 else f"All {len(runs):,} runs")
+    noun = "selected run" if view.selected else "run"
+    which = f"All {_number(len(runs), noun)}" if len(runs) > 1 else f"1 {noun}"
+    if len(shown) < len(runs):
+        which = f"{_number(len(shown), noun)} of {len(runs):,}"
     if one:
-        which = f"One run of each of {_number(len(grouped), 'group')}: the first that has media"
-    of = [f"{len(view.selected):,} selected"] * bool(view.selected)
-    of += [f"with {view.where}"] * bool(view.where.strip())
-    return f"{which} ({', '.join(of)})." if of else f"{which}."
+        which = f"One {noun} of each of {_number(len(grouped), 'group')}: the first that has media"
+    return f"{which}, with {view.where}." if view.where.strip() else f"{which}."
 
 
 def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
@@ -247,9 +247,9 @@ def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
 def _nothing(runs: Sequence[Run], read: _Read) -> str:
     if read.notes:
         return "What these runs have logged cannot be read."
-    one = "This run has" if len(runs) == 1 else f"None of these {len(runs):,} runs has"
+    who = "This run has" if len(runs) == 1 else f"These {len(runs):,} runs have"
     return (
-        f"{one} logged images, videos, sounds, figures, tables, histograms or texts. "
+        f"{who} logged no images, videos, sounds, figures, tables, histograms or texts. "
         "They come from logger.log_image and the like."
     )
 
