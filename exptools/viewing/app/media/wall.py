@@ -83,6 +83,7 @@ class _Read:
     bytes: int = 0
     notes: list[str] = field(default_factory=list)
     without: int = 0  # runs that have logged none
+    events: int = 0  # of these such as have event files of another logger
     beyond: int = 0  # runs that were not read, for it would be too much
     bad_lines: int = 0
 
@@ -92,6 +93,7 @@ class _Read:
             size = os.lstat(run.directory / MEDIA_INDEX).st_size
         except OSError:
             self.without += 1
+            self.events += any(source.kind == "events" for source in run.sources)
             return None
         if self.bytes + size > MOST_READ and self.bytes:
             self.beyond += 1
@@ -230,6 +232,11 @@ def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
     if read.without and not one:
         verb = "has" if read.without == 1 else "have"
         yield f"{_number(read.without, 'run')} {verb} logged no media."
+    if read.events:
+        yield (
+            f"{_number(read.events, 'run')} of another logger: of TensorBoard's event files only "
+            "the numbers are read: no images, histograms, sounds or texts."
+        )
     if read.beyond or more:
         yield (
             f"{_number(read.beyond + more, 'run')} more would be too many at once: "
