@@ -1,4 +1,4 @@
-"""How fast the wall of media is: from the command to the first image, a step of the slider, scrolling.
+"""How fast the wall of media is: to the first image, a step of the slider, scrolling.
 
 python benchmarks/media.py DIRECTORY [--rounds 3] [--peers]
 
