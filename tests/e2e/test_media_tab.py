@@ -66,7 +66,7 @@ def test_tiles_of_all_runs_follow_one_slider_and_say_where_they_show_another_ste
 
 def test_kinds_tags_size_and_arrangement_are_chosen_and_stand_in_the_address(look_at, address):
     page = wall(look_at, address)
-    rows = page.locator(".wall-row .wall-tag > span")
+    rows = page.locator(".wall-row .wall-tag > bdi")
     expect(rows).to_have_text(["samples/image", "weights", "notes"])
     page.get_by_role("button", name="Histograms 1").click()
     expect(rows).to_have_text(["weights"])
@@ -74,7 +74,7 @@ def test_kinds_tags_size_and_arrangement_are_chosen_and_stand_in_the_address(loo
     page.locator("#histograms").get_by_text("Percentiles").click()
     expect(page.locator(".over-median")).to_have_count(3)
     page.locator("#media_layout").get_by_text("Grid").click()
-    expect(page.locator("#media-wall.is-grid .wall-head .wall-name").first).to_be_visible()
+    expect(page.locator("#media-wall.in-grid .wall-head .wall-name").first).to_be_visible()
     page.locator("#media_size").get_by_text("L", exact=True).click()
     wait_for_view(
         page,
@@ -109,6 +109,7 @@ def test_from_a_curves_point_to_the_media_of_that_step_and_to_the_run(look_at, a
     expect(page.locator(SHOWN)).to_have_count(1)
     view = view_of(page)
     assert (view.tab, len(view.selected)) == ("media", 1)
+    expect(page.locator("#media-sentence")).to_contain_text("1 selected run.")
     expect(page.get_by_label("Step", exact=True)).to_have_value(str(view.media_step))
     page.locator(".wall-heads .wall-run").click()
     expect(page.locator("#run-facts dd").first).to_be_visible()

@@ -60,12 +60,22 @@
     return [element];
   };
 
+  // What is an image by its first bytes need not be one.
+  const sayBroken = ({ target }) => {
+    const place = target.closest("a") || target;
+    const said = document.createElement("p");
+    said.className = "run-nothing";
+    said.textContent = "Your browser cannot read this image.";
+    place.replaceWith(said);
+  };
+
   // One answer of the server as one element.
   const nodeOf = ({ node, html }) => {
     const box = document.createElement("div");
     box.className = "wall-content run-medium";
     if (html === undefined) {
       box.append(...build(node));
+      box.querySelectorAll("img").forEach((image) => image.addEventListener("error", sayBroken));
     } else {
       box.innerHTML = html; // in which the server has escaped all texts
     }

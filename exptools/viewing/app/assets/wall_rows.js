@@ -42,13 +42,19 @@
     button.type = "button";
     button.dataset.run = column.run;
     button.title = `${column.run}\n${column.state}: open the run`;
-    button.append(make("span", "wall-name", column.label || column.name));
-    const beside = [
-      column.label && column.name,
+    // Names may be written in either direction: in a bdi they turn nothing around them.
+    button.append(make("bdi", "wall-name", column.label || column.name));
+    const more = make("span", "wall-beside");
+    const said = [
       column.of > 1 && `1 of ${column.of} runs`,
       !["finished", "no status"].includes(column.state) && column.state,
-    ];
-    const more = make("span", "wall-beside", beside.filter(Boolean).join(" · "));
+    ].filter(Boolean);
+    if (column.label) {
+      more.append(make("bdi", "", column.name), ...said.map((text) => ` · ${text}`));
+    } else {
+      more.append(said.join(" · "));
+    }
+    more.title = more.textContent;
     const head = make("div", "wall-head");
     head.append(button, more);
     return head;
@@ -132,7 +138,7 @@
   const makeRow = ({ kind, tag }) => {
     const element = make("section", `wall-row is-${kind}`);
     const head = make("h3", "wall-tag");
-    const name = make("span", "");
+    const name = make("bdi", "");
     name.append(...tag.split(/(?<=[/._-])/).flatMap((part) => [part, make("wbr", "")]));
     head.append(name, make("small", "", kind === "gif" ? "GIF" : kind));
     head.title = tag;

@@ -145,7 +145,7 @@
     const kinds = Object.keys(KINDS).filter((kind) => rows.some((row) => row.kind === kind));
     const texts = kinds.map((kind) => {
       const number = rows.filter((row) => row.kind === kind).length;
-      return [kind, `${KINDS[kind]} ${number}`, String(view.media_kinds.includes(kind))];
+      return [kind, `${KINDS[kind]} ${wall.number(number)}`, String(view.media_kinds.includes(kind))];
     });
     place.hidden = kinds.length < 2;
     if (place.dataset.said === JSON.stringify(texts)) {
@@ -171,6 +171,12 @@
       lastOf.set(row, Math.max(...row.cells.map(([, place]) => known.steps[place].at(-1))));
     });
 
+  const allButton = () => {
+    const button = wall.make("button", "wall-button", "Show all runs");
+    Object.assign(button, { type: "button", id: "media-all" });
+    return view.selected.length ? [button] : [];
+  };
+
   // All of the wall, as the server and the view say it now.
   const apply = () => {
     if (!known || !isOpen()) {
@@ -186,8 +192,8 @@
       commit: (step) => choose({ media_step: step }),
     });
     kindButtons(known.rows);
-    byId("media-sentence").textContent = known.sentence;
-    const notes = known.notes.map((note) => wall.make("li", "", note));
+    byId("media-sentence").replaceChildren(known.sentence, ...allButton());
+    const notes = [...view.notes, ...known.notes].map((note) => wall.make("li", "", note));
     byId("media-notes").replaceChildren(...notes);
     const search = typing ? byId("media_search").value : view.media_search;
     const none = search.trim() ? `No tag has “${search.trim()}” in it.` : "No tag is of these kinds.";
@@ -195,7 +201,7 @@
     const hasHistograms = known.rows.some((row) => row.kind === "histogram");
     byId("media-tab").classList.toggle("no-histograms", !hasHistograms);
     const place = byId("media-wall");
-    place.className = `is-${view.media_layout} size-${view.media_size}`;
+    place.className = `in-${view.media_layout} size-${view.media_size}`;
     place.hidden = !rows.length;
     wall.layOut(place, known, rows, view.media_layout === "table", drawCell);
     if (view.media_columns === "auto") {
@@ -211,7 +217,8 @@
       const { states, outputs_list: outputs } = window.dash_clientside.callback_context;
       [view, defaults] = [now, usual];
       if (isOpen()) {
-        const question = JSON.stringify([version, ...RULING.map((name) => now[name])]);
+        const search = known?.is_cut ? now.media_search : "";
+        const question = JSON.stringify([version, search, ...RULING.map((name) => now[name])]);
         if (question !== asked) {
           asked = question;
           fetchWall();
@@ -241,7 +248,9 @@
   };
 
   document.addEventListener("click", ({ target }) => {
-    if (target.id === "media-options") {
+    if (target.id === "media-all") {
+      choose({ selected: [] });
+    } else if (target.id === "media-options") {
       const isShown = byId("media-tab").classList.toggle("has-options");
       target.setAttribute("aria-expanded", isShown);
     }

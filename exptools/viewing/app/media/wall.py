@@ -28,7 +28,7 @@ from exptools.viewing.wording import escape_invalid_unicode, shortened
 NOT_SEEN = ("hparams", "file")  # which a run's own page has
 MANY = 12  # runs; of more, one of each group is shown at first
 MOST_COLUMNS = 200
-MOST_ROWS = 1000
+MOST_ROWS = 1000  # tags of a kind
 MOST_READ = 48 * 2**20  # bytes of the runs' indexes of media, all together
 LONGEST = 80  # characters of a group's label
 
@@ -63,6 +63,7 @@ class Wall:
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
     steps: tuple[tuple[int, ...], ...] = ()  # each list once: runs of a sweep share theirs
+    is_cut: bool = False  # whether there are more tags, which a search finds
     one_a_group: bool = False
     sentence: str = ""  # of which runs it is
     notes: tuple[str, ...] = ()  # what is not seen
@@ -133,13 +134,15 @@ def media_wall(workspace: Workspace, cache: MediaCache, view: View) -> Wall:
     shown = chosen[:MOST_COLUMNS]
     columns = _columns(facts, shown, name if keys else "", one=one)
     rows, steps = _rows([media for _, _, media in shown])
+    kept = _of_each_kind(rows, view.media_search)
     return Wall(
         columns=columns,
-        rows=rows[:MOST_ROWS],
+        rows=kept,
+        is_cut=len(kept) < len(rows),
         steps=steps,
         one_a_group=one,
         sentence=_sentence(view, runs, grouped, shown, one=one),
-        notes=(*left_out, *_notes(read, len(chosen) - len(shown), len(rows), one=one)),
+        notes=(*left_out, *_notes(read, len(chosen) - len(shown), len(kept), len(rows), one=one)),
         empty="" if rows else _nothing(runs, read),
     )
 
@@ -208,6 +211,17 @@ def _rows(
     return tuple(Row(*key, tuple(cells[key])) for key in order), tuple(places)
 
 
+def _of_each_kind(rows: Sequence[Row], search: str) -> tuple[Row, ...]:
+    """So many rows of each kind as can be shown: first those whose tags have the words."""
+    words = search.lower().split()
+    kept: set[Row] = set()
+    for kind in dict.fromkeys(row.kind for row in rows):
+        of_kind = [row for row in rows if row.kind == kind]
+        found = [row for row in of_kind if all(word in row.tag.lower() for word in words)]
+        kept.update(list(dict.fromkeys([*found, *of_kind]))[:MOST_ROWS])
+    return tuple(row for row in rows if row in kept)
+
+
 def _sentence(
     view: View,
     runs: Sequence[Run],
@@ -228,7 +242,7 @@ def _sentence(
     return f"{which}, with {view.where}." if view.where.strip() else f"{which}."
 
 
-def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
+def _notes(read: _Read, more: int, kept: int, rows: int, *, one: bool) -> Iterator[str]:
     if read.without and not one:
         verb = "has" if read.without == 1 else "have"
         yield f"{_number(read.without, 'run')} {verb} logged no media."
@@ -242,8 +256,8 @@ def _notes(read: _Read, more: int, rows: int, *, one: bool) -> Iterator[str]:
             f"{_number(read.beyond + more, 'run')} more would be too many at once: "
             "filter, select in Compare, or choose one a group."
         )
-    if rows > MOST_ROWS:
-        yield f"{MOST_ROWS:,} of {rows:,} tags are here: filter the runs to see others."
+    if kept < rows:
+        yield f"{kept:,} of {rows:,} tags are here: a part of a tag's name brings others."
     if read.bad_lines:
         yield f"{_number(read.bad_lines, 'line')} of the runs' media/index.jsonl cannot be read."
     yield from read.notes[:5]

@@ -100,6 +100,19 @@ def test_more_than_can_be_shown_is_not_read_and_said(root, monkeypatch):
     assert "1 run more would be too many at once" in " ".join(wall_of(root).notes)
 
 
+def test_of_too_many_tags_each_kind_has_some_and_a_search_brings_the_others(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "0", {"lr": 1}, CURVE)
+    write_wall(run)
+    for number in range(4):
+        write_image(run, f"more/{number}", 0)
+    monkeypatch.setattr(wall, "MOST_ROWS", 2)
+    found = wall_of(tmp_path)
+    assert [row.tag for row in found.rows] == ["more/0", "more/1", "weights", "notes"]
+    assert found.is_cut
+    assert "4 of 7 tags are here: a part of a tag's name brings others." in found.notes
+    assert "samples/image" in [row.tag for row in wall_of(tmp_path, "media_search=IMAGE").rows]
+
+
 def test_an_index_that_cannot_be_read_takes_no_other_with_it(tmp_path):
     for job in range(2):
         write_wall(write_run(tmp_path / str(job), {"lr": job}, CURVE))
