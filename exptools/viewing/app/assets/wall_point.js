@@ -3,6 +3,8 @@
   const { leave, tell } = window.exptools; // of page.js, which is loaded before
   const WIDE = 270; // px of the button, at most
 
+  const HIGH = 56; // px that it stands over the point
+
   let target = null;
   const button = () => document.getElementById("media-at");
   const hide = () => {
@@ -16,7 +18,8 @@
     const box = document.getElementById("chart").getBoundingClientRect();
     const place = [Math.min(clientX - box.left, box.width - WIDE), clientY - box.top];
     if (typeof x === "number") {
-      tell("pointed-at", { data: { curve: data.meta, x, place, at: Date.now() } });
+      const view = window.exptools.wall.view();
+      tell("pointed-at", { data: { curve: data.meta, x, place, view, at: Date.now() } });
     }
   };
 
@@ -28,7 +31,9 @@
         return leave();
       }
       const [left, top] = found.at;
-      Object.assign(button().style, { left: `${Math.max(0, left)}px`, top: `${top + 14}px` });
+      // Above the point: what is said of it stands beside and below.
+      const above = top > HIGH ? top - HIGH : top + HIGH;
+      Object.assign(button().style, { left: `${Math.max(0, left)}px`, top: `${above}px` });
       button().hidden = false;
       return found.text;
     },

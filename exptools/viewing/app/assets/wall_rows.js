@@ -73,6 +73,9 @@
   };
 
   const dropCell = (cell) => {
+    if (!cell.column) {
+      return; // where a run has nothing of a tag
+    }
     cellsSeen.unobserve(cell.figure);
     wall.see(cell, false);
     cell.tile.replaceChildren();
@@ -119,9 +122,7 @@
     });
     const keys = new Set(wanted.map(([key]) => key));
     [...row.cells].filter(([key]) => !keys.has(key)).forEach(([key, cell]) => {
-      if (cell.column) {
-        dropCell(cell);
-      }
+      dropCell(cell);
       row.cells.delete(key);
     });
     arrange(row.box, wanted.map(([, cell]) => cell.figure));
@@ -161,7 +162,7 @@
       const names = new Set(shown.map(nameOf));
       [...rows].filter(([name]) => !names.has(name)).forEach(([name, row]) => {
         rowsSeen.unobserve(row.element);
-        row.cells.forEach((cell) => cell.column && dropCell(cell));
+        row.cells.forEach(dropCell);
         rows.delete(name);
       });
       const all = shown.map((one) => {

@@ -25,6 +25,7 @@
   let looked = 0; // ms, when it may be asked for again without another reason
   let typing = 0;
 
+  wall.view = () => view; // the page's, whichever tab is open
   const isOpen = () => view?.tab === "media";
   const choose = (fields) => tell("media-chosen", { data: { fields, at: Date.now() } });
 

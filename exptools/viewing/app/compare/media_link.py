@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
 from exptools.rundir import MEDIA_INDEX, STEP
@@ -27,23 +27,23 @@ def register(app: Dash, workspace: Workspace) -> None:
     app.callback(
         Output("media-of-point", "data"),
         Input("pointed-at", "data"),
-        State("view", "data"),
         prevent_initial_call=True,
     )(partial(media_of_point, workspace))
     label = Output("media-at", "children")
     in_browser(app, "exptools_point.offer", label, Input("media-of-point", "data"))
 
 
-def media_of_point(
-    workspace: Workspace, pointed: dict[str, Any] | None, data: dict[str, Any]
-) -> dict[str, Any] | None:
+def media_of_point(workspace: Workspace, pointed: dict[str, Any] | None) -> dict[str, Any] | None:
     """The step, the runs and the words for a clicked point; None where there are no media.
 
-    Only where the x axis says the step itself, which a symlog axis does not.
+    Only where the x axis says the step itself, which a symlog axis does not. ``pointed`` has the
+    view in which the point was seen, for the same click changes the page's.
     """
-    view = View.from_data(data)
+    if not pointed:
+        return None
+    view = View.from_data(pointed["view"])
     on_symlog = "x" in view.log and view.nonpositive == "symlog"
-    if not pointed or view.x != STEP or on_symlog:
+    if view.x != STEP or on_symlog:
         return None
     panels, (panel, line) = drawing(workspace, view).panels, pointed["curve"]
     if panel >= len(panels) or line >= len(panels[panel].groups):
