@@ -35,13 +35,14 @@ def address(serve_here, root):
 
 
 def wall(look_at, address: str, query: str = "") -> Page:
-    page = look_at(address, "?by=lr")
-    page.goto(f"{address}?tab=media&by=lr&{query}")
+    page = look_at(address, f"?tab=media&by=lr&{query}")
     expect(page.locator(SHOWN).first).to_be_visible()
     return page
 
 
-def test_tiles_of_all_runs_follow_one_slider_and_say_where_they_show_another_step(look_at, address):
+def test_tiles_follow_one_slider_say_where_they_show_another_step_and_what_is_new(
+    look_at, address, root
+):
     page = wall(look_at, address)
     said = page.locator(SAID)
     expect(said).to_have_text(["step 40", "step 10", "step 40"])
@@ -62,6 +63,8 @@ def test_tiles_of_all_runs_follow_one_slider_and_say_where_they_show_another_ste
     page.get_by_role("button", name="The last step").click()
     expect(said).to_have_text(["step 40", "step 10", "step 40"])
     wait_for_view(page, media_step=None)
+    write_image(root / "sweep" / "run0", "samples/image", 50)  # it goes on
+    expect(said).to_have_text(["step 50", "step 10", "step 40"])
 
 
 def test_kinds_tags_size_and_arrangement_are_chosen_and_stand_in_the_address(look_at, address):
@@ -89,13 +92,6 @@ def test_kinds_tags_size_and_arrangement_are_chosen_and_stand_in_the_address(loo
     wait_for_view(page, media_search="note", media_kinds=())
     page.locator("#media_search").fill("nothing")
     expect(page.locator("#media-empty")).to_have_text("No tag has “nothing” in it.")
-
-
-def test_what_a_running_run_logs_appears_by_itself(look_at, address, root):
-    page = wall(look_at, address, "media_search=samples")
-    expect(page.locator(SAID).first).to_have_text("step 40")
-    write_image(root / "sweep" / "run0", "samples/image", 50, "#ffffff")
-    expect(page.locator(SAID)).to_have_text(["step 50", "step 10", "step 40"])
 
 
 def test_from_a_curves_point_to_the_media_of_that_step_and_to_the_run(look_at, address):
