@@ -2,8 +2,6 @@
 // before this one have its tiles, rows and steps.
 (() => {
   const { wall, same, leave, changed, tell } = window.exptools;
-  const LIVE = 3000; // ms between two looks whether running runs have logged more
-  const REST = 10; // times as long as the last answer took, at least
   const PAUSE = 350; // ms, after what was typed last
   const RULING = ["where", "states", "selected", "by", "split", "media_columns"];
   const KINDS = {
@@ -12,59 +10,31 @@
   };
   const COLORED = ["figure", "histogram"]; // drawn for light or dark
 
-  const config = JSON.parse(document.getElementById("_dash-config").textContent);
-  const route = `${config.requests_pathname_prefix}_media-wall`;
   const byId = (id) => document.getElementById(id);
 
   let view = null;
   let defaults = {};
   let known = null; // the wall as the server said it last
   let asked = ""; // for what
-  let isAsking = false;
-  let isDue = false; // something else is to be asked for
-  let looked = 0; // ms, when it may be asked for again without another reason
   let typing = 0;
 
   wall.view = () => view; // the page's, whichever tab is open
   const isOpen = () => view?.tab === "media";
   const choose = (fields) => tell("media-chosen", { data: { fields, at: Date.now() } });
 
-  const fetchWall = async () => {
-    if (isAsking) {
-      isDue = true;
-      return;
+  const query = () => window.exptools.queryOf({ ...view, notes: [] }, defaults, Infinity);
+  const fetchWall = () => {
+    if (!wall.known()) {
+      byId("media-empty").textContent = "Reading what the runs have logged …";
     }
-    [isAsking, isDue] = [true, false];
-    byId("media-tab").classList.toggle("is-loading", !known);
-    const started = Date.now();
-    const query = window.exptools.queryOf({ ...view, notes: [] }, defaults, Infinity);
-    try {
-      const answer = await fetch(route, {
-        method: "POST",
-        credentials: "same-origin",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ view: query, have: known?.digest || "" }),
-      });
-      if (!answer.ok) {
-        throw new Error(`the server answers ${answer.status}`);
+    wall.fetchWall(query, (failure) => {
+      known = wall.known();
+      if (known) {
+        apply();
+      } else {
+        byId("media-empty").textContent = failure;
       }
-      const now = await answer.json();
-      if (now.columns) {
-        known = now;
-      }
-      byId("media-tab").classList.remove("is-loading");
-      apply();
-    } catch (error) {
-      if (!known) {
-        byId("media-empty").textContent = `The media could not be fetched: ${error.message}.`;
-      }
-    } finally {
-      isAsking = false;
-      looked = Date.now() + Math.max(LIVE, REST * (Date.now() - started));
-      if (isDue) {
-        fetchWall();
-      }
-    }
+    });
   };
 
   const isChosen = ({ kind, tag }) => {
@@ -288,8 +258,7 @@
   });
 
   setInterval(() => {
-    const mayGrow = !known || known.empty || known.columns.some(({ live }) => live);
-    if (isOpen() && !document.hidden && mayGrow && Date.now() >= looked) {
+    if (isOpen() && !document.hidden && wall.isOld()) {
       fetchWall();
     }
   }, 1000);
