@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice, takewhile
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
-from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.app.facts import Facts, counted_runs
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, is_live
+from exptools.viewing.app.media.chosen import NOT_SEEN, Chosen, Reading, each, one_of_each
+from exptools.viewing.app.run.reading import MediaCache, is_live
 from exptools.viewing.app.states import STATE_WORDS, state_class
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import Group, groups
+from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.run import Run, natural_key
 from exptools.viewing.run_files.media import KINDS, MediaIndex
 from exptools.viewing.wording import escape_invalid_unicode, shortened
 
-NOT_SEEN = ("hparams", "file")  # which a run's own page has
 MANY = 12  # runs; of more, one of each group is shown at first
-MOST_COLUMNS = 200
 MOST_ROWS = 1000  # tags of a kind
-MOST_READ = 48 * 2**20  # bytes of the runs' indexes of media, all together
 LONGEST = 80  # characters of a group's label
 
 
@@ -76,42 +72,6 @@ class Wall:
         return data | {"digest": digest}
 
 
-@dataclass
-class _Read:
-    """The media of runs that were read, and what could not be."""
-
-    cache: MediaCache
-    bytes: int = 0
-    notes: list[str] = field(default_factory=list)
-    without: int = 0  # runs that have logged none
-    events: int = 0  # of these such as have event files of another logger
-    beyond: int = 0  # runs that were not read, for it would be too much
-    bad_lines: int = 0
-
-    def get(self, run: Run) -> MediaIndex | None:
-        """A run's media; None where there are none to be seen."""
-        try:
-            size = os.lstat(run.directory / MEDIA_INDEX).st_size
-        except OSError:
-            self.without += 1
-            self.events += any(source.kind == "events" for source in run.sources)
-            return None
-        if self.bytes + size > MOST_READ and self.bytes:
-            self.beyond += 1
-            return None
-        self.bytes += size
-        try:
-            media = self.cache.get(run)
-        except Unreadable as said:
-            self.notes.append(f"{escape_invalid_unicode(run.name)}: {said}")
-            return None
-        self.bad_lines += media.bad_lines
-        if not any(kind not in NOT_SEEN for kind, _ in media.tags):
-            self.without += 1
-            return None
-        return media
-
-
 def media_wall(workspace: Workspace, cache: MediaCache, view: View) -> Wall:
     """The tiles of the view's runs; a sentence where there are none."""
     facts = workspace.facts()
@@ -125,46 +85,34 @@ def media_wall(workspace: Workspace, cache: MediaCache, view: View) -> Wall:
         nothing = "No runs here yet. They appear as soon as one starts."
         return Wall(empty=f"No run fulfils {view.where}." if view.where.strip() else nothing)
     grouped = groups(runs, keys)
-    name = f"{keys[0].short}=" if len(keys) == 1 and keys[0].whole != "name" else ""
-    one = view.media_columns == "groups" or (
-        view.media_columns == "auto" and len(runs) > MANY and 1 < len(grouped) < len(runs)
-    )
-    read = _Read(cache)
-    chosen = list(_one_each(grouped, read) if one else _each(grouped, read))
-    shown = chosen[:MOST_COLUMNS]
-    columns = _columns(facts, shown, name if keys else "", one=one)
-    rows, steps = _rows([media for _, _, media in shown])
+    one = _is_one_a_group(view, len(runs), len(grouped))
+    reading = Reading(cache)
+    chosen = list(one_of_each(grouped, reading) if one else each(grouped, reading))
+    rows, steps = _rows([media for _, _, media in chosen])
     kept = _of_each_kind(rows, view.media_search)
     return Wall(
-        columns=columns,
+        columns=_columns(facts, chosen, keys, one=one),
         rows=kept,
         is_cut=len(kept) < len(rows),
         steps=steps,
         one_a_group=one,
-        sentence=_sentence(view, runs, grouped, shown, one=one),
-        notes=(*left_out, *_notes(read, len(chosen) - len(shown), len(kept), len(rows), one=one)),
-        empty="" if rows else _nothing(runs, read),
+        sentence=_sentence(view, runs, grouped, chosen, one=one),
+        notes=(*left_out, *_notes(reading, len(kept), len(rows), one=one)),
+        empty="" if rows else _nothing(runs, reading),
     )
 
 
-_Chosen = tuple[Group, Run, MediaIndex]
+def _is_one_a_group(view: View, runs: int, grouped: int) -> bool:
+    """Whether of each group one run is shown: where it is chosen, or there are many."""
+    if view.media_columns == "auto":
+        return runs > MANY and 1 < grouped < runs
+    return view.media_columns == "groups"
 
 
-def _each(grouped: Sequence[Group], read: _Read) -> Iterator[_Chosen]:
-    for group in grouped:
-        for run in sorted(group.runs, key=lambda run: natural_key(run.name)):
-            media = read.get(run)
-            if media is not None:
-                yield group, run, media
-
-
-def _one_each(grouped: Sequence[Group], read: _Read) -> Iterator[_Chosen]:
-    """Of each group the first run that has media."""
-    for group in grouped:
-        yield from islice(_each([group], read), 1)
-
-
-def _columns(facts: Facts, chosen: Sequence[_Chosen], key: str, *, one: bool) -> tuple[Column, ...]:
+def _columns(
+    facts: Facts, chosen: Sequence[Chosen], keys: Sequence[Key], *, one: bool
+) -> tuple[Column, ...]:
+    key = f"{keys[0].short}=" if len(keys) == 1 and keys[0].whole != "name" else ""
     names = _short_names([run.name for run in facts.runs])
     return tuple(
         Column(
@@ -226,7 +174,7 @@ def _sentence(
     view: View,
     runs: Sequence[Run],
     grouped: Sequence[Group],
-    shown: Sequence[_Chosen],
+    shown: Sequence[Chosen],
     *,
     one: bool,
 ) -> str:
@@ -242,31 +190,31 @@ def _sentence(
     return f"{which}, with {view.where}." if view.where.strip() else f"{which}."
 
 
-def _notes(read: _Read, more: int, kept: int, rows: int, *, one: bool) -> Iterator[str]:
-    if read.without and not one:
-        verb = "has" if read.without == 1 else "have"
-        yield f"{_number(read.without, 'run')} {verb} logged no media."
-    if read.events:
+def _notes(reading: Reading, kept: int, rows: int, *, one: bool) -> Iterator[str]:
+    if reading.without and rows and not one:
+        verb = "has" if reading.without == 1 else "have"
+        yield f"{_number(reading.without, 'run')} {verb} logged no media."
+    if reading.events:
         yield (
-            f"{_number(read.events, 'run')} of another logger: of TensorBoard's event files only "
-            "the numbers are read: no images, histograms, sounds or texts."
+            f"Of {_number(reading.events, 'run')} that another logger wrote there are event files "
+            "of TensorBoard's: only the numbers in them are read, no images, histograms or sounds."
         )
-    if read.beyond or more:
+    if reading.beyond:
         yield (
-            f"{_number(read.beyond + more, 'run')} more would be too many at once: "
+            f"{_number(reading.beyond, 'run')} more would be too many at once: "
             "filter, select in Compare, or choose one a group."
         )
     if kept < rows:
         yield f"{kept:,} of {rows:,} tags are here: a part of a tag's name brings others."
-    if read.bad_lines:
-        yield f"{_number(read.bad_lines, 'line')} of the runs' media/index.jsonl cannot be read."
-    yield from read.notes[:5]
-    if len(read.notes) > 5:
-        yield f"So it is with {len(read.notes) - 5:,} more runs."
+    if reading.bad_lines:
+        yield f"{_number(reading.bad_lines, 'line')} of the runs' media/index.jsonl cannot be read."
+    yield from reading.notes[:5]
+    if len(reading.notes) > 5:
+        yield f"So it is with {len(reading.notes) - 5:,} more runs."
 
 
-def _nothing(runs: Sequence[Run], read: _Read) -> str:
-    if read.notes:
+def _nothing(runs: Sequence[Run], reading: Reading) -> str:
+    if reading.notes:
         return "What these runs have logged cannot be read."
     who = "This run has" if len(runs) == 1 else f"These {len(runs):,} runs have"
     return (

@@ -6,14 +6,14 @@ import pytest
 
 from exptools.rundir import State
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.media import wall
+from exptools.viewing.app.media import chosen, wall
 from exptools.viewing.app.media.tab import answer_wall
 from exptools.viewing.app.media.wall import media_wall
 from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.media_samples import store_file, write_image, write_wall
-from tests.viewing.samples import indexed, write_run
+from tests.viewing.samples import indexed, write_events, write_run
 
 CURVE = {"loss": [2.0, 1.0]}
 
@@ -91,12 +91,12 @@ def test_where_there_is_nothing_a_sentence_says_why(root, tmp_path):
 
 
 def test_more_than_can_be_shown_is_not_read_and_said(root, monkeypatch):
-    monkeypatch.setattr(wall, "MOST_READ", 10)
+    monkeypatch.setattr(chosen, "MOST_READ", 10)
     found = wall_of(root)
     assert len(found.columns) == 1
     assert "2 runs more would be too many at once" in " ".join(found.notes)
     monkeypatch.undo()
-    monkeypatch.setattr(wall, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(chosen, "MOST_COLUMNS", 2)
     assert "1 run more would be too many at once" in " ".join(wall_of(root).notes)
 
 
@@ -126,6 +126,15 @@ def test_an_index_that_cannot_be_read_takes_no_other_with_it(tmp_path):
     notes = " ".join(found.notes)
     assert "0: 'media/index.jsonl' is not for the browser" in notes
     assert "2 lines of the runs' media/index.jsonl cannot be read." in notes
+
+
+def test_runs_of_another_logger_with_event_files_are_told_of(tmp_path):
+    write_events(tmp_path / "0", {"loss": [1.0]})
+    found = wall_of(tmp_path)
+    assert found.empty.startswith("This run has logged no images")
+    assert (
+        "Of 1 run that another logger wrote there are event files" in found.notes[0]
+    )
 
 
 def test_what_the_page_has_is_not_sent_again_until_more_is_logged(tmp_path):
