@@ -5,29 +5,34 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from dash import Dash
 from flask import Response, abort, request
+
+Question = TypeVar("Question")
 
 LARGEST = 2**20  # bytes of a question: it may name many selected runs
 SPEED = 4  # of gzip
 WORTH = 1000  # bytes, to be compressed
 
 
-def register(app: Dash, route: str, answer: Callable[[bytes], str]) -> None:
+def register(
+    app: Dash, route: str, read: Callable[[bytes], Question], answer: Callable[[Question], str]
+) -> None:
     """Answer at a route, in JSON. It is POST, for a selection may be too long for an address.
 
-    ``answer`` raises ValueError for what is no such question; the message says why.
+    ``read`` raises ValueError for what is no such question; the message says why.
     """
 
     def answered() -> Response:
         if (request.content_length or 0) > LARGEST:
             abort(413)
         try:
-            return _sent(answer(request.get_data()).encode())
+            question = read(request.get_data())
         except ValueError as error:
             abort(400, description=f"This is no question for {route}: {error}.")
+        return _sent(answer(question).encode())
 
     app.server.add_url_rule(f"/{route}", route, answered, methods=["POST"])
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from dash.development.base_component import Component
 
 from exptools.viewing.app import questions
 from exptools.viewing.app.facts import resolve
-from exptools.viewing.app.media.tiles import Tiles
+from exptools.viewing.app.media.tiles import Question, Tiles
 from exptools.viewing.app.media.wall import media_wall
 from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.served_files import file_url
@@ -87,8 +88,8 @@ def _choice(name: str) -> Component:
 def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
     """Answer what the page's scripts ask, and tie the controls to the view."""
     tiles = Tiles(workspace, cache, partial(file_url, app))
-    questions.register(app, WALL, partial(answer_wall, workspace, cache))
-    questions.register(app, TILES, tiles.answer)
+    questions.register(app, WALL, WallQuestion.read, partial(answer_wall, workspace, cache))
+    questions.register(app, TILES, Question.read, tiles.answer)
     tie, view = partial(in_browser, app), ("view", "data")
     changed = Output(*view, allow_duplicate=True)
     tie(
@@ -105,17 +106,32 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
     tie("exptools_media.choose", changed, Input("media-chosen", "data"), State(*view))
 
 
-def answer_wall(workspace: Workspace, cache: MediaCache, text: bytes) -> str:
-    """The tiles that there are in a view; of those that the page has only the digest.
+@dataclass(frozen=True)
+class WallQuestion:
+    """Which tiles there are in a view, and the digest of those that the page has."""
 
-    Raises:
-        ValueError: it is no such question; the message says why.
-    """
-    parts = questions.parts_of(text)
-    query, had = parts.get("view"), parts.get("have")
-    if not isinstance(query, str) or not isinstance(had, str):
-        raise ValueError("it lacks the view's query, or the digest of what the page has")
-    view = resolve(View.from_query(query), workspace.facts())
+    view: str  # as an address has it
+    have: str  # "" where it has none
+
+    @classmethod
+    def read(cls, text: bytes) -> WallQuestion:
+        """Read what a page has sent.
+
+        Raises:
+            ValueError: it is no such question; the message says why.
+        """
+        parts = questions.parts_of(text)
+        view, have = parts.get("view"), parts.get("have")
+        if not isinstance(view, str) or not isinstance(have, str):
+            raise ValueError("it lacks the view's query, or the digest of what the page has")
+        return cls(view, have)
+
+
+def answer_wall(workspace: Workspace, cache: MediaCache, question: WallQuestion) -> str:
+    """The tiles that there are; of those that the page has already only the digest."""
+    view = resolve(View.from_query(question.view), workspace.facts())
     data = media_wall(workspace, cache, view).to_data()
-    same = data["digest"] == had
-    return json.dumps({"digest": had} if same else data)  # in ASCII: names need not be Unicode
+    same = data["digest"] == question.have
+    return json.dumps(
+        {"digest": question.have} if same else data
+    )  # in ASCII: names need not be Unicode

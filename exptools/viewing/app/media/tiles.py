@@ -81,9 +81,8 @@ class Tiles:
         self._workspace, self._cache, self._url = workspace, cache, url
         self._pictures = Answers(REMEMBERED)
 
-    def answer(self, text: bytes) -> str:
+    def answer(self, question: Question) -> str:
         """The tiles that a page asks for, each as components or as HTML, in its order."""
-        question = Question.read(text)
         shown: list[str] = []
         for tile in question.tiles:
             if sum(map(len, shown)) > ENOUGH:

@@ -64,10 +64,10 @@ class SmallCharts:
 
     def register(self, app: Dash) -> None:
         """Answer at ``ROUTE``."""
-        questions.register(app, ROUTE, self._answer)
+        questions.register(app, ROUTE, Question.read, self._answer)
 
-    def _answer(self, text: bytes) -> str:
-        return json.dumps({"charts": self.charts(Question.read(text))})
+    def _answer(self, question: Question) -> str:
+        return json.dumps({"charts": self.charts(question)})
 
     def charts(self, question: Question) -> list[dict[str, Any]]:
         """For each metric what the page needs to show it; of what it has already the digest."""

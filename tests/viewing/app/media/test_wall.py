@@ -7,7 +7,7 @@ import pytest
 from exptools.rundir import State
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.media import chosen, wall
-from exptools.viewing.app.media.tab import answer_wall
+from exptools.viewing.app.media.tab import WallQuestion, answer_wall
 from exptools.viewing.app.media.wall import media_wall
 from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.view import View
@@ -132,9 +132,7 @@ def test_runs_of_another_logger_with_event_files_are_told_of(tmp_path):
     write_events(tmp_path / "0", {"loss": [1.0]})
     found = wall_of(tmp_path)
     assert found.empty.startswith("This run has logged no images")
-    assert (
-        "Of 1 run that another logger wrote there are event files" in found.notes[0]
-    )
+    assert "Of 1 run that another logger wrote there are event files" in found.notes[0]
 
 
 def test_what_the_page_has_is_not_sent_again_until_more_is_logged(tmp_path):
@@ -144,8 +142,7 @@ def test_what_the_page_has_is_not_sent_again_until_more_is_logged(tmp_path):
     cache = MediaCache(workspace)
 
     def ask(have):
-        question = json.dumps({"view": "", "have": have}).encode()
-        return json.loads(answer_wall(workspace, cache, question))
+        return json.loads(answer_wall(workspace, cache, WallQuestion("", have)))
 
     first = ask("")
     assert first["columns"][0]["live"] is True
