@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from exptools.viewing.curves.baseline import (
     none_at_all,
 )
 from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import Setting
 from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.errors import QueryError
@@ -104,7 +105,9 @@ class Comparison:
             own = aggregate([series[run.name] for run in runs], method, seen=seen)
             return GroupCurve(*given, none_at_all(own), setting.best, is_baseline=True)
         if self.percent:
-            self._centers[base.label] = aggregate([series[run.name] for run in base.runs]).center
+            plain = replace(method, band=Option("none"))
+            own = aggregate([series[run.name] for run in base.runs], plain)
+            self._centers[base.label] = own.center
         curve, partners = difference(
             runs, base.runs, series, method, percent=self.percent, seen=seen
         )

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from exptools.viewing.configs.values import comparison_key
 
 MAX_LABEL = 200  # characters
 _MAX_FILE = 2**16  # bytes
+_COLOR = re.compile("#[0-9a-f]{6}")  # it goes into the page's style as it is
 _MAX_ID = 2**14  # characters
 
 
@@ -111,6 +113,8 @@ def _read(file: Path) -> tuple[str, OwnName] | None:
         label, color = record["label"], record["color"]
         if not isinstance(label, str) or not isinstance(color, str):
             raise ValueError("its label and color should be texts")
+        if color and not _COLOR.fullmatch(color):
+            raise ValueError(f"{color[:20]!r} is no colour")
         return str(record["group"]), OwnName(label, color)
     except FileNotFoundError:
         return None

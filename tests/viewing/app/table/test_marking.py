@@ -155,6 +155,15 @@ def test_a_groups_own_name_and_colour_are_written_into_the_table(workspace):
     assert workspace.group_names() == {}
 
 
+def test_a_name_that_hostile_hands_have_written_is_none(workspace, tmp_path):
+    workspace.names.keep("a", color="#00aa00")
+    (file,) = (tmp_path / "names").rglob("*.json")
+    text = file.read_text()
+    for bad in ("[]", "{", text.replace("#00aa00", 'red\\"/><script>'), text.replace('""', "5")):
+        file.write_text(bad)
+        assert workspace.group_names() == {}
+
+
 def test_names_hold_below_the_directory_that_they_were_given_for(tmp_path):
     data = tmp_path / "data"
     GroupNames(tmp_path / "outputs", data).keep("a", label="ours")
