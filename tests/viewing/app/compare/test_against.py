@@ -81,7 +81,8 @@ def test_a_metric_of_another_scale_has_the_axis_at_the_right_and_that_is_said(tm
 
 
 def test_the_chart_shows_differences_to_the_baseline_and_the_caption_says_how(workspace):
-    figure, content, view = shown(workspace, baseline="lr=0.01", band="t:95")
+    chosen = {"baseline": "lr=0.01", "references": (LINE,)}
+    figure, content, view = shown(workspace, **chosen, band="t:95")
     drawn = lines(figure)
     assert set(numbers(drawn["0.01 (baseline)"]["y"])) == {0}
     expected = 0.7 * (1 - np.exp(-29 / 8)) - 0.9 * (1 - np.exp(-29 / 8))
@@ -89,6 +90,7 @@ def test_the_chart_shows_differences_to_the_baseline_and_the_caption_says_how(wo
     said = caption(workspace.facts(), view, content)
     assert "Shown is the difference to lr=0.01. Runs are paired by seed (3 pairs)" in said
     assert "lr=0.01" in figure["layout"]["yaxis"]["title"]["text"]
+    assert not [t for t in figure["data"] if t["uid"].startswith("reference")]  # no differences
     assert content.baselines == ("lr=0.001", "lr=0.01", "lr=0.1")
 
 

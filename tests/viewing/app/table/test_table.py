@@ -172,7 +172,7 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
-    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 11
+    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 12
     assert hint(0, 0, 2, len(workspace.facts().keys)) == (
         f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )
