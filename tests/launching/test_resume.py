@@ -79,7 +79,6 @@ def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) ->
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=3",), "2": ("+x=0",), "3": ("+x=2",)}
 
 
-@pytest.mark.hydra
 def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> None:
     app.sweep("+x=1,2")
     plain = [word for word in SWEEP if not word.startswith("hydra.sweep.dir")]

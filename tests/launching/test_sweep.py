@@ -225,20 +225,10 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
             marks=pytest.mark.hydra,
         ),
         ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs is no option.*did you mean 'jobs'?"),
-        ("hydra.launcher.jobs=two", "hydra.launcher.jobs is 'two'; it should be a whole number"),
-        ("hydra.launcher.timeout=0", "hydra.launcher.timeout is 0.0; it should be a number of"),
         ("hydra.launcher.jobs=9999", "jobs=9999 does not fit this machine"),
         (
             "hydra.launcher.affinity=2cpu_0gpu_1cpr hydra.launcher.jobs=1",
             "affinity=2cpu_0gpu_1cpr says how .* and so does hydra.launcher.jobs: leave one",
-        ),
-        (
-            "hydra.launcher.affinity=2cpu_0gpu_3cpr",
-            "not one run fits: each run takes 3 of 2 cores",
-        ),
-        (
-            "hydra.launcher.affinity=9999cpu_0gpu_9999cpr_0hto",
-            "names the CPUs 0-9998, but this process may use",
         ),
     ],
 )
