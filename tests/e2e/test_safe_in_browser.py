@@ -165,23 +165,22 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     look_at, serve_here, hostile
 ):
     before = tree(hostile)
-    address = serve_here(hostile)
-    page = look_at(address)
+    page = look_at(serve_here(hostile))
     expect(page.locator("#faults summary")).to_be_visible()
     expect(page.locator("#runs [role=gridcell]").get_by_text(IMAGE).first).to_be_visible()
     unharmed(page)
     view = View(metrics=tuple(ODD), by=("config.name",), all_metrics=True)
-    page.goto(f"{address}?{view.to_query()}")
+    page.goto(f"/?{view.to_query()}")
     expect(page.locator(LEGEND).get_by_text("<script>").first).to_be_visible()
     expect(page.locator("#curves .annotation, #curves .ytitle").first).to_be_visible()
     assert drawn(page, LINES)
     expect(page.locator(".small-chart .painted-plot")).to_have_count(3)
     unharmed(page)
-    page.goto(f"{address}?tab=charts")
+    page.goto("/?tab=charts")
     expect(page.locator("#chart-graph .js-plotly-plot").first).to_be_visible()
     unharmed(page)
     for name in (IMAGE, "binary", "large", "pipe"):
-        page.goto(f"{address}?{View(tab='run', run=name).to_query()}")
+        page.goto(f"/?{View(tab='run', run=name).to_query()}")
         expect(page.locator("#run-facts")).to_be_visible()
         unharmed(page)
     assert tree(hostile) == before
