@@ -34,7 +34,7 @@ def test_a_host_header_is_read_as_a_name_or_as_nothing():
     assert [host_name(header) for header in headers] == names
 
 
-@pytest.mark.parametrize("name", ["192.0.2.7", "::1", "box", "proxy.lan", "localhost"])
+@pytest.mark.parametrize("name", ["192.0.2.7", "[::1]", "box", "proxy.lan", "localhost"])
 def test_off_loopback_addresses_and_the_names_that_were_given_are_ours(name):
     assert Access(host="box", names=("proxy.lan",)).answers_to(name)
 
@@ -42,7 +42,7 @@ def test_off_loopback_addresses_and_the_names_that_were_given_are_ours(name):
 def test_a_name_that_may_have_been_pointed_at_us_is_not_ours():
     for access in (Access(), Access(host="box"), PUBLIC):
         assert not access.answers_to("evil.example")
-    assert not PUBLIC.answers_to(None)
+    assert not PUBLIC.answers_to("[::1")
     assert not Access().answers_to("192.0.2.7")
     assert not Access(names=("a.lan",)).answers_to("b.a.lan")
 
