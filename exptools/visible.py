@@ -7,35 +7,29 @@ write for them.
 
 from __future__ import annotations
 
-import logging
 import re
 
 # Controls; what turns text round or takes no room; ends of lines; tags; halves of characters. Not
-# the two joiners, without which Persian and some emoji cannot be written.
-_STEERING = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+# the two joiners, without which Persian and some emoji cannot be written. Compiled when it is used.
+_OTHERS = (
+    "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-_STEERING_BUT_LINES = re.compile(_STEERING.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+_STEERING = rf"[\x00-\x1f{_OTHERS}]"
+_STEERING_BUT_LINES = rf"[\x00-\x08\x0b-\x1f{_OTHERS}]"
 
 
 def visible(text: str) -> str:
     """The text in one line, with what steers a screen as ``\\x1b``, ``\\n`` or ``\\u202e``."""
-    return _STEERING.sub(_spelled, text)
+    return text if text.isprintable() else re.sub(_STEERING, _spelled, text)
 
 
 def visible_lines(text: str) -> str:
     """The same for a text of several lines: it keeps its ends of lines and its tabs."""
-    return _STEERING_BUT_LINES.sub(_spelled, text.replace("\r\n", "\n"))
+    if text.isprintable():
+        return text
+    return re.sub(_STEERING_BUT_LINES, _spelled, text.replace("\r\n", "\n"))
 
 
 def _spelled(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
-
-
-class VisibleFormatter(logging.Formatter):
-    """Formats what is logged, its traceback too, so that it does nothing to a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See ``logging.Formatter``."""
-        return visible_lines(super().format(record))

@@ -30,7 +30,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import UsageError
 from exptools.viewing.index import Index
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 ANYONE_HERE = Access()
 PORTS_TO_TRY = 100
@@ -65,7 +65,7 @@ def create_app(
     Until ``looked`` says that the index has looked for the first time, the browser gets the
     scripts, and waits for what is in them. None: it has.
     """
-    title = escape_invalid_unicode(", ".join(root.name for root in index.roots))
+    title = visible(", ".join(root.name for root in index.roots))
     app = _Viewer(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",

@@ -23,6 +23,7 @@ from exptools.viewing.app.access import (
 )
 from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package
 from exptools.viewing.errors import UsageError
+from exptools.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from exptools.viewing.index import Index
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         roots, access = chosen_roots(given.roots), _access(given)
         return _serve(roots, access, given.port, open_browser=given.open)
     except UsageError as error:
-        print(f"exptools-dash: {error}", file=sys.stderr)
+        print(visible_lines(f"exptools-dash: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0  # Ctrl-C is how one leaves
@@ -152,7 +153,7 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
         faults: list[Fault] = []
         if next(walk(roots, detect_format, faults), None) is None:
             for line in [*map(str, faults), no_runs(roots)]:
-                print(f"exptools-dash: {line}", file=sys.stderr)
+                print(visible(f"exptools-dash: {line}"), file=sys.stderr)
             return 1
         index = Index(roots)
         looked = _search(index)  # while Dash is imported
@@ -161,7 +162,7 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
     listener = listen(access.host, port)
-    print(f"runs in {', '.join(map(str, roots))}: ", end="")
+    print(visible(f"runs in {', '.join(map(str, roots))}: "), end="")
     serve(index, looked, access, listener, browse=open_browser)
     return 0
 

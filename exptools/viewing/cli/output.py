@@ -14,6 +14,7 @@ from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
+from exptools.visible import visible
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
 MOST_CHARACTERS = 200  # of a cell in a table for people
@@ -98,7 +99,7 @@ def _cut(text: str) -> str:
 
 def _printable(text: str) -> str:
     """A text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return visible(text)
 
 
 def _without_nan(value: Any) -> Any:

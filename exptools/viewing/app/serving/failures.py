@@ -10,7 +10,7 @@ from types import TracebackType
 
 from flask import Flask
 
-from exptools.visible import VisibleFormatter
+from exptools.visible import visible_lines
 
 MOST = 50  # different errors that are told
 Told = tuple[type[BaseException] | None, str, int]
@@ -24,6 +24,14 @@ def register(server: Flask) -> None:
     for logger in (server.logger, logging.getLogger("waitress")):
         logger.handlers[:] = [handler]
     logging.getLogger("waitress").setLevel(logging.ERROR)  # that a browser went away is no news
+
+
+class VisibleFormatter(logging.Formatter):
+    """Formats what is logged, its traceback too, so that it does nothing to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See ``logging.Formatter``."""
+        return visible_lines(super().format(record))
 
 
 class _Once:
