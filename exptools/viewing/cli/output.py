@@ -22,8 +22,10 @@ MOST_CHARACTERS = 200  # of a cell in a table for people
 
 def write_frame(frame: pl.DataFrame, output: Output) -> None:
     """Write a frame as JSON if that is asked for, else as CSV."""
-    lines = json_lines(frame.iter_rows(named=True)) if output.kind == "json" else csv(frame)
-    write(lines, output)
+    if output.kind == "json":
+        write(json_lines(frame.iter_rows(named=True)), output)
+    else:
+        write(csv(frame, for_spreadsheets=output.for_spreadsheets), output)
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:

@@ -34,6 +34,7 @@ CARTESIAN = {  # what the page's Plotly can draw
     *("bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour"),
     *("image", "pie", "scatter", "scatterternary", "violin"),
 }
+MAX_PIXELS = 4096 * 4096  # a browser takes four bytes for each; a larger image is a link
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 
 
@@ -91,10 +92,18 @@ def _image(logged: _Logged) -> Component:
     if size is None:
         return sentence(f"{logged.item.path} is neither a PNG nor a GIF.")
     width, height = size
-    name = "run-pixels" if max(width, height) < SMALL else ""
     src = logged.address
+    if width * height > MAX_PIXELS:
+        return _large(width, height, src)
+    name = "run-pixels" if max(width, height) < SMALL else ""
     picture = html.Img(src=src, alt=logged.name, width=width, height=height, className=name)
     return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
+
+
+def _large(width: int, height: int, src: str) -> Component:
+    """The way to a picture that the page does not show by itself: it may be a few bytes on disk."""
+    told = f"An image of {width:,} × {height:,} pixels: "
+    return html.P([told, html.A("open it", href=src, target="_blank", rel="noreferrer")])
 
 
 def _player(logged: _Logged) -> Component:
