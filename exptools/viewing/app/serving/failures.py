@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
+from typing import TextIO, cast
 
 from flask import Flask
+from flask.logging import wsgi_errors_stream
 
 from exptools.visible import visible_lines
 
@@ -18,7 +20,7 @@ Told = tuple[type[BaseException] | None, str, int]
 
 def register(server: Flask) -> None:
     """Log on the standard error what Flask and waitress log, made visible, each error once."""
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
     handler.setFormatter(VisibleFormatter("exptools-dash: %(message)s"))
     handler.addFilter(_Once().is_new)
     for logger in (server.logger, logging.getLogger("waitress")):
