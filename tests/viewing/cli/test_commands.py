@@ -524,12 +524,12 @@ def test_values_are_never_changed_unless_they_are_asked_for_without_formulas(run
     (code, exact, _), (_, safe, _) = run(*asked), run(*asked, "--for-spreadsheets")
     row = next(csv.DictReader(io.StringIO(exact)))
     assert code == 0
-    assert (row["note"], row["at"], row["tag"]) == ("=cmd|'/C calc'!A0", "@SUM(1)", "=1+1")
+    assert (row["note"], row["at"], row["metric"]) == ("=cmd|'/C calc'!A0", "@SUM(1)", "=1+1")
     quoted = next(csv.DictReader(io.StringIO(safe)))
     changed = {name: value for name, value in quoted.items() if row[name] != value}
     assert changed == {name: f"'{row[name]}" for name in changed}
-    assert {*changed} >= {"note", "at", "plus", "tag"}
-    assert (quoted["sign"], quoted["value"]) == ("-1e-3", "-0.5")
+    assert {*changed} >= {"note", "at", "plus", "metric"}
+    assert (quoted["sign"], quoted["value"]) == ("-0.001", "-0.5")
     _, wide, _ = run("export", formulas, "--wide", "--for-spreadsheets")
     assert wide.splitlines()[0].endswith("'=1+1")
 
