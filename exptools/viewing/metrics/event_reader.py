@@ -25,7 +25,6 @@ from exptools.rundir import PROGRESS_CSV, open_without_waiting
 from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, contents
 from exptools.viewing.run import Fault
-from exptools.visible import visible_lines
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -142,7 +141,7 @@ class _Scalars:
             number = value.simple_value if value.HasField("simple_value") else self._tensor(value)
             if number is not None:
                 row = self._events, step, wall_time, number
-                self._rows.setdefault(visible_lines(value.tag), []).append(row)
+                self._rows.setdefault(value.tag, []).append(row)
         if event.HasField("session_log") and event.session_log.status == event.session_log.START:
             self._restarts.append((self._events, step))
 

@@ -27,7 +27,7 @@ from exptools.viewing.run_files.media import (
     read_table,
     read_text,
 )
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 T = TypeVar("T")
 CARTESIAN = {  # what the page's Plotly can draw
@@ -117,8 +117,8 @@ def _player(logged: _Logged) -> Component:
 
 def _table(logged: _Logged) -> Component:
     table = logged.read(read_table)
-    heads = [html.Th(escape_invalid_unicode(name), scope="col") for name in table.columns]
-    rows = [[html.Td(escape_invalid_unicode(cell)) for cell in row] for row in table.rows]
+    heads = [html.Th(visible_lines(name), scope="col") for name in table.columns]
+    rows = [[html.Td(visible_lines(cell)) for cell in row] for row in table.rows]
     whole = html.Table([html.Thead(html.Tr(heads)), html.Tbody([html.Tr(row) for row in rows])])
     address = logged.url(logged.run.name, logged.item.path, download=True)
     below = html.Div([html.A("CSV", href=address, download=""), f" {table.note}"])
@@ -150,7 +150,7 @@ def _text(logged: _Logged) -> Component:
     if logged.item.kind == "hparams" and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
             text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    return html.Pre(escape_invalid_unicode(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
+    return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
 def _graph(figure: dict[str, Any], height: int) -> Component:

@@ -32,6 +32,7 @@ OTHER_DESCRIPTORS = 128  # files of runs, caches, the terminal
 MAX_HEADERS = 64 * 2**10  # bytes; a view of many runs makes a long address
 MAX_BODY = 8 * 2**20  # bytes; a selection of ten thousand runs is less than one
 BODY_IN_MEMORY = 64 * 2**10  # bytes; more of it goes to a temporary file
+MOST_LARGE_BODIES = 8  # that are received at once; a page sends one at a time
 HEADERS_WITHIN = 10  # s from a request's first byte
 BODY_WITHIN = 60  # s
 ANSWER_STALLS = 30  # s in which nothing of an answer is taken
@@ -69,7 +70,15 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
     def received(self, data: bytes) -> bool:
         if self.request is None:
             self.began = time.time()
-        return bool(super().received(data))
+        received = bool(super().received(data))
+        if self.has_large_body:
+            self.server.large[self] = None
+        return received
+
+    @property
+    def has_large_body(self) -> bool:
+        """Whether a body is being received that is not in memory any more."""
+        return self.request is not None and self.request.body_bytes_received > BODY_IN_MEMORY
 
     def is_overdue(self, now: float) -> bool:
         """Whether a request, or the taking of an answer, has come to a halt."""
@@ -98,6 +107,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self._places = places()
         self._stopped = self._lacks_descriptors = False
         self._next_look = 0.0  # Unix seconds
+        self.large: dict[_Connection, None] = {}  # whose bodies are large, the first one first
         options = Adjustments(
             threads=THREADS,
             ident=None,  # no name, no version
@@ -157,8 +167,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             for connection in list(self.active_channels.values()):
                 if connection.is_overdue(now):
                     connection.handle_close()
+        if len(self.large) > MOST_LARGE_BODIES:
+            self._bound_bodies()
         if len(self.active_channels) > self._places or self._lacks_descriptors:
             self._make_room()
+
+    def _bound_bodies(self) -> None:
+        """Close whoever has been sending a large body for longest where there are too many."""
+        active = self.active_channels.values()
+        self.large = {one: None for one in self.large if one in active and one.has_large_body}
+        for one in list(self.large)[: max(len(self.large) - MOST_LARGE_BODIES, 0)]:
+            one.handle_close()
 
     def _make_room(self) -> None:
         """Close the connection that is waited for longest; of those that are being answered none.

@@ -85,6 +85,11 @@ def can_send(connection, content):
     return True
 
 
+def begun(server):
+    """How many are sending a request."""
+    return sum(one.request is not None for one in [*server.active_channels.values()])
+
+
 def newest(server):
     """The connection that has said something last."""
     return max([*server.active_channels.values()], key=lambda one: one.last_activity)
@@ -98,12 +103,12 @@ def test_when_all_places_are_taken_who_has_been_silent_for_longest_has_to_go(
     waiting = []
     for _ in range(8):
         waiting.append(connect(port, HALF))
-        until(lambda: len(server.active_channels) == len(waiting))
+        until(lambda: begun(server) == len(waiting))
     assert ask(port)[0].status == 200
     assert is_closed(waiting[0])
     until(lambda: len(server.active_channels) == 7)
     connect(port, HALF)
-    until(lambda: len(server.active_channels) == 8)
+    until(lambda: begun(server) == 8)
     waiting[1].sendall(b"more")
     until(lambda: newest(server).addr == waiting[1].getsockname())
     ask(port)
@@ -169,6 +174,25 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(serve, connect):
     sent = iter(range(400))  # MiB
     until(lambda: not can_send(chunked, b"100000\r\n" + b"x" * 2**20 + b"\r\n") or not next(sent))
     assert next(sent) < 100
+
+
+def test_of_very_many_large_bodies_the_newest_are_received(serve, connect):
+    server, port = serve()
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"x" * 100_000
+    sending = []
+    while len(sending) < 12:
+        sending.append(connect(port, half))
+        until(lambda: large(server) == min(len(sending), 8))
+    assert all(map(is_closed, sending[:4]))
+    for one in sending[4:]:
+        one.sendall(b"x" * 100_000)
+        assert one.recv(12) == b"HTTP/1.1 200"
+    assert ask(port)[0].status == 200
+
+
+def large(server):
+    """How many are sending a large body."""
+    return sum(one.has_large_body for one in [*server.active_channels.values()])
 
 
 def test_headers_beyond_the_limit_are_refused(serve):
