@@ -18,7 +18,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from exptools.units import format_bytes
 
@@ -31,15 +31,18 @@ DESCRIPTORS = 3  # of a connection: its socket, and files for a large question a
 OTHER_DESCRIPTORS = 128  # files of runs, caches, the terminal
 MAX_HEADERS = 64 * 2**10  # bytes; a view of many runs makes a long address
 MAX_BODY = 8 * 2**20  # bytes; a selection of ten thousand runs is less than one
+RECEIVED_AT_ONCE = 64 * 2**10  # bytes
 BODY_IN_MEMORY = 64 * 2**10  # bytes; more of it goes to a temporary file
 MOST_LARGE_BODIES = 8  # that are received at once; a page sends one at a time
 HEADERS_WITHIN = 10  # s from a request's first byte
 BODY_WITHIN = 60  # s
 ANSWER_STALLS = 30  # s in which nothing of an answer is taken
 IDLE = 60  # s that a connection may wait for its next request
+AT_ONCE = 16  # connections that are taken in one round of the loop
 TICK = 1.0  # s between two looks at the deadlines
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+CLOSING = ("400", "401", "403", "413")  # after these answers no more is heard from somebody
 REFUSALS = {
     413: f"exptools-dash takes up to {format_bytes(MAX_BODY)} in one request",
     431: f"exptools-dash takes up to {format_bytes(MAX_HEADERS)} of headers",
@@ -61,9 +64,22 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Answer(WSGITask):  # type: ignore[misc]
+    """The application's answer; to whom it refuses, it does not listen any further.
+
+    Else one packet with hundreds of requests could keep all threads busy with refusals.
+    """
+
+    def build_response_header(self) -> bytes:
+        if self.status[:3] in CLOSING:
+            self.set_close_on_finish()
+        return bytes(super().build_response_header())
+
+
 class _Connection(HTTPChannel):  # type: ignore[misc]
     """One connection, which knows since when it is being sent a request."""
 
+    task_class = _Answer
     error_task_class = _Refusal
     began = 0.0  # Unix seconds
 
@@ -110,8 +126,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.large: dict[_Connection, None] = {}  # whose bodies are large, the first one first
         options = Adjustments(
             threads=THREADS,
+            recv_bytes=RECEIVED_AT_ONCE,
             ident=None,  # no name, no version
-            connection_limit=self._places + 3,  # with the listener, a pipe, and the one to close
+            connection_limit=self._places + AT_ONCE + 2,  # with the listener and a pipe
             channel_timeout=IDLE,
             max_request_header_size=MAX_HEADERS,
             max_request_body_size=MAX_BODY,
@@ -153,6 +170,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         Within one, the next connection could get the number of one that was closed, and its events.
         """
 
+    def handle_accept(self) -> None:
+        """Take several at once: looking through all the others takes longer than to take one."""
+        super().handle_accept()
+        lacks, taken = self._lacks_descriptors, -1
+        while taken < len(self.active_channels) < self._places + AT_ONCE and not lacks:
+            taken = len(self.active_channels)
+            super().handle_accept()
+        self._lacks_descriptors = lacks  # later it may be said though nobody waits
+
     def accept(self) -> Any:
         """See ``wasyncore.dispatcher``; None where there is no descriptor for it, too."""
         try:
@@ -169,8 +195,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                     connection.handle_close()
         if len(self.large) > MOST_LARGE_BODIES:
             self._bound_bodies()
-        if len(self.active_channels) > self._places or self._lacks_descriptors:
+        for _ in range(max(len(self.active_channels) - self._places, self._lacks_descriptors)):
             self._make_room()
+        self._lacks_descriptors = False
 
     def _bound_bodies(self) -> None:
         """Close whoever has been sending a large body for longest where there are too many."""
@@ -191,7 +218,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             ).handle_close()
         elif self._lacks_descriptors:
             time.sleep(0.05)  # lest the loop spins until somebody is done
-        self._lacks_descriptors = False
 
 
 def places() -> int:

@@ -15,11 +15,26 @@ HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+class Large:
+    """64 MiB; says when nobody asks for more of it."""
+
+    left = threading.Event()
+
+    def __iter__(self):
+        return iter([b"x" * 2**20] * 64)
+
+    def close(self):
+        self.left.set()
+
+
 def said(environ, start_response):
     """An application that says how it was asked; below /large it says very much."""
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return [b"x" * 2**20] * 64
+        return Large()
+    if environ["PATH_INFO"] == "/refused":
+        start_response("401 Unauthorized", [("Content-Length", "2")])
+        return [b"no"]
     names = ("wsgi.url_scheme", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "SERVER_SOFTWARE")
     content = repr([environ.get(name) for name in names]).encode()
     start_response("200 OK", [("Content-Length", str(len(content)))])
@@ -134,13 +149,14 @@ def test_who_takes_nothing_of_an_answer_is_left_and_its_thread_goes_on(serve, co
     monkeypatch.setattr(serving, "ANSWER_STALLS", 0.1)
     monkeypatch.setattr(serving, "TICK", 0.05)
     server, port = serve()
+    Large.left.clear()
     connect(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-    until(lambda: server.task_dispatcher.active_count == 1)
-    until(lambda: server.task_dispatcher.active_count == 0)
-    assert not server.active_channels
+    assert Large.left.wait(60)
+    until(lambda: not server.active_channels)
 
 
-def test_where_there_is_no_descriptor_left_somebody_makes_room(serve, connect):
+def test_where_there_is_no_descriptor_left_somebody_makes_room(serve, connect, monkeypatch):
+    monkeypatch.setattr(serving, "HEADERS_WITHIN", 1000)  # nobody goes by himself
     server, port = serve()
     waiting = connect(port, HALF)
     until(lambda: len(server.active_channels) == 1)
@@ -193,6 +209,15 @@ def test_of_very_many_large_bodies_the_newest_are_received(serve, connect):
 def large(server):
     """How many are sending a large body."""
     return sum(one.has_large_body for one in [*server.active_channels.values()])
+
+
+def test_who_is_refused_is_not_heard_any_further(serve, connect):
+    _, port = serve()
+    many = connect(port, b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    assert many.makefile("rb").read().count(b"401 Unauthorized") == 1
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    well = connect(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + last)
+    assert well.makefile("rb").read().count(b"HTTP/1.1 200") == 2
 
 
 def test_headers_beyond_the_limit_are_refused(serve):
