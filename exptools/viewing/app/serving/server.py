@@ -53,6 +53,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     """The answer to what is no request, or too large: one sentence that repeats nothing of it."""
 
     def execute(self) -> None:
+        """See ``ErrorTask``."""
         error = self.request.error
         body = f"{REFUSALS.get(error.code, error.reason)}\n".encode()
         self.status, self.content_length = f"{error.code} {error.reason}", len(body)
@@ -71,6 +72,7 @@ class _Answer(WSGITask):  # type: ignore[misc]
     """
 
     def build_response_header(self) -> bytes:
+        """See ``WSGITask``."""
         if self.status[:3] in CLOSING:
             self.set_close_on_finish()
         return bytes(super().build_response_header())
@@ -84,12 +86,20 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
     began = 0.0  # Unix seconds
 
     def received(self, data: bytes) -> bool:
+        """See ``HTTPChannel``."""
         if self.request is None:
             self.began = time.time()
         received = bool(super().received(data))
         if self.has_large_body:
             self.server.large[self] = None
         return received
+
+    def handle_close(self) -> None:
+        """Close it, and what has been received of a request."""
+        super().handle_close()
+        self.server.large.pop(self, None)
+        if self.request is not None:
+            self.request.close()
 
     @property
     def has_large_body(self) -> bool:
@@ -124,6 +134,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self._stopped = self._lacks_descriptors = False
         self._next_look = 0.0  # Unix seconds
         self.large: dict[_Connection, None] = {}  # whose bodies are large, the first one first
+        believed = {"trusted_proxy": proxy, "trusted_proxy_headers": "x-forwarded-proto"}
+        trusted = believed if proxy else {}
         options = Adjustments(
             threads=THREADS,
             recv_bytes=RECEIVED_AT_ONCE,
@@ -134,11 +146,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             max_request_body_size=MAX_BODY,
             inbuf_overflow=BODY_IN_MEMORY,
             log_socket_errors=False,
-            **(
-                {"trusted_proxy": proxy, "trusted_proxy_headers": "x-forwarded-proto"}
-                if proxy
-                else {}
-            ),
+            **trusted,
         )
         threads = ThreadedTaskDispatcher()
         threads.set_thread_count(THREADS)
@@ -201,8 +209,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def _bound_bodies(self) -> None:
         """Close whoever has been sending a large body for longest where there are too many."""
-        active = self.active_channels.values()
-        self.large = {one: None for one in self.large if one in active and one.has_large_body}
+        self.large = {one: None for one in self.large if one.has_large_body}
         for one in list(self.large)[: max(len(self.large) - MOST_LARGE_BODIES, 0)]:
             one.handle_close()
 
@@ -212,10 +219,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         One that an answer is on its way to comes after all that have none.
         """
         waiting = [one for one in self.active_channels.values() if not one.requests]
+        waiting.sort(key=lambda one: (one.total_outbufs_len > 0, one.last_activity))
         if waiting:
-            min(
-                waiting, key=lambda one: (one.total_outbufs_len > 0, one.last_activity)
-            ).handle_close()
+            waiting[0].handle_close()
         elif self._lacks_descriptors:
             time.sleep(0.05)  # lest the loop spins until somebody is done
 
