@@ -1,8 +1,8 @@
 """A viewer that really runs, and a browser that looks at it."""
 
-import logging
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -22,10 +22,10 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.server import ANYONE_HERE, create_app
+from exptools.viewing.app.serving.server import Server
 from exptools.viewing.index import Index
 from tests.e2e.pages import DRAWING
 
@@ -93,8 +93,7 @@ class Stage:
 
     def __init__(self) -> None:
         self._app: Wsgi | None = None
-        self.server = make_server("127.0.0.1", 0, self, threaded=True)
-        self.address = f"http://127.0.0.1:{self.server.server_port}/"
+        self.address = ""  # once it is served
         self.apps: dict[str, Wsgi] = {}  # by their own addresses
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -109,20 +108,21 @@ class Stage:
 
 
 @contextmanager
-def serving(server: BaseWSGIServer) -> Iterator[None]:
+def serving(app: Wsgi) -> Iterator[str]:
+    """The address at which a thread of this process serves an app."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(app, listener)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
     server.shutdown()
     thread.join(timeout=60)
-    server.server_close()
 
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     stage = Stage()
-    with serving(stage.server):
+    with serving(stage) as stage.address:
         yield stage
 
 
@@ -133,9 +133,8 @@ def serve_here(stage: Stage) -> Iterator[Callable[..., str]]:
 
         def start(directory: Path, access: Access = ANYONE_HERE) -> str:
             app = create_app(Index([directory], cache=False), access).server
-            server = make_server("127.0.0.1", 0, app, threaded=True)
-            servers.enter_context(serving(server))
-            address = f"http://127.0.0.1:{server.server_port}{access.prefix}"
+            at = servers.enter_context(serving(app))
+            address = f"{at}{access.prefix.removeprefix('/')}"
             if access == ANYONE_HERE:
                 stage.apps[address] = app
             return address
