@@ -33,7 +33,7 @@ def test_a_run_its_metrics_keys_and_status_are_called_what_one_can_see(index):
     assert run.name == f"sweep/{SHOWN}"
     assert [*index.runs_by_tag([run])] == [SHOWN]
     assert [*index.columns([run], [SHOWN])[run.name][SHOWN]] == [1.0, 2.0]
-    assert index.last(run, SHOWN) == 2.0
+    assert index.last([run], SHOWN) == [2.0]
     assert [*run.config] == [f"{SHOWN}.value"]
     assert [*run.summary] == [SHOWN]
     assert (run.status.host, run.status.error) == (SHOWN, SHOWN)
