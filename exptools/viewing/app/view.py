@@ -221,7 +221,7 @@ class View:
         names = {f.name for f in fields(cls)}
         values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
         for name, value in values.items():
-            if value is not None or name not in ("by", "x_range"):
+            if value is not None or _DEFAULTS.get(name, ()) is not None:
                 expect(value, _SHAPES[name])
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
@@ -239,9 +239,13 @@ _KINDS: dict[str, _Kind] = {
 }
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" in f.metadata}
 _SHAPES: dict[str, Shape] = {  # of what a page's store has of each field
-    **{name: [str] if value in ((), None) else type(value) for name, value in _DEFAULTS.items()},
+    **{
+        name: [str] if isinstance(value, tuple) else type(value)
+        for name, value in _DEFAULTS.items()
+    },
+    **{name: object for name, value in _DEFAULTS.items() if value is None},
     **dict.fromkeys(("x_ranges", "y_ranges", "options"), dict),
-    **{"summaries": [str], "notes": [str], "x_range": [NUMBER]},
+    **{"by": [str], "notes": [str], "x_range": [NUMBER], "media_step": (int,)},
 }
 
 
