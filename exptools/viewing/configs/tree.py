@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.configs.values import pieces, segments
-from exptools.viewing.wording import escape_invalid_unicode
 from exptools.visible import visible_lines
 
 MAX_VALUE = 20_000  # characters of a value
@@ -57,5 +56,5 @@ def bounded(value: Any, limit: int) -> tuple[str, bool]:
         length += len(parts[-1])
         if length > limit:
             break
-    text = escape_invalid_unicode("".join(parts))
+    text = visible_lines("".join(parts))
     return text[:limit], len(text) > limit

@@ -145,9 +145,9 @@ KINDS = {
     "pdf": _Kind("Figure, PDF", ".pdf", partial(figure, suffix=".pdf")),
     "csv": _Kind("Curves, CSV", ".csv", numbers),
     "rows": _Kind("Logged rows, CSV", ".rows.csv", logged_rows),
-    "sheet": _Kind("Curves, CSV for spreadsheets", ".csv", partial(numbers, for_spreadsheets=True)),
+    "sheet": _Kind("Curves for spreadsheets, CSV", ".csv", partial(numbers, for_spreadsheets=True)),
     "rows-sheet": _Kind(
-        "Logged rows, CSV for spreadsheets",
+        "Logged rows for spreadsheets, CSV",
         ".rows.csv",
         partial(logged_rows, for_spreadsheets=True),
     ),

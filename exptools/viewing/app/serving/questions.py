@@ -32,14 +32,18 @@ STORES: dict[str, Shape] = {
     "funneled.data": {"text": str, "models": dict},
     "arranged.data": {"columns": [dict], "narrow": object},
     "starred.data": {"run": str},
-    "clicked.data": {"curve": [int]},
+    "clicked.data": {"curve": [int, int]},
+    "pointed-at.data": {"view": dict, "curve": [int, int], "x": (int, float), "place": object},
     "runs.cellValueChanged": [{"rowId": str, "colId": str}],
     "run-note.id": {"run": str},
     "run-note.value": TEXT,
     "run-slider.id": {"tag": str},
     "run-slider.value": NUMBER,
 }
-NONE_YET = ("clicked.data",)  # these are asked about before anything has been put there
+NONE_YET = (
+    "clicked.data",
+    "pointed-at.data",
+)  # these are asked about before anything has been put there
 
 
 def register(app: Dash) -> None:

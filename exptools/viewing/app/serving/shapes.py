@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# A type, a tuple of types, a list with the shape of its items, a dict of shapes that are there.
+# A type, a tuple of types, a list with the shape of its items or a shape for each of several, a
+# dict of shapes that are there.
 Shape = type | tuple[type, ...] | list[Any] | dict[str, Any]
 
 NUMBER = (int, float, type(None))
@@ -26,8 +27,9 @@ def expect(value: Any, shape: Shape) -> None:
         fits = isinstance(value, dict) and value.keys() >= shape.keys()
         parts = [(value[name], inner) for name, inner in shape.items()] if fits else []
     elif isinstance(shape, list):
-        fits = isinstance(value, (list, tuple))
-        parts = [(item, shape[0]) for item in value] if fits else []
+        fits = isinstance(value, (list, tuple)) and len(shape) in (1, len(value))
+        shapes = shape if len(shape) > 1 or not fits else shape * len(value)
+        parts = [*zip(value, shapes, strict=True)] if fits else []
     else:
         fits = isinstance(value, shape)
     if not fits:

@@ -105,6 +105,20 @@ def test_a_view_that_no_page_has_is_refused_too(app, send, data):
     assert send(asked | {"state": [part("view", data)]}) == (400, "")
 
 
+@pytest.mark.parametrize("clicked", [5, [], {}, {"curve": 1}, {"curve": [1]}, {"curve": ["a", 1]}])
+def test_a_click_on_no_curve_is_refused_too(app, send, clicked):
+    name = next(n for n, c in app.callback_map.items() if c["inputs"][0]["id"] == "clicked")
+    asked = question(
+        output=name,
+        outputs={"id": "view", "property": "data"},
+        inputs=[part("clicked", {"curve": [0, 0]})],
+        state=[part("view", VIEW)],
+        changedPropIds=["clicked.data"],
+    )
+    assert send(asked)[1] == ""
+    assert send(asked | {"inputs": [part("clicked", clicked)]}) == (400, "")
+
+
 @pytest.mark.parametrize(
     "path",
     ["dash/no.js", "os/x", "%1b%5d0;x%07/x", "dash/../../setup.py", "dash/%00", "dash"],
