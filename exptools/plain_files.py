@@ -11,25 +11,27 @@ import os
 import stat
 from pathlib import Path
 
-_LINK = "it is a link, through which this is not read or written"
-_HIDDEN = ".exptools"  # the directory beside a run's files that only we write
+_LINK = "it is a link, and links in a run's directory are not followed"
+# Directories of a run that are never links, whatever those above them are.
+_HIDDEN = tuple(f"{os.sep}{name}" for name in (".exptools", ".hydra"))
+_CAREFUL = sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
 
 
 def open_plain(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
     """The descriptor of a file of a run; usable as an opener of ``open``.
 
-    The directories above it may be links, but for ``.exptools``. Windows follows links.
+    The directories above it may be links, but for ``.exptools`` and ``.hydra``. Windows follows
+    links.
 
     Raises:
         OSError: it is a link or no file (a pipe, a directory), or cannot be opened.
     """
     path = os.fspath(path)
-    directory = os.path.dirname(path)
-    if os.path.basename(directory) == _HIDDEN and os.path.islink(directory):
-        raise OSError(errno.ELOOP, _LINK, directory)
-    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    refuse_linked_directory(path)
     try:
-        descriptor = os.open(path, flags | careful | getattr(os, "O_CLOEXEC", 0), mode)
+        descriptor = os.open(path, flags | _CAREFUL, mode)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, _LINK, path) from None
@@ -39,6 +41,13 @@ def open_plain(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> i
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, "it is no regular file", path)
+
+
+def refuse_linked_directory(path: str) -> None:
+    """Raise an OSError where a file's directory is a link that should be a run's own part."""
+    directory = path.rpartition(os.sep)[0]
+    if directory.endswith(_HIDDEN) and os.path.islink(directory):
+        raise OSError(errno.ELOOP, _LINK, directory)
 
 
 def read_plain(path: Path) -> bytes:

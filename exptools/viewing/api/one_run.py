@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exptools.hints import suggestion
-from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import MEDIA_INDEX, STEP
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
@@ -189,7 +190,7 @@ class LoadedRun(Run):
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading; of a pipe nobody waits for an end."""
-    with open(path, "rb", opener=open_without_waiting) as file:
+    with open(path, "rb", opener=open_plain) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is no regular file")
         yield file

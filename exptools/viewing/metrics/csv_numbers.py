@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,18 +32,9 @@ Numbers = Callable[[Cells, Path], "tuple[pl.DataFrame, list[Fault]]"]
 
 def as_numbers(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fault]]:
     """The cells as numbers, a cell that is none as NaN; each name's first column counts."""
-    columns: dict[str, pl.Series] = {}
-    faults: list[Fault] = []
-    for position, name in enumerate(table.names):
-        label = name or f"column {position + 1}"
-        if label in columns:
-            faults.append(_twice(label, path))
-            continue
-        text = table.cells[str(position)].str.strip_chars()
-        numbers = text.cast(pl.Float64, strict=False)
-        columns[label], wrong = _without_texts(label, text, numbers, table, path)
-        faults += wrong
-    return pl.DataFrame(columns), faults
+    names = [name or f"column {position + 1}" for position, name in enumerate(table.names)]
+    texts = _texts(table.cells, ("",))
+    return _named(texts, texts.select(_as_float(pl.all())), names, table, path)
 
 
 def as_logged_by_others(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fault]]:
@@ -52,36 +43,63 @@ def as_logged_by_others(table: Cells, path: Path) -> tuple[pl.DataFrame, list[Fa
     Blanks around names are none of theirs. A boolean is 1 or 0. A column without a number, as that
     of the host's name, is no metric: it is left out.
     """
-    stripped = (pl.col(name).str.strip_chars() for name in table.cells.columns)
-    texts = table.cells.select(pl.when(~text.is_in(_ABSENT)).then(text) for text in stripped)
-    read = texts.cast(pl.Float64, strict=False)
+    texts = _texts(table.cells, _ABSENT)
+    numbers = texts.select(_as_float(pl.all()))
+    if _absent(numbers) != _absent(texts):
+        truths = pl.all().replace_strict(_TRUTHS, default=None, return_dtype=pl.Float64)
+        number = _as_float(pl.all())
+        numbers = texts.select(pl.when(number.is_null()).then(truths).otherwise(number))
+    names = [
+        "" if absent == texts.height > 0 else name.strip()
+        for name, absent in zip(table.names, _absent(numbers), strict=True)
+    ]
+    return _named(texts, numbers, names, table, path)
+
+
+def _texts(cells: pl.DataFrame, absent: Sequence[str]) -> pl.DataFrame:
+    """The cells without blanks around them, null where they say nothing."""
+    stripped = pl.all().str.strip_chars()
+    return cells.select(pl.when(~stripped.is_in(absent)).then(stripped))
+
+
+def _as_float(text: pl.Expr) -> pl.Expr:
+    return text.cast(pl.Float64, strict=False)
+
+
+def _absent(frame: pl.DataFrame) -> tuple[int, ...]:
+    """How many cells of each column are null."""
+    return frame.null_count().row(0) if frame.width else ()
+
+
+def _named(
+    texts: pl.DataFrame, numbers: pl.DataFrame, names: Sequence[str], table: Cells, path: Path
+) -> tuple[pl.DataFrame, list[Fault]]:
+    """The numbers under their names, NaN and a fault where a text is none; "" is left out.
+
+    There may be thousands of columns, so only those take time of which a fault is listed.
+    """
     columns: dict[str, pl.Series] = {}
     faults: list[Fault] = []
-    for name, text, numbers in zip(map(str.strip, table.names), texts, read, strict=True):
-        column, wrong = numbers, list[Fault]()
-        if numbers.null_count() > text.null_count():
-            truths = text.replace_strict(_TRUTHS, default=None, return_dtype=pl.Float64)
-            column = pl.select(pl.coalesce(numbers, truths)).to_series()
-        if not name or column.null_count() == len(column) > 0:
-            continue
-        if column.null_count() > text.null_count():
-            column, wrong = _without_texts(name, text, column, table, path)
-        faults += [_twice(name, path)] if name in columns else wrong
-        columns.setdefault(name, column)
+    wrong = [now > before for now, before in zip(_absent(numbers), _absent(texts), strict=True)]
+    for position, name in enumerate(names):
+        if name in columns:
+            faults.append(Fault(path, 1, f"column {name!r} stands twice; the first one counts"))
+        elif name:
+            columns[name] = numbers.to_series(position)
+            if wrong[position]:
+                text = texts.to_series(position)
+                is_wrong = columns[name].is_null() & text.is_not_null()
+                columns[name] = columns[name].set(is_wrong, float("nan"))
+                if len(faults) <= MAX_FAULTS:
+                    faults += _no_numbers(name, text, is_wrong, table, path)
     return pl.DataFrame(columns), faults
 
 
-def _twice(label: str, path: Path) -> Fault:
-    return Fault(path, 1, f"column {label!r} stands twice; the first one counts")
-
-
-def _without_texts(
-    label: str, text: pl.Series, numbers: pl.Series, table: Cells, path: Path
-) -> tuple[pl.Series, list[Fault]]:
-    """The numbers, with NaN and a fault where a text is none."""
-    wrong = (numbers.is_null() & text.is_not_null() & (text != "")).fill_null(value=False)
-    faults = [
-        Fault(path, int(table.lines[row]), f"{label}: {text[row]!r} is no number; shown as NaN")
-        for row in wrong.arg_true().head(MAX_FAULTS + 1)
+def _no_numbers(
+    name: str, text: pl.Series, is_wrong: pl.Series, table: Cells, path: Path
+) -> list[Fault]:
+    """A fault for each text that is no number, of the first ones."""
+    return [
+        Fault(path, int(table.lines[row]), f"{name}: {text[row]!r} is no number; shown as NaN")
+        for row in is_wrong.arg_true().head(MAX_FAULTS + 1)
     ]
-    return pl.select(pl.when(wrong).then(float("nan")).otherwise(numbers)).to_series(), faults

@@ -17,16 +17,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.rundir import STEP, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import STEP
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, Cells, Numbers, as_numbers
-from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_column
+from exptools.viewing.metrics.logged_rows import (
+    MAX_CELLS,
+    UNFINISHED,
+    LoggedRows,
+    TooManyCells,
+    step_column,
+)
 from exptools.viewing.run import Fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 HEAD, MAX_HEAD = 2**16, 2**20  # bytes in which a header is looked for: at first, and at most
 MAX_HEADERS = 32  # different ones in a file
+MAX_COLUMNS = 25_000
 TAIL = 2**14  # bytes in which the last row is looked for
 OTHER_COMMA = "\N{FULLWIDTH COMMA}".encode()  # where a comma separates nothing
 
@@ -54,8 +62,13 @@ def parse_csv(
     if not whole:
         return LoggedRows(faults=tuple(faults))
     frames, lines = [], []
-    for part in _parts(whole + b"\n"):
+    whole += b"\n"
+    if (cells := whole.count(b",") + whole.count(b"\n")) > MAX_CELLS:
+        raise TooManyCells(f"{cells:,} cells are not read")
+    for part in _parts(whole):
         names, body, first_line = split_header(part)
+        if len(names) > MAX_COLUMNS:
+            raise TooManyCells(f"a header of {len(names):,} columns is not read")
         cells = _read_rows(names, body, first_line, path)
         frame, wrong = numbers(cells, path)
         frames.append(frame)
@@ -191,7 +204,7 @@ def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:
 def read_header(path: str, separator: str) -> tuple[str, ...]:
     """The names of a file's columns; none where there is no file or not even a line is whole."""
     try:
-        with open(path, "rb", opener=open_without_waiting) as file:
+        with open(path, "rb", opener=open_plain) as file:
             content = file.read(HEAD) or b""
             if b"\n" not in content:
                 content += file.readline(MAX_HEAD) or b""
@@ -200,13 +213,14 @@ def read_header(path: str, separator: str) -> tuple[str, ...]:
     content = content.removeprefix(BYTE_ORDER_MARK)
     line = content[: content.find(b"\n") + 1].replace(b"\r\n", b"\n")
     header = content if b'"' in line else line  # in quotes it may go on in the next line
-    return tuple(split_header(header, separator)[0]) if line else ()
+    names = split_header(header, separator)[0] if line else []
+    return tuple(names) if len(names) <= MAX_COLUMNS else ()  # it is a fault when the rows are read
 
 
 def read_last_row(path: str, header: Sequence[str], separator: str) -> dict[str, float]:
     """The numbers in the last whole row of a file; nothing where there is no such row."""
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+        with open(path, "rb", buffering=0, opener=open_plain) as file:
             size = os.fstat(file.fileno()).st_size
             lines = os.pread(file.fileno(), TAIL, max(0, size - TAIL)).split(b"\n")
     except OSError:

@@ -217,16 +217,22 @@ class Sweeps:
 
     def of(self, directory: str) -> str | None:
         """The nearest directory above a run, up to the root, that Hydra started a sweep in."""
-        parent = os.path.dirname(directory)
-        if parent not in self._of_parents:
-            self._of_parents[parent] = self._look(parent, is_last=directory == self._root)
-        return self._of_parents[parent]
+        above: list[str] = []  # of which nothing is known yet, the nearest first
+        here, sweep = directory, None
+        while (parent := os.path.dirname(here)) not in self._of_parents:
+            above.append(parent)
+            if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
+                sweep = self._name(parent)
+                break
+            if self._root in (here, parent) or parent == os.path.dirname(parent):
+                break
+            here = parent
+        else:
+            sweep = self._of_parents[parent]
+        self._of_parents.update(dict.fromkeys(above, sweep))
+        return sweep
 
-    def _look(self, parent: str, *, is_last: bool) -> str | None:
-        if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
-            is_below = parent.startswith(self._root.rstrip(os.sep) + os.sep)
-            name = run_name(parent, self._root) if is_below else os.path.basename(parent)
-            return escape_invalid_unicode(name)
-        if is_last or parent in (self._root, os.path.dirname(parent)):
-            return None
-        return self.of(parent)
+    def _name(self, sweep: str) -> str:
+        is_below = sweep.startswith(self._root.rstrip(os.sep) + os.sep)
+        name = run_name(sweep, self._root) if is_below else os.path.basename(sweep)
+        return escape_invalid_unicode(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from exptools.rundir import open_without_waiting
+from exptools.plain_files import open_plain
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, natural_key
 from exptools.viewing.wording import escape_invalid_unicode
@@ -33,7 +33,7 @@ _NUMBER = re.compile(
 def beginning(path: str, size: int = HEAD) -> bytes:
     """The first bytes of a file; none where it cannot be read."""
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+        with open(path, "rb", buffering=0, opener=open_plain) as file:
             return file.read(size) or b""
     except OSError:
         return b""
