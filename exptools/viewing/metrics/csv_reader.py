@@ -63,8 +63,8 @@ def parse_csv(
         return LoggedRows(faults=tuple(faults))
     frames, lines = [], []
     whole += b"\n"
-    if (cells := whole.count(b",") + whole.count(b"\n")) > MAX_CELLS:
-        raise TooManyCells(f"{cells:,} cells are not read")
+    if (size := whole.count(b",") + whole.count(b"\n")) > MAX_CELLS:
+        raise TooManyCells(f"{size:,} cells are not read")
     for part in _parts(whole):
         names, body, first_line = split_header(part)
         if len(names) > MAX_COLUMNS:
