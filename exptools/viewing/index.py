@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from exptools.gc_pause import collector_paused
@@ -43,8 +43,7 @@ class IndexSnapshot:
     version: int = 0  # grows with every change; ms since 1970 when the index was made, at first
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     run: Run
     detected: DetectedRun  # as it was when the run was found to be so
     read: float  # Unix seconds: shortly before its files were read
