@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exptools.viewing.app.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package
+from exptools.viewing.cli.roots import (
+    DEFAULT_ROOTS,
+    SHOW_SECRETS,
+    chosen_roots,
+    listed,
+    missing_package,
+)
 from exptools.viewing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         roots, access = chosen_roots(given.roots), _access(given)
-        return _serve(roots, access, given.port, open_browser=given.open)
+        return _serve(roots, access, given)
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -81,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         default="/",
         help="where a proxy has the app, for example /exptools/ (default: /)",
     )
+    parser.add_argument("--show-secrets", action="store_true", help=SHOW_SECRETS)
     parser.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
@@ -111,7 +118,7 @@ def _access(given: argparse.Namespace) -> Access:
     return Access(given.host, names, token, prefix)
 
 
-def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
+def _serve(roots: Sequence[Path], access: Access, given: argparse.Namespace) -> int:
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import detect_format
@@ -123,15 +130,15 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
             for line in [*map(str, faults), no_runs(roots)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1
-        index = Index(roots)
+        index = Index(roots, show_secrets=given.show_secrets)
         looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
-    listener = listen(access.host, port)
+    listener = listen(access.host, given.port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, listener, browse=open_browser)
+    serve(index, looked, access, listener, browse=given.open)
     return 0
 
 

@@ -105,7 +105,8 @@ def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, A
     run = shown_run(workspace, shown)
     if run is None:
         return [], [], []
-    return facts(run, time.time()), summary(run), complaints(run)
+    directory = workspace.index.hiding.text(run, str(run.directory))
+    return facts(run, directory, time.time()), summary(run), complaints(run)
 
 
 def show_mark(
@@ -148,7 +149,7 @@ def keep_note(
     return stamp or no_update, problem
 
 
-def facts(run: Run, now: float) -> list[Component]:
+def facts(run: Run, directory: str, now: float) -> list[Component]:
     """What a run's status says, as names and values."""
     word = STATE_WORDS[run.state]
     values: dict[str, Any] = {"State": html.Span(word, className=f"state {state_class(word)}")}
@@ -156,7 +157,7 @@ def facts(run: Run, now: float) -> list[Component]:
         values |= _status_facts(run.status, now)
     else:
         values |= {"Format": run.format, "Last written": run.updated and moment(run.updated)}
-    values["Directory"] = html.Code(escape_invalid_unicode(str(run.directory)))
+    values["Directory"] = html.Code(escape_invalid_unicode(directory))
     return [
         html.Div([html.Dt(name), html.Dd(value)])
         for name, value in values.items()

@@ -1,0 +1,179 @@
+"""What of a config is not for everybody's eyes: the values of keys such as ``api_key``.
+
+Pages are shown around, tables are printed in papers, notebooks are published. So wherever values
+of configs are shown or exported, ``hidden 1`` stands for the first secret, ``hidden 2`` for
+another: runs that differ in one can still be told apart, and are never averaged. The files stay as
+they are. This is the one place that says what a secret is.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+from exptools.viewing.configs.values import comparison_key, segments
+from exptools.viewing.memo import Memo
+
+TOKEN = "*token*"
+# Patterns (fnmatch's) of dotted keys in small letters, with _ for -.
+HIDE = (
+    *(TOKEN, "*secret*", "*password*", "*passwd*", "*passphrase*", "*credential*"),
+    *("*api_key*", "*apikey*", "*access_key*", "*accesskey*", "*private_key*", "*privatekey*"),
+)
+SHORTEST = 6  # characters of a secret that is looked for in other texts, too
+
+# Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
+_TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
+_MARKER = re.compile(r"[<\[]\S{0,30}[>\]]")
+# What stands elsewhere, or nowhere, or is hidden already.
+_REFERENCE = re.compile(r"(?:\$\{[^{},]*\})+|\?\?\?||hidden(?: \d+)?")
+# key=value as it stands in names of directories, overrides and commands.
+_PAIR = re.compile(r"(?P<key>[\w@+~.-]+)=(?P<value>[^\s,/;&]+)")
+_OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
+
+
+class _Numbers:
+    """A number for each secret: the same for it in all of this process."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._lock = threading.Lock()
+
+    def of(self, secret: Any) -> int:
+        with self._lock:
+            return self._numbers.setdefault(comparison_key(secret), len(self._numbers) + 1)
+
+
+_NUMBERS = _Numbers()
+
+
+class Secrets:
+    """Hides the values of keys that match one of some patterns."""
+
+    def __init__(self, patterns: Sequence[str] = HIDE) -> None:
+        self._patterns = patterns
+        self._hides = Memo(self._hidden_kinds)  # by key
+        # Of the keys of a config: most runs have the same, and none.
+        self._hidden_keys = Memo[tuple[str, ...], tuple[str, ...]](
+            lambda keys: tuple(key for key in keys if self._hides[key])
+        )
+        words = "|".join(re.escape(pattern.strip("*")) for pattern in patterns)
+        self._mentions = re.compile(words.replace("_", "[-_]"), re.IGNORECASE)
+
+    def are_in(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config by dotted keys may have secrets: soon said, for there are many."""
+        if self._hidden_keys[tuple(config)]:
+            return True
+        if _NESTED.isdisjoint(map(type, config.values())):
+            return False
+        return any(self._are_within(value) for value in config.values() if type(value) in _NESTED)
+
+    def may_be_in(self, name: str) -> bool:
+        """Whether a name may say a secret: soon said."""
+        return "=" in name and self._mentions.search(name) is not None
+
+    def config(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A config by dotted keys without its secrets; itself where it has none."""
+        if not self.are_in(config):
+            return config
+        own = self.of(config)
+        return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
+
+    def of(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The secrets in a config that are texts long enough to be found elsewhere."""
+        found = (text for key, value in config.items() for text in self._texts(key, value))
+        return tuple(sorted({text for text in found if len(text) >= SHORTEST}, key=len)[::-1])
+
+    def text(self, text: str, own: Iterable[str] = ()) -> str:
+        """A name, a path or a sentence without what follows ``api_key=``, and without ``own``."""
+        for secret in own:
+            if secret in text:
+                text = text.replace(secret, _mask(secret))
+        return _PAIR.sub(self._pair, text) if "=" in text else text
+
+    def override(self, text: str, own: Iterable[str] = ()) -> str:
+        """An override, ``db.password=abc``, without its value if that is a secret."""
+        key, equals, value = text.partition("=")
+        if equals and self._is_hidden(key.lstrip("+~-"), value):
+            return f"{key}={_mask(value.strip(chr(39) + chr(34)))}"
+        return self.text(text, own)
+
+    def words(self, words: Sequence[str], own: Iterable[str] = ()) -> tuple[str, ...]:
+        """A command without its secrets: ``--token abc``, ``--token=abc``, ``api.key=abc``."""
+        own, shown, option = tuple(own), list[str](), ""
+        for word in words:
+            is_option = _OPTION.fullmatch(word) is not None
+            is_secret = option and not is_option and self._is_hidden(option, word)
+            shown.append(_mask(word) if is_secret else self.override(word, own))
+            option = word.lstrip("-") if is_option else ""
+        return tuple(shown)
+
+    def _value(self, key: str, value: Any, own: Sequence[str]) -> Any:
+        if self._hides[key] and self._is_hidden(key, value):
+            return _mask(value)
+        if isinstance(value, str):
+            return self.text(value, own) if own or "=" in value else value
+        if isinstance(value, Mapping) and value:
+            return MappingProxyType(
+                {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}
+            )
+        if isinstance(value, tuple):
+            return tuple(self._value(key, item, own) for item in value)
+        return value
+
+    def _are_within(self, value: Any) -> bool:
+        """Whether a list, or a mapping in one, has a key of a secret."""
+        if isinstance(value, Mapping):
+            return any(self._hides[str(k)] or self._are_within(v) for k, v in value.items())
+        return isinstance(value, tuple) and any(map(self._are_within, value))
+
+    def _texts(self, key: str, value: Any) -> Iterator[str]:
+        """The texts in a value that are hidden."""
+        if isinstance(value, str):
+            if self._hides[key] and self._is_hidden(key, value):
+                yield value
+        elif isinstance(value, Mapping):
+            for name, item in value.items():
+                yield from self._texts(f"{key}.{name}", item)
+        elif isinstance(value, tuple):
+            for item in value:
+                yield from self._texts(key, item)
+
+    def _is_hidden(self, key: str, value: Any) -> bool:
+        kinds = self._hides[key]
+        if isinstance(value, str):
+            return bool(kinds) and not (_REFERENCE.fullmatch(value) or _MARKER.fullmatch(value))
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and kinds == _TEXTS_AND_NUMBERS
+
+    def _hidden_kinds(self, key: str) -> str:
+        plain = _TOKENIZER.sub("", key.lower().replace("-", "_"))
+        matching = [pattern for pattern in self._patterns if fnmatchcase(plain, pattern)]
+        if not matching:
+            return ""
+        counts = matching == [TOKEN] and not segments(plain)[-1].endswith("token")
+        return _TEXTS if counts else _TEXTS_AND_NUMBERS
+
+    def _pair(self, pair: re.Match[str]) -> str:
+        key, value = pair["key"], pair["value"]
+        is_number = value.replace(".", "", 1).isdigit()
+        if self._hides[key.lstrip("+~-")] == _TEXTS and is_number:
+            return pair[0]
+        return f"{key}={_mask(value)}" if self._is_hidden(key.lstrip("+~-"), value) else pair[0]
+
+
+_NESTED = frozenset({tuple, MappingProxyType})
+_TEXTS, _TEXTS_AND_NUMBERS = "texts", "texts and numbers"
+
+
+def _mask(value: Any) -> str:
+    return f"hidden {_NUMBERS.of(value)}"
+
+
+def has_hidden(text: str) -> bool:
+    """Whether something is hidden in a text."""
+    return re.search(r"\bhidden \d", text) is not None
