@@ -99,7 +99,8 @@ class Secrets:
         """An override, ``db.password=abc``, without its value if that is a secret."""
         key, equals, value = text.partition("=")
         if equals and self._is_hidden(key.lstrip("+~-"), value):
-            return f"{key}={_mask(value.strip(chr(39) + chr(34)))}"
+            parts = (part.strip("[]{}'\" ") for part in value.split(","))  # of a sweep, or a list
+            return f"{key}={','.join(map(_mask, parts))}"
         return self.text(text, own)
 
     def words(self, words: Sequence[str], own: Iterable[str] = ()) -> tuple[str, ...]:

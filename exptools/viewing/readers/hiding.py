@@ -72,6 +72,7 @@ class HiddenSecrets:
         return (
             secrets.are_in(run.config)
             or secrets.may_be_in(run.name)
+            or _looks_hidden(run.name)
             or bool(run.summary and secrets.are_in(run.summary))
             or bool(run.faults)
             or bool(run.status and self._commands[run.status.command])
@@ -82,12 +83,17 @@ class HiddenSecrets:
 
     def _name(self, name: str, shown: str) -> str:
         """What a run is called; no two are called the same."""
-        if name == shown:
+        if name == shown and not _looks_hidden(name):
             return name
         called, number = shown, 2
         while self._names.setdefault(called, name) != name:
             called, number = f"{shown} ({number})", number + 1
         return called
+
+
+def _looks_hidden(name: str) -> bool:
+    """Whether a directory is called as one is shown that has a secret in its name."""
+    return "hidden " in name
 
 
 def _status(status: Status, secrets: Secrets, own: tuple[str, ...]) -> Status:

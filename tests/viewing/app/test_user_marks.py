@@ -68,3 +68,14 @@ def test_a_mark_taken_back_leaves_nothing_and_a_broken_one_is_none(index, tmp_pa
     assert list(marks.path.iterdir()) == []
     with pytest.raises(ValueError, match=f"{MAX_NOTE} is the most"):
         marks.set(run, note="x" * (MAX_NOTE + 1))
+
+
+def test_nobody_else_may_read_them_nor_those_of_an_earlier_version(index, tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o755)
+    (directory / "old.json").write_text("{}")
+    (directory / "old.json").chmod(0o644)
+    marks = UserMarks(directory)
+    marks.set(index.snapshot.runs[0], note="the key is abc")
+    modes = {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+    assert (directory.stat().st_mode & 0o777, modes) == (0o700, {0o600})
