@@ -150,9 +150,12 @@ class Index:
         """
         return self._metrics.counted_by(run, metric)
 
-    def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
-        """The values in each run's last row, by run name: from the end of the file, thus cheap."""
-        return {run.name: self._metrics.last(run) for run in runs}
+    def last(self, runs: Sequence[Run], metric: str) -> list[float]:
+        """The value in each run's last row, NaN where there is none.
+
+        It is taken from what is known of the run, else from the end of its file: thus cheap.
+        """
+        return [self._metrics.last(run, metric) for run in runs]
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""

@@ -245,8 +245,7 @@ def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str,
 def _ends(index: Index, facts: Facts) -> NDArray[np.float64]:
     """What each run came to: the metric's last value or, without metrics, its result; or NaN."""
     if facts.metric is not None:
-        last = index.last(facts.runs)
-        return np.array([last[run.name].get(facts.metric, np.nan) for run in facts.runs])
+        return np.array(index.last(facts.runs, facts.metric))
     said = [run.summary.get(facts.result or "") for run in facts.runs]
     return np.array([value if isinstance(value, (int, float)) else np.nan for value in said])
 
