@@ -1,6 +1,10 @@
 """The user's stars and notes on runs."""
 
+import os
+import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +83,15 @@ def test_nobody_else_may_read_them_nor_those_of_an_earlier_version(index, tmp_pa
     marks.set(index.snapshot.runs[0], note="the key is abc")
     modes = {path.stat().st_mode & 0o777 for path in directory.iterdir()}
     assert (directory.stat().st_mode & 0o777, modes) == (0o700, {0o600})
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_another_user_of_the_machine_cannot_read_them(index):
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        marks = UserMarks(Path(directory) / "data" / "marks")
+        marks.set(index.snapshot.runs[0], note="the key is abc")
+        look = ["grep", "-r", "abc", directory]
+        assert subprocess.run(look, capture_output=True, check=False).returncode == 0
+        other = subprocess.run(look, capture_output=True, check=False, user=65534, group=65534)
+        assert b"abc" not in other.stdout

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import exptools.viewing as xv
 from exptools.rundir import read_status
 from exptools.viewing.run_files.usage import usage_of
 from tests.viewing.samples import indexed, write_run
@@ -95,6 +96,19 @@ def test_status_and_usage_are_read_through_no_link_either(tmp_path: Path, privat
     (run / ".exptools" / "usage.csv").symlink_to(private / "pay.csv")
     with pytest.raises(OSError, match="it is a link"):
         usage_of(run)
+
+
+def test_logs_and_media_are_read_through_no_link_in_python(tmp_path: Path, private: Path) -> None:
+    run = write_run(tmp_path / "runs" / "0", {})
+    (private / "output.log").write_text("AKIA123456")
+    (private / "index.jsonl").write_text("{}\n")
+    (run / "output.log").symlink_to(private / "output.log")
+    (run / "files").symlink_to(private)
+    (run / "media").symlink_to(private)
+    loaded = xv.load(tmp_path / "runs")[0]
+    for read in (loaded.log, lambda: loaded.log("files/output.log"), loaded.media):
+        with pytest.raises(OSError, match="is a link"):
+            read()
 
 
 def test_a_directory_that_is_given_may_be_a_link(tmp_path: Path) -> None:
