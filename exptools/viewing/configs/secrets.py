@@ -1,9 +1,9 @@
 """What of a config is not for everybody's eyes: the values of keys such as ``api_key``.
 
 Pages are shown around, tables are printed in papers, notebooks are published. So wherever values
-of configs are shown or exported, ``hidden 1`` stands for the first secret, ``hidden 2`` for
-another: runs that differ in one can still be told apart, and are never averaged. The files stay as
-they are. This is the one place that says what a secret is.
+of configs are shown or exported, ``hidden 1`` stands for the first secret of a key, ``hidden 2``
+for another: runs that differ in one can still be told apart, and are never averaged. The files stay
+as they are. This is the one place that says what a secret is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.memo import Memo
@@ -37,18 +37,27 @@ _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
 
 class _Numbers:
-    """A number for each secret: the same for it in all of this process."""
+    """A number for each secret of a key: the same for it in all of this process."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Hashable, int] = {}
+        self._numbers: dict[str, dict[Hashable, int]] = {}  # by the last part of the key
         self._lock = threading.Lock()
 
-    def of(self, secret: Any) -> int:
+    def of(self, key: str, secret: Any) -> int:
         with self._lock:
-            return self._numbers.setdefault(comparison_key(secret), len(self._numbers) + 1)
+            numbers = self._numbers.setdefault(_last(key), {})
+            return numbers.setdefault(comparison_key(secret), len(numbers) + 1)
 
 
 _NUMBERS = _Numbers()
+
+
+class Secret(NamedTuple):
+    """A text that is a secret of some run."""
+
+    text: str
+    key: str
+    shown: str  # in its place
 
 
 class Secrets:
@@ -83,41 +92,48 @@ class Secrets:
         own = self.of(config)
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
 
-    def of(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+    def of(self, config: Mapping[str, Any]) -> tuple[Secret, ...]:
         """The secrets in a config that are texts long enough to be found elsewhere."""
-        found = (text for key, value in config.items() for text in self._texts(key, value))
-        return tuple(sorted({text for text in found if len(text) >= SHORTEST}, key=len)[::-1])
+        found = {
+            text: Secret(text, name, _mask(name, text))
+            for key, value in config.items()
+            for name, text in self._texts(key, value)
+            if len(text) >= SHORTEST
+        }
+        return tuple(sorted(found.values(), key=lambda secret: -len(secret.text)))
 
-    def text(self, text: str, own: Iterable[str] = ()) -> str:
+    def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A name, a path or a sentence without what follows ``api_key=``, and without ``own``."""
         for secret in own:
-            if secret in text:
-                text = text.replace(secret, _mask(secret))
+            if secret.text in text:
+                text = text.replace(secret.text, secret.shown)
         return _PAIR.sub(self._pair, text) if "=" in text else text
 
-    def override(self, text: str, own: Iterable[str] = ()) -> str:
+    def override(self, text: str, own: Iterable[Secret] = ()) -> str:
         """An override, ``db.password=abc``, without its value if that is a secret."""
         key, equals, value = text.partition("=")
         if equals and self._is_hidden(key.lstrip("+~-"), value):
             parts = (part.strip("[]{}'\" ") for part in value.split(","))  # of a sweep, or a list
-            return f"{key}={','.join(map(_mask, parts))}"
+            return f"{key}={','.join(_mask(key, part) for part in parts)}"
         return self.text(text, own)
 
-    def words(self, words: Sequence[str], own: Iterable[str] = ()) -> tuple[str, ...]:
+    def words(self, words: Sequence[str], own: Iterable[Secret] = ()) -> tuple[str, ...]:
         """A command without its secrets: ``--token abc``, ``--token=abc``, ``api.key=abc``."""
         own, shown, option = tuple(own), list[str](), ""
         for word in words:
             is_option = _OPTION.fullmatch(word) is not None
             is_secret = option and not is_option and self._is_hidden(option, word)
-            shown.append(_mask(word) if is_secret else self.override(word, own))
+            shown.append(_mask(option, word) if is_secret else self.override(word, own))
             option = word.lstrip("-") if is_option else ""
         return tuple(shown)
 
-    def _value(self, key: str, value: Any, own: Sequence[str]) -> Any:
+    def _value(self, key: str, value: Any, own: Sequence[Secret]) -> Any:
         if self._hides[key] and self._is_hidden(key, value):
-            return _mask(value)
+            return _mask(key, value)
         if isinstance(value, str):
-            return self.text(value, own) if own or "=" in value else value
+            # Of several secrets that it may be made of one says which: they are counted apart.
+            made = (one._replace(shown=f"hidden {_last(one.key)} {one.shown[7:]}") for one in own)
+            return self.text(value, made) if own or "=" in value else value
         if isinstance(value, Mapping) and value:
             return MappingProxyType(
                 {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}
@@ -132,11 +148,11 @@ class Secrets:
             return any(self._hides[str(k)] or self._are_within(v) for k, v in value.items())
         return isinstance(value, tuple) and any(map(self._are_within, value))
 
-    def _texts(self, key: str, value: Any) -> Iterator[str]:
-        """The texts in a value that are hidden."""
+    def _texts(self, key: str, value: Any) -> Iterator[tuple[str, str]]:
+        """The texts in a value that are hidden, with their keys."""
         if isinstance(value, str):
             if self._hides[key] and self._is_hidden(key, value):
-                yield value
+                yield key, value
         elif isinstance(value, Mapping):
             for name, item in value.items():
                 yield from self._texts(f"{key}.{name}", item)
@@ -164,17 +180,23 @@ class Secrets:
         is_number = value.replace(".", "", 1).isdigit()
         if self._hides[key.lstrip("+~-")] == _TEXTS and is_number:
             return pair[0]
-        return f"{key}={_mask(value)}" if self._is_hidden(key.lstrip("+~-"), value) else pair[0]
+        hidden = self._is_hidden(key.lstrip("+~-"), value)
+        return f"{key}={_mask(key, value)}" if hidden else pair[0]
 
 
 _NESTED = frozenset({tuple, MappingProxyType})
 _TEXTS, _TEXTS_AND_NUMBERS = "texts", "texts and numbers"
 
 
-def _mask(value: Any) -> str:
-    return f"hidden {_NUMBERS.of(value)}"
+def _mask(key: str, value: Any) -> str:
+    return f"hidden {_NUMBERS.of(key, value)}"
+
+
+def _last(key: str) -> str:
+    """The last part of a key, however it is written: ``--api-key``, ``+wandb.api_key``."""
+    return segments(key.lstrip("+~-").lower().replace("-", "_"))[-1]
 
 
 def has_hidden(text: str) -> bool:
     """Whether something is hidden in a text."""
-    return re.search(r"\bhidden \d", text) is not None
+    return re.search(r"\bhidden (?:\w+ )?\d", text) is not None

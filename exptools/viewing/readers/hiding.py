@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exptools.rundir import Status
-from exptools.viewing.configs.secrets import Secrets
+from exptools.viewing.configs.secrets import Secret, Secrets
 from exptools.viewing.memo import Memo
 from exptools.viewing.run import Fault, Run
 
@@ -52,7 +52,7 @@ class HiddenSecrets:
         """A command, or overrides, of a run without its secrets."""
         return tuple(words) if self._secrets is None else self._secrets.words(words, self._own(run))
 
-    def _own(self, run: Run) -> tuple[str, ...]:
+    def _own(self, run: Run) -> tuple[Secret, ...]:
         known = self._shown.get(run.directory)
         return self._secrets.of(known[0].config) if known and self._secrets else ()
 
@@ -96,7 +96,7 @@ def _looks_hidden(name: str) -> bool:
     return "hidden " in name
 
 
-def _status(status: Status, secrets: Secrets, own: tuple[str, ...]) -> Status:
+def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
     return replace(
         status,
         overrides=tuple(secrets.override(one, own) for one in status.overrides),
