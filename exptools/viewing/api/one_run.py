@@ -95,7 +95,7 @@ class LoadedRun(Run):
         return f"<LoadedRun {self.name!r}: {state}, {len(self.config)} keys>"
 
     def _repr_html_(self) -> str:
-        return facts(self, self.origin.hiding.text(self, str(self.directory)))
+        return facts(self, self.origin.hiding.path(self))
 
     def __getstate__(self) -> dict[str, Any]:
         return self._data()

@@ -315,7 +315,7 @@ def _document(
 
 
 def _place(run: Run, runs: Runs) -> str:
-    return runs.origin.hiding.text(run, str(run.directory))
+    return runs.origin.hiding.path(run)
 
 
 def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:

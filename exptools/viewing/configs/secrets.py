@@ -28,11 +28,17 @@ SHORTEST = 6  # characters of a secret that is looked for in other texts, too
 
 # Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
 _TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
-_MARKER = re.compile(r"[<\[]\S{0,30}[>\]]")
+_MARK = re.compile(r"[<\[]\S{0,30}[>\]]")
 # What stands elsewhere, or nowhere, or is hidden already.
-_REFERENCE = re.compile(r"(?:\$\{[^{},]*\})+|\?\?\?||hidden(?: \d+)?")
+_NO_SECRET = re.compile(
+    r"(?:\$\{[^{},]*\})+|\?\?\?||hidden(?: \d+)?|true|false|null|none", re.IGNORECASE
+)
+_NUMBERS_ONLY = re.compile(r"[-+\d.eE,\[\] ]+")
 # key=value as it stands in names of directories, overrides and commands.
 _PAIR = re.compile(r"(?P<key>[\w@+~.-]+)=(?P<value>[^\s,/;&]+)")
+_PAIR_IN_NAME = re.compile(
+    r"(?P<key>[\w@+~.-]+)=(?P<value>(?:\[[^\]/]*\]|'[^'/]*'|\"[^\"/]*\"|[^,/;&])+)"
+)
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
 
@@ -58,6 +64,13 @@ class Secret(NamedTuple):
     text: str
     key: str
     shown: str  # in its place
+
+
+class _Hides(NamedTuple):
+    """How a key's values are hidden."""
+
+    is_token: bool  # "pad_token" may be a mark of a language model
+    may_count: bool  # "max_tokens" is a number
 
 
 class Secrets:
@@ -103,11 +116,14 @@ class Secrets:
         return tuple(sorted(found.values(), key=lambda secret: -len(secret.text)))
 
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
-        """A name, a path or a sentence without what follows ``api_key=``, and without ``own``."""
-        for secret in own:
-            if secret.text in text:
-                text = text.replace(secret.text, secret.shown)
+        """A sentence without what follows ``api_key=`` up to a blank, and without ``own``."""
+        text = _without(text, own)
         return _PAIR.sub(self._pair, text) if "=" in text else text
+
+    def name(self, text: str, own: Iterable[Secret] = ()) -> str:
+        """The same of the name of a run, or a path, in which a value may have blanks."""
+        text = _without(text, own)
+        return _PAIR_IN_NAME.sub(self._pair, text) if "=" in text else text
 
     def override(self, text: str, own: Iterable[Secret] = ()) -> str:
         """An override, ``db.password=abc``, without its value if that is a secret."""
@@ -128,7 +144,7 @@ class Secrets:
         return tuple(shown)
 
     def _value(self, key: str, value: Any, own: Sequence[Secret]) -> Any:
-        if self._hides[key] and self._is_hidden(key, value):
+        if self._is_hidden(key, value):
             return _mask(key, value)
         if isinstance(value, str):
             # Of several secrets that it may be made of one says which: they are counted apart.
@@ -151,7 +167,7 @@ class Secrets:
     def _texts(self, key: str, value: Any) -> Iterator[tuple[str, str]]:
         """The texts in a value that are hidden, with their keys."""
         if isinstance(value, str):
-            if self._hides[key] and self._is_hidden(key, value):
+            if self._is_hidden(key, value):
                 yield key, value
         elif isinstance(value, Mapping):
             for name, item in value.items():
@@ -161,35 +177,44 @@ class Secrets:
                 yield from self._texts(key, item)
 
     def _is_hidden(self, key: str, value: Any) -> bool:
-        kinds = self._hides[key]
+        hides = self._hides[key]
+        if hides is None:
+            return False
         if isinstance(value, str):
-            return bool(kinds) and not (_REFERENCE.fullmatch(value) or _MARKER.fullmatch(value))
+            is_mark = hides.is_token and _MARK.fullmatch(value)
+            may_count = hides.may_count or (hides.is_token and not value.isdigit())
+            is_count = may_count and _NUMBERS_ONLY.fullmatch(value)
+            return not (is_mark or is_count or _NO_SECRET.fullmatch(value))
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and kinds == _TEXTS_AND_NUMBERS
+        may_count = hides.may_count or (hides.is_token and isinstance(value, float))
+        return is_number and not may_count
 
-    def _hidden_kinds(self, key: str) -> str:
+    def _hidden_kinds(self, key: str) -> _Hides | None:
         plain = _TOKENIZER.sub("", key.lower().replace("-", "_"))
         matching = [pattern for pattern in self._patterns if fnmatchcase(plain, pattern)]
         if not matching:
-            return ""
-        counts = matching == [TOKEN] and not segments(plain)[-1].endswith("token")
-        return _TEXTS if counts else _TEXTS_AND_NUMBERS
+            return None
+        is_token = matching == [TOKEN]
+        return _Hides(is_token, is_token and not segments(plain)[-1].endswith("token"))
 
     def _pair(self, pair: re.Match[str]) -> str:
         key, value = pair["key"], pair["value"]
-        is_number = value.replace(".", "", 1).isdigit()
-        if self._hides[key.lstrip("+~-")] == _TEXTS and is_number:
-            return pair[0]
         hidden = self._is_hidden(key.lstrip("+~-"), value)
         return f"{key}={_mask(key, value)}" if hidden else pair[0]
 
 
 _NESTED = frozenset({tuple, MappingProxyType})
-_TEXTS, _TEXTS_AND_NUMBERS = "texts", "texts and numbers"
 
 
 def _mask(key: str, value: Any) -> str:
     return f"hidden {_NUMBERS.of(key, value)}"
+
+
+def _without(text: str, own: Iterable[Secret]) -> str:
+    for secret in own:
+        if secret.text in text:
+            text = text.replace(secret.text, secret.shown)
+    return text
 
 
 def _last(key: str) -> str:

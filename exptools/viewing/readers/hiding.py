@@ -45,8 +45,13 @@ class HiddenSecrets:
         return tuple(_fault(fault, self._secrets) for fault in faults)
 
     def text(self, run: Run, text: str) -> str:
-        """What a file of a run says in one line, or where it stands, without the run's secrets."""
+        """A line of what describes a run without the run's secrets."""
         return text if self._secrets is None else self._secrets.text(text, self._own(run))
+
+    def path(self, run: Run) -> str:
+        """Where a run stands, without the run's secrets."""
+        place = str(run.directory)
+        return place if self._secrets is None else self._secrets.name(place, self._own(run))
 
     def words(self, run: Run, words: Sequence[str]) -> tuple[str, ...]:
         """A command, or overrides, of a run without its secrets."""
@@ -60,8 +65,8 @@ class HiddenSecrets:
         own = secrets.of(run.config)
         return replace(
             run,
-            name=self._name(run.name, secrets.text(run.name, own)),
-            sweep=run.sweep and secrets.text(run.sweep, own),
+            name=self._name(run.name, secrets.name(run.name, own)),
+            sweep=run.sweep and secrets.name(run.sweep, own),
             config=secrets.config(run.config),
             summary=secrets.config(run.summary),
             status=run.status and _status(run.status, secrets, own),
@@ -108,4 +113,4 @@ def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status
 def _fault(fault: Fault, secrets: Secrets) -> Fault:
     if not secrets.may_be_in(str(fault)):
         return fault
-    return Fault(Path(secrets.text(str(fault.file))), fault.line, secrets.text(fault.reason))
+    return Fault(Path(secrets.name(str(fault.file))), fault.line, secrets.text(fault.reason))

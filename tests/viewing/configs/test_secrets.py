@@ -1,5 +1,6 @@
 """What is a secret in a config, a name, an override and a command, and what stands for it."""
 
+import re
 from types import MappingProxyType
 from typing import Any
 
@@ -103,6 +104,21 @@ def test_commands_and_overrides_do_not_say_it() -> None:
     assert secrets.words(words) == words  # what is hidden is not hidden again
     assert ABC not in secrets.override(f"api_key='{ABC},{ABC}'")
     assert secrets.override("lr=0.1") == "lr=0.1"
+
+
+def test_counts_and_switches_are_no_secrets_in_overrides_and_commands() -> None:
+    words = ("max_tokens=512", "token_dims=[64,128]", "lr_per_token=1e-3", "use_token=true")
+    assert Secrets().words((*words, "--max-tokens", "512")) == (*words, "--max-tokens", "512")
+    assert Secrets().name("/".join(words)) == "/".join(words)
+
+
+def test_a_value_in_a_name_ends_where_the_next_begins() -> None:
+    name = Secrets().name("password=a b c,lr=0.1/tokens=[x,y],seed=1/secret='u,v',n=2")
+    assert re.sub(r"hidden \d+", "…", name) == "password=…,lr=0.1/tokens=…,seed=1/secret=…,n=2"
+
+
+def test_a_password_may_look_as_a_mark_does() -> None:
+    assert Secrets().config({"password": "<pad>"})["password"] != "<pad>"
 
 
 def test_patterns_may_be_others() -> None:

@@ -161,8 +161,9 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(again.text) else again.note
-        shown += _command("Run it again", escape_invalid_unicode(again.text), note.strip())
+        text = workspace.index.hiding.text(run, again.text)
+        note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(text) else again.note
+        shown += _command("Run it again", escape_invalid_unicode(text), note.strip())
     return [*shown, *tensorboard(workspace, run)]
 
 
@@ -174,7 +175,7 @@ def tensorboard(workspace: Workspace, run: Run) -> list[Component]:
         has_events = False
     if not has_events:
         return []
-    directory = workspace.index.hiding.text(run, str(run.directory))
+    directory = workspace.index.hiding.path(run)
     text = f"tensorboard --host localhost --logdir {shlex.quote(directory)}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles."
     return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)

@@ -105,7 +105,7 @@ def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, A
     run = shown_run(workspace, shown)
     if run is None:
         return [], [], []
-    directory = workspace.index.hiding.text(run, str(run.directory))
+    directory = workspace.index.hiding.path(run)
     return facts(run, directory, time.time()), summary(run), complaints(run)
 
 
