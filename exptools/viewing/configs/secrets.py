@@ -28,7 +28,7 @@ SHORTEST = 6  # characters of a secret that is looked for in other texts, too
 
 # Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
 _TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
-_MARK = re.compile(r"[<\[]\S{0,30}[>\]]")
+_MARK = re.compile(r"[<\[][^\s,]{0,30}[>\]]")
 # What stands elsewhere, or nowhere, or is hidden already.
 _NO_SECRET = re.compile(
     r"(?:\$\{[^{},]*\})+|\?\?\?||hidden(?: \d+)?|true|false|null|none", re.IGNORECASE
