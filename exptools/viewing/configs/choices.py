@@ -21,10 +21,14 @@ _CHOICES = re.compile(rf"{_BEGIN}(?:    .*\n)*?    choices:\n((?:      .*(?:\n|\
 
 
 def choices_text(settings: str, limit: int = MAX_SETTINGS) -> str:
-    """The lines of Hydra's settings that hold the choices; none where they are not to be had."""
+    """The lines of Hydra's settings that hold the choices; none where they are not to be had.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     try:
         text = read_regular(settings, limit).decode()
-    except (OSError, ValueError):  # a config without them is one, too
+    except ValueError:
         return ""
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")

@@ -136,11 +136,12 @@ def read_run(
 ) -> Run:
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)
+    refused: list[Fault] = []
     try:
-        description = _described(detected, cache, configs)
+        description = _described(detected, cache, configs, refused)
         said = NOTHING_SAID
         if detected.values:
-            files = RunTexts(detected.directory, detected.described, cache, configs)
+            files = RunTexts(detected.directory, detected.described, cache, configs, refused)
             said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
@@ -153,7 +154,7 @@ def read_run(
         config=_added(description.config, said.config),
         status=status,
         state=status.observed if status else None,
-        faults=(*description.faults, *said.faults),
+        faults=tuple(dict.fromkeys((*description.faults, *said.faults, *refused))),
         format=detected.reader.name,
         sources=detected.sources,
         updated=updated(detected.written),
@@ -165,15 +166,17 @@ def read_run(
     )
 
 
-def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> Description:
+def _described(
+    detected: DetectedRun, cache: TextCache, configs: YamlParser, refused: list[Fault]
+) -> Description:
     """What a run says of itself, and of what that lacks what its writers say."""
-    files = RunTexts(detected.directory, detected.described, cache, configs)
+    files = RunTexts(detected.directory, detected.described, cache, configs, refused)
     described = detected.reader.read(files)
     for writer in detected.writers:
         # Lightning's hyperparameters are the run's config once more, by other keys.
         if described.config and writer.belongs == "always":
             continue
-        said = _described(writer, cache, configs)
+        said = _described(writer, cache, configs, refused)
         described = Description(
             _added(described.config, said.config),
             described.status or said.status,

@@ -121,6 +121,7 @@ _NOT_FOLLOWED = (
     "and links below a directory that is given are not followed: give it, too, to see what is there"
 )
 _HIDDEN = frozenset({HYDRA_DIR, EXPTOOLS_DIR})
+_STATE = "trainer_state.json"  # of a checkpoint, which is a part of a run
 _OF_RUNS = _HIDDEN | {SWEEP_FILE, PROGRESS_CSV, "metrics.csv"}
 _MOST_LOOKED_AT = 50  # entries of a directory that a link leads to
 
@@ -143,7 +144,8 @@ class _LinkedDirectories:
             if not os.path.isdir(path):
                 continue
             target = os.path.realpath(path)
-            if name in _HIDDEN or any(fnmatchcase(name, part) for part in parts or ()):
+            is_part = name in _HIDDEN or any(fnmatchcase(name, part) for part in parts or ())
+            if is_part or os.path.lexists(join(path, _STATE)):
                 self._add(path, "is a link, and links in a run's directory are not followed")
             elif parts is None and self._leads_out(target) and _seems_to_hold_runs(target):
                 self._add(path, f"is a link to {target}, {_NOT_FOLLOWED}")

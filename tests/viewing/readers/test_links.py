@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import read_status
+from exptools.rundir import State, Status, read_status, write_status
 from exptools.viewing.run_files.usage import usage_of
 from tests.viewing.samples import indexed, write_run
 
@@ -20,6 +20,8 @@ def private(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / "creds.yaml").write_text("aws: AKIA123456\n")
     (directory / "pay.csv").write_text(PAY)
+    (directory / "keras.csv").write_text("epoch,pay\n0,123456\n")
+    (directory / "monitor.csv").write_text('#{"t_start": 1.0}\nr,l,t,pay\n1,1,1,123456\n')
     (directory / "status.json").write_text('{"state": "completed", "host": "AKIA123456"}')
     return directory
 
@@ -44,18 +46,24 @@ def faults_of(root: Path) -> str:
         ("hparams.yaml", "creds.yaml"),
         ("variant_config.json", "creds.yaml"),
         ("events.out.tfevents.1.host", "pay.csv"),
-        ("0.monitor.csv", "pay.csv"),
+        ("0.monitor.csv", "monitor.csv"),
+        ("training.log", "keras.csv"),
+        ("metrics.csv", "pay.csv"),
+        ("trainer_state.json", "status.json"),
+        (".hydra/hydra.yaml", "creds.yaml"),
+        (".exptools/config.json", "status.json"),
+        ("summary.json", "status.json"),
     ],
 )
 def test_a_file_that_is_a_link_is_refused_and_named(
     tmp_path: Path, private: Path, name: str, target: str
 ) -> None:
     link = tmp_path / "runs" / "bad" / name
-    link.parent.mkdir(parents=True)
+    if name in (".hydra/hydra.yaml", ".exptools/config.json", "summary.json"):
+        write_run(tmp_path / "runs" / "bad", {"lr": 0.1})  # a run by its other files
+    link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(private / target)
-    faults = faults_of(tmp_path / "runs")
-    if name != "0.monitor.csv":  # nobody takes it for one: it does not begin so
-        assert f"{link}: cannot be read: it is a link" in faults
+    assert f"{link}: cannot be read: it is a link" in faults_of(tmp_path / "runs")
 
 
 @pytest.mark.parametrize("name", [".hydra", ".exptools"])
@@ -85,6 +93,20 @@ def test_parts_of_trackers_runs_that_are_links_are_refused_and_named(
     (run / "meta.yaml").write_text("status: 3\n")
     (run / part).symlink_to(private)
     assert f"{run / part}: is a link" in faults_of(tmp_path / "runs")
+
+
+def test_a_checkpoint_and_a_sweeps_config_that_are_links_are_named(
+    tmp_path: Path, private: Path
+) -> None:
+    run = write_run(tmp_path / "runs" / "0", {}, state=None)
+    (run / ".hydra" / "config.yaml").unlink()
+    write_status(run, Status(State.QUEUED, job=0, overrides=("lr=1",)))
+    (run.parent / "multirun.yaml").symlink_to(private / "creds.yaml")
+    (private / "trainer_state.json").write_text("{}")
+    (run / "checkpoint-5").symlink_to(private)
+    faults = faults_of(tmp_path / "runs")
+    assert f"{run.parent / 'multirun.yaml'}: cannot be read: it is a link" in faults
+    assert f"{run / 'checkpoint-5'}: is a link" in faults
 
 
 def test_status_and_usage_are_read_through_no_link_either(tmp_path: Path, private: Path) -> None:
