@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 _LINK = "it is a link, and links in a run's directory are not followed"
+_NO_FILE = "it is no regular file"
 # Directories of a run that are never links, whatever those above them are.
 _HIDDEN = tuple(f"{os.sep}{name}" for name in (".exptools", ".hydra"))
 _CAREFUL = sum(
@@ -30,17 +31,36 @@ def open_plain(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> i
     """
     path = os.fspath(path)
     refuse_linked_directory(path)
+    descriptor, info = _open(path, flags, mode)
+    if stat.S_ISREG(info.st_mode) or stat.S_ISCHR(info.st_mode):  # only root makes devices
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, _NO_FILE, path)
+
+
+def open_file(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
+    """The descriptor of a regular file for reading, and what the system says of it.
+
+    The directories above it may be links: it is for whoever knows that they are none.
+
+    Raises:
+        OSError: it is a link or no regular file, or cannot be opened.
+    """
+    descriptor, info = _open(os.fspath(path), os.O_RDONLY)
+    if stat.S_ISREG(info.st_mode):
+        return descriptor, info
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, _NO_FILE, os.fspath(path))
+
+
+def _open(path: str, flags: int, mode: int = 0o666) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(path, flags | _CAREFUL, mode)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, _LINK, path) from None
         raise
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISCHR(kind):  # only root makes devices, such as /dev/null
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is no regular file", path)
+    return descriptor, os.fstat(descriptor)
 
 
 def refuse_linked_directory(path: str) -> None:

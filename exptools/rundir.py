@@ -12,7 +12,6 @@ import functools
 import json
 import os
 import socket
-import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.asides import remove_leftovers, write_aside
-from exptools.plain_files import open_plain, refuse_linked_directory
+from exptools.plain_files import open_file, refuse_linked_directory
 from exptools.status_fields import check_fields, refusal
 
 HYDRA_DIR = ".hydra"
@@ -208,12 +207,15 @@ def read_regular(path: Path | str, limit: int) -> bytes:
         FileNotFoundError: there is none.
         OSError: it cannot be read, is a link or no regular file, or has more than ``limit`` bytes.
     """
+    refuse_linked_directory(os.fspath(path))
+    return read_listed(path, limit)
+
+
+def read_listed(path: Path | str, limit: int) -> bytes:
+    """The same of a file whose directory was just listed, and is known to be no link."""
     # Not open(): it asks the system more, and there may be ten thousand small files.
-    descriptor = open_plain(path, os.O_RDONLY)
+    descriptor, info = open_file(path)
     try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         # Asked for at once, all that may be read would be allocated.
         content = os.read(descriptor, min(info.st_size, limit) + 1)
         more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from exptools.rundir import read_regular
+from exptools.rundir import read_listed
 from exptools.viewing.configs.parsing import YamlParser
 
 MAX_SETTINGS = 2**20  # bytes
@@ -27,7 +27,7 @@ def choices_text(settings: str, limit: int = MAX_SETTINGS) -> str:
         OSError: the file cannot be read.
     """
     try:
-        text = read_regular(settings, limit).decode()
+        text = read_listed(settings, limit).decode()
     except ValueError:
         return ""
     if "\r\n" in text:

@@ -79,16 +79,17 @@ class Secrets:
     def __init__(self, patterns: Sequence[str] = HIDE) -> None:
         self._patterns = patterns
         self._hides = Memo(self._hidden_kinds)  # by key
-        # Of the keys of a config: most runs have the same, and none.
-        self._hidden_keys = Memo[tuple[str, ...], tuple[str, ...]](
-            lambda keys: tuple(key for key in keys if self._hides[key])
-        )
+        self._known: set[str] = set()  # keys that were met
+        self._hidden: set[str] = set()  # those of them that hide their values
         words = "|".join(re.escape(pattern.strip("*")) for pattern in patterns)
         self._mentions = re.compile(words.replace("_", "[-_]"), re.IGNORECASE)
 
     def are_in(self, config: Mapping[str, Any]) -> bool:
         """Whether a config by dotted keys may have secrets: soon said, for there are many."""
-        if self._hidden_keys[tuple(config)]:
+        if not self._known.issuperset(config):
+            self._hidden.update(filter(self._hides.__getitem__, config))
+            self._known.update(config)
+        if not config.keys().isdisjoint(self._hidden):
             return True
         if _NESTED.isdisjoint(map(type, config.values())):
             return False

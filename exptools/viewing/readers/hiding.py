@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,9 @@ class HiddenSecrets:
 
     def __init__(self, secrets: Secrets | None) -> None:
         self._secrets = secrets
-        self._shown: dict[Path, tuple[Run, Run]] = {}  # by directory: as read, and as shown
+        # Those that have secrets, by their names as they are: as read, and as shown.
+        self._changed: dict[str, tuple[Run, Run]] = {}
+        self._read: dict[str, Run] = {}  # by their names as they are shown: as read
         self._names: dict[str, str] = {}  # as shown → as it is
         # By their words: the runs of a sweep have one.
         self._commands = Memo[tuple[str, ...], bool](self._says)
@@ -26,16 +28,10 @@ class HiddenSecrets:
         """The runs as they are shown; one that has not changed is the same object again."""
         if self._secrets is None:
             return list(runs)
-        secrets, shown, before = self._secrets, [], self._shown
-        self._shown = {}
-        for run in runs:
-            known = before.get(run.directory)
-            if known is None or known[0] is not run:
-                hidden = self._hidden(run, secrets) if self._may_have(run, secrets) else run
-                known = (run, hidden)
-            if known[0] is not known[1]:
-                self._shown[run.directory] = known
-            shown.append(known[1])
+        may_have, before = self._may_have, self._changed
+        self._changed = {}
+        shown = [self._shown(run, before) if may_have(run) else run for run in runs]
+        self._read = {one.name: run for run, one in self._changed.values()}
         return shown
 
     def faults(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -58,10 +54,18 @@ class HiddenSecrets:
         return tuple(words) if self._secrets is None else self._secrets.words(words, self._own(run))
 
     def _own(self, run: Run) -> tuple[Secret, ...]:
-        known = self._shown.get(run.directory)
-        return self._secrets.of(known[0].config) if known and self._secrets else ()
+        known = self._read.get(run.name)
+        return self._secrets.of(known.config) if known and self._secrets else ()
 
-    def _hidden(self, run: Run, secrets: Secrets) -> Run:
+    def _shown(self, run: Run, before: Mapping[str, tuple[Run, Run]]) -> Run:
+        known = before.get(run.name)
+        if known is None or known[0] is not run:
+            known = run, self._hidden(run)
+        self._changed[run.name] = known
+        return known[1]
+
+    def _hidden(self, run: Run) -> Run:
+        secrets = self._secrets or Secrets()
         own = secrets.of(run.config)
         return replace(
             run,
@@ -73,14 +77,16 @@ class HiddenSecrets:
             faults=tuple(_fault(fault, secrets) for fault in run.faults),
         )
 
-    def _may_have(self, run: Run, secrets: Secrets) -> bool:
-        return (
+    def _may_have(self, run: Run) -> bool:
+        """Whether a run may have secrets: soon said, for there are many."""
+        secrets, name = self._secrets, run.name
+        return secrets is not None and (
             secrets.are_in(run.config)
-            or secrets.may_be_in(run.name)
-            or _looks_hidden(run.name)
-            or bool(run.summary and secrets.are_in(run.summary))
+            or ("=" in name and secrets.may_be_in(name))
+            or "hidden " in name
             or bool(run.faults)
-            or bool(run.status and self._commands[run.status.command])
+            or (bool(run.summary) and secrets.are_in(run.summary))
+            or (run.status is not None and self._commands[run.status.command])
         )
 
     def _says(self, command: tuple[str, ...]) -> bool:
@@ -88,17 +94,12 @@ class HiddenSecrets:
 
     def _name(self, name: str, shown: str) -> str:
         """What a run is called; no two are called the same."""
-        if name == shown and not _looks_hidden(name):
+        if name == shown and "hidden " not in name:  # a directory may be called as one is shown
             return name
         called, number = shown, 2
         while self._names.setdefault(called, name) != name:
             called, number = f"{shown} ({number})", number + 1
         return called
-
-
-def _looks_hidden(name: str) -> bool:
-    """Whether a directory is called as one is shown that has a secret in its name."""
-    return "hidden " in name
 
 
 def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
