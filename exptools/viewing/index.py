@@ -141,7 +141,7 @@ class Index:
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
-        return (*run.faults, *self.hiding.faults(self._metrics.faults(run)))
+        return (*run.faults, *self.hiding.faults(self._metrics.faults(run), run))
 
     def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
         """Which column counts the steps of a metric that was read: None where its rows are counted.

@@ -11,9 +11,12 @@ import exptools.viewing as xv
 from exptools.rundir import State, write_atomic
 from exptools.viewing.app.run.config import commands
 from exptools.viewing.app.run.head import show_status
+from exptools.viewing.app.run.medium import medium
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.cli.main import main
+from exptools.viewing.figures.theme import LIGHT
 from exptools.viewing.index import Index
+from exptools.viewing.run_files.media import Item
 from tests.viewing.samples import write_run
 
 FIRST, SECOND = "sk-first-111", "sk-second-222"
@@ -137,4 +140,18 @@ def test_the_page_of_a_run_says_no_secret(sweep: Path) -> None:
     shown = [*show_status(workspace, {"name": run.name}), *commands(workspace, run)]
     text = json.dumps(shown, default=lambda part: part.to_plotly_json())
     assert "--show-secrets" in text
+    assert not has_secret(text)
+
+
+def test_hyperparameters_that_were_logged_are_shown_without_secrets(sweep: Path) -> None:
+    logged = {"api_key": FIRST, "optim": {"token": SECOND, "lr": 0.1}}
+    directory = sweep / f"api_key={FIRST},seed=0"
+    write_atomic(directory / "media" / "hparams.json", json.dumps(logged).encode())
+    index = Index([sweep], cache=False)
+    index.refresh()
+    run = next(run for run in index.snapshot.runs if run.directory == directory)
+    item = Item("hparams", 0, "hparams", "media/hparams.json", 0.0, 0, "")
+    shown = medium(Workspace(index), run, item, lambda *_, **__: "", LIGHT)
+    text = json.dumps(shown, default=lambda part: part.to_plotly_json())
+    assert "optim.token" in text
     assert not has_secret(text)

@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         roots, access = chosen_roots(given.roots), _access(given)
-        return _serve(roots, access, given)
+        return _serve(
+            roots, access, given.port, open_browser=given.open, show_secrets=given.show_secrets
+        )
     except UsageError as error:
         print(f"exptools-dash: {error}", file=sys.stderr)
         return 2
@@ -118,7 +120,14 @@ def _access(given: argparse.Namespace) -> Access:
     return Access(given.host, names, token, prefix)
 
 
-def _serve(roots: Sequence[Path], access: Access, given: argparse.Namespace) -> int:
+def _serve(
+    roots: Sequence[Path],
+    access: Access,
+    port: int,
+    *,
+    open_browser: bool | None,
+    show_secrets: bool,
+) -> int:
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import detect_format
@@ -130,15 +139,15 @@ def _serve(roots: Sequence[Path], access: Access, given: argparse.Namespace) -> 
             for line in [*map(str, faults), no_runs(roots)]:
                 print(f"exptools-dash: {line}", file=sys.stderr)
             return 1
-        index = Index(roots, show_secrets=given.show_secrets)
+        index = Index(roots, show_secrets=show_secrets)
         looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
-    listener = listen(access.host, given.port)
+    listener = listen(access.host, port)
     print(f"runs in {', '.join(map(str, roots))}: ", end="")
-    serve(index, looked, access, listener, browse=given.open)
+    serve(index, looked, access, listener, browse=open_browser)
     return 0
 
 

@@ -34,11 +34,12 @@ class HiddenSecrets:
         self._read = {one.name: run for run, one in self._changed.values()}
         return shown
 
-    def faults(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
-        """Faults whose files' names say no secrets."""
+    def faults(self, faults: Iterable[Fault], run: Run | None = None) -> tuple[Fault, ...]:
+        """Faults, of a run if of one, whose files' names say no secrets."""
         if self._secrets is None or not faults:
             return tuple(faults)
-        return tuple(_fault(fault, self._secrets) for fault in faults)
+        own = self._own(run) if run else ()
+        return tuple(_fault(fault, self._secrets, own) for fault in faults)
 
     def text(self, run: Run, text: str) -> str:
         """A line of what describes a run without the run's secrets."""
@@ -74,7 +75,7 @@ class HiddenSecrets:
             config=secrets.config(run.config),
             summary=secrets.config(run.summary),
             status=run.status and _status(run.status, secrets, own),
-            faults=tuple(_fault(fault, secrets) for fault in run.faults),
+            faults=tuple(_fault(fault, secrets, own) for fault in run.faults),
         )
 
     def _may_have(self, run: Run) -> bool:
@@ -111,7 +112,6 @@ def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status
     )
 
 
-def _fault(fault: Fault, secrets: Secrets) -> Fault:
-    if not secrets.may_be_in(str(fault)):
-        return fault
-    return Fault(Path(secrets.name(str(fault.file))), fault.line, secrets.text(fault.reason))
+def _fault(fault: Fault, secrets: Secrets, own: tuple[Secret, ...]) -> Fault:
+    file, reason = secrets.name(str(fault.file), own), secrets.text(fault.reason, own)
+    return Fault(Path(file), fault.line, reason)

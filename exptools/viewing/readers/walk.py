@@ -26,7 +26,7 @@ from exptools.viewing.run import Fault
 PARTS_OF_A_RUN = (MEDIA_DIR, SNAPSHOTS_DIR, OUT_OF_ORDER_DIR)
 MAX_DEPTH = 100  # directories below a root; people have ten
 MAX_ENTRIES = 100_000  # of a directory that are looked at
-MAX_LINKS = 20  # to directories that are named
+MAX_LINKS, MOST_LOOKED_AT = 20, 10_000  # to directories: that are named, and that are looked at
 
 
 class HasParts(Protocol):
@@ -50,7 +50,7 @@ class Listing(NamedTuple):
 
 
 def list_directory(path: str, links: list[str] | None = None) -> Listing:
-    """What a directory holds, ``MAX_ENTRIES`` and one at most; ``links`` gets the names of those.
+    """What a directory holds, ``MAX_ENTRIES`` and one at most; ``links`` gets the names of links.
 
     Raises:
         OSError: it cannot be listed.
@@ -123,7 +123,7 @@ _NOT_FOLLOWED = (
 _HIDDEN = frozenset({HYDRA_DIR, EXPTOOLS_DIR})
 _STATE = "trainer_state.json"  # of a checkpoint, which is a part of a run
 _OF_RUNS = _HIDDEN | {SWEEP_FILE, PROGRESS_CSV, "metrics.csv"}
-_MOST_LOOKED_AT = 50  # entries of a directory that a link leads to
+_FIRST = 50  # entries of a directory that a link leads to
 
 
 class _LinkedDirectories:
@@ -135,11 +135,13 @@ class _LinkedDirectories:
     def __init__(self, places: Sequence[str], faults: list[Fault]) -> None:
         self._places = tuple(join(place, "") for place in places)
         self._faults = faults
-        self._named = 0
+        self._named = self._looked_at = 0
 
     def name(self, listing: Listing, links: Sequence[str], parts: Sequence[str] | None) -> None:
         """Add a fault for each; ``parts`` are those of the run that stands here, None of none."""
-        for name in links:
+        left = MOST_LOOKED_AT - self._looked_at
+        self._looked_at += len(links)
+        for name in links[: max(0, left)]:
             path = join(listing.path, name)
             if not os.path.isdir(path):
                 continue
@@ -166,7 +168,7 @@ def _seems_to_hold_runs(directory: str) -> bool:
     below = [directory]
     try:
         with os.scandir(directory) as entries:
-            below += [e.path for e in islice(entries, _MOST_LOOKED_AT) if e.is_dir()]
+            below += [e.path for e in islice(entries, _FIRST) if e.is_dir()]
     except OSError:
         return False
     return any(os.path.lexists(join(path, name)) for path in below for name in _OF_RUNS)
