@@ -22,6 +22,7 @@ from typing import Any
 from exptools.asides import remove_leftovers, write_aside
 from exptools.plain_files import open_file, refuse_linked_directory
 from exptools.status_fields import check_fields, refusal
+from exptools.visible import visible_lines
 
 HYDRA_DIR = ".hydra"
 HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
@@ -132,6 +133,9 @@ class Status:
 
 class StatusError(ValueError):
     """``status.json`` exists but does not say a run's state; the message names file and reason."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible_lines(message))
 
 
 def read_status(run_dir: Path) -> Status | None:

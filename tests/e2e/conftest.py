@@ -1,8 +1,8 @@
 """A viewer that really runs, and a browser that looks at it."""
 
-import logging
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -18,10 +18,10 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from werkzeug.serving import make_server
 
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.server import ANYONE_HERE, create_app
+from exptools.viewing.app.serving.server import Server
 from exptools.viewing.index import Index
 from tests.e2e.pages import DRAWING
 
@@ -86,18 +86,17 @@ def serve_here() -> Iterator[Callable[..., str]]:
 
     def start(directory: Path, access: Access = ANYONE_HERE) -> str:
         app = create_app(Index([directory], cache=False), access)
-        server = make_server("127.0.0.1", 0, app.server, threaded=True)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = Server(app.server, listener)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}{access.prefix}"
+        return f"http://127.0.0.1:{listener.getsockname()[1]}{access.prefix}"
 
     yield start
     for server, thread in servers:
         server.shutdown()
         thread.join(timeout=60)
-        server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from exptools.hints import suggestion
+from exptools.viewing.app.serving.shapes import NUMBER, Shape, expect, expect_data
 from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
@@ -211,11 +212,20 @@ class View:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | None) -> View:
-        """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
+        """What ``to_data`` gave to the page's store; there JSON has made lists of tuples.
+
+        Raises:
+            MalformedError: it did not.
+        """
+        expect_data(data)
         names = {f.name for f in fields(cls)}
         values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
+        for name, value in values.items():
+            if value is not None or name not in ("by", "x_range"):
+                expect(value, _SHAPES[name])
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
+            expect([span for _, span in spans], [[NUMBER]])
             values[name] = {metric: _tupled(span) for metric, span in spans}
         return cls(**values)
 
@@ -228,6 +238,11 @@ _KINDS: dict[str, _Kind] = {
     f.name: f.metadata["kind"] for f in fields(View) if "kind" in f.metadata
 }
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" in f.metadata}
+_SHAPES: dict[str, Shape] = {  # of what a page's store has of each field
+    **{name: [str] if value in ((), None) else type(value) for name, value in _DEFAULTS.items()},
+    **dict.fromkeys(("x_ranges", "y_ranges", "options"), dict),
+    **{"summaries": [str], "notes": [str], "x_range": [NUMBER]},
+}
 
 
 def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:

@@ -48,6 +48,7 @@ from exptools.viewing.readers.unread import (
 from exptools.viewing.run import Run
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.visible import visible, visible_lines
 
 _DIFFERENCE = ("key", "left", "right")
 MOST_KEYS = 12  # in a table for people, of those that differ
@@ -94,7 +95,7 @@ def diff_runs(command: DiffCommand) -> None:
         one, other = pair or (None, None)
         heads = [_titled(command.left, left, one), _titled(command.right, right, other)]
         show(["", *heads], cells)
-        print("\n".join(_matches(compared, left, right)))
+        print("\n".join(map(visible, _matches(compared, left, right))))
     _tell_faults(output, left, right)
 
 
@@ -362,5 +363,5 @@ def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None
         drawn = paper.figure(curves, facet=command.facet, size=command.size)
         with writing(path):
             paper.save(drawn, path)
-    print(f"{path}: {paper.caption(curves)}")
+    print(visible_lines(f"{path}: {paper.caption(curves)}"))
     say(command.output, dict.fromkeys(str(warning.message) for warning in caught))

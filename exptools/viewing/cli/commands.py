@@ -16,6 +16,7 @@ class Output:
     command: str  # its name, said before each sentence for people
     kind: str | None  # "csv", "json", "latex", "markdown", FIGURE; None: a text for people
     path: Path | None  # None: the standard output
+    for_spreadsheets: bool = False  # CSV in which no text is a formula
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from exptools.viewing.cli.parser import parse
 from exptools.viewing.cli.roots import missing_package
 from exptools.viewing.errors import NothingError, QueryError, UsageError
+from exptools.visible import visible_lines
 
 CLOSED_PIPE = 128 + 13  # as a shell reports a program that SIGPIPE has ended
 INTERRUPTED = 128 + 2
@@ -50,5 +51,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(name: str, reason: str, code: int) -> int:
-    print(f"exptools {name}{reason}", file=sys.stderr)
+    print(visible_lines(f"exptools {name}{reason}"), file=sys.stderr)
     return code

@@ -14,6 +14,7 @@ from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
+from exptools.visible import visible
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
 MOST_CHARACTERS = 200  # of a cell in a table for people
@@ -21,8 +22,10 @@ MOST_CHARACTERS = 200  # of a cell in a table for people
 
 def write_frame(frame: pl.DataFrame, output: Output) -> None:
     """Write a frame as JSON if that is asked for, else as CSV."""
-    lines = json_lines(frame.iter_rows(named=True)) if output.kind == "json" else csv(frame)
-    write(lines, output)
+    if output.kind == "json":
+        write(json_lines(frame.iter_rows(named=True)), output)
+    else:
+        write(csv(frame, for_spreadsheets=output.for_spreadsheets), output)
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -98,7 +101,7 @@ def _cut(text: str) -> str:
 
 def _printable(text: str) -> str:
     """A text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return visible(text)
 
 
 def _without_nan(value: Any) -> Any:

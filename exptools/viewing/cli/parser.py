@@ -62,7 +62,10 @@ def parse(arguments: Sequence[str]) -> Command:
         allowed = [text for action in parser._actions for text in action.option_strings]
         hint = suggestion(unknown[0].partition("=")[0], allowed)
         parser.error(f"there is no option {unknown[0]!r}; {hint}")
-    options.output = Output(name, _kind(options), options.out)
+    options.output = Output(name, _kind(options), options.out, options.for_spreadsheets)
+    kind = options.output.kind
+    if options.for_spreadsheets and kind != "csv" and (kind or entry.command is not ExportCommand):
+        parser.error("--for-spreadsheets is for CSV: say --csv, or --out FILE.csv")
     given = {field.name: getattr(options, field.name) for field in fields(entry.command)}
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
@@ -223,6 +226,10 @@ def _output(parser: _Parser, *more: str, figure: bool = False) -> None:
         group.add_argument(
             f"--{kind}", dest="kind", action="store_const", const=kind, help=f"write {_NAMES[kind]}"
         )
+    parser.add_argument(
+        "--for-spreadsheets", action="store_true",
+        help="in CSV, set ' before texts that a spreadsheet would run as formulas (= + - @)",
+    )  # fmt: skip
     parser.set_defaults(kind=None, suffixes=suffixes)
 
 

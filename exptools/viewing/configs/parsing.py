@@ -25,6 +25,7 @@ from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
 from exptools.viewing.memo import Memo
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
@@ -208,7 +209,7 @@ def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
             raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
-        leaves[_unused(blank_addresses(escape_invalid_unicode(key)), leaves)] = _frozen(leaf)
+        leaves[_unused(blank_addresses(visible_lines(key)), leaves)] = _frozen(leaf)
     return leaves
 
 

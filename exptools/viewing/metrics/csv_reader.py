@@ -27,6 +27,7 @@ from exptools.viewing.metrics.logged_rows import (
     step_column,
 )
 from exptools.viewing.run import Fault
+from exptools.visible import visible_lines
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
@@ -121,9 +122,14 @@ def split_header(content: bytes, separator: str = ",") -> tuple[list[str], bytes
     while quotes % 2:  # a tag with a newline in it
         begin, end = end, content.find(b"\n", end) + 1
         if not end or end - first > MAX_NAME:  # a quote that nobody closes
-            return cells_of(content[: first - 1], separator), content[first:], 2
+            return _names(content[: first - 1], separator), content[first:], 2
         lines, quotes = lines + 1, quotes + content.count(b'"', begin, end)
-    return cells_of(content[: end - 1], separator), content[end:], lines + 1
+    return _names(content[: end - 1], separator), content[end:], lines + 1
+
+
+def _names(header: bytes, separator: str) -> list[str]:
+    """Names as they can be shown anywhere."""
+    return [visible_lines(name) for name in cells_of(header, separator)]
 
 
 def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:

@@ -26,6 +26,7 @@ from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_co
 from exptools.viewing.metrics.reading import SEPARATORS, read_logged_rows
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.signatures import file_signature
+from exptools.visible import visible_lines
 
 MEMORY = 2**30  # bytes of columns that are remembered; then all are forgotten
 MAX_ANSWER = 2**32  # bytes of columns that are read at once; what comes then is a fault
@@ -305,6 +306,6 @@ def _table(rows: LoggedRows, signatures: Signatures) -> Table:
     frame = rows.frame
     if rows.step_from != STEP:
         frame = frame.drop(STEP)  # it repeats another column, or counts rows
-    columns = {series.name: column_of(series) for series in frame}
-    header = tuple(columns)
-    return Table(signatures, header, rows.step_from, frame.height, rows.faults, columns)
+    columns = {visible_lines(series.name): column_of(series) for series in frame}
+    header, step_from = tuple(columns), rows.step_from and visible_lines(rows.step_from)
+    return Table(signatures, header, step_from, frame.height, rows.faults, columns)

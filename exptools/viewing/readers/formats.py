@@ -21,7 +21,7 @@ from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 READERS = (
     hydra.READER,
@@ -113,7 +113,7 @@ def _unread(
         return ()
     taken = {os.path.basename(file) for source in sources for file in source.files}
     others = (name for name in names if name not in taken and name not in described)
-    return tuple(sorted(map(escape_invalid_unicode, others)))
+    return tuple(sorted(map(visible, others)))
 
 
 def but_logs(unread: Iterable[str]) -> tuple[str, ...]:
@@ -203,10 +203,10 @@ def run_name(directory: str, root: str) -> str:
     """A run's name: its directory as seen from the root; the root's own is no other run's."""
     if directory != root:
         below = directory[len(root.rstrip(os.sep)) + 1 :]
-        return escape_invalid_unicode(below.replace(os.sep, "/"))
+        return visible(below.replace(os.sep, "/"))
     name = os.path.basename(root)
     is_taken = os.path.exists(os.path.join(root, name))
-    return escape_invalid_unicode(f"{name}/" if is_taken else name)
+    return visible(f"{name}/" if is_taken else name)
 
 
 class Sweeps:
@@ -236,4 +236,4 @@ class Sweeps:
     def _name(self, sweep: str) -> str:
         is_below = sweep.startswith(self._root.rstrip(os.sep) + os.sep)
         name = run_name(sweep, self._root) if is_below else os.path.basename(sweep)
-        return escape_invalid_unicode(name)
+        return visible(name)

@@ -33,6 +33,7 @@ from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible, visible_lines
 
 _IN_PROJECT = re.compile(rb"""^  run:\r?\n    dir: ['"]?\./?['"]?\r?$""", re.MULTILINE)
 
@@ -96,10 +97,10 @@ def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
 
 
 def _escape(status: Status) -> Status:
-    """The status with texts that are Unicode."""
-    return replace(
-        status, **{f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
-    )
+    """The status with texts that are Unicode, and visible but where they tell what was typed."""
+    texts = {f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
+    host, error = visible(status.host), status.error and visible_lines(status.error)
+    return replace(status, **texts | {"host": host, "error": error})
 
 
 def _escape_value(value: Any) -> Any:

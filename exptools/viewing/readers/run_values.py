@@ -17,6 +17,7 @@ from exptools.viewing.readers.description import RunTexts, fault_of
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _only_ours(text: str) -> list[str]:
 
 def _scalars(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        escape_invalid_unicode(name): escape_invalid_unicode(v) if isinstance(v, str) else v
+        visible_lines(name): escape_invalid_unicode(v) if isinstance(v, str) else v
         for name, v in values.items()
         if isinstance(v, (bool, int, float, str))
     }

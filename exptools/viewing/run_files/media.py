@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from exptools.viewing.configs import safe_json
 from exptools.viewing.run import natural_key
 from exptools.viewing.run_files.directory import read_limited
+from exptools.visible import visible_lines
 
 KINDS = (
     *("image", "gif", "video", "audio", "figure", "table"),
@@ -206,7 +207,7 @@ def _item(record: Any) -> Item:
         or not abs(wall_time) <= _LARGEST
     ):
         raise TypeError("a number is none")
-    return Item(tag, step, kind, path, float(wall_time), size, digest, source)
+    return Item(visible_lines(tag), step, kind, path, float(wall_time), size, digest, source)
 
 
 def _is_sendable(text: str) -> bool:

@@ -101,21 +101,22 @@ def figure(content: Content, suffix: str) -> bytes:
         return path.read_bytes()
 
 
-def numbers(content: Content) -> bytes:
+def numbers(content: Content, *, for_spreadsheets: bool = False) -> bytes:
     """Every point of every curve as CSV, the metric before it; nothing is rounded."""
     from exptools.viewing.tables.export import csv
 
-    return _joined(csv(points(content.curves)))
+    return _joined(csv(points(content.curves), for_spreadsheets=for_spreadsheets))
 
 
-def logged_rows(content: Content) -> bytes:
+def logged_rows(content: Content, *, for_spreadsheets: bool = False) -> bytes:
     """Every row of the metrics as it was logged, with the keys of its run, as CSV."""
     from exptools.viewing.tables.export import csv, logged
 
     view = content.view
     keys = [key for key in _keys(view) if key not in ("name", "run.name")]
     runs = counted(content.runs, view.states)
-    return _joined(csv(logged(content.index, runs, view.metrics, keys)))
+    rows = logged(content.index, runs, view.metrics, keys)
+    return _joined(csv(rows, for_spreadsheets=for_spreadsheets))
 
 
 def latex_table(content: Content) -> bytes:
@@ -144,6 +145,12 @@ KINDS = {
     "pdf": _Kind("Figure, PDF", ".pdf", partial(figure, suffix=".pdf")),
     "csv": _Kind("Curves, CSV", ".csv", numbers),
     "rows": _Kind("Logged rows, CSV", ".rows.csv", logged_rows),
+    "sheet": _Kind("Curves, CSV for spreadsheets", ".csv", partial(numbers, for_spreadsheets=True)),
+    "rows-sheet": _Kind(
+        "Logged rows, CSV for spreadsheets",
+        ".rows.csv",
+        partial(logged_rows, for_spreadsheets=True),
+    ),
     "latex": _Kind("Table of results, LaTeX", ".tex", latex_table),
 }
 

@@ -21,7 +21,7 @@ from exptools.viewing.configs.secrets import has_hidden
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.rerun import read_hydra, read_overrides, rerun
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
@@ -127,7 +127,7 @@ def compare_options(workspace: Workspace, run: Run) -> list[dict[str, str]]:
     others = (other.name for other in workspace.index.snapshot.runs if other.name != run.name)
     return [
         {"value": GROUP, "label": group},
-        *({"value": RUN + name, "label": escape_invalid_unicode(name)} for name in others),
+        *({"value": RUN + name, "label": visible_lines(name)} for name in others),
     ]
 
 
@@ -139,7 +139,7 @@ def compared(workspace: Workspace, run: Run, other: str) -> tables.Table:
     name = other.removeprefix(RUN)
     partner = workspace.run(name)
     if partner is None:
-        return tables.Table(sentence=f"There is no run {escape_invalid_unicode(name)!r} any more.")
+        return tables.Table(sentence=f"There is no run {visible_lines(name)!r} any more.")
     return tables.differences(diff(run, partner), name)
 
 
@@ -150,9 +150,7 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
         hydra = read(workspace, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
         return [tables.sentence(str(said)), *tensorboard(workspace, run)]
-    words: list[Any] = [
-        html.Code(escape_invalid_unicode(one)[:500]) for one in overrides[:MAX_OVERRIDES]
-    ]
+    words: list[Any] = [html.Code(visible_lines(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
@@ -163,7 +161,7 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     else:
         text = workspace.index.hiding.text(run, again.text)
         note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(text) else again.note
-        shown += _command("Run it again", escape_invalid_unicode(text), note.strip())
+        shown += _command("Run it again", visible_lines(text), note.strip())
     return [*shown, *tensorboard(workspace, run)]
 
 
@@ -178,7 +176,7 @@ def tensorboard(workspace: Workspace, run: Run) -> list[Component]:
     directory = workspace.index.hiding.path(run)
     text = f"tensorboard --host localhost --logdir {shlex.quote(directory)}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles."
-    return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)
+    return _command("Open it in TensorBoard", visible_lines(text), note)
 
 
 def _command(name: str, text: str, note: str = "") -> list[Component]:
@@ -214,7 +212,7 @@ def left_out(workspace: Workspace, run: Run) -> str:
     if not names:
         return ""
     end = [f"and {more:,} more"] if more > 0 else []
-    return escape_invalid_unicode("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
+    return visible_lines("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
 
 
 def _started(workspace: Workspace, run: Run) -> tuple[tuple[str, ...], str | None]:
@@ -241,7 +239,7 @@ def _provenance(file: BinaryIO) -> Any:
 def _patch(file: BinaryIO) -> str:
     content = file.read(MAX_PATCH + 1)
     end = "\n… (cut)" if len(content) > MAX_PATCH else ""
-    return escape_invalid_unicode(content[:MAX_PATCH].decode(errors="replace")) + end
+    return visible_lines(content[:MAX_PATCH].decode(errors="replace")) + end
 
 
 def _overrides(workspace: Workspace, run: Run) -> tuple[str, ...]:

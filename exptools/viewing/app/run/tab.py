@@ -24,7 +24,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import leaves
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 TICK_MS = 2000
 
@@ -120,4 +120,4 @@ def _digest(value: Any) -> str:
 
 
 def _options(names: Sequence[str]) -> list[dict[str, str]]:
-    return [{"value": name, "label": escape_invalid_unicode(name)} for name in names]
+    return [{"value": name, "label": visible_lines(name)} for name in names]

@@ -12,7 +12,7 @@ import re
 from exptools.plain_files import open_plain
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, natural_key
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 HEAD = 2**16  # bytes in which the first lines are looked for
 MONITOR = "monitor.csv"  # the end of the name
@@ -85,9 +85,7 @@ def _monitors(listing: Listing) -> list[Source]:
             together.setdefault(kind, []).append(f"{listing.path}/{name}")
     several = len(together) > 1
     return [
-        Source(
-            "monitor", tuple(files), f"{escape_invalid_unicode(kind)}/" if several and kind else ""
-        )
+        Source("monitor", tuple(files), f"{visible(kind)}/" if several and kind else "")
         for kind, files in together.items()
     ]
 

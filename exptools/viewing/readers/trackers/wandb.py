@@ -24,6 +24,7 @@ from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, TrackedStatus
 from exptools.viewing.wandb_log import BLOCK, BrokenRecord, path_of, read_end, read_log, seconds_of
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 _NAME = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(.+)")
 _FILES = "files"
@@ -100,7 +101,7 @@ def _summary(run: RunTexts, ends: Mapping[str, Any]) -> Mapping[str, Any]:
     name = {"run_name": ends["name"]} if ends.get("name") else {}
     last = ends.get("last", {})
     said = {
-        escape_invalid_unicode(key): escape_invalid_unicode(v) if isinstance(v, str) else v
+        visible_lines(key): escape_invalid_unicode(v) if isinstance(v, str) else v
         for key, v in _json(run, _SUMMARY).items()
         if not key.startswith("_") and isinstance(v, (bool, int, float, str)) and last.get(key) != v
     }
