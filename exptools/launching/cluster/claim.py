@@ -175,7 +175,7 @@ def _touched(path: Path) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     """Who made a claim; nothing where it is not written yet, or gone."""
     try:
-        holder = json.loads(read_regular(path, _LONGEST, open_plain))
+        holder = json.loads(read_regular(path, _LONGEST))
         if isinstance(holder, dict) and (holder.get("released") or isinstance(holder["pid"], int)):
             return holder
     except (OSError, ValueError, KeyError):

@@ -39,9 +39,9 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     return table(heads[:MOST_COLUMNS], [row[:MOST_COLUMNS] for row in rows], title, notes)
 
 
-def facts(run: Run) -> str:
+def facts(run: Run, directory: str) -> str:
     """What is known of a run: where and how it is, its summary, its config."""
-    named = [("directory", str(run.directory)), ("state", run.state.value if run.state else "—")]
+    named = [("directory", directory), ("state", run.state.value if run.state else "—")]
     items = [*run.summary.items(), *run.config.items()]
     named += [(name, display(value)) for name, value in items[:MOST_FACTS]]
     left_out = len(items) - MOST_FACTS

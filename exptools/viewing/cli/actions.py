@@ -87,7 +87,7 @@ def diff_runs(command: DiffCommand) -> None:
         compared = differences.compare(left, right)
     cells = [(difference.key, *difference.texts) for difference in compared.differences]
     if output.kind == "json":
-        write([json_text(_document(compared, cells)), b"\n"], output)
+        write([json_text(_document(compared, cells, left, right)), b"\n"], output)
     elif output.kind:
         texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
         write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), output)
@@ -167,7 +167,7 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
     roots = chosen_roots(given)
     with warnings.catch_warnings():  # what is said of no runs is an error here
         warnings.simplefilter("ignore")
-        runs = load(*roots)
+        runs = load(*roots, show_secrets=command.show_secrets)
     if not len(runs):
         _tell_faults(command.output, runs)
         raise NothingError(no_runs(roots))
@@ -303,14 +303,20 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else display(value)
 
 
-def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict[str, object]:
+def _document(
+    compared: SweepComparison, cells: Sequence[Sequence[str]], left: Runs, right: Runs
+) -> dict[str, object]:
     return {
         "differences": [dict(zip(_DIFFERENCE, cell, strict=True)) for cell in cells],
         "matched_by": compared.matched_by,
-        "matched": [[str(one.directory), str(other.directory)] for one, other in compared.matched],
-        "only_left": [str(run.directory) for run in compared.only_left],
-        "only_right": [str(run.directory) for run in compared.only_right],
+        "matched": [[_place(one, left), _place(two, right)] for one, two in compared.matched],
+        "only_left": [_place(run, left) for run in compared.only_left],
+        "only_right": [_place(run, right) for run in compared.only_right],
     }
+
+
+def _place(run: Run, runs: Runs) -> str:
+    return runs.origin.hiding.path(run)
 
 
 def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:

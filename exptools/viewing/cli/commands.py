@@ -26,6 +26,7 @@ class Command:
     action: ClassVar[str]
     where: str | None  # a condition
     output: Output
+    show_secrets: bool
 
 
 @dataclass(frozen=True)

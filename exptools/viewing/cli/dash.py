@@ -21,7 +21,13 @@ from exptools.viewing.app.access import (
     is_address,
     is_local,
 )
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package
+from exptools.viewing.cli.roots import (
+    DEFAULT_ROOTS,
+    SHOW_SECRETS,
+    chosen_roots,
+    listed,
+    missing_package,
+)
 from exptools.viewing.errors import UsageError
 from exptools.visible import visible, visible_lines
 
@@ -41,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         roots, access = chosen_roots(given.roots), _access(given)
-        return _serve(roots, access, given.port, open_browser=given.open)
+        return _serve(
+            roots, access, given.port, open_browser=given.open, show_secrets=given.show_secrets
+        )
     except UsageError as error:
         print(visible_lines(f"exptools-dash: {error}"), file=sys.stderr)
         return 2
@@ -98,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         default="/",
         help="where a proxy has the app, for example /exptools/ (default: /)",
     )
+    parser.add_argument("--show-secrets", action="store_true", help=SHOW_SECRETS)
     parser.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
@@ -143,7 +152,14 @@ def _host(text: str) -> str:
     return text.lower()
 
 
-def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
+def _serve(
+    roots: Sequence[Path],
+    access: Access,
+    port: int,
+    *,
+    open_browser: bool | None,
+    show_secrets: bool,
+) -> int:
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import detect_format
@@ -155,7 +171,7 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
             for line in [*map(str, faults), no_runs(roots)]:
                 print(visible(f"exptools-dash: {line}"), file=sys.stderr)
             return 1
-        index = Index(roots)
+        index = Index(roots, show_secrets=show_secrets)
         looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:

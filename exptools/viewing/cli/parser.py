@@ -20,7 +20,7 @@ from exptools.viewing.cli.commands import (
     PlotCommand,
     TableCommand,
 )
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, listed
+from exptools.viewing.cli.roots import DEFAULT_ROOTS, SHOW_SECRETS, listed
 from exptools.viewing.errors import UsageError
 
 SUMMARIES = "last, best, min, max, mean:10 (of the last 10), at:1000 (that step) or auc"
@@ -179,6 +179,7 @@ def _where(parser: _Parser) -> None:
         metavar="EXPR",
         help="only runs for which this is true: \"lr > 1e-4 and a = 'b'\"",
     )
+    parser.add_argument("--show-secrets", action="store_true", help=SHOW_SECRETS)
 
 
 def _metric(parser: _Parser, what: str) -> None:

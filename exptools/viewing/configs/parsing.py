@@ -8,7 +8,6 @@ value that goes on at the margin), the text is parsed as a whole.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from exptools.viewing.configs import safe_yaml
+from exptools.viewing.configs import safe_json, safe_yaml
 from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
 from exptools.viewing.configs.overrides import Override
@@ -176,12 +175,7 @@ def _key(section: str) -> str | None:
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
     """As ``YamlParser.parse``, of JSON, less some top-level keys."""
-    try:
-        config = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+    config = safe_json.load(text)
     if not isinstance(config, dict):
         raise ValueError(f"a config should be an object, not a {type(config).__name__}")
     try:

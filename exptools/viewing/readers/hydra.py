@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -72,7 +73,9 @@ def _read_config(run: RunTexts) -> Description:
     # Copied file by file, a run may have its settings later than its config.
     if HYDRA_SETTINGS not in run.signatures or not described.config:
         return described
-    choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
+    choices = ""
+    with suppress(OSError):  # a config without them is one, too
+        choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
     if not choices:
         return described
     return described._replace(config=with_choices(described.config, choices, run.configs))

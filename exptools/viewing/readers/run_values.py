@@ -62,9 +62,8 @@ def read_said(run: RunTexts, names: Sequence[str]) -> SaidOfRun:
 
 
 def _read(run: RunTexts, name: str) -> RunValues | None:
-    path = f"{run.directory}/{name}"
     try:
-        parts = run.cache.parts(path, run.signatures[name], _only_ours, MAX_VALUES)
+        parts = run.parts(name, _only_ours, MAX_VALUES)
     except (OSError, ValueError):  # gone, or no file of ours: those are neither large nor binary
         return None
     return parse_values("".join(parts))

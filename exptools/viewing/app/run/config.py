@@ -17,6 +17,7 @@ from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
 from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.secrets import has_hidden
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.rerun import read_hydra, read_overrides, rerun
@@ -29,6 +30,7 @@ MAX_PATCH = 2**20  # bytes; more is not written
 MAX_PROVENANCE = 2**20  # bytes
 MAX_LINES = 100  # of what the changes lack, which names no more
 HIDDEN = {"display": "none"}
+SECRETS_HIDDEN = "Secrets in it are hidden; exptools-dash --show-secrets shows them."
 
 
 def layout() -> list[Component]:
@@ -147,7 +149,7 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
         overrides = _overrides(workspace, run)
         hydra = read(workspace, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
-        return [tables.sentence(str(said)), *tensorboard(run)]
+        return [tables.sentence(str(said)), *tensorboard(workspace, run)]
     words: list[Any] = [html.Code(visible_lines(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
@@ -157,11 +159,13 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        shown += _command("Run it again", visible_lines(again.text), again.note)
-    return [*shown, *tensorboard(run)]
+        text = workspace.index.hiding.text(run, again.text)
+        note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(text) else again.note
+        shown += _command("Run it again", visible_lines(text), note.strip())
+    return [*shown, *tensorboard(workspace, run)]
 
 
-def tensorboard(run: Run) -> list[Component]:
+def tensorboard(workspace: Workspace, run: Run) -> list[Component]:
     """The command that opens the run in TensorBoard; none where it would show nothing."""
     try:
         has_events = any(".tfevents." in name.name for name in run.directory.iterdir())
@@ -169,7 +173,8 @@ def tensorboard(run: Run) -> list[Component]:
         has_events = False
     if not has_events:
         return []
-    text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
+    directory = workspace.index.hiding.path(run)
+    text = f"tensorboard --host localhost --logdir {shlex.quote(directory)}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles."
     return _command("Open it in TensorBoard", visible_lines(text), note)
 
@@ -217,7 +222,8 @@ def _started(workspace: Workspace, run: Run) -> tuple[tuple[str, ...], str | Non
     try:
         facts = read(workspace, run, PROVENANCE_FILE, _provenance) or {}
         directory = facts["directory"]
-        return tuple(map(str, facts["command"])), str(directory) if directory else None
+        words = workspace.index.hiding.words(run, tuple(map(str, facts["command"])))
+        return words, str(directory) if directory else None
     except (Unreadable, LookupError, TypeError, ValueError, RecursionError):  # not one of ours
         return (), None
 
@@ -239,4 +245,5 @@ def _patch(file: BinaryIO) -> str:
 def _overrides(workspace: Workspace, run: Run) -> tuple[str, ...]:
     if run.status and run.status.overrides:
         return run.status.overrides
-    return read(workspace, run, HYDRA_OVERRIDES, read_overrides) or ()
+    overrides = read(workspace, run, HYDRA_OVERRIDES, read_overrides) or ()
+    return workspace.index.hiding.words(run, overrides)

@@ -106,7 +106,8 @@ def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, A
     run = shown_run(workspace, shown)
     if run is None:
         return [], [], []
-    return facts(run, time.time()), summary(run), complaints(run)
+    directory = workspace.index.hiding.path(run)
+    return facts(run, directory, time.time()), summary(run), complaints(run)
 
 
 def show_mark(
@@ -149,7 +150,7 @@ def keep_note(
     return stamp or no_update, problem
 
 
-def facts(run: Run, now: float) -> list[Component]:
+def facts(run: Run, directory: str, now: float) -> list[Component]:
     """What a run's status says, as names and values."""
     word = STATE_WORDS[run.state]
     values: dict[str, Any] = {"State": html.Span(word, className=f"state {state_class(word)}")}
@@ -157,7 +158,7 @@ def facts(run: Run, now: float) -> list[Component]:
         values |= _status_facts(run.status, now)
     else:
         values |= {"Format": run.format, "Last written": run.updated and moment(run.updated)}
-    values["Directory"] = html.Code(visible(str(run.directory)))
+    values["Directory"] = html.Code(visible(directory))
     return [
         html.Div([html.Dt(name), html.Dd(value)])
         for name, value in values.items()

@@ -15,6 +15,7 @@ from exptools.viewing.app.run.reading import Unreadable, read
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.widgets import STILL
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
@@ -149,7 +150,11 @@ def _text(logged: _Logged) -> Component:
     text, cut = logged.read(read_text)
     if logged.item.kind == "hparams" and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+            values, secrets = json.loads(text), logged.workspace.index.secrets
+            if secrets and isinstance(values, dict):
+                flat = flat_settings(values)
+                values = dict(secrets.config(flat)) if secrets.are_in(flat) else values
+            text = json.dumps(values, indent=1, ensure_ascii=False, default=list)
     return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
