@@ -1,0 +1,294 @@
+"""Whether one group of runs is better than another, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from exptools.rundir import STEP
+from exptools.viewing.analysis.factors import numbered, setting_keys
+from exptools.viewing.analysis.two_samples import (
+    Estimate,
+    Stratum,
+    bootstrapped_difference,
+    bootstrapped_probability,
+    newcombe,
+    probability,
+    runs_needed,
+    welch,
+)
+from exptools.viewing.analysis.words import listed, sentences
+from exptools.viewing.arrays import Floats
+from exptools.viewing.charts.chart import count
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.endings import ALL, counted, endings, left_out
+from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.statistics import FEW
+from exptools.viewing.curves.summaries import direction, in_numbers, members_of
+from exptools.viewing.errors import QueryError
+from exptools.viewing.frames import text_column
+from exptools.viewing.groups.grouping import Key, find_keys, groups
+from exptools.viewing.groups.metric_names import find_metric
+from exptools.viewing.index import Index
+from exptools.viewing.lazy_polars import pl
+from exptools.viewing.run import Run
+from exptools.viewing.tables.results import directions_of
+
+_LEVEL = (95.0,), 1, 99.9
+INTERVALS = {
+    "interval": Choice(*_LEVEL, "its level in percent, as in interval:95,"),
+    "t": Choice(*_LEVEL, "its level in percent, as in t:95,"),
+    "ci": Choice(*_LEVEL, "its level in percent, as in ci:95,"),
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two groups."""
+
+    label: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class ImprovementQuery:
+    """What is asked for; ``Runs.improvement`` tells more of each part."""
+
+    metric: str
+    summary: str = "last"
+    strata: tuple[str, ...] | None = None  # None: the keys that vary in both groups alike
+    interval: str = "interval:95"
+    better: Mapping[str, str] = field(default_factory=dict)
+    states: str = ALL
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Two groups of runs compared."""
+
+    metric: str
+    summary: str
+    words: str  # the number of a run: "last test/accuracy"
+    better: str | None  # "max", "min"; None where nobody said and the name does not tell
+    labels: tuple[str, str]  # of the group whose improvement is asked for, and of the other
+    values: tuple[Floats, Floats]  # the runs' numbers
+    runs: tuple[tuple[Run, ...], tuple[Run, ...]]  # whose they are
+    means: tuple[float, float]  # of several strata the mean of theirs
+    strata: tuple[str, ...]  # the keys within whose values runs are compared
+    parts: int  # how many strata there are
+    difference: Estimate  # of the first less the second, in the metric's units
+    # That a run of the first is better than one of the second, ties counting half; where it is not
+    # known what is better, that it is higher.
+    probability: Estimate
+    interval: Option  # "t" (Welch's, Newcombe's) or "ci" (bootstrap), with its level
+    needed: float  # runs of each (and stratum) that would settle it; see ``runs_needed``
+    notes: tuple[str, ...]  # what a reader must know, in sentences
+
+    @property
+    def settled(self) -> bool:
+        """Whether the difference's interval leaves zero out."""
+        return self.difference.low > 0 or self.difference.high < 0
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What came of it: the difference, the probability, and whether it is settled."""
+        return sentences(self)
+
+    def frame(self) -> pl.DataFrame:
+        """One row with all numbers; nothing is rounded."""
+        texts = {"metric": self.metric, "summary": self.summary}
+        texts |= {"of": self.labels[0], "over": self.labels[1]}
+        numbers = {
+            "mean_of": self.means[0],
+            "mean_over": self.means[1],
+            "difference": self.difference.value,
+            "low": self.difference.low,
+            "high": self.difference.high,
+            "probability": self.probability.value,
+            "probability_low": self.probability.low,
+            "probability_high": self.probability.high,
+            "runs_needed": self.needed,
+        }
+        sizes = {"n_of": len(self.values[0]), "n_over": len(self.values[1]), "strata": self.parts}
+        return pl.DataFrame(
+            [text_column(name, [text]) for name, text in texts.items()]
+            + [pl.Series(name, [number], dtype=pl.Int64) for name, number in sizes.items()]
+            + [pl.Series(name, [number], dtype=pl.Float64) for name, number in numbers.items()]
+        )
+
+
+def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> Improvement:
+    """Compare two groups of runs by one number a run.
+
+    Raises:
+        QueryError: a group has no run with such a number, or a run is in both.
+    """
+    interval = parse("interval", query.interval, INTERVALS)
+    _check_apart(of, over)
+    everyone = [*of.runs, *over.runs]
+    kept = counted(everyone, query.states)
+    metric = find_metric(index.tags(everyone), everyone, query.metric)
+    measure = Measure(metric, query.summary)
+    mode = direction(metric, directions_of([metric], query.better))
+    values = measure.of_runs(index, kept)
+    there = in_numbers(kept, values)
+    sides: Sequence[Side] = [_with_values(side, there, measure) for side in (of, over)]
+    keys, apart = _keys(index, sides, query.strata)
+    cells, sides, unmatched = _cells(sides, keys, by_themselves=query.strata is None)
+    strata = [Stratum(*(_numbers(part, values) for part in cell)) for cell in cells]
+    chosen = _fitting(interval, strata)
+    level = chosen.numbers[0]
+    both = [Stratum(part.other, part.one) for part in strata] if mode == "min" else strata
+    boot = chosen.name == "ci"
+    told = [members_of(index, there, metric, values).values()]
+    return Improvement(
+        metric=metric,
+        summary=query.summary,
+        words=measure.words,
+        better=mode,
+        labels=(of.label, over.label),
+        values=(_numbers(sides[0].runs, values), _numbers(sides[1].runs, values)),
+        runs=(sides[0].runs, sides[1].runs),
+        means=(_mean([part.one for part in strata]), _mean([part.other for part in strata])),
+        strata=tuple(key.short for key in keys) if len(strata) > 1 else (),
+        parts=len(strata),
+        difference=(bootstrapped_difference if boot else welch)(strata, level),
+        probability=_probability(both, level, boot=boot),
+        interval=chosen,
+        needed=runs_needed(strata, level),
+        notes=(
+            *left_out(everyone, kept),
+            *endings([list(members) for members in told], STEP),
+            *_without_value(kept, there, measure),
+            *unmatched,
+            *_differ_in(apart),
+            *_of_few(chosen, strata),
+        ),
+    )
+
+
+def _check_apart(of: Side, over: Side) -> None:
+    for side in (of, over):
+        if not side.runs:
+            raise QueryError(f"there is no run such that {side.label}")
+    both = {run.name for run in of.runs} & {run.name for run in over.runs}
+    if both:
+        raise QueryError(
+            f"{count(len(both))} would be on both sides, {min(both)} for example: "
+            "the two conditions should have no run in common"
+        )
+
+
+def _with_values(side: Side, there: Sequence[Run], measure: Measure) -> Side:
+    names = {run.name for run in there}
+    runs = tuple(run for run in side.runs if run.name in names)
+    if not runs:
+        raise QueryError(f"no run of {side.label} has a finite {measure.words}")
+    return replace(side, runs=runs)
+
+
+def _numbers(runs: Sequence[Run], values: Mapping[str, float]) -> Floats:
+    return np.array([values[run.name] for run in runs])
+
+
+def _mean(parts: Sequence[Floats]) -> float:
+    return float(np.mean([part.mean() for part in parts]))
+
+
+def _keys(
+    index: Index, sides: Sequence[Side], asked: Sequence[str] | None
+) -> tuple[list[Key], list[Key]]:
+    """The keys within whose values runs are compared, and those in which the sides differ."""
+    runs, every = [run for side in sides for run in side.runs], index.snapshot.runs
+    within: list[Key] = []
+    apart: list[Key] = []
+    seen = set[bytes]()
+    for key in setting_keys(runs, every):
+        one, other = ({comparison_key(key.value(run)) for run in side.runs} for side in sides)
+        levels = numbered([comparison_key(key.value(run)) for run in runs]).tobytes()
+        if one & other and levels not in seen:  # of keys that vary together one is enough
+            within.append(key)
+        elif not one & other and 2 * len(one | other) <= len(runs):  # else by chance
+            apart.append(key)
+        seen.add(levels)
+    return (within if asked is None else find_keys(runs, asked, every)), apart
+
+
+_Cell = tuple[tuple[Run, ...], tuple[Run, ...]]
+
+
+def _cells(
+    sides: Sequence[Side], keys: Sequence[Key], *, by_themselves: bool
+) -> tuple[list[_Cell], Sequence[Side], list[str]]:
+    """The runs of either side by stratum, and a sentence on those that have no counterpart.
+
+    Strata that nobody asked for are there only if each has several runs of either side.
+    """
+    names = {run.name for run in sides[0].runs}
+    runs = [run for side in sides for run in side.runs]
+    cells, alone = [], 0
+    for group in groups(runs, keys):
+        one = tuple(run for run in group.runs if run.name in names)
+        other = tuple(run for run in group.runs if run.name not in names)
+        if one and other:
+            cells.append((one, other))
+        else:
+            alone += len(group.runs)
+    few = any(min(map(len, cell)) < 2 for cell in cells)
+    what = listed([key.short for key in keys])
+    if by_themselves and (few or not cells):
+        several = f"Several values of {what} are in both: their spread is in the intervals."
+        return [(sides[0].runs, sides[1].runs)], sides, [several] if keys else []
+    if not cells:
+        raise QueryError(f"no run of one side has a counterpart of the same {what} on the other")
+    kept = [
+        replace(side, runs=tuple(run for cell in cells for run in cell[at]))
+        for at, side in enumerate(sides)
+    ]
+    are = "is" if alone == 1 else "are"
+    left = f"{count(alone)} without a counterpart of the same {what} {are} left out."
+    return cells, kept, [left] if alone else []
+
+
+def _fitting(interval: Option, strata: Sequence[Stratum]) -> Option:
+    """Of an interval that is left open the one that fits so many runs."""
+    if interval.name != "interval":
+        return interval
+    few = any(len(values) < FEW for part in strata for values in (part.one, part.other))
+    return Option("t" if few else "ci", interval.numbers)
+
+
+def _probability(strata: Sequence[Stratum], level: float, *, boot: bool) -> Estimate:
+    if boot:
+        return bootstrapped_probability(strata, level)
+    if any(len(values) < 2 for part in strata for values in (part.one, part.other)):
+        return Estimate(probability(strata))
+    return newcombe(strata, level)
+
+
+def _without_value(runs: Sequence[Run], there: Sequence[Run], measure: Measure) -> Iterator[str]:
+    missing = len(runs) - len(there)
+    if missing:
+        yield (
+            f"{missing} of {count(len(runs))} {'is' if missing == 1 else 'are'} without a finite "
+            f"{measure.words} and in no number: if a setting makes runs fail, that counts "
+            "against it."
+        )
+
+
+def _differ_in(apart: Sequence[Key]) -> Iterator[str]:
+    if len(apart) > 1:
+        names = listed([key.short for key in apart])
+        yield f"They differ in {names}: whichever of these it is, the difference does not tell."
+
+
+def _of_few(interval: Option, strata: Sequence[Stratum]) -> Iterator[str]:
+    sizes = [len(values) for part in strata for values in (part.one, part.other)]
+    if interval.name == "ci" and 1 < min(sizes) < FEW:
+        yield (
+            "Fewer than ten runs: the intervals by bootstrap are too narrow; those of "
+            f"t:{interval.numbers[0]:g} are not."
+        )
