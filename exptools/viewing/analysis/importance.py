@@ -76,6 +76,16 @@ class Importance:
     notes: tuple[str, ...]  # what a reader must know, in sentences
 
     @property
+    def headline(self) -> str:
+        """Which key explains most, in a sentence."""
+        clear = [effect for effect in self.effects if effect.kind == SETTING and effect.low > 0]
+        if not clear:
+            return f"No key clearly explains how the {self.words} of the runs differ."
+        first, *others = (f"{of.label} ({percent(of.share)})" for of in clear)
+        then = f", then {listed(others)}" if others else "; no other key clearly does"
+        return f"{first} explains most of how the {self.words} of the runs differ{then}."
+
+    @property
     def described(self) -> str:
         """What the numbers are, in a sentence."""
         return (
@@ -129,7 +139,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
         *_on_keys(factors, analysis, left),
         *_on_runs(factors, analysis, len(there)),
     ]
-    effects = _effects(factors.factors, analysis)
+    effects = _effects(factors.factors, analysis, "seeds" if asked is None else "other keys")
     return Importance(metric, query.summary, measure.words, len(there), effects, tuple(notes))
 
 
@@ -162,8 +172,8 @@ def _alone(numbers: np.ndarray, factor: Factor) -> float:
     return 0.0 if analysis is None or math.isnan(analysis.alone[0]) else analysis.alone[0]
 
 
-def _effects(factors: Sequence[Factor], analysis: Analysis) -> tuple[Effect, ...]:
-    """The keys, the most telling first, and what they leave."""
+def _effects(factors: Sequence[Factor], analysis: Analysis, rest: str) -> tuple[Effect, ...]:
+    """The keys, the most telling first, and what they leave to the rest."""
 
     def effect(label: str, kind: str, share: Share) -> Effect:
         return Effect(label, kind, share.share, share.low, share.high)
@@ -177,7 +187,7 @@ def _effects(factors: Sequence[Factor], analysis: Analysis) -> tuple[Effect, ...
     if analysis.combinations:
         others.append(effect("combinations of keys", COMBINATIONS, analysis.combinations))
     if not analysis.each_alone:
-        label = "seeds" if analysis.repeated else "seeds and combinations"
+        label = rest if analysis.repeated else f"{rest} and combinations"
         told = sum(of.share for of in (*keys, *others) if not math.isnan(of.share))
         shared = 1 - told - analysis.rest.share
         if shared > CLEARLY / 2:
@@ -215,7 +225,7 @@ def _on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:
         names = [key.short for key in factor.keys]
         if len(names) > 1:
             yield f"{listed(names)} vary together: one cannot be told from the other."
-        if factor.seed:
+        if factor.seed and factor.seed not in {key.name for key in factor.keys}:
             yield f"{names[0]} and {factor.seed} vary together: it may be the seed."
     if analysis.each_alone:
         yield (

@@ -16,6 +16,7 @@ from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, translucent
 MOST_ROWS = 20  # keys; all of them are in the numbers
 ROW, AROUND = 38, 100  # px
 BAR = 0.56  # of a row
+VISIBLE = 0.005  # of the variance
 MEANING = {
     "combinations": "more than the keys add up to: one setting's effect depends on another's",
     "shared": "keys that were not varied independently: it may be of either",
@@ -37,13 +38,14 @@ def importance_chart(found: Importance, theme: Theme = LIGHT) -> Chart:
         "layout": _layout(rows, theme),
     }
     parts = [found.described]
-    if any(row.alone > row.share + 0.005 for row in rows):
+    if any(row.alone > row.share + VISIBLE for row in rows):
         parts.append("A hollow bar is what the key explains by itself.")
     keys = sum(effect.kind == SETTING for effect in found.effects)
     if keys > MOST_ROWS:
         parts.append(f"The first {MOST_ROWS} of {keys} keys are shown.")
     caption = " ".join([*parts, *found.notes])
-    return Chart(figure, caption, AROUND + ROW * len(rows), fills=False)
+    height = AROUND + ROW * len(rows)
+    return Chart(figure, caption, height, fills=False, headline=found.headline)
 
 
 def _shares(rows: Sequence[Effect], theme: Theme) -> dict[str, Any]:
@@ -77,11 +79,12 @@ def _color(row: Effect, theme: Theme) -> str:
 
 def _alone(rows: Sequence[Effect], theme: Theme) -> dict[str, Any]:
     """Hollow bars behind the others, which end where a key by itself would."""
+    more = [(at, row) for at, row in enumerate(rows) if row.alone > row.share + VISIBLE]
     return {
         "type": "bar",
         "orientation": "h",
-        "x": typed_array(np.nan_to_num(np.array([100 * row.alone for row in rows]))),
-        "y": list(range(len(rows))),
+        "x": [100 * row.alone for _, row in more],
+        "y": [at for at, _ in more],
         "width": BAR,
         "marker": {"color": CLEAR, "line": {"width": 1, "color": theme.lines[0]}},
         "hoverinfo": "skip",
@@ -104,12 +107,12 @@ def _layout(rows: Sequence[Effect], theme: Theme) -> dict[str, Any]:
     names = {"tickfont": {"color": theme.text, "size": 13}}
     most = max((value for row in rows for value in (row.share, row.high, row.alone)
                 if not math.isnan(value)), default=1.0)  # fmt: skip
-    across = {"range": [0, min(100.0, 104 * most)], "ticksuffix": " %", "fixedrange": True}
+    across = {"range": [0, min(100.0, 104 * most)], "tickangle": 0, "fixedrange": True}
     beside = {"xref": "paper", "x": 1, "xanchor": "left", "xshift": 12}
     return layout(
         theme,
         barmode="overlay",
-        xaxis=axis(theme, "of the variance between runs", nticks=8, rangemode="tozero") | across,
+        xaxis=axis(theme, "% of the variance between runs", nticks=7) | across,
         yaxis=axis(theme) | named([row.label for row in rows]) | edges | names,
         margin={"l": 8, "r": 72, "t": 12, "b": 8},
         annotations=[

@@ -16,9 +16,9 @@ from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
 
-HEIGHT = 340  # px
+HEIGHT = 330  # px
 MOST_DOTS = 1500  # of a group; with more, dots are left out
-RUNS_ABOVE, DIFFERENCE_BELOW = [0.5, 1], [0, 0.2]  # parts of the height
+RUNS_ABOVE, DIFFERENCE_BELOW = [0.44, 1], [0, 0.2]  # parts of the height
 
 
 def improvement_chart(
@@ -33,7 +33,9 @@ def improvement_chart(
         "data": [*dots, _means(found, pair, theme), _difference(found, theme)],
         "layout": _layout(found, theme),
     }
-    return Chart(figure, " ".join([*found.sentences, *found.notes]), HEIGHT, fills=False)
+    headline, *rest = found.sentences
+    caption = " ".join([*rest, *found.notes])
+    return Chart(figure, caption, HEIGHT, fills=False, headline=headline)
 
 
 def _dots(found: Improvement, side: int, color: str, theme: Theme) -> dict[str, Any]:

@@ -25,40 +25,44 @@ def listed(names: Collection[str]) -> str:
 
 
 def sentences(found: Improvement) -> tuple[str, ...]:
-    """The difference, the probability of improvement, and whether it is settled."""
-    return (_difference(found), _probability(found), _verdict(found))
+    """The difference first, then of what it is, the probability, and what would settle it."""
+    return (_difference(found), _means(found), _probability(found), *_more(found))
 
 
 def _difference(found: Improvement) -> str:
     one, other = map(shortened, found.labels)
-    n, m = map(len, found.values)
     gap = found.difference.value
-    agree = "is" if len(found.strata) == 1 else "are"
-    within = f", compared where {listed(found.strata)} {agree} equal" if found.strata else ""
-    runs = f"{n} and {m} runs{within}"
-    means = f"{number(found.means[0])} against {number(found.means[1])}"
     if gap == 0:
-        head = f"{one} and {other} are equal in the mean {found.words}"
+        head = f"{one} and {other} come to the same mean"
     else:
         word = "higher" if gap > 0 else "lower"
         if found.better is not None:
             word = "better" if (gap > 0) == (found.better == "max") else "worse"
-        head = f"{one} is {word} than {other} by {number(abs(gap))} in the mean {found.words}"
+        surely = "is" if found.settled else "may be"
+        by = rounded(abs(gap), found.difference)
+        head = f"{one} {surely} {word} than {other}, by {by}"
+    if math.isnan(found.difference.low):
+        return f"{head}; with a single run on a side nobody can tell."
     kind = "Welch's" if found.interval.name == "t" else "bootstrap"
-    return f"{head}: {means} ({runs}){_interval(found, found.difference, kind)}."
+    low, high = (
+        rounded(e, found.difference) for e in (found.difference.low, found.difference.high)
+    )
+    zero = "leaves zero out" if found.settled else "has zero in it, so it is not settled"
+    level = f"{found.interval.numbers[0]:g} %"
+    return f"{head}: the {level} interval of the difference, {low} to {high} ({kind}), {zero}."
 
 
-def _interval(found: Improvement, estimate: Estimate, kind: str) -> str:
-    """The interval of a number, behind it."""
-    if math.isnan(estimate.low):
-        return ""
-    low, high = (f"{number(edge)}" for edge in (estimate.low, estimate.high))
-    return f", {found.interval.numbers[0]:g} % interval of the difference {low} to {high} ({kind})"
+def _means(found: Improvement) -> str:
+    n, m = map(len, found.values)
+    agree = "is" if len(found.strata) == 1 else "are"
+    within = f", compared where {listed(found.strata)} {agree} equal" if found.strata else ""
+    one, other = (rounded(mean, found.difference) for mean in found.means)
+    return f"The mean {found.words} is {one} against {other}, of {n} and {m} runs{within}."
 
 
 def _probability(found: Improvement) -> str:
     one, other = map(shortened, found.labels)
-    does = "is better than" if found.better else "is higher than"
+    than = "better than" if found.better else "higher than"
     likely = found.probability
     kind = "Newcombe's" if found.interval.name == "t" else "bootstrap"
     span = ""
@@ -66,28 +70,38 @@ def _probability(found: Improvement) -> str:
         level = f"{found.interval.numbers[0]:g} %"
         span = f" ({level} interval {likely.low:.2f} to {likely.high:.2f}, {kind})"
     return (
-        f"A run of {one} {does} one of {other} with probability {likely.value:.2f}{span}; "
-        "0.5 is a coin's toss."
+        f"The probability of improvement, that a run of {one} is {than} one of {other}, is "
+        f"{likely.value:.2f}{span}; 0.5 is a coin's toss."
     )
 
 
-def _verdict(found: Improvement) -> str:
-    if math.isnan(found.difference.low):
-        return "With a single run on a side there is no interval: run it with a second seed first."
+def _more(found: Improvement) -> tuple[str, ...]:
+    """What would settle it, where it is not."""
     if found.settled:
-        return "The interval of the difference leaves zero out: at this level it is settled."
-    begin = "Zero is within the interval of the difference, so it is not settled"
+        return ()
+    if math.isnan(found.difference.low):
+        return ("A second seed of each would tell how far runs of one setting are apart.",)
     if math.isnan(found.needed):
-        return f"{begin}: all runs are equal."
+        return ("All runs are equal, so more of them would hardly tell anything.",)
     if math.isinf(found.needed):
         return (
-            f"{begin}, and never will be at the spread seen: more than {MOST_RUNS:,} runs of each "
-            "would be needed for so small a difference."
+            "At the spread seen more seeds will not settle it: for so small a difference it would "
+            f"take more than {MOST_RUNS:,} runs of each.",
         )
-    each = f" for each combination of {listed(found.strata)}" if found.parts > 1 else ""
+    each = f" for each combination of {listed(found.strata)}" if found.strata else ""
     fewest = min(map(len, found.values)) / found.parts
     more = max(1, math.ceil(found.needed - fewest))
     return (
-        f"{begin}. If difference and spread are as seen, {found.needed:.0f} runs of each{each}, "
-        f"{more} more, would settle it in four of five cases."
+        f"If difference and spread stay as they are, about {found.needed:.0f} runs of each{each}, "
+        f"{more} more than now, would settle it with a chance of 80 %.",
     )
+
+
+def rounded(value: float, estimate: Estimate) -> str:
+    """A number with two digits of the uncertainty of the estimate that it is of."""
+    spread = (estimate.high - estimate.low) / 2
+    if not (spread > 0 and 1e-4 <= max(abs(value), spread) < 1e6):
+        return number(value)
+    places = max(0, 1 - math.floor(math.log10(spread)))
+    text = f"{value:,.{min(places, 12)}f}"
+    return text.removeprefix("-") if not float(text.replace(",", "")) else text

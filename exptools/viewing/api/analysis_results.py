@@ -39,10 +39,12 @@ class KeyImportance(Importance):
     """How much each key explains of a metric: to read, to draw, or for a paper."""
 
     def __repr__(self) -> str:
-        return aligned(HEADS, importance_rows(self), [self.described, *self.notes])
+        return aligned(HEADS, importance_rows(self), [self.headline, self.described, *self.notes])
 
     def _repr_html_(self) -> str:
-        return table(HEADS, importance_rows(self), notes=[self.described, *self.notes])
+        return table(
+            HEADS, importance_rows(self), notes=[self.headline, self.described, *self.notes]
+        )
 
     def to_pandas(self) -> DataFrame:
         """The rows as ``frame`` has them, as a pandas frame."""

@@ -25,7 +25,7 @@ def tell_importance(command: ImportanceCommand) -> None:
     )
     if not _written(output, found, found.paper, command.size):
         show(HEADS, importance_rows(found), numbers=len(HEADS) - 1)
-        print(found.described)
+        print(f"{printable(found.headline)}\n{found.described}")
     say(output, found.notes)
     tell_faults(output, runs)
 

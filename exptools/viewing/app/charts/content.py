@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from exptools.viewing.app.charts.analyses import analysis_picture, with_best_pair
 from exptools.viewing.app.charts.controls import (
+    ANALYSES,
     NOTHING,
     chosen,
     controls,
+    groups_of,
     picture_of,
     summary_of,
     sweeps_of,
@@ -47,13 +50,17 @@ class PictureContent:
 def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
     """What the tab shows."""
     try:
+        view = with_best_pair(index, facts, view)
         # A timeline shows what became of the runs.
         asked = replace(view, states=ALL) if picture_of(view) == "timeline" else view
         runs, left_out = counted_runs(index, facts, asked)
         need = next(_needs(index, facts, view, runs), None)
         if need:
             return PictureContent(empty=need)
-        drawn = _drawn(index, facts, view, runs, theme)
+        if picture_of(view) in ANALYSES:
+            drawn = PictureContent(analysis_picture(index, facts, view, runs, theme))
+        else:
+            drawn = _drawn(index, facts, view, runs, theme)
         return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
@@ -100,6 +107,8 @@ def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Itera
         yield f"A heat map needs two keys that vary between the runs; here {keys}."
     if picture == "parallel" and not facts.keys:
         yield f"Parallel coordinates need a key that varies between the runs; here {keys}."
+    if picture == "improvement" and len(groups_of(facts, view)) < 2:
+        yield "Two groups are compared where there are two: group by a key with several values."
     if picture == "sweeps" and (number := len(sweeps_of(facts))) < 2:
         have = "one" if number else "none"
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."

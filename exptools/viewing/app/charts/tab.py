@@ -12,8 +12,17 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.viewing.app.charts import taking
+from exptools.viewing.app.charts.analyses import with_best_pair
 from exptools.viewing.app.charts.content import picture_content
-from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, controls, picture_of
+from exptools.viewing.app.charts.controls import (
+    ANALYSES,
+    PICTURES,
+    Control,
+    chosen,
+    controls,
+    picture_of,
+)
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
@@ -60,6 +69,7 @@ def layout() -> Component:
                 style=HIDDEN,
                 config=GRAPH,
             ),
+            taking.buttons(),
             html.P(id="picture-empty"),
             html.Div(id="picture-more", className="picture-more"),
         ],
@@ -87,10 +97,12 @@ def register(app: Dash, workspace: Workspace) -> None:
             "caption": Output("picture-caption", "children"),
             "empty": Output("picture-empty", "children"),
             "more": Output("picture-more", "children"),
+            "take": Output("picture-take", "style"),
         },
         inputs=[view, version, State("colors", "data")],
         prevent_initial_call=True,
     )(partial(draw_picture, workspace))
+    taking.register(app, workspace)
     _register_in_browser(app)
 
 
@@ -118,15 +130,16 @@ def draw_controls(
     if view.tab != "pictures":
         return no_update
     facts = workspace.facts()
-    shown = controls(facts, resolve(view, facts))
+    now = with_best_pair(workspace.index, facts, resolve(view, facts))
+    shown = controls(facts, now)
     picture = picture_of(view)
     kinds = [(control.name, control.label, control.options) for control in shown]
-    now: dict[str, Any] = {"picture": picture, "kinds": str(hash(repr(kinds)))}
-    now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
-    if now == drawn:
+    drawn_now: dict[str, Any] = {"picture": picture, "kinds": str(hash(repr(kinds)))}
+    drawn_now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
+    if drawn_now == drawn:
         return no_update
-    stay = drawn is not None and now["kinds"] == drawn["kinds"]
-    return picture, no_update if stay else [_component(control) for control in shown], now
+    stay = drawn is not None and drawn_now["kinds"] == drawn["kinds"]
+    return picture, no_update if stay else [_component(control) for control in shown], drawn_now
 
 
 def draw_picture(
@@ -141,16 +154,20 @@ def draw_picture(
     content = picture_content(workspace.index, facts, now, theme_of(colors))
     picture = content.picture
     if picture is None:
-        empty = {"caption": "", "empty": content.empty, "more": []}
+        empty = {"caption": "", "empty": content.empty, "more": [], "take": HIDDEN}
         return empty | {"drawing": None, "style": HIDDEN}
     picture.figure["layout"]["meta"] = _zoomed_for(now)
     least = f"{picture.height}px"
     return {
         "drawing": picture.figure,
         "style": {"height": f"max({least}, {PAGE})" if picture.fills else least},
-        "caption": _caption(now, picture.caption),
+        "caption": [
+            *([html.Strong(picture.headline), " "] if picture.headline else []),
+            *_caption(now, picture.caption),
+        ],
         "empty": "",
         "more": below(content.sweeps),
+        "take": {} if picture_of(now) in ANALYSES else HIDDEN,
     }
 
 
