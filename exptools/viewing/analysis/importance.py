@@ -80,10 +80,14 @@ class Importance:
         """Which key explains most, in a sentence."""
         clear = [effect for effect in self.effects if effect.kind == SETTING and effect.low > 0]
         if not clear:
-            return f"No key clearly explains how the {self.words} of the runs differ."
-        first, *others = (f"{of.label} ({percent(of.share)})" for of in clear)
-        then = f", then {listed(others)}" if others else "; no other key clearly does"
-        return f"{first} explains most of how the {self.words} of the runs differ{then}."
+            return "No key clearly explains how far runs differ."
+        first, *others = clear
+        span = f"{percent(first.low)} to {percent(first.high)}"
+        head = f"{first.label} explains {percent(first.share)} ({span}) of how far runs differ"
+        if others:
+            more = listed([f"{of.label} {percent(of.share)}" for of in others])
+            return f"{head}, {more}."
+        return f"{head}; no other key clearly matters."
 
     @property
     def described(self) -> str:
