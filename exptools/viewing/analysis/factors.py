@@ -50,6 +50,7 @@ class Factors:
     factors: tuple[Factor, ...]
     settings: Ints  # of each run: runs that agree in all of these keys
     own: tuple[str, ...] = ()  # keys of which (nearly) each run has a value of its own
+    followers: tuple[tuple[str, str], ...] = ()  # keys that another one decides, and that one
 
 
 def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:
@@ -66,7 +67,7 @@ def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:
             key
             for key in (first, *more)
             if key not in derived and key != seed and not is_seed(key)
-            if key in swept or not by_seed
+            if not by_seed or not swept or key in swept
         ]
     return find_keys(runs, [config_name(name) for name in names], others)
 
@@ -96,8 +97,22 @@ def factors_of(runs: Sequence[Run], keys: Sequence[Key]) -> Factors:
         before = factors.setdefault(levels.tobytes(), factor)
         if before is not factor:
             factors[levels.tobytes()] = replace(before, keys=(*before.keys, key))
-    every = tuple(_with_seed(factor, runs) for factor in factors.values())
-    return Factors(every, together(settings, len(runs)), tuple(own))
+    every = [_with_seed(factor, runs) for factor in factors.values()]
+    followers = {id(one): other for one in every if (other := _decided_by(one, every))}
+    kept = tuple(factor for factor in every if id(factor) not in followers)
+    named = tuple((one.label, followers[id(one)].label) for one in every if id(one) in followers)
+    return Factors(kept, together(settings, len(runs)), tuple(own), named)
+
+
+def _decided_by(one: Factor, every: Sequence[Factor]) -> Factor | None:
+    """The key whose value decides that of one, and is not itself decided by another's."""
+    finer = [other for other in every if _decides(other, one)]
+    roots = [other for other in finer if not any(_decides(more, other) for more in finer)]
+    return min(roots, key=lambda other: other.count, default=None)
+
+
+def _decides(finer: Factor, one: Factor) -> bool:
+    return finer.count > one.count and not finer.in_ranges and follows(one, finer)
 
 
 def numbered(values: Sequence[Any]) -> Ints:
@@ -163,5 +178,4 @@ def overlap(one: Factor, other: Factor) -> float:
 
 def follows(one: Factor, other: Factor) -> bool:
     """Whether the level of one is known where that of the other is."""
-    pairs = np.unique(np.stack([one.levels, other.levels]), axis=1)
-    return bool(pairs.shape[1] == other.count)
+    return len(np.unique(one.levels * other.count + other.levels)) == other.count

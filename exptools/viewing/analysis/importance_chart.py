@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.analysis.importance import SETTING, Effect, Importance, percent
+from exptools.viewing.analysis.importance import SETTING, Effect, Importance
+from exptools.viewing.analysis.words import percent
 from exptools.viewing.charts.chart import Chart, axis, hover, layout, named, note
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, translucent

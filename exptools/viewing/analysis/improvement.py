@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.analysis.factors import numbered, setting_keys
+from exptools.viewing.analysis.strata import Side, cells_of, keys_of
 from exptools.viewing.analysis.two_samples import (
     Estimate,
     Stratum,
@@ -23,34 +24,26 @@ from exptools.viewing.analysis.words import listed, sentences
 from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
 from exptools.viewing.curves.options import Choice, Option, parse
 from exptools.viewing.curves.statistics import FEW
 from exptools.viewing.curves.summaries import direction, in_numbers, members_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import text_column
-from exptools.viewing.groups.grouping import Key, find_keys, groups
+from exptools.viewing.groups.grouping import Key
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import directions_of
 
+MANY = 300  # runs: of more both intervals are the same, and a bootstrap takes seconds
 _LEVEL = (95.0,), 1, 99.9
 INTERVALS = {
     "interval": Choice(*_LEVEL, "its level in percent, as in interval:95,"),
     "t": Choice(*_LEVEL, "its level in percent, as in t:95,"),
     "ci": Choice(*_LEVEL, "its level in percent, as in ci:95,"),
 }
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two groups."""
-
-    label: str
-    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True)
@@ -136,9 +129,10 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
     values = measure.of_runs(index, kept)
     there = in_numbers(kept, values)
     sides: Sequence[Side] = [_with_values(side, there, measure) for side in (of, over)]
-    keys, apart = _keys(index, sides, query.strata)
-    cells, sides, unmatched = _cells(sides, keys, by_themselves=query.strata is None)
-    strata = [Stratum(*(_numbers(part, values) for part in cell)) for cell in cells]
+    keys, apart = keys_of(index, sides, query.strata)
+    cells, sides, unmatched = cells_of(sides, keys, by_themselves=query.strata is None)
+    scale = _scale(values[run.name] for run in there)
+    strata = [Stratum(*(_numbers(part, values) / scale for part in cell)) for cell in cells]
     chosen = _fitting(interval, strata)
     level = chosen.numbers[0]
     both = [Stratum(part.other, part.one) for part in strata] if mode == "min" else strata
@@ -152,10 +146,13 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
         labels=(of.label, over.label),
         values=(_numbers(sides[0].runs, values), _numbers(sides[1].runs, values)),
         runs=(sides[0].runs, sides[1].runs),
-        means=(_mean([part.one for part in strata]), _mean([part.other for part in strata])),
+        means=(
+            scale * _mean([part.one for part in strata]),
+            scale * _mean([part.other for part in strata]),
+        ),
         strata=tuple(key.short for key in keys) if len(strata) > 1 else (),
         parts=len(strata),
-        difference=(bootstrapped_difference if boot else welch)(strata, level),
+        difference=_times(scale, (bootstrapped_difference if boot else welch)(strata, level)),
         probability=_probability(both, level, boot=boot),
         interval=chosen,
         needed=runs_needed(strata, level),
@@ -194,71 +191,26 @@ def _numbers(runs: Sequence[Run], values: Mapping[str, float]) -> Floats:
     return np.array([values[run.name] for run in runs])
 
 
+def _scale(values: Iterable[float]) -> float:
+    """What to divide by so that squares stay numbers: a power of two, which loses no digit."""
+    largest = max(map(abs, values))
+    return 2.0 ** max(-1000, math.frexp(largest)[1] - 1) if largest else 1.0
+
+
+def _times(scale: float, of: Estimate) -> Estimate:
+    return Estimate(scale * of.value, scale * of.low, scale * of.high)
+
+
 def _mean(parts: Sequence[Floats]) -> float:
     return float(np.mean([part.mean() for part in parts]))
-
-
-def _keys(
-    index: Index, sides: Sequence[Side], asked: Sequence[str] | None
-) -> tuple[list[Key], list[Key]]:
-    """The keys within whose values runs are compared, and those in which the sides differ."""
-    runs, every = [run for side in sides for run in side.runs], index.snapshot.runs
-    within: list[Key] = []
-    apart: list[Key] = []
-    seen = set[bytes]()
-    for key in setting_keys(runs, every):
-        one, other = ({comparison_key(key.value(run)) for run in side.runs} for side in sides)
-        levels = numbered([comparison_key(key.value(run)) for run in runs]).tobytes()
-        if one & other and levels not in seen:  # of keys that vary together one is enough
-            within.append(key)
-        elif not one & other and 2 * len(one | other) <= len(runs):  # else by chance
-            apart.append(key)
-        seen.add(levels)
-    return (within if asked is None else find_keys(runs, asked, every)), apart
-
-
-_Cell = tuple[tuple[Run, ...], tuple[Run, ...]]
-
-
-def _cells(
-    sides: Sequence[Side], keys: Sequence[Key], *, by_themselves: bool
-) -> tuple[list[_Cell], Sequence[Side], list[str]]:
-    """The runs of either side by stratum, and a sentence on those that have no counterpart.
-
-    Strata that nobody asked for are there only if each has several runs of either side.
-    """
-    names = {run.name for run in sides[0].runs}
-    runs = [run for side in sides for run in side.runs]
-    cells, alone = [], 0
-    for group in groups(runs, keys):
-        one = tuple(run for run in group.runs if run.name in names)
-        other = tuple(run for run in group.runs if run.name not in names)
-        if one and other:
-            cells.append((one, other))
-        else:
-            alone += len(group.runs)
-    few = any(min(map(len, cell)) < 2 for cell in cells)
-    what = listed([key.short for key in keys])
-    if by_themselves and (few or not cells):
-        several = f"Several values of {what} are in both: their spread is in the intervals."
-        return [(sides[0].runs, sides[1].runs)], sides, [several] if keys else []
-    if not cells:
-        raise QueryError(f"no run of one side has a counterpart of the same {what} on the other")
-    kept = [
-        replace(side, runs=tuple(run for cell in cells for run in cell[at]))
-        for at, side in enumerate(sides)
-    ]
-    are = "is" if alone == 1 else "are"
-    left = f"{count(alone)} without a counterpart of the same {what} {are} left out."
-    return cells, kept, [left] if alone else []
 
 
 def _fitting(interval: Option, strata: Sequence[Stratum]) -> Option:
     """Of an interval that is left open the one that fits so many runs."""
     if interval.name != "interval":
         return interval
-    few = any(len(values) < FEW for part in strata for values in (part.one, part.other))
-    return Option("t" if few else "ci", interval.numbers)
+    sizes = [len(values) for part in strata for values in (part.one, part.other)]
+    return Option("t" if min(sizes) < FEW or sum(sizes) > MANY else "ci", interval.numbers)
 
 
 def _probability(strata: Sequence[Stratum], level: float, *, boot: bool) -> Estimate:
@@ -286,6 +238,9 @@ def _differ_in(apart: Sequence[Key]) -> Iterator[str]:
 
 
 def _of_few(interval: Option, strata: Sequence[Stratum]) -> Iterator[str]:
+    samples = [values for part in strata for values in (part.one, part.other) if len(values) > 1]
+    if samples and not any(np.ptp(values) for values in samples):
+        yield "Runs of one setting do not differ at all: does the seed reach them?"
     sizes = [len(values) for part in strata for values in (part.one, part.other)]
     if interval.name == "ci" and 1 < min(sizes) < FEW:
         yield (

@@ -10,7 +10,9 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +22,10 @@ from exptools.viewing.curves import bootstrap, student
 HALVINGS = 60
 POWER = 80.0  # percent, as Colas et al. (2018) ask for
 MOST_RUNS = 1000  # a group and stratum: with more needed, nobody would run them
+
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+_Counts = Sequence[tuple[Floats, Floats]]  # of either sample of a stratum: [samples, runs]
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def _error(strata: Sequence[Stratum]) -> tuple[float, float]:
 def bootstrapped_difference(strata: Sequence[Stratum], level: float) -> Estimate:
     """The difference with the interval by stratified bootstrap."""
 
-    def differences(counts: Sequence[tuple[Floats, Floats]]) -> Floats:
+    def differences(counts: _Counts) -> Floats:
         parts = [
             one @ part.one / len(part.one) - other @ part.other / len(part.other)
             for part, (one, other) in zip(strata, counts, strict=True)
@@ -88,22 +94,29 @@ def bootstrapped_difference(strata: Sequence[Stratum], level: float) -> Estimate
 
 def probability(strata: Sequence[Stratum]) -> float:
     """How likely a run of one is above a run of the other: P(X > Y), ties counting half."""
-    return float(np.mean([_wins(part).mean() for part in strata]))
+    once = [(np.ones((1, len(part.one))), np.ones((1, len(part.other)))) for part in strata]
+    return float(_probabilities(strata, once)[0])
 
 
 def bootstrapped_probability(strata: Sequence[Stratum], level: float) -> Estimate:
     """The probability with its interval by stratified bootstrap, as rliable has it."""
-    wins = [_wins(part) for part in strata]
+    edges = _bootstrap(strata, partial(_probabilities, strata), level)
+    return Estimate(probability(strata), *edges)
 
-    def probabilities(counts: Sequence[tuple[Floats, Floats]]) -> Floats:
-        parts = [
-            np.einsum("sm,mn,sn->s", one, won, other, optimize=True) / won.size
-            for won, (one, other) in zip(wins, counts, strict=True)
-        ]
-        mean: Floats = np.mean(parts, axis=0)
-        return mean
 
-    return Estimate(probability(strata), *_bootstrap(strata, probabilities, level))
+def _probabilities(strata: Sequence[Stratum], counts: _Counts) -> Floats:
+    """The probability in each of some samples, in which runs are so many times."""
+    parts = []
+    for part, (one, other) in zip(strata, counts, strict=True):
+        order = np.argsort(part.other)
+        ascending = part.other[order]
+        below = np.cumsum(np.pad(other[:, order], ((0, 0), (1, 0))), axis=1)
+        # How many runs are below each of the first sample's, and how many are not above it.
+        first, last = (np.searchsorted(ascending, part.one, side) for side in _SIDES)
+        wins = one * (below[:, first] + below[:, last]) / 2
+        parts.append(wins.sum(axis=1) / (len(part.one) * len(part.other)))
+    mean: Floats = np.mean(parts, axis=0)
+    return mean
 
 
 def newcombe(strata: Sequence[Stratum], level: float) -> Estimate:
@@ -143,16 +156,9 @@ def _edge(value: float, end: float, inside: Callable[[float], bool]) -> float:
     return (near + far) / 2
 
 
-def _wins(part: Stratum) -> Floats:
-    """For each pair of runs 1 where one is above the other, 0.5 where they are equal."""
-    above = np.sign(part.one[:, None] - part.other[None, :])
-    wins: Floats = (above + 1) / 2
-    return wins
-
-
 def _bootstrap(
     strata: Sequence[Stratum],
-    statistic: Callable[[Sequence[tuple[Floats, Floats]]], Floats],
+    statistic: Callable[[_Counts], Floats],
     level: float,
 ) -> tuple[float, float]:
     sizes = [len(values) for part in strata for values in (part.one, part.other)]

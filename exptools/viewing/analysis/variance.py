@@ -25,7 +25,8 @@ DRAWS = 20_000  # of the F distribution
 HALVINGS = 30
 REPEATED = 0.5  # repetitions a setting from which on these tell how large the noise is
 SMALLEST = 1e-10  # eigenvalues below this part of the largest are zero
-NOTHING = 1e-20  # of the total: a smaller sum of squares comes from the arithmetic
+EQUAL = 1e-28  # squares, of numbers up to 1: what is smaller comes from the arithmetic
+NOTHING = 1e-12  # of the variance, likewise
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def analyse(
     scaled = values / (float(np.max(np.abs(values))) or 1.0)
     centered = scaled - scaled.mean()
     total = float(centered @ centered)
-    if total <= NOTHING:
+    if total <= EQUAL:
         return None
     model = _Model(centered / math.sqrt(total), factors)
     cells = model.of([settings])
@@ -101,6 +102,17 @@ def analyse(
         repeated=repeated,
         freedom=freedom,
     )
+
+
+def share_alone(values: Floats, factor: Ints) -> float:
+    """The share of a factor as if nothing else varied: ε², which is adjusted R²."""
+    centered = values / (float(np.max(np.abs(values))) or 1.0)
+    centered = centered - centered.mean()
+    total = float(centered @ centered)
+    if total <= EQUAL:
+        return 0.0
+    part = _Model(centered / math.sqrt(total), ()).of([factor])
+    return float(np.nan_to_num(_adjusted(part, len(values))))
 
 
 def _each_alone(

@@ -24,6 +24,14 @@ def listed(names: Collection[str]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
+def percent(part: float) -> str:
+    """A part as a person reads it: "62 %", "0.4 %"; "—" where it is not known."""
+    if math.isnan(part):
+        return "—"
+    text = f"{100 * part:.1f}" if 0 < part < 0.0095 else f"{100 * part:.0f}"
+    return f"{text} %"
+
+
 def sentences(found: Improvement) -> tuple[str, ...]:
     """The difference first, then of what it is, the probability, and what would settle it."""
     return (_difference(found), _means(found), _probability(found), *_more(found))
@@ -104,4 +112,4 @@ def rounded(value: float, estimate: Estimate) -> str:
         return number(value)
     places = max(0, 1 - math.floor(math.log10(spread)))
     text = f"{value:,.{min(places, 12)}f}"
-    return text.removeprefix("-") if not float(text.replace(",", "")) else text
+    return text if value == 0 or float(text.replace(",", "")) else number(float(f"{value:.1g}"))

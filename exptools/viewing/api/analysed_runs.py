@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exptools.viewing.analysis.importance import ImportanceQuery, importance
-from exptools.viewing.analysis.improvement import ImprovementQuery, Side, improvement
+from exptools.viewing.analysis.improvement import ImprovementQuery, improvement
+from exptools.viewing.analysis.strata import Side
 from exptools.viewing.api.analysis_results import GroupImprovement, KeyImportance
 from exptools.viewing.api.described_runs import DescribedRuns
 from exptools.viewing.curves.options import one_name, several_names

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exptools.viewing.analysis.importance import Importance, percent
+from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.improvement import Improvement
+from exptools.viewing.analysis.words import percent
 from exptools.viewing.api.notebook import table
 from exptools.viewing.charts.chart import number
 from exptools.viewing.frames import to_pandas

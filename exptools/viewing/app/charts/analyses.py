@@ -14,10 +14,10 @@ from exptools.viewing.analysis.importance_chart import importance_chart
 from exptools.viewing.analysis.improvement import (
     Improvement,
     ImprovementQuery,
-    Side,
     improvement,
 )
 from exptools.viewing.analysis.improvement_chart import improvement_chart
+from exptools.viewing.analysis.strata import Side
 from exptools.viewing.app.charts.controls import (
     chosen,
     controls,
