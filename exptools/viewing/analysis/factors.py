@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ class Factor:
     values: int  # different values of the key
     in_ranges: bool = False  # whether a level is a range of numbers
     seed: str = ""  # a seed that varies together with it
+    swept: bool = False  # whether a key of it was overridden when the runs were started
 
     @property
     def label(self) -> str:
@@ -51,6 +53,7 @@ class Factors:
     settings: Ints  # of each run: runs that agree in all of these keys
     own: tuple[str, ...] = ()  # keys of which (nearly) each run has a value of its own
     followers: tuple[tuple[str, str], ...] = ()  # keys that another one decides, and that one
+    names: tuple[str, ...] = ()  # keys that only name combinations of others
 
 
 def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:
@@ -93,15 +96,32 @@ def factors_of(runs: Sequence[Run], keys: Sequence[Key]) -> Factors:
                 own.append(key.short)
                 continue
         settings.append(exact)
-        factor = Factor((key,), levels, different, in_ranges)
+        factor = Factor((key,), levels, different, in_ranges, swept=key.whole in swept)
         before = factors.setdefault(levels.tobytes(), factor)
         if before is not factor:
             factors[levels.tobytes()] = replace(before, keys=(*before.keys, key))
     every = [_with_seed(factor, runs) for factor in factors.values()]
+    names = [factor for factor in every if _is_name(factor, every)]
+    every = [factor for factor in every if factor not in names]
     followers = {id(one): other for one in every if (other := _decided_by(one, every))}
     kept = tuple(factor for factor in every if id(factor) not in followers)
-    named = tuple((one.label, followers[id(one)].label) for one in every if id(one) in followers)
-    return Factors(kept, together(settings, len(runs)), tuple(own), named)
+    decided = tuple((one.label, followers[id(one)].label) for one in every if id(one) in followers)
+    return Factors(
+        kept,
+        together(settings, len(runs)),
+        tuple(own),
+        decided,
+        tuple(factor.label for factor in names),
+    )
+
+
+def _is_name(one: Factor, every: Sequence[Factor]) -> bool:
+    """Whether a key that nobody swept only names what other keys are: "lr0.1_adam"."""
+    decided = [other for other in every if _decides(one, other)]
+    apart = any(
+        not _decides(a, b) and not _decides(b, a) for a, b in itertools.combinations(decided, 2)
+    )
+    return not one.swept and (apart or any(other.swept for other in decided))
 
 
 def _decided_by(one: Factor, every: Sequence[Factor]) -> Factor | None:

@@ -16,6 +16,7 @@ from exptools.viewing.run import Run
 
 CLEARLY = 0.05  # of the variance
 FEW = 10  # degrees of freedom
+NOTHING = 1e-9  # of the variance
 MANY = 10  # keys
 
 
@@ -50,6 +51,8 @@ def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:
             yield f"{listed(names)} vary together: one cannot be told from the other."
         if factor.seed and factor.seed not in {key.name for key in factor.keys}:
             yield f"{names[0]} and {factor.seed} vary together: it may be the seed."
+    if factors.names:
+        yield f"Left out, because it only names what other keys are: {listed(factors.names)}."
     for name, other in factors.followers:
         yield f"{other} decides {name}: what {name} does counts for {other}."
     if len(factors.factors) >= MANY:
@@ -115,7 +118,7 @@ def on_runs(factors: Factors, analysis: Analysis, runs: int) -> Iterator[str]:
             "Hardly any setting has several runs, so what seeds do cannot be told from what "
             "combinations of keys do: a second seed of each setting would."
         )
-    if analysis.repeated and analysis.rest.share == 0:
+    if analysis.repeated and analysis.rest.high < NOTHING:
         yield "Runs of one setting do not differ at all: does the seed reach them?"
     elif analysis.freedom < FEW and not analysis.each_alone:
         few = f"{analysis.freedom} degree{'s' if analysis.freedom > 1 else ''} of freedom"

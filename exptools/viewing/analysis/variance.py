@@ -85,14 +85,15 @@ def analyse(
     repeated = repetitions >= REPEATED * (cells.freedom + 1)
     explained = cells if repeated else main
     freedom = len(values) - 1 - explained.freedom
-    if freedom < 1:
+    beyond = [model.beyond(main, factors, at) for at in range(len(factors))]
+    known = sum(part.freedom > 0 for part in beyond)
+    if freedom < 1 or 2 * known < len(beyond):
         return _each_alone(model, factors, alone, level)
     noise = _noise(explained, freedom)
 
     def share(part: _Part) -> Share:
         return _share(part, noise, freedom, level)
 
-    beyond = [model.beyond(main, factors, at) for at in range(len(factors))]
     both = _Part(max(0.0, cells.squares - main.squares), cells.freedom - main.freedom)
     return Analysis(
         factors=tuple(map(share, beyond)),
