@@ -23,11 +23,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from install import ROOT, environment, run
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TESTED_PYTHONS = range(10, 14)  # of Python 3
 PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
-EAGER = ("--upgrade-strategy", "eager")
 # What torch needs of CUDA it pins itself, and a build for CPUs needs none.
 OF_TORCH = re.compile(r"nvidia-(?!ml-py)|cuda-|triton")
 
@@ -149,22 +149,6 @@ def install(setting: Setting, *, newest: bool) -> Path:
     return environment(name, sys.executable, constraints, "-e", ".[test]", setting.hydra)
 
 
-def environment(name: str, interpreter: str, constraints: str | None, *needed: str) -> Path:
-    """The interpreter of a virtual environment that has what is needed, as pinned or newest."""
-    python = ROOT / name / "bin" / "python"
-    versions = ["--constraint", constraints] if constraints else ["--upgrade", *EAGER]
-    if not python.exists():
-        # Debian splits ensurepip from Python: our own pip brings the environment's.
-        run(interpreter, "-m", "venv", "--without-pip", name)
-        (site,) = (ROOT / name / "lib").glob("python3*/site-packages")
-        pip_into = ("pip", "install", "--quiet", "--target", str(site))
-        run(sys.executable, "-m", *pip_into, *versions, "pip")
-    if constraints:
-        versions += ["--build-constraint", constraints]  # of setuptools, which only builds see
-    run(str(python), "-m", "pip", "install", "--quiet", *versions, *needed)
-    return python
-
-
 def pin(setting: Setting) -> None:
     """Write the constraints: the newest versions that go together, for every Python from 3.10."""
     uv = environment(".venv-pin", sys.executable, None, "uv").with_name("uv")
@@ -189,14 +173,6 @@ def check(program: Path, *arguments: str) -> bool:
     good = subprocess.run([program, *arguments], check=False).returncode == 0
     print(f"  {time.monotonic() - start:.0f} s", flush=True)
     return good
-
-
-def run(*command: str) -> None:
-    """Run a step of the installation, saying what it is and how long it took."""
-    print("+", *command, flush=True)
-    start = time.monotonic()
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    print(f"  {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ from tests.viewing.samples import write_run, write_summary
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LOGGING = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+LAUNCHING = (ROOT / "docs" / "launching.md").read_text(encoding="utf-8")
+RESOURCES = (ROOT / "docs" / "resources.md").read_text(encoding="utf-8")
+APP = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -43,16 +46,23 @@ def test_the_readmes_training_command_runs(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("sweep/*/progress.csv"))) == 9
 
 
-def test_the_readmes_logging_example_runs(tmp_path: Path) -> None:
+def test_the_readmes_own_program_runs_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "hydra" in c)
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "config.yaml").write_text("steps: 3\n")
-    (tmp_path / "app.py").write_text(code.replace("loss = ...", "loss = 1 / (step + 1)"))
-    command = [sys.executable, "app.py", "hydra.run.dir=run"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
-    assert rows[0] == "step,wall_time,train/loss"
-    assert len(rows) == 4
+    (command,) = re.findall(r"^python (train\.py -m lr=0\.1\S* .*)$", README, re.MULTILINE)
+    assert len(code.splitlines()) < 15
+    (tmp_path / "train.py").write_text(code)
+    (tmp_path / "config.yaml").write_text("lr: 0.1\nseed: 0\n")
+    subprocess.run([sys.executable, *shlex.split(command)], cwd=tmp_path, check=True)
+    tables = list(tmp_path.glob("multirun/*/*/*/progress.csv"))
+    assert len(tables) == 9
+    rows = tables[0].read_text().splitlines()
+    assert rows[0] == "step,wall_time,loss"
+    assert len(rows) == 101
+    monkeypatch.chdir(tmp_path)
+    assert exptools_command(["list", "--csv"]) == 0  # it looks where Hydra has put them
+    assert len(capsys.readouterr().out.splitlines()) == 10
 
 
 def test_the_readmes_preview_of_slots_runs() -> None:
@@ -88,10 +98,18 @@ def test_the_readmes_defaults_list_is_one_that_hydra_takes(tmp_path: Path) -> No
     assert (tmp_path / "out" / "0" / ".exptools" / "status.json").exists()
 
 
-def test_every_launcher_option_is_documented() -> None:
-    documented = re.findall(r"^\| `hydra\.launcher\.(\w+)`", README, re.MULTILINE)
+def test_every_launcher_option_is_documented_once() -> None:
+    (resources,) = re.findall(r"^## Options\n(.*?)^## ", RESOURCES, re.DOTALL | re.MULTILINE)
+    documented = re.findall(r"^\| `(\w+)`", resources, re.MULTILINE)
+    documented += re.findall(r"^\| `hydra\.launcher\.(\w+)`", LAUNCHING, re.MULTILINE)
     options = [field.name for field in fields(LauncherConf) if field.name != "_target_"]
-    assert documented == options
+    assert sorted(documented) == sorted(options)
+
+
+def test_what_the_readme_says_of_options_is_true_of_those_that_there_are() -> None:
+    named = re.findall(r"hydra\.launcher\.(\w+)", README)
+    assert set(named) <= {field.name for field in fields(LauncherConf)}
+    assert len(README.splitlines()) < 200
 
 
 def test_every_logger_method_is_documented_once() -> None:
@@ -101,14 +119,14 @@ def test_every_logger_method_is_documented_once() -> None:
 
 
 def test_every_option_of_the_viewers_command_is_documented() -> None:
-    rows = re.findall(r"^\| (`--.*?) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| (`--.*?) \|", APP, re.MULTILINE)
     documented = set(re.findall(r"`(--[a-z-]+)`", " ".join(rows)))
     options = {text for action in _parser()._actions for text in action.option_strings}
     assert documented == {text for text in options if text not in ("-h", "--help")}
 
 
 def test_every_option_of_the_callback_is_documented() -> None:
-    documented = re.findall(r"^\| `hydra\.callbacks\.exptools\.(\w+)`", README, re.MULTILINE)
+    documented = re.findall(r"^\| `hydra\.callbacks\.exptools\.(\w+)`", LOGGING, re.MULTILINE)
     options = [field.name for field in fields(LoggingConf) if field.name != "_target_"]
     assert documented == options == [field.name for field in fields(LogOptions)]
     ours, theirs = LogOptions(), LoggingConf()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from exptools.gc_pause import collector_paused
@@ -43,8 +43,7 @@ class IndexSnapshot:
     version: int = 0  # grows with every change; ms since 1970 when the index was made, at first
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     run: Run
     detected: DetectedRun  # as it was when the run was found to be so
     read: float  # Unix seconds: shortly before its files were read
@@ -139,9 +138,12 @@ class Index:
         """
         return self._metrics.counted_by(run, metric)
 
-    def last(self, runs: Sequence[Run]) -> dict[str, Mapping[str, float]]:
-        """The values in each run's last row, by run name: from the end of the file, thus cheap."""
-        return {run.name: self._metrics.last(run) for run in runs}
+    def last(self, runs: Sequence[Run], metric: str) -> list[float]:
+        """The value in each run's last row, NaN where there is none.
+
+        It is taken from what is known of the run, else from the end of its file: thus cheap.
+        """
+        return [self._metrics.last(run, metric) for run in runs]
 
     def styles(self, key: str | None, values: Sequence[Hashable]) -> list[int]:
         """A number for each value of a key: the same at every call, however many come and go."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
 from exptools.viewing.app.view import View
@@ -16,6 +17,16 @@ ROWS = "#runs .ag-center-cols-container .ag-row"
 def view_in(address: str) -> View:
     """What an address has chosen."""
     return View.from_query(address.partition("?")[2])
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe finds on a page that keeps somebody from using it, with the elements."""
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node['any'][:1]}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
 
 
 def add(page: Page, control: str, option: str) -> None:

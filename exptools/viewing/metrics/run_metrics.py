@@ -7,8 +7,9 @@ its own.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -59,21 +60,14 @@ class RunMetrics:
                 numbers[tag] = numbers.get(tag, 0) + number
         return {tag: n for tag, n in numbers.items() if tag not in steps}
 
-    def last(self, run: Run) -> Mapping[str, float]:
+    def last(self, run: Run, metric: str) -> float:
         """See ``Index.last``."""
-        if _is_plain(run):
-            return self._store.last(run.sources[0])
-        values: dict[str, float] = {}
-        known: set[str] = set()
         for source in run.sources:
-            said = {
-                _outside(source, name): value for name, value in self._store.last(source).items()
-            }
-            values |= {name: value for name, value in said.items() if name not in known}
-            if said:
-                (header,) = self._store.headers([source]).values()
-                known.update(said, (_outside(source, name) for name in header))
-        return values
+            inside = _inside(source, metric)
+            last = self._store.last(source, inside) if inside else math.nan
+            if not math.isnan(last):
+                return last
+        return math.nan
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run's metrics when they were last read."""
@@ -186,11 +180,6 @@ class _Combined:
 def _is_plain(run: Run) -> bool:
     """Whether a run has one source, whose columns are the run's as they are."""
     return len(run.sources) == 1 and not run.sources[0].prefix
-
-
-def _outside(source: Source, name: str) -> str:
-    """What a column of a source is called in the run."""
-    return name if name in _OF_ANY_ROW else source.prefix + name
 
 
 def _inside(source: Source, name: str) -> str | None:

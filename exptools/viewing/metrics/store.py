@@ -9,6 +9,7 @@ never while a file is read; a source is read by one thread, and others that want
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class MetricStore:
     def __init__(self, cache: DiskCache | None) -> None:
         self._cache = cache
         self._remembered: dict[str, _Remembered] = {}
+        self._heads: dict[str, tuple[Signatures, tuple[str, ...]]] = {}  # of what was not read yet
         self._being_read: set[str] = set()
         self._bytes = 0
         self._changed = threading.Condition()  # its lock guards the three above
@@ -87,22 +89,29 @@ class MetricStore:
         others = []
         for source in sources:
             if source.kind in SEPARATORS:
-                headers[source.files[0]] = self._header(source)
+                headers[source.files[0]] = self._header(_request(source))
             else:
                 others.append(source)
         return headers | {path: table.header for path, table in self.tables(others, [STEP]).items()}
 
-    def last(self, source: Source) -> Mapping[str, float]:
-        """The values in the last row, by column; of a CSV no more than its end is read."""
-        path = source.files[0]
+    def last(self, source: Source, name: str) -> float:
+        """The value of a column in the last row; NaN where there is none.
+
+        Of a CSV that is not known no more than its head and its end is read.
+        """
+        request = _request(source)
+        wanted: Choose = partial(columns_in_file, names=[name])
         if source.kind not in SEPARATORS:
-            table = self.tables([source], [STEP])[path]
-            cells = {name: column[-1:] for name, column in table.columns.items()}
-            return {n: float(c[0]) for n, c in cells.items() if len(c) and not is_absent(c)[0]}
-        header = self._header(source)
-        last = read_last_row(path, header, SEPARATORS[source.kind])
-        step = step_column(header)
-        return last | {STEP: last[step]} if step in last else last
+            table: Table | None = self.tables([source], [name])[request.path]
+        else:
+            table = self._known(request, wanted)
+        if table is None or _lacking(table, wanted):
+            separator = SEPARATORS[source.kind]
+            return read_last_row(request.path, self._header(request), separator).get(name, math.nan)
+        column = table.columns.get(name)
+        if column is None or not len(column) or is_absent(column[-1:])[0]:
+            return math.nan
+        return float(column[-1])
 
     def faults(self, source: Source) -> tuple[Fault, ...]:
         """What could not be read of a source when it was last read."""
@@ -119,11 +128,11 @@ class MetricStore:
     def keep(self, sources: Iterable[Source]) -> None:
         """Forget all but these."""
         with self._changed:
-            if not self._remembered:
+            if not self._remembered and not self._heads:
                 return
-            old = self._remembered
-            paths = (source.files[0] for source in sources)
-            self._remembered = {path: old[path] for path in paths if path in old}
+            paths = {source.files[0] for source in sources}
+            self._remembered = {p: one for p, one in self._remembered.items() if p in paths}
+            self._heads = {p: one for p, one in self._heads.items() if p in paths}
 
     def _reserve(self, waiting: Mapping[str, _Request]) -> list[str]:
         """Those of the sources that no other thread reads just now; at least one."""
@@ -183,14 +192,25 @@ class MetricStore:
             if part:
                 return self._take(request, part)
             table = None
-        if table and not _lacking(table, wanted):
-            return table
-        if self._cache is None:
-            return None
-        filled = self._cache.fill(request.path, table, request.signatures, wanted)
+        filled = self._filled(request, table, wanted)
         if filled is not None and table is None:
             self._remember(request.path, filled)
         return None if filled is None or _lacking(filled, wanted) else filled
+
+    def _known(self, request: _Request, wanted: Choose) -> Table | None:
+        """A table from memory or disk, without columns that neither has; None if it has changed."""
+        remembered = self._remembered.get(request.path)
+        if remembered is None:
+            return self._filled(request, None, wanted)
+        table = remembered.table
+        is_now = table.signatures == request.signatures
+        return self._filled(request, table, wanted) if is_now else None
+
+    def _filled(self, request: _Request, table: Table | None, wanted: Choose) -> Table | None:
+        """A table with what the disk has of the columns that it lacks."""
+        if self._cache is None or (table and not _lacking(table, wanted)):
+            return table
+        return self._cache.fill(request.path, table, request.signatures, wanted)
 
     def _take(self, request: _Request, part: CsvPart) -> Table:
         """Remember what was read of a CSV, beside the columns that are known of it."""
@@ -222,12 +242,16 @@ class MetricStore:
         if self._cache and enough:
             self._cache.write([(request.path, tables[request.path]) for request in settled])
 
-    def _header(self, source: Source) -> tuple[str, ...]:
-        request = _request(source)
-        remembered = self._remembered.get(request.path)
-        if remembered and remembered.table.signatures == request.signatures:
-            return remembered.table.header
-        return read_header(request.path, SEPARATORS[source.kind])
+    def _header(self, request: _Request) -> tuple[str, ...]:
+        """The columns of a CSV, from its head where nothing is known of it."""
+        table = self._known(request, _no_columns)
+        if table is not None:
+            return table.header
+        signatures, header = self._heads.get(request.path, ((), ()))
+        if signatures != request.signatures:
+            header = read_header(request.path, request.separator or ",")
+            self._heads[request.path] = request.signatures, header
+        return header
 
 
 def columns_in_file(header: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -235,6 +259,11 @@ def columns_in_file(header: Sequence[str], names: Sequence[str]) -> list[str]:
     there = frozenset(header)
     sources = (step_column(header) if name == STEP else name for name in names)
     return list(dict.fromkeys(name for name in sources if name and name in there))
+
+
+def _no_columns(header: Sequence[str]) -> list[str]:
+    """For whom the header is enough."""
+    return []
 
 
 def _request(source: Source) -> _Request:

@@ -47,7 +47,7 @@ def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
         _earlier(os.path.join(run.directory, *place), before[place])
         for place in sorted(before, key=_in_order)
     )
-    return replace(_with_sources_of(run, now, names), earlier=earlier)
+    return _with_sources_of(run, now, names)._replace(earlier=earlier)
 
 
 def stand_beside(runs: Sequence[DetectedRun]) -> DetectedRun:
@@ -59,7 +59,7 @@ def stand_beside(runs: Sequence[DetectedRun]) -> DetectedRun:
 def with_earlier(run: DetectedRun, attempts: Iterable[DetectedRun]) -> DetectedRun:
     """A run with earlier attempts at it."""
     tried = (_earlier(one.directory, [one]) for one in attempts)
-    return replace(run, earlier=(*run.earlier, *tried))
+    return run._replace(earlier=(*run.earlier, *tried))
 
 
 def _with_sources_of(
@@ -97,8 +97,7 @@ def _with_sources_of(
         for name, signature in part.described.items()
     }
     values = (f"{'/'.join(place)}/{name}" for place, part in parts.items() for name in part.values)
-    return replace(
-        run,
+    return run._replace(
         sources=tuple(sources),
         written=tuple(signatures[file] for source in sources for file in source.files),
         described={**run.described, **said},

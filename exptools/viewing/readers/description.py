@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from exptools.rundir import EVENT_FILE_SUFFIX, PROGRESS_CSV, Status
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser, parse_json
@@ -50,15 +50,14 @@ def usual_sources(listing: Listing) -> tuple[Source, ...]:
     return tuple(tables)
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """What a run's files say of it, its metrics apart."""
 
-    config: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
+    config: Mapping[str, Any] = NO_CONFIG
     status: Status | None = None
     faults: tuple[Fault, ...] = ()
     # What was said of the run as a whole, by name: numbers, booleans and texts.
-    summary: Mapping[str, Any] = field(default_factory=lambda: NO_CONFIG)
+    summary: Mapping[str, Any] = NO_CONFIG
     derived: frozenset[str] = frozenset()  # keys of the config that are made of other ones
     incomplete: frozenset[str] | None = None  # as in ``Run``
 
@@ -82,8 +81,7 @@ class Reader:
     marks: str = ""  # by what people know a directory of this format, and whose it is
 
 
-@dataclass(frozen=True)
-class RunTexts:
+class RunTexts(NamedTuple):
     """The files that describe a run, those that are there, and what helps to read them."""
 
     directory: str

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from exptools.rundir import PROGRESS_CSV, SWEEP_FILE
 from exptools.viewing.configs.parsing import NO_CONFIG, YamlParser
@@ -49,8 +48,7 @@ _TABLES = (
 )
 
 
-@dataclass(frozen=True)
-class DetectedRun:
+class DetectedRun(NamedTuple):
     """A directory that a reader takes for a run, and its files as they are now."""
 
     directory: str

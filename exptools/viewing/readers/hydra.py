@@ -62,7 +62,7 @@ def _read(run: RunTexts) -> Description:
         return described
     if status and not of_hydra and not described.config:
         described = foreseen.described(run, status)
-    return replace(described, status=status, faults=described.faults + faults)
+    return described._replace(status=status, faults=described.faults + faults)
 
 
 def _read_config(run: RunTexts) -> Description:
@@ -74,7 +74,7 @@ def _read_config(run: RunTexts) -> Description:
     choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
     if not choices:
         return described
-    return replace(described, config=with_choices(described.config, choices, run.configs))
+    return described._replace(config=with_choices(described.config, choices, run.configs))
 
 
 def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from exptools.rundir import SWEEP_FILE
@@ -64,7 +63,7 @@ def _with_parts(run: DetectedRun, parts: Sequence[DetectedRun]) -> dict[str, Det
             key=lambda part: len(part.directory),
         )
         others[first.directory] = combine(first, rest) if rest else first
-    return {run.directory: replace(combined, earlier=()), **others}
+    return {run.directory: combined._replace(earlier=()), **others}
 
 
 def _owners(runs: Runs) -> dict[str, str]:

@@ -17,7 +17,7 @@ from exptools.viewing.index import Index, cache_directory
 from exptools.viewing.metrics import csv_bulk_reader, disk_cache
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
-from exptools.viewing.metrics.csv_reader import parse_csv
+from exptools.viewing.metrics.csv_reader import parse_csv, read_header
 from exptools.viewing.readers.memory import texts as text_cache
 from tests.viewing.samples import csv_text, indexed, write_run
 
@@ -222,12 +222,27 @@ def test_the_last_row_comes_from_the_end_of_the_file(tmp_path):
     write_run(tmp_path / "2", {}, "step,wall_time,a\n")
     write_run(tmp_path / "3", {})
     index = indexed(tmp_path)
-    assert index.last(index.snapshot.runs) == {
-        "0": {"step": 5000, "wall_time": 1.7e9 + 5000, "a": 0.5},
-        "1": {"step": 1, "wall_time": 2.5, "a": 8},
-        "2": {},
-        "3": {},
-    }
+    runs = index.snapshot.runs
+    np.testing.assert_equal(index.last(runs, "a"), [0.5, 8, np.nan, np.nan])
+    np.testing.assert_equal(index.last(runs, "b"), [np.nan] * 4)
+
+
+def test_the_head_of_a_file_is_read_once_and_not_at_all_if_it_is_known(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(metric_store, "read_header", lambda *a: read.append(a) or read_header(*a))
+    monkeypatch.setattr(metric_store, "WORTH_RUNS", 1)
+    run = write_run(tmp_path / "0", {}, csv_text({"a": [0.0, 1.0], "b": [5.0, 6.0]}))
+    settle(run)
+    index = indexed(tmp_path)
+    assert index.tags(index.snapshot.runs) == ["a", "b"]
+    assert index.last(index.snapshot.runs, "b") == [6]
+    assert len(read) == 1
+    index.columns(index.snapshot.runs, ["step", "a"])
+    later = indexed(tmp_path)
+    monkeypatch.setattr(metric_store, "read_last_row", None)  # it is known, too
+    assert later.tags(later.snapshot.runs) == ["a", "b"]
+    assert later.last(later.snapshot.runs, "a") == [1]
+    assert len(read) == 1
 
 
 def test_of_a_file_that_grows_only_the_new_rows_are_read(tmp_path, monkeypatch):

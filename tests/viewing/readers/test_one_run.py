@@ -308,8 +308,8 @@ def test_events_of_others_beside_progress_csv_add_what_only_they_have(tmp_path):
     assert columns["wall_time"].tolist() == [1.7e9, 1.7e9 + 1, 1.7e9, 1.7e9 + 1, 1.7e9 + 2]
     assert columns.logged("loss").tolist() == [True, True, False, False, False]
     assert columns.series("grad")[1].tolist() == [3, 4, 5]
-    assert index.last([found])["0"]["grad"] == 5
-    assert index.last([found])["0"]["loss"] == 0.2
+    assert index.last([found], "grad") == [5]
+    assert index.last([found], "loss") == [0.2]
 
 
 @pytest.mark.parametrize("name", ["version_{}{:02}", "seed_{}{:02}", "Nov27_00-{:02}-{:02}_host"])
@@ -330,7 +330,7 @@ def test_the_last_row_is_one_of_a_source_that_has_rows(tmp_path):
     run = write_run(tmp_path / "0", {}, "step,wall_time\n")
     write_csv(run / "csv", {"loss": [3, 2]})
     index = indexed(tmp_path)
-    assert index.last(index.snapshot.runs) == {"0": {"step": 1, "loss": 2}}
+    assert index.last(index.snapshot.runs, "loss") == [2]
 
 
 def test_a_place_whose_name_is_no_unicode_is_shown_escaped(tmp_path, run):

@@ -59,6 +59,7 @@ def layout() -> Any:
             },
             "selectionColumnDef": {"pinned": "left", "width": 44, "sortable": True},
             "suppressNoRowsOverlay": True,  # it would say so while they are on their way, too
+            "suppressContentVisibilityAuto": True,  # out of sight it would have rows without cells
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
             "popupParent": {"function": "page()"},  # a short table would cut a funnel off

@@ -59,7 +59,7 @@ def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Descr
             for group, choice in choices.items()
             if group not in there and group not in groups
         }
-        return replace(_only(run, known, left), incomplete=frozenset(groups))
+        return _only(run, known, left)._replace(incomplete=frozenset(groups))
     values = [one for one in overrides if one.key not in groups]
     config, derived = run.configs.overridden(settings, values)
     return Description(with_choices(config, text, run.configs), derived=derived)

@@ -26,7 +26,7 @@ def continued(run: DetectedRun, earlier: Iterable[DetectedRun]) -> DetectedRun:
     )
     signatures = {file: its for one in parts for file, its in one.signatures.items()}
     written = tuple(signatures[file] for source in sources for file in source.files)
-    return replace(run, sources=sources, written=written)
+    return run._replace(sources=sources, written=written)
 
 
 def _order(earlier: DetectedRun, run: DetectedRun) -> Order | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -58,8 +57,8 @@ def _read(run: RunTexts) -> Description:
         if isinstance(error, RecursionError):
             error = ValueError("it is nested too deeply")
         faults = (*described.faults, fault_of(run.path(_RUN), error))
-        return replace(described, faults=faults)
-    return replace(described, status=status)
+        return described._replace(faults=faults)
+    return described._replace(status=status)
 
 
 def _status(record: Any) -> TrackedStatus:
