@@ -129,8 +129,8 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
     values = measure.of_runs(index, kept)
     there = in_numbers(kept, values)
     sides: Sequence[Side] = [_with_values(side, there, measure) for side in (of, over)]
-    keys, apart = keys_of(index, sides, query.strata)
-    cells, sides, unmatched = cells_of(sides, keys, by_themselves=query.strata is None)
+    common, apart = keys_of(index, sides, query.strata)
+    cells, keys, sides, matching = cells_of(sides, common, by_themselves=query.strata is None)
     scale = _scale(values[run.name] for run in there)
     strata = [Stratum(*(_numbers(part, values) / scale for part in cell)) for cell in cells]
     chosen = _fitting(interval, strata)
@@ -160,7 +160,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
             *left_out(everyone, kept),
             *endings([list(members) for members in told], STEP),
             *_without_value(kept, there, measure),
-            *unmatched,
+            *matching,
             *_differ_in(apart),
             *_of_few(chosen, strata),
         ),

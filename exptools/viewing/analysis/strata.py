@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+
+MOST_KEYS = 6  # of which all choices are tried
+MOST_ALONE = 0.25  # of the runs may be left out
 
 
 @dataclass(frozen=True)
@@ -47,32 +51,56 @@ Cell = tuple[tuple[Run, ...], tuple[Run, ...]]
 
 def cells_of(
     sides: Sequence[Side], keys: Sequence[Key], *, by_themselves: bool
-) -> tuple[list[Cell], Sequence[Side], list[str]]:
-    """The runs of either side by stratum, and a sentence on those that have no counterpart.
+) -> tuple[list[Cell], Sequence[Key], Sequence[Side], list[str]]:
+    """The runs of either side by stratum, the keys that make these, and what to know of it.
 
-    Strata that nobody asked for are there only if each has several runs of either side.
+    Of keys that nobody asked for, as many count as leave several runs of either side in each
+    stratum, and few without a counterpart.
     """
+    if not by_themselves:
+        kept, cells, alone = keys, *_matched(sides, keys)
+        if not cells:
+            what = listed([key.short for key in keys])
+            raise QueryError(f"no run of one side has a counterpart of the same {what}")
+    else:
+        kept, cells, alone = _most_keys(sides, keys)
+    notes = []
+    if alone:
+        what, are = listed([key.short for key in kept]), "is" if alone == 1 else "are"
+        notes.append(f"{count(alone)} without a counterpart of the same {what} {are} left out.")
+    mixed = [key.short for key in keys if key not in kept]
+    if mixed:
+        notes.append(
+            f"Several values of {listed(mixed)} are in both: their spread counts as noise."
+        )
+    matched = [
+        replace(side, runs=tuple(run for cell in cells for run in cell[at]))
+        for at, side in enumerate(sides)
+    ]
+    return cells, kept, matched, notes
+
+
+def _most_keys(sides: Sequence[Side], keys: Sequence[Key]) -> tuple[Sequence[Key], list[Cell], int]:
+    """As many keys as make strata that can be compared."""
+    runs = sum(len(side.runs) for side in sides)
+    for number in range(min(len(keys), MOST_KEYS), 0, -1):
+        for some in itertools.combinations(keys[:MOST_KEYS], number):
+            cells, alone = _matched(sides, some)
+            enough = cells and min(len(runs) for cell in cells for runs in cell) > 1
+            if enough and alone <= MOST_ALONE * runs:
+                return some, cells, alone
+    return (), [(sides[0].runs, sides[1].runs)], 0
+
+
+def _matched(sides: Sequence[Side], keys: Sequence[Key]) -> tuple[list[Cell], int]:
+    """The runs that agree in some keys, and how many have no counterpart."""
     names = {run.name for run in sides[0].runs}
-    runs = [run for side in sides for run in side.runs]
     cells, alone = [], 0
-    for group in groups(runs, keys):
+    for group in groups([run for side in sides for run in side.runs], keys):
         one = tuple(run for run in group.runs if run.name in names)
         other = tuple(run for run in group.runs if run.name not in names)
         if one and other:
             cells.append((one, other))
         else:
             alone += len(group.runs)
-    few = any(min(map(len, cell)) < 2 for cell in cells)
-    what = listed([key.short for key in keys])
-    if by_themselves and (few or not cells):
-        several = f"Several values of {what} are in both: their spread is in the intervals."
-        return [(sides[0].runs, sides[1].runs)], sides, [several] if keys else []
-    if not cells:
-        raise QueryError(f"no run of one side has a counterpart of the same {what} on the other")
-    kept = [
-        replace(side, runs=tuple(run for cell in cells for run in cell[at]))
-        for at, side in enumerate(sides)
-    ]
-    are = "is" if alone == 1 else "are"
-    left = f"{count(alone)} without a counterpart of the same {what} {are} left out."
-    return cells, kept, [left] if alone else []
+    return cells, alone

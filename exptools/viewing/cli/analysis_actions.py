@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
-from exptools.viewing.analysis.improvement import Improvement
 from exptools.viewing.api.analysis_results import (
     HEADS,
     GroupImprovement,
@@ -23,10 +21,9 @@ def tell_importance(command: ImportanceCommand) -> None:
     found = runs.importance(
         command.metric, command.keys or None, summary=command.summary, states=command.states
     )
-    if not _written(output, found, found.paper, command.size):
+    if output.kind is None:
         show(HEADS, importance_rows(found), numbers=len(HEADS) - 1)
-        print(f"{printable(found.headline)}\n{found.described}")
-    say(output, found.notes)
+    _tell(output, found, [found.headline, found.described, *found.notes], command.size)
     tell_faults(output, runs)
 
 
@@ -44,30 +41,21 @@ def tell_improvement(command: ImprovementCommand) -> None:
         better=dict(command.better),
         states=command.states,
     )
-    if not _written(output, found, found.paper, command.size):
-        _print(found)
-    say(output, found.notes)
+    _tell(output, found, [*found.sentences, *found.notes], command.size)
     tell_faults(output, runs)
 
 
-def _written(
-    output: Output, found: KeyImportance | GroupImprovement, draw: Callable[..., Any], size: str
-) -> bool:
-    """Write numbers or a figure, where that is asked for."""
-    if output.kind is None:
-        return False
+def _tell(
+    output: Output, found: KeyImportance | GroupImprovement, sentences: Sequence[str], size: str
+) -> None:
+    """Write numbers or a figure, where that is asked for; say what they are and what to know."""
+    if output.kind in ("csv", "json"):
+        write_frame(found.frame(), output)
+        say(output, found.notes)
+        return
     if output.kind == FIGURE and output.path is not None:
         with writing(output.path):
-            draw(size=size, out=output.path)
-        if isinstance(found, KeyImportance):
-            print(f"{output.path}: {found.described}")
-        else:
-            _print(found)
-    else:
-        write_frame(found.frame(), output)
-    return True
-
-
-def _print(found: Improvement) -> None:
-    for sentence in found.sentences:
+            found.paper(size=size, out=output.path)
+        print(f"{output.path}: ", end="")
+    for sentence in sentences:
         print(printable(sentence))

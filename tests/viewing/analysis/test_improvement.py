@@ -96,7 +96,20 @@ def test_a_single_run_tells_nothing(tmp_path):
 def test_settings_that_were_run_once_each_are_not_split(tmp_path):
     found = compared(tasks(tmp_path, seeds=1))
     assert found.parts == 1
-    assert "Several values of task are in both: their spread is in the intervals." in found.notes
+    assert "Several values of task are in both: their spread counts as noise." in found.notes
+
+
+def test_as_many_keys_as_leave_several_runs_each_make_the_strata(tmp_path):
+    random = np.random.default_rng(0)
+    jobs = [(a, task, seed) for a in ("new", "old") for task in "xy" for seed in range(4)]
+    for job, (a, task, seed) in enumerate(jobs):
+        config = {"a": a, "odd": "pq"[job % 5 == 0], "task": task, "seed": seed}
+        value = float(OFFSET[task] + (a == "new") + 0.2 * random.normal())
+        write_run(tmp_path / "s" / str(job), config, {"acc": [value]})
+    found = compared(xv.load(tmp_path))
+    assert found.strata == ("task",)
+    assert found.settled
+    assert "Several values of odd are in both: their spread counts as noise." in found.notes
 
 
 def test_runs_without_a_counterpart_are_left_out_and_counted(tmp_path):

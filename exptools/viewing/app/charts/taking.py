@@ -35,7 +35,6 @@ from exptools.viewing.app.facts import Facts, counted_runs, resolve, shown_runs
 from exptools.viewing.app.table.funnels import number_text, quoted_key, quoted_text
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.endings import ALL
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Group
@@ -158,15 +157,13 @@ def _condition(facts: Facts, names: Sequence[str], group: Group) -> str:
     keys = [key.whole or key.name for key in facts.find(names)]
     try:
         parts = [_equal(key, value) for key, value in zip(keys, group.values, strict=True)]
-    except ValueError:  # a list, for example
+    except ValueError:  # a list, or no value: null and to lack the key are one to a condition
         return f"name in ({', '.join(quoted_text(run.name) for run in group.runs)})"
     return " and ".join(parts)
 
 
 def _equal(key: str, value: Any) -> str:
     """That a key has a value; raises ValueError where no condition says so in short."""
-    if value is MISSING:
-        return f"{quoted_key(key)} is null"
     if isinstance(value, bool):
         return f"{quoted_key(key)} = {'true' if value else 'false'}"
     said = quoted_text(value) if isinstance(value, str) else number_text(value)
