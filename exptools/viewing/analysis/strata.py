@@ -82,13 +82,16 @@ def cells_of(
 
 def _most_keys(sides: Sequence[Side], keys: Sequence[Key]) -> tuple[Sequence[Key], list[Cell], int]:
     """As many keys as make strata that can be compared."""
-    runs = sum(len(side.runs) for side in sides)
+    most_alone = MOST_ALONE * sum(len(side.runs) for side in sides)
     for number in range(min(len(keys), MOST_KEYS), 0, -1):
+        choices = []
         for some in itertools.combinations(keys[:MOST_KEYS], number):
             cells, alone = _matched(sides, some)
-            enough = cells and min(len(runs) for cell in cells for runs in cell) > 1
-            if enough and alone <= MOST_ALONE * runs:
-                return some, cells, alone
+            fewest = min((len(runs) for cell in cells for runs in cell), default=0)
+            if fewest > 1 and alone <= most_alone:
+                choices.append((fewest, some, cells, alone))
+        if choices:  # what was varied on purpose has as many runs of each
+            return max(choices, key=lambda choice: choice[0])[1:]
     return (), [(sides[0].runs, sides[1].runs)], 0
 
 
