@@ -44,9 +44,9 @@ def importance_chart(found: Importance, theme: Theme = LIGHT) -> Chart:
     keys = sum(effect.kind == SETTING for effect in found.effects)
     if keys > MOST_ROWS:
         parts.append(f"The first {MOST_ROWS} of {keys} keys are shown.")
-    caption = " ".join([*parts, *found.notes])
+    caption = " ".join(parts)
     height = AROUND + ROW * len(rows)
-    return Chart(figure, caption, height, fills=False, headline=found.headline)
+    return Chart(figure, caption, height, fills=False, headline=found.headline, notes=found.notes)
 
 
 def _shares(rows: Sequence[Effect], theme: Theme) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def _shares(rows: Sequence[Effect], theme: Theme) -> dict[str, Any]:
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": typed_array(np.nan_to_num(high)),
-            "arrayminus": typed_array(np.nan_to_num(low)),
+            "array": typed_array(high),
+            "arrayminus": typed_array(low),
             "color": theme.text,
             "thickness": 1.6,
             "width": 5,

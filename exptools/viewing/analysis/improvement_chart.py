@@ -34,8 +34,8 @@ def improvement_chart(
         "layout": _layout(found, theme),
     }
     headline, *rest = found.sentences
-    caption = " ".join([*rest, *found.notes])
-    return Chart(figure, caption, HEIGHT, fills=False, headline=headline)
+    caption = " ".join(rest)
+    return Chart(figure, caption, HEIGHT, fills=False, headline=headline, notes=found.notes)
 
 
 def _dots(found: Improvement, side: int, color: str, theme: Theme) -> dict[str, Any]:
@@ -117,23 +117,22 @@ def _finite(value: float) -> float:
 def _layout(found: Improvement, theme: Theme) -> dict[str, Any]:
     labels = {"showgrid": False, "fixedrange": True}
     names = {"tickfont": {"color": theme.text, "size": 13}}
-    one, other = (short_text(label, 24) for label in found.labels)
     title = {"xref": "paper", "x": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     level = f"{found.interval.numbers[0]:g} % interval"
-    head = f"mean of {one} less mean of {other}, {level}"
+    head = f"difference of the means, {level}"
     gap = found.difference
     ends = [abs(v) for v in (gap.value, gap.low, gap.high) if not math.isnan(v)]
     reach = 1.08 * max(ends) or 1.0
     zero = {"xref": "x2", "yref": "y2 domain", "x0": 0, "x1": 0, "y0": 0, "y1": 1}
     return layout(
         theme,
-        xaxis=axis(theme, nticks=7) | large_numbers(largest(found.values)),
+        xaxis=axis(theme, nticks=5, tickangle=0) | large_numbers(largest(found.values)),
         yaxis=axis(theme, domain=RUNS_ABOVE)
         | named(found.labels)
         | labels
         | names
         | {"range": [1.5, -0.5]},
-        xaxis2=axis(theme, nticks=7, anchor="y2", range=[-reach, reach]),
+        xaxis2=axis(theme, nticks=5, tickangle=0, anchor="y2", range=[-reach, reach]),
         yaxis2=axis(theme, domain=DIFFERENCE_BELOW, anchor="x2", range=[-1, 1], tickvals=[])
         | labels,
         shapes=[

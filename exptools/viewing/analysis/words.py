@@ -96,7 +96,9 @@ def _more(found: Improvement) -> tuple[str, ...]:
             "At the spread seen more seeds will not settle it: for so small a difference it would "
             f"take more than {MOST_RUNS:,} runs of each.",
         )
-    each = f" for each combination of {listed(found.strata)}" if found.strata else ""
+    of = listed(found.strata)
+    each = f" for each {'value' if len(found.strata) == 1 else 'combination'} of {of}"
+    each = each if found.strata else ""
     fewest = min(map(len, found.values)) / found.parts
     more = max(1, math.ceil(found.needed - fewest))
     return (

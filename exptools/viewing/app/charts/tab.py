@@ -166,9 +166,17 @@ def draw_picture(
             *_caption(now, picture.caption),
         ],
         "empty": "",
-        "more": below(content.sweeps),
+        "more": [*_notes(picture.notes), *below(content.sweeps)],
         "take": {} if picture_of(now) in ANALYSES else HIDDEN,
     }
+
+
+def _notes(sentences: Sequence[str]) -> list[Component]:
+    """What to know of a picture, below it."""
+    if not sentences:
+        return []
+    items = [html.Li(sentence) for sentence in sentences]
+    return [html.H2("What to know"), html.Ul(items, className="picture-caption")]
 
 
 def _zoomed_for(view: View) -> str:

@@ -53,7 +53,7 @@ def test_at_first_the_best_two_groups_are_compared_and_that_is_said(workspace):
     assert pair(workspace, IS_IT_BETTER) == ("0.01", "0.1")
     picture = content(workspace, IS_IT_BETTER).picture
     assert picture.headline.startswith("lr=0.01 is better than lr=0.1, by ")
-    assert "These are two of 3 groups: if you chose them by their results" in picture.caption
+    assert "These are two of 3 groups: if you chose them by their results" in picture.notes[-1]
     assert pair(workspace, f"{IS_IT_BETTER}&metrics=train/loss") == ("0.1", "0.01")  # the lowest
 
 
