@@ -15,7 +15,7 @@ from exptools.viewing.analysis.factors import (
     factors_of,
     setting_keys,
 )
-from exptools.viewing.analysis.importance_notes import CLEARLY, on_keys, on_runs, without_value
+from exptools.viewing.analysis.notes import CLEARLY, on_keys, on_runs, without_value
 from exptools.viewing.analysis.variance import UNKNOWN, Analysis, Share, analyse, share_alone
 from exptools.viewing.analysis.words import listed, percent
 from exptools.viewing.charts.chart import count

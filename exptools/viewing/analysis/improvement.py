@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from exptools.rundir import STEP
+from exptools.viewing.analysis.notes import without_value
 from exptools.viewing.analysis.strata import Side, cells_of, keys_of
 from exptools.viewing.analysis.two_samples import (
     Estimate,
@@ -159,7 +160,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
         notes=(
             *left_out(everyone, kept),
             *endings([list(members) for members in told], STEP),
-            *_without_value(kept, there, measure),
+            *without_value(kept, there, [*apart, *common], measure),
             *matching,
             *_differ_in(apart),
             *_of_few(chosen, strata),
@@ -219,16 +220,6 @@ def _probability(strata: Sequence[Stratum], level: float, *, boot: bool) -> Esti
     if any(len(values) < 2 for part in strata for values in (part.one, part.other)):
         return Estimate(probability(strata))
     return newcombe(strata, level)
-
-
-def _without_value(runs: Sequence[Run], there: Sequence[Run], measure: Measure) -> Iterator[str]:
-    missing = len(runs) - len(there)
-    if missing:
-        yield (
-            f"{missing} of {count(len(runs))} {'is' if missing == 1 else 'are'} without a finite "
-            f"{measure.words} and in no number: if a setting makes runs fail, that counts "
-            "against it."
-        )
 
 
 def _differ_in(apart: Sequence[Key]) -> Iterator[str]:

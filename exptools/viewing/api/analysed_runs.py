@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from exptools.viewing.analysis.importance import ImportanceQuery, importance
-from exptools.viewing.analysis.improvement import ImprovementQuery, improvement
-from exptools.viewing.analysis.strata import Side
-from exptools.viewing.api.analysis_results import GroupImprovement, KeyImportance
 from exptools.viewing.api.described_runs import DescribedRuns
 from exptools.viewing.curves.options import one_name, several_names
 from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import nothing_yet
+
+if TYPE_CHECKING:  # what most never ask for is loaded when somebody does
+    from exptools.viewing.api.analysis_results import GroupImprovement, KeyImportance
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +39,9 @@ class AnalysedRuns(DescribedRuns):
             summary: a run's number, as for ``table``.
             states: which runs count, as for ``curves``.
         """
+        from exptools.viewing.analysis.importance import ImportanceQuery, importance
+        from exptools.viewing.api.analysis_results import KeyImportance
+
         names = None if keys is None else several_names("keys", keys)
         query = ImportanceQuery(self._asked("importance", metric), names, summary, states)
         return KeyImportance(**vars(importance(self.origin, self._runs, query)))
@@ -71,6 +74,10 @@ class AnalysedRuns(DescribedRuns):
             better: for metrics whose name does not tell it, ``max`` or ``min``.
             states: which runs count, as for ``curves``.
         """
+        from exptools.viewing.analysis.improvement import ImprovementQuery, improvement
+        from exptools.viewing.analysis.strata import Side
+        from exptools.viewing.api.analysis_results import GroupImprovement
+
         one, other = (
             Side(text, tuple(select_runs(self.origin, self._runs, text))) for text in (of, over)
         )

@@ -115,6 +115,12 @@ def test_runs_without_a_number_are_counted_with_the_setting_that_they_share(tmp_
     assert "6 runs of 18 are without a finite last acc, all with a=3" in said(found)
 
 
+def test_runs_that_are_still_to_come_are_no_missing_ones(tmp_path):
+    runs = grid(tmp_path)
+    write_run(tmp_path / "s" / "99", {"a": 1, "b": "x", "seed": 9}, None, State.QUEUED)
+    assert "1 run of 19 has no last acc yet." in said(runs.refresh().importance("acc"))
+
+
 def test_runs_that_failed_are_told_and_left_out_on_request(tmp_path):
     runs = grid(tmp_path, state=lambda a: State.FAILED if a == 3 else State.COMPLETED)
     assert "Of the 18 runs 6 failed." in said(runs.importance("acc"))

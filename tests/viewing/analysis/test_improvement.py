@@ -134,7 +134,7 @@ def test_failed_runs_and_those_without_a_number_are_told(tmp_path):
         tmp_path / "s" / "8", {"a": "old", "task": "x", "seed": 9}, {"acc": [1.0]}, State.FAILED
     )
     found = compared(runs.refresh())
-    assert "1 of 8 runs is without a finite last acc" in said(found)
+    assert "1 run of 8 is without a finite last acc" in said(found)
     assert "1 failed" in said(found)
     assert "1 left out" in said(compared(runs.refresh(), states="finished")).replace("is ", "")
 

@@ -1,4 +1,4 @@
-"""What a reader must know of an analysis of variance, in sentences."""
+"""What a reader must know of an analysis, in sentences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from exptools.viewing.analysis.words import listed, percent
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import comparison_key
+from exptools.viewing.curves.endings import still_going
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.run import Run
 
@@ -26,12 +27,17 @@ def without_value(
     """Which runs have no number, and whether that is of a setting."""
     names = {run.name for run in there}
     missing = [run for run in runs if run.name not in names]
-    if not missing:
+    pending = {run.name for run in still_going(missing)}
+    ended = [run for run in missing if run.name not in pending]
+    if pending:
+        have = "has" if len(pending) == 1 else "have"
+        yield f"{count(len(pending))} of {len(runs)} {have} no {measure.words} yet."
+    if not ended:
         return
-    common = next(filter(None, (_in_common(key, missing, runs) for key in keys)), "")
+    common = next(filter(None, (_in_common(key, ended, runs) for key in keys)), "")
     where = f", all with {common}: what that does is not in these numbers" if common else ""
-    are = "is" if len(missing) == 1 else "are"
-    yield (f"{count(len(missing))} of {len(runs)} {are} without a finite {measure.words}{where}.")
+    are = "is" if len(ended) == 1 else "are"
+    yield f"{count(len(ended))} of {len(runs)} {are} without a finite {measure.words}{where}."
 
 
 def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> str:
