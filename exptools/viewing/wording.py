@@ -17,6 +17,11 @@ def escape_invalid_unicode(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
+def printable(text: str) -> str:
+    """A text that does nothing to a terminal, nor to the direction of the words around it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def shortened(text: str, most: int = 60) -> str:
     """The text, or as much of its beginning as that many characters hold."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

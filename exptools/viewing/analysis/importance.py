@@ -17,7 +17,7 @@ from exptools.viewing.analysis.factors import (
 )
 from exptools.viewing.analysis.notes import CLEARLY, on_keys, on_runs, without_value
 from exptools.viewing.analysis.variance import UNKNOWN, Analysis, Share, analyse, share_alone
-from exptools.viewing.analysis.words import listed, percent
+from exptools.viewing.analysis.words import listed, named, percent
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
@@ -77,7 +77,8 @@ class Importance:
         """Which key explains most, in a sentence."""
         matter = [effect for effect in self.effects if effect.share > CLEARLY]
         clear = [effect for effect in matter if effect.kind == SETTING and effect.low > 0]
-        others = {of.kind: percent(of.share) for of in matter if of.share > MUCH}
+        # Of what is shared there is no interval.
+        others = {of.kind: percent(of.share) for of in matter if of.share > MUCH and of.low != 0}
         if not clear and SHARED in others:
             return (
                 "No key clearly explains how far runs differ beyond the others: "
@@ -92,7 +93,9 @@ class Importance:
             return "No key clearly explains how far runs differ."
         first, *rest = clear
         span = f"{percent(first.low)} to {percent(first.high)}"
-        head = f"{first.label} explains {percent(first.share)} ({span}) of how far runs differ"
+        head = (
+            f"{named(first.label)} explains {percent(first.share)} ({span}) of how far runs differ"
+        )
         if rest:
             more = listed([f"{of.label} {percent(of.share)}" for of in rest])
             return f"{head}, {more}."

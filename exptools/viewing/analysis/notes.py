@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from exptools.viewing.analysis.factors import OVERLAP, Factor, Factors, follows, overlap
 from exptools.viewing.analysis.variance import Analysis
-from exptools.viewing.analysis.words import listed, percent
+from exptools.viewing.analysis.words import listed, named, percent
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import comparison_key
@@ -46,7 +46,7 @@ def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> str:
     every = {comparison_key(key.value(run)) for run in runs}
     if len(missing) < 2 or len(values) > 1 or len(every) < 2:
         return ""
-    return f"{key.short}={key.show(key.value(missing[0]))}"
+    return named(f"{key.short}={key.show(key.value(missing[0]))}")
 
 
 def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:
@@ -56,11 +56,12 @@ def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:
         if len(names) > 1:
             yield f"{listed(names)} vary together: one cannot be told from the other."
         if factor.seed and factor.seed not in {key.name for key in factor.keys}:
-            yield f"{names[0]} and {factor.seed} vary together: it may be the seed."
+            yield f"{listed([names[0], factor.seed])} vary together: it may be the seed."
     if factors.names:
         yield f"Left out, because it only names what other keys are: {listed(factors.names)}."
     for name, other in factors.followers:
-        yield f"{other} decides {name}: what {name} does counts for {other}."
+        one, more = named(other), named(name)
+        yield f"{one} decides {more}: what {more} does counts for {one}."
     if len(factors.factors) >= MANY:
         yield (
             f"Each interval is of one key: of {len(factors.factors)} keys that do nothing one or "
@@ -102,7 +103,7 @@ def _overlaps(factors: Sequence[Factor], analysis: Analysis) -> Iterator[str]:
         ]
         strength, place = max(others, key=lambda pair: pair[0])
         other = factors[place]
-        a, b = one.keys[0].short, other.keys[0].short
+        a, b = named(one.keys[0].short), named(other.keys[0].short)
         if unknown:
             source = b if follows(one, other) else "the other keys"
             yield f"{a} follows from {source}: what it does cannot be told from that."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exptools.viewing.analysis.two_samples import MOST_RUNS, Estimate
 from exptools.viewing.charts.chart import number
-from exptools.viewing.wording import shortened
+from exptools.viewing.wording import printable, shortened
 
 if TYPE_CHECKING:
     from exptools.viewing.analysis.improvement import Improvement
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 MOST_NAMED = 3  # names in a sentence
 
 
+def named(text: str) -> str:
+    """A name as it stands in a sentence."""
+    return shortened(printable(text))
+
+
 def listed(names: Collection[str]) -> str:
     """Some names in a sentence: "a, b and c", of many the first."""
-    shown = list(map(shortened, names))
+    shown = list(map(named, names))
     if len(shown) > MOST_NAMED + 1:
         shown = [*shown[:MOST_NAMED], f"{len(shown) - MOST_NAMED} more"]
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
@@ -38,7 +43,7 @@ def sentences(found: Improvement) -> tuple[str, ...]:
 
 
 def _difference(found: Improvement) -> str:
-    one, other = map(shortened, found.labels)
+    one, other = map(named, found.labels)
     gap = found.difference.value
     if gap == 0:
         head = f"{one} and {other} come to the same mean"
@@ -69,7 +74,7 @@ def _means(found: Improvement) -> str:
 
 
 def _probability(found: Improvement) -> str:
-    one, other = map(shortened, found.labels)
+    one, other = map(named, found.labels)
     than = "better than" if found.better else "higher than"
     likely = found.probability
     kind = "Newcombe's" if found.interval.name == "t" else "bootstrap"

@@ -12,7 +12,8 @@ from exptools.viewing.api.analysis_results import (
 )
 from exptools.viewing.cli.actions import find_runs, tell_faults
 from exptools.viewing.cli.commands import FIGURE, ImportanceCommand, ImprovementCommand, Output
-from exptools.viewing.cli.output import printable, say, show, write_frame, writing
+from exptools.viewing.cli.output import say, show, write_frame, writing
+from exptools.viewing.wording import printable
 
 
 def tell_importance(command: ImportanceCommand) -> None:

@@ -14,6 +14,7 @@ from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
+from exptools.viewing.wording import printable
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
 MOST_CHARACTERS = 200  # of a cell in a table for people
@@ -94,11 +95,6 @@ def _cut(text: str) -> str:
     """A text of a length that a cell takes; what is for programs has all of it."""
     shown = printable(text[: MOST_CHARACTERS + 1])
     return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
-
-
-def printable(text: str) -> str:
-    """A text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _without_nan(value: Any) -> Any:

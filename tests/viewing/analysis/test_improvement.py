@@ -188,3 +188,10 @@ def test_frame_and_figures_have_all_numbers(tmp_path):
     assert len(found.plot().data) == 4
     assert "is better than" in repr(found)
     assert "<table" in found._repr_html_()
+
+
+def test_a_name_that_turns_words_around_turns_none_of_the_sentence(tmp_path):
+    for at, value in enumerate(["\u202eevil", "\u202eevil", "good", "good"]):
+        write_run(tmp_path / str(at), {"a": value, "seed": at % 2}, {"acc": [float(at)]})
+    found = xv.load(tmp_path).improvement("acc", of="a = '\u202eevil'", over="a = 'good'")
+    assert "\u202e" not in said(found)
