@@ -19,10 +19,10 @@ from exptools.viewing.analysis.improvement import (
 from exptools.viewing.analysis.improvement_chart import improvement_chart
 from exptools.viewing.analysis.strata import Side
 from exptools.viewing.app.charts.controls import (
+    chart_of,
     chosen,
     controls,
     groups_of,
-    picture_of,
     summary_of,
 )
 from exptools.viewing.app.facts import Facts, counted_runs
@@ -39,7 +39,7 @@ from exptools.viewing.run import Run
 
 def with_best_pair(index: Index, facts: Facts, view: View) -> View:
     """The view with the two groups that are compared where nobody has chosen: the best two."""
-    if picture_of(view) != "improvement":
+    if chart_of(view) != "improvement":
         return view
     groups, values = groups_of(facts, view), chosen(controls(facts, view))
     labels = {group.label for group in groups}
@@ -50,7 +50,7 @@ def with_best_pair(index: Index, facts: Facts, view: View) -> View:
         runs, _ = counted_runs(index, facts, view)
         measure = Measure(str(values["metric"]), summary_of(values))
         numbers = measure.of_runs(index, runs)
-    except QueryError:  # which the picture itself says
+    except QueryError:  # which the chart itself says
         return view
     # One that somebody has chosen stays, and the best of the others is compared with it.
     taken = [label for label in given.values() if label in labels]
@@ -110,11 +110,11 @@ def _named(facts: Facts, view: View, label: str) -> str:
     return f"{keys[0].short}={label}" if len(keys) == 1 and keys[0].whole in facts.names else label
 
 
-def analysis_picture(
+def analysis_chart(
     index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
 ) -> Chart:
-    """The picture of either analysis; groups have the colours that they have among the curves."""
-    if picture_of(view) == "importance":
+    """The chart of either analysis; groups have the colours that they have among the curves."""
+    if chart_of(view) == "importance":
         return importance_chart(importance_of(index, facts, view, runs), theme)
     found = improvement_of(index, facts, view, runs)
     groups = groups_of(facts, view)

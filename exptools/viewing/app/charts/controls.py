@@ -1,4 +1,4 @@
-"""The controls of the tab of pictures: what can be chosen, and what is where nobody has."""
+"""The controls of the tab of charts: what can be chosen, and what is where nobody has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.groups.names import SUMMARY
 
-PICTURES = {
+CHARTS = {
     "bars": "Final values",
     "heat-map": "Heat map",
     "parallel": "Parallel coordinates",
@@ -24,7 +24,7 @@ PICTURES = {
     "importance": "What mattered",
     "improvement": "Is it better?",
 }
-ANALYSES = ("importance", "improvement")  # pictures of an analysis, whose numbers can be had
+ANALYSES = ("importance", "improvement")  # charts of an analysis, whose numbers can be had
 SUMMARIES = {
     "last": "last",
     "best": "best",
@@ -54,13 +54,13 @@ class Control:
     segmented: bool = False  # whether the few options stand side by side
 
 
-def picture_of(view: View) -> str:
-    """The picture that is chosen."""
-    return view.picture if view.picture in PICTURES else next(iter(PICTURES))
+def chart_of(view: View) -> str:
+    """The chart that is chosen."""
+    return view.chart if view.chart in CHARTS else next(iter(CHARTS))
 
 
 def controls(facts: Facts, view: View) -> list[Control]:
-    """The controls of the chosen picture, as they stand."""
+    """The controls of the chosen chart, as they stand."""
     metric = _metric(facts, view)
     summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
@@ -83,7 +83,7 @@ def controls(facts: Facts, view: View) -> list[Control]:
         "importance": lambda: [metric, *summary, states],
         "improvement": lambda: [metric, *summary, by, *_sides(facts, view), states],
     }
-    return own.get(picture_of(view), list)()
+    return own.get(chart_of(view), list)()
 
 
 def chosen(shown: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:

@@ -18,10 +18,10 @@ from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.improvement import Improvement
 from exptools.viewing.app.charts.analyses import importance_of, improvement_of, with_best_pair
 from exptools.viewing.app.charts.controls import (
+    chart_of,
     chosen,
     controls,
     groups_of,
-    picture_of,
     summary_of,
 )
 from exptools.viewing.app.compare.downloads import (
@@ -43,18 +43,18 @@ KINDS = {"python": "Copy as Python", "csv": "Numbers, CSV", "pdf": "Figure, PDF"
 
 
 def buttons() -> Component:
-    """The buttons below the picture, and what they need on the page."""
+    """The buttons below the chart, and what they need on the page."""
     offers = [
-        dmc.Button(label, id=f"picture-{name}", variant="default", size="xs")
+        dmc.Button(label, id=f"chart-{name}", variant="default", size="xs")
         for name, label in KINDS.items()
     ]
     return html.Div(
         [
             *offers,
-            html.Span(id="picture-refused", role="status"),
-            dcc.Download(id="picture-download"),
+            html.Span(id="chart-refused", role="status"),
+            dcc.Download(id="chart-download"),
         ],
-        id="picture-take",
+        id="chart-take",
         style={"display": "none"},
     )
 
@@ -62,24 +62,24 @@ def buttons() -> Component:
 def register(app: Dash, workspace: Workspace) -> None:
     """Tie the buttons to the page's view."""
     app.callback(
-        Output("picture-download", "data"),
-        Output("picture-refused", "children"),
-        Input("picture-csv", "n_clicks"),
-        Input("picture-pdf", "n_clicks"),
+        Output("chart-download", "data"),
+        Output("chart-refused", "children"),
+        Input("chart-csv", "n_clicks"),
+        Input("chart-pdf", "n_clicks"),
         State("view", "data"),
         prevent_initial_call=True,
     )(partial(_clicked, workspace))
     app.callback(
         Output("python", "opened", allow_duplicate=True),
         Output("python-lines", "children", allow_duplicate=True),
-        Input("picture-python", "n_clicks"),
+        Input("chart-python", "n_clicks"),
         State("view", "data"),
         prevent_initial_call=True,
     )(lambda _clicks, data: (True, as_python(workspace, data)))
 
 
 def _clicked(workspace: Workspace, _csv: int, _pdf: int, data: dict[str, Any]) -> tuple[Any, Any]:
-    return download(workspace, str(ctx.triggered_id).removeprefix("picture-"), data)
+    return download(workspace, str(ctx.triggered_id).removeprefix("chart-"), data)
 
 
 def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tuple[Any, str]:
@@ -89,7 +89,7 @@ def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tu
         file = _csv(found) if kind == "csv" else _figure(found)
     except QueryError as error:
         return no_update, str(error)
-    name = re.sub(r"[^\w.=+-]+", "-", f"{picture_of(view)}-{found.metric}")[:100] + f".{kind}"
+    name = re.sub(r"[^\w.=+-]+", "-", f"{chart_of(view)}-{found.metric}")[:100] + f".{kind}"
     return {"filename": name, "content": base64.b64encode(file).decode(), "base64": True}, ""
 
 
@@ -97,7 +97,7 @@ def _found(workspace: Workspace, view: View) -> tuple[Importance | Improvement, 
     index, facts = workspace.index, workspace.facts()
     now = with_best_pair(index, facts, resolve(view, facts))
     runs, _ = counted_runs(index, facts, now)
-    make = importance_of if picture_of(now) == "importance" else improvement_of
+    make = importance_of if chart_of(now) == "importance" else improvement_of
     return make(index, facts, now, runs), now
 
 
@@ -133,9 +133,9 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
 
 
 def _lines(facts: Facts, view: View) -> list[str]:
-    values, picture = chosen(controls(facts, view)), picture_of(view)
+    values, chart = chosen(controls(facts, view)), chart_of(view)
     options = [literal(str(values["metric"]))]
-    if picture == "improvement":
+    if chart == "improvement":
         groups = {group.label: group for group in groups_of(facts, view)}
         for side in ("of", "over"):
             condition = _condition(facts, view.by or (), groups[str(values[side])])
@@ -145,10 +145,10 @@ def _lines(facts: Facts, view: View) -> list[str]:
     if view.states != ALL:
         options.append(f"states={literal(view.states)}")
     return [
-        f"found = runs.{picture}({', '.join(options)})",
+        f"found = runs.{chart}({', '.join(options)})",
         "print(found)",
         "figure = found.plot()",
-        f'drawing = found.paper(size="text", out="{picture}.pdf")',
+        f'drawing = found.paper(size="text", out="{chart}.pdf")',
     ]
 
 

@@ -7,9 +7,9 @@ from dash import no_update
 
 import exptools.viewing as xv
 from exptools.viewing.app.charts.analyses import with_best_pair
-from exptools.viewing.app.charts.content import picture_content
+from exptools.viewing.app.charts.content import chart_content
 from exptools.viewing.app.charts.controls import chosen, controls
-from exptools.viewing.app.charts.tab import draw_picture
+from exptools.viewing.app.charts.tab import draw_chart
 from exptools.viewing.app.charts.taking import as_python, download
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
@@ -17,7 +17,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
 from tests.viewing.samples import indexed, write_run, write_sweep
 
-IS_IT_BETTER = "picture=improvement&by=optim.lr"
+IS_IT_BETTER = "chart=improvement&by=optim.lr"
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def workspace(outputs):
 
 def view_of(workspace, query):
     facts = workspace.facts()
-    view = resolve(View.from_query(f"tab=pictures&{query}"), facts)
+    view = resolve(View.from_query(f"tab=charts&{query}"), facts)
     return with_best_pair(workspace.index, facts, view)
 
 
 def content(workspace, query):
-    return picture_content(workspace.index, workspace.facts(), view_of(workspace, query), LIGHT)
+    return chart_content(workspace.index, workspace.facts(), view_of(workspace, query), LIGHT)
 
 
 def pair(workspace, query):
@@ -51,9 +51,9 @@ def python(workspace, query):
 
 def test_at_first_the_best_two_groups_are_compared_and_that_is_said(workspace):
     assert pair(workspace, IS_IT_BETTER) == ("0.01", "0.1")
-    picture = content(workspace, IS_IT_BETTER).picture
-    assert picture.headline.startswith("lr=0.01 is better than lr=0.1, by ")
-    assert "These are two of 3 groups: if you chose them by their results" in picture.notes[-1]
+    chart = content(workspace, IS_IT_BETTER).chart
+    assert chart.headline.startswith("lr=0.01 is better than lr=0.1, by ")
+    assert "These are two of 3 groups: if you chose them by their results" in chart.notes[-1]
     assert pair(workspace, f"{IS_IT_BETTER}&metrics=train/loss") == ("0.1", "0.01")  # the lowest
 
 
@@ -64,19 +64,19 @@ def test_a_group_that_somebody_chose_stays_and_meets_the_best_of_the_others(work
 
 
 def test_which_setting_mattered_is_drawn_with_its_interval(workspace):
-    picture = content(workspace, "picture=importance").picture
-    assert picture.headline.startswith("lr explains 98 % (")
-    assert "Parts of the variance of the last test/accuracy between 9 runs" in picture.caption
-    assert picture.figure["layout"]["yaxis"]["ticktext"] == ["lr", "seeds"]
+    chart = content(workspace, "chart=importance").chart
+    assert chart.headline.startswith("lr explains 98 % (")
+    assert "Parts of the variance of the last test/accuracy between 9 runs" in chart.caption
+    assert chart.figure["layout"]["yaxis"]["ticktext"] == ["lr", "seeds"]
 
 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
         (f"{IS_IT_BETTER}&option.of=0.1&option.over=0.1", "0.1 cannot be compared with itself"),
-        ("picture=improvement&by=epochs", "Two groups are compared where there are two"),
+        ("chart=improvement&by=epochs", "Two groups are compared where there are two"),
         (f"{IS_IT_BETTER}&where=lr+>+0.05", "No run of lr=0.01 is left by the filter"),
-        ("picture=importance&where=lr+>+0.05", "Which key explains the last test/accuracy can be"),
+        ("chart=importance&where=lr+>+0.05", "Which key explains the last test/accuracy can be"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_sentence(workspace, query, sentence):
@@ -87,7 +87,7 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(workspace, query, sentenc
 @pytest.mark.parametrize(
     ("query", "line"),
     [
-        ("picture=importance", 'runs.importance("test/accuracy")'),
+        ("chart=importance", 'runs.importance("test/accuracy")'),
         (
             f"{IS_IT_BETTER}&option.summary=mean:5&states=finished",
             'runs.improvement("test/accuracy", of="optim.lr = 0.01", over="optim.lr = 0.1", '
@@ -103,7 +103,7 @@ def test_the_lines_that_are_copied_give_the_same_answer(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(lines, names)
-    drawn = content(workspace, query).picture
+    drawn = content(workspace, query).chart
     found = names["found"]
     told = found.headline if hasattr(found, "headline") else found.sentences[0]
     assert told == drawn.headline.replace("lr=", "optim.lr = ") or told == drawn.headline
@@ -118,7 +118,7 @@ def test_groups_of_any_values_are_found_again_by_the_copied_condition(tmp_path):
     workspace = Workspace(indexed(tmp_path))
     runs = xv.load(tmp_path)
     for of in ("it's", "true", "[1, 2]", "null", "3", "—"):
-        lines = python(workspace, f"picture=improvement&by=a&option.of={of}")
+        lines = python(workspace, f"chart=improvement&by=a&option.of={of}")
         condition = lines.partition('of="')[2].partition('"')[0]
         assert len(runs.where(condition)) == (1 if of == "—" else 2), (of, condition)
 
@@ -129,7 +129,7 @@ def test_numbers_and_figure_are_taken_away_or_the_reason_is_said(workspace):
     assert refused == ""
     assert file["filename"] == "improvement-test-accuracy.csv"
     assert base64.b64decode(file["content"]).startswith(b"metric,summary,of,over,")
-    file, _ = download(workspace, "pdf", view_of(workspace, "picture=importance").to_data())
+    file, _ = download(workspace, "pdf", view_of(workspace, "chart=importance").to_data())
     assert base64.b64decode(file["content"]).startswith(b"%PDF")
     nothing = view_of(workspace, f"{IS_IT_BETTER}&option.of=0.1&option.over=0.1").to_data()
     file, refused = download(workspace, "csv", nothing)
@@ -141,7 +141,7 @@ def test_numbers_and_figure_are_taken_away_or_the_reason_is_said(workspace):
 
 def test_what_can_be_taken_away_is_offered_of_analyses_only(workspace):
     take = {
-        query: draw_picture(workspace, view_of(workspace, query).to_data(), 0, "dark")["take"]
-        for query in ("picture=importance", "picture=bars", IS_IT_BETTER)
+        query: draw_chart(workspace, view_of(workspace, query).to_data(), 0, "dark")["take"]
+        for query in ("chart=importance", "chart=bars", IS_IT_BETTER)
     }
-    assert take == {"picture=importance": {}, "picture=bars": {"display": "none"}, IS_IT_BETTER: {}}
+    assert take == {"chart=importance": {}, "chart=bars": {"display": "none"}, IS_IT_BETTER: {}}
