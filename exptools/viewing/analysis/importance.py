@@ -153,7 +153,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
         *endings([members], STEP),
         *without_value(kept, there, keys, measure),
         *on_keys(factors, analysis, left),
-        *on_runs(factors, analysis, len(there)),
+        *on_runs(factors, analysis),
     ]
     effects = _effects(factors.factors, analysis, "seeds" if asked is None else "other keys")
     return Importance(metric, query.summary, measure.words, len(there), effects, tuple(notes))

@@ -138,7 +138,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
     level = chosen.numbers[0]
     both = [Stratum(part.other, part.one) for part in strata] if mode == "min" else strata
     boot = chosen.name == "ci"
-    told = [members_of(index, there, metric, values).values()]
+    members = list(members_of(index, there, metric, values).values())
     return Improvement(
         metric=metric,
         summary=query.summary,
@@ -159,7 +159,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
         needed=runs_needed(strata, level),
         notes=(
             *left_out(everyone, kept),
-            *endings([list(members) for members in told], STEP),
+            *endings([members], STEP),
             *without_value(kept, there, [*apart, *common], measure),
             *matching,
             *_differ_in(apart),

@@ -117,7 +117,7 @@ def _overlaps(factors: Sequence[Factor], analysis: Analysis) -> Iterator[str]:
             )
 
 
-def on_runs(factors: Factors, analysis: Analysis, runs: int) -> Iterator[str]:
+def on_runs(factors: Factors, analysis: Analysis) -> Iterator[str]:
     """Whether there are repetitions, and which combinations have no run."""
     settings = int(factors.settings.max()) + 1
     if not analysis.each_alone and not analysis.repeated:
@@ -132,4 +132,5 @@ def on_runs(factors: Factors, analysis: Analysis, runs: int) -> Iterator[str]:
         yield f"Few runs: the noise is known from {few}, and the intervals are as wide as that."
     grid = math.prod(factor.count for factor in factors.factors)
     if not any(factor.in_ranges for factor in factors.factors) and settings < grid <= 10 * settings:
-        yield f"{grid - settings} of {grid} combinations of values have no run."
+        have = "has" if grid - settings == 1 else "have"
+        yield f"{grid - settings} of {grid} combinations of values {have} no run."

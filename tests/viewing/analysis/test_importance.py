@@ -146,7 +146,7 @@ def test_seeds_that_change_nothing_are_suspected(tmp_path):
 
 def test_missing_combinations_are_counted(tmp_path):
     found = grid(tmp_path).where("not (a = 1 and b = 'x')").importance("acc")
-    assert "1 of 6 combinations of values have no run." in found.notes
+    assert "1 of 6 combinations of values has no run." in found.notes
 
 
 def test_of_very_many_keys_those_that_explain_most_by_themselves_count(tmp_path):
