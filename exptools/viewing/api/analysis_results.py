@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.improvement import Improvement
 from exptools.viewing.analysis.words import percent
-from exptools.viewing.api.notebook import table
+from exptools.viewing.api.notebook import aligned, table
 from exptools.viewing.charts.chart import number
 from exptools.viewing.frames import to_pandas
 
@@ -98,14 +97,3 @@ class GroupImprovement(Improvement):
         from exptools.viewing.analysis.paper import improvement_figure
 
         return improvement_figure(self, **options)
-
-
-def aligned(heads: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
-    """A table of texts in columns, with sentences below."""
-    lines = [heads, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return "\n".join([*shown, *notes])
