@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.controls import CHARTS
-from tests.e2e.pages import DRAWING, view_of, wait_for_view
+from tests.e2e.pages import DRAWING, serious_faults, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
@@ -71,6 +71,28 @@ def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
     expect(page.locator(score.format(1))).to_have_text("87.75")  # behind one without
     page.get_by_role("columnheader", name="score").click()
     expect(page.locator(score.format(0))).to_have_text("100")
+
+
+def test_two_groups_are_compared_and_the_answer_can_be_sent_and_taken_away(page):
+    show(page, "importance")
+    expect(caption(page).locator("strong")).to_contain_text("lr explains")
+    show(page, "improvement")
+    answer = caption(page).locator("strong")
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.01, by")
+    choose(page, "better than", "0.001")
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.001, by")
+    wait_for_view(page, options={"of": "0.1", "over": "0.001"})  # whatever the best are later
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator("#python-lines")).to_contain_text('over="lr = 0.001"')
+    page.keyboard.press("Escape")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Numbers, CSV").click()
+    assert saved.value.suggested_filename == "improvement-acc.csv"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.001, by")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert not serious_faults(page)
 
 
 def test_every_chart_appears_with_its_own_options(page):

@@ -81,6 +81,17 @@ def table(
     return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
 
 
+def aligned(heads: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
+    """A table of texts in columns, with sentences below."""
+    lines = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*shown, *notes])
+
+
 def few(items: Sequence[T], most: int = MOST_ROWS) -> list[T | None]:
     """The items, or of many the first and the last, with None for those between."""
     if len(items) <= most:

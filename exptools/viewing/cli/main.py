@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 
 from exptools.viewing.cli.parser import parse
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
         command = parse(arguments)
-        from exptools.viewing.cli import actions  # needs the extra, which the help does not
-
+        # What it does needs the extra, which the help does not.
+        actions = import_module(f"exptools.viewing.cli.{command.module}")
         getattr(actions, command.action)(command)
         sys.stdout.flush()
     except NothingError as error:

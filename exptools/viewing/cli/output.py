@@ -90,18 +90,13 @@ def show(
 def say(output: Output, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
-        print(f"exptools {output.command}: {_printable(sentence)}", file=sys.stderr)
+        print(f"exptools {output.command}: {visible(sentence)}", file=sys.stderr)
 
 
 def _cut(text: str) -> str:
     """A text of a length that a cell takes; what is for programs has all of it."""
-    shown = _printable(text[: MOST_CHARACTERS + 1])
+    shown = visible(text[: MOST_CHARACTERS + 1])
     return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """A text that does nothing to a terminal."""
-    return visible(text)
 
 
 def _without_nan(value: Any) -> Any:

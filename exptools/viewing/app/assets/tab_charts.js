@@ -25,6 +25,8 @@
           fields[name] = value;
         } else if (name === "number") {
           options.summary = value === "" ? chosen.summary : `${chosen.summary}:${value}`;
+        } else if (name === "of" || name === "over") {
+          Object.assign(options, { of: chosen.of, over: chosen.over }); // a pair stays one
         } else {
           options[name] = Array.isArray(value) ? value.join("\n") : value;
         }
