@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exptools.viewing.analysis.two_samples import MOST_RUNS, Estimate
 from exptools.viewing.charts.chart import number
 from exptools.viewing.wording import shortened
+from exptools.visible import visible
 
 if TYPE_CHECKING:
     from exptools.viewing.analysis.improvement import Improvement
