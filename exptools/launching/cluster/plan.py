@@ -66,7 +66,9 @@ class Plan:
     warm: bool  # whether jobs are forks of a process that ran the program again
     program: Program
     planned: float  # Unix seconds
-    seconds: float | None = None  # until an agent is asked to end; None: nobody knows
+    seconds: float | None = (
+        None  # that an agent has until it is asked to end, at least; None: nobody knows
+    )
 
     @property
     def number(self) -> int:
