@@ -53,7 +53,7 @@ def run_chunk(plan: Plan, chunk: int) -> ChunkEnd:
     """
     jobs = plan.jobs(chunk)
     _become(plan.program)
-    claim = Claim(plan.stem(chunk))
+    claim = Claim(plan.stem(chunk), leave=plan.taken_back(chunk))
     try:
         if was_taken_back(plan, chunk):
             raise ChunkBusy("others now, for the sweep was started again without it")

@@ -109,6 +109,10 @@ class Plan:
         """The path of a chunk's files, without what follows the dot."""
         return self.directory / str(chunk)
 
+    def taken_back(self, chunk: int) -> Path:
+        """The path of the file that keeps agents off a chunk."""
+        return self.directory / f"{chunk}.taken"
+
     def journal(self, chunk: int) -> Path:
         """The path of a chunk's journal."""
         return self.directory / f"{chunk}.journal"
