@@ -188,7 +188,7 @@ def forget(page: Page) -> None:
 
 @pytest.fixture
 def look_at(new_page: Callable[[], Page], stage: Stage) -> Iterator[Callable[..., Page]]:
-    """Open an address: a page with its chart drawn, or with its reason why not, or with its run.
+    """Open an address: a page with its chart drawn, or why it has none, or with its run or media.
 
     In one test look at one address only that ``serve_here`` gives. After the test the page must
     have complained of nothing, and asked nobody but its server.
@@ -219,7 +219,7 @@ def look_at(new_page: Callable[[], Page], stage: Stage) -> Iterator[Callable[...
         listen(page, "pageerror", note_error)
         listen(page, "request", note_request)
         page.goto(shown_at + query, wait_until="commit")
-        page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
+        page.locator("#chart:not(.loading), #run-facts > div, .wall-content").first.wait_for()
         page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
         expect(page.locator(DRAWING)).to_have_count(0)  # once more, in the size that it has now
         return page
