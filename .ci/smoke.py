@@ -56,7 +56,7 @@ def main() -> None:
 def open_app(directory: Path) -> None:
     """Serve the runs, and ask for the page and for every script and style that it names."""
     dash = Path(sys.executable).with_name("exptools-dash")
-    command = [dash, "outputs", "--port", "0"]
+    command = [str(dash), "outputs", "--port", "0"]
     with subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True) as server:
         try:
             said = server.stdout.readline() if server.stdout else ""
