@@ -90,6 +90,7 @@ def columns_of(page: Page) -> list[str]:
 def test_the_order_and_the_widths_of_columns_are_in_the_address(look_at, address):
     page = look_at(address)
     expect(page.locator(ROWS)).to_have_count(9)
+    page.wait_for_load_state("networkidle")  # new rows would end the dragging
     usual = columns_of(page)
     step, state = head(page, "step").bounding_box(), head(page, "state").bounding_box()
     page.mouse.move(step["x"] + 30, step["y"] + 15)

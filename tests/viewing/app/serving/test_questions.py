@@ -91,7 +91,7 @@ def test_what_is_no_question_is_refused_without_a_traceback(send, body):
     ))],
 )  # fmt: skip
 def test_a_view_that_no_page_has_is_refused_too(app, send, data):
-    name = next(name for name in app.callback_map if name.startswith("..python.opened"))
+    name = next(name for name in app.callback_map if name.startswith("..python.opened..."))
     outputs = [{"id": "python", "property": "opened"}]
     outputs.append({"id": "python-lines", "property": "children"})
     asked = question(
