@@ -204,6 +204,7 @@ def test_where_a_chart_needs_more_one_sentence_says_so(look_at, serve_here, tmp_
         write_run(tmp_path / str(job), {"lr": job}, {"acc": [1.0 * job]})
     page = look_at(serve_here(tmp_path))
     page.get_by_role("tab", name="Charts").click()
+    expect(page.locator(f"{GRAPH} .main-svg").first).to_be_visible()
     show(page, "heat-map")
     sentence = "A heat map needs two keys that vary between the runs; here only lr does."
     expect(page.locator("#chart-empty")).to_have_text(sentence)
