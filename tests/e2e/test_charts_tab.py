@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.controls import CHARTS
@@ -204,7 +204,6 @@ def test_where_a_chart_needs_more_one_sentence_says_so(look_at, serve_here, tmp_
         write_run(tmp_path / str(job), {"lr": job}, {"acc": [1.0 * job]})
     page = look_at(serve_here(tmp_path))
     page.get_by_role("tab", name="Charts").click()
-    expect(page.locator(f"{GRAPH} .main-svg").first).to_be_visible()
     show(page, "heat-map")
     sentence = "A heat map needs two keys that vary between the runs; here only lr does."
     expect(page.locator("#chart-empty")).to_have_text(sentence)
@@ -212,3 +211,27 @@ def test_where_a_chart_needs_more_one_sentence_says_so(look_at, serve_here, tmp_
     show(page, "bars")
     expect(page.locator(f"{GRAPH} .main-svg").first).to_be_visible()
     expect(page.locator("#chart-empty")).to_be_hidden()
+
+
+def test_a_chart_chosen_before_the_first_answer_is_not_taken_back_by_it(
+    look_at, serve_here, tmp_path
+):
+    for job in range(2):
+        write_run(tmp_path / str(job), {"lr": job}, {"acc": [1.0 * job]})
+    page = look_at(serve_here(tmp_path))
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held or "chart-controls" not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/_dash-update-component*", hold_the_first)
+    with page.expect_request(lambda asked: "chart-controls" in (asked.post_data or "")):
+        page.get_by_role("tab", name="Charts").click()
+    show(page, "heat-map")
+    held[0].continue_()
+    expect(page.locator("#chart-empty")).to_contain_text("A heat map needs two keys")
+    expect(page.locator("#chart-kind input[value='heat-map']")).to_be_checked()
+    assert view_of(page).chart == "heat-map"

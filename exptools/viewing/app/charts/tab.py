@@ -80,7 +80,6 @@ def register(app: Dash, workspace: Workspace) -> None:
     """Tie the tab's callbacks to the page."""
     view, version = Input("charts-view", "data"), State("version", "data")
     app.callback(
-        Output("chart-kind", "value"),
         Output("chart-controls", "children"),
         Output("chart-drawn", "data"),
         view,
@@ -109,7 +108,10 @@ def _register_in_browser(app: Dash) -> None:
     drawn: Any = ("chart-drawn", "data")
     values: Any = ({"type": CONTROL, "name": ALL}, "value")
     tie = partial(in_browser, app)
-    tie("exptools_charts.choose", changed, Input("chart-kind", "value"), state)
+    kind: Any = ("chart-kind", "value")
+    # Not by the server: a choice that is made while it answers would be taken back.
+    tie("exptools_charts.showKind", Output(*kind), Input("charts-view", "data"), State(*kind))
+    tie("exptools_charts.choose", changed, Input(*kind), state)
     tie("exptools_charts.adjust", changed, Input(*values), State(*drawn), state)
     tie("exptools_charts.say", Output(*values), Input(*drawn), State(*values))
     tie("exptools_charts.open", changed, Input("chart-graph", "clickData"), state)
@@ -137,7 +139,7 @@ def draw_controls(
     if drawn_now == drawn:
         return no_update
     stay = drawn is not None and drawn_now["kinds"] == drawn["kinds"]
-    return chart, no_update if stay else [_component(control) for control in shown], drawn_now
+    return no_update if stay else [_component(control) for control in shown], drawn_now
 
 
 def draw_chart(
