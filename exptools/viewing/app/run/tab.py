@@ -107,7 +107,8 @@ def show_run(workspace: Workspace, *, data: Any, version: int, before: Any) -> d
         "shown": no_update if shown == before else shown,
         "config": no_update if shown["config"] == before.get("config") else config_rows,
         "runs": runs,
-        "run": run.name,
+        # Written again, it would take back what is chosen while this is on its way.
+        "run": no_update if run.name == before.get("name") else run.name,
         "partners": config.compare_options(workspace, run) if partners else no_update,
         "sentence": "",
         "class_name": "",

@@ -88,6 +88,21 @@ def test_a_run_that_is_gone_is_answered_with_the_nearest_name(workspace):
     assert (gone["class_name"], gone["stands"]) == ("run-hidden", True)
 
 
+def test_an_answer_writes_no_select_again_in_which_somebody_may_be_choosing(tmp_path):
+    run = write_run(tmp_path / "0", {}, state=State.RUNNING)
+    (run / OUTPUT_LOG).write_text("one\n")
+    (run / "other.log").write_text("two\n")
+    workspace = Workspace(indexed(tmp_path))
+    first = on_tab(workspace, "0")
+    assert first["run"] == "0"
+    assert on_tab(workspace, "0", first["shown"])["run"] is no_update
+    shown = log_answer(workspace, workspace.run("0"), "run-shown", None, name=None)["shown"]
+    (run / OUTPUT_LOG).write_text("one\nmore\n")
+    then = log_answer(workspace, workspace.run("0"), "run-clock", shown)
+    assert then["log"] is no_update
+    assert then["lines"] is not no_update
+
+
 def log_answer(workspace, run, asked, before, name=OUTPUT_LOG):
     return log.answer(workspace, run, name, asked, before and ShownLog(**before))
 
@@ -96,7 +111,7 @@ def test_a_log_is_followed_and_only_the_new_lines_are_sent(workspace):
     run = workspace.run("sweep/0")
     file = run.directory / OUTPUT_LOG
     file.write_text("one\ntw")
-    first = log_answer(workspace, run, "run-shown", None)
+    first = log_answer(workspace, run, "run-shown", None, name=None)
     assert first["lines"] == {"how": "end", "at": None, "lines": ("one\n",), "rest": "tw"}
     assert (first["logs"], first["log"]) == ([OUTPUT_LOG], OUTPUT_LOG)
     file.write_text("one\ntwo\n")
