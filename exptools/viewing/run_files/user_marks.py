@@ -20,8 +20,8 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from exptools.asides import remove_leftovers
-from exptools.rundir import read_regular, write_atomic
+from exptools.rundir import read_regular
+from exptools.viewing.cache_files import make_private, write_privately
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.run import Run
 
@@ -50,6 +50,7 @@ class UserMarks:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or user_data_path("exptools", appauthor=False) / "marks"
+        make_private(self.path)
         self._known: dict[str, tuple[tuple[int, ...], tuple[str, Mark]]] = {}
 
     def get(self, run: Run) -> Mark:
@@ -141,8 +142,8 @@ class UserMarks:
         elif mark != before:
             said = {"star": mark.star, "note": mark.note}
             more = {"tags": list(mark.tags), "hidden": mark.hidden}
-            remove_leftovers(self.path)
-            write_atomic(self._file(place), json.dumps({"run": place, **said, **more}).encode())
+            record = {"run": place, **said, **more}
+            write_privately(self._file(place), json.dumps(record).encode())
 
     def _records(self) -> dict[str, Mark]:
         """All marks by where their runs are; a file is read again only if it has changed."""
