@@ -20,6 +20,11 @@ DASH = [
 ]
 VIDEO = ["imageio-ffmpeg>=0.5"]
 EXAMPLES = ["scikit-learn>=1.4"]
+# Of myst-parser none for Python 3.10 goes with today's rich.
+DOCS = [
+    f"{package}; python_version >= '3.11'"
+    for package in ("furo>=2024.8.6", "myst-parser>=5.0", "sphinx>=8.2")
+]
 # Of this version there is a build for CPUs; a newer one may bring gigabytes for GPUs along.
 TORCH = "torch==2.13.0"
 BENCH = [
@@ -32,6 +37,7 @@ BENCH = [
 ]
 TEST = [
     *DASH,
+    *DOCS,
     *EXAMPLES,
     *VIDEO,
     "hydra-joblib-launcher>=1.2",
@@ -90,6 +96,7 @@ setup(
     extras_require={
         "dash": DASH,
         "video": VIDEO,
+        "docs": DOCS,
         "examples": EXAMPLES,
         "bench": BENCH,
         "test": TEST,

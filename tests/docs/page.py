@@ -41,7 +41,7 @@ def blocks(page: str) -> Iterator[Block]:
         yield Block(language, body)
 
 
-def follow(page: str, directory: Path, quicker: Mapping[str, str]) -> list[str]:
+def follow(page: str, directory: Path, quicker: Mapping[str, str] = {}) -> list[str]:
     """Write the page's files into a directory and type its commands there; returns the commands.
 
     The current directory has to be that one, in which ``exptools`` runs without a new process.
