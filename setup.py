@@ -18,6 +18,7 @@ DASH = [
     "sqlglot>=26",
     "tsdownsample>=0.1.4",
 ]
+SLURM = ["submitit>=1.5"]
 VIDEO = ["imageio-ffmpeg>=0.5"]
 EXAMPLES = ["scikit-learn>=1.4"]
 # Of myst-parser none for Python 3.10 goes with today's rich.
@@ -39,6 +40,7 @@ TEST = [
     *DASH,
     *DOCS,
     *EXAMPLES,
+    *SLURM,
     *VIDEO,
     "hydra-joblib-launcher>=1.2",
     "axe-playwright-python>=0.1.4",
@@ -95,6 +97,7 @@ setup(
     ],
     extras_require={
         "dash": DASH,
+        "slurm": SLURM,
         "video": VIDEO,
         "docs": DOCS,
         "examples": EXAMPLES,
@@ -107,7 +110,10 @@ setup(
             "exptools-dash=exptools.viewing.cli.dash:main",
         ],
         # Hydra 1.4 finds plugins here; 1.3 scans the namespace package hydra_plugins.
-        "hydra.plugins": ["exptools=hydra_plugins.exptools_launcher.launcher:ExptoolsLauncher"],
+        "hydra.plugins": [
+            "exptools=hydra_plugins.exptools_launcher.launcher:ExptoolsLauncher",
+            "exptools_slurm=hydra_plugins.exptools_launcher.launcher:ExptoolsSlurmLauncher",
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -7,8 +7,8 @@
 
 The first two install the versions in the constraints beside this file, so that what is green stays
 green, whatever others release. Needs only Python 3.10+ with pip. Chromium, a C compiler (for the
-stand-in GPU driver) and pdfLaTeX (without it one test is skipped) are installed with apt-get where
-they are missing and we may.
+stand-in GPU driver), Slurm (without it, or root, the tests of clusters are skipped) and pdfLaTeX
+(without it one test is skipped) are installed with apt-get where they are missing and we may.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ def install_programs() -> None:
         packages += ["gcc", "libc6-dev"]
     if packages and not apt_get(packages):
         sys.exit(f"the tests need {' and '.join(packages)}: install them, then try again")
+    if os.geteuid() == 0 and not shutil.which("slurmctld"):  # its daemons need root
+        apt_get(["slurm-wlm", "munge"])  # without them the tests of clusters are skipped
     if not shutil.which("pdflatex"):
         apt_get(["texlive-latex-base", "texlive-latex-recommended"])  # with booktabs; 45 MB
 

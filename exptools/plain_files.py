@@ -41,6 +41,27 @@ def open_plain(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> i
     raise OSError(errno.EINVAL, "it is no regular file", path)
 
 
+def is_own(descriptor: int) -> bool:
+    """Whether an open file is this user's, and nobody else can have written it."""
+    status = os.fstat(descriptor)
+    mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    return mine and not status.st_mode & stat.S_IWOTH  # a group is often the user's own
+
+
+def read_own(path: Path) -> bytes:
+    """The content of a file that only this user can have written: it may be unpickled.
+
+    Raises:
+        PermissionError: others can have written it.
+        OSError: as `open_plain`.
+    """
+    with open(path, "rb", opener=open_plain) as file:
+        if not is_own(file.fileno()):
+            words = "it is not this user's alone, and so nothing of it is run"
+            raise PermissionError(errno.EPERM, words, str(path))
+        return file.read()
+
+
 def read_plain(path: Path) -> bytes:
     """The content of a file of a run, however large.
 

@@ -15,7 +15,9 @@ def format_bytes(number: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """So many seconds, in the two units that say most: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    """So many seconds, in the two units that say most: ``26 ms``, ``3.2 s``, ``4 min 10 s``."""
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if round(seconds, 1) < 60:
         return f"{_digits(max(seconds, 0.0))} s"
     whole = round(seconds)

@@ -19,6 +19,7 @@ from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
 from exptools.viewing.cli.dash import _parser
 from exptools.viewing.cli.main import main as exptools_command
+from hydra_plugins.exptools_launcher._slurm_conf import SlurmConf
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run, write_summary
 
@@ -110,6 +111,14 @@ def test_what_the_readme_says_of_options_is_true_of_those_that_there_are() -> No
     named = re.findall(r"hydra\.launcher\.(\w+)", README)
     assert set(named) <= {field.name for field in fields(LauncherConf)}
     assert len(README.splitlines()) < 200
+
+
+def test_every_option_of_the_slurm_launcher_is_documented() -> None:
+    page = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    local = {field.name for field in fields(LauncherConf)} - {"grace"}  # which has another default
+    own = {field.name for field in fields(SlurmConf)} - local
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == own
 
 
 def test_every_logger_method_is_documented_once() -> None:

@@ -24,6 +24,8 @@ def test_a_size_has_three_digits_and_a_unit_of_1024(number, text):
     ("seconds", "text"),
     [
         (-1, "0 s"),
+        (0.026, "26 ms"),
+        (0.0996, "0.1 s"),
         (3.21, "3.2 s"),
         (0.42, "0.4 s"),
         (42.4, "42.4 s"),

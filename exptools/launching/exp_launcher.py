@@ -14,11 +14,13 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from exptools.error_line import error_line
 from exptools.launching.affinity.on_machine import slots_of_code
-from exptools.launching.cluster import refuse_cluster
+from exptools.launching.cluster import ClusterHandlerBase
+from exptools.launching.cluster.earlier import StillOpen, take_from_agents
+from exptools.launching.cluster.plan import PlanError
 from exptools.launching.compat.exit_code import exit_code
 from exptools.launching.compat.experiments import (
     LAUNCHED,
@@ -31,7 +33,8 @@ from exptools.launching.compat.experiments import (
     validate,
     write_settings,
 )
-from exptools.launching.compat.scripts import ScriptRun, ScriptTask, call_entry
+from exptools.launching.compat.on_cluster import OnCluster
+from exptools.launching.compat.scripts import CLUSTER, ScriptRun, ScriptTask, call_entry
 from exptools.launching.display.labels import short_path
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
@@ -134,15 +137,92 @@ def _run_what_is_left(
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def run_on_cluster(
-    script: object = None, cluster_handler: object = None, *_: object, **__: object
-) -> NoReturn:
-    """Not here yet: the original's submission of each run to Slurm or PBS.
+def run_on_cluster(  # noqa: PLR0913, PLR0917 (the arguments that scripts of the original pass)
+    script: str | os.PathLike[str],
+    cluster_handler: ClusterHandlerBase,
+    experiment_title: str,
+    runs_per_setting: int,
+    variants: Sequence[Mapping[Any, Any]],
+    log_dirs: Sequence[str],
+    script_name: str | None = None,
+    common_args: Sequence[object] | None = None,
+    runs_args: Sequence[Sequence[object]] | None = None,
+    debug_mode: int = 0,
+    *,
+    resume: bool | str | os.PathLike[str] = False,
+    timeout: float | None = None,
+    grace: float = 60.0,
+    max_retries: int = 0,
+    fail_fast: bool = False,
+    cpus_per_run: int = 1,
+    runs_per_allocation: int = 1,
+    wait: bool | None = None,
+) -> list[Outcome]:
+    """Run a script for each variant on a cluster, in allocations of its manager.
+
+    Each run is ``python SCRIPT cluster <log_dir> <run_id> *args``; see `run_experiments`, whose
+    arguments mean the same here. It has all that its process may use
+    (``affinity_from_code("cluster")``). Its directory is ``<log_dir>/run_<run_id>`` below
+    ``data/<manager>/<experiment_title>/<yyyymmdd>/``, which the nodes must see, too.
+
+    Args:
+        script: the path of the script.
+        cluster_handler: what to ask the manager for, for each run. With a `SlurmHandler` the runs
+            are one array of Slurm's. Any other's ``make_script`` writes a script that starts an
+            agent for some runs, and ``call_script_cmd`` gets it.
+        experiment_title: names the directory.
+        runs_per_setting: how many times each variant is run.
+        variants: configs that JSON can hold, one a setting.
+        log_dirs: the directory of each variant.
+        script_name: what the manager's jobs are called; None: as the experiment.
+        common_args: more arguments for each run.
+        runs_args: more arguments for the runs of each variant.
+        debug_mode: 0; `run_experiments` has others.
+        resume: leave out the runs that are completed, and join those that still wait or run.
+        timeout: seconds that a run may take.
+        grace: seconds that a run has to end once it is asked to.
+        max_retries: how many times a failed run is retried.
+        fail_fast: whether to stop when a run has failed for good.
+        cpus_per_run: the CPUs of each run.
+        runs_per_allocation: so many runs share an allocation, all at once, each with CPUs and GPUs
+            of its own.
+        wait: whether to wait until all runs have ended; None: with Slurm yes, else no. Ctrl-C
+            leaves them in the queue and running.
+
+    Returns:
+        how each run ended, as `run_experiments` has it; nothing, if nobody waits for that.
 
     Raises:
-        NotImplementedError: always; the message says what to do.
+        ExperimentError: an argument makes no sense, or the manager refuses.
+        SystemExit: a signal stopped the waiting.
     """
-    refuse_cluster(cluster_handler)
+    if not isinstance(cluster_handler, ClusterHandlerBase):
+        raise ExperimentError(
+            f"cluster_handler is {cluster_handler!r}; it should be a SlurmHandler, a PbsHandler or "
+            "another ClusterHandlerBase"
+        )
+    if debug_mode != 0:
+        raise ExperimentError(
+            f"debug_mode is {debug_mode!r}, and runs on a cluster are in no debugger: call "
+            "run_experiments with it"
+        )
+    experiments = Experiments(
+        str(script),
+        CLUSTER,
+        find_directory(
+            experiment_title, resume=resume, machine=cluster_handler.cluster_manager_name
+        ),
+        runs_per_setting,
+        variants,
+        log_dirs,
+        join_arguments(common_args, runs_args, len(variants)),
+    )
+    validate(experiments)
+    place = OnCluster(
+        cluster_handler, script_name or experiment_title, cpus_per_run, runs_per_allocation, wait
+    )
+    policy = Policy(grace, timeout, max_retries, fail_fast)
+    return exit_code.watch(_run_what_is_left(experiments, place.run, policy, 0, resume=resume))
 
 
 def _note_completed(statuses: Sequence[Status]) -> None:
@@ -164,6 +244,10 @@ def _run_in_slots(
 def _run_all_in_slots(
     experiments: Experiments, jobs: Sequence[Job], policy: Policy, *, share_gpus: bool
 ) -> list[Outcome]:
+    try:
+        take_from_agents(experiments.directory)
+    except (StillOpen, PlanError) as error:
+        raise ExperimentError(str(error)) from error
     machine = read_machine()
     slots, notes = slots_of_code(machine, experiments.affinity_code, len(jobs), INHERITED)
     write_settings(experiments, jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -24,6 +25,7 @@ from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_DIR,
     RETURN_FILE,
+    SNAPSHOTS_DIR,
     State,
     Status,
     StatusError,
@@ -34,6 +36,10 @@ from exptools.rundir import (
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
+# Of the files in which the libraries save a training.
+_CHECKPOINTS = frozenset(
+    (".ckpt", ".pt", ".pth", ".safetensors", ".npz", ".h5", ".keras", ".zip", ".msgpack", ".joblib")
+)
 
 
 class SweepBusy(Exception):
@@ -200,6 +206,18 @@ def read_earlier_run(directory: Path) -> EarlierRun | None:
     if status is None:
         return None
     return EarlierRun(directory, status.overrides, status.job, status, *saved_ending(directory))
+
+
+def has_checkpoint(directory: Path, since: float) -> bool:
+    """Whether a run has saved something since then (Unix seconds) that the next can go on from."""
+    for above, _, names in os.walk(directory):
+        ours = SNAPSHOTS_DIR in Path(above).relative_to(directory).parts
+        for name in names:
+            if ours or Path(name).suffix in _CHECKPOINTS:
+                with contextlib.suppress(OSError):
+                    if os.stat(os.path.join(above, name)).st_mtime >= since:
+                        return True
+    return False
 
 
 def saved_ending(directory: Path) -> tuple[Ending | None, bool]:

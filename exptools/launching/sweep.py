@@ -73,6 +73,25 @@ def run_jobs(
     return outcomes
 
 
+def rerunning_starter(
+    task: bytes, slot: Slot, directory: Path, console: Console
+) -> tuple[Starter, bool]:
+    """What starts jobs in forks of a process that runs the program again, else fresh.
+
+    Returns:
+        It, and whether it forks; if not, the user was told why.
+    """
+    environment, note = job_environment(slot, directory), partial(print_note, console)
+    try:
+        return start_helper(task, environment, note, preload=True), True
+    except CannotFork as reason:
+        note(
+            "each job starts in a fresh interpreter, which leaves out what stands under the "
+            f"script's guard, for {reason}"
+        )
+        return fresh_starter(task, slot, console), False
+
+
 def fresh_starter(task: bytes, slot: Slot, console: Console) -> Starter:
     """What starts each job in an interpreter of its own, with a helper to watch over them."""
     environment, note = job_environment(slot, Path.cwd()), partial(print_note, console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
@@ -15,32 +15,20 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from exptools.launching.affinity.codes import AffinityError
-from exptools.launching.affinity.on_machine import slots_of_code
 from exptools.launching.display.compose_bar import ComposeBar
-from exptools.launching.display.sweep_display import SweepDisplay
-from exptools.launching.jobs.forking import opened_gpu_files
-from exptools.launching.jobs.fresh import Starter
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.launch_signals import LaunchSignals
-from exptools.launching.machine.gate import Gate
-from exptools.launching.machine.leases import find_busy
-from exptools.launching.machine.request import SlotError
-from exptools.launching.machine.slots import Slot, make_slots, spare_cores, usable_part
-from exptools.launching.machine.split import Split, divide_as_before
-from exptools.launching.machine.topology import Machine, read_machine
-from exptools.launching.sweep import open_console, print_note, run_jobs
+from exptools.launching.sweep import open_console, print_note
 from exptools.rundir import RETURN_FILE
 
-from ._composing._compose import Place, cache_composed_configs, compose
+from ._composing._compose import Place as JobPlace
+from ._composing._compose import cache_composed_configs, compose
 from ._earlier_runs import EarlierRuns
 from ._job_return import make_job_return
 from ._options import LauncherOptions, LaunchError
-from ._starters import Starters
-from ._sweep_dir import lock_sweep_dir, move_sweep, resume_command, share_provenance
+from ._place import Place, SweepSetup
+from ._sweep_dir import lock_sweep_dir, move_sweep, share_provenance
 
-_MANY = 1000  # jobs: more than there will be slots
 _sweeps: WeakSet[Sweep] = WeakSet()  # of this process
 
 
@@ -54,11 +42,12 @@ class Sweep:
         config: DictConfig,
         options: LauncherOptions,
         signals: LaunchSignals,
+        make_place: Callable[[LauncherOptions], Place],
     ) -> None:
         """Take the sweep's directory.
 
         Raises:
-            LaunchError: the machine has no such slots, another sweep has the directory, or we
+            LaunchError: the jobs cannot run as they should, another sweep has the directory, or we
                 cannot write there.
         """
         _end_earlier_sweeps()
@@ -75,31 +64,27 @@ class Sweep:
         typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
         assert isinstance(typed, list)
         self._fixed = frozenset(map(str, typed))  # a swept one is another in each job
-        gpu_files = opened_gpu_files()  # by the program: from here on NVML opens some
-        _refuse_what_cannot_fit(options)
+        self._place = make_place(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
         self._sweep_dir = Path(str(config.hydra.sweep.dir))
         self._lock = lock_sweep_dir(self._sweep_dir)
         share_provenance(self._sweep_dir)
         self._earlier_runs = EarlierRuns(config, options) if options.resume else None
-        self._split = self._earlier_runs.split if self._earlier_runs else None
-        self._noted: set[str] = set()  # by earlier batches, too
-        self._listed: list[str] = []  # the slots that were told last
         self._console = open_console()
-        self._note = partial(
-            print_note, self._console
-        )  # the starter keeps it, but must not keep us
-        self._starters = Starters(
-            self._jobs_context(),
-            task_function,
-            self._sweep_dir,
-            gpu_files,
-            self._console,
-            self._note,
-            signals,
+        self._note = partial(print_note, self._console)
+        self._place.prepare(
+            SweepSetup(
+                self._jobs_context(),
+                task_function,
+                config,
+                self._sweep_dir,
+                self._earlier_runs.split if self._earlier_runs else None,
+                self._console,
+                self._note,
+                signals,
+            )
         )
-        self._starter: Starter | None = None  # of all batches
         self._bar = ComposeBar(self._console)
         self._loader.on_composed = self._composed
         self._signals = signals
@@ -131,7 +116,7 @@ class Sweep:
 
     def _job(self, overrides: Sequence[str], number: int) -> Job:
         earlier_runs = self._earlier_runs
-        place_of = earlier_runs.place_of if earlier_runs else lambda overrides: Place(number)
+        place_of = earlier_runs.place_of if earlier_runs else lambda overrides: JobPlace(number)
         job = compose(self._loader, self._config, overrides, place_of)
         job = replace(job, fixed=self._fixed)
         other = self._taken.setdefault(job.directory, job)
@@ -160,59 +145,9 @@ class Sweep:
             return []
         if self._earlier_runs is None:
             self._note_overwritten(jobs)
-        machine, request = read_machine(), self._options.request
-        slots = self._slots(machine, len(jobs))
-        if self._starter is None:
-            self._starter = self._starters.make(slots, warm=self._options.warm)
-        part = usable_part(machine, request) if self._options.affinity is None else None
-        spare = spare_cores(slots, part, request) if part else None
-        listed = [str(slot) for slot in slots]  # once for all batches that have the same ones
-        is_new, self._listed = listed != self._listed, listed
-        display = SweepDisplay(
-            jobs, slots, self._sweep_dir, console, spare=spare, list_slots=is_new
-        )
-        gate, policy = Gate(request, part), self._options.policy
-        go_on = resume_command(self._sweep_dir)
-        self._signals.check()
-        outcomes = run_jobs(jobs, slots, self._starter, gate, display, policy, console, go_on)
+        outcomes = self._place.run(jobs)
         self._note_lost_values(outcomes)
         return outcomes
-
-    def _slots(self, machine: Machine, jobs: int) -> Sequence[Slot]:
-        for note in (*machine.notes, *threads_set_by_user(), *self._note_on_batches()):
-            self._note_once(note)
-        try:
-            slots, notes = self._divide(machine, jobs)
-        except (SlotError, AffinityError) as error:
-            raise LaunchError(str(error)) from error
-        for note in notes:
-            self._note_once(note)
-        self._split = Split.of_slots(slots)
-        return slots
-
-    def _divide(self, machine: Machine, jobs: int) -> tuple[Sequence[Slot], list[str]]:
-        request, code, busy = self._options.request, self._options.affinity, find_busy()
-        if code is None:
-            return divide_as_before(
-                lambda asked: make_slots(machine, asked, most=jobs, busy=busy),
-                request,
-                jobs,
-                self._split,
-            )
-        slots, notes = slots_of_code(machine, code, jobs, request.gpu_ids)
-        return slots, [*notes, *Split.of_slots(slots).notes(self._split)]
-
-    def _note_on_batches(self) -> list[str]:
-        size = OmegaConf.select(self._config, "hydra.sweeper.max_batch_size")
-        if size is None:
-            return []
-        return [f"with max_batch_size={size}, Hydra stops after a batch in which a job failed"]
-
-    def _note_once(self, text: str) -> None:
-        """Tell what each batch would tell again."""
-        if text not in self._noted:
-            self._noted.add(text)
-            self._note(text)
 
     def _note_overwritten(self, jobs: Sequence[Job]) -> None:
         count = sum((job.directory / RETURN_FILE).exists() for job in jobs)
@@ -239,18 +174,6 @@ def _end_earlier_sweeps() -> None:
     if _sweeps:
         gc.unfreeze()
         gc.collect()
-
-
-def _refuse_what_cannot_fit(options: LauncherOptions) -> None:
-    """Refuse slots that this machine cannot have, however many jobs there will be."""
-    machine, request, code = read_machine(), options.request, options.affinity
-    try:
-        if code is None:
-            make_slots(machine, request, most=_MANY)
-        else:
-            slots_of_code(machine, code, _MANY, request.gpu_ids)
-    except (SlotError, AffinityError) as error:
-        raise LaunchError(f"hydra.launcher: {error}") from error
 
 
 def _label(job: Job) -> str:

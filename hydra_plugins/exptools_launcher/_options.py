@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf, ValidationError
@@ -16,6 +16,9 @@ from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 
 from .config import LauncherConf
+
+if TYPE_CHECKING:
+    from exptools.launching.cluster.run import ClusterOptions
 
 
 class LaunchError(CompactHydraException):
@@ -33,10 +36,11 @@ class LauncherOptions:
     resume: bool | str  # whether to go on with what is in the sweep directory, or in which one
     resume_changed: bool
     resume_unknown: str | None  # "done", "again", or None to refuse
+    cluster: ClusterOptions | None = None  # None: on this machine
 
 
 _Part = TypeVar("_Part", Request, Policy)
-_OPTIONS = {field.name: field.default for field in fields(LauncherConf) if field.name != "_target_"}
+_DEFAULTS = asdict(LauncherConf())
 # What an affinity code says.
 _IN_CODES = ("jobs", "cpus_per_job", "gpus_per_job", "gpus", "smt", "reserve_cpus", "pin")
 
@@ -47,13 +51,32 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
     Raises:
         LaunchError: one is unknown (the message names the nearest), or makes no sense.
     """
+    values = read_values(given, LauncherConf, "the exptools launcher")
+    return options_of(values)
+
+
+def read_values(given: Mapping[str, Any], conf: type[LauncherConf], what: str) -> dict[str, Any]:
+    """The value of each option of a launcher, given or by default.
+
+    Raises:
+        LaunchError: one that is given is unknown; the message names the nearest.
+    """
+    defaults = asdict(conf())
+    del defaults["_target_"]
     for name in given:
-        if name not in _OPTIONS:
+        if name not in defaults:
             raise LaunchError(
-                f"hydra.launcher.{name} is no option of the exptools launcher; "
-                f"{suggestion(name, _OPTIONS)}"
+                f"hydra.launcher.{name} is no option of {what}; {suggestion(name, defaults)}"
             )
-    values = {**_OPTIONS, **{name: _typed(name, value) for name, value in given.items()}}
+    return {**defaults, **{name: _typed(name, value, conf) for name, value in given.items()}}
+
+
+def options_of(values: Mapping[str, Any]) -> LauncherOptions:
+    """The options that all our launchers have.
+
+    Raises:
+        LaunchError: one makes no sense.
+    """
     request, policy = _build(Request, values), _build(Policy, values)
     start, resume, changed = (values[name] for name in ("start", "resume", "resume_changed"))
     unknown = values["resume_unknown"]
@@ -76,14 +99,14 @@ def validate_options(given: Mapping[str, Any]) -> LauncherOptions:
     )
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(name: str, value: Any, conf: type[LauncherConf]) -> Any:
     """A value in its option's type, as the text "4" from the environment is the number.
 
     What has no such value is left as it is, for the option's own check to refuse.
     """
     if not isinstance(value, str | int | float):
         return value
-    options = OmegaConf.structured(LauncherConf)
+    options = OmegaConf.structured(conf)
     try:
         OmegaConf.update(options, name, value)
     except ValidationError:
@@ -103,7 +126,7 @@ def _affinity_code(values: Mapping[str, Any]) -> str | None:
     if values["affinity"] is None:
         return None
     code = str(values["affinity"])
-    both = [name for name in _IN_CODES if values[name] != _OPTIONS[name]]
+    both = [name for name in _IN_CODES if values[name] != _DEFAULTS[name]]
     if both:
         names = ", ".join(f"hydra.launcher.{name}" for name in both)
         raise LaunchError(

@@ -11,11 +11,10 @@ from hydra.types import HydraContext, TaskFunction
 from rich.console import Console
 
 from exptools.launching.jobs.fresh import Starter
-from exptools.launching.jobs.helper_client import CannotFork, fork_helper, start_helper
-from exptools.launching.jobs.running import job_environment
+from exptools.launching.jobs.helper_client import CannotFork, fork_helper
 from exptools.launching.launch_signals import LaunchSignals
 from exptools.launching.machine.slots import Slot
-from exptools.launching.sweep import fresh_starter
+from exptools.launching.sweep import fresh_starter, rerunning_starter
 
 from ._options import LaunchError
 from ._rerun import RerunTask
@@ -66,27 +65,29 @@ class Starters:
 
     def _make_rerunning(self, slot: Slot, why: str) -> Starter:
         """What starts the jobs in forks of a process that runs the program again, or fresh."""
-        content, environment = self._pickled_task(), job_environment(slot, self.sweep_dir)
-        try:
-            starter = start_helper(content, environment, self.note, preload=True)
-        except CannotFork as reason:
+        starter, forks = rerunning_starter(self._pickled_task(), slot, self.sweep_dir, self.console)
+        if forks:
             self.note(
-                f"each job starts in a fresh interpreter, which leaves out what stands under the "
-                f"script's guard, for {reason}"
+                "the jobs are forks of a process that runs the program again, which leaves out "
+                f"what stands under the script's guard, for {why}"
             )
-            return fresh_starter(content, slot, self.console)
-        self.note(
-            "the jobs are forks of a process that runs the program again, which leaves out what "
-            f"stands under the script's guard, for {why}"
-        )
         return starter
 
     def _pickled_task(self) -> bytes:
-        try:
-            return pickle.dumps(RerunTask(self.context, self.task_function))
-        except Exception as error:  # pickling runs code of the user's objects
-            name = getattr(self.task_function, "__qualname__", repr(self.task_function))
-            raise LaunchError(
-                f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
-                "and the like out of what it closes over and of Hydra's callbacks"
-            ) from error
+        return pickle_task(self.context, self.task_function)
+
+
+def pickle_task(context: HydraContext, task_function: TaskFunction) -> bytes:
+    """The task, for a process that runs the program again.
+
+    Raises:
+        LaunchError: it cannot be sent there.
+    """
+    try:
+        return pickle.dumps(RerunTask(context, task_function))
+    except Exception as error:  # pickling runs code of the user's objects
+        name = getattr(task_function, "__qualname__", repr(task_function))
+        raise LaunchError(
+            f"{name} cannot be sent to the jobs' processes: {error}. Keep open files, locks "
+            "and the like out of what it closes over and of Hydra's callbacks"
+        ) from error

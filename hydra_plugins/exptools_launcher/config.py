@@ -120,6 +120,14 @@ class CallbackConf:
 _launcher_node = OmegaConf.create(asdict(LauncherConf()))
 OmegaConf.set_struct(_launcher_node, value=False)
 
+# The name alone: its options would be built at each start of any Hydra app. Open as it is, it takes
+# them all the same, and `_slurm_conf` has what they are by default.
+_slurm_node = OmegaConf.create(
+    {"_target_": "hydra_plugins.exptools_launcher.launcher.ExptoolsSlurmLauncher"}
+)
+OmegaConf.set_struct(_slurm_node, value=False)
+
 _store = ConfigStore.instance()
 _store.store(group="hydra/launcher", name="exptools", node=_launcher_node, provider="exptools")
+_store.store(group="hydra/launcher", name="exptools_slurm", node=_slurm_node, provider="exptools")
 _store.store(group="hydra/callbacks", name="exptools", node=CallbackConf, provider="exptools")

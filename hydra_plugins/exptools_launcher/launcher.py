@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.launcher import Launcher
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from exptools.launching.launch_signals import LaunchSignals
 
     from ._core import Sweep
+    from ._options import LauncherOptions
+    from ._place import Place
 
-__all__ = ["ExptoolsLauncher"]
+__all__ = ["ExptoolsLauncher", "ExptoolsSlurmLauncher"]
 
 
 class ExptoolsLauncher(Launcher):
@@ -45,10 +47,12 @@ class ExptoolsLauncher(Launcher):
         try:
             with _random_state_kept():  # rich draws a number when it is imported
                 from ._core import Sweep
-                from ._options import validate_options
 
-            options = validate_options(self._options)
-            self._sweep = Sweep(hydra_context, task_function, config, options, self._signals)
+                make_place = self._make_place()
+            options = self._validate()
+            self._sweep = Sweep(
+                hydra_context, task_function, config, options, self._signals, make_place
+            )
         except BaseException:
             self._signals.check()
             self._signals.release()
@@ -62,6 +66,34 @@ class ExptoolsLauncher(Launcher):
             raise RuntimeError("launch() was called before setup()")
         with self._signals:
             return self._sweep.launch(job_overrides, initial_job_idx)
+
+    def _make_place(self) -> Callable[[LauncherOptions], Place]:
+        """What makes the place where the jobs run."""
+        from ._local import LocalPlace
+
+        return LocalPlace
+
+    def _validate(self) -> LauncherOptions:
+        from ._options import validate_options
+
+        return validate_options(self._options)
+
+
+class ExptoolsSlurmLauncher(ExptoolsLauncher):
+    """Runs the jobs of a sweep on the machines of a Slurm cluster, several in one allocation.
+
+    Its options are those of `_slurm_conf.SlurmConf`.
+    """
+
+    def _make_place(self) -> Callable[[LauncherOptions], Place]:
+        from ._cluster import ClusterPlace
+
+        return ClusterPlace
+
+    def _validate(self) -> LauncherOptions:
+        from ._slurm_options import validate_slurm_options
+
+        return validate_slurm_options(self._options)
 
 
 @contextlib.contextmanager

@@ -53,17 +53,18 @@ def test_every_verb_that_is_asked_of_the_logger_is_there(verb: str) -> None:
     assert hasattr(logger, verb)
 
 
-def test_the_cluster_is_named_and_says_what_to_do() -> None:
+def test_the_handlers_of_clusters_take_what_they_took() -> None:
+    from exptools.launching.cluster import ClusterHandlerBase
     from exptools.launching.cluster.pbs import PbsHandler
     from exptools.launching.cluster.slurm import SlurmHandler
-    from exptools.launching.exp_launcher import run_on_cluster
 
     slurm = SlurmHandler(mem="16G", time="3-12:00:00", n_gpus=1, partition="", cuda_module="cuda")
-    assert (slurm.mem, slurm.n_gpus) == ("16G", 1)
+    assert (slurm.mem, slurm.n_gpus, slurm.cluster_manager_name) == ("16G", 1, "slurm")
+    assert slurm.commands == ("module load cuda",)
     pbs = PbsHandler(mem="16G", walltime="7200:00:00", n_gpus=1, destination_queue="gpu1")
-    for handler, manager in ((slurm, "Slurm"), (pbs, "PBS"), (None, "a cluster manager")):
-        with pytest.raises(NotImplementedError, match=f"submit to {manager} yet: call run_exp"):
-            run_on_cluster(script="demo.py", cluster_handler=handler, runs_per_setting=1)
+    assert (pbs.walltime, pbs.call_script_cmd) == ("7200:00:00", "qsub")
+    with pytest.raises(NotImplementedError, match="ClusterHandlerBase writes no script: give it"):
+        ClusterHandlerBase(mem="1G").make_script("out", "demo", 0, ["python"])
 
 
 def test_colours_and_directories_of_the_console(tmp_path: Any) -> None:

@@ -1,30 +1,33 @@
-"""The original's handlers of cluster managers: they hold their settings, and submit nothing yet."""
+"""The original's handlers of cluster managers: what `run_on_cluster` asks one for, for each run."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 
 class ClusterHandlerBase:
-    """The settings of a cluster manager's jobs, as attributes."""
+    """The settings of a cluster manager's jobs, as attributes; base of handlers of one's own."""
 
-    call_script_cmd = "sbatch or qsub"
-    cluster_manager_name = "a cluster manager"
+    call_script_cmd = "sbatch or qsub"  # the command to which a script's path is given
+    cluster_manager_name = "cluster"  # names the directory below data
     affinity_code = "cluster"  # with which a script gets all that its job may use
 
     def __init__(self, **settings: Any) -> None:
         self.__dict__.update(settings)
 
-    def make_script(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not here yet; raises what `refuse_cluster` does."""
-        refuse_cluster(self)
+    def make_script(
+        self, log_dir: str, script_name: str, run_ID: int, call_command: Sequence[str]
+    ) -> str:
+        """Write a script for the manager, and return its path.
 
-
-def refuse_cluster(handler: object) -> NoReturn:
-    """Raise NotImplementedError: the message says what to do instead."""
-    manager = getattr(handler, "cluster_manager_name", ClusterHandlerBase.cluster_manager_name)
-    command = getattr(handler, "call_script_cmd", ClusterHandlerBase.call_script_cmd)
-    raise NotImplementedError(
-        f"exptools cannot submit to {manager} yet: call run_experiments in this script instead, "
-        f"and submit the script itself ({command}); its runs use the cores and GPUs that it gets"
-    )
+        Args:
+            log_dir: the directory of the run's variant, absolute; the script may stand there.
+            script_name: what to call the manager's job.
+            run_ID: the number of the run.
+            call_command: what the script runs, word by word.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} writes no script: give it make_script(log_dir, script_name, "
+            "run_ID, call_command), which returns its path, or use SlurmHandler or PbsHandler"
+        )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
 from exptools.launching.cluster import ClusterHandlerBase
+
+_LONGEST_NAME = 15  # that every PBS takes
 
 
 class PbsHandler(ClusterHandlerBase):
-    """What the original asked PBS for, for each run."""
+    """What to ask PBS for, for each run."""
 
     call_script_cmd = "qsub"
-    cluster_manager_name = "PBS"
+    cluster_manager_name = "pbs"
 
     def __init__(
         self,
@@ -19,10 +26,33 @@ class PbsHandler(ClusterHandlerBase):
         destination_queue: str | None = None,
         cmd_prefix: str | None = None,
     ) -> None:
-        super().__init__(
-            mem=mem,
-            walltime=walltime,
-            n_gpus=n_gpus,
-            destination_queue=destination_queue,
-            cmd_prefix=cmd_prefix,
-        )
+        super().__init__()
+        self.mem = mem
+        self.walltime = walltime
+        self.n_gpus = n_gpus
+        self.destination_queue = destination_queue
+        self.cmd_prefix = cmd_prefix
+
+    def make_script(
+        self, log_dir: str, script_name: str, run_ID: int, call_command: Sequence[str]
+    ) -> str:
+        """See the base class."""
+        name = re.sub(r"\W", "_", script_name, flags=re.ASCII)[:_LONGEST_NAME]
+        lines = [
+            "#!/bin/sh",
+            "#PBS -l nodes=1",
+            f"#PBS -l mem={self.mem}",
+            f"#PBS -l walltime={self.walltime}",
+            f"#PBS -N {name}",
+            f"#PBS -o {log_dir}/run_{run_ID}.stdout",
+            f"#PBS -e {log_dir}/run_{run_ID}.stderr",
+        ]
+        if self.destination_queue is not None:
+            lines.append(f"#PBS -q {self.destination_queue}")
+        if self.n_gpus > 0:
+            lines.append(f"#PBS -W x=GRES:gpu@{self.n_gpus}")
+        lines += ["", f"cd {shlex.quote(str(Path.cwd()))}"]
+        lines += [self.cmd_prefix] if self.cmd_prefix else []
+        path = Path(log_dir) / f"{script_name}_{run_ID}.qsub"
+        path.write_text("\n".join([*lines, shlex.join(call_command), ""]), encoding="utf-8")
+        return str(path)

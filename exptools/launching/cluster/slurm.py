@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from exptools.launching.cluster import ClusterHandlerBase
 
 
 class SlurmHandler(ClusterHandlerBase):
-    """What the original asked Slurm for, for each run."""
+    """What to ask Slurm for, for each run; `run_on_cluster` submits them as one array."""
 
     call_script_cmd = "sbatch"
-    cluster_manager_name = "Slurm"
+    cluster_manager_name = "slurm"
 
     def __init__(  # noqa: PLR0913, PLR0917 (the arguments that scripts of the original pass)
         self,
@@ -25,14 +26,29 @@ class SlurmHandler(ClusterHandlerBase):
         cmd_prefix: str | None = None,
         other_modules: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(
-            mem=mem,
-            time=time,
-            n_gpus=n_gpus,
-            partition=partition,
-            cuda_module=cuda_module,
-            singularity_img=singularity_img,
-            exclude=exclude,
-            cmd_prefix=cmd_prefix,
-            other_modules=other_modules,
-        )
+        super().__init__()
+        self.mem = mem
+        self.time = time
+        self.n_gpus = n_gpus
+        self.partition = partition
+        self.cuda_module = cuda_module
+        self.singularity_img = singularity_img
+        self.exclude = exclude
+        self.cmd_prefix = cmd_prefix
+        self.other_modules = other_modules
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The shell commands that come before a run."""
+        modules = [self.cuda_module, *(self.other_modules or ())]
+        modules += ["singularity"] if self.singularity_img else []
+        loads = tuple(f"module load {module}" for module in modules if module)
+        return (*([self.cmd_prefix] if self.cmd_prefix else []), *loads)
+
+    @property
+    def python(self) -> str | None:
+        """The command that starts Python in the image; None: there is none."""
+        if self.singularity_img is None:
+            return None
+        gpus = " --nv" if self.n_gpus > 0 else ""
+        return f"singularity exec{gpus} {shlex.quote(self.singularity_img)} python"

@@ -13,7 +13,7 @@ from typing import Any
 
 from exptools.launching.affinity.codes import read_settings
 from exptools.launching.affinity.layout import make_runs
-from exptools.launching.compat.scripts import ScriptRun
+from exptools.launching.compat.scripts import CLUSTER, ScriptRun
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.resume import config_diff, earlier_outcome, read_earlier_run
 from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
@@ -21,7 +21,7 @@ from exptools.rundir import StatusError, read_status
 
 LAUNCHED = "num_launched.txt"
 _TREE = "experiments_tree.txt"
-_LOCAL = Path("data", "local")  # below the working directory
+_DATA = Path("data")  # below the working directory
 
 
 class ExperimentError(ValueError):
@@ -61,14 +61,16 @@ class Experiments:
         return Job(number, names, place / run, pickle.dumps(argument), shown)
 
 
-def find_directory(title: str, *, resume: bool | str | os.PathLike[str]) -> Path:
+def find_directory(
+    title: str, *, resume: bool | str | os.PathLike[str], machine: str = "local"
+) -> Path:
     """The experiments' directory: today's, or the one that is named to go on in.
 
     Raises:
         ExperimentError: that is no directory.
     """
     if isinstance(resume, bool):
-        return (_LOCAL / title / f"{datetime.now():%Y%m%d}").absolute()
+        return (_DATA / machine / title / f"{datetime.now():%Y%m%d}").absolute()
     directory = Path(resume).absolute()
     if not directory.is_dir():
         raise ExperimentError(f"resume is {str(resume)!r}, which is no directory")
@@ -110,7 +112,8 @@ def validate(experiments: Experiments, debug_mode: int = 0) -> None:
         raise ExperimentError(f"runs_per_setting is {runs!r}; it should be a whole number above 0")
     if not Path(experiments.script).is_file():
         raise ExperimentError(f"there is no script {experiments.script} in {Path.cwd()}")
-    make_runs(read_settings(experiments.affinity_code))
+    if experiments.affinity_code != CLUSTER:
+        make_runs(read_settings(experiments.affinity_code))
     try:
         refuse_same_directories(
             [str(experiments.place(log_dir)) for log_dir in experiments.log_dirs]
@@ -165,7 +168,7 @@ def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
     except OSError as error:
         raise ExperimentError(
             f"{error.filename or experiments.directory} cannot be written ({error.strerror}): "
-            "run_experiments writes into data/local below the working directory"
+            "the runs are written into data, below the working directory"
         ) from error
 
 

@@ -18,6 +18,7 @@ from exptools.launching.jobs.worker import Result
 from exptools.launching.machine.slots import current_slot
 
 ENTRIES = ("main", "build_and_train")
+CLUSTER = "cluster"  # an affinity code: all that a cluster's manager has given
 
 
 class ScriptError(ValueError):
@@ -35,7 +36,9 @@ class ScriptRun:
 
     def arguments(self, slot: int) -> list[str]:
         """The script's arguments, when it runs in a slot."""
-        code = prepend_run_slot(slot, self.affinity_code)
+        code = self.affinity_code
+        if code != CLUSTER:  # there a run has all that its process may use
+            code = prepend_run_slot(slot, code)
         return [code, self.log_dir, str(self.run_id), *self.args]
 
 

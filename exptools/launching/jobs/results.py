@@ -7,13 +7,12 @@ whoever wrote it when it is loaded: only what needs the value does so.
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from exptools import plain_files
 from exptools.error_line import error_line
 from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.worker import Result
@@ -100,11 +99,9 @@ def is_own(run_dir: Path) -> bool:
     """Whether a run's result is a file of this user, and nobody else can have written it."""
     try:
         with _open(run_dir) as file:
-            status = os.fstat(file.fileno())
+            return plain_files.is_own(file.fileno())
     except OSError:
         return False
-    mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    return mine and not status.st_mode & stat.S_IWOTH  # a group is often the user's own
 
 
 def _parse(line: bytes) -> Ending | None:

@@ -19,7 +19,7 @@ from exptools.launching.jobs.fresh import Exit, Starter
 from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, queued_status, save_status
 from exptools.launching.jobs.running import RunningJob, job_environment
 from exptools.launching.jobs.worker import JobSpec
-from exptools.launching.machine.gate import Gate, Wait
+from exptools.launching.machine.gate import Entrance, Wait
 from exptools.launching.machine.slots import Slot
 from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
 
@@ -106,10 +106,25 @@ class Scheduler:
         self,
         slots: Sequence[Slot],
         starter: Starter,
-        gate: Gate,
+        gate: Entrance,
         observer: Observer,
         policy: Policy,
+        *,
+        common: Status | None = None,
+        ahead: Sequence[str] = (),
     ) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            slots: where jobs run.
+            starter: starts their processes.
+            gate: says when a slot may take a job.
+            observer: is told what happens.
+            policy: how jobs are treated that do not end well.
+            common: what the statuses of all jobs have in common. None: what this process is.
+            ahead: the names of signals that a cluster sends ahead of the end. They stop the sweep,
+                too, and with them only SIGINT is a sign of impatience: such signals come in pairs.
+        """
         self._slots = {slot.index: slot for slot in slots}
         self._free = deque(slots)
         self._waits: dict[int, Wait] = {}  # by slot's index
@@ -128,7 +143,8 @@ class Scheduler:
         self._stopped_by: signal.Signals | None = None
         self._stopping = False
         self._is_observed = True  # whether the observer still works
-        self._common = queued_status()
+        self._common = common or queued_status()
+        self._ahead = ahead
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run all jobs and return their outcomes in the order of the jobs.
@@ -136,7 +152,7 @@ class Scheduler:
         Raises:
             Interrupted: SIGINT, SIGTERM or SIGHUP came; no process is left.
         """
-        with _signals_into(self._events):
+        with _signals_into(self._events, self._ahead):
             self._queue.extend(job for job in jobs if self._enqueue(job))
             while self._queue or self._running:
                 self._fill_slots()
@@ -229,6 +245,9 @@ class Scheduler:
         elif event is not None and self._stopped_by is None:
             self._stopped_by = event
             self._stop(event.name)
+        elif event is not None and self._ahead and event is not signal.SIGINT:
+            if event.name in self._ahead:
+                self._stopped_by = event  # it says more than what came with it
         elif event is not None:  # a second signal: no more patience
             for running in self._running.values():
                 if not running.killed:
@@ -306,7 +325,7 @@ class Scheduler:
 
 
 @contextlib.contextmanager
-def _signals_into(events: SimpleQueue[_Event]) -> Iterator[None]:
+def _signals_into(events: SimpleQueue[_Event], ahead: Sequence[str]) -> Iterator[None]:
     """Turn the signals that stop a program into events while jobs run."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
@@ -317,7 +336,7 @@ def _signals_into(events: SimpleQueue[_Event]) -> Iterator[None]:
 
     names = ("SIGINT", "SIGTERM", "SIGHUP") if sys.platform != "win32" else ("SIGINT", "SIGTERM")
     before: dict[int, Any] = {}
-    for signum in (getattr(signal, name) for name in names):
+    for signum in (getattr(signal, name) for name in (*names, *ahead)):
         if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP: so should we
             before[signum] = signal.signal(signum, put)
     try:

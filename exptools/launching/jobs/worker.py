@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -26,6 +27,7 @@ from exptools.rundir import RETURN_FILE, write_atomic
 RESULT_LOST = 74  # exit code, EX_IOERR of sysexits.h: return.pkl could not be written
 
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+_CLUSTERS = ("SIGTERM", "SIGUSR2")  # what clusters send ahead of the end
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def prepare_process(cpus: tuple[int, ...]) -> None:
     """Pin the process, then make its signals and streams those of a job."""
     if cpus:
         os.sched_setaffinity(0, cpus)
+    _take_signals_of_clusters()
     # A parent in a shell's background ignores SIGINT, which is how we ask a job to end.
     watch_interrupts()
     # A job that reads the terminal from a process group of its own would stop for ever.
@@ -100,6 +103,35 @@ def prepare_process(cpus: tuple[int, ...]) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     faulthandler.enable(2)  # whatever the program has made of sys.stderr
+
+
+@contextlib.contextmanager
+def signals_of_clusters_held() -> Iterator[None]:
+    """Keep from the processes that are started meanwhile what a cluster sends to all of ours.
+
+    It asks the whole of an allocation to end, with signals that would end a helper at once and all
+    its jobs with it. They wait for this process until the block is over.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # no cluster of such machines is known
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _CLUSTERS])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _take_signals_of_clusters() -> None:
+    """Let them through to this job, if they were held: it is asked to end by SIGINT besides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    held = {getattr(signal, name) for name in _CLUSTERS}
+    held &= signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    for signum in held - {signal.SIGTERM}:
+        if signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
 
 
 def run_and_exit(task: Task, spec: JobSpec) -> NoReturn:

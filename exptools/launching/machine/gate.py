@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 from exptools.launching.machine.lease_files import Holder, LeaseFiles
 from exptools.launching.machine.leases import (
@@ -44,6 +45,47 @@ class Wait:
     reason: str  # the end of a sentence that begins "waits for"
     way_out: str | None = None  # the option with which it would not have to wait
     for_turn: bool = True  # whether other sweeps are the reason, not what goes on on a GPU
+
+
+class Entrance(Protocol):
+    """Says when a job may start in a slot; see `Gate`, the one of a machine with other users."""
+
+    def notes(self, slots: Iterable[Slot]) -> list[str]:
+        """What the user should know."""
+
+    def admit(self, slots: Sequence[Slot], most: int) -> list[Slot | Wait | None]:
+        """Take as many of the slots as can be had, at most ``most``."""
+
+    def has_news(self) -> bool:
+        """Whether to try again."""
+
+    def leave(self, slot: Slot) -> None:
+        """Give back what `admit` took."""
+
+    def close(self) -> None:
+        """Give back everything."""
+
+
+class OpenGate:
+    """Lets jobs in at once: whoever gave us this part of a machine keeps others off it."""
+
+    def notes(self, slots: Iterable[Slot]) -> list[str]:
+        """See `Entrance`."""
+        return []
+
+    def admit(self, slots: Sequence[Slot], most: int) -> list[Slot | Wait | None]:
+        """See `Entrance`."""
+        return [slot if number < most else None for number, slot in enumerate(slots)]
+
+    def has_news(self) -> bool:
+        """See `Entrance`."""
+        return False
+
+    def leave(self, slot: Slot) -> None:
+        """See `Entrance`."""
+
+    def close(self) -> None:
+        """See `Entrance`."""
 
 
 class Gate:

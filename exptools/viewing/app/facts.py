@@ -32,6 +32,7 @@ EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 OF_MARKS = re.compile(r"\b(star|note)\b", re.IGNORECASE)
 REMEMBERED = 16  # conditions
 CLEARLY = 0.05  # of a metric's variance
+COMPARED = 2000  # runs: more tell no better on which key a metric depends most
 
 
 @dataclass(frozen=True)
@@ -232,21 +233,30 @@ def _most_telling(index: Index, facts: Facts, keys: Sequence[str]) -> tuple[str,
     """
     if len(keys) < 2:
         return keys[0], 0.0
-    values = _ends(index, facts)
+    compared = _drawn(facts.runs)
+    values = _ends(index, facts, compared)
     finite = np.flatnonzero(np.isfinite(values)).tolist()
     if len(finite) < 3:
         return keys[0], 0.0
-    runs = [facts.runs[at] for at in finite]
+    runs = [compared[at] for at in finite]
     explained = {key.name: _explained(values[finite], runs, key) for key in facts.find(keys)}
     best = max(keys, key=lambda key: explained[key])
     return best, explained[best]
 
 
-def _ends(index: Index, facts: Facts) -> NDArray[np.float64]:
+def _drawn(runs: Sequence[Run]) -> Sequence[Run]:
+    """Some of many runs, always the same: drawn by chance, as every tenth may have one seed."""
+    if len(runs) <= COMPARED:
+        return runs
+    drawn = np.random.default_rng(0).choice(len(runs), COMPARED, replace=False)
+    return [runs[at] for at in sorted(drawn.tolist())]
+
+
+def _ends(index: Index, facts: Facts, runs: Sequence[Run]) -> NDArray[np.float64]:
     """What each run came to: the metric's last value or, without metrics, its result; or NaN."""
     if facts.metric is not None:
-        return np.array(index.last(facts.runs, facts.metric))
-    said = [run.summary.get(facts.result or "") for run in facts.runs]
+        return np.array(index.last(runs, facts.metric))
+    said = [run.summary.get(facts.result or "") for run in runs]
     return np.array([value if isinstance(value, (int, float)) else np.nan for value in said])
 
 

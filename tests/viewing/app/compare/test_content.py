@@ -81,6 +81,23 @@ def test_the_key_on_which_the_metric_depends_most_is_grouped_by_first(tmp_path):
     )
 
 
+def test_of_many_runs_some_that_are_drawn_by_chance_tell_that_key(tmp_path, monkeypatch):
+    monkeypatch.setattr("exptools.viewing.app.facts.COMPARED", 12)
+    runs = [
+        ({"idle": idle, "telling": telling, "seed": seed}, {"reward": [10.0 * telling + seed]})
+        for idle in (1, 2)
+        for telling in (1, 2)
+        for seed in range(6)
+    ]
+    workspace = made(tmp_path, *runs)
+    asked = []
+    last = workspace.index.last
+    monkeypatch.setattr(workspace.index, "last", lambda of, m: asked.extend(of) or last(of, m))
+    assert workspace.facts().by == ("telling",)
+    assert len(asked) == 12
+    assert {run.config["telling"] for run in asked} == {1, 2}
+
+
 def test_where_only_the_seed_differs_all_runs_are_one_line(tmp_path):
     workspace = made(tmp_path, *[({"seed": seed}, {"acc": [0.1 * seed]}) for seed in range(3)])
     figure, _, view = shown(workspace)

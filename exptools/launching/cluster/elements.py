@@ -1,0 +1,222 @@
+"""Slurm's array elements: each runs an agent for one chunk; submitted through submitit."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exptools.launching.cluster.chunk_run import AHEAD, run_chunk
+from exptools.launching.cluster.plan import Plan, read_plan
+from exptools.launching.display.labels import plural
+from exptools.launching.machine.request import Request
+
+if TYPE_CHECKING:
+    from submitit.core.utils import DelayedSubmission
+
+_MOST_REQUEUES = 1000  # of one element; each goes on where the last one stopped
+_SLURMS_OWN_MOST = 1001  # elements of an array, if Slurm does not say
+_TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
+
+
+class SubmissionError(Exception):
+    """Nothing can be submitted; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class AllocationOptions:
+    """What is asked of Slurm for each allocation, in ``sbatch``'s words; None: its default."""
+
+    time: int = 60  # minutes
+    mem: str | None = None
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    max_parallel: int | None = None  # elements at once
+    signal_ahead: int = 90  # seconds before the end
+    setup: tuple[str, ...] = ()  # shell commands before the agent
+    sbatch: Mapping[str, Any] = field(default_factory=dict)  # any other options
+    python: str | None = None  # the command that starts Python there; None: that of here
+
+    @property
+    def seconds(self) -> float:
+        """How long jobs may run in one before they are asked to end."""
+        return self.time * 60 - self.signal_ahead
+
+    def without(self, nodes: Sequence[str]) -> AllocationOptions:
+        """The same, but on none of these nodes."""
+        excluded = ",".join(dict.fromkeys([*filter(None, [self.exclude]), *nodes]))
+        return replace(self, exclude=excluded or None)
+
+    def parameters(self, request: Request, jobs: int) -> dict[str, Any]:
+        """What submitit's executor takes, for allocations with room for so many jobs at once."""
+        gpus = math.ceil(jobs * (request.gpus_per_job or 0) - 1e-9)
+        named = {
+            "partition": self.partition,
+            "account": self.account,
+            "qos": self.qos,
+            "constraint": self.constraint,
+            "exclude": self.exclude,
+            "mem": self.mem,
+            "setup": list(self.setup) or None,
+            "gpus_per_node": gpus or None,
+            "array_parallelism": self.max_parallel,
+            "additional_parameters": dict(self.sbatch) or None,
+        }
+        return {name: value for name, value in named.items() if value is not None} | {
+            "job_name": "exptools",
+            "time": self.time,
+            "nodes": 1,
+            "ntasks_per_node": 1,
+            "cpus_per_task": jobs * (request.cpus_per_job or 1),
+            "signal_delay_s": self.signal_ahead,
+            "stderr_to_stdout": True,
+        }
+
+
+@dataclass(frozen=True)
+class RunChunk:
+    """What an element does; submitit pickles it, and calls it on the node."""
+
+    sweep_dir: str
+    plan: int
+
+    def __call__(self, chunk: int) -> None:
+        """Run what is left of a chunk.
+
+        Raises:
+            SystemExit: some jobs failed, or are left. The element counts as failed then, so that
+                ``squeue`` and ``sacct`` tell the truth.
+        """
+        end = run_chunk(read_plan(Path(self.sweep_dir), self.plan), chunk)
+        if end.left and end.signum is not None and end.signum == getattr(signal, AHEAD):
+            # While jobs ran the signal was ours. Now it is submitit's, which has Slurm requeue us.
+            os.kill(os.getpid(), end.signum)
+        if end.left:
+            sys.exit(f"exptools: {end.left} of {plural(end.jobs, 'job')} did not run to their end")
+        if end.went_wrong:
+            sys.exit(f"exptools: {end.went_wrong} of {plural(end.jobs, 'job')} went wrong")
+
+    def checkpoint(self, chunk: int) -> DelayedSubmission:
+        """What a requeued element does: the same."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, chunk)
+
+
+def submit(
+    plan: Plan, chunks: Sequence[int], options: AllocationOptions, jobs: int
+) -> dict[int, str]:
+    """Submit an element for each of these chunks of a plan.
+
+    Args:
+        plan: what the elements run.
+        chunks: the numbers of the chunks.
+        options: what each element asks for.
+        jobs: how many jobs should run at once in one.
+
+    Returns:
+        Slurm's names of the elements, by chunk.
+
+    Raises:
+        SubmissionError: Slurm or submitit is not here, or Slurm refuses.
+    """
+    executor = _executor(plan.directory / "logs", options.python)
+    with _in_our_words():
+        executor.update_parameters(**options.parameters(plan.request, jobs))
+    call = RunChunk(str(plan.sweep_dir), plan.number)
+    elements: dict[int, str] = {}
+    most = _largest_array()
+    for begin in range(0, len(chunks), most):
+        part = chunks[begin : begin + most]
+        try:
+            with _in_our_words():
+                submitted = executor.map_array(call, part)
+        except SubmissionError:
+            cancel(elements.values())  # of arrays before: nobody would know of them
+            raise
+        elements |= {chunk: job.job_id for chunk, job in zip(part, submitted, strict=True)}
+    return elements
+
+
+def cancel(elements: Collection[str]) -> None:
+    """Have Slurm end elements; where it does not answer, nothing happens."""
+    arrays = sorted({element.partition("_")[0] for element in elements})
+    if arrays:
+        subprocess.run(["scancel", *arrays], check=False, capture_output=True)
+
+
+def minutes(text: str | int) -> int:
+    """Slurm's notation of a time limit (90, "90:00", "1-12", "36:00:00") in minutes, rounded up.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _TIME.fullmatch(str(text).strip())
+    if match is None:
+        raise ValueError(text)
+    days, first, second, third = (int(part or 0) for part in match.groups())
+    if match[1] is not None:  # days-hours[:minutes[:seconds]]
+        seconds = (days * 24 + first) * 3600 + second * 60 + third
+    elif match[4] is not None:  # hours:minutes:seconds
+        seconds = first * 3600 + second * 60 + third
+    else:  # minutes[:seconds]
+        seconds = first * 60 + second
+    if seconds <= 0:
+        raise ValueError(text)
+    return math.ceil(seconds / 60)
+
+
+def _executor(logs: Path, python: str | None) -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        raise SubmissionError(
+            "hydra/launcher=exptools_slurm needs submitit: pip install 'hydra-exptools[slurm]'"
+        ) from error
+    try:
+        return submitit.SlurmExecutor(logs, max_num_timeout=_MOST_REQUEUES, python=python)
+    except RuntimeError as error:  # it looks for srun
+        raise SubmissionError(
+            "there is no Slurm here (no srun in PATH): start the sweep on a login node of the "
+            "cluster, or use hydra/launcher=exptools"
+        ) from error
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SubmissionError(f"sbatch cannot be started: {error}") from error
+    except Exception as error:  # submitit's own kinds, and those of options that it does not know
+        raise SubmissionError(f"Slurm refuses the sweep: {_last_words(error)}") from error
+
+
+def _last_words(error: Exception) -> str:
+    """What ``sbatch`` said, without what submitit says around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line.removeprefix("sbatch: ") for line in lines if line.startswith("sbatch: ")]
+    return "; ".join(said) or (lines[-1] if lines else repr(error))
+
+
+def _largest_array() -> int:
+    """How many elements Slurm takes in one array."""
+    try:
+        answer = subprocess.run(
+            ["scontrol", "show", "config"], check=False, capture_output=True, text=True
+        ).stdout
+    except OSError:
+        return _SLURMS_OWN_MOST
+    match = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
+    return max(1, int(match[1])) if match else _SLURMS_OWN_MOST
