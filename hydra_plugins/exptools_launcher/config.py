@@ -20,8 +20,9 @@ class LauncherConf:
     #: control group's CPU quota. More jobs than cores need pin=false.
     jobs: int | None = None
 
-    #: Physical CPU cores for each job. Null: with a GPU, the GPU's share of the cores; without, one,
-    #: or more if there are few jobs, which together take half of the cores and leave half to others.
+    #: Physical CPU cores for each job. Null: with a GPU, the GPU's share of the cores; without,
+    #: one, or more if there are few jobs, which together take half of the cores and leave half to
+    #: others.
     cpus_per_job: int | None = None
 
     #: GPUs for each job: 0 hides them, 0.5 puts two jobs on one, 2 gives two. Null: 1 if there are
@@ -44,8 +45,8 @@ class LauncherConf:
     #: Physical cores kept free of jobs.
     reserve_cpus: int = 0
 
-    #: Whether jobs are bound to their cores. If not, they wait for no core, and other sweeps may use
-    #: the same ones.
+    #: Whether jobs are bound to their cores. If not, they wait for no core, and other sweeps may
+    #: use the same ones.
     pin: bool = True
 
     #: What CUDA_VISIBLE_DEVICES contains: uuid, or index (sets CUDA_DEVICE_ORDER=PCI_BUS_ID).
@@ -55,8 +56,8 @@ class LauncherConf:
     #: the options above except gpu_ids, gpu_memory_per_job and share_gpus. Null: none.
     affinity: str | None = None
 
-    #: "warm": fork each job from your program; "fresh": run your script again, in a new interpreter.
-    #: Where a fork is not safe, warm falls back to that and says so.
+    #: "warm": fork each job from your program; "fresh": run your script again, in a new
+    #: interpreter. Where a fork is not safe, warm falls back to that and says so.
     start: str = "warm"
 
     #: Seconds that a job may run. Null: no limit.
