@@ -95,6 +95,7 @@ class Status:
     overrides: tuple[str, ...] = ()
     attempt: int = 1
     host: str = field(default_factory=socket.gethostname)
+    element: str | None = None  # a cluster's name of the allocation: "123_4"
     pid: int | None = None
     pid_start: str | None = None  # see process_start(): tells our process from a later one
     slot: int | None = None

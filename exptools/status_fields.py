@@ -50,7 +50,7 @@ _KINDS: Mapping[str, _Kind] = {
     "exit_code": _integers(-LARGEST, LARGEST),
     "pid": _integers(1, LARGEST_PID),
     **dict.fromkeys(("queued", "started", "ended", "cpu_seconds"), _NUMBER),
-    **dict.fromkeys(("host", "pid_start", "cpus", "signal", "error"), _TEXT),
+    **dict.fromkeys(("host", "element", "pid_start", "cpus", "signal", "error"), _TEXT),
     **dict.fromkeys(("overrides", "gpus", "command"), _TEXTS),
     **dict.fromkeys(("git", "script"), _OBJECT),
 }

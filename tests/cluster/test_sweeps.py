@@ -8,20 +8,28 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from exptools.rundir import read_status
 from tests.cluster.cluster import Cluster
-from tests.cluster.conftest import CPUS, GPUS, NODES, SWEEP, ClusterApp
-from tests.conftest import line_with
+from tests.cluster.conftest import GPUS, NODES, SWEEP, ClusterApp
+from tests.conftest import ROOT, line_with
+from tests.launching.test_run_on_cluster import LAUNCH, SCRIPT
 
 pytestmark = pytest.mark.slow
 
+PAGE = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
 MakeApp = Callable[[str], ClusterApp]
-PACKED = (f"hydra.launcher.nodes={NODES}", f"hydra.launcher.jobs={CPUS}")
+# What docs/slurm.md has people type first.
+PACKED = re.findall(
+    r"hydra\.launcher\.\S+", re.findall(r"^    python train.py -m (?:.*\\\n)*.*$", PAGE, re.M)[0]
+)
 OUT = "out = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir\n"
 # Says that it is there, then waits to be killed, but only the first time.
 ONCE = f"""
@@ -88,7 +96,7 @@ def test_packed_jobs_have_their_own_cpu_and_gpu_and_fail_alone(
         "if cfg.x == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
         "return cfg.x"
     )
-    code, output = app.sweep(*PACKED, "hydra.launcher.gpus_per_job=1", "+x=range(12)")
+    code, output = app.sweep(*PACKED, "+x=range(12)")
     assert code == 1
     assert "12 jobs in 3 elements of Slurm's" in output
     wrong = {2: "failed", 3: "killed"}
@@ -117,6 +125,33 @@ def test_what_slurm_refuses_is_said_in_its_own_words(
     code, output = app.sweep("hydra.launcher.partition=nowhere", "+x=1,2")
     assert code == 1
     assert "Slurm refuses the sweep: error: invalid partition specified: nowhere" in output
+    assert app.states(2) == ["interrupted"] * 2
+
+
+def test_a_script_of_the_original_runs_its_variants_on_slurm(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "train it.py").write_text(SCRIPT)
+    handler = "SlurmHandler(mem='500M', time='10:00', n_gpus=1, cmd_prefix='export SAID=ahead')"
+    (tmp_path / "launch.py").write_text(
+        LAUNCH.replace("import PbsHandler", "import SlurmHandler")
+        .replace("cluster.pbs", "cluster.slurm")
+        .replace('PbsHandler(mem="1G", cmd_prefix="echo ahead")', handler)
+    )
+    done = subprocess.run(
+        [sys.executable, "launch.py", "dict(runs_per_allocation=2)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "4 jobs in 2 elements of Slurm's" in done.stdout, done.stdout + done.stderr
+    (directory,) = (tmp_path / "data/slurm/demo exp").iterdir()
+    runs = [read_status(directory / f"x{x}/run_{run}") for run in (0, 1) for x in (1, 2)]
+    assert [run and run.state.value for run in runs] == ["completed", "failed"] * 2
+    assert {run and run.gpus for run in runs} == {("0",), ("1",)}
+    assert "('x2 run_1', 'failed')" in done.stdout
 
 
 def test_elements_beyond_an_array_are_another_and_cancelled_ones_stay_so(
@@ -161,9 +196,6 @@ def test_a_sweep_that_is_left_running_is_joined_later_and_by_no_other_launcher(
     code, output = app.run("-m", *here, *jobs)
     assert code == 1
     assert re.search(r"element \S+ of Slurm is running and has jobs of out: cancel it", output)
-    code, output = app.sweep(*options, "+stuck=1", "+x=range(10,14)")
-    assert code == 1
-    assert re.search(r"out/0 is to hold .*\+x=0, for which \S+ still waits or runs", output)
     again = app.start(*SWEEP, *options, *jobs, "hydra.launcher.resume=true")
     line_with(again, "2 elements with 3 jobs still wait or run, and are joined")
     os.kill(int((app.out / "1/mark").read_text()), signal.SIGKILL)
@@ -183,7 +215,7 @@ def test_a_sweep_with_a_death_of_each_kind_ends_with_every_other_job_completed(
         'while cfg.x in (4, 10, 18) and not os.path.exists("go"): time.sleep(0.02)\n'
         "return cfg.x"
     )
-    process = app.start(*SWEEP, *PACKED, "hydra.launcher.gpus_per_job=1", "+x=range(24)")
+    process = app.start(*SWEEP, *PACKED, "+x=range(24)")
     # The chunks are 0 to 7, 8 to 15 and 16 to 23: each has begun with its third job.
     cluster.wait_until(lambda: all(app.marked(job) for job in (4, 10, 18)))
     agent_of(app, 10).kill()

@@ -110,7 +110,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Open an address: a page with its chart drawn, or with its reason why not, or with its run.
+    """Open an address: a page with its chart drawn, or why it has none, or with its run or media.
 
     After the test the page must have complained of nothing, and asked nobody but its server.
     """
@@ -132,7 +132,7 @@ def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: complaints.append(error.stack or str(error)))
         page.on("request", lambda request: note_request(request.url, address))
         page.goto(address + query, wait_until="commit")
-        page.locator("#chart:not(.loading), #run-facts > div").first.wait_for()
+        page.locator("#chart:not(.loading), #run-facts > div, .wall-content").first.wait_for()
         page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
         expect(page.locator(DRAWING)).to_have_count(0)  # once more, in the size that it has now
         return page

@@ -326,7 +326,7 @@ def test_runs_that_died_are_counted_and_left_out_if_one_chooses_so(look_at, serv
     expect(page.locator(ROWS)).to_have_count(8)
     page.go_forward()
     expect(page.locator(ROWS)).to_have_count(2)
-    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_role("tab", name="Charts").click()
     expect(page.get_by_role("textbox", name="Runs that count")).to_have_value("finished runs")
     expect(page.locator("#picture-caption")).to_contain_text("6 are left out")
 

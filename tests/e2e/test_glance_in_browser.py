@@ -4,12 +4,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.pages import serious_faults
+from tests.media_samples import write_wall
 from tests.viewing.samples import write_run, write_summary, write_sweep
 
 PHONE = {"width": 390, "height": 844}
 READY = {
     "compare": "#runs .ag-cell",
-    "pictures": "#picture-graph .main-svg",
+    "charts": "#chart-graph .main-svg",
+    "media": ".wall-tile img",
     "run": "#run-facts dd",
 }
 FINGER = 40  # px
@@ -57,7 +59,9 @@ def test_on_a_phone_each_tab_is_for_a_thumb_and_nothing_lies_over_anything(
 ):
     complaints = []
     phone.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    phone.goto(serve_here(write_sweep(tmp_path / "outputs")) + "?run=4")
+    root = write_sweep(tmp_path / "outputs")
+    write_wall(root / "4")
+    phone.goto(serve_here(root) + "?run=4")
     for tab, shown in READY.items():
         open_tab(phone, tab)
         assert phone.evaluate(FAULTS) == [], tab

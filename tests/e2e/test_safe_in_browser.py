@@ -14,12 +14,14 @@ from exptools.viewing.app.compare.downloads import content_of, numbers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.e2e.pages import BANDS, LEGEND, LINES, ROWS, drawn, serious_faults
+from tests.media_samples import write_wall
 from tests.viewing.samples import indexed, write_run, write_sweep
 
 TOKEN = "a-token-of-this-test"
 READY = {
     "compare": ".small-chart .painted-plot",
-    "pictures": "#picture-graph .js-plotly-plot",
+    "charts": "#chart-graph .js-plotly-plot",
+    "media": ".wall-tile img",
     "run": "#run-facts",
 }
 FADED = """() => Promise.allSettled(document.getAnimations()
@@ -33,7 +35,9 @@ TAGS = f"step,{QUOTED}\n0,3,0.1,1\n1,2,0.2,2\n"
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
-    return indexed(write_sweep(tmp_path_factory.mktemp("runs") / "outputs"))
+    root = write_sweep(tmp_path_factory.mktemp("runs") / "outputs")
+    write_wall(root / "4")
+    return indexed(root)
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +177,8 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     assert drawn(page, LINES)
     expect(page.locator(".small-chart .painted-plot")).to_have_count(3)
     unharmed(page)
-    page.goto(f"{address}?tab=pictures")
-    expect(page.locator("#picture-graph .js-plotly-plot").first).to_be_visible()
+    page.goto(f"{address}?tab=charts")
+    expect(page.locator("#chart-graph .js-plotly-plot").first).to_be_visible()
     unharmed(page)
     for name in (IMAGE, "binary", "large", "pipe"):
         page.goto(f"{address}?{View(tab='run', run=name).to_query()}")

@@ -254,5 +254,5 @@ def _common_status(plan: Plan) -> Status:
         command=program.command,
         git=program.git,
         script=program.script,
-        extra={"element": element_name()} if element_name() else {},
+        element=element_name(),
     )

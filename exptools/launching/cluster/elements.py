@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exptools.launching.cluster.chunk_run import AHEAD, run_chunk
 from exptools.launching.cluster.plan import Plan, read_plan
+from exptools.launching.cluster.queue import MOST_NAMED
 from exptools.launching.display.labels import plural
 from exptools.launching.machine.request import Request
 
@@ -152,8 +153,9 @@ def submit(
 def cancel(elements: Collection[str]) -> None:
     """Have Slurm end elements; where it does not answer, nothing happens."""
     arrays = sorted({element.partition("_")[0] for element in elements})
-    if arrays:
-        subprocess.run(["scancel", *arrays], check=False, capture_output=True)
+    for begin in range(0, len(arrays), MOST_NAMED):
+        command = ["scancel", *arrays[begin : begin + MOST_NAMED]]
+        subprocess.run(command, check=False, capture_output=True)
 
 
 def minutes(text: str | int) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
 
 _FORMAT = "%i|%T|%N|%S|%r"
+MOST_NAMED = 1000  # jobs on a command line, which has room for some more
 _LONGEST = 60.0  # seconds in which squeue should answer
 _WAITS = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 _RUNS = (
@@ -55,7 +57,8 @@ def ask_queue(elements: Collection[str]) -> dict[str, Standing]:
         QueueAway: the controller does not answer now.
     """
     arrays = sorted({element.partition("_")[0] for element in elements})
-    command = ["squeue", "-h", "-r", "-t", "all", "-j", ",".join(arrays), "-o", _FORMAT]
+    which = ["-j", ",".join(arrays)] if len(arrays) <= MOST_NAMED else ["-u", str(os.getuid())]
+    command = ["squeue", "-h", "-r", "-t", "all", *which, "-o", _FORMAT]
     try:
         answer = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=_LONGEST

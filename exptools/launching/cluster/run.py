@@ -46,7 +46,7 @@ from exptools.launching.display.sweep_display import print_summary, print_way_on
 from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
-from exptools.rundir import RETURN_FILE
+from exptools.rundir import RETURN_FILE, State, Status
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,11 @@ class ClusterSweep:
         elif not self._options.submit:
             self._tell_commands(plan, go_on)
         else:
-            elements = submit(plan, numbers, self._options.allocation, self._at_once(parts))
+            try:
+                elements = submit(plan, numbers, self._options.allocation, self._at_once(parts))
+            except SubmissionError as refusal:
+                _call_off(plan, jobs, replace(common, error=str(refusal)))
+                raise
             save_elements(plan, elements)
             self._tell_submitted(len(jobs), elements)
         numbered = enumerate(parts, 1)
@@ -255,6 +259,15 @@ def _signals_held() -> Iterator[Callable[[], None]]:
         yield let_through
     finally:
         let_through()
+
+
+def _call_off(plan: Plan, jobs: Sequence[Job], common: Status) -> None:
+    """Have nobody wait for what was not submitted."""
+    for number in range(1, plan.chunks + 1):
+        take_back(plan, number)
+    never = replace(common, state=State.INTERRUPTED, ended=time.time())
+    for job in jobs:
+        save_status(job, replace(never, job=job.number, overrides=job.overrides))
 
 
 def _hand_over(plan: Plan, start: Callable[[Plan, int], None]) -> dict[int, str]:

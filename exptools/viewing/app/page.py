@@ -14,10 +14,12 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.charts import tab as pictures_tab
+from exptools.viewing.app.charts import tab as charts_tab
 from exptools.viewing.app.compare import tab as compare_tab
 from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.media import tab as media_tab
 from exptools.viewing.app.run import tab as run_tab
+from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.states import count_states, state_class, time_left
 from exptools.viewing.app.view import TABS, View
 from exptools.viewing.app.widgets import in_browser, labelled
@@ -34,6 +36,7 @@ ACCENT = [
 ]
 KEYS = {
     "/": "go to the filter",
+    "← →": "in Media: the step before, the next one",
     "↑ ↓": "go from run to run in the table",
     "Space": "tick the run: only ticked runs are drawn",
     "s": "star the run",
@@ -67,7 +70,8 @@ def page(workspace: Workspace) -> Any:
     }
     panels = [
         dmc.TabsPanel(compare_tab.layout(facts), value="compare"),
-        dmc.TabsPanel(pictures_tab.layout(), value="pictures"),
+        dmc.TabsPanel(charts_tab.layout(), value="charts"),
+        dmc.TabsPanel(media_tab.layout(), value="media"),
         dmc.TabsPanel(run_tab.layout(), value="run"),
     ]
     tabs = dmc.Tabs(
@@ -91,7 +95,7 @@ def page(workspace: Workspace) -> Any:
             # The view, and the version, for the tabs: while they are open, and in their turn.
             *(
                 dcc.Store(id=name)
-                for name in ("table-view", "pictures-view", "run-view", "run-colors")
+                for name in ("table-view", "charts-view", "run-view", "run-colors")
             ),
             dcc.Interval(id="clock", interval=REFRESH_MS),
             tabs,
@@ -188,8 +192,10 @@ def register(app: Dash, workspace: Workspace) -> None:
     )(partial(complete_view, workspace))
     marks = workspace.marks
     compare_tab.register(app, workspace, marks)
-    pictures_tab.register(app, workspace)
-    run_tab.register(app, workspace, marks)
+    charts_tab.register(app, workspace)
+    media = MediaCache(workspace)
+    media_tab.register(app, workspace, media)
+    run_tab.register(app, workspace, marks, media)
     _register_in_browser(app)
 
 
@@ -204,7 +210,7 @@ def _register_in_browser(app: Dash) -> None:
     tie("exptools.chooseTab", changed, Input(*tabs), view)
     now = Input("view", "data"), Input("version", "data")
     tie("exptools.tableView", Output("table-view", "data"), *now)
-    tie("exptools.picturesView", Output("pictures-view", "data"), *now, Input("colors", "data"))
+    tie("exptools.chartsView", Output("charts-view", "data"), *now, Input("colors", "data"))
     tie("exptools.runView", Output("run-view", "data"), *now)
     tie("exptools.runColors", Output("run-colors", "data"), Input("colors", "data"), Input(*tabs))
     tie("exptools.showTab", Output(*tabs), Input("view", "data"), State(*tabs))

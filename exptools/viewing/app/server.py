@@ -22,6 +22,7 @@ from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.first.page import ANSWER, ENTRY, INDEX, SCHEME, FirstPages
 from exptools.viewing.app.guard import guard, script_hash
+from exptools.viewing.app.media import tab as media_tab
 from exptools.viewing.app.page import page, register
 from exptools.viewing.app.small_multiples import answers
 from exptools.viewing.app.view import View
@@ -34,7 +35,10 @@ ANYONE_HERE = Access()
 PORTS_TO_TRY = 100
 LAYOUT = "/_dash-layout"
 # What is answered from the index.
-FROM_INDEX = (LAYOUT, "/_dash-update-component", f"/{ANSWER}", f"/{answers.ROUTE}")
+FROM_INDEX = (
+    *(LAYOUT, "/_dash-update-component", f"/{ANSWER}", f"/{answers.ROUTE}"),
+    *(f"/{media_tab.WALL}", f"/{media_tab.TILES}"),
+)
 
 
 class _Viewer(Dash):

@@ -21,12 +21,21 @@ from exptools.viewing.curves.statistics import CENTERS, parse_band
 from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
 
-TABS = ("compare", "pictures", "run")
+TABS = ("compare", "charts", "media", "run")
+FORMER = {"pictures": "charts", "picture": "chart"}  # what addresses may call them, too
 BANDS_OF = ("auto", "all", "pointed")  # lines whose bands are seen; auto: of few lines all
 NONPOSITIVE = ("left-out", "symlog")  # what a log axis does with values ≤ 0
+MEDIA_COLUMNS = ("auto", "runs", "groups")  # auto: of many runs one a group
+HISTOGRAMS = ("offset", "overlay", "percentiles", "step")  # over time in three ways, or at one step
 EACH_RUN = "run.name"  # to group by: each run by itself
 # What the table shows, and nothing else does.
 OF_TABLE = ("rows", "summaries", "columns", "sort", "order", "pinned", "widths")
+# What the wall of media shows, and nothing else does.
+OF_MEDIA = (
+    *("media_step", "media_search", "media_kinds", "media_columns"),
+    *("media_layout", "media_size", "histograms"),
+)
+LARGEST_STEP = 2**53  # beyond it a browser's numbers are not
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
 Range = tuple[float, float]
@@ -52,6 +61,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _step(text: str) -> int:
+    step = int(text)
+    if abs(step) > LARGEST_STEP:
+        raise ValueError(text)
+    return step
+
+
+def _tab(texts: list[str]) -> str:
+    return _one_of("tab", *TABS)([FORMER.get(texts[-1], texts[-1])])
+
+
 def _one_of(what: str, *names: str) -> Callable[[list[str]], str]:
     return lambda texts: parse(what, texts[-1], dict.fromkeys(names, Choice())).name
 
@@ -75,6 +95,7 @@ _TEXTS = _Kind(lambda values: list(values) or [""], _text_list)
 _FLAG = _Kind(lambda value: ["1" if value else "0"], lambda texts: texts[-1] == "1")
 _RANGE = _Kind(lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
 _COUNT = _Kind(lambda value: [str(value)], lambda texts: _count(texts[-1]))
+_STEP = _Kind(lambda value: [str(value)], lambda texts: _step(texts[-1]))
 _SCALES = _Kind(lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y") if a in t))
 
 
@@ -92,7 +113,7 @@ def _is(kind: _Kind, default: Any, check: Callable[[list[str]], Any] | None = No
 class View:
     """What is chosen; the defaults are what a newcomer sees."""
 
-    tab: str = _is(_TEXT, "compare", _one_of("tab", *TABS))
+    tab: str = _is(_TEXT, "compare", _tab)
     metrics: tuple[str, ...] = _is(_TEXTS, ())  # none: the page chooses
     by: tuple[str, ...] | None = _is(_TEXTS, None)  # None: the page chooses; (): all runs in one
     split: tuple[str, ...] = _is(_TEXTS, ())  # a panel for each of their values
@@ -126,16 +147,23 @@ class View:
         _TEXTS, ()
     )  # those below these prefixes are folded; "/": without one
     run: str = _is(_TEXT, "")  # the one that the tab shows
-    picture: str = _is(_TEXT, "")
+    chart: str = _is(_TEXT, "")
+    media_step: int | None = _is(_STEP, None)  # None: the last one, also while runs go on
+    media_search: str = _is(_TEXT, "")  # parts of the tags that are shown
+    media_kinds: tuple[str, ...] = _is(_TEXTS, ())  # none: all
+    media_columns: str = _is(_TEXT, "auto", _one_of("media_columns", *MEDIA_COLUMNS))
+    media_layout: str = _is(_TEXT, "table", _one_of("media_layout", "table", "grid"))
+    media_size: str = _is(_TEXT, "medium", _one_of("media_size", "small", "medium", "large"))
+    histograms: str = _is(_TEXT, "offset", _one_of("histograms", *HISTOGRAMS))
     y_ranges: Mapping[str, Range] = field(default_factory=dict)  # by metric
     # Of metrics whose steps are others than those of the first one.
     x_ranges: Mapping[str, Range] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)  # of the tabs pictures and run
+    options: Mapping[str, str] = field(default_factory=dict)  # of the tab Charts
     notes: tuple[str, ...] = field(default=(), compare=False)  # which parts of a query were ignored
 
     def of_chart(self) -> View:
-        """The view without what only the table shows."""
-        return replace(self, **{name: _DEFAULTS[name] for name in OF_TABLE})
+        """The view without what only the table or the media show."""
+        return replace(self, **{name: _DEFAULTS[name] for name in (*OF_TABLE, *OF_MEDIA)})
 
     @classmethod
     def from_query(cls, query: str) -> View:
@@ -204,6 +232,7 @@ _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" i
 
 def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:
     """Put what a query says under one name where it belongs."""
+    name = FORMER.get(name, name)
     if name in _KINDS:
         values[name] = _KINDS[name].from_texts(texts)
     elif name.startswith(("x_range.", "y_range.")):

@@ -169,6 +169,8 @@ def _hover(job: Job, style: _Style) -> str:
         lines["waited"] = format_duration(job.started - job.queued)
     if job.attempt > 1:
         lines["attempt"] = str(job.attempt)
+    if status is not None and status.element:
+        lines["element"] = status.element
     if status is not None and status.cpus:
         lines["CPUs"] = status.cpus
     if status is not None and status.gpus:

@@ -48,6 +48,7 @@ OF_RUN: dict[str, Callable[[Run], Any]] = {
     "duration": _of_status(lambda status: duration(status, time.time())),  # seconds
     "started": _of_status(_local_time),
     "host": _of_status(lambda status: status.host),
+    "element": _of_status(lambda status: status.element),
     "slot": _of_status(lambda status: status.slot),
     "commit": _of_status(_commit),
 }
@@ -90,9 +91,9 @@ def find_keys(runs: Iterable[Run], names: Sequence[str], others: Iterable[Run] =
     """The keys that are meant by these names.
 
     They are those of the configs, ``name``, ``state`` and ``sweep`` of the runs, what their status
-    says (``duration``, ``started``, ``host``, ``slot``, ``commit``), and what is in the summaries,
-    by its name where no other key has that, or as ``summary.<name>``. The end of a key is enough
-    where no other ends so; see ``KeyNames.find``.
+    says (``duration``, ``started``, ``host``, ``element``, ``slot``, ``commit``), and what is in
+    the summaries, by its name where no other key has that, or as ``summary.<name>``. The end of a
+    key is enough where no other ends so; see ``KeyNames.find``.
 
     ``others`` are the runs from which these were chosen: a key that only those have is meant by its
     whole name, and by its end where these have none that ends so. These are all without it.

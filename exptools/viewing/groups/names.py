@@ -15,7 +15,7 @@ RUN, CONFIG = "run.", "config."  # before a key that a run and its config both h
 SUMMARY = "summary."  # before the name of a value in the runs' summaries
 OWN = ("name", "state", "sweep")  # what a run has by itself
 # What its status says beside its state: known by these names where no key of a config ends so.
-OF_STATUS = ("duration", "started", "host", "slot", "commit")
+OF_STATUS = ("duration", "started", "host", "element", "slot", "commit")
 
 # Of a condition's language: a key of that name stands in double quotes there.
 WORDS = frozenset(

@@ -33,7 +33,7 @@ MAX_ROWS, MAX_COLUMNS, MAX_CELL = 20, 20, 200  # of a table that are shown; a ce
 _LARGEST = 2**53
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A line of the index."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exptools.launching.cluster.earlier import find_open
+from exptools.launching.cluster.earlier import find_open, join
+from exptools.launching.cluster.journal import Journal, read_history
+from exptools.launching.cluster.plan import PlanError
 from exptools.launching.jobs.results import read_result
-from exptools.rundir import State, read_status
+from exptools.rundir import State, Status, read_status
 from tests.conftest import until
 from tests.launching.cluster.conftest import Planned
 
@@ -120,47 +123,36 @@ def test_gpus_and_cpus_are_those_of_the_allocation(planned: Plans) -> None:
     assert plan.status(0).state is State.COMPLETED
 
 
-def stopped_ahead(plan: Planned, mark: Path) -> str:
-    """The state of the only job, after Slurm has told its agent that the time is up."""
-    mark.unlink(missing_ok=True)
-    agent = plan.start(1)
-    until(mark.exists)
-    agent.send_signal(signal.SIGUSR2)
-    agent.communicate(timeout=30)
-    return plan.states()[0]
-
-
 @pytest.mark.parametrize(
-    ("saves", "second"), [("", "timeout"), ("open(run + '/snapshots', 'w')", "interrupted")]
+    ("saves", "ends"), [("", "timeout"), ("open(run + '/last.ckpt', 'w')", "interrupted")]
 )
 def test_a_job_that_needs_more_time_than_there_is_and_saves_nothing_is_given_up(
-    planned: Plans, tmp_path: Path, saves: str, second: str
+    planned: Plans, tmp_path: Path, saves: str, ends: str
 ) -> None:
     mark = tmp_path / "mark"
     run = str(tmp_path / "a sweep ü" / "0")
-    line = f"run = {run!r}\n{saves.replace('snapshots', 'last.ckpt')}\n"
-    line += f"open({str(mark)!r}, 'w'); time.sleep(60)"
+    line = f"run = {run!r}\n{saves}\nopen({str(mark)!r}, 'w'); time.sleep(60)"
     plan = planned([line], seconds=0.01, max_retries=1)
-    assert stopped_ahead(plan, mark) == "interrupted"
-    assert stopped_ahead(plan, mark) == second
-    if second == "timeout":
+    journal = Journal(plan.plan.journal(1))  # of an agent before
+    was = Status(State.INTERRUPTED, job=0)
+    journal.ended(0, was, has_result=False, in_vain=True)
+    agent = plan.start(1)
+    until(mark.exists)
+    agent.send_signal(signal.SIGUSR2)
+    agent.communicate(timeout=60)
+    assert plan.states() == [ends]
+    if ends == "timeout":
         error = str(plan.status(0).error)
         assert "has left nothing to go on from (2 attempts): give it more hydra.launcher" in error
-        assert plan.run(1)[0] == 1
-        assert plan.states() == ["timeout"]
+        assert 0 in read_history(plan.plan.journal(1)).ends
 
 
-def test_a_job_that_two_agents_have_died_with_is_not_begun_by_a_third(
-    planned: Plans, tmp_path: Path
-) -> None:
-    mark = tmp_path / "mark"
-    plan = planned([f"open({str(mark)!r}, 'w'); time.sleep(60)", "value = 1"])
+def test_a_job_that_two_agents_have_died_with_is_not_begun_by_a_third(planned: Plans) -> None:
+    plan = planned(["raise AssertionError", "value = 1"])
+    journal = Journal(plan.plan.journal(1))
     for _ in range(2):
-        mark.unlink(missing_ok=True)
-        agent = plan.start(1)
-        until(mark.exists)
-        agent.kill()
-        agent.wait()
+        journal.arrived(["cpus 0"])
+        journal.started(0, 0)
     assert plan.run(1)[0] == 1
     assert plan.states() == ["killed", "completed"]
     assert plan.status(0).error == "its element ended with it 2 times"
@@ -179,3 +171,15 @@ def test_a_chunk_that_was_taken_back_is_left_alone(planned: Plans, tmp_path: Pat
     code, output = plan.run(2)
     assert code == 75
     assert "chunk 2/2 is run by others now, for the sweep was started again without it" in output
+
+
+def test_what_waits_is_joined_by_its_own_jobs_only(planned: Plans) -> None:
+    plan = planned(["value = 1"], ["value = 2"])
+    sweep_dir, (first, second) = plan.plan.sweep_dir, plan.jobs
+    (chunk,) = join(sweep_dir, [first], waits_for_agents=True)
+    assert (chunk.element, list(chunk.jobs)) == ("chunk 1/2", [0])
+    other = replace(second, overrides=("+x=7",))
+    with pytest.raises(PlanError, match=r"sweep ü/1 is to hold \+x=1, for which chunk 2/2 still"):
+        join(sweep_dir, [first, other], waits_for_agents=True)
+    assert join(sweep_dir, [first, other], waits_for_agents=False) == []
+    assert find_open(sweep_dir) == []  # taken back

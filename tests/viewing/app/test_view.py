@@ -8,7 +8,7 @@ import pytest
 from exptools.viewing.app.view import LONGEST, View
 
 EVERYTHING = View(
-    tab="pictures",
+    tab="charts",
     metrics=("eval/return", "a b&c=d+é#"),
     by=("optim.lr", "env"),
     split=("seed",),
@@ -40,7 +40,14 @@ EVERYTHING = View(
     search="loss a",
     folded=("train/", "/"),
     run="a/0",
-    picture="bars",
+    chart="bars",
+    media_step=-3,
+    media_search="sam ples",
+    media_kinds=("image", "gif"),
+    media_columns="groups",
+    media_layout="grid",
+    media_size="large",
+    histograms="overlay",
     x_ranges={"epoch/acc": (0.0, 1795788000.25)},
     y_ranges={"eval/return": (-1.0, 2.0)},
     options={"x": "lr"},
@@ -95,3 +102,8 @@ def test_a_selection_too_long_for_an_address_is_left_out_of_it():
     view = View(selected=tuple(f"run/{n}" for n in range(5000)), band="sem")
     assert len(view.to_query()) < LONGEST
     assert View.from_query(view.to_query()) == View(band="sem")
+
+
+def test_an_address_from_when_the_charts_were_called_pictures_opens_them():
+    view = View.from_query("tab=pictures&picture=heat-map")
+    assert (view.tab, view.chart, view.notes) == ("charts", "heat-map", ())

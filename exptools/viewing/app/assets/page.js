@@ -81,8 +81,8 @@
     help: (_clicks, opened) => !opened,
     // A tab's callbacks follow its own copy of the view, which changes while the tab is open; that of
     // a run also when it is left, for then its clock stops.
-    picturesView: (view, version, colors) =>
-      view.tab === "pictures" ? { ...view, version, colors } : leave(),
+    chartsView: (view, version, colors) =>
+      view.tab === "charts" ? { ...view, version, colors } : leave(),
     runColors: (colors, tab) => (tab === "run" ? colors : leave()),
     runView: (() => {
       let last = "";

@@ -83,6 +83,7 @@
     if (!line) {
       return;
     }
+    window.exptools.pointedAt(line, event); // of wall_point.js
     const { legendgroup, meta } = line.data;
     const onDemand = plot().layout.meta?.pointing?.runs;
     if (touches && onDemand && pointed !== legendgroup) {

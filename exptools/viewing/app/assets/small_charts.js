@@ -7,8 +7,10 @@
   const REST = 4;
   const LONGEST_REST = 15000; // ms
   const ELSEWHERE = [
-    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "picture", "show_runs"],
+    ...["tab", "metrics", "rows", "summaries", "columns", "sort", "run", "chart", "show_runs"],
     ...["all_metrics", "search", "folded", "options", "notes"],
+    ...["media_step", "media_search", "media_kinds", "media_columns", "media_layout"],
+    ...["media_size", "histograms"],
   ];
 
   const config = JSON.parse(document.getElementById("_dash-config").textContent);

@@ -1,1 +1,1 @@
-"""The tab Pictures: bars, heat maps and the like, beside the curves."""
+"""The tab Charts: bars, heat maps and the like, beside the curves."""

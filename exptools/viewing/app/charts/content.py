@@ -1,4 +1,4 @@
-"""The picture that the tab of pictures shows, or why there is none."""
+"""The chart that the tab of charts shows, or why there is none."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from exptools.viewing.app.charts.controls import (
     NOTHING,
+    chart_of,
     chosen,
     controls,
-    picture_of,
     summary_of,
     sweeps_of,
 )
@@ -36,30 +36,28 @@ from exptools.viewing.run import Run
 
 
 @dataclass(frozen=True)
-class PictureContent:
-    """A picture, or why there is none."""
+class ChartContent:
+    """A chart, or why there is none."""
 
-    picture: Chart | None = None
+    chart: Chart | None = None
     empty: str = ""
-    sweeps: SideBySide | None = None  # what stands below the picture of two sweeps
+    sweeps: SideBySide | None = None  # what stands below the chart of two sweeps
 
 
-def picture_content(index: Index, facts: Facts, view: View, theme: Theme) -> PictureContent:
+def chart_content(index: Index, facts: Facts, view: View, theme: Theme) -> ChartContent:
     """What the tab shows."""
     try:
         # A timeline shows what became of the runs.
-        asked = replace(view, states=ALL) if picture_of(view) == "timeline" else view
+        asked = replace(view, states=ALL) if chart_of(view) == "timeline" else view
         runs, left_out = counted_runs(index, facts, asked)
         need = next(_needs(index, facts, view, runs), None)
         if need:
-            return PictureContent(empty=need)
+            return ChartContent(empty=need)
         drawn = _drawn(index, facts, view, runs, theme)
         return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
-        return PictureContent(
-            empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}"
-        )
+        return ChartContent(empty=f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.?' else '.'}")
 
 
 def _remarks(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
@@ -69,41 +67,39 @@ def _remarks(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Ite
         yield from remarks(index, runs, name, summary_of_metric(name, summary_of(values)))
 
 
-def _with_caveats(content: PictureContent, sentences: Sequence[str]) -> PictureContent:
+def _with_caveats(content: ChartContent, sentences: Sequence[str]) -> ChartContent:
     """The same, with more to say in the caption."""
-    picture = content.picture
-    if picture is None:
+    chart = content.chart
+    if chart is None:
         return content
-    return replace(
-        content, picture=replace(picture, caption=" ".join([picture.caption, *sentences]))
-    )
+    return replace(content, chart=replace(chart, caption=" ".join([chart.caption, *sentences])))
 
 
 def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str]:
-    """What is missing for the picture to be drawn, a sentence each."""
-    picture = picture_of(view)
+    """What is missing for the chart to be drawn, a sentence each."""
+    chart = chart_of(view)
     if not facts.runs:
         yield "No runs here yet. They appear as soon as one starts."
     elif not runs:
         yield f"No run fulfils {view.where}."
-    if picture == "timeline":
+    if chart == "timeline":
         return
     if not facts.metrics and not facts.measured:
         yield nothing_logged(runs)
-    elif not facts.metrics and picture == "sweeps":
+    elif not facts.metrics and chart == "sweeps":
         yield (
             "Two sweeps are compared by a metric that the runs logged, and these logged none. "
             "What they came to is in Final values: group it by sweep."
         )
     keys = f"only {facts.keys[0]} does" if facts.keys else "none does"
-    if picture == "heat-map" and len(facts.keys) < 2:
+    if chart == "heat-map" and len(facts.keys) < 2:
         yield f"A heat map needs two keys that vary between the runs; here {keys}."
-    if picture == "parallel" and not facts.keys:
+    if chart == "parallel" and not facts.keys:
         yield f"Parallel coordinates need a key that varies between the runs; here {keys}."
-    if picture == "sweeps" and (number := len(sweeps_of(facts))) < 2:
+    if chart == "sweeps" and (number := len(sweeps_of(facts))) < 2:
         have = "one" if number else "none"
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."
-    elif picture == "sweeps":
+    elif chart == "sweeps":
         yield from _without_runs(facts, view, runs)
     for metric in _asked_metrics(facts, view):
         if metric not in index.runs_by_tag(runs):
@@ -111,7 +107,7 @@ def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Itera
 
 
 def _asked_metrics(facts: Facts, view: View) -> list[str]:
-    """The metrics that the picture is to show."""
+    """The metrics that the chart is to show."""
     values = chosen(controls(facts, view))
     asked = [str(values.get(name, "")) for name in ("metric", "x", "y", "color")]
     names = dict.fromkeys(name.removeprefix(METRIC) for name in asked)
@@ -139,8 +135,8 @@ def _without_runs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str
 
 def _drawn(
     index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
-) -> PictureContent:
-    picture = picture_of(view)
+) -> ChartContent:
+    chart = chart_of(view)
     values = chosen(controls(facts, view))
 
     def one(name: str) -> str:
@@ -149,24 +145,24 @@ def _drawn(
     def many(name: str) -> tuple[str, ...]:
         return tuple(values[name])
 
-    if picture == "timeline":
-        return PictureContent(timeline(runs, time.time(), theme=theme))
+    if chart == "timeline":
+        return ChartContent(timeline(runs, time.time(), theme=theme))
     summary = summary_of(values)
-    if picture == "scatter":
+    if chart == "scatter":
         color = None if one("color") == NOTHING else one("color")
-        return PictureContent(
+        return ChartContent(
             scatter(index, runs, one("x"), one("y"), color, summary=summary, theme=theme)
         )
     measure = Measure(one("metric"), summary, view.center, view.band)
-    if picture == "heat-map":
-        return PictureContent(
+    if chart == "heat-map":
+        return ChartContent(
             heat_map(index, runs, measure, one("columns"), one("rows"), theme=theme)
         )
-    if picture == "parallel":
-        return PictureContent(parallel(index, runs, measure, many("axes"), theme=theme))
-    if picture == "sweeps":
+    if chart == "parallel":
+        return ChartContent(parallel(index, runs, measure, many("axes"), theme=theme))
+    if chart == "sweeps":
         sides = (one("left"), one("right"))
         both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
-        return PictureContent(both.chart, sweeps=both)
+        return ChartContent(both.chart, sweeps=both)
     filled = one("style") == "bars"
-    return PictureContent(bars(index, runs, measure, many("by"), filled=filled, theme=theme))
+    return ChartContent(bars(index, runs, measure, many("by"), filled=filled, theme=theme))

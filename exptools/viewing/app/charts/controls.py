@@ -1,4 +1,4 @@
-"""The controls of the tab of pictures: what can be chosen, and what is where nobody has."""
+"""The controls of the tab of charts: what can be chosen, and what is where nobody has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exptools.viewing.curves.endings import STATES
 from exptools.viewing.curves.statistics import CENTERS
 from exptools.viewing.groups.names import SUMMARY
 
-PICTURES = {
+CHARTS = {
     "bars": "Final values",
     "heat-map": "Heat map",
     "parallel": "Parallel coordinates",
@@ -50,19 +50,19 @@ class Control:
     segmented: bool = False  # whether the few options stand side by side
 
 
-def picture_of(view: View) -> str:
-    """The picture that is chosen."""
-    return view.picture if view.picture in PICTURES else next(iter(PICTURES))
+def chart_of(view: View) -> str:
+    """The chart that is chosen."""
+    return view.chart if view.chart in CHARTS else next(iter(CHARTS))
 
 
 def controls(facts: Facts, view: View) -> list[Control]:
-    """The controls of the chosen picture, as they stand."""
+    """The controls of the chosen chart, as they stand."""
     metric = _metric(facts, view)
     summary = [] if metric.value not in facts.metrics and facts.measured else _summary(view)
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
     states = Control("states", "Runs that count", STATES, view.states)
-    match picture_of(view):
+    match chart_of(view):
         case "bars":
             return [metric, *summary, by, center, _band(view), states, _style(view)]
         case "heat-map":

@@ -1,4 +1,4 @@
-"""The tab of pictures besides curves: a control to choose one, its options, the picture."""
+"""The tab of charts besides curves: a control to choose one, its options, the chart."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from exptools.viewing.app.charts.content import picture_content
-from exptools.viewing.app.charts.controls import PICTURES, Control, chosen, controls, picture_of
+from exptools.viewing.app.charts.content import chart_content
+from exptools.viewing.app.charts.controls import CHARTS, Control, chart_of, chosen, controls
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
@@ -30,8 +30,8 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.charts.sweeps import Match, SideBySide
 from exptools.viewing.run import Run
 
-PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a picture
-CONTROL = "picture-control"
+PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a chart
+CONTROL = "chart-control"
 HIDDEN = {"display": "none"}
 MOST_ROWS = 12  # of the table before it scrolls
 MOST_DIFFERENCES = 30
@@ -44,123 +44,121 @@ _SIGNED = "params.value == null ? '—' : d3.format('+.4~g')(params.value)"
 
 def layout() -> Component:
     """What the tab holds before anything is chosen."""
-    pictures = options(PICTURES)
+    charts = options(CHARTS)
     return html.Section(
         [
-            dcc.Store(id="picture-drawn"),  # what the controls said when they were drawn
-            dcc.Store(id="picture-drawing"),
-            dmc.SegmentedControl(
-                id="picture", data=pictures, value=pictures[0]["value"], size="sm"
-            ),
-            html.Div(id="picture-controls"),
-            html.P(id="picture-caption", className="picture-caption"),
+            dcc.Store(id="chart-drawn"),  # what the controls said when they were drawn
+            dcc.Store(id="chart-drawing"),
+            dmc.SegmentedControl(id="chart-kind", data=charts, value=charts[0]["value"], size="sm"),
+            html.Div(id="chart-controls"),
+            html.P(id="chart-caption", className="chart-caption"),
             dcc.Graph(
-                id="picture-graph",
+                id="chart-graph",
                 responsive=True,
                 style=HIDDEN,
                 config=GRAPH,
             ),
-            html.P(id="picture-empty"),
-            html.Div(id="picture-more", className="picture-more"),
+            html.P(id="chart-empty"),
+            html.Div(id="chart-more", className="chart-more"),
         ],
-        id="pictures-tab",
-        className="card pictures",
+        id="charts-tab",
+        className="card charts",
     )
 
 
 def register(app: Dash, workspace: Workspace) -> None:
     """Tie the tab's callbacks to the page."""
-    view, version = Input("pictures-view", "data"), State("version", "data")
+    view, version = Input("charts-view", "data"), State("version", "data")
     app.callback(
-        Output("picture", "value"),
-        Output("picture-controls", "children"),
-        Output("picture-drawn", "data"),
+        Output("chart-kind", "value"),
+        Output("chart-controls", "children"),
+        Output("chart-drawn", "data"),
         view,
         version,
-        State("picture-drawn", "data"),
+        State("chart-drawn", "data"),
         prevent_initial_call=True,
     )(partial(draw_controls, workspace))
     app.callback(
         output={
-            "drawing": Output("picture-drawing", "data"),
-            "style": Output("picture-graph", "style"),
-            "caption": Output("picture-caption", "children"),
-            "empty": Output("picture-empty", "children"),
-            "more": Output("picture-more", "children"),
+            "drawing": Output("chart-drawing", "data"),
+            "style": Output("chart-graph", "style"),
+            "caption": Output("chart-caption", "children"),
+            "empty": Output("chart-empty", "children"),
+            "more": Output("chart-more", "children"),
         },
         inputs=[view, version, State("colors", "data")],
         prevent_initial_call=True,
-    )(partial(draw_picture, workspace))
+    )(partial(draw_chart, workspace))
     _register_in_browser(app)
 
 
 def _register_in_browser(app: Dash) -> None:
     changed, state = Output("view", "data", allow_duplicate=True), State("view", "data")
-    drawn: Any = ("picture-drawn", "data")
+    drawn: Any = ("chart-drawn", "data")
     values: Any = ({"type": CONTROL, "name": ALL}, "value")
     tie = partial(in_browser, app)
-    tie("exptools_pictures.choose", changed, Input("picture", "value"), state)
-    tie("exptools_pictures.adjust", changed, Input(*values), State(*drawn), state)
-    tie("exptools_pictures.say", Output(*values), Input(*drawn), State(*values))
-    tie("exptools_pictures.open", changed, Input("picture-graph", "clickData"), state)
-    figure = Output("picture-graph", "figure")
-    tie("exptools_pictures.keepZoom", figure, Input("picture-drawing", "data"))
+    tie("exptools_charts.choose", changed, Input("chart-kind", "value"), state)
+    tie("exptools_charts.adjust", changed, Input(*values), State(*drawn), state)
+    tie("exptools_charts.say", Output(*values), Input(*drawn), State(*values))
+    tie("exptools_charts.open", changed, Input("chart-graph", "clickData"), state)
+    figure = Output("chart-graph", "figure")
+    tie("exptools_charts.keepZoom", figure, Input("chart-drawing", "data"))
 
 
 def draw_controls(
     workspace: Workspace, data: dict[str, Any], _version: int, drawn: dict[str, Any] | None
 ) -> Any:
-    """The chosen picture's controls, where others are there; and what they say now.
+    """The chosen chart's controls, where others are there; and what they say now.
 
     Controls that stay are not drawn anew: whoever has the keyboard in one shall keep it.
     """
     view = View.from_data(data)
-    if view.tab != "pictures":
+    if view.tab != "charts":
         return no_update
     facts = workspace.facts()
     shown = controls(facts, resolve(view, facts))
-    picture = picture_of(view)
+    chart = chart_of(view)
     kinds = [(control.name, control.label, control.options) for control in shown]
-    now: dict[str, Any] = {"picture": picture, "kinds": str(hash(repr(kinds)))}
+    now: dict[str, Any] = {"chart": chart, "kinds": str(hash(repr(kinds)))}
     now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
     if now == drawn:
         return no_update
     stay = drawn is not None and now["kinds"] == drawn["kinds"]
-    return picture, no_update if stay else [_component(control) for control in shown], now
+    return chart, no_update if stay else [_component(control) for control in shown], now
 
 
-def draw_picture(
+def draw_chart(
     workspace: Workspace, data: dict[str, Any], _version: int, colors: str | None
 ) -> Any:
-    """The picture with the sentences around it."""
+    """The chart with the sentences around it."""
     view = View.from_data(data)
-    if view.tab != "pictures":
+    if view.tab != "charts":
         return no_update
     facts = workspace.facts()
     now = resolve(view, facts)
-    content = picture_content(workspace.index, facts, now, theme_of(colors))
-    picture = content.picture
-    if picture is None:
+    content = chart_content(workspace.index, facts, now, theme_of(colors))
+    chart = content.chart
+    if chart is None:
         empty = {"caption": "", "empty": content.empty, "more": []}
         return empty | {"drawing": None, "style": HIDDEN}
-    picture.figure["layout"]["meta"] = _zoomed_for(now)
-    least = f"{picture.height}px"
+    chart.figure["layout"]["meta"] = _zoomed_for(now)
+    least = f"{chart.height}px"
     return {
-        "drawing": picture.figure,
-        "style": {"height": f"max({least}, {PAGE})" if picture.fills else least},
-        "caption": _caption(now, picture.caption),
+        "drawing": chart.figure,
+        "style": {"height": f"max({least}, {PAGE})" if chart.fills else least},
+        "caption": _caption(now, chart.caption),
         "empty": "",
         "more": below(content.sweeps),
     }
 
 
 def _zoomed_for(view: View) -> str:
-    """What the picture is of: a zoom is kept for as long as this stays the same."""
-    return repr((picture_of(view), view.metrics, view.by, sorted(view.options.items())))
+    """What the chart is of: a zoom is kept for as long as this stays the same."""
+    return repr((chart_of(view), view.metrics, view.by, sorted(view.options.items())))
 
 
 def _caption(view: View, text: str) -> list[Any]:
-    """The picture's sentence; before it, which of the runs it is of."""
+    """The chart's sentence; before it, which of the runs it is of."""
     parts = []
     if view.selected:
         parts.append(f"{len(view.selected)} selected runs")
@@ -168,7 +166,7 @@ def _caption(view: View, text: str) -> list[Any]:
         parts.append(f"runs with {view.where}")
     if not parts:
         return [text]
-    return [html.Span(f"Of {', '.join(parts)}. ", className="picture-note"), text]
+    return [html.Span(f"Of {', '.join(parts)}. ", className="chart-note"), text]
 
 
 def _component(control: Control) -> Any:
@@ -203,7 +201,7 @@ def _number(text: str | tuple[str, ...]) -> float | str:
 
 
 def below(sides: SideBySide | None) -> list[Component]:
-    """Differences, matched runs, and runs without a partner; nothing below other pictures."""
+    """Differences, matched runs, and runs without a partner; nothing below other charts."""
     if sides is None:
         return []
     alone = [("the left", sides.only_left), ("the right", sides.only_right)]
@@ -217,7 +215,7 @@ def below(sides: SideBySide | None) -> list[Component]:
 
 def _differences(sides: SideBySide) -> Component:
     if not sides.differences:
-        return html.P("Nothing: every key has values in common.", className="picture-caption")
+        return html.P("Nothing: every key has values in common.", className="chart-caption")
     rows = [
         html.Tr([html.Td(_cut(text)) for text in (difference.key, *difference.texts)])
         for difference in sides.differences[:MOST_DIFFERENCES]
@@ -241,7 +239,7 @@ def _pairs(matches: Sequence[Match]) -> Any:
         _number_column("difference", "Right − left", _SIGNED),
     ]
     return dag.AgGrid(
-        id="picture-pairs",
+        id="chart-pairs",
         rowData=rows,
         columnDefs=columns,
         defaultColDef=COLUMN | {"minWidth": 100, "suppressHeaderMenuButton": True},

@@ -31,7 +31,7 @@ def nothing_logged(runs: Sequence[Run]) -> str:
     if measured := measured_names(runs):
         more = ", …" if len(measured) > MOST_NAMED else ""
         named = ", ".join(measured[:MOST_NAMED]) + more
-        said.append(f"What they came to ({named}) is in the table below; Pictures draws it.")
+        said.append(f"What they came to ({named}) is in the table below; Charts draws it.")
     elif unread := instead_of_metrics(runs):
         said.append(f"{unread[0].upper()}{unread[1:]}.")
     return " ".join(said)

@@ -75,7 +75,7 @@ class Drawing:
 
 # A zoom or a click on the table's head draws no other curves.
 _DRAWN_ELSEWHERE = (
-    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "picture"),
+    *("tab", "log", "nonpositive", "bands", "x_range", "clip", "run", "chart"),
     *("all_metrics", "search", "folded"),
 )
 _BLANK = {name: getattr(View(), name) for name in _DRAWN_ELSEWHERE}

@@ -14,7 +14,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, Patch, State, dcc, html, no_update
 
-from exptools.viewing.app.compare import controls, downloads
+from exptools.viewing.app.compare import controls, downloads, media_link
 from exptools.viewing.app.compare.captions import caption, pager, reason
 from exptools.viewing.app.compare.chart import chart, columns_of, height, most_lines
 from exptools.viewing.app.compare.content import Drawing, drawing
@@ -74,6 +74,7 @@ def layout(facts: Facts) -> list[Any]:
                     html.Div(id="busy", hidden=True),
                     dcc.Graph(id="curves", responsive=True, config=CURVES),
                     html.P(id="empty"),
+                    *media_link.layout(),
                 ],
                 id="chart",
                 className="loading",
@@ -140,6 +141,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
     )(partial(click, workspace))
     grid.register(app, workspace, marks)
     section.register(app)
+    media_link.register(app, workspace)
     _register_in_browser(app)
 
 

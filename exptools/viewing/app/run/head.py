@@ -185,6 +185,7 @@ def _status_facts(status: Status, now: float) -> dict[str, Any]:
         "Started": None if status.started is None else moment(status.started),
         "Last sign of life": _last_sign(status, now),
         "Host": status.host or None,
+        "Element": status.element,
         "Slot": _slot(status.slot, status.cpus, status.gpus),
         "Attempt": status.attempt if status.attempt > 1 else None,
         "Ended by": status.signal or (status.exit_code and f"exit code {status.exit_code}"),

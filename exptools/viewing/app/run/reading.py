@@ -16,7 +16,8 @@ from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import MediaIndex
 
 T = TypeVar("T")
-REMEMBERED = 16  # runs whose indexes of media are kept
+REMEMBERED = 16  # runs whose indexes of media are kept in any case, others up to
+MOST_KEPT = 64 * 2**20  # bytes of these indexes, all together
 
 
 class Unreadable(Exception):
@@ -97,14 +98,20 @@ class MediaCache:
         with self._lock:
             lock, media = self._media.setdefault(run.name, (threading.Lock(), MediaIndex()))
             self._media.move_to_end(run.name)
-            while len(self._media) > REMEMBERED:
-                self._media.popitem(last=False)
         with lock:
             if read(self._workspace, run, MEDIA_INDEX, media.follow) is not None:
+                self._forget_others()
                 return media
         with self._lock:  # the index is gone: begin anew when there is one again
             self._media.pop(run.name, None)
         return MediaIndex()
+
+    def _forget_others(self) -> None:
+        with self._lock:
+            kept = sum(media.read_to for _, media in self._media.values())
+            while kept > MOST_KEPT and len(self._media) > REMEMBERED:
+                _, (_, media) = self._media.popitem(last=False)
+                kept -= media.read_to
 
 
 def _last_seen(run: Run) -> tuple[bool, float]:

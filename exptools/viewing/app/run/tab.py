@@ -49,7 +49,7 @@ def layout() -> Component:
     )
 
 
-def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
+def register(app: Dash, workspace: Workspace, marks: UserMarks, cache: MediaCache) -> None:
     """Tie the tab's callbacks to the page."""
     app.callback(
         output={
@@ -74,7 +74,6 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         State("run-shown", "data"),
         State("view", "data"),
     )
-    cache = MediaCache(workspace)
     head.register(app, workspace, marks)
     log.register(app, workspace)
     media.register(app, workspace, cache)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dash import Dash
-from flask import Response, abort, request
 
 from exptools.rundir import WALL_TIME
+from exptools.viewing.app import questions
 from exptools.viewing.app.facts import Facts, counted_runs, resolve
 from exptools.viewing.app.small_multiples.painting import SmallChart, paint
 from exptools.viewing.app.view import View
@@ -21,10 +21,7 @@ from exptools.viewing.errors import QueryError
 
 ROUTE = "_small-charts"
 MOST_AT_ONCE = 12  # charts in one answer
-LARGEST = 2**20  # bytes of a question: it may name many selected runs
 REMEMBERED = 400  # charts, of about 20 kB
-SPEED = 4  # of gzip
-WORTH = 1000  # bytes, to be compressed
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,7 @@ class Question:
         Raises:
             ValueError: it is no such question; the message says why.
         """
-        try:
-            given = json.loads(text)
-        except RecursionError as error:
-            raise ValueError("it is nested too deeply") from error
-        parts = given if isinstance(given, dict) else {}
+        parts = questions.parts_of(text)
         view, metrics, have = parts.get("view"), _texts(parts, "metrics"), _texts(parts, "have")
         if not isinstance(view, str) or len(metrics) != len(have):
             raise ValueError("it lacks the view's query, or a digest for each metric")
@@ -55,7 +48,7 @@ class Question:
         return cls(view, metrics, have)
 
 
-def _texts(parts: dict[str, Any], name: str) -> tuple[str, ...]:
+def _texts(parts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     texts = parts.get(name)
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} is no list of texts")
@@ -70,18 +63,11 @@ class SmallCharts:
         self._painted = Answers(REMEMBERED)
 
     def register(self, app: Dash) -> None:
-        """Answer at ``ROUTE``. It is POST, for a selection may be too long for an address."""
+        """Answer at ``ROUTE``."""
+        questions.register(app, ROUTE, Question.read, self._answer)
 
-        def answer() -> Response:
-            if (request.content_length or 0) > LARGEST:
-                abort(413)
-            try:
-                question = Question.read(request.get_data())
-            except ValueError as error:
-                abort(400, description=f"This is no question for small charts: {error}.")
-            return _sent(json.dumps({"charts": self.charts(question)}).encode())
-
-        app.server.add_url_rule(f"/{ROUTE}", ROUTE, answer, methods=["POST"])
+    def _answer(self, question: Question) -> str:
+        return json.dumps({"charts": self.charts(question)})
 
     def charts(self, question: Question) -> list[dict[str, Any]]:
         """For each metric what the page needs to show it; of what it has already the digest."""
@@ -115,12 +101,3 @@ class SmallCharts:
         return self._painted.remembered(
             facts.version, asked, lambda: paint(self._workspace, view, metric)
         )
-
-
-def _sent(text: bytes) -> Response:
-    response = Response(text, mimetype="application/json")
-    response.headers["Vary"] = "Accept-Encoding"
-    if len(text) >= WORTH and request.accept_encodings["gzip"]:
-        response.set_data(gzip.compress(text, SPEED, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
-    return response

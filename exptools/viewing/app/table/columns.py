@@ -78,6 +78,7 @@ def _quiet(runs: Sequence[Run], marks: Marks) -> list[str]:
     commits = {str((status.git or {}).get("commit")) for status in statuses}
     quiet = ["slot"]
     quiet += ["host"] if len(hosts) < 2 else []
+    quiet += ["element"] if not any(status.element for status in statuses) else []
     quiet += ["commit"] if len(commits) < 2 else []
     quiet += ["duration", "started"] if not any(s.started for s in statuses) else []
     quiet += ["note"] if not any(mark.note for mark in marks.values()) else []
@@ -110,6 +111,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         _column("started", "Started", "when the job began", "time(params.value)")
         | {"minWidth": 126},
         _column("host", "Host", "the machine", "params.value"),
+        _column("element", "Element", "the allocation on a cluster", "params.value"),
         _column("slot", "Slot", "the launcher's slot", "params.value"),
         _column("commit", "Commit", "of the code's git repository", "params.value"),
         _note(),

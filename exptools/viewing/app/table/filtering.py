@@ -54,7 +54,7 @@ def funnels(facts: Facts, view: View) -> Funnels:
         "step": Funnel(f"max({STEP})", "number"),
         "duration": Funnel(f"{RUN}duration", "number"),
         "started": Funnel(f"{RUN}started", "date"),
-        **{name: _of_status(facts, name) for name in ("host", "slot", "commit")},
+        **{name: _of_status(facts, name) for name in ("host", "element", "slot", "commit")},
         "note": Funnel(f"{RUN}note", "text"),
     }
 

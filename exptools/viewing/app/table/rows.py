@@ -164,6 +164,7 @@ def _of_status(run: Run, now: float) -> Row:
         "error": cut(status.error) if status and status.error else None,
         "duration": round(seconds, 1) if seconds is not None else None,
         "host": cut(status.host) if status else None,
+        "element": cut(status.element) if status and status.element else None,
         "slot": status.slot if status else None,
         "started": status.started if status else None,
         "commit": cut(str(commit))[:10] if commit else None,

@@ -319,7 +319,7 @@ def test_runs_that_only_returned_something_open_on_it_also_under_a_filter(tmp_pa
     assert (view.by, view.sort) == (("lr",), ("-summary result",))
     said = (
         "No curves: these runs have ended and logged no metric. What they came to (result) is in "
-        "the table below; Pictures draws it."
+        "the table below; Charts draws it."
     )
     assert words(workspace) == words(workspace, View(where="lr = 1")) == said
     assert words(workspace, View(where="lr = 3")) == "No run fulfils lr = 3."

@@ -148,7 +148,7 @@ def test_answers_are_compressed_and_kept_by_nobody(client):
         (b"", "Expecting value"),
         (b"\xff", "utf-8"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"[]", "metrics is no list of texts"),
+        (b"[]", "it is no object"),
         (b'{"metrics": [1], "have": [""], "view": ""}', "metrics is no list of texts"),
         (b'{"metrics": ["a"], "have": [], "view": ""}', "a digest for each metric"),
         (b'{"metrics": ["a"], "have": [""], "view": 1}', "lacks the view"),

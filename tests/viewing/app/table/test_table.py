@@ -116,12 +116,22 @@ def test_what_tells_the_jobs_apart_is_shown_and_what_does_not_is_hidden(tmp_path
         write_run(tmp_path / str(job), {"lr": job}, **at)
     workspace = Workspace(indexed(tmp_path))
     assert {"Host", "Started", "Duration"} <= {*titles(workspace)}
-    assert not {"Slot", "Commit", "Note"} & {*titles(workspace)}
+    assert not {"Element", "Slot", "Commit", "Note"} & {*titles(workspace)}
     assert "Commit" in titles(workspace, columns=("+commit",))
     assert "Host" not in titles(workspace, columns=("-host",))
     assert "Note" in titles(workspace, {"0": Mark(note="good")})
     row = rows(workspace)[1]
     assert (row["duration"], row["host"], row["slot"], row["commit"]) == (65, "b", 1, "c0")
+
+
+def test_on_a_cluster_the_table_says_in_which_element_a_job_runs_and_filters_by_it(tmp_path):
+    for job in range(2):
+        at = {"host": "n1", "element": f"123_{job}", "started": 100.0}
+        write_run(tmp_path / str(job), {"lr": job}, state=State.RUNNING, **at)
+    workspace = Workspace(indexed(tmp_path))
+    assert "Element" in titles(workspace)
+    assert [row["element"] for row in rows(workspace)] == ["123_0", "123_1"]
+    assert [row["id"] for row in rows(workspace, where="element = '123_1'")] == ["1"]
 
 
 def test_groups_have_a_row_with_the_mean_and_the_deviation_of_their_runs(tmp_path):
@@ -162,7 +172,7 @@ def test_thousands_of_keys_of_one_run_and_endless_texts_do_not_fill_the_page(tmp
     write_run(tmp_path / "0", {f"key{n}": n for n in range(3000)} | {"long": "x" * 100_000})
     write_run(tmp_path / "1", {}, state=State.FAILED, error="y" * 100_000)
     workspace = Workspace(indexed(tmp_path))
-    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 10
+    assert len(columns(workspace.facts(), View(), {})) == MAX_COLUMNS + 11
     assert hint(0, 0, 2, len(workspace.facts().keys)) == (
         f"{HINT} Of 3001 keys that differ, the first 50 have a column."
     )

@@ -1,10 +1,10 @@
-// What needs no server in the tab of pictures: its controls as a view, clicks on runs, the zoom.
+// What needs no server in the tab Charts: its controls as a view, clicks on runs, the zoom.
 (() => {
   const { same, leave, changed, fit } = window.exptools;
   const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
 
-  window.dash_clientside.exptools_pictures = {
-    choose: (picture, view) => (picture ? changed(view, { picture }) : leave()),
+  window.dash_clientside.exptools_charts = {
+    choose: (chart, view) => (chart ? changed(view, { chart }) : leave()),
 
     // Only what differs from the values with which the server drew the controls was chosen.
     adjust: (values, drawn, view) => {
@@ -45,14 +45,14 @@
     // A dot, bar or line that stands for a run opens it.
     open: (click, view) => {
       const name = click?.points?.[0]?.customdata;
-      return typeof name === "string" && view.picture !== "sweeps"
+      return typeof name === "string" && view.chart !== "sweeps"
         ? changed(view, { tab: "run", run: name })
         : leave();
     },
 
-    // Zoomed axes stay as they were for as long as the picture shows the same.
+    // Zoomed axes stay as they were for as long as the chart shows the same.
     keepZoom: (figure) => {
-      const shown = document.querySelector("#picture-graph .js-plotly-plot")?.layout;
+      const shown = document.querySelector("#chart-graph .js-plotly-plot")?.layout;
       if (figure && shown?.meta === figure.layout.meta) {
         Object.entries(figure.layout).forEach(([name, axis]) => {
           if (/^[xy]axis/.test(name) && shown[name]?.autorange === false && !axis.range) {

@@ -1,4 +1,4 @@
-"""The tab of pictures as a person meets it: point 4 of the app, and two sweeps side by side."""
+"""The tab of charts as a person meets it: point 4 of the app, and two sweeps side by side."""
 
 import re
 
@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
-from exptools.viewing.app.charts.controls import PICTURES
+from exptools.viewing.app.charts.controls import CHARTS
 from tests.e2e.pages import DRAWING, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
-GRAPH = "#picture-graph .js-plotly-plot"
+GRAPH = "#chart-graph .js-plotly-plot"
 HOSTILE = '<img src=x onerror="alert(1)"> & <b>bold</b>'
 
 
@@ -40,22 +40,22 @@ def address(tmp_path_factory, serve_here):
 @pytest.fixture
 def page(look_at, address) -> Page:
     page = look_at(address)
-    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_role("tab", name="Charts").click()
     page.locator(f"{GRAPH} .main-svg").first.wait_for()
     return page
 
 
-def show(page: Page, picture: str) -> None:
-    page.locator("#picture").get_by_text(PICTURES[picture], exact=True).click()
+def show(page: Page, chart: str) -> None:
+    page.locator("#chart-kind").get_by_text(CHARTS[chart], exact=True).click()
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.locator("#picture-controls").get_by_role("textbox", name=label, exact=True).click()
+    page.locator("#chart-controls").get_by_role("textbox", name=label, exact=True).click()
     page.get_by_role("option", name=option, exact=True).click()
 
 
 def caption(page: Page):
-    return page.locator("#picture-caption")
+    return page.locator("#chart-caption")
 
 
 def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
@@ -73,9 +73,9 @@ def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
     expect(page.locator(score.format(0))).to_have_text("100")
 
 
-def test_every_picture_appears_with_its_own_options(page):
+def test_every_chart_appears_with_its_own_options(page):
     expect(caption(page)).to_contain_text("A dot is the last acc of a run")
-    names = page.locator("#picture-controls label.mantine-InputWrapper-label")
+    names = page.locator("#chart-controls label.mantine-InputWrapper-label")
     runs = "Runs that count"
     expect(names).to_have_text(["Metric", "Value of a run", "Group by", "Centre", "Interval", runs])
     expect(page.locator(f"{GRAPH} .errorbar").nth(1)).to_be_attached()
@@ -86,7 +86,7 @@ def test_every_picture_appears_with_its_own_options(page):
     expect(names).to_have_text(["Metric", "Value of a run", "Columns", "Rows", "Centre", runs])
     choose(page, "Rows", "env")
     expect(page.locator(f"{GRAPH} .ytick").filter(has_text="<img")).to_have_count(1)
-    assert page.locator("#picture-graph img, #picture-graph b").count() == 0
+    assert page.locator("#chart-graph img, #chart-graph b").count() == 0
 
     show(page, "parallel")
     expect(caption(page)).to_contain_text("A line is a run, coloured by its last acc (n = 25)")
@@ -105,12 +105,12 @@ def test_every_picture_appears_with_its_own_options(page):
     show(page, "sweeps")
     expect(caption(page)).to_contain_text("in the mean of 12 pairs")
     expect(page.locator(".differences td")).to_have_text(["algo", "ppo", "sac"])
-    pairs = page.locator("#picture-pairs .ag-center-cols-container .ag-row")
+    pairs = page.locator("#chart-pairs .ag-center-cols-container .ag-row")
     expect(pairs.first).to_contain_text("a/0")
-    wait_for_view(page, picture="sweeps")
+    wait_for_view(page, chart="sweeps")
 
 
-def test_options_change_the_picture_and_the_address_has_them(page):
+def test_options_change_the_chart_and_the_address_has_them(page):
     choose(page, "Metric", "loss")
     expect(caption(page)).to_contain_text("last loss of a run")
     choose(page, "Value of a run", "mean of the last …")
@@ -132,7 +132,7 @@ def test_options_change_the_picture_and_the_address_has_them(page):
     page.wait_for_url("**option.columns=env*")
     view = view_of(page)
     assert view.metrics[0] == "loss"
-    assert (view.center, view.band, view.picture) == ("median", "ci:95", "heat-map")
+    assert (view.center, view.band, view.chart) == ("median", "ci:95", "heat-map")
     assert view.options == {"summary": "mean:3", "style": "bars", "columns": "env"}
     page.reload()
     expect(page.locator(f"{GRAPH} .xtitle")).to_have_text("env")
@@ -177,15 +177,15 @@ def y_range(page: Page) -> list[float]:
     return page.evaluate(f"document.querySelector('{GRAPH}').layout.yaxis.range")
 
 
-def test_where_a_picture_needs_more_one_sentence_says_so(look_at, serve_here, tmp_path):
+def test_where_a_chart_needs_more_one_sentence_says_so(look_at, serve_here, tmp_path):
     for job in range(2):
         write_run(tmp_path / str(job), {"lr": job}, {"acc": [1.0 * job]})
     page = look_at(serve_here(tmp_path))
-    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_role("tab", name="Charts").click()
     show(page, "heat-map")
     sentence = "A heat map needs two keys that vary between the runs; here only lr does."
-    expect(page.locator("#picture-empty")).to_have_text(sentence)
-    expect(page.locator("#picture-graph")).to_be_hidden()
+    expect(page.locator("#chart-empty")).to_have_text(sentence)
+    expect(page.locator("#chart-graph")).to_be_hidden()
     show(page, "bars")
     expect(page.locator(f"{GRAPH} .main-svg").first).to_be_visible()
-    expect(page.locator("#picture-empty")).to_be_hidden()
+    expect(page.locator("#chart-empty")).to_be_hidden()
