@@ -63,7 +63,7 @@ def test_lists_and_filters(project: Path) -> None:
     assert runs(project / "multirun" / "filter") == 3
 
 
-def test_resuming_goes_on_from_the_snapshots(project: Path) -> None:
+def test_resuming(project: Path) -> None:
     page = "how-to/resuming.md"
     (part,) = (block.text for block in blocks(page) if block.language == "python")
     example = (project / "examples" / "torch_digits.py").read_text()

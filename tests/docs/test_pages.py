@@ -45,7 +45,8 @@ def test_every_option_of_every_command_is_documented(capsys: pytest.CaptureFixtu
 
 def test_every_example_is_shown_by_a_page() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    names = [path.name for path in (ROOT / "examples").rglob("*.py")]
+    folder = ROOT / "examples"
+    names = [path.name for path in (*folder.rglob("*.py"), *folder.rglob("*.ipynb"))]
     assert len(names) >= 8
     assert [name for name in names if name not in pages] == []
 
