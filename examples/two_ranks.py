@@ -33,6 +33,7 @@ def main() -> None:
         distributed.all_reduce(total := loss.detach())  # rank 0 logs what it knows, so tell it
         logger.log_scalar("train/loss", total / distributed.get_world_size(), epoch)
     logger.close()
+    distributed.barrier()  # nobody leaves while another still talks to it
     distributed.destroy_process_group()
 
 
