@@ -17,6 +17,7 @@ DASH = [
     "pyyaml>=6.0",
     "sqlglot>=26",
     "tsdownsample>=0.1.4",
+    "waitress>=3.0.1,<4",
 ]
 SLURM = ["submitit>=1.5"]
 VIDEO = ["imageio-ffmpeg>=0.5"]

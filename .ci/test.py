@@ -28,6 +28,7 @@ from install import ROOT, environment, run
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TESTED_PYTHONS = range(10, 14)  # of Python 3
 SITE = ("-m", "sphinx", "-q", "-W", "docs", "site")
+# More than there are cores, for many tests wait: for processes, for a browser, for Slurm.
 PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
 # What torch needs of CUDA it pins itself, and a build for CPUs needs none.
 OF_TORCH = re.compile(r"nvidia-(?!ml-py)|cuda-|triton")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from exptools.visible import visible
+
 MOST_LISTED = 12
 
 
@@ -44,5 +46,5 @@ def suggestion(given: str, allowed: Iterable[str]) -> str:
         return f"did you mean {close!r}?"
     if not names:
         return "there is none to choose from"
-    shown = ", ".join(names[:MOST_LISTED])
+    shown = visible(", ".join(names[:MOST_LISTED]))
     return f"there are {shown}{', …' if len(names) > MOST_LISTED else ''}"

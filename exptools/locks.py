@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.plain_files import open_plain
+from exptools.visible import visible
 
 if sys.platform != "win32":
     import fcntl
@@ -318,7 +319,7 @@ def _told_if_it_hangs(path: Path) -> Iterator[None]:
 @cache
 def _warn_once(text: str) -> None:
     """Python's own "once" starts anew whenever somebody touches the filters."""
-    warnings.warn(text, RuntimeWarning, stacklevel=2)
+    warnings.warn(visible(text), RuntimeWarning, stacklevel=2)
 
 
 def _mount_of(path: Path) -> Path:

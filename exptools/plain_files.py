@@ -11,34 +11,63 @@ import os
 import stat
 from pathlib import Path
 
-_LINK = "it is a link, through which this is not read or written"
-_HIDDEN = ".exptools"  # the directory beside a run's files that only we write
+_LINK = "it is a link, and links in a run's directory are not followed"
+_NO_FILE = "it is no regular file"
+# Directories of a run that are never links, whatever those above them are.
+_HIDDEN = tuple(f"{os.sep}{name}" for name in (".exptools", ".hydra"))
+_CAREFUL = sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+)
 
 
 def open_plain(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
     """The descriptor of a file of a run; usable as an opener of ``open``.
 
-    The directories above it may be links, but for ``.exptools``. Windows follows links.
+    The directories above it may be links, but for ``.exptools`` and ``.hydra``. Windows follows
+    links.
 
     Raises:
         OSError: it is a link or no file (a pipe, a directory), or cannot be opened.
     """
     path = os.fspath(path)
-    directory = os.path.dirname(path)
-    if os.path.basename(directory) == _HIDDEN and os.path.islink(directory):
-        raise OSError(errno.ELOOP, _LINK, directory)
-    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    refuse_linked_directory(path)
+    descriptor, info = _open(path, flags, mode)
+    if stat.S_ISREG(info.st_mode) or stat.S_ISCHR(info.st_mode):  # only root makes devices
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, _NO_FILE, path)
+
+
+def open_file(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
+    """The descriptor of a regular file for reading, and what the system says of it.
+
+    The directories above it may be links: it is for whoever knows that they are none.
+
+    Raises:
+        OSError: it is a link or no regular file, or cannot be opened.
+    """
+    descriptor, info = _open(os.fspath(path), os.O_RDONLY)
+    if stat.S_ISREG(info.st_mode):
+        return descriptor, info
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, _NO_FILE, os.fspath(path))
+
+
+def _open(path: str, flags: int, mode: int = 0o666) -> tuple[int, os.stat_result]:
     try:
-        descriptor = os.open(path, flags | careful | getattr(os, "O_CLOEXEC", 0), mode)
+        descriptor = os.open(path, flags | _CAREFUL, mode)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, _LINK, path) from None
         raise
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind) or stat.S_ISCHR(kind):  # only root makes devices, such as /dev/null
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is no regular file", path)
+    return descriptor, os.fstat(descriptor)
+
+
+def refuse_linked_directory(path: str) -> None:
+    """Raise an OSError where a file's directory is a link that should be a run's own part."""
+    directory = path.rpartition(os.sep)[0]
+    if directory.endswith(_HIDDEN) and os.path.islink(directory):
+        raise OSError(errno.ELOOP, _LINK, directory)
 
 
 def is_own(descriptor: int) -> bool:

@@ -32,7 +32,7 @@ RESULT = "result"  # the name of what a job returned
 _VERSION = 1
 _MOST_RESULTS = 100  # numbers of a mapping that was returned
 _MOST_OBJECTIVES = 8  # numbers of a sequence that are no series of measurements
-_NOT_OURS = (errno.EFBIG, errno.EINVAL, errno.EISDIR, errno.EACCES)
+_NOT_OURS = (errno.EFBIG, errno.EINVAL, errno.ELOOP, errno.EACCES)
 _BEGIN = re.compile(rf'\s*\{{\s*"{MARK}"\s*:')
 
 

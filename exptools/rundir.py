@@ -12,16 +12,17 @@ import functools
 import json
 import os
 import socket
-import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from exptools.asides import remove_leftovers, write_aside
+from exptools.plain_files import open_file, refuse_linked_directory
 from exptools.status_fields import check_fields, refusal
+from exptools.visible import visible_lines
 
 HYDRA_DIR = ".hydra"
 HYDRA_CONFIG = f"{HYDRA_DIR}/config.yaml"
@@ -133,6 +134,9 @@ class Status:
 class StatusError(ValueError):
     """``status.json`` exists but does not say a run's state; the message names file and reason."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(visible_lines(message))
+
 
 def read_status(run_dir: Path) -> Status | None:
     """Read a run's status, None where it has none.
@@ -191,33 +195,32 @@ def update_status(run_dir: Path, **changes: Any) -> None:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file aside and rename it into place; makes its directory where it is missing."""
+    refuse_linked_directory(str(path))
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
     write_aside(path, content)
 
 
-def read_regular(
-    path: Path | str, limit: int, opener: Callable[[str, int], int] | None = None
-) -> bytes:
-    """The content of a file that is one: whoever reads a pipe or a device may wait for ever.
+def read_regular(path: Path | str, limit: int) -> bytes:
+    """The content of a file of a run that is one: no link, nor a pipe or a device to wait for.
 
     Args:
         path: the file.
         limit: how many bytes are read at most.
-        opener: `open_plain`, where links are not to be followed.
 
     Raises:
         FileNotFoundError: there is none.
-        OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
+        OSError: it cannot be read, is a link or no regular file, or has more than ``limit`` bytes.
     """
+    refuse_linked_directory(os.fspath(path))
+    return read_listed(path, limit)
+
+
+def read_listed(path: Path | str, limit: int) -> bytes:
+    """The same of a file whose directory was just listed, and is known to be no link."""
     # Not open(): it asks the system more, and there may be ten thousand small files.
-    descriptor = (opener or open_without_waiting)(os.fspath(path), os.O_RDONLY)
+    descriptor, info = open_file(path)
     try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            code = errno.EISDIR if stat.S_ISDIR(info.st_mode) else errno.EINVAL
-            words = os.strerror(code) if code == errno.EISDIR else "no regular file"
-            raise OSError(code, words, str(path))
         # Asked for at once, all that may be read would be allocated.
         content = os.read(descriptor, min(info.st_size, limit) + 1)
         more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all
@@ -229,14 +232,6 @@ def read_regular(
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"more than {limit} bytes are not read", str(path))
     return content
-
-
-_AS_BYTES = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-def open_without_waiting(path: str | Path, flags: int) -> int:
-    """An opener for ``open`` that does not wait for whoever writes into a pipe."""
-    return os.open(path, flags | _AS_BYTES | getattr(os, "O_NONBLOCK", 0))
 
 
 def process_start(pid: int) -> str | None:

@@ -60,7 +60,7 @@ def call(*command: str | Path, cwd: Path | None = None) -> str:
 
 def pip_install(python: Path, *what: str | Path) -> None:
     pip = (python, "-m", "pip", "install", "--no-deps", "--no-build-isolation")
-    call(*pip, "--disable-pip-version-check", *what)
+    call(*pip, "--no-compile", "--disable-pip-version-check", *what)
 
 
 def assert_hydra_finds_the_plugin(python: Path, elsewhere: Path, home: Path) -> None:

@@ -19,7 +19,6 @@ from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
-from exptools.plain_files import open_plain
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -161,7 +160,7 @@ def config_diff(path: Path, config: str) -> str:
     Overrides in another order may give the same keys in another order: that is no difference.
     """
     try:
-        before = read_regular(path, MAX_CONFIG, open_plain).decode()
+        before = read_regular(path, MAX_CONFIG).decode()
     except (OSError, UnicodeError) as error:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
     if before == config or _sorted(before) == _sorted(config):

@@ -23,6 +23,7 @@ from exptools.launching.jobs.running import job_environment
 from exptools.launching.jobs.scheduler import Interrupted, Policy, Scheduler
 from exptools.launching.machine.gate import Gate
 from exptools.launching.machine.slots import Slot
+from exptools.visible import visible_lines
 
 
 class SteadyConsole(Console):
@@ -103,4 +104,4 @@ def fresh_starter(task: bytes, slot: Slot, console: Console) -> Starter:
 
 def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
-    console.print(f"exptools: {text}", style="yellow", markup=False, soft_wrap=True)
+    console.print(f"exptools: {visible_lines(text)}", style="yellow", markup=False, soft_wrap=True)

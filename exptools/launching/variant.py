@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from exptools.collections import AttrDict, MissingKey, other_keys
+from exptools.plain_files import read_plain
 from exptools.rundir import write_atomic
 
 VARIANT_FILE = "variant_config.json"
@@ -110,11 +111,12 @@ def load_variant(log_dir: str | os.PathLike[str]) -> AttrDict:
     Raises:
         FileNotFoundError: there is none.
         ValueError: the file holds no JSON object, or a key twice.
+        OSError: it is a link or no regular file.
     """
     path = Path(log_dir) / VARIANT_FILE
     try:
-        variant = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
-    except ValueError as error:
+        variant = json.loads(read_plain(path).decode(), object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as a variant: {error}") from error
     if not isinstance(variant, AttrDict):
         raise ValueError(f"{path} should hold a JSON object, not {type(variant).__name__}")

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import ParamSpec, TypeAlias
 
+from exptools.visible import visible_lines
+
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -18,7 +20,7 @@ class LoggingError(OSError):
     """A file of the run cannot be written; it is named, and what it held stays readable."""
 
     def __str__(self) -> str:
-        return f"{self.filename}: {self.strerror}"
+        return visible_lines(f"{self.filename}: {self.strerror}")
 
 
 @contextmanager
@@ -110,7 +112,7 @@ def warn_user(message: str) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_ours(frame):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
+    warnings.warn(visible_lines(message), stacklevel=level)
 
 
 def _rows(steps: Mapping[int, LoggingError]) -> str:

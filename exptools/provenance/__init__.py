@@ -20,9 +20,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exptools.provenance.git_changes import Changes, changes_around
-from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE, write_atomic
+from exptools.rundir import (
+    PATCH_FILE,
+    PROVENANCE,
+    PROVENANCE_FILE,
+    read_regular,
+    write_atomic,
+)
 
 MAX_LEFT_OUT = 100  # files that are named
+MAX_FACTS = 2**23  # bytes of what was written of the code
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|egg)-info")
 
 
@@ -89,11 +96,11 @@ class Provenance(NamedTuple):
 def read_provenance(run_dir: Path) -> Provenance:
     """What stands in ``provenance.json``; where it could not be written, this process's command."""
     try:
-        facts = json.loads((run_dir / PROVENANCE_FILE).read_bytes())
+        facts = json.loads(read_regular(run_dir / PROVENANCE_FILE, MAX_FACTS))
         names = ("commit", "dirty", "diff")
         git = facts["git"] and {name: facts["git"][name] for name in names if name in facts["git"]}
         return Provenance(git, tuple(facts["command"]), facts.get("script"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Provenance(None, command_line(), None)
 
 

@@ -1,4 +1,6 @@
-"""Files in the user's cache directory: private, whole or not there, and bounded all together.
+"""Files in the user's cache and data directories: private, whole or not there.
+
+Those of the cache are bounded all together.
 
 Configs may hold what nobody else should see: files have the mode 0600, in directories of mode 0700.
 """
@@ -34,6 +36,26 @@ def written_privately(path: Path) -> Iterator[Path]:
     with written_aside(path) as aside:
         aside.chmod(_PRIVATE_FILE)
         yield aside
+
+
+def write_privately(path: Path, content: bytes) -> None:
+    """Replace a file in one step, for our eyes only; makes its directory where it is missing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with written_privately(path) as aside:
+        aside.write_bytes(content)
+        aside.replace(path)
+
+
+def make_private(directory: Path) -> None:
+    """Take from others what an earlier version has let them read, as far as that is ours to do."""
+    with suppress(OSError):
+        directory.chmod(_PRIVATE_DIRECTORY)
+        for file in directory.iterdir():
+            if file.lstat().st_mode & 0o077 and not file.is_symlink():
+                file.chmod(_PRIVATE_FILE)
 
 
 @dataclass(frozen=True)

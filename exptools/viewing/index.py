@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
 from exptools.viewing.configs.parsing import YamlParser
+from exptools.viewing.configs.secrets import Secrets
 from exptools.viewing.metrics.columns import Columns, Values
 from exptools.viewing.metrics.disk_cache import DiskCache
 from exptools.viewing.metrics.run_metrics import RunMetrics
@@ -25,6 +26,7 @@ from exptools.viewing.readers.formats import (
     read_run,
     updated,
 )
+from exptools.viewing.readers.hiding import HiddenSecrets
 from exptools.viewing.readers.memory.directories import DirectoryMemory
 from exptools.viewing.readers.memory.texts import TextCache
 from exptools.viewing.readers.nesting import one_run_each
@@ -55,12 +57,17 @@ class Index:
     Args:
         roots: directories to search, or runs themselves; a run below two of them counts once.
         cache: whether to keep what was read in the user's cache directory, for the next time.
+        show_secrets: whether values of keys such as ``api_key`` are shown.
     """
 
-    def __init__(self, roots: Sequence[Path], *, cache: bool = True) -> None:
+    def __init__(
+        self, roots: Sequence[Path], *, cache: bool = True, show_secrets: bool = False
+    ) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._base = Path(os.path.commonpath(self.roots))
         self._cached = cache
+        self.secrets = None if show_secrets else Secrets()
+        self.hiding = HiddenSecrets(self.secrets)
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self._seen: dict[str, _Seen] = {}
@@ -75,30 +82,35 @@ class Index:
 
     def joined(self, other: Index) -> Index:
         """An index of the roots of both, which has looked."""
-        both = Index((*self.roots, *other.roots), cache=self._cached and other._cached)
+        both = Index(
+            (*self.roots, *other.roots),
+            cache=self._cached and other._cached,
+            show_secrets=self.secrets is None and other.secrets is None,
+        )
         both.refresh()
         return both
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process it is another index of the same roots, which has yet to look."""
-        return _reopened, (self.roots, self._cached, self.snapshot.faults)
+        return _reopened, (self.roots, self._cached, self.snapshot.faults, self.secrets is None)
 
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
         with self._lock, collector_paused():
-            faults: list[Fault] = []
+            found_faults: list[Fault] = []
             sweeps = Sweeps(self._base)
-            detected = one_run_each(walk(self.roots, self._directories.detect, faults))
+            detected = one_run_each(walk(self.roots, self._directories.detect, found_faults))
             self._directories.forget_others()
             seen = {run.directory: self._look(run, sweeps) for run in detected}
             self._seen, before = seen, self._seen
-            changed = not _same(seen, before) or tuple(faults) != self.snapshot.faults
+            faults = self.hiding.faults(found_faults)
+            changed = not _same(seen, before) or faults != self.snapshot.faults
             if changed:
                 found = sorted((s.run for s in seen.values()), key=lambda r: natural_key(r.name))
-                runs = with_siblings(found)
+                runs = self.hiding.runs(with_siblings(found))
                 self._metrics.keep(runs)
                 self._texts.save({path: run.detected.described for path, run in seen.items()})
-                self.snapshot = IndexSnapshot(tuple(runs), tuple(faults), self.snapshot.version + 1)
+                self.snapshot = IndexSnapshot(tuple(runs), faults, self.snapshot.version + 1)
             return changed
 
     def columns(self, runs: Sequence[Run], names: Sequence[str]) -> dict[str, Columns]:
@@ -129,7 +141,7 @@ class Index:
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
-        return (*run.faults, *self._metrics.faults(run))
+        return (*run.faults, *self.hiding.faults(self._metrics.faults(run), run))
 
     def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
         """Which column counts the steps of a metric that was read: None where its rows are counted.
@@ -176,13 +188,18 @@ class Index:
         return _Seen(run, detected, before.read)
 
 
-def _reopened(roots: Sequence[Path], cached: bool, faults: tuple[Fault, ...]) -> Index:  # noqa: FBT001 (as pickle calls it)
-    index = Index(roots, cache=cached)
+def _reopened(
+    roots: Sequence[Path],
+    cached: bool,  # noqa: FBT001 (as pickle calls it)
+    faults: tuple[Fault, ...],
+    show_secrets: bool,  # noqa: FBT001
+) -> Index:
+    index = Index(roots, cache=cached, show_secrets=show_secrets)
     index.snapshot = replace(index.snapshot, faults=faults)
     return index
 
 
-_IN_USE: WeakValueDictionary[tuple[Path, ...], Index] = WeakValueDictionary()
+_IN_USE: WeakValueDictionary[tuple[bool, tuple[Path, ...]], Index] = WeakValueDictionary()
 
 
 if hasattr(os, "register_at_fork"):
@@ -190,13 +207,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IN_USE.clear)
 
 
-def index_of(roots: Sequence[Path]) -> Index:
+def index_of(roots: Sequence[Path], *, show_secrets: bool = False) -> Index:
     """The index of these directories that is in use in this process, else a new one.
 
     So a second look costs little more than to list directories, and finds the metrics read.
     """
-    new = Index(roots)
-    return _IN_USE.setdefault(new.roots, new)
+    new = Index(roots, show_secrets=show_secrets)
+    return _IN_USE.setdefault((show_secrets, new.roots), new)
 
 
 def cache_directory(roots: Sequence[Path]) -> Path:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from exptools.rundir import State, Status
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return escape_invalid_unicode(f"{place}: {self.reason}")
+        return visible(f"{place}: {self.reason}")
 
 
 @dataclass(frozen=True)

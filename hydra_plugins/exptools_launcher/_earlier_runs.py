@@ -24,7 +24,6 @@ from exptools.launching.resume import (
     earlier_outcome,
     run_directories,
 )
-from exptools.plain_files import open_plain
 from exptools.provenance import read_provenance
 from exptools.rundir import HYDRA_DIR, State, read_regular
 
@@ -246,7 +245,7 @@ def _config_change(job: Job, run: EarlierRun) -> str:
 def _is_unfinished(path: Path, config: str) -> bool:
     """Whether the run was stopped before Hydra had written all of its config."""
     try:
-        return config.startswith(read_regular(path, MAX_CONFIG, open_plain).decode())
+        return config.startswith(read_regular(path, MAX_CONFIG).decode())
     except FileNotFoundError:
         return True
     except (OSError, UnicodeError):

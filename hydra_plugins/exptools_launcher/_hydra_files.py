@@ -16,7 +16,6 @@ from exptools.launching.resume import (
     read_earlier_run,
     saved_ending,
 )
-from exptools.plain_files import open_plain
 from exptools.rundir import read_regular
 
 
@@ -51,6 +50,6 @@ def read_hydra_job(hydra_dir: Path) -> Mapping[str, Any]:
 def _read_yaml(path: Path) -> Any:
     """What stands in a file; None where it cannot be read."""
     try:
-        return yaml.load(read_regular(path, MAX_CONFIG, open_plain), YAML_LOADER)
+        return yaml.load(read_regular(path, MAX_CONFIG), YAML_LOADER)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None

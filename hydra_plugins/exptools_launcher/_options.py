@@ -14,6 +14,7 @@ from exptools.launching.affinity.codes import AffinityError, read_settings
 from exptools.launching.affinity.layout import make_runs
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
+from exptools.visible import visible_lines
 
 from .config import LauncherConf
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 class LaunchError(CompactHydraException):
     """The sweep cannot be started as it was asked for; Hydra shows the message alone."""
+
+    def __init__(self, message: str) -> None:
+        # It may name what others have written, and goes to the user's terminal.
+        super().__init__(visible_lines(message))
 
 
 @dataclass(frozen=True)

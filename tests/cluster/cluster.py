@@ -154,15 +154,18 @@ class Cluster:
         """End the daemons that `start` has started."""
         self.ask("scancel", "-u", "root")
         with suppress(AssertionError):  # else what runs for the jobs outlives its daemon
-            self.wait_until(lambda: not self.ask("squeue", "-h"), seconds=20)
+            self.wait_until(lambda: not self.ask("squeue", "-h"), seconds=5)
         for slurmd in self._slurmds.values():
-            slurmd.terminate()
+            slurmd.kill()  # asked to end, one may wait for a minute for steps that are gone
         for slurmd in self._slurmds.values():
             slurmd.wait()
         self._end(self.base / "slurmctld.pid", self.base / "munge" / "pid")
         for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.name().startswith("slurmstepd") and self._is_ours(process.environ()):
+            with suppress(psutil.Error, OSError):
+                # It writes its title over where its environment begins, for psutil all of it.
+                text = Path(f"/proc/{process.pid}/environ").read_bytes()
+                ours = f"SLURM_CONF={self.base}/slurm.conf\0".encode() in text
+                if ours and process.name().startswith("slurmstepd"):
                     process.kill()
 
     def ask(self, *command: str) -> str:

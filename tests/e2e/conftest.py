@@ -1,27 +1,31 @@
 """A viewer that really runs, and a browser that looks at it."""
 
-import logging
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
+    Request,
     expect,
     sync_playwright,
 )
-from werkzeug.serving import make_server
 
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.server import ANYONE_HERE, create_app
+from exptools.viewing.app.serving.server import Server
 from exptools.viewing.index import Index
 from tests.e2e.pages import DRAWING
 
@@ -31,6 +35,8 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
+SIZE = {"width": 1440, "height": 900}
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 OpenViewer = Callable[[Path], Page]
 
 PATIENCE = 120_000  # ms; a busy machine takes its time, and what is there is seen at once
@@ -79,65 +85,144 @@ def open_viewer(look_at: Callable[..., Page]) -> Iterator[OpenViewer]:
         server.stdout.close()
 
 
+class Stage:
+    """An address at which any app can be shown, one after the other.
+
+    A browser compiles the scripts of an address once, which is half the work of opening the page.
+    """
+
+    def __init__(self) -> None:
+        self._app: Wsgi | None = None
+        self.address = ""  # once it is served
+        self.apps: dict[str, Wsgi] = {}  # by their own addresses
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        return self._app(environ, start)
+
+    def show(self, address: str) -> str:
+        """From now on show the app that has this address; returns where it is to be looked at."""
+        if address not in self.apps:  # has a token, or is in another process
+            return address
+        self._app = self.apps[address]
+        return self.address
+
+
+@contextmanager
+def serving(app: Wsgi) -> Iterator[str]:
+    """The address at which a thread of this process serves an app."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(app, listener)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    server.shutdown()
+    thread.join(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    with serving(stage) as stage.address:
+        yield stage
+
+
 @pytest.fixture(scope="module")
-def serve_here() -> Iterator[Callable[..., str]]:
+def serve_here(stage: Stage) -> Iterator[Callable[..., str]]:
     """Serve a directory from a thread of this process, which is quicker; returns the address."""
-    servers = []
+    with ExitStack() as servers:
 
-    def start(directory: Path, access: Access = ANYONE_HERE) -> str:
-        app = create_app(Index([directory], cache=False), access)
-        server = make_server("127.0.0.1", 0, app.server, threaded=True)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}{access.prefix}"
+        def start(directory: Path, access: Access = ANYONE_HERE) -> str:
+            app = create_app(Index([directory], cache=False), access).server
+            at = servers.enter_context(serving(app))
+            address = f"{at}{access.prefix.removeprefix('/')}"
+            if access == ANYONE_HERE:
+                stage.apps[address] = app
+            return address
 
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join(timeout=60)
-        server.server_close()
+        yield start
 
 
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One for all pages of a module, which so have the scripts in their cache."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+@pytest.fixture(scope="session")
+def context(browser: Browser, stage: Stage) -> Iterator[BrowserContext]:
+    """One for all pages that need none of their own; relative addresses are the stage's."""
+    context = browser.new_context(viewport=SIZE, base_url=stage.address)
     yield context
     context.close()
 
 
+@pytest.fixture(scope="session")
+def idle_pages() -> list[Page]:
+    """Pages that no test is looking at: what they have compiled is used again."""
+    return []
+
+
 @pytest.fixture
-def look_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+def new_page(context: BrowserContext, idle_pages: list[Page]) -> Iterator[Callable[[], Page]]:
+    """A page that knows nothing of the tests before this one."""
+    pages: list[Page] = []
+
+    def new() -> Page:
+        pages.append(idle_pages.pop() if idle_pages else context.new_page())
+        pages[-1].set_default_timeout(PATIENCE)
+        return pages[-1]
+
+    yield new
+    for page in pages:
+        if not page.is_closed():
+            forget(page)
+            idle_pages.append(page)
+    context.clear_cookies()
+    context.clear_permissions()
+
+
+def forget(page: Page) -> None:
+    """Let a page be as new."""
+    page.unroute_all()
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.goto("about:blank")
+    page.set_viewport_size(SIZE)
+    page.emulate_media(color_scheme="null")
+
+
+@pytest.fixture
+def look_at(new_page: Callable[[], Page], stage: Stage) -> Iterator[Callable[..., Page]]:
     """Open an address: a page with its chart drawn, or why it has none, or with its run or media.
 
-    After the test the page must have complained of nothing, and asked nobody but its server.
+    In one test look at one address only that ``serve_here`` gives. After the test the page must
+    have complained of nothing, and asked nobody but its server.
     """
-    pages, complaints = [], []
+    complaints: list[str] = []
+    listeners = ExitStack()
 
     def note_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             complaints.append(f"console: {message.text}")
 
-    def note_request(url: str, address: str) -> None:
-        if not url.startswith((address, "data:", "blob:")):
-            complaints.append(f"request to {url}")
+    def note_error(error: Error) -> None:
+        complaints.append(error.stack or str(error))
+
+    def listen(page: Page, event: str, listener: Callable[..., None]) -> None:
+        page.on(event, listener)
+        listeners.callback(page.remove_listener, event, listener)
 
     def open_(address: str, query: str = "") -> Page:
-        page = context.new_page()
-        pages.append(page)
-        page.set_default_timeout(PATIENCE)
-        page.on("console", note_console)
-        page.on("pageerror", lambda error: complaints.append(error.stack or str(error)))
-        page.on("request", lambda request: note_request(request.url, address))
-        page.goto(address + query, wait_until="commit")
+        shown_at = stage.show(address)
+
+        def note_request(request: Request) -> None:
+            if not request.url.startswith((shown_at, "data:", "blob:")):
+                complaints.append(f"request to {request.url}")
+
+        page = new_page()
+        listen(page, "console", note_console)
+        listen(page, "pageerror", note_error)
+        listen(page, "request", note_request)
+        page.goto(shown_at + query, wait_until="commit")
         page.locator("#chart:not(.loading), #run-facts > div, .wall-content").first.wait_for()
         page.locator("#first-picture").wait_for(state="detached")  # the chart is drawn over it
         expect(page.locator(DRAWING)).to_have_count(0)  # once more, in the size that it has now
         return page
 
-    yield open_
-    for page in pages:
-        page.close()
+    with listeners:
+        yield open_
     assert complaints == []

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.controls import CHARTS
-from tests.e2e.pages import DRAWING, view_of, wait_for_view
+from tests.e2e.pages import DRAWING, serious_faults, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
@@ -71,6 +71,28 @@ def test_a_value_of_the_runs_summaries_can_be_drawn_and_sorted_by(page):
     expect(page.locator(score.format(1))).to_have_text("87.75")  # behind one without
     page.get_by_role("columnheader", name="score").click()
     expect(page.locator(score.format(0))).to_have_text("100")
+
+
+def test_two_groups_are_compared_and_the_answer_can_be_sent_and_taken_away(page):
+    show(page, "importance")
+    expect(caption(page).locator("strong")).to_contain_text("lr explains")
+    show(page, "improvement")
+    answer = caption(page).locator("strong")
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.01, by")
+    choose(page, "better than", "0.001")
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.001, by")
+    wait_for_view(page, options={"of": "0.1", "over": "0.001"})  # whatever the best are later
+    page.get_by_role("button", name="Copy as Python").click()
+    expect(page.locator("#python-lines")).to_contain_text('over="lr = 0.001"')
+    page.keyboard.press("Escape")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Numbers, CSV").click()
+    assert saved.value.suggested_filename == "improvement-acc.csv"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    expect(answer).to_contain_text("lr=0.1 is better than lr=0.001, by")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert not serious_faults(page)
 
 
 def test_every_chart_appears_with_its_own_options(page):
@@ -189,3 +211,27 @@ def test_where_a_chart_needs_more_one_sentence_says_so(look_at, serve_here, tmp_
     show(page, "bars")
     expect(page.locator(f"{GRAPH} .main-svg").first).to_be_visible()
     expect(page.locator("#chart-empty")).to_be_hidden()
+
+
+def test_a_chart_chosen_before_the_first_answer_is_not_taken_back_by_it(
+    look_at, serve_here, tmp_path
+):
+    for job in range(2):
+        write_run(tmp_path / str(job), {"lr": job}, {"acc": [1.0 * job]})
+    page = look_at(serve_here(tmp_path))
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held or "chart-controls" not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/_dash-update-component*", hold_the_first)
+    with page.expect_request(lambda asked: "chart-controls" in (asked.post_data or "")):
+        page.get_by_role("tab", name="Charts").click()
+    show(page, "heat-map")
+    held[0].continue_()
+    expect(page.locator("#chart-empty")).to_contain_text("A heat map needs two keys")
+    expect(page.locator("#chart-kind input[value='heat-map']")).to_be_checked()
+    assert view_of(page).chart == "heat-map"

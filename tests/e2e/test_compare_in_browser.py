@@ -46,6 +46,12 @@ def test_at_first_sight_three_curves_with_bands_and_all_runs_are_there(look_at, 
         "standard deviation."
     )
     expect(page.locator("#reason")).to_have_text("Chosen for you: test/accuracy by lr.")
+    chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()
+    assert chart["height"] > 350
+    assert chart["y"] + chart["height"] < table["y"] < 800, "above the fold, with the table below"
+    buttons = page.locator("#curves .modebar-btn").all()
+    titles = [button.get_attribute("data-title") for button in buttons]
+    assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"], "nothing is sent away"
 
 
 def test_the_curves_are_drawn_though_the_table_comes_later(browser, address):
@@ -108,14 +114,6 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
         drawn_at = page.locator("#curves .nsewdrag").bounding_box()
         assert drawn_at == pytest.approx(painted, abs=3)
         assert said == []
-
-
-def test_the_chart_is_above_the_fold_and_the_table_below_it(look_at, address):
-    page = look_at(address)
-    expect(page.locator("#runs")).to_be_visible()
-    chart, table = page.locator("#curves").bounding_box(), page.locator("#runs").bounding_box()
-    assert chart["y"] + chart["height"] < table["y"] < 800
-    assert chart["height"] > 350
 
 
 def test_several_metrics_stand_in_panels_and_the_table_has_a_column_of_each(look_at, address):
@@ -328,7 +326,7 @@ def test_runs_that_died_are_counted_and_left_out_if_one_chooses_so(look_at, serv
     expect(page.locator(ROWS)).to_have_count(2)
     page.get_by_role("tab", name="Charts").click()
     expect(page.get_by_role("textbox", name="Runs that count")).to_have_value("finished runs")
-    expect(page.locator("#picture-caption")).to_contain_text("6 are left out")
+    expect(page.locator("#chart-caption")).to_contain_text("6 are left out")
 
 
 def test_what_makes_no_sense_in_an_address_is_said_and_the_rest_is_shown(look_at, address):
@@ -415,13 +413,6 @@ def test_a_line_hidden_in_the_legend_stays_hidden_with_its_band(look_at, address
     replace(page, "metrics", "test/accuracy", "train/loss")
     expect(page.locator(LEGEND)).to_have_text(["0.001", "0.01", "0.1"])
     expect(page.locator(BANDS)).to_have_count(2)
-
-
-def test_the_chart_offers_nothing_that_would_send_it_elsewhere(look_at, address):
-    page = look_at(address)
-    buttons = page.locator("#curves .modebar-btn").all()
-    titles = [button.get_attribute("data-title") for button in buttons]
-    assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
 
 
 BANDS_SEEN = """(wanted) => {

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -165,23 +167,78 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
     look_at, serve_here, hostile
 ):
     before = tree(hostile)
-    address = serve_here(hostile)
-    page = look_at(address)
+    page = look_at(serve_here(hostile))
     expect(page.locator("#faults summary")).to_be_visible()
     expect(page.locator("#runs [role=gridcell]").get_by_text(IMAGE).first).to_be_visible()
     unharmed(page)
     view = View(metrics=tuple(ODD), by=("config.name",), all_metrics=True)
-    page.goto(f"{address}?{view.to_query()}")
+    page.goto(f"/?{view.to_query()}")
     expect(page.locator(LEGEND).get_by_text("<script>").first).to_be_visible()
     expect(page.locator("#curves .annotation, #curves .ytitle").first).to_be_visible()
     assert drawn(page, LINES)
     expect(page.locator(".small-chart .painted-plot")).to_have_count(3)
     unharmed(page)
-    page.goto(f"{address}?tab=charts")
+    page.goto("/?tab=charts")
     expect(page.locator("#chart-graph .js-plotly-plot").first).to_be_visible()
     unharmed(page)
     for name in (IMAGE, "binary", "large", "pipe"):
-        page.goto(f"{address}?{View(tab='run', run=name).to_query()}")
+        page.goto(f"/?{View(tab='run', run=name).to_query()}")
         expect(page.locator("#run-facts")).to_be_visible()
         unharmed(page)
     assert tree(hostile) == before
+
+
+TRIED = ("an image", "a script", "a frame", "fetch")
+FOREIGN = """<!doctype html><title>tries</title><body><script>
+const tried = {}, there = "ADDRESS_dash-component-suites/%1b%5d0;x%07/x";
+const note = (name) => (event) => (tried[name] = event.type ?? event);
+const add = (tag, name) => {
+  const one = document.createElement(tag);
+  one.onload = one.onerror = note(name);
+  one.src = tag === "iframe" ? "ADDRESS" : there;
+  document.body.append(one);
+};
+add("img", "an image"); add("script", "a script"); add("iframe", "a frame");
+fetch("ADDRESS_dash-update-component", {method: "POST", mode: "no-cors", body: "{}"})
+  .then((answer) => note("fetch")(answer.type), note("fetch"));
+</script><a href="ADDRESS?by=seed" target="_blank" rel="opener">a link</a>"""
+
+
+@pytest.fixture
+def foreign(address):
+    """The address of another site's page, which tries what a page can against ours."""
+
+    class Foreign(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(FOREIGN.replace("ADDRESS", address).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # another port, another name
+def test_another_sites_page_gets_nothing_but_its_links_work(browser, address, foreign, host):
+    context = browser.new_context()
+    page, answers = context.new_page(), {}
+    page.on("response", lambda answer: answers.setdefault(answer.url, answer.status))
+    page.goto(f"http://{host}:{foreign}/")
+    page.wait_for_function(f"Object.keys(tried).length === {len(TRIED)}", timeout=120_000)
+    refused = [status for url, status in answers.items() if url.startswith(address)]
+    assert {*refused} == {403}
+    assert page.evaluate("tried['an image'] + tried['a script']") == "errorerror"
+    with context.expect_page() as opened:
+        page.get_by_text("a link").click()
+    expect(opened.value.locator(BANDS)).to_have_count(3)
+    assert opened.value.evaluate("window.opener") is None
+    context.close()

@@ -79,7 +79,6 @@ def test_an_extended_sweep_runs_only_its_new_jobs_under_new_numbers(app: App) ->
     assert overrides(app) == {"0": ("+x=1",), "1": ("+x=3",), "2": ("+x=0",), "3": ("+x=2",)}
 
 
-@pytest.mark.hydra
 def test_a_directory_can_be_named_instead_of_the_sweep_directory(app: App) -> None:
     app.sweep("+x=1,2")
     plain = [word for word in SWEEP if not word.startswith("hydra.sweep.dir")]
@@ -194,22 +193,22 @@ def test_where_no_config_was_saved_nobody_can_say_that_it_is_the_same(app: App) 
     assert "nobody knows whether it has changed" in output
 
 
-@pytest.mark.parametrize("written", ["", "x:"])
-def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App, written: str) -> None:
-    break_jobs(app, 1)
-    app.sweep("+x=1")
+def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App) -> None:
+    break_jobs(app, 1, 2)
+    app.sweep("+x=1,2")
     break_jobs(app)
-    (app.out / "0" / ".hydra" / "config.yaml").write_text(written)
-    app.completes("+x=1", RESUME)
-    assert ran(app) == [1]
+    for job, written in enumerate(("", "x:")):
+        (app.out / str(job) / ".hydra" / "config.yaml").write_text(written)
+    app.completes("+x=1,2", RESUME)
+    assert ran(app) == [1, 2]
 
 
-@pytest.mark.parametrize("content", [b"", b"3\n", b'{"error": 1}\n', b"\xff\n"])
-def test_a_foreign_result_is_not_taken_for_a_jobs(app: App, content: bytes) -> None:
-    app.sweep("+x=1")
-    (app.out / "0" / RETURN_FILE).write_bytes(content)
-    app.completes("+x=1", RESUME)
-    assert ran(app) == [1, 1]
+def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
+    app.sweep("+x=1,2,3,4")
+    for job, content in enumerate((b"", b"3\n", b'{"error": 1}\n', b"\xff\n")):
+        (app.out / str(job) / RETURN_FILE).write_bytes(content)
+    app.completes("+x=1,2,3,4", RESUME)
+    assert ran(app) == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
 def test_a_result_of_an_older_version_counts_by_its_status(app: App) -> None:

@@ -132,7 +132,13 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize(
-    "signum", [pytest.param(signal.SIGINT, marks=pytest.mark.hydra), signal.SIGTERM, signal.SIGHUP]
+    ("signum", "start"),
+    [
+        pytest.param(signal.SIGINT, "warm", marks=pytest.mark.hydra),
+        (signal.SIGINT, "fresh"),
+        (signal.SIGTERM, "warm"),
+        (signal.SIGHUP, "warm"),
+    ],
 )
 def test_a_signal_stops_the_sweep_and_leaves_no_process(
     make_app: MakeApp, signum: signal.Signals, start: str
@@ -141,7 +147,7 @@ def test_a_signal_stops_the_sweep_and_leaves_no_process(
     # One stubborn job and, with one slot a core, at least one that never starts.
     waiting = len(os.sched_getaffinity(0)) + 1
     stubborn = f"+stubborn=true,{','.join(['false'] * waiting)}"
-    process = app.start(*SWEEP, start, stubborn, "hydra.launcher.grace=1")
+    process = app.start(*SWEEP, f"hydra.launcher.start={start}", stubborn, "hydra.launcher.grace=1")
     for _ in range(min(2, waiting)):
         line_with(process, "▶ running")
     parent = psutil.Process(process.pid)
@@ -219,20 +225,10 @@ def test_a_run_directory_that_cannot_be_used_fails_its_job_alone(make_app: MakeA
             marks=pytest.mark.hydra,
         ),
         ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs is no option.*did you mean 'jobs'?"),
-        ("hydra.launcher.jobs=two", "hydra.launcher.jobs is 'two'; it should be a whole number"),
-        ("hydra.launcher.timeout=0", "hydra.launcher.timeout is 0.0; it should be a number of"),
         ("hydra.launcher.jobs=9999", "jobs=9999 does not fit this machine"),
         (
             "hydra.launcher.affinity=2cpu_0gpu_1cpr hydra.launcher.jobs=1",
             "affinity=2cpu_0gpu_1cpr says how .* and so does hydra.launcher.jobs: leave one",
-        ),
-        (
-            "hydra.launcher.affinity=2cpu_0gpu_3cpr",
-            "not one run fits: each run takes 3 of 2 cores",
-        ),
-        (
-            "hydra.launcher.affinity=9999cpu_0gpu_9999cpr_0hto",
-            "names the CPUs 0-9998, but this process may use",
         ),
     ],
 )
@@ -347,20 +343,18 @@ def test_a_job_that_runs_too_long_is_ended_whether_or_not_it_returns_then_and_th
     assert "ran longer than timeout=2 s" in output
 
 
-def test_a_job_that_failed_is_started_again_as_often_as_allowed(
-    make_app: MakeApp, start: str
-) -> None:
+def test_a_job_that_failed_is_started_again_as_often_as_allowed(make_app: MakeApp) -> None:
     app = make_app(
         "with open('tries', 'a') as f: f.write('x')\nassert len(open('tries').read()) >= cfg.needed"
     )
-    app.completes("+needed=3", start, "hydra.launcher.max_retries=2")
+    app.completes("+needed=3", "hydra.launcher.max_retries=2")
     assert status(app, 0).state is State.COMPLETED
     assert status(app, 0).attempt == 3
 
 
-def test_with_fail_fast_the_first_failure_ends_the_sweep(make_app: MakeApp, start: str) -> None:
+def test_with_fail_fast_the_first_failure_ends_the_sweep(make_app: MakeApp) -> None:
     app = make_app("assert cfg.x\ntime.sleep(600)")
-    output = app.fails("+x=0,1,2", start, "hydra.launcher.fail_fast=true", "hydra.launcher.grace=1")
+    output = app.fails("+x=0,1,2", "hydra.launcher.fail_fast=true", "hydra.launcher.grace=1")
     assert status(app, 0).state is State.FAILED
     assert {status(app, job).state for job in (1, 2)} == {State.INTERRUPTED}
     assert "fail_fast is set" in output
@@ -454,17 +448,16 @@ ODD_ENDS = {
 
 
 def test_odd_ends_are_told_and_harm_nobody_else(make_app: MakeApp, start: str) -> None:
-    # After each odd job comes one that ends well.
     ends = [
-        f"if cfg.x == {2 * number}:\n{textwrap.indent(end, '    ')}"
+        f"if cfg.x == {number}:\n{textwrap.indent(end, '    ')}"
         for number, end in enumerate(ODD_ENDS)
     ]
-    app = make_app("\n".join([*ends, "time.sleep(0.1)"]))
-    output = app.fails(f"+x=range({2 * len(ends)})", start)
+    app = make_app("\n".join(ends))
+    output = app.fails(f"+x=range({len(ends) + 1})", start)
     for number, (end, error) in enumerate(ODD_ENDS.items()):
-        assert status(app, 2 * number).state is State.FAILED, output
-        assert error in (status(app, 2 * number).error or ""), end
-        assert status(app, 2 * number + 1).state is State.COMPLETED, output
+        assert status(app, number).state is State.FAILED, output
+        assert error in (status(app, number).error or ""), end
+    assert status(app, len(ends)).state is State.COMPLETED, output  # after all of them
 
 
 def test_a_sweep_goes_on_when_nobody_reads_its_output(make_app: MakeApp) -> None:

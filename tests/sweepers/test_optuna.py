@@ -25,12 +25,10 @@ def best(app: App) -> dict[str, Any]:
     return results
 
 
-def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(
-    make_app: MakeApp, start: str
-) -> None:
+def test_trials_are_jobs_whose_numbers_go_on_from_batch_to_batch(make_app: MakeApp) -> None:
     app = make_app("return (cfg.x - 0.5) ** 2")
     batches = ("hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
-    output = app.completes(*OPTUNA, *batches, "+x=interval(0,1)", start)
+    output = app.completes(*OPTUNA, *batches, "+x=interval(0,1)")
     assert output.count("exptools: 2 jobs in ") >= 2
     job_statuses = statuses(app, 6)
     assert [one and one.job for one in job_statuses] == [0, 1, 2, 3, 4, None]
@@ -49,15 +47,13 @@ BAD_ENDS = {
 }
 
 
-def test_jobs_that_end_badly_are_failed_trials_and_the_study_goes_on(
-    make_app: MakeApp, start: str
-) -> None:
+def test_jobs_that_end_badly_are_failed_trials_and_the_study_goes_on(make_app: MakeApp) -> None:
     number = "hydra.core.hydra_config.HydraConfig.get().job.num"
     ends = [f"if {number} == {1 + 2 * n}:\n    {end}" for n, end in enumerate(BAD_ENDS)]
     app = make_app("\n".join([*ends, "return cfg.x"]))
     trials = ("hydra.sweeper.n_trials=7", "hydra.sweeper.n_jobs=2")
     some = "hydra.sweeper.max_failure_rate=0.5"
-    output = app.completes(*OPTUNA, *trials, some, "+x=interval(0,1)", start)
+    output = app.completes(*OPTUNA, *trials, some, "+x=interval(0,1)")
     well, badly = statuses(app, 7)[::2], statuses(app, 7)[1::2]
     assert [one and one.state for one in well] == [State.COMPLETED] * 4
     assert [one and one.state for one in badly] == [state for state, _ in BAD_ENDS.values()]

@@ -53,7 +53,7 @@ def run_chunk(plan: Plan, chunk: int) -> ChunkEnd:
     """
     jobs = plan.jobs(chunk)
     _become(plan.program)
-    claim = Claim(plan.stem(chunk))
+    claim = Claim(plan.stem(chunk), leave=plan.taken_back(chunk))
     try:
         if was_taken_back(plan, chunk):
             raise ChunkBusy("others now, for the sweep was started again without it")
@@ -209,11 +209,10 @@ class _Recorder:
 
     def _given_up(self, outcome: Outcome, times: int) -> Outcome:
         """That of a job which would begin from its start for ever."""
-        minutes = (self.plan.seconds or 0) / 60
         words = (
-            f"it needs more than the {minutes:.3g} minutes of its allocation, and has left nothing "
-            f"to go on from ({plural(times, 'attempt')}): give it more hydra.launcher.time, or "
-            "have it save snapshots"
+            "it needs more time than its allocation has, and has left nothing to go on from "
+            f"({plural(times, 'attempt')}): give it more hydra.launcher.time, or have it save "
+            "snapshots"
         )
         status = replace(outcome.status, state=State.TIMEOUT, error=words)
         return replace(outcome, status=save_status(outcome.job, status))

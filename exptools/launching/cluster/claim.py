@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -34,11 +35,19 @@ class ChunkBusy(Exception):
 class Claim:
     """Holds a chunk until it is released or this process dies."""
 
-    def __init__(self, stem: Path, *, beat: float = BEAT, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        stem: Path,
+        *,
+        leave: Path | None = None,
+        beat: float = BEAT,
+        patience: float = PATIENCE,
+    ) -> None:
         """Take the chunk.
 
         Args:
             stem: the path of the chunk's files, without what follows the dot.
+            leave: once this file is there, the chunk is others', and this process ends.
             beat: seconds between two signs of life.
             patience: seconds without one after which another machine's agent is taken for dead.
 
@@ -47,6 +56,7 @@ class Claim:
             OSError: the claim cannot be written.
         """
         self._stem = stem
+        self._leave = leave
         self._beat = beat
         while True:
             newest = self._newest()
@@ -86,7 +96,8 @@ class Claim:
     def _live(self) -> None:
         """Give signs of life; end the agent if it was taken for dead (its machine stood still)."""
         while not self._ended.wait(self._beat):
-            if self._path(self.number + 1).exists():
+            was_taken = self._leave is not None and self._leave.exists()
+            if was_taken or self._path(self.number + 1).exists():
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             with contextlib.suppress(OSError):  # the file server is away for a moment
@@ -96,7 +107,7 @@ class Claim:
 def find_agent(stem: Path) -> str | None:
     """Who has a chunk now, in words; None: nobody seems to.
 
-    Of another machine's agent its claim's age tells, as far as the clocks agree.
+    Of another machine's agent its claim's age tells, by the clock of the file system.
 
     Args:
         stem: see `Claim`.
@@ -107,7 +118,7 @@ def find_agent(stem: Path) -> str | None:
             continue
         lives = _is_alive_here(holder)
         if lives is None:
-            lives = abs(time.time() - touched / 1e9) < PATIENCE
+            lives = abs(_clock(stem.parent) - touched / 1e9) < PATIENCE
         if lives:
             return _named(holder)
     return None
@@ -165,6 +176,17 @@ def _place() -> list[str] | None:
         return None
 
 
+def _clock(directory: Path) -> float:
+    """What time it is where the files are; ours, where nothing can be written."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"now")
+            file.flush()
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
+
+
 def _touched(path: Path) -> int | None:
     try:
         return path.stat().st_mtime_ns
@@ -175,7 +197,7 @@ def _touched(path: Path) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     """Who made a claim; nothing where it is not written yet, or gone."""
     try:
-        holder = json.loads(read_regular(path, _LONGEST, open_plain))
+        holder = json.loads(read_regular(path, _LONGEST))
         if isinstance(holder, dict) and (holder.get("released") or isinstance(holder["pid"], int)):
             return holder
     except (OSError, ValueError, KeyError):

@@ -17,7 +17,6 @@ from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.journal import Arrived
 from exptools.launching.display.labels import (
     elapsed,
-    one_line,
     plural,
     short_path,
     state_label,
@@ -25,6 +24,7 @@ from exptools.launching.display.labels import (
 )
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.rundir import State
+from exptools.visible import visible, visible_lines
 
 _ROWS = 30  # elements that are shown at most
 
@@ -79,7 +79,7 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
         if self._live is None:
             slots = plural(len(event.slots), "slot")
             self._console.print(
-                Text(f"  element {event.element or '?'} runs on {event.host} in {slots}"),
+                Text(f"  element {event.element or '?'} runs on {visible(event.host)} in {slots}"),
                 soft_wrap=True,
             )
 
@@ -88,17 +88,17 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
         counts = _counts(chunks)
         if self._live is None and counts != self._told:
             self._told = counts
-            told = ", ".join(f"{count} {state}" for state, count in counts.items())
+            told = visible(", ".join(f"{count} {state}" for state, count in counts.items()))
             self._console.print(Text(f"  elements: {told}"), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """See `watch.ClusterObserver`."""
-        self._console.print(Text(f"exptools: {text}", "yellow"), soft_wrap=True)
+        self._console.print(Text(visible_lines(f"exptools: {text}"), "yellow"), soft_wrap=True)
 
     def _print_event(self, job: Job, state: State, note: str) -> None:
         if self._live is None or went_wrong(state):
-            line = Text.assemble(state_label(state), f"  job {job.number}  {one_line(job.name)}")
-            line.append(f"  ({note})" if note else "")
+            line = Text.assemble(state_label(state), f"  job {job.number}  {visible(job.name)}")
+            line.append(visible(f"  ({note})") if note else "")
             self._console.print(line, soft_wrap=True)
 
     def _table(self) -> RenderableType:
@@ -110,9 +110,9 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
         for chunk in sorted(shown, key=lambda chunk: chunk.standing.waits)[:room]:
             state = _state(chunk)
             table.add_row(
-                chunk.element,
-                Text(state, "yellow" if state.startswith("pending") else "cyan"),
-                chunk.standing.node or chunk.host,
+                Text(visible(chunk.element)),
+                Text(visible(state), "yellow" if state.startswith("pending") else "cyan"),
+                Text(visible(chunk.standing.node or chunk.host)),
                 f"{len(chunk.ends)} of {len(chunk.jobs)}",
                 " ".join(map(str, sorted(chunk.running))),
             )

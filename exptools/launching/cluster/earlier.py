@@ -14,7 +14,7 @@ from pathlib import Path
 from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.claim import find_agent
 from exptools.launching.cluster.journal import read_history
-from exptools.launching.cluster.plan import Plan, PlanError, plan_numbers, read_plan
+from exptools.launching.cluster.plan import CLUSTER_DIR, Plan, PlanError, plan_numbers, read_plan
 from exptools.launching.cluster.queue import QueueAway, Standing, ask_queue
 from exptools.launching.display.labels import short_path
 from exptools.launching.jobs.outcomes import Job
@@ -46,7 +46,7 @@ class OpenChunk:
         take_back(self.plan, self.number)
         if self.agent is None:
             return True
-        _mark(self.plan, self.number).unlink(missing_ok=True)
+        self.plan.taken_back(self.number).unlink(missing_ok=True)
         return False
 
 
@@ -87,7 +87,7 @@ def take_from_agents(sweep_dir: Path) -> None:
     except QueueAway as away:
         raise StillOpen(
             f"{where} has jobs in Slurm's queue, which cannot be asked here ({away}): go on where "
-            "squeue works"
+            f"squeue works, or, if you know that none is left there, remove {where}/{CLUSTER_DIR}"
         ) from away
     gather = "gather what it does by the launcher that planned it, with resume"
     for one in found:
@@ -178,12 +178,12 @@ def take_back(plan: Plan, chunk: int) -> None:
     Raises:
         OSError: that cannot be written.
     """
-    write_atomic(_mark(plan, chunk), b"")
+    write_atomic(plan.taken_back(chunk), b"")
 
 
 def was_taken_back(plan: Plan, chunk: int) -> bool:
     """Whether agents should leave a chunk alone, for others have its jobs."""
-    return _mark(plan, chunk).exists()
+    return plan.taken_back(chunk).exists()
 
 
 def by_hand(plan: Plan, chunk: int) -> str:
@@ -219,7 +219,3 @@ def read_elements(plan: Plan) -> dict[int, str]:
         return {}
     except (OSError, ValueError, AttributeError) as error:
         raise PlanError(f"{path} cannot be read: {error}") from error
-
-
-def _mark(plan: Plan, chunk: int) -> Path:
-    return plan.stem(chunk).with_suffix(".taken")

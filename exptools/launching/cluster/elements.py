@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_REQUEUES = 1000  # of one element; each goes on where the last one stopped
 _SLURMS_OWN_MOST = 1001  # elements of an array, if Slurm does not say
+_EARLY = 60  # seconds that Slurm's signal may come earlier than it was asked to
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
 
 
@@ -51,8 +52,8 @@ class AllocationOptions:
 
     @property
     def seconds(self) -> float:
-        """How long jobs may run in one before they are asked to end."""
-        return self.time * 60 - self.signal_ahead
+        """How long jobs may run in one, at least, before they are asked to end."""
+        return max(1.0, self.time * 60 - self.signal_ahead - _EARLY)
 
     def without(self, nodes: Sequence[str]) -> AllocationOptions:
         """The same, but on none of these nodes."""

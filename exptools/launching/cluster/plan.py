@@ -66,7 +66,9 @@ class Plan:
     warm: bool  # whether jobs are forks of a process that ran the program again
     program: Program
     planned: float  # Unix seconds
-    seconds: float | None = None  # until an agent is asked to end; None: nobody knows
+    seconds: float | None = (
+        None  # that an agent has until it is asked to end, at least; None: nobody knows
+    )
 
     @property
     def number(self) -> int:
@@ -106,6 +108,10 @@ class Plan:
     def stem(self, chunk: int) -> Path:
         """The path of a chunk's files, without what follows the dot."""
         return self.directory / str(chunk)
+
+    def taken_back(self, chunk: int) -> Path:
+        """The path of the file that keeps agents off a chunk."""
+        return self.directory / f"{chunk}.taken"
 
     def journal(self, chunk: int) -> Path:
         """The path of a chunk's journal."""

@@ -17,6 +17,7 @@ from exptools.launching.compat.scripts import CLUSTER, ScriptRun
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.resume import config_diff, earlier_outcome, read_earlier_run
 from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
+from exptools.plain_files import open_plain
 from exptools.rundir import StatusError, read_status
 
 LAUNCHED = "num_launched.txt"
@@ -175,7 +176,7 @@ def write_settings(experiments: Experiments, jobs: Sequence[Job]) -> None:
 def append_lines(path: Path, lines: Sequence[str]) -> None:
     """Add lines to a file, each with the time."""
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
-    with open(path, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", opener=open_plain) as file:
         file.writelines(f"{now} | {line}\n" for line in lines)
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from exptools.rundir import State
 from exptools.units import short_duration
+from exptools.visible import visible
 
 # A sign and a word as well as a colour: the tables must be readable without colours.
 STATE_LABELS = {
@@ -52,14 +53,9 @@ def plural(count: int, noun: str) -> str:
 def short_path(path: Path) -> str:
     """A path as short as it can be and still be opened from here."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return visible(str(path.relative_to(Path.cwd())))
     except (ValueError, OSError):  # it is elsewhere, or "here" is gone
-        return str(path)
-
-
-def one_line(text: str) -> str:
-    """A text without line breaks and terminal codes, which would tear a table."""
-    return "".join(character if character.isprintable() else " " for character in text)
+        return visible(str(path))
 
 
 def cut_middle(text: str, width: int) -> str:

@@ -19,7 +19,6 @@ from exptools.launching.display.labels import (
     cut_middle,
     elapsed,
     format_number,
-    one_line,
     plural,
     went_wrong,
 )
@@ -28,6 +27,7 @@ from exptools.launching.machine.slots import Slot
 from exptools.launching.usage import UsageSample
 from exptools.rundir import State
 from exptools.units import format_bytes, rough_duration
+from exptools.visible import visible
 
 _GAP = 2  # characters between two columns
 _LEAST_OVERRIDES = 24  # characters of them that no other column may take away
@@ -86,7 +86,7 @@ def live_table(
     chosen = _most_important(rows, max(height - 6 - len(listed_waits), 1))
     lines: list[RenderableType] = [_table(chosen, width)] if chosen else []
     for index, reason in listed_waits:
-        lines.append(_line(f"  slot {index} waits for {one_line(reason)}", "yellow"))
+        lines.append(_line(f"  slot {index} waits for {visible(reason)}", "yellow"))
     if more := _left_out(rows, chosen, len(waits) - len(listed_waits)):
         lines.append(_line(f"  and {more}", "dim"))
     return Group(*lines, "", _bar(rows, began, slots, width))
@@ -131,7 +131,7 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
     """All columns that have something to say, except the overrides."""
     metrics = {row.headline.metric for row in rows if row.headline.metric}
     metric = metrics.pop() if len(metrics) == 1 else None
-    title = cut_middle(one_line(metric), _LONGEST_METRIC) if metric else "metric"
+    title = cut_middle(visible(metric), _LONGEST_METRIC) if metric else "metric"
     columns = [
         _Column("state", lambda row: row.state.value, 2, right=False),
         _Column("slot", lambda row: str(row.slot.index) if row.slot else "", 4),
@@ -217,7 +217,7 @@ def _line(text: str, style: str) -> Text:
 
 
 def _metric(headline: Headline, *, named: bool) -> str:
-    name = one_line(headline.metric) if headline.metric and named else ""
+    name = visible(headline.metric) if headline.metric and named else ""
     name = cut_middle(name, _LONGEST_METRIC)
     return f"{name} {_number(headline.value)}".strip()
 

@@ -18,7 +18,6 @@ from exptools.launching.display.headline import HeadlineReader
 from exptools.launching.display.labels import (
     STATE_LABELS,
     elapsed,
-    one_line,
     plural,
     short_path,
     state_label,
@@ -30,6 +29,7 @@ from exptools.launching.machine.gate import Wait
 from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.usage import UsageSampler
 from exptools.rundir import State
+from exptools.visible import visible, visible_lines
 
 
 class SweepDisplay(AbstractContextManager["SweepDisplay"]):
@@ -55,7 +55,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         self._list_slots = list_slots
         names = _distinguishing_names(jobs)
         self._rows = {
-            job.number: Row(job, one_line(name)) for job, name in zip(jobs, names, strict=True)
+            job.number: Row(job, visible(name)) for job, name in zip(jobs, names, strict=True)
         }
         self._slots = slots
         self._spare = spare
@@ -159,7 +159,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         after = f"after {elapsed(row.started, row.ended)}" if row.started else ""
         has_log = went_wrong(status.state) and status.started is not None
         log = f"log: {short_path(outcome.job.log)}" if has_log else ""
-        return "; ".join(filter(None, (after, status.error or "", log)))
+        return "; ".join(filter(None, (after, visible(status.error or ""), log)))
 
     def _refresh_row(self, number: int) -> None:
         """Refresh what a row says; in the sampler's thread, so that a slow disk delays no job."""
@@ -178,7 +178,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
             self._console.print(line, soft_wrap=True)
 
     def _print_warning(self, text: str) -> None:
-        self._console.print(Text(text, "yellow"), soft_wrap=True)
+        self._console.print(Text(visible_lines(text), "yellow"), soft_wrap=True)
 
     def _table(self) -> RenderableType:
         room = self._console.width, self._console.height
@@ -212,7 +212,7 @@ def print_way_on(go_on: str, console: Console) -> None:
     """Print what to do to run what has not run, whole, so that it can be copied."""
     with suppress(OSError):
         console.print(Text("exptools: this goes on with the rest:", "yellow"))
-        console.print(Text(go_on), soft_wrap=True)
+        console.print(Text(visible(go_on)), soft_wrap=True)
 
 
 def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
@@ -236,10 +236,10 @@ def _summary_table(outcomes: Sequence[Outcome], names: Mapping[int, str]) -> Tab
     table.add_column("time", justify="right", no_wrap=True)
     for outcome in outcomes:
         job, status = outcome.job, outcome.status
-        details = Text(status.error or "")
+        details = Text(visible(status.error or ""))
         if status.started is not None:
             details.append(f"\n{short_path(job.log)}", style="dim")
         took = elapsed(status.started, status.ended)
-        name = Text(one_line(names[job.number]))
+        name = Text(visible(names[job.number]))
         table.add_row(str(job.number), state_label(status.state), name, details, took)
     return table

@@ -28,6 +28,7 @@ from exptools.locks import (
     open_plain_file,
     unlock,
 )
+from exptools.visible import visible
 
 _LONGEST = 64 * 1024  # bytes of a file that are read
 _SHOWN = 100  # characters of a command
@@ -218,7 +219,7 @@ def _read_record(descriptor: int) -> Any:
 
 def _plain(text: object) -> str:
     # Another user wrote it, and it goes to our user's terminal.
-    return "".join(char if char.isprintable() else "?" for char in str(text))[:_SHOWN]
+    return visible(str(text))[:_SHOWN]
 
 
 def _user(uid: int) -> str:

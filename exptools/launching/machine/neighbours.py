@@ -17,6 +17,7 @@ from exptools.launching.machine.gpus import (
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import SLOT_VARIABLE
 from exptools.units import format_bytes
+from exptools.visible import visible
 
 # The kernel's number of the first namespace of process ids, in which all processes are seen.
 _FIRST_NAMESPACE = "pid:[4026531836]"
@@ -145,7 +146,7 @@ def _name_unless(is_left_out: Callable[[Any], bool], pid: int) -> str | None:
         process = psutil.Process(pid)
         if is_left_out(process):
             return None
-        return f" ({process.username()}, {process.name()})"
+        return visible(f" ({process.username()}, {process.name()})")
     except psutil.NoSuchProcess:  # /proc hides it, or it has just ended
         return "" if _exists(pid) else None
     except psutil.Error:

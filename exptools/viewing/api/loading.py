@@ -19,17 +19,22 @@ from exptools.viewing.wording import no_directory
 Root = str | PathLike[str]
 
 
-def load(*roots: Root | Iterable[Root]) -> Runs:
+def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
     """Find the runs below one or several directories.
 
     A directory may begin with ``~``, or be a pattern as ``runs/2026-*``; lists of directories are
     taken, too. Configs and states are as they are now; metrics are read when they are asked for.
     Where there are no runs a warning says what lies there instead.
+
+    Args:
+        roots: the directories.
+        show_secrets: whether values of keys such as ``api_key`` are as they stand in the files;
+            else ``hidden 1`` stands for the first of them, ``hidden 2`` for another.
     """
     directories = [path for root in _listed(roots) for path in _matching(root)]
     if not directories:
         raise QueryError("load takes the directories that have the runs in them")
-    index = index_of(directories)
+    index = index_of(directories, show_secrets=show_secrets)
     index.refresh()
     if not index.snapshot.runs:
         warnings.warn(no_runs(directories), stacklevel=2)

@@ -39,9 +39,9 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
     return table(heads[:MOST_COLUMNS], [row[:MOST_COLUMNS] for row in rows], title, notes)
 
 
-def facts(run: Run) -> str:
+def facts(run: Run, directory: str) -> str:
     """What is known of a run: where and how it is, its summary, its config."""
-    named = [("directory", str(run.directory)), ("state", run.state.value if run.state else "—")]
+    named = [("directory", directory), ("state", run.state.value if run.state else "—")]
     items = [*run.summary.items(), *run.config.items()]
     named += [(name, display(value)) for name, value in items[:MOST_FACTS]]
     left_out = len(items) - MOST_FACTS
@@ -79,6 +79,17 @@ def table(
     parts.append("</tbody></table>")
     parts += [f"<p>{_text(note, 400)}</p>" for note in notes]
     return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
+
+
+def aligned(heads: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
+    """A table of texts in columns, with sentences below."""
+    lines = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*shown, *notes])
 
 
 def few(items: Sequence[T], most: int = MOST_ROWS) -> list[T | None]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from exptools.hints import suggestion
-from exptools.rundir import MEDIA_INDEX, STEP, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import MEDIA_INDEX, STEP
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
@@ -94,7 +95,7 @@ class LoadedRun(Run):
         return f"<LoadedRun {self.name!r}: {state}, {len(self.config)} keys>"
 
     def _repr_html_(self) -> str:
-        return facts(self)
+        return facts(self, self.origin.hiding.path(self))
 
     def __getstate__(self) -> dict[str, Any]:
         return self._data()
@@ -157,7 +158,7 @@ class LoadedRun(Run):
             raise QueryError(f"{self.name} has no log {name!r}; {suggestion(name, names)}")
         if not names:
             return ""
-        with _opened(self.directory / (name or names[0])) as file:
+        with _opened(self.directory, name or names[0]) as file:
             end = tail(file)
         kept = (end.text + end.rest).splitlines(keepends=True)
         return "".join(kept if lines is None else kept[max(0, len(kept) - lines) :])
@@ -168,8 +169,8 @@ class LoadedRun(Run):
         A path that leads out of the run's directory is null.
         """
         index = MediaIndex()
-        if (self.directory / MEDIA_INDEX).exists():
-            with _opened(self.directory / MEDIA_INDEX) as file:
+        if os.path.lexists(self.directory / MEDIA_INDEX):
+            with _opened(self.directory, MEDIA_INDEX) as file:
                 index.follow(file)
         items = [item for kind, tag in index.tags for item in index.steps(kind, tag)]
         rows = [(i.kind, i.tag, i.step, self._inside(i.path), i.wall_time, i.size) for i in items]
@@ -187,9 +188,12 @@ class LoadedRun(Run):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, open for reading; of a pipe nobody waits for an end."""
-    with open(path, "rb", opener=open_without_waiting) as file:
+def _opened(directory: Path, relative: str) -> Iterator[BinaryIO]:
+    """A regular file of a run, open for reading: through no link, and waiting for nobody."""
+    path = directory / relative
+    if path.parent != directory and path.parent.is_symlink():
+        raise OSError(f"{path.parent} is a link, and links in a run's directory are not followed")
+    with open(path, "rb", opener=open_plain) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is no regular file")
         yield file

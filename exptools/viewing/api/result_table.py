@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exptools.viewing.api.notebook import few, table
+from exptools.viewing.api.notebook import aligned, few, table
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import Results
@@ -23,13 +23,7 @@ class ResultTable(Results):
 
     def __repr__(self) -> str:
         heads, rows = self._shown()
-        lines = [heads, *([text for text, _ in row] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        padded = [
-            [text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in lines
-        ]
-        shown = ["  ".join(line).rstrip() for line in padded]
-        return "\n".join([*shown, *self._said()])
+        return aligned(heads, [[text for text, _ in row] for row in rows], self._said())
 
     def _repr_html_(self) -> str:
         return table(*self._shown(), notes=self._said())

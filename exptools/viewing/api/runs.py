@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
+from exptools.viewing.api.analysed_runs import AnalysedRuns
 from exptools.viewing.api.curve_sets import CurveSet, CurveSets
-from exptools.viewing.api.described_runs import DescribedRuns
 from exptools.viewing.api.empty import counted_curves, counted_results
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
@@ -59,7 +59,7 @@ class ResultOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Runs(DescribedRuns):
+class Runs(AnalysedRuns):
     """Runs in the natural order of their names. It never changes: filtering gives another one.
 
     What is asked for and is not there is a QueryError that names the nearest.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exptools.metrics import MANY, better, common, default_metric
+from exptools.viewing.analysis.factors import numbered
+from exptools.viewing.analysis.variance import share_alone
 from exptools.viewing.app.user_marks import UNMARKED, Mark, UserMarks
 from exptools.viewing.app.view import EACH_RUN, View
 from exptools.viewing.configs.values import MISSING, comparison_key
@@ -261,18 +263,7 @@ def _ends(index: Index, facts: Facts, runs: Sequence[Run]) -> NDArray[np.float64
 
 
 def _explained(values: NDArray[np.float64], runs: Sequence[Run], key: Key) -> float:
-    classes: dict[Hashable, int] = {}
-    codes = np.array(
-        [classes.setdefault(comparison_key(key.value(run)), len(classes)) for run in runs]
-    )
-    scaled = values / max(float(np.max(np.abs(values))), 1e-300)
-    total = float(np.sum((scaled - scaled.mean()) ** 2))
-    freedom = len(scaled) - len(classes)
-    if total == 0 or freedom < 1:
-        return 0.0
-    means = np.bincount(codes, scaled) / np.bincount(codes)
-    within = float(np.sum((scaled - means[codes]) ** 2))
-    return max(0.0, 1 - within / freedom / (total / (len(scaled) - 1)))
+    return share_alone(values, numbered([comparison_key(key.value(run)) for run in runs]))
 
 
 def shown_runs(index: Index, facts: Facts, view: View) -> list[Run]:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from exptools.viewing.app.access import Access, host_name
+from exptools.viewing.app.access import Access
 from exptools.viewing.app.scripts import LIBRARIES
 
 TOKEN = "token"
@@ -25,6 +25,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",  # who has opened it has no hold on its window
 }
 
 
@@ -37,12 +38,14 @@ def guard(server: Flask, access: Access, scripts: Sequence[str]) -> None:
 
     @server.before_request
     def refuse_others() -> AnyResponse | None:
-        if not access.answers_to(host_name(request.host)):
+        if not access.answers_to(request.host):
             _refuse(403, "exptools-dash does not answer to this name; --allow-host adds one")
         origin = request.headers.get("Origin", "")
         sends = request.method not in READING and "Origin" in request.headers
-        if sends and not access.takes_from(origin, request.host):
+        if sends and not access.takes_from(origin, request.host, secure=request.is_secure):
             _refuse(403, "exptools-dash takes nothing from the pages of other sites")
+        if _is_asked_by_another_site() and not _is_visit():
+            _refuse(403, "exptools-dash is no part of the pages of other sites")
         return None if access.token is None else _admit(access)
 
     @server.after_request
@@ -72,20 +75,31 @@ def script_hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
+def _is_asked_by_another_site() -> bool:
+    """Whether the browser says so; it does for our own machine's addresses, and with TLS."""
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
+
+def _is_visit() -> bool:
+    """Whether a person is on the way here: by a link, and not a picture, a frame or a script."""
+    asked = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    return request.method in READING and asked == ("navigate", "document")
+
+
 def _admit(access: Access) -> AnyResponse | None:
     """None for whoever has the token, or the way to an address without it: it becomes a cookie."""
     # A cookie belongs to all ports of a host, so its name says which one is meant.
     cookie = "exptools-" + re.sub(r"\W", "-", request.host)
     given = request.args.get(TOKEN)
     told = given is not None and access.admits(given)
-    if not told and not access.admits(request.cookies.get(cookie, "")):
+    if not told and not access.admits_cookie(request.cookies.get(cookie, "")):
         _refuse(401, "exptools-dash asks for its token: open the address that it printed")
     if given is None or request.method != "GET":
         return None
     answer = redirect(_without_token(access), 303)
     if told:
         answer.set_cookie(
-            *(cookie, given),
+            *(cookie, access.cookie()),
             path=access.prefix,
             httponly=True,
             samesite="Lax",  # a link to a view, followed from elsewhere, should find its reader

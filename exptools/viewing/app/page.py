@@ -26,7 +26,7 @@ from exptools.viewing.app.widgets import in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import FONT
 from exptools.viewing.run import Run
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 REFRESH_MS = 3000
 MOST_FAULTS = 200  # that are listed
@@ -77,7 +77,7 @@ def page(workspace: Workspace) -> Any:
     tabs = dmc.Tabs(
         [
             _header(
-                escape_invalid_unicode(", ".join(map(str, workspace.index.roots))),
+                visible(", ".join(map(str, workspace.index.roots))),
                 state_counts(facts.runs, time.time()),
             ),
             html.Main(panels),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from dash import Dash, html
@@ -24,12 +24,14 @@ from exptools.viewing.app.first.page import ANSWER, ENTRY, INDEX, SCHEME, FirstP
 from exptools.viewing.app.guard import guard, script_hash
 from exptools.viewing.app.media import tab as media_tab
 from exptools.viewing.app.page import page, register
+from exptools.viewing.app.serving import failures, questions
+from exptools.viewing.app.serving.server import MAX_BODY, Server
 from exptools.viewing.app.small_multiples import answers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.errors import UsageError
 from exptools.viewing.index import Index
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 ANYONE_HERE = Access()
 PORTS_TO_TRY = 100
@@ -67,7 +69,7 @@ def create_app(
     Until ``looked`` says that the index has looked for the first time, the browser gets the
     scripts, and waits for what is in them. None: it has.
     """
-    title = escape_invalid_unicode(", ".join(root.name for root in index.roots))
+    title = visible(", ".join(root.name for root in index.roots))
     app = _Viewer(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",
@@ -88,7 +90,10 @@ def create_app(
     app.first_pages = FirstPages(workspace, looked)
     app.head = connection.tag(index)
     app.first_pages.register(app)
+    app.server.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     guard(app.server, access, [*app.csp_hashes(), script_hash(SCHEME)])
+    questions.register(app)
+    failures.register(app.server)
     scripts.register(app.server)
     connection.register(app.server, index)
     if looked is not None:
@@ -142,13 +147,10 @@ def serve(
 
     ``browse`` says whether to open a browser; None: if there is one, and a person at the terminal.
     """
-    from werkzeug.serving import make_server
-
     with listener:
-        app = create_app(index, access, looked)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request is noise
         port = listener.getsockname()[1]
-        server = make_server(access.host, port, app.server, threaded=True, fd=listener.fileno())
+        app = create_app(index, replace(access, port=port), looked)
+        server = Server(app.server, listener, access.proxy)
         url = address(access, port)
         print(f"{url} (Ctrl-C to leave)", flush=True)
         if browse or (browse is None and access.token is None and _has_browser()):

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from exptools.asides import remove_leftovers
-from exptools.rundir import read_regular, write_atomic
+from exptools.rundir import read_regular
+from exptools.viewing.cache_files import make_private, write_privately
 from exptools.viewing.run import Run
 
 MAX_NOTE = 10_000  # characters
@@ -42,6 +42,7 @@ class UserMarks:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or user_data_path("exptools", appauthor=False) / "marks"
+        make_private(self.path)
 
     def get(self, run: Run) -> Mark:
         """The mark of a run."""
@@ -82,8 +83,7 @@ class UserMarks:
             self._file(place).unlink(missing_ok=True)
         elif mark != before:
             record = {"run": place, "star": mark.star, "note": mark.note}
-            remove_leftovers(self.path)
-            write_atomic(self._file(place), json.dumps(record).encode())
+            write_privately(self._file(place), json.dumps(record).encode())
         return mark
 
     def of(self, runs: Sequence[Run]) -> Mapping[str, Mark]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from exptools.hints import suggestion
+from exptools.viewing.app.serving.shapes import NUMBER, Shape, expect, expect_data
 from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.smoothing import SMOOTHINGS
@@ -42,8 +43,9 @@ Range = tuple[float, float]
 
 
 class _Kind(NamedTuple):
-    """How a field stands in a query: its values as texts, and back."""
+    """How a field stands in a page's store, and in a query: its values as texts, and back."""
 
+    shape: Shape
     to_texts: Callable[[Any], list[str]]
     from_texts: Callable[[list[str]], Any]
 
@@ -90,13 +92,13 @@ def _text_list(texts: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-_TEXT = _Kind(lambda value: [value], lambda texts: texts[-1])
-_TEXTS = _Kind(lambda values: list(values) or [""], _text_list)
-_FLAG = _Kind(lambda value: ["1" if value else "0"], lambda texts: texts[-1] == "1")
-_RANGE = _Kind(lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
-_COUNT = _Kind(lambda value: [str(value)], lambda texts: _count(texts[-1]))
-_STEP = _Kind(lambda value: [str(value)], lambda texts: _step(texts[-1]))
-_SCALES = _Kind(lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y") if a in t))
+_TEXT = _Kind(str, lambda value: [value], lambda texts: texts[-1])
+_TEXTS = _Kind([str], lambda values: list(values) or [""], _text_list)
+_FLAG = _Kind(bool, lambda value: ["1" if value else "0"], lambda texts: texts[-1] == "1")
+_RANGE = _Kind([NUMBER], lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
+_COUNT = _Kind(int, lambda value: [str(value)], lambda texts: _count(texts[-1]))
+_STEP = _Kind(int, lambda value: [str(value)], lambda texts: _step(texts[-1]))
+_SCALES = _Kind([str], lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y") if a in t))
 
 
 def _pair(value: Range) -> str:
@@ -211,11 +213,20 @@ class View:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | None) -> View:
-        """What ``to_data`` gave to the page's store; there JSON has made lists of tuples."""
+        """What ``to_data`` gave to the page's store; there JSON has made lists of tuples.
+
+        Raises:
+            MalformedError: it did not.
+        """
+        expect_data(data)
         names = {f.name for f in fields(cls)}
         values = {name: _tupled(value) for name, value in (data or {}).items() if name in names}
+        for name, value in values.items():
+            if value is not None or _DEFAULTS.get(name, ()) is not None:
+                expect(value, _SHAPES[name])
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
+            expect([span for _, span in spans], [[NUMBER]])
             values[name] = {metric: _tupled(span) for metric, span in spans}
         return cls(**values)
 
@@ -228,6 +239,11 @@ _KINDS: dict[str, _Kind] = {
     f.name: f.metadata["kind"] for f in fields(View) if "kind" in f.metadata
 }
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(View) if "kind" in f.metadata}
+_SHAPES: dict[str, Shape] = {  # of what a page's store has of each field
+    **{name: kind.shape for name, kind in _KINDS.items()},
+    **dict.fromkeys(("x_ranges", "y_ranges", "options"), dict),
+    "notes": [str],
+}
 
 
 def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:

@@ -106,7 +106,7 @@ def _rows(
     cells = [(group, cell_of(group.runs, values, method)) for group in settings]
     styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
     rows = [
-        _Row(group, cell, _color(style, len(settings), theme))
+        _Row(group, cell, group_color(style, len(settings), theme))
         for (group, cell), style in zip(cells, styles, strict=True)
         if cell and cell.n
     ]
@@ -114,8 +114,9 @@ def _rows(
     return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
 
 
-def _color(style: int, number_of_groups: int, theme: Theme) -> str:
-    # As in the curves; but where colours would come again, one is enough: the rows have names.
+def group_color(style: int, number_of_groups: int, theme: Theme) -> str:
+    """A group's colour, as in the curves."""
+    # But where colours would come again, one is enough: the rows have names.
     return theme.lines[style if style < len(theme.lines) >= number_of_groups else 0]
 
 

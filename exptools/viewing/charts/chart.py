@@ -25,6 +25,8 @@ class Chart:
     caption: str  # a sentence or two: what is shown, of how many runs, with which interval
     height: int = HEIGHT  # px that it needs to be readable
     fills: bool = True  # whether it may be drawn higher, to fill the page
+    headline: str = ""  # what came out, in a sentence before the caption
+    notes: tuple[str, ...] = ()  # what else a reader must know, in sentences that stand below
 
 
 def layout(theme: Theme, **parts: Any) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from exptools.viewing.readers.unread import (
 from exptools.viewing.run import Run
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.visible import visible, visible_lines
 
 _DIFFERENCE = ("key", "left", "right")
 MOST_KEYS = 12  # in a table for people, of those that differ
@@ -72,13 +73,13 @@ def list_runs(command: ListCommand) -> None:
             say(command.output, _what_varies(runs, usual))
     say(command.output, _remarks(runs, names, command.summary))
     say(command.output, filter(None, [earlier_attempts(runs), beside_configs(runs)]))
-    _tell_faults(command.output, runs)
+    tell_faults(command.output, runs)
 
 
 def diff_runs(command: DiffCommand) -> None:
     """What two runs, or two sweeps, differ in."""
     output = command.output
-    left, right = (_find_runs([root], command) for root in (command.left, command.right))
+    left, right = (find_runs([root], command) for root in (command.left, command.right))
     pair = _pair(left, right)
     if pair:
         compared = SweepComparison(tuple(differences.diff(*pair)), (), (pair,), (), ())
@@ -86,7 +87,7 @@ def diff_runs(command: DiffCommand) -> None:
         compared = differences.compare(left, right)
     cells = [(difference.key, *difference.texts) for difference in compared.differences]
     if output.kind == "json":
-        write([json_text(_document(compared, cells)), b"\n"], output)
+        write([json_text(_document(compared, cells, left, right)), b"\n"], output)
     elif output.kind:
         texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
         write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), output)
@@ -94,24 +95,24 @@ def diff_runs(command: DiffCommand) -> None:
         one, other = pair or (None, None)
         heads = [_titled(command.left, left, one), _titled(command.right, right, other)]
         show(["", *heads], cells)
-        print("\n".join(_matches(compared, left, right)))
-    _tell_faults(output, left, right)
+        print("\n".join(map(visible, _matches(compared, left, right))))
+    tell_faults(output, left, right)
 
 
 def export_rows(command: ExportCommand) -> None:
     """All logged rows; CSV where nothing else is said."""
-    runs = _find_runs(command.roots, command)
+    runs = find_runs(command.roots, command)
     metrics, long = command.metrics or None, not command.wide
     if metrics is None and not runs.metrics:
         raise _nothing_logged(runs)
     rows = export.logged(runs.origin, runs, metrics, command.by or (), long=long)
     write_frame(rows, command.output)
-    _tell_faults(command.output, runs)
+    tell_faults(command.output, runs)
 
 
 def make_table(command: TableCommand) -> None:
     """A table of results."""
-    output, runs = command.output, _find_runs(command.roots, command)
+    output, runs = command.output, find_runs(command.roots, command)
     query = ResultsQuery(
         tuple(_metrics_of(command.metrics, runs)),
         tuple(_keys_of(command.by, command.facet, runs)),
@@ -132,7 +133,7 @@ def make_table(command: TableCommand) -> None:
         heads, rows = export.readable(table)
         show(heads, rows, numbers=len(heads) - len(table.by))
     say(output, table.notes)
-    _tell_faults(output, runs)
+    tell_faults(output, runs)
 
 
 def plot(command: PlotCommand) -> None:
@@ -142,7 +143,7 @@ def plot(command: PlotCommand) -> None:
         raise UsageError(
             "say where to, as in --out curves.pdf; --csv and --json print the figure's numbers"
         )
-    runs = _find_runs(command.roots, command)
+    runs = find_runs(command.roots, command)
     curves = curve_sets(runs.origin, runs, _queries(command, runs))
     curves = with_reason(runs.origin, runs, curves, runs.facets)
     told: tuple[str, ...] = ()
@@ -153,10 +154,10 @@ def plot(command: PlotCommand) -> None:
         write_frame(points(curves), output)
     notes = dict.fromkeys(note for part in curves for note in part.notes)
     say(output, (note for note in notes if note not in told))
-    _tell_faults(output, runs)
+    tell_faults(output, runs)
 
 
-def _find_runs(given: Sequence[Path], command: Command) -> Runs:
+def find_runs(given: Sequence[Path], command: Command) -> Runs:
     """The runs below the given directories that fulfil the command's condition."""
     return _found(given, command)[0]
 
@@ -166,9 +167,9 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
     roots = chosen_roots(given)
     with warnings.catch_warnings():  # what is said of no runs is an error here
         warnings.simplefilter("ignore")
-        runs = load(*roots)
+        runs = load(*roots, show_secrets=command.show_secrets)
     if not len(runs):
-        _tell_faults(command.output, runs)
+        tell_faults(command.output, runs)
         raise NothingError(no_runs(roots))
     if not command.where:
         return runs, []
@@ -240,7 +241,7 @@ def _keys_of(given: Sequence[str] | None, facet: str | None, runs: Runs) -> list
     return [name for whole, name in reversed(names.items()) if whole not in across]
 
 
-def _tell_faults(output: Output, *collections: Runs) -> None:
+def tell_faults(output: Output, *collections: Runs) -> None:
     """Say what could not be read."""
     faults = [fault for runs in collections for fault in runs.faults]
     say(output, map(str, faults[:MOST_FAULTS]))
@@ -302,14 +303,20 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else display(value)
 
 
-def _document(compared: SweepComparison, cells: Sequence[Sequence[str]]) -> dict[str, object]:
+def _document(
+    compared: SweepComparison, cells: Sequence[Sequence[str]], left: Runs, right: Runs
+) -> dict[str, object]:
     return {
         "differences": [dict(zip(_DIFFERENCE, cell, strict=True)) for cell in cells],
         "matched_by": compared.matched_by,
-        "matched": [[str(one.directory), str(other.directory)] for one, other in compared.matched],
-        "only_left": [str(run.directory) for run in compared.only_left],
-        "only_right": [str(run.directory) for run in compared.only_right],
+        "matched": [[_place(one, left), _place(two, right)] for one, two in compared.matched],
+        "only_left": [_place(run, left) for run in compared.only_left],
+        "only_right": [_place(run, right) for run in compared.only_right],
     }
+
+
+def _place(run: Run, runs: Runs) -> str:
+    return runs.origin.hiding.path(run)
 
 
 def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:
@@ -356,5 +363,5 @@ def _draw(command: PlotCommand, curves: Sequence[CurveData], path: Path) -> None
         drawn = paper.figure(curves, facet=command.facet, size=command.size)
         with writing(path):
             paper.save(drawn, path)
-    print(f"{path}: {paper.caption(curves)}")
+    print(visible_lines(f"{path}: {paper.caption(curves)}"))
     say(command.output, dict.fromkeys(str(warning.message) for warning in caught))

@@ -16,15 +16,18 @@ class Output:
     command: str  # its name, said before each sentence for people
     kind: str | None  # "csv", "json", "latex", "markdown", FIGURE; None: a text for people
     path: Path | None  # None: the standard output
+    for_spreadsheets: bool = False  # CSV in which no text is a formula
 
 
 @dataclass(frozen=True)
 class Command:
-    """What all commands have; ``action`` is the function in ``actions`` that does it."""
+    """What all commands have; ``action`` is the function in ``module`` that does it."""
 
+    module: ClassVar[str] = "actions"
     action: ClassVar[str]
     where: str | None  # a condition
     output: Output
+    show_secrets: bool
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,38 @@ class RunsCommand(Command):
     roots: tuple[Path, ...]
     metrics: tuple[str, ...]  # none: the command chooses
     by: tuple[str, ...] | None  # keys; None: the command chooses
+
+
+@dataclass(frozen=True)
+class ImportanceCommand(Command):
+    """``exptools importance``."""
+
+    module = "analysis_actions"
+    action = "tell_importance"
+    roots: tuple[Path, ...]
+    metric: str | None  # None: the command chooses
+    keys: tuple[str, ...]  # none: all that vary
+    summary: str
+    states: str
+    size: str
+
+
+@dataclass(frozen=True)
+class ImprovementCommand(Command):
+    """``exptools improvement``."""
+
+    module = "analysis_actions"
+    action = "tell_improvement"
+    roots: tuple[Path, ...]
+    of: str  # a condition, as the next
+    over: str
+    metric: str | None
+    summary: str
+    strata: tuple[str, ...] | None  # keys; None: the command chooses
+    interval: str
+    better: tuple[tuple[str, str], ...]
+    states: str
+    size: str
 
 
 @dataclass(frozen=True)

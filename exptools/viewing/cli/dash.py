@@ -11,9 +11,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exptools.viewing.app.access import LOOPBACK, SHORTEST_TOKEN, Access, is_local
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, chosen_roots, listed, missing_package
+from exptools.viewing.app.access import (
+    INVALID,
+    LOOPBACK,
+    SHORTEST_TOKEN,
+    Access,
+    host_name,
+    host_port,
+    is_address,
+    is_local,
+)
+from exptools.viewing.cli.roots import (
+    DEFAULT_ROOTS,
+    SHOW_SECRETS,
+    chosen_roots,
+    listed,
+    missing_package,
+)
 from exptools.viewing.errors import UsageError
+from exptools.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from exptools.viewing.index import Index
@@ -31,9 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         roots, access = chosen_roots(given.roots), _access(given)
-        return _serve(roots, access, given.port, open_browser=given.open)
+        return _serve(
+            roots, access, given.port, open_browser=given.open, show_secrets=given.show_secrets
+        )
     except UsageError as error:
-        print(f"exptools-dash: {error}", file=sys.stderr)
+        print(visible_lines(f"exptools-dash: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0  # Ctrl-C is how one leaves
@@ -74,13 +92,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         action="append",
         default=[],
-        help="another name that the app is asked by, a proxy's for example; may be repeated",
+        help="another name that the app is asked by, a proxy's for example, at the usual port or "
+        "where the app is served; NAME:PORT for one at another port; may be repeated",
+    )
+    parser.add_argument(
+        "--proxy",
+        metavar="ADDRESS",
+        help="the IP address from which a proxy asks that sets X-Forwarded-Proto: where that says "
+        "https, the cookie is Secure (default: nobody is believed)",
     )
     parser.add_argument(
         "--prefix",
         default="/",
         help="where a proxy has the app, for example /exptools/ (default: /)",
     )
+    parser.add_argument("--show-secrets", action="store_true", help=SHOW_SECRETS)
     parser.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
@@ -106,12 +132,34 @@ def _access(given: argparse.Namespace) -> Access:
             "--open does not go with a token, which others could read in the browser's command "
             "line: open the address that is printed"
         )
-    names = tuple(name.lower() for name in given.allow_host)
+    if given.proxy is not None and not is_address(given.proxy):
+        raise UsageError(
+            f"--proxy {given.proxy!r} is no IP address; one on this machine asks from {LOOPBACK}"
+        )
+    names = tuple(map(_host, given.allow_host))
     prefix = f"/{given.prefix.strip('/')}/".replace("//", "/")
-    return Access(given.host, names, token, prefix)
+    return Access(given.host, names, token, prefix, given.proxy)
 
 
-def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bool | None) -> int:
+def _host(text: str) -> str:
+    """What ``--allow-host`` names, in lower case."""
+    name, port = host_name(text), host_port(text)
+    if not name or port == INVALID or {*text} & {*"/@?#*"}:
+        raise UsageError(
+            f"--allow-host {text!r} should be a name as in a browser's address, "
+            "lab.example.org for example, or lab.example.org:8443"
+        )
+    return text.lower()
+
+
+def _serve(
+    roots: Sequence[Path],
+    access: Access,
+    port: int,
+    *,
+    open_browser: bool | None,
+    show_secrets: bool,
+) -> int:
     try:
         from exptools.viewing.index import Index
         from exptools.viewing.readers.formats import detect_format
@@ -121,16 +169,16 @@ def _serve(roots: Sequence[Path], access: Access, port: int, *, open_browser: bo
         faults: list[Fault] = []
         if next(walk(roots, detect_format, faults), None) is None:
             for line in [*map(str, faults), no_runs(roots)]:
-                print(f"exptools-dash: {line}", file=sys.stderr)
+                print(visible(f"exptools-dash: {line}"), file=sys.stderr)
             return 1
-        index = Index(roots)
+        index = Index(roots, show_secrets=show_secrets)
         looked = _search(index)  # while Dash is imported
         from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
     listener = listen(access.host, port)
-    print(f"runs in {', '.join(map(str, roots))}: ", end="")
+    print(visible(f"runs in {', '.join(map(str, roots))}: "), end="")
     serve(index, looked, access, listener, browse=open_browser)
     return 0
 

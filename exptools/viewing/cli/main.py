@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 
 from exptools.viewing.cli.parser import parse
 from exptools.viewing.cli.roots import missing_package
 from exptools.viewing.errors import NothingError, QueryError, UsageError
+from exptools.visible import visible_lines
 
 CLOSED_PIPE = 128 + 13  # as a shell reports a program that SIGPIPE has ended
 INTERRUPTED = 128 + 2
@@ -30,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
         command = parse(arguments)
-        from exptools.viewing.cli import actions  # needs the extra, which the help does not
-
+        # What it does needs the extra, which the help does not.
+        actions = import_module(f"exptools.viewing.cli.{command.module}")
         getattr(actions, command.action)(command)
         sys.stdout.flush()
     except NothingError as error:
@@ -50,5 +52,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(name: str, reason: str, code: int) -> int:
-    print(f"exptools {name}{reason}", file=sys.stderr)
+    print(visible_lines(f"exptools {name}{reason}"), file=sys.stderr)
     return code

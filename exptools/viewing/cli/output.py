@@ -14,6 +14,7 @@ from exptools.viewing.cli.commands import Output
 from exptools.viewing.errors import UsageError
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.tables.export import csv
+from exptools.visible import visible
 
 WIDE = 100_000  # columns: what is no terminal folds nothing
 MOST_CHARACTERS = 200  # of a cell in a table for people
@@ -21,8 +22,10 @@ MOST_CHARACTERS = 200  # of a cell in a table for people
 
 def write_frame(frame: pl.DataFrame, output: Output) -> None:
     """Write a frame as JSON if that is asked for, else as CSV."""
-    lines = json_lines(frame.iter_rows(named=True)) if output.kind == "json" else csv(frame)
-    write(lines, output)
+    if output.kind == "json":
+        write(json_lines(frame.iter_rows(named=True)), output)
+    else:
+        write(csv(frame, for_spreadsheets=output.for_spreadsheets), output)
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -87,18 +90,13 @@ def show(
 def say(output: Output, sentences: Iterable[str]) -> None:
     """Tell a person what the output itself does not say."""
     for sentence in sentences:
-        print(f"exptools {output.command}: {_printable(sentence)}", file=sys.stderr)
+        print(f"exptools {output.command}: {visible(sentence)}", file=sys.stderr)
 
 
 def _cut(text: str) -> str:
     """A text of a length that a cell takes; what is for programs has all of it."""
-    shown = _printable(text[: MOST_CHARACTERS + 1])
+    shown = visible(text[: MOST_CHARACTERS + 1])
     return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """A text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _without_nan(value: Any) -> Any:

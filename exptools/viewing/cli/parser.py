@@ -15,12 +15,14 @@ from exptools.viewing.cli.commands import (
     Command,
     DiffCommand,
     ExportCommand,
+    ImportanceCommand,
+    ImprovementCommand,
     ListCommand,
     Output,
     PlotCommand,
     TableCommand,
 )
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, listed
+from exptools.viewing.cli.roots import DEFAULT_ROOTS, SHOW_SECRETS, listed
 from exptools.viewing.errors import UsageError
 
 SUMMARIES = "last, best, min, max, mean:10 (of the last 10), at:1000 (that step) or auc"
@@ -41,7 +43,7 @@ def parse(arguments: Sequence[str]) -> Command:
         description="Work with the runs below some directories. exptools-dash shows them in the "
         "browser.",
         epilog="commands:\n"
-        + "\n".join(f"  {name:8}{entry.help}" for name, entry in COMMANDS.items())
+        + "\n".join(f"  {name:13}{entry.help}" for name, entry in COMMANDS.items())
         + "\n\nexptools COMMAND --help tells the options of each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,7 +64,10 @@ def parse(arguments: Sequence[str]) -> Command:
         allowed = [text for action in parser._actions for text in action.option_strings]
         hint = suggestion(unknown[0].partition("=")[0], allowed)
         parser.error(f"there is no option {unknown[0]!r}; {hint}")
-    options.output = Output(name, _kind(options), options.out)
+    options.output = Output(name, _kind(options), options.out, options.for_spreadsheets)
+    kind = options.output.kind
+    if options.for_spreadsheets and kind != "csv" and (kind or entry.command is not ExportCommand):
+        parser.error("--for-spreadsheets is for CSV: say --csv, or --out FILE.csv")
     given = {field.name: getattr(options, field.name) for field in fields(entry.command)}
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
@@ -130,13 +135,17 @@ def _table(parser: _Parser) -> None:
     parser.add_argument("--facet", metavar="KEY", help="a column for each of the key's values")
     _summary(parser)
     _statistics(parser)
+    _directions(parser)
+    _output(parser, "latex", "markdown")
+
+
+def _directions(parser: _Parser) -> None:
     for mode, word in (("min", "less"), ("max", "more")):
         parser.add_argument(
             f"--{mode}", metavar="METRIC", action="append", default=[], dest="better",
             type=partial(_better, mode),
             help=f"of this metric {word} is better, where its name does not tell",
         )  # fmt: skip
-    _output(parser, "latex", "markdown")
 
 
 def _better(mode: str, metric: str) -> tuple[str, str]:
@@ -154,11 +163,59 @@ def _plot(parser: _Parser) -> None:
     )  # fmt: skip
     _statistics(parser)
     parser.add_argument("--smooth", metavar="HOW", help="ema:0.9, gaussian:5 or mean:10, in rows")
+    _size(parser)
+    _output(parser, figure=True)
+
+
+def _importance(parser: _Parser) -> None:
+    _roots(parser)
+    _one_metric(parser)
+    parser.add_argument(
+        "--key", action="append", metavar="KEY", dest="keys", default=[],
+        help="a key that may explain it (default: all that vary, but for seeds); may be given "
+        "several times",
+    )  # fmt: skip
+    _summary(parser)
+    _states(parser)
+    _size(parser)
+    _output(parser, figure=True)
+
+
+def _improvement(parser: _Parser) -> None:
+    _roots(parser)
+    for name, what in (("of", "the runs whose improvement is asked for"), ("over", "the others")):
+        parser.add_argument(
+            f"--{name}", required=True, metavar="EXPR", help=f'{what}: a condition, "lr = 1e-3"'
+        )
+    _one_metric(parser)
+    _summary(parser)
+    parser.add_argument(
+        "--strata", action="append", metavar="KEY",
+        help="compare runs within each value of the key (default: of the keys that vary in both "
+        "alike); \"\" for none; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--interval", default="interval:95", metavar="HOW",
+        help="t:95 (Welch's and Newcombe's), ci:95 (bootstrap, as rliable) or interval:95 "
+        "(whichever of both fits the number of runs)",
+    )  # fmt: skip
+    _directions(parser)
+    _states(parser)
+    _size(parser)
+    _output(parser, figure=True)
+
+
+def _one_metric(parser: _Parser) -> None:
+    parser.add_argument(
+        "--metric", metavar="NAME", help="of what (default: one that tells how good a run is)"
+    )
+
+
+def _size(parser: _Parser) -> None:
     parser.add_argument(
         "--size", default="column",
         help="column (3.25 inches), text (5.5), page (6.75), or a width in inches",
     )  # fmt: skip
-    _output(parser, figure=True)
 
 
 def _roots(parser: _Parser) -> None:
@@ -176,6 +233,7 @@ def _where(parser: _Parser) -> None:
         metavar="EXPR",
         help="only runs for which this is true: \"lr > 1e-4 and a = 'b'\"",
     )
+    parser.add_argument("--show-secrets", action="store_true", help=SHOW_SECRETS)
 
 
 def _metric(parser: _Parser, what: str) -> None:
@@ -202,6 +260,10 @@ def _statistics(parser: _Parser) -> None:
         help="std, sem, ci:95 (bootstrap), t:95 (Student's), interval:95 (whichever of both fits "
         "the number of runs), minmax, percentiles:25,75 or none",
     )  # fmt: skip
+    _states(parser)
+
+
+def _states(parser: _Parser) -> None:
     parser.add_argument(
         "--states", default="all", metavar="WHICH",
         help="which runs count: all, or finished: without those that failed, were killed or run",
@@ -222,6 +284,10 @@ def _output(parser: _Parser, *more: str, figure: bool = False) -> None:
         group.add_argument(
             f"--{kind}", dest="kind", action="store_const", const=kind, help=f"write {_NAMES[kind]}"
         )
+    parser.add_argument(
+        "--for-spreadsheets", action="store_true",
+        help="in CSV, set ' before texts that a spreadsheet would run as formulas (= + - @)",
+    )  # fmt: skip
     parser.set_defaults(kind=None, suffixes=suffixes)
 
 
@@ -245,4 +311,12 @@ COMMANDS = {
         "A table of results: centre and band over the runs of each group", _table, TableCommand
     ),
     "plot": _Entry("A figure of curves, for a paper", _plot, PlotCommand),
+    "importance": _Entry(
+        "How much each key explains of what the runs came to", _importance, ImportanceCommand
+    ),
+    "improvement": _Entry(
+        "Whether some runs are better than others, and how sure that is",
+        _improvement,
+        ImprovementCommand,
+    ),
 }

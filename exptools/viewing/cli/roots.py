@@ -8,6 +8,7 @@ from pathlib import Path
 from exptools.viewing.errors import UsageError
 from exptools.viewing.wording import no_directory
 
+SHOW_SECRETS = "show values of keys such as api_key and password, which are hidden else"
 DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from exptools.rundir import read_regular
+from exptools.rundir import read_listed
 from exptools.viewing.configs.parsing import YamlParser
 
 MAX_SETTINGS = 2**20  # bytes
@@ -21,10 +21,14 @@ _CHOICES = re.compile(rf"{_BEGIN}(?:    .*\n)*?    choices:\n((?:      .*(?:\n|\
 
 
 def choices_text(settings: str, limit: int = MAX_SETTINGS) -> str:
-    """The lines of Hydra's settings that hold the choices; none where they are not to be had."""
+    """The lines of Hydra's settings that hold the choices; none where they are not to be had.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     try:
-        text = read_regular(settings, limit).decode()
-    except (OSError, ValueError):  # a config without them is one, too
+        text = read_listed(settings, limit).decode()
+    except ValueError:
         return ""
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 MAX_OVERRIDE = 2000  # characters of a value; a longer one is a text
 MAX_DEPTH = 20  # of its brackets
@@ -45,7 +46,7 @@ def parse_override(text: str) -> Override | None:
     if match is None or (match["value"] is None and match["sign"] != "~"):
         return None
     value = None if match["value"] is None else parse_value(match["value"])
-    return Override(match["sign"] or "", escape_invalid_unicode(match["key"]), value)
+    return Override(match["sign"] or "", visible_lines(match["key"]), value)
 
 
 def parse_value(text: str) -> Any:

@@ -8,7 +8,6 @@ value that goes on at the margin), the text is parsed as a whole.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from exptools.viewing.configs import safe_yaml
+from exptools.viewing.configs import safe_json, safe_yaml
 from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
 from exptools.viewing.configs.overrides import Override
@@ -26,6 +25,7 @@ from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
 from exptools.viewing.memo import Memo
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
@@ -175,12 +175,7 @@ def _key(section: str) -> str | None:
 
 def parse_json(text: str, without: Sequence[str] = ()) -> Mapping[str, Any]:
     """As ``YamlParser.parse``, of JSON, less some top-level keys."""
-    try:
-        config = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+    config = safe_json.load(text)
     if not isinstance(config, dict):
         raise ValueError(f"a config should be an object, not a {type(config).__name__}")
     try:
@@ -214,7 +209,7 @@ def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
             raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
-        leaves[_unused(blank_addresses(escape_invalid_unicode(key)), leaves)] = _frozen(leaf)
+        leaves[_unused(blank_addresses(visible_lines(key)), leaves)] = _frozen(leaf)
     return leaves
 
 

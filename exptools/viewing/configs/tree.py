@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.configs.values import pieces, segments
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 MAX_VALUE = 20_000  # characters of a value
 MAX_TOTAL = 2_000_000  # characters of all values; from then on each is cut at SHORT
@@ -33,7 +33,7 @@ def leaves(config: Mapping[str, Any]) -> list[Leaf]:
     for key, value in config.items():
         text, cut = bounded(value, MAX_VALUE if total < MAX_TOTAL else SHORT)
         total += len(text)
-        path = tuple(escape_invalid_unicode(part.replace("\\.", ".")) for part in segments(key))
+        path = tuple(visible_lines(part.replace("\\.", ".")) for part in segments(key))
         shown.append(Leaf(path, text, kind_of(value), cut))
     return shown
 
@@ -56,5 +56,5 @@ def bounded(value: Any, limit: int) -> tuple[str, bool]:
         length += len(parts[-1])
         if length > limit:
             break
-    text = escape_invalid_unicode("".join(parts))
+    text = visible_lines("".join(parts))
     return text[:limit], len(text) > limit

@@ -11,7 +11,7 @@ cases at two runs, 75 at three, 80 at four, 83 at five, 90 at ten, 93 at twenty;
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -49,6 +49,22 @@ def interval(
                 centers = (there if kind == "mean" else np.sort(there, axis=0)).T @ weights.T
             low[piece], high[piece] = _edges(centers, times, level)
     return low, high
+
+
+def interval_of(
+    statistic: Callable[[Floats], Floats], level: float, strata: Sequence[Hashable]
+) -> tuple[float, float]:
+    """The confidence interval of any number that is made of runs, each of some stratum.
+
+    ``statistic`` gets how often each run is in a sample, [samples, runs], and gives each sample's
+    number. ``level`` is in percent.
+    """
+    numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(strata))}
+    drawn, times = _draws(tuple(numbers[stratum] for stratum in strata))
+    counts = np.zeros(drawn.shape)
+    np.add.at(counts, (np.arange(len(drawn))[:, None], drawn), 1)
+    low, high = _edges(statistic(counts)[None, :], times, level)
+    return float(low[0]), float(high[0])
 
 
 def _same_runs(has: Bools) -> Iterator[tuple[Ints, Ints]]:

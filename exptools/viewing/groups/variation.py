@@ -168,7 +168,7 @@ def is_seed(key: str) -> bool:
     return last in SEED_NAMES or last.endswith("_seed")
 
 
-def _swept_keys(runs: Iterable[Run]) -> frozenset[str]:
+def swept_keys(runs: Iterable[Run]) -> frozenset[str]:
     """The keys that were overridden when the runs were started."""
     return frozenset(
         override.lstrip("+~").partition("=")[0]
@@ -184,7 +184,7 @@ def _together(
     alike: dict[frozenset[tuple[int, ...]], list[str]] = {}
     for key, variation in by_key.items():
         alike.setdefault(variation.partition(len(runs)), []).append(key)
-    swept = _swept_keys(runs)
+    swept = swept_keys(runs)
     speakers = {}
     for keys in alike.values():
         first = min(keys, key=lambda key: (key in derived, key not in swept, not is_seed(key)))
@@ -215,7 +215,7 @@ def _seed_among(
 def _by_use(
     keys: Iterable[str], runs: Sequence[Run], by_key: Mapping[str, Variation], seed: Seed | None
 ) -> list[str]:
-    swept = _swept_keys(runs)
+    swept = swept_keys(runs)
 
     def drawbacks(key: str) -> tuple[bool, ...]:
         values = by_key[key].values

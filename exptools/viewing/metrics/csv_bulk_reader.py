@@ -13,17 +13,18 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from exptools.rundir import open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_columns import Layout, Numbers, parse, parse_file
+from exptools.viewing.metrics.logged_rows import LARGE, MAX_BYTES, first_hole
 from exptools.viewing.signatures import Signature, file_signature
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns
-LARGE = 8 * 2**20  # bytes: a file of so many is parsed by itself, where it lies
+MAX_MAPPED = 2**32  # bytes of a file that is parsed where it lies
 STILL = 60.0  # seconds since the last write after which nobody is taken to be writing
 HEAD = 2**16  # bytes in which a large file's header is looked for
 GUARD = 64  # bytes before the end of what was read, by which a grown file is known again
@@ -52,7 +53,7 @@ def read_many(
     blocks: dict[Layout, _Block] = {}
     for path, separator in files:
         try:
-            with open(path, "rb", buffering=0, opener=open_without_waiting) as raw:
+            with open(path, "rb", buffering=0, opener=open_plain) as raw:
                 about = os.fstat(raw.fileno())
                 large = about.st_size >= LARGE
                 size = HEAD if large else about.st_size
@@ -75,11 +76,13 @@ def read_many(
 
 
 def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | None:
-    """As ``read_many``, of one file; one that nobody writes to is parsed where it lies."""
+    """As ``read_many``, of one large file; one that nobody writes to is parsed where it lies."""
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+        with open(path, "rb", buffering=0, opener=open_plain) as file:
             about = os.fstat(file.fileno())
             end = about.st_size
+            if end > MAX_MAPPED or first_hole(file.fileno()) is not None:
+                return None
             file.seek(max(0, end - GUARD))
             guard = file.read(GUARD)
             # Only where nobody writes: of a file that shrinks, what is mapped is no longer there.
@@ -89,8 +92,8 @@ def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | Non
                 if file_signature(path) == Signature.of(about):
                     return None if columns is None else _part(columns, layout, end, guard)
         # It is written to, or was so meanwhile: who knows what was read.
-        return _read_whole(Path(path).read_bytes(), layout, names)
-    except (OSError, ValueError):  # gone meanwhile, or empty now
+        return _read_whole(read_regular(path, MAX_BYTES), layout, names)
+    except (OSError, ValueError, MemoryError):  # gone meanwhile, or empty now, or too large
         return None
 
 
@@ -116,10 +119,13 @@ def read_tail(read: CsvPart, path: str) -> CsvPart | None:
     None where the file is not the same one grown longer, or the new rows need the careful way.
     """
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as raw:
+        with open(path, "rb", buffering=0, opener=open_plain) as raw:
             start = read.end - len(read.guard)
             same = os.pread(raw.fileno(), len(read.layout.head), 0) == read.layout.head
-            new = os.pread(raw.fileno(), os.fstat(raw.fileno()).st_size - start, start)
+            size = os.fstat(raw.fileno()).st_size
+            if size - start > MAX_BYTES or (size - start > LARGE and first_hole(raw.fileno())):
+                return None
+            new = os.pread(raw.fileno(), size - start, start)
     except OSError:
         return None
     cut = new.rfind(b"\n") + 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import Values, column_of
-from exptools.viewing.metrics.csv_reader import split_header
+from exptools.viewing.metrics.csv_reader import MAX_COLUMNS, split_header
 from exptools.viewing.metrics.logged_rows import step_column
 
 Numbers = dict[str, Values]
@@ -36,7 +36,7 @@ class Layout:
         if not head or b'"' in head or head.startswith(b"\xef\xbb\xbf"):
             return None
         names, _, _ = split_header(head.replace(b"\r\n", b"\n"), separator)
-        proper = names and len(set(names)) == len(names) and all(names)
+        proper = 0 < len(names) <= MAX_COLUMNS and len(set(names)) == len(names) and all(names)
         return cls(tuple(names), separator, head) if proper else None
 
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.rundir import PROGRESS_CSV, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import PROGRESS_CSV
 from exptools.viewing.metrics.crc32c import masked_checksums
 from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, contents
 from exptools.viewing.run import Fault
@@ -62,7 +63,7 @@ def repeats_our_csv(file: Path) -> bool:
     """
     if not (file.parent / PROGRESS_CSV).exists():
         return False
-    with open(file, "rb", buffering=0, opener=open_without_waiting) as raw:
+    with open(file, "rb", buffering=0, opener=open_plain) as raw:
         head = raw.read(_OUR_HEAD) or b""
     version, started = head[21:36], head[52:]  # behind a record's head, time, and checksum
     return version == b"\x1a\x0dbrain.Event:2" and b"\x3a\x02\x08\x01" in started
@@ -94,6 +95,8 @@ def _records(content: bytes) -> tuple[Positions, Positions]:
     while position + _LENGTH.size <= size:
         length, _ = _LENGTH.unpack_from(content, position)
         begin = position + _LENGTH.size
+        if not length:  # there is no such event: nothing was written here, or something else
+            break
         position = begin + length + _CHECKSUM
         if position > size:
             break

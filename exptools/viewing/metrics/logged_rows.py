@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exptools.plain_files import open_plain
 from exptools.rundir import STEP, WALL_TIME, read_regular
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault
 
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
-MAX_CELLS = 2**27  # of rows that are made of single values: 1 GiB of numbers
+MAX_CELLS = 2**27  # of rows: 1 GiB of numbers
+LARGE = 8 * 2**20  # bytes: in a file of so many holes are looked for
 UNFINISHED = "the last line is not finished; left out"
 
 # What counts the steps, by the names that libraries give it; the finest count comes first.
@@ -53,11 +56,45 @@ def contents(files: Iterable[Path], faults: list[Fault]) -> Iterator[tuple[Path,
     """What stands in each of some files; one that cannot be read is a fault."""
     for file in files:
         try:
-            content = read_regular(file, MAX_BYTES)
+            content = read_content(file, faults)
         except OSError as error:
             faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
         else:
             yield file, content
+
+
+def read_content(file: Path, faults: list[Fault], limit: int = MAX_BYTES) -> bytes:
+    """What stands in a file up to its first hole, if it has one: that is a fault.
+
+    A file may claim gigabytes of which hardly anything was ever written.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
+    """
+    if os.lstat(file).st_size < LARGE:
+        return read_regular(file, limit)
+    with open(file, "rb", buffering=0, opener=open_plain) as raw:
+        hole = first_hole(raw.fileno())
+        if hole is None or hole > limit:
+            return read_regular(file, limit)
+        faults.append(Fault(file, None, f"from byte {hole:,} on nothing was written; left out"))
+        return os.pread(raw.fileno(), hole, 0)
+
+
+def first_hole(descriptor: int) -> int | None:
+    """Where the first hole of a file begins, None where it has none or nobody can tell."""
+    size = os.fstat(descriptor).st_size
+    if not hasattr(os, "SEEK_HOLE"):
+        return None
+    try:
+        hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
+        # Some file systems take for a hole what has just been written.
+        is_hole = hole < size and not any(os.pread(descriptor, 4096, hole))
+    except OSError:
+        return None
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    return hole if is_hole else None
 
 
 def step_column(names: Sequence[str]) -> str | None:

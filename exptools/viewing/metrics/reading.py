@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.event_reader import read_events, repeats_our_csv
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, TooManyCells
+from exptools.viewing.metrics.logged_rows import LoggedRows, TooManyCells, read_content
 from exptools.viewing.metrics.tabular.monitors import read_monitors
 from exptools.viewing.metrics.tabular.ray import read_results
 from exptools.viewing.metrics.tabular.table import read_table
@@ -40,7 +40,9 @@ def read_logged_rows(source: Source) -> LoggedRows:
     try:
         if source.kind in _READERS:
             return _READERS[source.kind](files)
-        return parse_csv(read_regular(path, MAX_BYTES), path, SEPARATORS[source.kind])
+        faults: list[Fault] = []
+        rows = parse_csv(read_content(path, faults), path, SEPARATORS[source.kind])
+        return replace(rows, faults=(*rows.faults, *faults))
     except FileNotFoundError:
         return LoggedRows()
     except (OSError, TooManyCells) as error:

@@ -26,8 +26,10 @@ from exptools.viewing.metrics.logged_rows import UNFINISHED, LoggedRows, step_co
 from exptools.viewing.metrics.reading import SEPARATORS, read_logged_rows
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.signatures import file_signature
+from exptools.visible import visible_lines
 
 MEMORY = 2**30  # bytes of columns that are remembered; then all are forgotten
+MAX_ANSWER = 2**32  # bytes of columns that are read at once; what comes then is a fault
 WORTH_BYTES, WORTH_RUNS = 2**20, 32  # less than both is not worth a pack: it is read in no time
 
 
@@ -172,14 +174,24 @@ class MetricStore:
             (path, request.separator) for path, request in missing.items() if request.separator
         )
         others = [request for request in missing.values() if not request.separator]
+        size = sum(map(_bytes, known.values()))
         for path, part in read_many(tabular, wanted):
             if part is None:
                 others.append(missing[path])
             else:
                 hand_over(missing[path], self._take(missing[path], part))
-        for request in sorted(others, key=_size):  # a small one need not wait for a large one
-            table = _table(read_logged_rows(request.source), request.signatures)
+                size += _bytes(tables[path])
+            if size > MAX_ANSWER:
+                break
+        left = [request for path, request in missing.items() if path not in tables]
+        # A small one need not wait for a large one.
+        for request in sorted(left if size > MAX_ANSWER else others, key=_size):
+            if size > MAX_ANSWER:
+                table = Table((), (), None, 0, (Fault(Path(request.path), None, _TOO_MUCH),))
+            else:
+                table = _table(read_logged_rows(request.source), request.signatures)
             hand_over(request, self._remember(request.path, table))
+            size += _bytes(table)
         self._keep_on_disk(list(missing.values()), tables)
 
     def _recall(self, request: _Request, wanted: Choose) -> Table | None:
@@ -231,7 +243,7 @@ class MetricStore:
     def _remember(self, path: str, table: Table, part: CsvPart | None = None) -> Table:
         with self._changed:
             self._remembered[path] = _Remembered(table, part)
-            self._bytes += sum([column.nbytes for column in table.columns.values()])
+            self._bytes += _bytes(table)
         return table
 
     def _keep_on_disk(self, requests: Sequence[_Request], tables: Mapping[str, Table]) -> None:
@@ -271,6 +283,16 @@ def _request(source: Source) -> _Request:
     return _Request(source, SEPARATORS.get(source.kind), signatures)
 
 
+_TOO_MUCH = (
+    f"is not read: the metrics that are asked for take more than {MAX_ANSWER / 2**30:.0f} GiB "
+    "together; choose fewer runs or metrics"
+)
+
+
+def _bytes(table: Table) -> int:
+    return sum([column.nbytes for column in table.columns.values()])
+
+
 def _size(request: _Request) -> int:
     return sum(signature.size for signature in request.signatures if signature)
 
@@ -284,6 +306,6 @@ def _table(rows: LoggedRows, signatures: Signatures) -> Table:
     frame = rows.frame
     if rows.step_from != STEP:
         frame = frame.drop(STEP)  # it repeats another column, or counts rows
-    columns = {series.name: column_of(series) for series in frame}
-    header = tuple(columns)
-    return Table(signatures, header, rows.step_from, frame.height, rows.faults, columns)
+    columns = {visible_lines(series.name): column_of(series) for series in frame}
+    header, step_from = tuple(columns), rows.step_from and visible_lines(rows.step_from)
+    return Table(signatures, header, step_from, frame.height, rows.faults, columns)

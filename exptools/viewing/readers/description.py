@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +89,7 @@ class RunTexts(NamedTuple):
     signatures: Mapping[str, Signature]  # by name, relative to the directory
     cache: TextCache
     configs: YamlParser
+    refused: list[Fault]  # files that are links, as they are met
 
     def path(self, name: str) -> Path:
         """Where a file of the run stands."""
@@ -97,16 +99,27 @@ class RunTexts(NamedTuple):
         self, name: str, limit: int = MAX_TEXT, read: Callable[[str, int], str] = read_text
     ) -> str:
         """The text of a file, or what ``read`` makes one of."""
+        return self.parts(name, lambda text: [text], limit, read)[0]
+
+    def parts(
+        self,
+        name: str,
+        cut: Callable[[str], list[str]],
+        limit: int = MAX_TEXT,
+        read: Callable[[str, int], str] = read_text,
+    ) -> list[str]:
+        """The same, as ``cut`` divides it."""
         path = f"{self.directory}/{name}"
-        return self.cache.parts(path, self.signatures[name], limit=limit, read=read)[0]
+        try:
+            return self.cache.parts(path, self.signatures[name], cut, limit, read)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                self.refused.append(fault_of(self.path(name), error))
+            raise
 
     def yaml(self, name: str) -> Description:
         """The config in a YAML file; where it cannot be read an empty one, and the fault."""
-        path = f"{self.directory}/{name}"
-        return self.described(
-            name,
-            lambda: self.parsed(self.cache.parts(path, self.signatures[name], self.configs.cut)),
-        )
+        return self.described(name, lambda: self.parsed(self.parts(name, self.configs.cut)))
 
     def parsed(self, parts: Sequence[str]) -> Description:
         """The config that the parts of a YAML text hold; a ValueError where they hold none."""

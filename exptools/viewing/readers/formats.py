@@ -21,7 +21,7 @@ from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 READERS = (
     hydra.READER,
@@ -113,7 +113,7 @@ def _unread(
         return ()
     taken = {os.path.basename(file) for source in sources for file in source.files}
     others = (name for name in names if name not in taken and name not in described)
-    return tuple(sorted(map(escape_invalid_unicode, others)))
+    return tuple(sorted(map(visible, others)))
 
 
 def but_logs(unread: Iterable[str]) -> tuple[str, ...]:
@@ -136,11 +136,12 @@ def read_run(
 ) -> Run:
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     directory = Path(detected.directory)
+    refused: list[Fault] = []
     try:
-        description = _described(detected, cache, configs)
+        description = _described(detected, cache, configs, refused)
         said = NOTHING_SAID
         if detected.values:
-            files = RunTexts(detected.directory, detected.described, cache, configs)
+            files = RunTexts(detected.directory, detected.described, cache, configs, refused)
             said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
@@ -153,7 +154,7 @@ def read_run(
         config=_added(description.config, said.config),
         status=status,
         state=status.observed if status else None,
-        faults=(*description.faults, *said.faults),
+        faults=tuple(dict.fromkeys((*description.faults, *said.faults, *refused))),
         format=detected.reader.name,
         sources=detected.sources,
         updated=updated(detected.written),
@@ -165,15 +166,17 @@ def read_run(
     )
 
 
-def _described(detected: DetectedRun, cache: TextCache, configs: YamlParser) -> Description:
+def _described(
+    detected: DetectedRun, cache: TextCache, configs: YamlParser, refused: list[Fault]
+) -> Description:
     """What a run says of itself, and of what that lacks what its writers say."""
-    files = RunTexts(detected.directory, detected.described, cache, configs)
+    files = RunTexts(detected.directory, detected.described, cache, configs, refused)
     described = detected.reader.read(files)
     for writer in detected.writers:
         # Lightning's hyperparameters are the run's config once more, by other keys.
         if described.config and writer.belongs == "always":
             continue
-        said = _described(writer, cache, configs)
+        said = _described(writer, cache, configs, refused)
         described = Description(
             _added(described.config, said.config),
             described.status or said.status,
@@ -200,10 +203,10 @@ def run_name(directory: str, root: str) -> str:
     """A run's name: its directory as seen from the root; the root's own is no other run's."""
     if directory != root:
         below = directory[len(root.rstrip(os.sep)) + 1 :]
-        return escape_invalid_unicode(below.replace(os.sep, "/"))
+        return visible(below.replace(os.sep, "/"))
     name = os.path.basename(root)
     is_taken = os.path.exists(os.path.join(root, name))
-    return escape_invalid_unicode(f"{name}/" if is_taken else name)
+    return visible(f"{name}/" if is_taken else name)
 
 
 class Sweeps:
@@ -215,16 +218,22 @@ class Sweeps:
 
     def of(self, directory: str) -> str | None:
         """The nearest directory above a run, up to the root, that Hydra started a sweep in."""
-        parent = os.path.dirname(directory)
-        if parent not in self._of_parents:
-            self._of_parents[parent] = self._look(parent, is_last=directory == self._root)
-        return self._of_parents[parent]
+        above: list[str] = []  # of which nothing is known yet, the nearest first
+        here, sweep = directory, None
+        while (parent := os.path.dirname(here)) not in self._of_parents:
+            above.append(parent)
+            if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
+                sweep = self._name(parent)
+                break
+            if self._root in (here, parent) or parent == os.path.dirname(parent):
+                break
+            here = parent
+        else:
+            sweep = self._of_parents[parent]
+        self._of_parents.update(dict.fromkeys(above, sweep))
+        return sweep
 
-    def _look(self, parent: str, *, is_last: bool) -> str | None:
-        if os.path.isfile(os.path.join(parent, SWEEP_FILE)):
-            is_below = parent.startswith(self._root.rstrip(os.sep) + os.sep)
-            name = run_name(parent, self._root) if is_below else os.path.basename(parent)
-            return escape_invalid_unicode(name)
-        if is_last or parent in (self._root, os.path.dirname(parent)):
-            return None
-        return self.of(parent)
+    def _name(self, sweep: str) -> str:
+        is_below = sweep.startswith(self._root.rstrip(os.sep) + os.sep)
+        name = run_name(sweep, self._root) if is_below else os.path.basename(sweep)
+        return visible(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from exptools.viewing.readers.tabular.csv_logs import split_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible, visible_lines
 
 _IN_PROJECT = re.compile(rb"""^  run:\r?\n    dir: ['"]?\./?['"]?\r?$""", re.MULTILINE)
 
@@ -71,7 +73,9 @@ def _read_config(run: RunTexts) -> Description:
     # Copied file by file, a run may have its settings later than its config.
     if HYDRA_SETTINGS not in run.signatures or not described.config:
         return described
-    choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
+    choices = ""
+    with suppress(OSError):  # a config without them is one, too
+        choices = run.text(HYDRA_SETTINGS, MAX_SETTINGS, choices_text)
     if not choices:
         return described
     return described._replace(config=with_choices(described.config, choices, run.configs))
@@ -93,10 +97,10 @@ def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
 
 
 def _escape(status: Status) -> Status:
-    """The status with texts that are Unicode."""
-    return replace(
-        status, **{f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
-    )
+    """The status with texts that are Unicode, and visible but where they tell what was typed."""
+    texts = {f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
+    host, error = visible(status.host), status.error and visible_lines(status.error)
+    return replace(status, **texts | {"host": host, "error": error})
 
 
 def _escape_value(value: Any) -> Any:

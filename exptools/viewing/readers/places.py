@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from exptools.viewing.run import natural_key
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 MANY = 4096  # names and the like that are remembered: runs of one kind have the same
 Place = tuple[str, ...]  # names of directories, from a run's own to where its metrics stand
@@ -164,7 +164,7 @@ def prefixes(places: tuple[tuple[Place, frozenset[str]], ...]) -> tuple[str, ...
     return tuple(
         ""
         if is_plain(name, kinds) and not _is_of_split(place, kinds)
-        else escape_invalid_unicode("".join(f"{n}/" for n in name))
+        else visible("".join(f"{n}/" for n in name))
         for name, (place, kinds) in zip(names, places, strict=True)
     )
 

@@ -17,6 +17,7 @@ from exptools.viewing.readers.description import RunTexts, fault_of
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,8 @@ def read_said(run: RunTexts, names: Sequence[str]) -> SaidOfRun:
 
 
 def _read(run: RunTexts, name: str) -> RunValues | None:
-    path = f"{run.directory}/{name}"
     try:
-        parts = run.cache.parts(path, run.signatures[name], _only_ours, MAX_VALUES)
+        parts = run.parts(name, _only_ours, MAX_VALUES)
     except (OSError, ValueError):  # gone, or no file of ours: those are neither large nor binary
         return None
     return parse_values("".join(parts))
@@ -75,7 +75,7 @@ def _only_ours(text: str) -> list[str]:
 
 def _scalars(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        escape_invalid_unicode(name): escape_invalid_unicode(v) if isinstance(v, str) else v
+        visible_lines(name): escape_invalid_unicode(v) if isinstance(v, str) else v
         for name, v in values.items()
         if isinstance(v, (bool, int, float, str))
     }

@@ -14,7 +14,7 @@ from exptools.viewing.readers.formats import READERS
 from exptools.viewing.readers.tabular.csv_logs import first_rows
 from exptools.viewing.readers.walk import PARTS_OF_A_RUN
 from exptools.viewing.run import Run
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 MOST_DIRECTORIES = 2_000  # that are looked into
 MOST_ENTRIES, MOST_IN_ONE = 20_000, 2_000  # of all of these together, and of each
@@ -74,7 +74,7 @@ def found_there(roots: Sequence[Path]) -> str:
         f"{path}{f' and {number[what] - 1} more' * (number[what] > 1)} ({what})"
         for what, path in islice(first.items(), MOST_NAMED)
     ]
-    return escape_invalid_unicode(", ".join(named))
+    return visible(", ".join(named))
 
 
 def beside_configs(runs: Iterable[Run]) -> str:
@@ -100,7 +100,7 @@ def earlier_attempts(runs: Iterable[Run]) -> str:
     if not tried:
         return ""
     named = [
-        f"{run.name}: {escape_invalid_unicode(os.path.relpath(one.directory, run.directory))}"
+        f"{run.name}: {visible(os.path.relpath(one.directory, run.directory))}"
         for run, one in tried[:MOST_NAMED]
     ]
     named += [f"{len(tried) - MOST_NAMED} more"] if len(tried) > MOST_NAMED else []

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from exptools.visible import visible_lines
+
 WINDOW = 200 * 2**10  # bytes
 CONTEXT = 20_000  # bytes before an error
 MAX_SEARCH = 64 * 2**20  # bytes from the end in which an error is looked for
@@ -121,7 +123,7 @@ def plain(content: bytes) -> str:
     """The text that a terminal would leave: without colours, overwritten lines, control codes."""
     text = _ESCAPES.sub("", content.decode(errors="replace"))
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return _CONTROLS.sub("", "\n".join(lines))
+    return visible_lines(_CONTROLS.sub("", "\n".join(lines)))
 
 
 class _Log:

@@ -17,8 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from exptools.viewing.configs import safe_json
 from exptools.viewing.run import natural_key
 from exptools.viewing.run_files.directory import read_limited
+from exptools.visible import visible_lines
 
 KINDS = (
     *("image", "gif", "video", "audio", "figure", "table"),
@@ -149,12 +151,7 @@ def read_text(file: BinaryIO) -> tuple[str, bool]:
 
 def read_object(file: BinaryIO) -> Mapping[str, Any]:
     """The object in a JSON file; a ValueError where there is none."""
-    try:
-        record = json.loads(read_limited(file, MAX_JSON))
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+    record = safe_json.load(read_limited(file, MAX_JSON))
     if not isinstance(record, dict):
         raise ValueError(f"a JSON object should stand in it, not {type(record).__name__}")
     return record
@@ -210,7 +207,7 @@ def _item(record: Any) -> Item:
         or not abs(wall_time) <= _LARGEST
     ):
         raise TypeError("a number is none")
-    return Item(tag, step, kind, path, float(wall_time), size, digest, source)
+    return Item(visible_lines(tag), step, kind, path, float(wall_time), size, digest, source)
 
 
 def _is_sendable(text: str) -> bool:

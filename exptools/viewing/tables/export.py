@@ -29,6 +29,8 @@ _MARKS = {"early": r"\dagger", "going": r"\ddagger"}  # in the column n of LaTeX
 DIGITS = 4  # of a number without uncertainty
 SPREAD_DIGITS = 2  # of an uncertainty
 NOISE = 1e-12  # of the centre: a narrower band comes from the arithmetic
+# What a spreadsheet takes for a formula, unless it is a plain number.
+FORMULA, NUMBER = r"^[\s\x00]*[=+\-@]|^[\t\r\n]", r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$"
 LONGEST, SHORTEST = 6, -4  # powers of ten from and up to which a power of ten is taken out
 
 
@@ -122,15 +124,28 @@ def logged(
     return frame_of([("run", "name", rows["name"]), *keys, *rest])
 
 
-def csv(frame: pl.DataFrame) -> Iterator[bytes]:
+def csv(frame: pl.DataFrame, *, for_spreadsheets: bool = False) -> Iterator[bytes]:
     """A frame as CSV, piece by piece: UTF-8, LF, as the run directory's ``progress.csv``.
 
     A float has the digits that read back as the same number; ``NaN``, ``inf`` and ``-inf`` are
     spelled so, null is an empty cell, and an empty text is ``""``.
+
+    ``for_spreadsheets`` sets an apostrophe before texts that a spreadsheet would run as a formula.
     """
+    if for_spreadsheets:
+        frame = _without_formulas(frame)
     yield frame.clear().write_csv().encode()
     for piece in frame.iter_slices(ROWS_AT_ONCE):
         yield piece.write_csv(include_header=False).encode()
+
+
+def _without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with an apostrophe before each text, name of a column too, that begins as one."""
+    texts = pl.col(pl.String)
+    runs = texts.str.contains(FORMULA) & ~texts.str.contains(NUMBER)
+    quoted = pl.when(runs).then(pl.lit("'") + texts).otherwise(texts).name.keep()
+    names = {name: f"'{name}" for name in frame.columns if re.match(FORMULA, name)}
+    return frame.with_columns(quoted).rename(names)
 
 
 def plain(cell: Cell | None) -> str:

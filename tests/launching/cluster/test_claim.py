@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from exptools.launching.cluster.claim import ChunkBusy, Claim
+from exptools.launching.cluster.claim import ChunkBusy, Claim, find_agent
 from exptools.rundir import process_start
 
 
@@ -83,3 +85,26 @@ def test_of_agents_that_see_a_dead_one_together_one_gets_the_chunk(tmp_path: Pat
         thread.join()
     assert (len(claims), len(busy)) == (1, 7)
     assert process_start(os.getpid())
+
+
+def test_an_agent_whose_chunk_is_taken_back_ends_itself(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from exptools.launching.cluster.claim import Claim\n"
+        "Claim(Path(sys.argv[1]), leave=Path(sys.argv[2]), beat=0.01); time.sleep(60)"
+    )
+    mark = tmp_path / "1.taken"
+    mark.write_text("")
+    command = [sys.executable, "-c", program, str(tmp_path / "1"), str(mark)]
+    done = subprocess.run(command, check=False)
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_how_old_a_sign_of_life_is_tells_the_clock_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = claim_of_another_host(tmp_path / "1")
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # this machine's clock is far behind
+    assert find_agent(tmp_path / "1") == f"process {os.getpid()} on n7"
+    os.utime(path, (1e9, 1e9))
+    assert find_agent(tmp_path / "1") is None

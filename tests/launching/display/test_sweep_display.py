@@ -13,11 +13,12 @@ from rich.console import Console
 from exptools.launching.display.compose_bar import ComposeBar
 from exptools.launching.display.headline import Headline
 from exptools.launching.display.live_table import Row, time_left
-from exptools.launching.display.sweep_display import SweepDisplay, print_summary
+from exptools.launching.display.sweep_display import SweepDisplay, print_summary, print_way_on
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.gate import Wait
 from exptools.launching.machine.slots import Slot, Spare
 from exptools.launching.machine.topology import Gpu
+from exptools.launching.sweep import print_note
 from exptools.launching.usage import UsageSample
 from exptools.rundir import State, Status
 from tests.conftest import until
@@ -349,3 +350,20 @@ def test_a_state_can_be_read_without_colours(state: State) -> None:
     screen = console(terminal=False)
     print_summary([outcome(0, state)], screen)
     assert state.value in printed(screen)
+
+
+def test_what_others_have_written_does_nothing_to_the_terminal() -> None:
+    odd = "\x1b]0;owned\x07\u202e\n"
+    jobs = [Job(n, (f"{odd}={n}",), Path(f"/runs{odd}") / str(n), b"") for n in range(2)]
+    screen = console(terminal=False, width=400)
+    failed = [Outcome(job, Status(State.FAILED, started=1.0, ended=2.0, error=odd)) for job in jobs]
+    with SweepDisplay(jobs, [SLOT], Path(f"/runs{odd}"), screen) as display:
+        display.stopping(odd, 1, 1.0)
+        for one in failed:
+            display.ended(one)
+    print_summary(failed, screen)
+    print_way_on(f"python train.py {odd}", screen)
+    print_note(screen, odd)
+    told = printed(screen).splitlines()
+    assert [line for line in told if not line.isprintable()] == []
+    assert sum(r"\x1b]0;owned\x07\u202e" in line for line in told) > 6

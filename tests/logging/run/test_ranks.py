@@ -48,9 +48,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "callback", [(), pytest.param(("hydra/callbacks=exptools",), marks=pytest.mark.hydra)]
-)
+@pytest.mark.parametrize("callback", [(), ("hydra/callbacks=exptools",)])
 def test_of_two_ranks_under_the_launcher_the_first_logs_and_none_is_refused(run_python, callback):
     done = run_python(
         DISTRIBUTED, "-m", "hydra/launcher=exptools", "hydra.launcher.jobs=1",

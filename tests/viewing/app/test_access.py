@@ -34,7 +34,7 @@ def test_a_host_header_is_read_as_a_name_or_as_nothing():
     assert [host_name(header) for header in headers] == names
 
 
-@pytest.mark.parametrize("name", ["192.0.2.7", "::1", "box", "proxy.lan", "localhost"])
+@pytest.mark.parametrize("name", ["192.0.2.7", "[::1]", "box", "proxy.lan", "localhost"])
 def test_off_loopback_addresses_and_the_names_that_were_given_are_ours(name):
     assert Access(host="box", names=("proxy.lan",)).answers_to(name)
 
@@ -42,7 +42,7 @@ def test_off_loopback_addresses_and_the_names_that_were_given_are_ours(name):
 def test_a_name_that_may_have_been_pointed_at_us_is_not_ours():
     for access in (Access(), Access(host="box"), PUBLIC):
         assert not access.answers_to("evil.example")
-    assert not PUBLIC.answers_to(None)
+    assert not PUBLIC.answers_to("[::1")
     assert not Access().answers_to("192.0.2.7")
     assert not Access(names=("a.lan",)).answers_to("b.a.lan")
 
@@ -73,6 +73,75 @@ def test_our_own_page_can_send_also_through_a_proxy(index, access, origin):
     assert answer.status_code == 405  # let in, to where nothing can be sent
 
 
+LAB = Access(port=8050, names=("lab.example.org", "box.example.org:8443"))
+
+
+@pytest.mark.parametrize(
+    "place", ["lab.example.org", "lab.example.org:8050", "box.example.org:8443", "LAB.example.org"]
+)
+def test_a_name_is_allowed_at_its_usual_port_where_the_app_is_served_and_as_it_was_given(place):
+    assert LAB.answers_to(place)
+    assert LAB.takes_from(f"https://{place}", "127.0.0.1:8050")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("lab.example.org:9999", "box.example.org", "box.example.org:8050"),
+        *("lab.example.org:x", "lab.example.org.evil.example", "evil.example:8050", ""),
+    ],
+)
+def test_another_port_of_an_allowed_name_may_be_another_users_server(place):
+    assert not LAB.answers_to(place)
+    assert not LAB.takes_from(f"https://{place}", "127.0.0.1:8050")
+
+
+def test_a_page_without_tls_sends_nothing_to_where_tls_is():
+    assert LAB.takes_from("https://lab.example.org", "lab.example.org", secure=True)
+    assert not LAB.takes_from("http://lab.example.org", "lab.example.org", secure=True)
+    assert not LAB.takes_from("file://lab.example.org", "lab.example.org")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "what comes one day"])
+@pytest.mark.parametrize(
+    ("path", "mode", "dest"),
+    [
+        ("/_dash-component-suites/dash/x.js", "no-cors", "image"),
+        ("/", "no-cors", "script"),
+        ("/", "navigate", "iframe"),
+        ("/file?run=0&path=progress.csv", "cors", "empty"),
+    ],
+)
+def test_what_another_site_puts_into_its_page_is_refused(index, site, path, mode, dest):
+    asked = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+    answer = client(index).get(path, base_url=HERE, headers=asked)
+    assert (answer.status_code, answer.text) == (
+        403,
+        "exptools-dash is no part of the pages of other sites\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("cross-site", "navigate", "document"),
+        ("none", "navigate", "document"),
+        ("same-origin", "cors", "empty"),
+    ],
+)
+def test_a_link_a_person_and_our_own_page_are_answered(index, asked):
+    names = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
+    headers = dict(zip(names, asked, strict=True))
+    assert client(index).get("/", base_url=HERE, headers=headers).status_code == 200
+
+
+def test_a_form_of_another_site_is_no_visit(index):
+    asked = ("cross-site", "navigate", "document")
+    names = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
+    headers = dict(zip(names, asked, strict=True))
+    assert client(index).post("/file", base_url=HERE, headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("path", ["/", "/_dash-layout", "/file?run=0&path=progress.csv"])
 @pytest.mark.parametrize("query", ["", "token=", "token=wrong", f"token={TOKEN}x", "token=%C3%A9"])
 def test_without_the_token_there_is_nothing_but_a_sentence(index, path, query):
@@ -91,9 +160,31 @@ def test_a_token_becomes_a_cookie_and_leaves_the_address_with_the_view_in_it(ind
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    assert TOKEN not in cookie
     assert browser.get("/_dash-layout", base_url=OUTSIDE).status_code == 200
     again = browser.get("/?token=old&by=lr", base_url=OUTSIDE)
     assert (again.status_code, again.location) == (303, "/?by=lr")
+
+
+def test_where_the_browser_came_by_tls_the_cookie_goes_by_tls_only(index):
+    outside = OUTSIDE.replace("http:", "https:")
+    answer = client(index, PUBLIC).get(f"/?token={TOKEN}", base_url=outside)
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("given", [TOKEN, "", "x", "é"])
+def test_only_what_was_given_as_a_cookie_is_taken_as_one(index, given):
+    browser = client(index, PUBLIC)
+    browser.set_cookie("exptools-192-0-2-7-8050", given, domain="192.0.2.7")
+    assert browser.get("/_dash-layout", base_url=OUTSIDE).status_code == 401
+    browser.set_cookie("exptools-192-0-2-7-8050", PUBLIC.cookie(), domain="192.0.2.7")
+    assert browser.get("/_dash-layout", base_url=OUTSIDE).status_code == 200
+
+
+def test_a_cookie_is_of_its_token_and_does_not_tell_it():
+    assert len({Access(token=f"{TOKEN}{n}").cookie() for n in range(9)}) == 9
+    assert not PUBLIC.admits(PUBLIC.cookie())
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "///evil.example"])
@@ -121,6 +212,8 @@ def test_every_answer_has_the_headers_and_is_kept_by_nobody(index, path):
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "no-store"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Access-Control-Allow-Origin" not in headers
 
 

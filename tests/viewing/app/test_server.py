@@ -1,8 +1,10 @@
 """The server as a process: who reaches it and how, proxies, its end, and what it leaves alone."""
 
+import contextlib
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from exptools.viewing.cli.dash import main
@@ -19,6 +22,7 @@ from tests.viewing.samples import write_run, write_sweep
 
 COMMAND = "import sys; from exptools.viewing.cli.dash import main; sys.exit(main())"
 TOKEN = "a-token-of-this-test"
+CHUNKED = ("Transfer-Encoding", "chunked")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,9 @@ def test_on_loopback_nobody_else_can_connect(start):
         (["--host", "192.0.2.7"], "192.0.2.7 is no address of this machine"),
         (["--host", "no-such-host.invalid"], "there is no host 'no-such-host.invalid'"),
         (["--open", "--token", TOKEN], "--open does not go with a token"),
+        (["--proxy", "box"], "--proxy 'box' is no IP address; one on this machine asks from 127"),
+        (["--allow-host", "http://box"], "--allow-host 'http://box' should be a name as in"),
+        (["--allow-host", "box:x"], "--allow-host 'box:x' should be a name as in"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_sentence(tmp_path, capsys, arguments, sentence):
@@ -147,8 +154,61 @@ def test_behind_a_proxy_page_scripts_and_token_find_their_way(start, proxy, stri
     assert "accuracy" in opener.open(f"{outside}_dash-layout").read().decode()
 
 
-def test_ctrl_c_ends_it_at_once_though_a_browser_holds_on(start):
+def test_half_sent_requests_cost_no_threads_and_keep_nobody_out(start, descriptors):
+    process, address = start("--token", TOKEN)
+    port = int(re.search(r":(\d+)/", address)[1])
+    server = psutil.Process(process.pid)
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(1500)]
+    for one in waiting:
+        with contextlib.suppress(OSError):  # it had to go already
+            one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    assert opener.open(address, timeout=60).status == 200
+    assert server.num_threads() < 80
+    assert server.num_fds() < 400
+    for one in waiting:
+        one.close()
+
+
+@pytest.fixture
+def descriptors():
+    """Enough of them for very many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_large_body_costs_no_memory_whoever_sends_it(start):
     process, address = start()
+    host = re.search(r"//([^/]+)/", address)[1]
+    status_of(address)
+    before = psutil.Process(process.pid).memory_info().rss
+    statuses = []
+    for length in (None, str(400 * 10**6)):
+        connection = http.client.HTTPConnection(host, timeout=60)
+        connection.putrequest("POST", "/_dash-update-component")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader(*(("Content-Length", length) if length else CHUNKED))
+        connection.endheaders()
+        with contextlib.suppress(ConnectionError):  # it is not read to its end
+            for _ in range(400 if length is None else 0):
+                connection.send(b"100000\r\n" + b" " * 2**20 + b"\r\n")
+        with contextlib.suppress(ConnectionError):
+            statuses.append(connection.getresponse().status)
+        connection.close()
+    assert {*statuses} == {413}
+    assert psutil.Process(process.pid).memory_info().rss - before < 64 * 2**20
+
+
+def test_ctrl_c_ends_it_at_once_though_a_browser_holds_on_and_nothing_was_told_meanwhile(start):
+    process, address = start()
+    for path in ("_dash-component-suites/%1b%5d0;x%07/x", "%1b[2J", "file?run=%1b[2J&path=x"):
+        assert status_of(address + path) in (200, 404)
+    for body in (b"{}", b"[", b"{"):
+        request = urllib.request.Request(f"{address}_dash-update-component", body)
+        request.add_header("Content-Type", "application/json")
+        assert status_of(request) == 400
     host = re.search(r"//([^/]+)/", address)[1].rpartition(":")
     with socket.create_connection((host[0], int(host[2]))) as waiting:
         waiting.sendall(b"GET / HTTP/1.1\r\n")  # and the rest never comes

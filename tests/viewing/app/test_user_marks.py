@@ -1,6 +1,10 @@
 """The user's stars and notes on runs."""
 
+import os
+import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +72,26 @@ def test_a_mark_taken_back_leaves_nothing_and_a_broken_one_is_none(index, tmp_pa
     assert list(marks.path.iterdir()) == []
     with pytest.raises(ValueError, match=f"{MAX_NOTE} is the most"):
         marks.set(run, note="x" * (MAX_NOTE + 1))
+
+
+def test_nobody_else_may_read_them_nor_those_of_an_earlier_version(index, tmp_path):
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o755)
+    (directory / "old.json").write_text("{}")
+    (directory / "old.json").chmod(0o644)
+    marks = UserMarks(directory)
+    marks.set(index.snapshot.runs[0], note="the key is abc")
+    modes = {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+    assert (directory.stat().st_mode & 0o777, modes) == (0o700, {0o600})
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_another_user_of_the_machine_cannot_read_them(index):
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        marks = UserMarks(Path(directory) / "data" / "marks")
+        marks.set(index.snapshot.runs[0], note="the key is abc")
+        look = ["grep", "-r", "abc", directory]
+        assert subprocess.run(look, capture_output=True, check=False).returncode == 0
+        other = subprocess.run(look, capture_output=True, check=False, user=65534, group=65534)
+        assert b"abc" not in other.stdout

@@ -509,3 +509,47 @@ def test_a_sweep_that_has_only_begun_is_told_in_a_sentence(run, tmp_path):
         assert (code, err) == (1, f"exptools {command[0]}: {said}\n")
     code, out, _ = run("list", str(tmp_path / "begun"))
     assert (code, "queued" in out) == (0, True)
+
+
+@pytest.fixture
+def formulas(tmp_path):
+    """A run whose texts a spreadsheet would run, and numbers that it should not touch."""
+    config = {"note": "=cmd|'/C calc'!A0", "sign": "-1e-3", "at": "@SUM(1)", "plus": "+1e5|x"}
+    write_run(tmp_path / "odd" / "-run", config, 'step,"=1+1"\n0,-0.5\n')
+    return str(tmp_path / "odd")
+
+
+def test_values_are_never_changed_unless_they_are_asked_for_without_formulas(run, formulas):
+    asked = ["export", formulas, *(f"--by={key}" for key in ("note", "sign", "at", "plus"))]
+    (code, exact, _), (_, safe, _) = run(*asked), run(*asked, "--for-spreadsheets")
+    row = next(csv.DictReader(io.StringIO(exact)))
+    assert code == 0
+    assert (row["note"], row["at"], row["metric"]) == ("=cmd|'/C calc'!A0", "@SUM(1)", "=1+1")
+    quoted = next(csv.DictReader(io.StringIO(safe)))
+    changed = {name: value for name, value in quoted.items() if row[name] != value}
+    assert changed == {name: f"'{row[name]}" for name in changed}
+    assert {*changed} >= {"note", "at", "plus", "metric"}
+    assert (quoted["sign"], quoted["value"]) == ("-0.001", "-0.5")
+    _, wide, _ = run("export", formulas, "--wide", "--for-spreadsheets")
+    assert wide.splitlines()[0].endswith("'=1+1")
+
+
+def test_what_is_no_csv_has_no_formulas_to_be_asked_about(run, formulas):
+    code, _, error = run("list", formulas, "--for-spreadsheets")
+    assert code == 2
+    assert "--for-spreadsheets is for CSV: say --csv" in error
+
+
+def test_what_others_have_named_and_said_is_visible_in_every_command(run, tmp_path):
+    odd = "\x1b]0;owned\x07\u202e\n"
+    root = tmp_path / odd
+    for job, rows in enumerate(("step,loss\n0,1\n", f'step,"{odd}"\n0,oops\n')):
+        write_run(
+            root / f"{odd}{job}", {odd: job, "name": odd}, rows, error=odd, state=State.FAILED
+        )
+    (root / f"{odd}1" / ".hydra" / "config.yaml").write_text(f"a: [{odd}")
+    for command in (["list"], ["diff", str(root)], ["table"], ["plot", "--out", "x.pdf"], ["x"]):
+        _, out, error = run(*command, str(root))
+        told = [*out.splitlines(), *error.splitlines()]
+        assert [line for line in told if not line.isprintable()] == []
+    assert r"\x1b]0;owned\x07\u202e" in run("list", str(root))[1]

@@ -367,10 +367,10 @@ def test_configs_come_from_the_cache_until_they_change_or_it_is_spoiled(tmp_path
         os.utime(config, (LONG_AGO, LONG_AGO))
     indexed(tmp_path)
     (tmp_path / "1" / ".hydra" / "config.yaml").write_text("job: 7\n")
-    real, files = text_cache.read_regular, []
+    real, files = text_cache.read_listed, []
     monkeypatch.setattr(
         text_cache,
-        "read_regular",
+        "read_listed",
         lambda path, limit: files.append(Path(path).parts[-3:]) or real(path, limit),
     )
     assert [run.config["job"] for run in indexed(tmp_path).snapshot.runs] == [0, 7, 2]

@@ -116,7 +116,7 @@ def test_a_pipe_in_a_files_place_is_a_fault_and_not_waited_for(tmp_path, file):
     (run,) = index.snapshot.runs
     index.columns([run], ["step"])
     assert [str(fault) for fault in index.faults(run)] == [
-        f"{tmp_path / '0' / file}: cannot be read: no regular file"
+        f"{tmp_path / '0' / file}: cannot be read: it is no regular file"
     ]
 
 

@@ -4,6 +4,13 @@
   const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
 
   window.dash_clientside.exptools_charts = {
+    // An address may have a chart that there is not: then it is the first one.
+    showKind: (view, shown) => {
+      const kinds = [...document.querySelectorAll("#chart-kind input")].map((input) => input.value);
+      const kind = kinds.includes(view.chart) ? view.chart : kinds[0];
+      return kind === undefined || kind === shown ? leave() : kind;
+    },
+
     choose: (chart, view) => (chart ? changed(view, { chart }) : leave()),
 
     // Only what differs from the values with which the server drew the controls was chosen.
@@ -25,6 +32,8 @@
           fields[name] = value;
         } else if (name === "number") {
           options.summary = value === "" ? chosen.summary : `${chosen.summary}:${value}`;
+        } else if (name === "of" || name === "over") {
+          Object.assign(options, { of: chosen.of, over: chosen.over }); // a pair stays one
         } else {
           options[name] = Array.isArray(value) ? value.join("\n") : value;
         }

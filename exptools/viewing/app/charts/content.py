@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from exptools.viewing.app.charts.analyses import analysis_chart, with_best_pair
 from exptools.viewing.app.charts.controls import (
+    ANALYSES,
     NOTHING,
     chart_of,
     chosen,
     controls,
+    groups_of,
     summary_of,
     sweeps_of,
 )
@@ -47,13 +50,17 @@ class ChartContent:
 def chart_content(index: Index, facts: Facts, view: View, theme: Theme) -> ChartContent:
     """What the tab shows."""
     try:
+        view = with_best_pair(index, facts, view)
         # A timeline shows what became of the runs.
         asked = replace(view, states=ALL) if chart_of(view) == "timeline" else view
         runs, left_out = counted_runs(index, facts, asked)
         need = next(_needs(index, facts, view, runs), None)
         if need:
             return ChartContent(empty=need)
-        drawn = _drawn(index, facts, view, runs, theme)
+        if chart_of(view) in ANALYSES:
+            drawn = ChartContent(analysis_chart(index, facts, view, runs, theme))
+        else:
+            drawn = _drawn(index, facts, view, runs, theme)
         return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
@@ -96,6 +103,8 @@ def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Itera
         yield f"A heat map needs two keys that vary between the runs; here {keys}."
     if chart == "parallel" and not facts.keys:
         yield f"Parallel coordinates need a key that varies between the runs; here {keys}."
+    if chart == "improvement" and len(groups_of(facts, view)) < 2:
+        yield "Two groups are compared where there are two: group by a key with several values."
     if chart == "sweeps" and (number := len(sweeps_of(facts))) < 2:
         have = "one" if number else "none"
         yield f"Sweeps stand side by side where there are two of them; here there is {have}."

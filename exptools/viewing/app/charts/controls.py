@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from exptools.viewing.app.facts import Facts
@@ -11,6 +11,7 @@ from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.quantities import KEY, METRIC, of_key
 from exptools.viewing.curves.endings import STATES
 from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.groups.names import SUMMARY
 
 CHARTS = {
@@ -20,7 +21,10 @@ CHARTS = {
     "scatter": "Scatter",
     "timeline": "Timeline",
     "sweeps": "Two sweeps",
+    "importance": "What mattered",
+    "improvement": "Is it better?",
 }
+ANALYSES = ("importance", "improvement")  # charts of an analysis, whose numbers can be had
 SUMMARIES = {
     "last": "last",
     "best": "best",
@@ -62,26 +66,24 @@ def controls(facts: Facts, view: View) -> list[Control]:
     center = Control("center", "Centre", CENTERS, view.center)
     by = Control("by", "Group by", _keys(facts, each=True), tuple(view.by or ()))
     states = Control("states", "Runs that count", STATES, view.states)
-    match chart_of(view):
-        case "bars":
-            return [metric, *summary, by, center, _band(view), states, _style(view)]
-        case "heat-map":
-            return [metric, *summary, *_pair(facts, view), center, states]
-        case "parallel":
-            return [metric, *summary, _axes(facts, view), states]
-        case "scatter":
-            return [*_places(facts, view), *_summary(view), states]
-        case "sweeps":
-            return [
-                *_sweeps(facts, view),
-                _curve(facts, view),
-                *_summary(view),
-                by,
-                center,
-                _band(view),
-                states,
-            ]
-    return []
+    own: dict[str, Callable[[], list[Control]]] = {
+        "bars": lambda: [metric, *summary, by, center, _band(view), states, _style(view)],
+        "heat-map": lambda: [metric, *summary, *_pair(facts, view), center, states],
+        "parallel": lambda: [metric, *summary, _axes(facts, view), states],
+        "scatter": lambda: [*_places(facts, view), *_summary(view), states],
+        "sweeps": lambda: [
+            *_sweeps(facts, view),
+            _curve(facts, view),
+            *_summary(view),
+            by,
+            center,
+            _band(view),
+            states,
+        ],
+        "importance": lambda: [metric, *summary, states],
+        "improvement": lambda: [metric, *summary, by, *_sides(facts, view), states],
+    }
+    return own.get(chart_of(view), list)()
 
 
 def chosen(shown: Sequence[Control]) -> dict[str, str | tuple[str, ...]]:
@@ -199,6 +201,20 @@ def _places(facts: Facts, view: View) -> list[Control]:
         Control("y", "Up", options, y),
         Control("color", "Colour", colors, color),
     ]
+
+
+def _sides(facts: Facts, view: View) -> list[Control]:
+    """The two groups that are compared."""
+    options = {group.label: group.label for group in groups_of(facts, view)}
+    first, second = [*options, "", ""][:2]
+    of = _option(view, "of", options, first)
+    over = _option(view, "over", options, second if of != second else first)
+    return [Control("of", "Is", options, of), Control("over", "better than", options, over)]
+
+
+def groups_of(facts: Facts, view: View) -> list[Group]:
+    """All runs by the keys that the view groups by."""
+    return groups(facts.runs, facts.find(view.by or ()))
 
 
 def _sweeps(facts: Facts, view: View) -> list[Control]:

@@ -12,8 +12,17 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.viewing.app.charts import taking
+from exptools.viewing.app.charts.analyses import with_best_pair
 from exptools.viewing.app.charts.content import chart_content
-from exptools.viewing.app.charts.controls import CHARTS, Control, chart_of, chosen, controls
+from exptools.viewing.app.charts.controls import (
+    ANALYSES,
+    CHARTS,
+    Control,
+    chart_of,
+    chosen,
+    controls,
+)
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import (
@@ -58,6 +67,7 @@ def layout() -> Component:
                 style=HIDDEN,
                 config=GRAPH,
             ),
+            taking.buttons(),
             html.P(id="chart-empty"),
             html.Div(id="chart-more", className="chart-more"),
         ],
@@ -70,7 +80,6 @@ def register(app: Dash, workspace: Workspace) -> None:
     """Tie the tab's callbacks to the page."""
     view, version = Input("charts-view", "data"), State("version", "data")
     app.callback(
-        Output("chart-kind", "value"),
         Output("chart-controls", "children"),
         Output("chart-drawn", "data"),
         view,
@@ -85,10 +94,12 @@ def register(app: Dash, workspace: Workspace) -> None:
             "caption": Output("chart-caption", "children"),
             "empty": Output("chart-empty", "children"),
             "more": Output("chart-more", "children"),
+            "take": Output("chart-take", "style"),
         },
         inputs=[view, version, State("colors", "data")],
         prevent_initial_call=True,
     )(partial(draw_chart, workspace))
+    taking.register(app, workspace)
     _register_in_browser(app)
 
 
@@ -97,7 +108,10 @@ def _register_in_browser(app: Dash) -> None:
     drawn: Any = ("chart-drawn", "data")
     values: Any = ({"type": CONTROL, "name": ALL}, "value")
     tie = partial(in_browser, app)
-    tie("exptools_charts.choose", changed, Input("chart-kind", "value"), state)
+    kind: Any = ("chart-kind", "value")
+    # Not by the server: a choice that is made while it answers would be taken back.
+    tie("exptools_charts.showKind", Output(*kind), Input("charts-view", "data"), State(*kind))
+    tie("exptools_charts.choose", changed, Input(*kind), state)
     tie("exptools_charts.adjust", changed, Input(*values), State(*drawn), state)
     tie("exptools_charts.say", Output(*values), Input(*drawn), State(*values))
     tie("exptools_charts.open", changed, Input("chart-graph", "clickData"), state)
@@ -116,15 +130,16 @@ def draw_controls(
     if view.tab != "charts":
         return no_update
     facts = workspace.facts()
-    shown = controls(facts, resolve(view, facts))
+    now = with_best_pair(workspace.index, facts, resolve(view, facts))
+    shown = controls(facts, now)
     chart = chart_of(view)
     kinds = [(control.name, control.label, control.options) for control in shown]
-    now: dict[str, Any] = {"chart": chart, "kinds": str(hash(repr(kinds)))}
-    now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
-    if now == drawn:
+    drawn_now: dict[str, Any] = {"chart": chart, "kinds": str(hash(repr(kinds)))}
+    drawn_now |= {name: list(v) if isinstance(v, tuple) else v for name, v in chosen(shown).items()}
+    if drawn_now == drawn:
         return no_update
-    stay = drawn is not None and now["kinds"] == drawn["kinds"]
-    return chart, no_update if stay else [_component(control) for control in shown], now
+    stay = drawn is not None and drawn_now["kinds"] == drawn["kinds"]
+    return no_update if stay else [_component(control) for control in shown], drawn_now
 
 
 def draw_chart(
@@ -139,17 +154,29 @@ def draw_chart(
     content = chart_content(workspace.index, facts, now, theme_of(colors))
     chart = content.chart
     if chart is None:
-        empty = {"caption": "", "empty": content.empty, "more": []}
+        empty = {"caption": "", "empty": content.empty, "more": [], "take": HIDDEN}
         return empty | {"drawing": None, "style": HIDDEN}
     chart.figure["layout"]["meta"] = _zoomed_for(now)
     least = f"{chart.height}px"
     return {
         "drawing": chart.figure,
         "style": {"height": f"max({least}, {PAGE})" if chart.fills else least},
-        "caption": _caption(now, chart.caption),
+        "caption": [
+            *([html.Strong(chart.headline), " "] if chart.headline else []),
+            *_caption(now, chart.caption),
+        ],
         "empty": "",
-        "more": below(content.sweeps),
+        "more": [*_notes(chart.notes), *below(content.sweeps)],
+        "take": {} if chart_of(now) in ANALYSES else HIDDEN,
     }
+
+
+def _notes(sentences: Sequence[str]) -> list[Component]:
+    """What to know of a chart, below it."""
+    if not sentences:
+        return []
+    items = [html.Li(sentence) for sentence in sentences]
+    return [html.H2("What to know"), html.Ul(items, className="chart-caption")]
 
 
 def _zoomed_for(view: View) -> str:

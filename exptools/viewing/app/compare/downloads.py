@@ -35,7 +35,7 @@ from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
 LARGEST = 64 * 2**20  # bytes that a browser is handed at once
-_drawing = threading.Lock()  # Matplotlib's settings are the process's
+drawing_lock = threading.Lock()  # Matplotlib's settings are the process's
 
 
 @dataclass(frozen=True)
@@ -95,27 +95,28 @@ def figure(content: Content, suffix: str) -> bytes:
     from exptools.viewing.paper import compose as paper
 
     facet = next(iter(content.view.split), None)
-    with _drawing, TemporaryDirectory() as directory:
+    with drawing_lock, TemporaryDirectory() as directory:
         path = Path(directory, f"figure{suffix}")
         paper.figure(content.curves, facet=facet, size="text", out=path, **content.shown)
         return path.read_bytes()
 
 
-def numbers(content: Content) -> bytes:
+def numbers(content: Content, *, for_spreadsheets: bool = False) -> bytes:
     """Every point of every curve as CSV, the metric before it; nothing is rounded."""
     from exptools.viewing.tables.export import csv
 
-    return _joined(csv(points(content.curves)))
+    return joined(csv(points(content.curves), for_spreadsheets=for_spreadsheets))
 
 
-def logged_rows(content: Content) -> bytes:
+def logged_rows(content: Content, *, for_spreadsheets: bool = False) -> bytes:
     """Every row of the metrics as it was logged, with the keys of its run, as CSV."""
     from exptools.viewing.tables.export import csv, logged
 
     view = content.view
     keys = [key for key in _keys(view) if key not in ("name", "run.name")]
     runs = counted(content.runs, view.states)
-    return _joined(csv(logged(content.index, runs, view.metrics, keys)))
+    rows = logged(content.index, runs, view.metrics, keys)
+    return joined(csv(rows, for_spreadsheets=for_spreadsheets))
 
 
 def latex_table(content: Content) -> bytes:
@@ -144,6 +145,12 @@ KINDS = {
     "pdf": _Kind("Figure, PDF", ".pdf", partial(figure, suffix=".pdf")),
     "csv": _Kind("Curves, CSV", ".csv", numbers),
     "rows": _Kind("Logged rows, CSV", ".rows.csv", logged_rows),
+    "sheet": _Kind("Curves for spreadsheets, CSV", ".csv", partial(numbers, for_spreadsheets=True)),
+    "rows-sheet": _Kind(
+        "Logged rows for spreadsheets, CSV",
+        ".rows.csv",
+        partial(logged_rows, for_spreadsheets=True),
+    ),
     "latex": _Kind("Table of results, LaTeX", ".tex", latex_table),
 }
 
@@ -216,11 +223,9 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     """The lines that make the figure, or the sentence that says why there are none."""
     try:
         content = content_of(workspace, View.from_data(data))
-        view = content.view
-        if workspace.facts().marked(view.where) is not None:  # stars and notes are in no run
-            if not content.runs:
-                return "# the filter leaves no run\n"
-            view = replace(view, where="", selected=tuple(run.name for run in content.runs))
+        if not content.runs and workspace.facts().marked(content.view.where) is not None:
+            return "# the filter leaves no run\n"
+        view = without_marks(workspace, content.view, content.runs)
         return python_lines(view, workspace.index.roots, content.shown)
     except QueryError as error:
         return f"# {error}"
@@ -230,7 +235,7 @@ def _keys(view: View) -> tuple[str, ...]:
     return curve_queries(view)[0].by or ()
 
 
-def _joined(pieces: Iterable[bytes]) -> bytes:
+def joined(pieces: Iterable[bytes]) -> bytes:
     """The pieces of a file; raises QueryError where a browser should not be handed so much."""
     kept: list[bytes] = []
     size = 0
@@ -247,15 +252,10 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
 
 def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) -> str:
     """A script that makes the curves of a view, once all is chosen, and draws them as ``shown``."""
-    lines = ["import exptools.viewing as xv", ""]
-    lines.append(f"runs = xv.load({', '.join(_literal(str(root)) for root in roots)})")
-    if view.where.strip():
-        lines.append(f"runs = runs.where({_literal(view.where)})")
-    if view.selected:
-        lines.append(f"runs = runs[{_list(view.selected)}]")
+    lines = runs_lines(view, roots)
     options = ", ".join(_arguments(curve_queries(view)))
     if len(view.metrics) == 1:
-        lines.append(f"curves = runs.curves({_literal(view.metrics[0])}, {options})")
+        lines.append(f"curves = runs.curves({literal(view.metrics[0])}, {options})")
         lines.append("figure = curves.plot()")
         lines += [f'figure.update_{axis}axes(type="log")' for axis in view.log]
         lines.append(f"drawing = curves.paper({_paper(view, shown)})")
@@ -266,6 +266,24 @@ def python_lines(view: View, roots: Sequence[Path], shown: Mapping[str, Any]) ->
         lines.insert(1, "from exptools.viewing import paper")
         lines.append(f"drawing = paper.figure(curves, {_paper(view, shown)})")
     return "\n".join(lines) + "\n"
+
+
+def runs_lines(view: View, roots: Sequence[Path]) -> list[str]:
+    """The lines of a script that load the runs of a view."""
+    lines = ["import exptools.viewing as xv", ""]
+    lines.append(f"runs = xv.load({', '.join(literal(str(root)) for root in roots)})")
+    if view.where.strip():
+        lines.append(f"runs = runs.where({literal(view.where)})")
+    if view.selected:
+        lines.append(f"runs = runs[{_list(view.selected)}]")
+    return lines
+
+
+def without_marks(workspace: Workspace, view: View, runs: Sequence[Run]) -> View:
+    """The view with the runs themselves where its condition asks for stars or notes."""
+    if workspace.facts().marked(view.where) is None:  # they are in no run
+        return view
+    return replace(view, where="", selected=tuple(run.name for run in runs))
 
 
 def _arguments(queries: Sequence[CurveQuery]) -> list[str]:
@@ -280,13 +298,11 @@ def _arguments(queries: Sequence[CurveQuery]) -> list[str]:
         "smooth": (str(asked.smoothing), str(default.method.smoothing)),
         "states": (query.states, default.states),
     }
-    options += [
-        f"{name}={_literal(text)}" for name, (text, usual) in texts.items() if text != usual
-    ]
+    options += [f"{name}={literal(text)}" for name, (text, usual) in texts.items() if text != usual]
     if asked.smooth_after and asked.smoothing != default.method.smoothing:
         options.append('smooth_when="after"')
     if query.best:
-        over = ", ".join(map(_literal, query.best.keys))
+        over = ", ".join(map(literal, query.best.keys))
         options.append(f"best=xv.Best(({over},), mode={_mode(queries)})")
     return options
 
@@ -295,28 +311,28 @@ def _mode(queries: Sequence[CurveQuery]) -> str:
     """Whether the best is the highest or the lowest: one word, or of each metric its own."""
     modes = {query.metric: query.best.mode or "" for query in queries if query.best}
     if len({*modes.values()}) == 1:
-        return _literal(modes[queries[0].metric])
-    each = ", ".join(f"{_literal(metric)}: {_literal(mode)}" for metric, mode in modes.items())
+        return literal(modes[queries[0].metric])
+    each = ", ".join(f"{literal(metric)}: {literal(mode)}" for metric, mode in modes.items())
     return f"{{{each}}}[metric]"
 
 
 def _paper(view: View, shown: Mapping[str, Any]) -> str:
-    facet = [f"facet={_literal(view.split[0])}"] if view.split else []
+    facet = [f"facet={literal(view.split[0])}"] if view.split else []
     more = [f"{name}={_value(value)}" for name, value in shown.items()]
     return ", ".join([*facet, 'size="text"', 'out="curves.pdf"', *more])
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_literal(key)}: {span!r}' for key, span in value.items())}}}"
-    return _literal(value) if isinstance(value, str) else repr(value)
+        return f"{{{', '.join(f'{literal(key)}: {span!r}' for key, span in value.items())}}}"
+    return literal(value) if isinstance(value, str) else repr(value)
 
 
 def _list(texts: Sequence[str]) -> str:
-    return f"[{', '.join(map(_literal, texts))}]"
+    return f"[{', '.join(map(literal, texts))}]"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text as Python's source has it, in double quotes where these need no escapes."""
     plain = text.isprintable() and '"' not in text and "\\" not in text
     return f'"{text}"' if plain else repr(text)

@@ -29,6 +29,7 @@ from exptools.viewing.app.painted.picture import colors, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 ANSWER = "_first-answer"
 WAIT = 0.5  # s that the scripts wait for the picture; later it comes after them
@@ -96,7 +97,7 @@ class FirstPages:
         yield parts.end
 
     def _place(self) -> str:
-        return escape_invalid_unicode(", ".join(map(str, self._workspace.index.roots)))
+        return visible(", ".join(map(str, self._workspace.index.roots)))
 
     def _painted(self, query: str) -> str:
         """The page with its picture; "" where there is none, or none to be had."""

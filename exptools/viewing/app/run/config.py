@@ -17,10 +17,11 @@ from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
 from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.secrets import has_hidden
 from exptools.viewing.groups.differences import diff, peculiarities
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.rerun import read_hydra, read_overrides, rerun
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 GROUP = "group"  # to compare with; a run's own value begins with RUN
 RUN = "run:"
@@ -29,6 +30,7 @@ MAX_PATCH = 2**20  # bytes; more is not written
 MAX_PROVENANCE = 2**20  # bytes
 MAX_LINES = 100  # of what the changes lack, which names no more
 HIDDEN = {"display": "none"}
+SECRETS_HIDDEN = "Secrets in it are hidden; exptools-dash --show-secrets shows them."
 
 
 def layout() -> list[Component]:
@@ -125,7 +127,7 @@ def compare_options(workspace: Workspace, run: Run) -> list[dict[str, str]]:
     others = (other.name for other in workspace.index.snapshot.runs if other.name != run.name)
     return [
         {"value": GROUP, "label": group},
-        *({"value": RUN + name, "label": escape_invalid_unicode(name)} for name in others),
+        *({"value": RUN + name, "label": visible_lines(name)} for name in others),
     ]
 
 
@@ -137,7 +139,7 @@ def compared(workspace: Workspace, run: Run, other: str) -> tables.Table:
     name = other.removeprefix(RUN)
     partner = workspace.run(name)
     if partner is None:
-        return tables.Table(sentence=f"There is no run {escape_invalid_unicode(name)!r} any more.")
+        return tables.Table(sentence=f"There is no run {visible_lines(name)!r} any more.")
     return tables.differences(diff(run, partner), name)
 
 
@@ -147,10 +149,8 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
         overrides = _overrides(workspace, run)
         hydra = read(workspace, run, HYDRA_SETTINGS, read_hydra)
     except Unreadable as said:
-        return [tables.sentence(str(said)), *tensorboard(run)]
-    words: list[Any] = [
-        html.Code(escape_invalid_unicode(one)[:500]) for one in overrides[:MAX_OVERRIDES]
-    ]
+        return [tables.sentence(str(said)), *tensorboard(workspace, run)]
+    words: list[Any] = [html.Code(visible_lines(one)[:500]) for one in overrides[:MAX_OVERRIDES]]
     if len(overrides) > MAX_OVERRIDES:
         words.append(f"and {len(overrides) - MAX_OVERRIDES:,} more")
     shown = [html.H3("Overrides"), html.Div(words or "None.", className="run-overrides")]
@@ -159,11 +159,13 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        shown += _command("Run it again", escape_invalid_unicode(again.text), again.note)
-    return [*shown, *tensorboard(run)]
+        text = workspace.index.hiding.text(run, again.text)
+        note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(text) else again.note
+        shown += _command("Run it again", visible_lines(text), note.strip())
+    return [*shown, *tensorboard(workspace, run)]
 
 
-def tensorboard(run: Run) -> list[Component]:
+def tensorboard(workspace: Workspace, run: Run) -> list[Component]:
     """The command that opens the run in TensorBoard; none where it would show nothing."""
     try:
         has_events = any(".tfevents." in name.name for name in run.directory.iterdir())
@@ -171,9 +173,10 @@ def tensorboard(run: Run) -> list[Component]:
         has_events = False
     if not has_events:
         return []
-    text = f"tensorboard --host localhost --logdir {shlex.quote(str(run.directory))}"
+    directory = workspace.index.hiding.path(run)
+    text = f"tensorboard --host localhost --logdir {shlex.quote(directory)}"
     note = "TensorBoard shows what is not here: graphs, embeddings, profiles."
-    return _command("Open it in TensorBoard", escape_invalid_unicode(text), note)
+    return _command("Open it in TensorBoard", visible_lines(text), note)
 
 
 def _command(name: str, text: str, note: str = "") -> list[Component]:
@@ -209,7 +212,7 @@ def left_out(workspace: Workspace, run: Run) -> str:
     if not names:
         return ""
     end = [f"and {more:,} more"] if more > 0 else []
-    return escape_invalid_unicode("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
+    return visible_lines("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
 
 
 def _started(workspace: Workspace, run: Run) -> tuple[tuple[str, ...], str | None]:
@@ -219,7 +222,8 @@ def _started(workspace: Workspace, run: Run) -> tuple[tuple[str, ...], str | Non
     try:
         facts = read(workspace, run, PROVENANCE_FILE, _provenance) or {}
         directory = facts["directory"]
-        return tuple(map(str, facts["command"])), str(directory) if directory else None
+        words = workspace.index.hiding.words(run, tuple(map(str, facts["command"])))
+        return words, str(directory) if directory else None
     except (Unreadable, LookupError, TypeError, ValueError, RecursionError):  # not one of ours
         return (), None
 
@@ -235,10 +239,11 @@ def _provenance(file: BinaryIO) -> Any:
 def _patch(file: BinaryIO) -> str:
     content = file.read(MAX_PATCH + 1)
     end = "\n… (cut)" if len(content) > MAX_PATCH else ""
-    return escape_invalid_unicode(content[:MAX_PATCH].decode(errors="replace")) + end
+    return visible_lines(content[:MAX_PATCH].decode(errors="replace")) + end
 
 
 def _overrides(workspace: Workspace, run: Run) -> tuple[str, ...]:
     if run.status and run.status.overrides:
         return run.status.overrides
-    return read(workspace, run, HYDRA_OVERRIDES, read_overrides) or ()
+    overrides = read(workspace, run, HYDRA_OVERRIDES, read_overrides) or ()
+    return workspace.index.hiding.words(run, overrides)

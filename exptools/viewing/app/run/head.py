@@ -24,6 +24,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import bounded
 from exptools.viewing.run import Run, TrackedStatus, duration
 from exptools.viewing.wording import escape_invalid_unicode, moment
+from exptools.visible import visible, visible_lines
 
 STARS = {False: "☆", True: "★"}
 LONGEST = 5000  # characters of an error or a fault, or a value
@@ -105,7 +106,8 @@ def show_status(workspace: Workspace, shown: Any, *_events: Any) -> tuple[Any, A
     run = shown_run(workspace, shown)
     if run is None:
         return [], [], []
-    return facts(run, time.time()), summary(run), complaints(run)
+    directory = workspace.index.hiding.path(run)
+    return facts(run, directory, time.time()), summary(run), complaints(run)
 
 
 def show_mark(
@@ -148,7 +150,7 @@ def keep_note(
     return stamp or no_update, problem
 
 
-def facts(run: Run, now: float) -> list[Component]:
+def facts(run: Run, directory: str, now: float) -> list[Component]:
     """What a run's status says, as names and values."""
     word = STATE_WORDS[run.state]
     values: dict[str, Any] = {"State": html.Span(word, className=f"state {state_class(word)}")}
@@ -156,7 +158,7 @@ def facts(run: Run, now: float) -> list[Component]:
         values |= _status_facts(run.status, now)
     else:
         values |= {"Format": run.format, "Last written": run.updated and moment(run.updated)}
-    values["Directory"] = html.Code(escape_invalid_unicode(str(run.directory)))
+    values["Directory"] = html.Code(visible(directory))
     return [
         html.Div([html.Dt(name), html.Dd(value)])
         for name, value in values.items()
@@ -207,8 +209,8 @@ def complaints(run: Run) -> list[Component]:
     error = run.status.error if run.status else None
     said: list[Component] = []
     if error:
-        said.append(html.P(escape_invalid_unicode(error[:LONGEST]), className="run-error"))
-    return said + [html.P(escape_invalid_unicode(str(fault))[:LONGEST]) for fault in run.faults]
+        said.append(html.P(visible_lines(error[:LONGEST]), className="run-error"))
+    return said + [html.P(visible_lines(str(fault))[:LONGEST]) for fault in run.faults]
 
 
 def _slot(slot: int | None, cpus: str | None, gpus: Sequence[str]) -> str | None:
@@ -221,7 +223,7 @@ def _slot(slot: int | None, cpus: str | None, gpus: Sequence[str]) -> str | None
 def _code(git: Any) -> Any:
     if not git or not isinstance(git.get("commit"), str):
         return None
-    commit = escape_invalid_unicode(git["commit"])
+    commit = visible(git["commit"])
     code = html.Code(commit[:10], title=commit[:100])
     return [code, " with changes"] if git.get("dirty") else code
 

@@ -158,7 +158,7 @@ def answer(
         "lines": no_update if update.lines is None else asdict(update.lines),
         "note": update.note or update.shown.note(),
         "logs": names,
-        "log": chosen,
+        "log": no_update if chosen == name else chosen,  # else a choice made meanwhile is lost
         "shown": asdict(update.shown),
     }
 

@@ -15,6 +15,7 @@ from exptools.viewing.app.run.reading import Unreadable, read
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.widgets import STILL
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.run import Run
@@ -27,13 +28,14 @@ from exptools.viewing.run_files.media import (
     read_table,
     read_text,
 )
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 T = TypeVar("T")
 CARTESIAN = {  # what the page's Plotly can draw
     *("bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour"),
     *("image", "pie", "scatter", "scatterternary", "violin"),
 }
+MAX_PIXELS = 4096 * 4096  # a browser takes four bytes for each; a larger image is a link
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 
 
@@ -91,10 +93,18 @@ def _image(logged: _Logged) -> Component:
     if size is None:
         return sentence(f"{logged.item.path} is neither a PNG nor a GIF.")
     width, height = size
-    name = "run-pixels" if max(width, height) < SMALL else ""
     src = logged.address
+    if width * height > MAX_PIXELS:
+        return _large(width, height, src)
+    name = "run-pixels" if max(width, height) < SMALL else ""
     picture = html.Img(src=src, alt=logged.name, width=width, height=height, className=name)
     return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
+
+
+def _large(width: int, height: int, src: str) -> Component:
+    """The way to a picture that the page does not show by itself: it may be a few bytes on disk."""
+    told = f"An image of {width:,} × {height:,} pixels: "
+    return html.P([told, html.A("open it", href=src, target="_blank", rel="noreferrer")])
 
 
 def _player(logged: _Logged) -> Component:
@@ -108,8 +118,8 @@ def _player(logged: _Logged) -> Component:
 
 def _table(logged: _Logged) -> Component:
     table = logged.read(read_table)
-    heads = [html.Th(escape_invalid_unicode(name), scope="col") for name in table.columns]
-    rows = [[html.Td(escape_invalid_unicode(cell)) for cell in row] for row in table.rows]
+    heads = [html.Th(visible_lines(name), scope="col") for name in table.columns]
+    rows = [[html.Td(visible_lines(cell)) for cell in row] for row in table.rows]
     whole = html.Table([html.Thead(html.Tr(heads)), html.Tbody([html.Tr(row) for row in rows])])
     address = logged.url(logged.run.name, logged.item.path, download=True)
     below = html.Div([html.A("CSV", href=address, download=""), f" {table.note}"])
@@ -140,8 +150,12 @@ def _text(logged: _Logged) -> Component:
     text, cut = logged.read(read_text)
     if logged.item.kind == "hparams" and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
-    return html.Pre(escape_invalid_unicode(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
+            values, secrets = json.loads(text), logged.workspace.index.secrets
+            if secrets and isinstance(values, dict):
+                flat = flat_settings(values)
+                values = dict(secrets.config(flat)) if secrets.are_in(flat) else values
+            text = json.dumps(values, indent=1, ensure_ascii=False, default=list)
+    return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
 def _graph(figure: dict[str, Any], height: int) -> Component:

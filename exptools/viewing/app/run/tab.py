@@ -24,7 +24,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import leaves
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 TICK_MS = 2000
 
@@ -107,7 +107,8 @@ def show_run(workspace: Workspace, *, data: Any, version: int, before: Any) -> d
         "shown": no_update if shown == before else shown,
         "config": no_update if shown["config"] == before.get("config") else config_rows,
         "runs": runs,
-        "run": run.name,
+        # Written again, it would take back what is chosen while this is on its way.
+        "run": no_update if run.name == before.get("name") else run.name,
         "partners": config.compare_options(workspace, run) if partners else no_update,
         "sentence": "",
         "class_name": "",
@@ -120,4 +121,4 @@ def _digest(value: Any) -> str:
 
 
 def _options(names: Sequence[str]) -> list[dict[str, str]]:
-    return [{"value": name, "label": escape_invalid_unicode(name)} for name in names]
+    return [{"value": name, "label": visible_lines(name)} for name in names]

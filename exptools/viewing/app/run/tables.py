@@ -19,7 +19,8 @@ from exptools.viewing.configs.tree import bounded
 from exptools.viewing.groups.differences import Difference, Peculiarity
 from exptools.viewing.run_files.directory import SnapshotFile
 from exptools.viewing.run_files.media import Item
-from exptools.viewing.wording import escape_invalid_unicode, moment
+from exptools.viewing.wording import moment
+from exptools.visible import visible_lines
 
 MAX_ROWS = 500  # nobody reads more
 LONGEST = 5000  # characters of a value
@@ -60,7 +61,7 @@ def register(app: Dash, name: str) -> None:
 
 def sentence(text: str) -> Component:
     """In place of what is not there."""
-    return html.P(text, className="run-nothing")
+    return html.P(visible_lines(text), className="run-nothing")
 
 
 def differences(differing: Sequence[Difference], other: str) -> Table:
@@ -68,7 +69,7 @@ def differences(differing: Sequence[Difference], other: str) -> Table:
     if not differing:
         return Table(sentence="Their configs are the same.")
     rows = [(_plain(one.key), _value(one.left[0]), _value(one.right[0])) for one in differing]
-    return _table(("Key", "This run", escape_invalid_unicode(other)), rows)
+    return _table(("Key", "This run", visible_lines(other)), rows)
 
 
 def peculiarities(peculiar: Sequence[Peculiarity], runs: int) -> Table:
@@ -131,7 +132,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
 
 
 def _plain(text: str, *others: Piece) -> Cell:
-    return ((Piece(escape_invalid_unicode(text)), *others),)
+    return ((Piece(visible_lines(text)), *others),)
 
 
 def _value(value: Any, *others: Piece) -> Cell:

@@ -28,6 +28,7 @@ from exptools.viewing.groups.grouping import groups
 from exptools.viewing.groups.variation import is_seed
 from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run, duration
+from exptools.visible import visible_lines
 
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
 MAX_CELL = 300  # characters
@@ -246,4 +247,5 @@ def cell(value: Any, show: Callable[[Any], str] = display) -> Any:
 
 def cut(text: str) -> str:
     """A text of a length that a cell takes."""
+    text = visible_lines(text[: MAX_CELL + 1])
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"

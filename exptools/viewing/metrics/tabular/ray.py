@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from exptools.rundir import STEP, WALL_TIME, read_regular
+from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.logged_rows import (
-    MAX_BYTES,
     MAX_CELLS,
     UNFINISHED,
     LoggedRows,
     TooManyCells,
+    read_content,
     step_column,
 )
 from exptools.viewing.run import Fault
@@ -34,11 +34,13 @@ MAX_DEPTH = 100  # of nested names
 
 def read_results(file: Path) -> LoggedRows:
     """The rows of a trial."""
-    content = read_regular(file, MAX_BYTES)
+    faults: list[Fault] = []
+    content = read_content(file, faults)
     if file.suffix == ".csv":
         rows = parse_csv(content, file, numbers=as_logged_by_others)
-        return LoggedRows(_with_wall_time(rows.frame), rows.faults, rows.step_from)
-    results, faults = _results(content, file)
+        return LoggedRows(_with_wall_time(rows.frame), (*rows.faults, *faults), rows.step_from)
+    results, wrong = _results(content, file)
+    faults += wrong
     columns = dict.fromkeys(name for result in results for name in result)
     if len(columns) * len(results) > MAX_CELLS:
         raise TooManyCells(f"{len(columns):,} metrics in {len(results):,} rows are not read")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_numbers import as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows
+from exptools.viewing.metrics.logged_rows import LoggedRows, read_content
+from exptools.viewing.run import Fault
 
 SEPARATORS = (b",", b";", b"\t")  # what Keras's CSVLogger is given
 
 
 def read_table(file: Path) -> LoggedRows:
     """The rows of a table; what separates its cells is what its first line has most of."""
-    content = read_regular(file, MAX_BYTES)
+    faults: list[Fault] = []
+    content = read_content(file, faults)
     header = content[: content.find(b"\n") + 1]
     separator = max(SEPARATORS, key=header.count).decode()
-    return parse_csv(content, file, separator, as_logged_by_others)
+    rows = parse_csv(content, file, separator, as_logged_by_others)
+    return replace(rows, faults=(*rows.faults, *faults))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from exptools.rundir import read_regular
 from exptools.viewing.metrics.logged_rows import (
     MAX_BYTES,
     UNFINISHED,
     LoggedRows,
     Points,
     as_rows,
+    read_content,
 )
 from exptools.viewing.run import Fault
 
@@ -32,7 +32,7 @@ def read_metrics(files: Sequence[Path]) -> LoggedRows:
     metrics, faults, left = dict[str, Points](), list[Fault](), MAX_BYTES
     for file in of_metrics:
         try:
-            content = read_regular(file, left)
+            content = read_content(file, faults, left)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -6,7 +6,6 @@ its kin keep metrics there: the values of ``return_mean``, and their steps in ``
 
 from __future__ import annotations
 
-import json
 import reprlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from exptools.rundir import read_regular
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, Points, as_rows
+from exptools.viewing.configs import safe_json
+from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, read_content
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
 
@@ -57,10 +56,9 @@ def read_info(files: Sequence[Path]) -> LoggedRows:
 
 def _record(file: Path, faults: list[Fault]) -> Mapping[str, Any]:
     try:
-        record = json.loads(read_regular(file, MAX_BYTES))
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        faults.append(Fault(file, line, f"no valid JSON: {error}"))
+        record = safe_json.load(read_content(file, faults))
+    except ValueError as error:
+        faults.append(Fault(file, getattr(error.__cause__, "lineno", None), str(error)))
         return {}
     if not isinstance(record, dict):
         faults.append(Fault(file, None, "should hold an object"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exptools.rundir import STEP, read_regular
+from exptools.rundir import STEP
+from exptools.viewing.configs import safe_json
 from exptools.viewing.lazy_polars import pl
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, MAX_CELLS, LoggedRows, TooManyCells
+from exptools.viewing.metrics.logged_rows import MAX_CELLS, LoggedRows, TooManyCells, read_content
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
 
@@ -22,10 +22,10 @@ def read_log_history(files: Sequence[Path]) -> LoggedRows:
     states, faults = list[Mapping[str, Any]](), list[Fault]()
     for file in files:
         try:
-            states.append(_state(read_regular(file, MAX_BYTES)))
+            states.append(_state(read_content(file, faults)))
         except FileNotFoundError:
             continue
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             line = getattr(error.__cause__, "lineno", None)
             faults.append(Fault(file, line, str(error)))
     if not states:
@@ -34,12 +34,7 @@ def read_log_history(files: Sequence[Path]) -> LoggedRows:
 
 
 def _state(content: bytes) -> Mapping[str, Any]:
-    try:
-        state = json.loads(content)
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+    state = safe_json.load(content)
     log = state.get("log_history") if isinstance(state, dict) else None
     if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
         raise ValueError("log_history should be a list of objects")

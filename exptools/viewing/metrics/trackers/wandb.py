@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exptools.rundir import read_regular
-from exptools.viewing.metrics.logged_rows import MAX_BYTES, LoggedRows, Points, as_rows
+from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, read_content
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
 from exptools.viewing.wandb_log import BrokenRecord, path_of, read_log
@@ -39,7 +38,7 @@ def read_history(files: Sequence[Path]) -> LoggedRows:
     for file in files:
         more = _Rows()
         try:
-            for record in read_log(read_regular(file, MAX_BYTES)):
+            for record in read_log(read_content(file, faults)):
                 if record.HasField("history"):
                     _add(more, record.history)
         except FileNotFoundError:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from exptools.rundir import read_regular
+from exptools.rundir import read_listed
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.memo import Memo
 from exptools.viewing.signatures import Signature
@@ -22,7 +22,7 @@ MAX_BYTES = 2**28  # of those of all indexes: the least recently used ones go fi
 
 def read_text(path: str, limit: int) -> str:
     """The text of a file."""
-    return read_regular(path, limit).decode()
+    return read_listed(path, limit).decode()
 
 
 class TextCache:

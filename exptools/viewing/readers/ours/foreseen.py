@@ -7,10 +7,12 @@ that has been started knows what stands in it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +21,7 @@ from exptools.viewing.configs.choices import choices_text, with_choices
 from exptools.viewing.configs.overrides import Override, parse_override
 from exptools.viewing.configs.parsing import NO_CONFIG
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.readers.description import Description, RunTexts
+from exptools.viewing.readers.description import Description, RunTexts, fault_of
 from exptools.viewing.readers.memory.texts import MAX_TEXT, read_text
 from exptools.viewing.run import Run
 from exptools.viewing.signatures import Signature, file_signature
@@ -37,7 +39,9 @@ def described(run: RunTexts, status: Status) -> Description:
     sweep = _sweep_file(run.directory) if status.job is not None else None
     try:
         return _composed(run, sweep, overrides) if sweep else _only(run, overrides, {})
-    except (OSError, ValueError):  # a fault of the sweep's file, and none of this run
+    except (OSError, ValueError) as error:  # a fault of the sweep's file, and none of this run
+        if isinstance(error, OSError) and error.errno == errno.ELOOP and sweep:
+            run.refused.append(fault_of(Path(sweep), error))
         return _only(run, overrides, {})
 
 

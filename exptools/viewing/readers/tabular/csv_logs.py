@@ -6,12 +6,13 @@ if both its name is one that logs are given and its beginning is a log's.
 
 from __future__ import annotations
 
+import os
 import re
 
-from exptools.rundir import open_without_waiting
+from exptools.plain_files import open_plain
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, natural_key
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible
 
 HEAD = 2**16  # bytes in which the first lines are looked for
 MONITOR = "monitor.csv"  # the end of the name
@@ -31,12 +32,24 @@ _NUMBER = re.compile(
 
 
 def beginning(path: str, size: int = HEAD) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
+    """The first bytes of a file; none where it cannot be read.
+
+    They only tell what it is, so a link is no obstacle: it is refused, and named, when it is read.
+    """
     try:
-        with open(path, "rb", buffering=0, opener=open_without_waiting) as file:
+        with open(path, "rb", buffering=0, opener=_open_to_look) as file:
             return file.read(size) or b""
     except OSError:
         return b""
+
+
+def _open_to_look(path: str, flags: int) -> int:
+    try:
+        return open_plain(path, flags)
+    except OSError:
+        if not os.path.islink(path) or not os.path.isfile(path):
+            raise
+        return open_plain(os.path.realpath(path), flags)
 
 
 def first_rows(path: str) -> list[list[str]]:
@@ -72,9 +85,7 @@ def _monitors(listing: Listing) -> list[Source]:
             together.setdefault(kind, []).append(f"{listing.path}/{name}")
     several = len(together) > 1
     return [
-        Source(
-            "monitor", tuple(files), f"{escape_invalid_unicode(kind)}/" if several and kind else ""
-        )
+        Source("monitor", tuple(files), f"{visible(kind)}/" if several and kind else "")
         for kind, files in together.items()
     ]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from exptools.rundir import State, open_without_waiting, read_regular
+from exptools.plain_files import open_plain
+from exptools.rundir import State, read_regular
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.configs.safe_yaml import MAX_KEYS
 from exptools.viewing.readers.description import (
@@ -56,8 +57,9 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
         meta = b""  # it is a fault when the run is read
     if _DELETED.search(meta):
         return None  # MLflow does not show it either
-    signs = _metric_files(listing.path) if _RUNNING.search(meta) else []
-    return (_META, _EXPERIMENT, _PARAMS, _TAGS, *signs)
+    signs = _metric_files(listing) if _RUNNING.search(meta) else []
+    parts = (name for name in (_PARAMS, _TAGS) if name in listing.directories)  # and is no link
+    return (_META, _EXPERIMENT, *parts, *signs)
 
 
 def _may_be_run(listing: Listing) -> bool:
@@ -70,13 +72,16 @@ def _may_be_run(listing: Listing) -> bool:
 
 
 def _sources(listing: Listing) -> tuple[Source, ...]:
-    metrics = [f"{listing.path}/{name}" for name in _metric_files(listing.path)]
+    metrics = [f"{listing.path}/{name}" for name in _metric_files(listing)]
     own = (Source("mlflow", (f"{listing.path}/{_METRICS}", *metrics)),) if metrics else ()
     return (*own, *usual_sources(listing))
 
 
-def _metric_files(directory: str) -> list[str]:
-    return sorted((f"{_METRICS}/{n}" for n in _names(f"{directory}/{_METRICS}")), key=natural_key)
+def _metric_files(listing: Listing) -> list[str]:
+    if _METRICS not in listing.directories:
+        return []
+    names = _names(f"{listing.path}/{_METRICS}")
+    return sorted((f"{_METRICS}/{name}" for name in names), key=natural_key)
 
 
 def _names(directory: str) -> Iterator[str]:
@@ -194,7 +199,7 @@ def _seconds(milliseconds: Any) -> float | None:
 def _last_time(file: Path) -> float | None:
     """Unix seconds of a metric's last value."""
     try:
-        with open(file, "rb", opener=open_without_waiting) as content:
+        with open(file, "rb", opener=open_plain) as content:
             size = os.fstat(content.fileno()).st_size
             content.seek(max(0, size - 200))
             return _seconds(float(content.read(200).split(b"\n")[-2].split()[0]))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exptools.rundir import read_regular
+from exptools.viewing.configs import safe_json
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.readers.description import Description, Reader, RunTexts, fault_of
 from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS, STATE, trainer_states
@@ -57,12 +58,7 @@ def _values(run: RunTexts, name: str, faults: list[Fault]) -> Mapping[str, Any]:
 
 
 def _without_log(path: str, limit: int) -> str:
-    try:
-        state = json.loads(read_regular(path, limit))
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"no valid JSON: {error}") from error
+    state = safe_json.load(read_regular(path, limit))
     if not isinstance(state, dict):
         raise ValueError(f"should hold an object, not a {type(state).__name__}")
     step = state.get(_PROGRESS)

@@ -16,13 +16,15 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
 
-from exptools.rundir import State, open_without_waiting
+from exptools.plain_files import open_plain
+from exptools.rundir import State
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.readers.description import Description, Reader, RunTexts, usual_sources
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Source, TrackedStatus
 from exptools.viewing.wandb_log import BLOCK, BrokenRecord, path_of, read_end, read_log, seconds_of
 from exptools.viewing.wording import escape_invalid_unicode
+from exptools.visible import visible_lines
 
 _NAME = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(.+)")
 _FILES = "files"
@@ -40,7 +42,7 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
     log = _log(listing.path)
     if log is None or not (_FILES in listing.directories or log in listing.files):
         return None
-    return (_CONFIG, _SUMMARY, _META, log)
+    return (_CONFIG, _SUMMARY, _META, log) if _FILES in listing.directories else (log,)
 
 
 def _log(directory: str) -> str | None:
@@ -99,7 +101,7 @@ def _summary(run: RunTexts, ends: Mapping[str, Any]) -> Mapping[str, Any]:
     name = {"run_name": ends["name"]} if ends.get("name") else {}
     last = ends.get("last", {})
     said = {
-        escape_invalid_unicode(key): escape_invalid_unicode(v) if isinstance(v, str) else v
+        visible_lines(key): escape_invalid_unicode(v) if isinstance(v, str) else v
         for key, v in _json(run, _SUMMARY).items()
         if not key.startswith("_") and isinstance(v, (bool, int, float, str)) and last.get(key) != v
     }
@@ -141,7 +143,7 @@ def _unix(time: Any) -> float | None:
 
 def _read_ends(path: str, _limit: int) -> str:
     """What the first and the last records of a log say of the run, as JSON."""
-    with open(path, "rb", opener=open_without_waiting) as file:
+    with open(path, "rb", opener=open_plain) as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
             raise OSError("no regular file")

@@ -168,8 +168,8 @@ def test_a_tab_that_nobody_sees_computes_nothing(workspace):
 
 def test_controls_that_stay_as_they_are_are_left_alone(workspace):
     data = view_of(workspace).to_data()
-    chart, components, drawn_with = draw_controls(workspace, data, 0, None)
-    assert (chart, len(components)) == ("bars", 7)
+    components, drawn_with = draw_controls(workspace, data, 0, None)
+    assert (drawn_with["chart"], len(components)) == ("bars", 7)
     assert draw_controls(workspace, data, 1, drawn_with) is no_update
 
 

@@ -11,6 +11,7 @@ from dash import no_update
 from exptools.rundir import OUTPUT_LOG, PATCH_FILE, PROVENANCE_FILE, State, write_atomic
 from exptools.viewing.app.run import attempts, config, log, media
 from exptools.viewing.app.run.log import ShownLog
+from exptools.viewing.app.run.medium import medium
 from exptools.viewing.app.run.reading import MediaCache
 from exptools.viewing.app.run.tab import show_run
 from exptools.viewing.app.run.tables import Piece, Table
@@ -34,6 +35,12 @@ def text_of(component) -> str:
 def workspace(tmp_path):
     write_sweep(tmp_path / "sweep", steps=3)
     return Workspace(indexed(tmp_path))
+
+
+def png_head(width: int, height: int) -> bytes:
+    """All of a PNG that says how large it is."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + size
 
 
 def shown(workspace, before=None, **chosen):
@@ -81,6 +88,21 @@ def test_a_run_that_is_gone_is_answered_with_the_nearest_name(workspace):
     assert (gone["class_name"], gone["stands"]) == ("run-hidden", True)
 
 
+def test_an_answer_writes_no_select_again_in_which_somebody_may_be_choosing(tmp_path):
+    run = write_run(tmp_path / "0", {}, state=State.RUNNING)
+    (run / OUTPUT_LOG).write_text("one\n")
+    (run / "other.log").write_text("two\n")
+    workspace = Workspace(indexed(tmp_path))
+    first = on_tab(workspace, "0")
+    assert first["run"] == "0"
+    assert on_tab(workspace, "0", first["shown"])["run"] is no_update
+    shown = log_answer(workspace, workspace.run("0"), "run-shown", None, name=None)["shown"]
+    (run / OUTPUT_LOG).write_text("one\nmore\n")
+    then = log_answer(workspace, workspace.run("0"), "run-clock", shown)
+    assert then["log"] is no_update
+    assert then["lines"] is not no_update
+
+
 def log_answer(workspace, run, asked, before, name=OUTPUT_LOG):
     return log.answer(workspace, run, name, asked, before and ShownLog(**before))
 
@@ -89,7 +111,7 @@ def test_a_log_is_followed_and_only_the_new_lines_are_sent(workspace):
     run = workspace.run("sweep/0")
     file = run.directory / OUTPUT_LOG
     file.write_text("one\ntw")
-    first = log_answer(workspace, run, "run-shown", None)
+    first = log_answer(workspace, run, "run-shown", None, name=None)
     assert first["lines"] == {"how": "end", "at": None, "lines": ("one\n",), "rest": "tw"}
     assert (first["logs"], first["log"]) == ([OUTPUT_LOG], OUTPUT_LOG)
     file.write_text("one\ntwo\n")
@@ -264,3 +286,25 @@ def test_what_the_changes_in_the_code_lack_is_said_before_them(tmp_path):
     assert config.patch_text(workspace, shown_one) == f"{lacks}\n\n+new"
     (run / PROVENANCE_FILE).write_text("{")
     assert config.patch_text(workspace, shown_one) == "+new"
+
+
+@pytest.mark.parametrize(
+    ("head", "is_shown"),
+    [
+        (png_head(4096, 4096), True),
+        (png_head(4097, 4096), False),
+        (png_head(2**31 - 1, 2**31 - 1), False),
+        (png_head(1, 2**31 - 1), False),
+        (b"GIF89a" + b"\xff" * 4, False),
+    ],
+)
+def test_an_image_of_very_many_pixels_is_a_link(tmp_path, head, is_shown):
+    run = write_run(tmp_path / "0", {})
+    path = "media/x.gif" if head.startswith(b"GIF") else "media/x.png"
+    write_atomic(run / path, head + bytes(100))
+    workspace = Workspace(indexed(tmp_path))
+    item = Item("x", 0, "image", path, 0.0, len(head), "0" * 64)
+    made = medium(workspace, workspace.run("0"), item, lambda *_, **__: "/file", LIGHT)
+    assert ("Img" in repr(made)) == is_shown
+    assert ("pixels" in text_of(made)) != is_shown
+    assert "/file&v=000000000000" in repr(made)

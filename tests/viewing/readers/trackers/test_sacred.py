@@ -121,7 +121,7 @@ def test_the_runs_page_says_when_it_was_last_heard_of_and_how_long_it_ran(tmp_pa
 
 
 def _pairs(run):
-    return [div.children for div in facts(run, time.time())]
+    return [div.children for div in facts(run, str(run.directory), time.time())]
 
 
 def test_the_timeline_ends_a_killed_run_at_its_last_sign_of_life(tmp_path):

@@ -1,0 +1,117 @@
+"""Runs without their secrets: what of a run is shown, exported and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from exptools.rundir import Status
+from exptools.viewing.configs.secrets import Secret, Secrets
+from exptools.viewing.memo import Memo
+from exptools.viewing.run import Fault, Run
+
+
+class HiddenSecrets:
+    """Hides what ``secrets`` says in runs; ``None`` shows all."""
+
+    def __init__(self, secrets: Secrets | None) -> None:
+        self._secrets = secrets
+        # Those that have secrets, by their names as they are: as read, and as shown.
+        self._changed: dict[str, tuple[Run, Run]] = {}
+        self._read: dict[str, Run] = {}  # by their names as they are shown: as read
+        self._names: dict[str, str] = {}  # as shown → as it is
+        # By their words: the runs of a sweep have one.
+        self._commands = Memo[tuple[str, ...], bool](self._says)
+
+    def runs(self, runs: Iterable[Run]) -> list[Run]:
+        """The runs as they are shown; one that has not changed is the same object again."""
+        if self._secrets is None:
+            return list(runs)
+        may_have, before = self._may_have, self._changed
+        self._changed = {}
+        shown = [self._shown(run, before) if may_have(run) else run for run in runs]
+        self._read = {one.name: run for run, one in self._changed.values()}
+        return shown
+
+    def faults(self, faults: Iterable[Fault], run: Run | None = None) -> tuple[Fault, ...]:
+        """Faults, of a run if of one, whose files' names say no secrets."""
+        if self._secrets is None or not faults:
+            return tuple(faults)
+        own = self._own(run) if run else ()
+        return tuple(_fault(fault, self._secrets, own) for fault in faults)
+
+    def text(self, run: Run, text: str) -> str:
+        """A line of what describes a run without the run's secrets."""
+        return text if self._secrets is None else self._secrets.text(text, self._own(run))
+
+    def path(self, run: Run) -> str:
+        """Where a run stands, without the run's secrets."""
+        place = str(run.directory)
+        return place if self._secrets is None else self._secrets.name(place, self._own(run))
+
+    def words(self, run: Run, words: Sequence[str]) -> tuple[str, ...]:
+        """A command, or overrides, of a run without its secrets."""
+        return tuple(words) if self._secrets is None else self._secrets.words(words, self._own(run))
+
+    def _own(self, run: Run) -> tuple[Secret, ...]:
+        known = self._read.get(run.name)
+        return self._secrets.of(known.config) if known and self._secrets else ()
+
+    def _shown(self, run: Run, before: Mapping[str, tuple[Run, Run]]) -> Run:
+        known = before.get(run.name)
+        if known is None or known[0] is not run:
+            known = run, self._hidden(run)
+        self._changed[run.name] = known
+        return known[1]
+
+    def _hidden(self, run: Run) -> Run:
+        secrets = self._secrets or Secrets()
+        own = secrets.of(run.config)
+        return replace(
+            run,
+            name=self._name(run.name, secrets.name(run.name, own)),
+            sweep=run.sweep and secrets.name(run.sweep, own),
+            config=secrets.config(run.config),
+            summary=secrets.config(run.summary),
+            status=run.status and _status(run.status, secrets, own),
+            faults=tuple(_fault(fault, secrets, own) for fault in run.faults),
+        )
+
+    def _may_have(self, run: Run) -> bool:
+        """Whether a run may have secrets: soon said, for there are many."""
+        secrets, name = self._secrets, run.name
+        return secrets is not None and (
+            secrets.are_in(run.config)
+            or ("=" in name and secrets.may_be_in(name))
+            or "hidden " in name
+            or bool(run.faults)
+            or (bool(run.summary) and secrets.are_in(run.summary))
+            or (run.status is not None and self._commands[run.status.command])
+        )
+
+    def _says(self, command: tuple[str, ...]) -> bool:
+        return self._secrets is not None and self._secrets.words(command) != command
+
+    def _name(self, name: str, shown: str) -> str:
+        """What a run is called; no two are called the same."""
+        if name == shown and "hidden " not in name:  # a directory may be called as one is shown
+            return name
+        called, number = shown, 2
+        while self._names.setdefault(called, name) != name:
+            called, number = f"{shown} ({number})", number + 1
+        return called
+
+
+def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
+    return replace(
+        status,
+        overrides=tuple(secrets.override(one, own) for one in status.overrides),
+        command=secrets.words(status.command, own),
+        error=status.error and secrets.text(status.error, own),
+    )
+
+
+def _fault(fault: Fault, secrets: Secrets, own: tuple[Secret, ...]) -> Fault:
+    file, reason = secrets.name(str(fault.file), own), secrets.text(fault.reason, own)
+    return Fault(Path(file), fault.line, reason)

@@ -1,0 +1,204 @@
+"""Which setting mattered, where the truth is known: `a` does, `b` does not."""
+
+import numpy as np
+import pytest
+
+import exptools.viewing as xv
+from exptools.rundir import State
+from exptools.viewing.analysis.importance import MOST_KEYS
+from exptools.viewing.analysis.importance_chart import importance_chart
+from tests.viewing.samples import numbers, write_run
+
+EFFECT = {1: 0.0, 2: 0.1, 3: 0.06}
+SEEDS = range(3)
+
+
+def nothing_more(a, b, seed):
+    return {}
+
+
+def finished(a):
+    return State.COMPLETED
+
+
+def grid(tmp_path, more=nothing_more, value=None, state=finished):
+    """Three values of a, two of b, three seeds; `more` adds keys that may say what these do."""
+    random = np.random.default_rng(0)
+    jobs = [(a, b, seed) for a in EFFECT for b in "xy" for seed in SEEDS]
+    for job, (a, b, seed) in enumerate(jobs):
+        acc = float(EFFECT[a] + 0.02 * random.normal()) if value is None else value(a, b, seed)
+        config = {"a": a, "b": b, "seed": seed, **more(a, b, seed)}
+        write_run(tmp_path / "s" / str(job), config, {"acc": [0.0, acc]}, state(a))
+    return xv.load(tmp_path)
+
+
+def search(tmp_path):
+    """Random search: of `lr`, which matters, and of `wd` each run has its own value."""
+    random = np.random.default_rng(1)
+    for run in range(32):
+        lr, wd = (float(10 ** random.uniform(-5, -1)) for _ in range(2))
+        loss = float((np.log10(lr) + 3) ** 2 + 0.2 * random.normal())
+        write_run(tmp_path / "s" / str(run), {"lr": lr, "wd": wd, "seed": run}, {"loss": [loss]})
+    return xv.load(tmp_path)
+
+
+def by_key(found):
+    return {effect.label: effect for effect in found.effects}
+
+
+def said(found):
+    return " ".join(found.notes)
+
+
+def test_the_key_that_matters_comes_first_and_the_other_explains_nothing(tmp_path):
+    found = grid(tmp_path).importance("acc")
+    assert found.effects[0].label == "a"
+    of = by_key(found)
+    assert of["a"].low > 0.5
+    assert (of["b"].low, of["b"].high < 0.2) == (0, True)
+    assert set(of) == {"a", "b", "combinations of keys", "seeds"}  # seeds are no setting
+    assert found.headline.startswith("a explains ")
+    assert found.headline.endswith("no other key clearly matters.")
+
+
+def test_keys_that_vary_together_are_one_and_named(tmp_path):
+    found = grid(tmp_path, lambda a, b, seed: {"width": 2**a}).importance("acc")
+    assert found.effects[0].label == "a = width"
+    assert "a and width vary together: one cannot be told from the other." in found.notes
+
+
+def test_a_key_that_follows_from_another_counts_for_that(tmp_path):
+    found = grid(tmp_path, lambda a, b, seed: {"large": a > 1}).importance("acc")
+    assert "large" not in by_key(found)
+    assert "a decides large: what large does counts for a." in found.notes
+
+
+def test_a_name_made_of_other_keys_takes_nothing_from_them(tmp_path):
+    found = grid(tmp_path, lambda a, b, seed: {"tag": f"a{a}{b}"}).importance("acc")
+    assert by_key(found)["a"].low > 0.5
+    assert "only names what other keys are: tag" in said(found)
+
+
+def test_keys_that_overlap_are_named_with_what_either_explains(tmp_path):
+    more = lambda a, b, seed: {"c": a if (seed, b) != (0, "x") else 1}  # noqa: E731
+    found = grid(tmp_path, more).importance("acc")
+    assert "a and c overlap (Cramér's V 0." in said(found)
+    assert by_key(found)["c"].share < 0.1 < by_key(found)["c"].alone
+
+
+def test_a_setting_that_goes_with_the_seed_is_not_told_from_it(tmp_path):
+    for job, (a, b) in enumerate((a, b) for a in EFFECT for b in "wxyz"):
+        write_run(tmp_path / "s" / str(job), {"a": a, "b": b, "seed": a}, {"acc": [a + job / 50]})
+    found = xv.load(tmp_path).importance("acc")
+    assert "a and seed vary together: it may be the seed." in found.notes
+
+
+def test_numbers_of_which_each_run_has_its_own_are_taken_in_ranges(tmp_path):
+    found = search(tmp_path).importance("loss")
+    assert found.effects[0].label == "lr"
+    assert found.effects[0].low > 0.3
+    assert found.effects[0].values == 32
+    assert "lr and wd: nearly each run has its own value" in said(found)
+    assert "a second seed of each setting would" in said(found)
+
+
+def test_what_is_another_text_in_each_run_is_left_out_and_said(tmp_path):
+    found = grid(tmp_path, lambda a, b, seed: {"dir": f"/x/{a}{b}{seed}"}).importance("acc")
+    assert "dir" not in by_key(found)
+    assert "Left out, because nearly each run has its own value: dir." in found.notes
+
+
+def test_runs_without_a_number_are_counted_with_the_setting_that_they_share(tmp_path):
+    value = lambda a, b, seed: float("nan") if a == 3 else float(a + seed / 9)  # noqa: E731
+    found = grid(tmp_path, value=value).importance("acc")
+    assert found.runs == 12
+    assert "6 runs of 18 are without a finite last acc, all with a=3" in said(found)
+
+
+def test_runs_that_are_still_to_come_are_no_missing_ones(tmp_path):
+    runs = grid(tmp_path)
+    write_run(tmp_path / "s" / "99", {"a": 1, "b": "x", "seed": 9}, None, State.QUEUED)
+    assert "1 run of 19 has no last acc yet." in said(runs.refresh().importance("acc"))
+
+
+def test_runs_that_failed_are_told_and_left_out_on_request(tmp_path):
+    runs = grid(tmp_path, state=lambda a: State.FAILED if a == 3 else State.COMPLETED)
+    assert "Of the 18 runs 6 failed." in said(runs.importance("acc"))
+    assert runs.importance("acc", states="finished").runs == 12
+
+
+def test_the_keys_can_be_chosen_and_the_rest_is_then_not_only_seeds(tmp_path):
+    found = grid(tmp_path).importance("acc", "b")
+    assert set(by_key(found)) == {"b", "other keys"}
+    assert found.headline == "No key clearly explains how far runs differ."
+
+
+def test_what_only_two_keys_together_do_is_said(tmp_path):
+    value = lambda a, b, seed: float((a == 2) == (b == "x")) + seed / 50  # noqa: E731
+    found = grid(tmp_path, value=value).where("a < 3").importance("acc")
+    assert found.headline.startswith("No key by itself clearly explains how far runs differ;")
+
+
+def test_seeds_that_change_nothing_are_suspected(tmp_path):
+    found = grid(tmp_path, value=lambda a, b, seed: float(a)).importance("acc")
+    assert "does the seed reach them?" in said(found)
+
+
+def test_missing_combinations_are_counted(tmp_path):
+    found = grid(tmp_path).where("not (a = 1 and b = 'x')").importance("acc")
+    assert "1 of 6 combinations of values has no run." in found.notes
+
+
+def test_of_very_many_keys_those_that_explain_most_by_themselves_count(tmp_path):
+    random = np.random.default_rng(2)
+    for run in range(60):
+        config = {f"k{at}": int(random.integers(2)) for at in range(MOST_KEYS + 2)}
+        acc = float(config["k7"] + 0.1 * random.normal())
+        write_run(tmp_path / "s" / str(run), config, {"acc": [acc]})
+    found = xv.load(tmp_path).importance("acc")
+    assert found.effects[0].label == "k7"
+    assert "2 keys are left out that explain less by themselves" in said(found)
+    assert "one or more may seem to matter" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("a = 1 and b = 'x'", "3 runs have"),
+        ("a = 1 and b = 'x' or a = 2 and b = 'x' and seed = 0", None),
+        ("b = 'x' and seed = 0", "3 runs have"),
+    ],
+)
+def test_too_few_runs_are_refused_in_a_sentence(tmp_path, condition, sentence):
+    runs = grid(tmp_path).where(condition)
+    if sentence is None:
+        assert runs.importance("acc").effects
+        return
+    with pytest.raises(xv.QueryError, match=f"of 4 runs or more .* here {sentence}"):
+        runs.importance("acc")
+
+
+def test_what_cannot_be_asked_is_refused_in_a_sentence(tmp_path):
+    runs = grid(tmp_path, value=lambda a, b, seed: 1.0)
+    with pytest.raises(xv.QueryError, match="all runs have the same last acc"):
+        runs.importance("acc")
+    with pytest.raises(xv.QueryError, match="did you mean 'acc'"):
+        runs.importance("ac")
+    with pytest.raises(xv.QueryError, match="no key but the seed"):
+        runs.where("a = 1 and b = 'x' or a = 1 and b = 'y'").importance("acc", [])
+
+
+def test_frame_and_figures_have_all_numbers(tmp_path):
+    found = grid(tmp_path, lambda a, b, seed: {"c$_^<b>": a if seed else 1}).importance("acc")
+    frame = found.frame()
+    assert frame.columns == ["key", "kind", "share", "low", "high", "alone", "values"]
+    chart = importance_chart(found)
+    bars = chart.figure["data"][-1]
+    shares = frame["share"].fill_nan(0).to_numpy()
+    np.testing.assert_allclose(numbers(bars["x"]), 100 * shares, rtol=1e-6)
+    assert "c$_^&lt;b&gt;" in chart.figure["layout"]["yaxis"]["ticktext"]
+    found.paper(size="text", out=tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert len(found.plot().data) == 2
+    assert "explains" in repr(found)
+    assert "&lt;b&gt;" in found._repr_html_()

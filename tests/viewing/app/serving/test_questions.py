@@ -1,0 +1,134 @@
+"""What is asked of the callbacks: a page's questions are answered, all else is refused quietly."""
+
+import json
+import logging
+
+import pytest
+
+from exptools.viewing.app import create_app
+from exptools.viewing.app.view import View
+from tests.viewing.samples import indexed, write_run
+
+HERE = "http://127.0.0.1:8050"
+ROUTE = "/_dash-update-component"
+VIEW = View().to_data()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    write_run(tmp_path_factory.mktemp("runs") / "0", {"seed": 1}, "step,loss\n0,1\n")
+    app = create_app(indexed(tmp_path_factory.getbasetemp()))
+    app.server.test_client().get("/", base_url=HERE)  # Dash knows its callbacks then
+    return app
+
+
+@pytest.fixture
+def send(app, caplog):
+    """Post something; the status of the answer, and what was logged of it."""
+
+    def send(body, path=ROUTE):
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        answer = app.server.test_client().post(
+            *(path,), data=content, content_type="application/json", base_url=HERE
+        )
+        return answer.status_code, caplog.text
+
+    caplog.set_level(logging.WARNING)
+    return send
+
+
+def part(name, value, kind="data"):
+    return {"id": name, "property": kind, "value": value}
+
+
+def question(**changes):
+    """What a page asks when its clock ticks."""
+    asked = {
+        "output": "version.data",
+        "outputs": {"id": "version", "property": "data"},
+        "inputs": [part("clock", 1, "n_intervals")],
+        "state": [part("version", -1)],
+        "changedPropIds": ["clock.n_intervals"],
+    }
+    return asked | changes
+
+
+def test_a_question_of_the_page_is_answered(send):
+    assert send(question()) == (200, "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, [], None, 1, "x", {"output": "x"}, {"output": []}, {"output": 1, "inputs": 3}),
+        *(b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"output": "\\ud800"}'),
+        question(output="no such"),
+        question(output="table-view.data"),  # which the browser computes
+        question(outputs=[]),
+        question(outputs=7),
+        question(outputs={"id": "version"}),
+        question(inputs={}),
+        question(inputs=[]),
+        question(inputs=[1]),
+        question(inputs=[part("clock", [], "n_intervals")]),
+        question(inputs=[part("other", 1, "n_intervals")]),
+        question(inputs=[part("clock", 1, "value")]),
+        question(state=None),
+        question(state=[part("version", 1), part("version", 1)]),
+        question(changedPropIds=5),
+        question(changedPropIds=[{}]),
+    ],
+)
+def test_what_is_no_question_is_refused_without_a_traceback(send, body):
+    assert send(body) == (400, "")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [5, [], "x", *({**VIEW, **odd} for odd in (
+        {"metrics": 5}, {"metrics": [5]}, {"by": [{}]}, {"where": None}, {"page": "x"},
+        {"x_range": "ab"}, {"y_ranges": []}, {"y_ranges": {"loss": "ab"}}, {"clip": 1},
+    ))],
+)  # fmt: skip
+def test_a_view_that_no_page_has_is_refused_too(app, send, data):
+    name = next(name for name in app.callback_map if name.startswith("..python.opened..."))
+    outputs = [{"id": "python", "property": "opened"}]
+    outputs.append({"id": "python-lines", "property": "children"})
+    asked = question(
+        output=name,
+        outputs=outputs,
+        inputs=[part("as-python", 1, "n_clicks")],
+        state=[part("view", VIEW)],
+        changedPropIds=["as-python.n_clicks"],
+    )
+    assert send(asked) == (200, "")
+    assert send(asked | {"state": [part("view", data)]}) == (400, "")
+
+
+@pytest.mark.parametrize("clicked", [5, [], {}, {"curve": 1}, {"curve": [1]}, {"curve": ["a", 1]}])
+def test_a_click_on_no_curve_is_refused_too(app, send, clicked):
+    name = next(n for n, c in app.callback_map.items() if c["inputs"][0]["id"] == "clicked")
+    asked = question(
+        output=name,
+        outputs={"id": "view", "property": "data"},
+        inputs=[part("clicked", {"curve": [0, 0]})],
+        state=[part("view", VIEW)],
+        changedPropIds=["clicked.data"],
+    )
+    assert send(asked)[1] == ""
+    assert send(asked | {"inputs": [part("clicked", clicked)]}) == (400, "")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["dash/no.js", "os/x", "%1b%5d0;x%07/x", "dash/../../setup.py", "dash/%00", "dash"],
+)
+def test_a_script_that_is_none_is_not_found_and_nothing_is_told_of_it(app, caplog, path):
+    answer = app.server.test_client().get(f"/_dash-component-suites/{path}", base_url=HERE)
+    if path != "dash":  # which is the page's own address, of nothing
+        assert (answer.status_code, answer.text) == (404, "There is no such script.\n")
+    assert caplog.text == ""
+
+
+def test_a_body_is_bounded_whoever_serves_the_app(send):
+    assert send(b" " * (8 * 2**20 + 1)) == (413, "")

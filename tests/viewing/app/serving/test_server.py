@@ -1,0 +1,250 @@
+"""The HTTP server with real sockets: who waits for ever has to go, and who asks gets an answer."""
+
+import http.client
+import resource
+import socket
+import threading
+
+import pytest
+
+from exptools.viewing.app.serving import server as serving
+from exptools.viewing.app.serving.server import Server
+from tests.conftest import until
+
+HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Large:
+    """64 MiB; says when nobody asks for more of it."""
+
+    left = threading.Event()
+
+    def __iter__(self):
+        return iter([b"x" * 2**20] * 64)
+
+    def close(self):
+        self.left.set()
+
+
+def said(environ, start_response):
+    """An application that says how it was asked; below /large it says very much."""
+    if environ["PATH_INFO"] == "/large":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Large()
+    if environ["PATH_INFO"] == "/refused":
+        start_response("401 Unauthorized", [("Content-Length", "2")])
+        return [b"no"]
+    names = ("wsgi.url_scheme", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "SERVER_SOFTWARE")
+    content = repr([environ.get(name) for name in names]).encode()
+    start_response("200 OK", [("Content-Length", str(len(content)))])
+    return [content]
+
+
+@pytest.fixture
+def serve():
+    """Serve from a thread; returns the server and its port."""
+    started = []
+
+    def serve(**options):
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = Server(said, listener, **options)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        started.append((server, thread))
+        return server, listener.getsockname()[1]
+
+    yield serve
+    for server, thread in started:
+        server.shutdown()
+        thread.join(60)
+
+
+@pytest.fixture
+def connect():
+    """A connection that has sent something."""
+    opened = []
+
+    def connect(port, content=b""):
+        opened.append(socket.create_connection(("127.0.0.1", port), timeout=60))
+        opened[-1].sendall(content)
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
+
+
+def ask(port, path="/", method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer, text
+
+
+def is_closed(connection):
+    """Whether the server has closed it; waits until it does."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def can_send(connection, content):
+    try:
+        connection.sendall(content)
+    except OSError:
+        return False
+    return True
+
+
+def begun(server):
+    """How many are sending a request."""
+    return sum(one.request is not None for one in [*server.active_channels.values()])
+
+
+def newest(server):
+    """The connection that has said something last."""
+    return max([*server.active_channels.values()], key=lambda one: one.last_activity)
+
+
+def test_when_all_places_are_taken_who_has_been_silent_for_longest_has_to_go(
+    serve, connect, monkeypatch
+):
+    monkeypatch.setattr(serving, "places", lambda: 8)
+    server, port = serve()
+    waiting = []
+    for _ in range(8):
+        waiting.append(connect(port, HALF))
+        until(lambda: begun(server) == len(waiting))
+    assert ask(port)[0].status == 200
+    assert is_closed(waiting[0])
+    until(lambda: len(server.active_channels) == 7)
+    connect(port, HALF)
+    until(lambda: begun(server) == 8)
+    waiting[1].sendall(b"more")
+    until(lambda: newest(server).addr == waiting[1].getsockname())
+    ask(port)
+    assert is_closed(waiting[2])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [HALF, b"GET", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", b""],
+)
+def test_a_request_has_its_time_however_slowly_it_goes_on(serve, connect, monkeypatch, content):
+    for name in ("HEADERS_WITHIN", "BODY_WITHIN", "IDLE", "TICK"):
+        monkeypatch.setattr(serving, name, 0.05)
+    _, port = serve()
+    slow = connect(port, content)
+    if not content:
+        assert is_closed(slow)
+        return
+    until(lambda: not can_send(slow, b"x"))  # a byte now and then
+
+
+def test_who_takes_nothing_of_an_answer_is_left_and_its_thread_goes_on(serve, connect, monkeypatch):
+    monkeypatch.setattr(serving, "ANSWER_STALLS", 0.1)
+    monkeypatch.setattr(serving, "TICK", 0.05)
+    server, port = serve()
+    Large.left.clear()
+    connect(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert Large.left.wait(60)
+    until(lambda: not server.active_channels)
+
+
+def test_where_there_is_no_descriptor_left_somebody_makes_room(serve, connect, monkeypatch):
+    monkeypatch.setattr(serving, "HEADERS_WITHIN", 1000)  # nobody goes by himself
+    server, port = serve()
+    waiting = connect(port, HALF)
+    until(lambda: len(server.active_channels) == 1)
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as last:  # its number is the highest that there is now
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, allowed[1]))
+    try:
+        asking = socket.socket()
+        asking.settimeout(60)
+        asking.connect(("127.0.0.1", port))
+        assert is_closed(waiting)
+        waiting.close()
+        asking.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert asking.recv(12) == b"HTTP/1.0 200"
+        asking.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+
+
+def test_of_a_few_descriptors_most_are_left_for_the_runs(monkeypatch):
+    for allowed, expected in ((64, 8), (512, 128), (1024, 256), (resource.RLIM_INFINITY, 256)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, allowed=allowed: (allowed, allowed))
+        assert serving.places() == expected
+
+
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read(serve, connect):
+    _, port = serve()
+    answer, text = ask(port, method="POST", **{"Content-Length": str(400 * 10**6)})
+    assert (answer.status, text) == (413, "exptools-dash takes up to 8 MiB in one request\n")
+    chunked = connect(port, CHUNKED)
+    sent = iter(range(400))  # MiB
+    until(lambda: not can_send(chunked, b"100000\r\n" + b"x" * 2**20 + b"\r\n") or not next(sent))
+    assert next(sent) < 100
+
+
+def test_of_very_many_large_bodies_the_newest_are_received(serve, connect):
+    server, port = serve()
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"x" * 100_000
+    sending = []
+    while len(sending) < 12:
+        sending.append(connect(port, half))
+        until(lambda: large(server) == min(len(sending), 8))
+    assert all(map(is_closed, sending[:4]))
+    for one in sending[4:]:
+        one.sendall(b"x" * 100_000)
+        assert one.recv(12) == b"HTTP/1.1 200"
+    assert ask(port)[0].status == 200
+
+
+def large(server):
+    """How many are sending a large body."""
+    return sum(one.has_large_body for one in [*server.active_channels.values()])
+
+
+def test_who_is_refused_is_not_heard_any_further(serve, connect):
+    _, port = serve()
+    many = connect(port, b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    assert many.makefile("rb").read().count(b"401 Unauthorized") == 1
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    well = connect(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + last)
+    assert well.makefile("rb").read().count(b"HTTP/1.1 200") == 2
+
+
+def test_headers_beyond_the_limit_are_refused(serve):
+    _, port = serve()
+    answer, text = ask(port, path="/" + "x" * 70_000)
+    assert (answer.status, text) == (431, "exptools-dash takes up to 64 KiB of headers\n")
+
+
+def test_no_answer_names_the_server_or_repeats_what_was_no_request(serve, connect):
+    _, port = serve()
+    assert ask(port)[0].headers["Server"] is None
+    odd = connect(port, b"GET / HTTP/1.1\r\n\x1b[31m: x\r\n\r\n")
+    answer = odd.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.0 400 Bad Request")
+    assert answer.endswith(b"\r\n\r\nBad Request\n")
+    assert b"waitress" not in answer.lower()
+
+
+def test_only_a_proxy_that_is_named_says_how_the_browser_came(serve):
+    forwarded = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "192.0.2.7",
+        "X-Forwarded-Host": "evil.example",
+    }
+    _, port = serve()
+    assert ask(port, **forwarded)[1].startswith("['http', None, None")
+    _, port = serve(proxy="127.0.0.1")
+    assert ask(port, **forwarded)[1].startswith("['https', None, None")
+    _, port = serve(proxy="192.0.2.1")
+    assert ask(port, **forwarded)[1].startswith("['http', None, None")

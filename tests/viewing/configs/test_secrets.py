@@ -1,0 +1,127 @@
+"""What is a secret in a config, a name, an override and a command, and what stands for it."""
+
+import re
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from exptools.viewing.configs.secrets import Secrets
+
+ABC = "sk-abcdef123456"
+
+
+def shown(**config: Any) -> dict[str, Any]:
+    named = {key.replace("__", "."): value for key, value in config.items()}
+    return dict(Secrets().config(MappingProxyType(named)))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("token", "wandb.api_key", "db.password", "aws.secret.key", "OPENAI_API_KEY", "api-key"),
+        *("hf_token", "login.passwd", "apiKey", "ssh.private_key", "aws.access_key_id"),
+    ],
+)
+def test_what_is_secret_by_its_name_is_hidden(key: str) -> None:
+    config = Secrets().config({key: ABC, "lr": 0.1})
+    assert config[key].startswith("hidden ")
+    assert config["lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("max_tokens", 512), ("data.token_dim", 64), ("tokenizer.name", "gpt2")),
+        *(("pad_token", "<pad>"), ("mask_token", "[MASK]"), ("pad_token_id", 0)),
+        *(("api_key", None), ("api_key", ""), ("api_key", "???"), ("use_token", True)),
+        *(("api_key", "${oc.env:WANDB_API_KEY}"), ("token", "${other.token}")),
+        *(("monkey", "a"), ("keys", "b"), ("pass", "c")),
+    ],
+)
+def test_what_is_no_secret_is_shown(key: str, value: Any) -> None:
+    config = {key: value}
+    assert Secrets().config(config)[key] == value
+
+
+def test_a_default_in_a_reference_and_numbers_are_secrets_too() -> None:
+    config = Secrets().config(
+        {"api_key": "${oc.env:KEY,sk-default}", "password": 12345, "token": 99}
+    )
+    assert all(value.startswith("hidden ") for value in config.values())
+
+
+def test_equal_secrets_look_equal_and_others_do_not() -> None:
+    first, same, other = (
+        Secrets().config({"token": value})["token"] for value in (ABC, ABC, "other")
+    )
+    assert first == same != other
+
+
+def test_secrets_in_lists_and_mappings_in_lists_are_hidden() -> None:
+    users = ({"name": "ann", "password": "pw1"}, {"name": "bob", "password": "pw2"})
+    config = shown(users=tuple(map(MappingProxyType, users)), tokens=(ABC, "b"), sizes=(64, 64))
+    assert "pw1" not in str(config)
+    assert ABC not in str(config)
+    assert [user["name"] for user in config["users"]] == ["ann", "bob"]
+    assert config["sizes"] == (64, 64)
+
+
+def test_what_is_made_of_a_secret_shows_it_no_more() -> None:
+    config = shown(api_key=ABC, url=f"https://{ABC}@host/x", dirname=f"api_key={ABC},lr=0.1")
+    assert ABC not in str(config)
+    assert config["url"].endswith("@host/x")
+    assert config["dirname"].endswith(",lr=0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        (f"api_key={ABC},lr=0.1/3", ",lr=0.1/3"),
+        (f"lr=0.1,db.password={ABC}", ""),
+        (f"2026/token={ABC}/7", "/7"),
+    ],
+)
+def test_a_name_does_not_say_it(name: str, rest: str) -> None:
+    text = Secrets().text(name)
+    assert ABC not in text
+    assert "=hidden " in text
+    assert text.endswith(rest)
+
+
+def test_a_name_without_secrets_stays() -> None:
+    for name in ("lr=0.1,seed=3", "max_tokens=512,seed=1", "api_key", "a=b"):
+        assert Secrets().text(name) == name
+
+
+def test_commands_and_overrides_do_not_say_it() -> None:
+    secrets = Secrets()
+    command = ("python", "train.py", "--token", ABC, f"--api-key={ABC}", f"+db.password={ABC}", "a")
+    words = secrets.words(command)
+    assert ABC not in " ".join(words)
+    assert words[:3] == command[:3]
+    assert words[-1] == "a"
+    assert secrets.words(words) == words  # what is hidden is not hidden again
+    assert ABC not in secrets.override(f"api_key='{ABC},{ABC}'")
+    assert secrets.override("lr=0.1") == "lr=0.1"
+
+
+def test_counts_and_switches_are_no_secrets_in_overrides_and_commands() -> None:
+    words = ("max_tokens=512", "token_dims=[64,128]", "lr_per_token=1e-3", "use_token=true")
+    assert Secrets().words((*words, "--max-tokens", "512")) == (*words, "--max-tokens", "512")
+    assert Secrets().name("/".join(words)) == "/".join(words)
+
+
+def test_a_value_in_a_name_ends_where_the_next_begins() -> None:
+    name = Secrets().name("password=a b c,lr=0.1/tokens=[x,y],seed=1/secret='u,v',n=2")
+    assert re.sub(r"hidden \d+", "…", name) == "password=…,lr=0.1/tokens=…,seed=1/secret=…,n=2"
+
+
+def test_a_password_may_look_as_a_mark_does() -> None:
+    assert Secrets().config({"password": "<pad>"})["password"] != "<pad>"
+
+
+def test_patterns_may_be_others() -> None:
+    config = Secrets(["*pin*"]).config({"card.pin": 1234, "token": ABC})
+    assert config["card.pin"] != 1234
+    assert config["token"] == ABC

@@ -1,0 +1,157 @@
+"""Nothing that is shown or exported says a secret, and runs that differ in one are not averaged."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import exptools.viewing as xv
+from exptools.rundir import State, write_atomic
+from exptools.viewing.app.run.config import commands
+from exptools.viewing.app.run.head import show_status
+from exptools.viewing.app.run.medium import medium
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.cli.main import main
+from exptools.viewing.figures.theme import LIGHT
+from exptools.viewing.index import Index
+from exptools.viewing.run_files.media import Item
+from tests.viewing.samples import write_run
+
+FIRST, SECOND = "sk-first-111", "sk-second-222"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two keys with two seeds each; the keys are in the config, names, overrides and commands."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    for secret in (FIRST, SECOND):
+        for seed in (0, 1):
+            overrides = (f"api_key={secret}", f"seed={seed}")
+            directory = tmp_path / "runs" / ",".join(overrides)
+            config = {"api_key": secret, "url": f"https://{secret}@host", "seed": seed}
+            loss = 1.0 if secret == FIRST else 3.0
+            write_run(
+                directory,
+                config,
+                {"loss": [loss]},
+                State.FAILED,
+                overrides=overrides,
+                command=("python", "train.py", "-m", f"api_key={FIRST},{SECOND}", "seed=0,1"),
+                error=f"ConnectionError: {secret} was refused",
+            )
+            write_atomic(directory / ".hydra" / "overrides.yaml", f"- api_key={secret}\n".encode())
+            write_atomic(directory / ".hydra" / "hydra.yaml", b"hydra:\n  job:\n    name: train\n")
+    write_atomic(tmp_path / "runs" / "multirun.yaml", b"{}\n")
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def said(sweep: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What a command prints, and writes on standard error."""
+
+    def said(*arguments: str) -> str:
+        main(arguments)
+        return "".join(capsys.readouterr())
+
+    return said
+
+
+def has_secret(text: str) -> bool:
+    return FIRST in text or SECOND in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("list runs", "list runs --json", "list runs --csv", "list runs --by api_key"),
+        *("export runs --by api_key", "export runs --by url --json"),
+        *("table runs --by api_key", "table runs --by api_key --latex", "table runs --markdown"),
+        "plot runs --by api_key --csv",
+    ],
+)
+def test_no_command_says_a_secret_unless_it_is_asked_to(
+    said: Callable[..., str], command: str
+) -> None:
+    text = said(*command.split())
+    assert "hidden" in text
+    assert not has_secret(text)
+    assert has_secret(said(*command.split(), "--show-secrets"))
+
+
+@pytest.mark.parametrize("kind", ["", "--json", "--csv"])
+def test_a_difference_between_secrets_is_told_without_them(
+    said: Callable[..., str], sweep: Path, kind: str
+) -> None:
+    one, other = (str(sweep / f"api_key={secret},seed=0") for secret in (FIRST, SECOND))
+    text = said("diff", one, other, *kind.split()).replace(one, "").replace(other, "")
+    assert "api_key" in text  # they differ, though they were found by two searches
+    assert not has_secret(text)
+
+
+def test_what_runs_are_said_to_be_holds_no_secret(sweep: Path) -> None:
+    runs = xv.load(sweep)
+    texts = [repr(run.config) + repr(run.status) + repr(run.name) for run in runs]
+    texts += [runs._repr_html_(), *(run._repr_html_() for run in runs), str(runs.table())]
+    assert not any(map(has_secret, texts))
+    assert len({run.name for run in runs}) == 4
+    assert has_secret(repr(xv.load(sweep, show_secrets=True)[0].config))
+
+
+def test_runs_are_grouped_by_what_is_hidden(sweep: Path) -> None:
+    curves = xv.load(sweep).curves("loss", by="api_key")
+    assert sorted(group.curve.center[0] for group in curves.groups) == [1.0, 3.0]
+    assert [len(group.runs) for group in curves.groups] == [2, 2]
+    first = xv.load(sweep)[0].config["api_key"]
+    assert len(xv.load(sweep).where(f"api_key = '{first}'")) == 2
+    assert len(xv.load(sweep).where("seed = 1")) == 2
+
+
+def test_a_run_that_has_not_changed_stays_the_same_object(sweep: Path) -> None:
+    index = Index([sweep], cache=False)
+    index.refresh()
+    before = index.snapshot.runs
+    write_run(sweep / "new", {"api_key": FIRST})
+    assert index.refresh()
+    new, *others = sorted(index.snapshot.runs, key=lambda run: run.name != "new")
+    assert all(any(run is known for known in before) for run in others)
+    assert new.config["api_key"] in {run.config["api_key"] for run in before}
+
+
+def test_a_directory_that_is_called_as_a_hidden_one_is_another_run(sweep: Path) -> None:
+    (called,) = {run.name for run in xv.load(sweep / f"api_key={FIRST},seed=0", sweep)[:1]}
+    write_run(sweep / called, {"seed": 5})
+    names = [run.name for run in xv.load(sweep)]
+    assert len(set(names)) == len(names) == 5
+
+
+def test_runs_in_another_process_hold_no_secret_either(sweep: Path) -> None:
+    copy = pickle.loads(pickle.dumps(xv.load(sweep)))
+    assert not any(has_secret(repr(run.config)) for run in copy)
+
+
+def test_the_page_of_a_run_says_no_secret(sweep: Path) -> None:
+    index = Index([sweep], cache=False)
+    index.refresh()
+    workspace = Workspace(index)
+    run = index.snapshot.runs[0]
+    shown = [*show_status(workspace, {"name": run.name}), *commands(workspace, run)]
+    text = json.dumps(shown, default=lambda part: part.to_plotly_json())
+    assert "--show-secrets" in text
+    assert not has_secret(text)
+
+
+def test_hyperparameters_that_were_logged_are_shown_without_secrets(sweep: Path) -> None:
+    logged = {"api_key": FIRST, "optim": {"token": SECOND, "lr": 0.1}}
+    directory = sweep / f"api_key={FIRST},seed=0"
+    write_atomic(directory / "media" / "hparams.json", json.dumps(logged).encode())
+    index = Index([sweep], cache=False)
+    index.refresh()
+    run = next(run for run in index.snapshot.runs if run.directory == directory)
+    item = Item("hparams", 0, "hparams", "media/hparams.json", 0.0, 0, "")
+    shown = medium(Workspace(index), run, item, lambda *_, **__: "", LIGHT)
+    text = json.dumps(shown, default=lambda part: part.to_plotly_json())
+    assert "optim.token" in text
+    assert not has_secret(text)
