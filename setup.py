@@ -22,6 +22,11 @@ DASH = [
 SLURM = ["submitit>=1.5"]
 VIDEO = ["imageio-ffmpeg>=0.5"]
 EXAMPLES = ["scikit-learn>=1.4"]
+# Of myst-parser none for Python 3.10 goes with today's rich.
+DOCS = [
+    f"{package}; python_version >= '3.11'"
+    for package in ("furo>=2024.8.6", "myst-parser>=5.0", "sphinx>=8.2")
+]
 # Of this version there is a build for CPUs; a newer one may bring gigabytes for GPUs along.
 TORCH = "torch==2.13.0"
 BENCH = [
@@ -34,6 +39,7 @@ BENCH = [
 ]
 TEST = [
     *DASH,
+    *DOCS,
     *EXAMPLES,
     *SLURM,
     *VIDEO,
@@ -94,6 +100,7 @@ setup(
         "dash": DASH,
         "slurm": SLURM,
         "video": VIDEO,
+        "docs": DOCS,
         "examples": EXAMPLES,
         "bench": BENCH,
         "test": TEST,

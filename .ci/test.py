@@ -27,6 +27,7 @@ from install import ROOT, environment, run
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 TESTED_PYTHONS = range(10, 14)  # of Python 3
+SITE = ("-m", "sphinx", "-q", "-W", "docs", "site")
 # More than there are cores, for many tests wait: for processes, for a browser, for Slurm.
 PARALLEL = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
 # What torch needs of CUDA it pins itself, and a build for CPUs needs none.
@@ -40,9 +41,11 @@ class Setting:
     hydra: str
     environment: str
     constraints: str
+    plugins: tuple[str, ...] = ()  # that know this Hydra only
 
 
-CURRENT = Setting("hydra-core>=1.3,<1.4", ".venv", ".ci/constraints.txt")
+SWEEPERS = ("hydra-filter-sweeper>=2.1", "hydra-list-sweeper>=1.1")
+CURRENT = Setting("hydra-core>=1.3,<1.4", ".venv", ".ci/constraints.txt", SWEEPERS)
 NEXT = Setting("hydra-core>=1.4.0rc1,<1.5", ".venv-next", ".ci/constraints-next.txt")
 
 
@@ -77,6 +80,7 @@ def run_checks(chosen: list[str], *, newest: bool) -> list[bool]:
             check(python, "-m", "ruff", "format", "--check"),
             check(python, "-m", "ruff", "check"),
             check(python.with_name("lint-imports"), "--no-logo"),
+            sys.version_info < (3, 11) or check(python, *SITE),  # which Sphinx needs
             check(python, "-m", "pytest", "-q", *PARALLEL),
         ]
         said, _ = types.communicate()
@@ -149,7 +153,8 @@ def install(setting: Setting, *, newest: bool) -> Path:
     """The interpreter of an environment that has what the tests need."""
     name = f"{setting.environment}{'-newest' if newest else ''}"
     constraints = None if newest else setting.constraints
-    return environment(name, sys.executable, constraints, "-e", ".[test]", setting.hydra)
+    needed = ("-e", ".[test]", setting.hydra, *setting.plugins)
+    return environment(name, sys.executable, constraints, *needed)
 
 
 def pin(setting: Setting) -> None:
@@ -159,7 +164,7 @@ def pin(setting: Setting) -> None:
     wanted = ("--no-header", "--no-annotate", "--extra", "test", "setup.py", "-")
     pinned = subprocess.run(
         [uv, *resolve, *wanted],
-        input=f"pip\n{setting.hydra}\n",
+        input="\n".join(("pip", setting.hydra, *setting.plugins)),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -29,7 +29,7 @@ LOGGING = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 LAUNCHING = (ROOT / "docs" / "launching.md").read_text(encoding="utf-8")
 RESOURCES = (ROOT / "docs" / "resources.md").read_text(encoding="utf-8")
 APP = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 @pytest.mark.slow
