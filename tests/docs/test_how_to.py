@@ -42,7 +42,8 @@ def test_gpus(project: Path, fake_nvml: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LD_LIBRARY_PATH", fake_nvml)
     monkeypatch.setenv("FAKE_NVML_GPUS", "1")
     assert len(follow("how-to/gpus.md", project)) == 3
-    assert sorted(map(runs, project.glob("multirun/*/*"))) == [2, 4]
+    # Hydra names a sweep's directory after the second: two quick ones may share it.
+    assert max(map(runs, project.glob("multirun/*/*"))) == 4
 
 
 def test_numa(project: Path) -> None:

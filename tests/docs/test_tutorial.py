@@ -15,7 +15,7 @@ def test_the_tutorial_leads_from_nothing_to_a_figure_and_a_table(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     typed = follow("tutorial.md", tmp_path, QUICKER)
-    assert len(typed) == 10
+    assert len(typed) == 11
     assert len(list(tmp_path.glob("multirun/digits/*/progress.csv"))) == 20
     assert (tmp_path / "curves.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "results.tex").read_text().count(r"\\") == 5

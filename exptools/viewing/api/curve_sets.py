@@ -138,12 +138,12 @@ class CurveSets(Sequence[CurveSet]):
     def plot(self, **options: Unpack[FigureOptions]) -> Figure:
         """The curves as a Plotly figure, a panel a metric, above each other.
 
-        Options:
-            together: all metrics in one panel; those with other scales have the axis at its right.
-            references: horizontal lines with a name, as ``"0.95 PPO (paper)"`` of the first metric,
-                ``"test/loss = 0.3 theirs"`` of another one, or ``xv.Reference(0.95, "PPO")``.
-            labels: own names of groups, by their labels.
-            colors: own colours of groups, by their labels, as ``{"0.01": "#d9580a"}``.
+        Args:
+            options: ``together`` puts all metrics into one panel; those with other scales have the
+                axis at its right. ``references`` are horizontal lines with a name, as
+                ``"0.95 PPO (paper)"`` of the first metric, ``"test/loss = 0.3 theirs"`` of another
+                one, or ``xv.Reference(0.95, "PPO")``. ``labels`` and ``colors`` are own names and
+                colours of groups, by their labels, as ``{"0.01": "#d9580a"}``.
         """
         from plotly.graph_objects import Figure
 
