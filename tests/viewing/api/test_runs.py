@@ -134,7 +134,7 @@ def test_the_rows_can_have_keys_and_become_pandas_frames(runs):
 
 def test_what_is_given_in_another_form_is_told_the_form(runs):
     with pytest.raises(xv.QueryError, match=r"best is given as in xv.Best\('lr', mode='max'\)"):
-        runs.curves("train/loss", best="lr")
+        runs.curves("train/loss", best=["lr"])
     with pytest.raises(xv.QueryError, match="better says it by metric, as in"):
         runs.results("train/loss", better="max")
     with pytest.raises(TypeError, match="where takes a condition as a text"):
@@ -310,7 +310,7 @@ def test_no_runs_are_an_empty_collection(tmp_path):
     (tmp_path / "mlflow.db").touch()
     with pytest.warns(UserWarning, match=r"no runs .* found .*mlflow.db \(MLflow's .*hparams.yaml"):
         runs = xv.load(tmp_path)
-    assert repr(runs) == "<Runs: 0 runs; varying: nothing>"
+    assert repr(runs) == "<Runs: no runs>"
     assert (runs.facets, runs.seed, runs.together, runs.table().height) == ((), None, {}, 0)
     with pytest.raises(xv.QueryError, match="there are no runs"):
         runs.curves("acc")
