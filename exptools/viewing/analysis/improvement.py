@@ -27,8 +27,8 @@ from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
-from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.statistics import FEW
+from exptools.viewing.curves.statistics.centers import FEW
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
 from exptools.viewing.curves.summaries import direction, in_numbers, members_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exptools.viewing.analysis.two_samples import MOST_RUNS, Estimate
 from exptools.viewing.analysis.words import listed, named, rounded
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.frames import text_column
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
