@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from exptools.hints import MOST_LISTED, suggestion
+from exptools.hints import MOST_LISTED, each_by_itself, suggestion
 from exptools.rundir import State
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import SUMMARY
@@ -44,7 +44,8 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
         return name
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
     there = [*tags, *summary_names(runs)]
-    near = suggestion(name, there) if there else _silent(runs)
+    near = each_by_itself(name, lambda part: bool(_ending_in(part, tags, runs)))
+    near = near or (suggestion(name, there) if there else _silent(runs))
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
 
 

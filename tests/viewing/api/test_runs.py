@@ -63,8 +63,6 @@ def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path, folder, sentence)
     (tmp_path / "outputs").mkdir()
     with pytest.raises(xv.QueryError, match=sentence):
         xv.load(tmp_path / folder)
-    with pytest.raises(xv.QueryError, match="takes the directories"):
-        xv.load()
 
 
 def test_the_table_has_a_row_a_run_with_typed_columns(runs):
@@ -152,6 +150,15 @@ def test_of_metrics_that_end_alike_each_is_proposed(tmp_path):
     write_run(tmp_path / "0", {}, {"test/loss": [1.0], "train/loss": [1.0]})
     with pytest.raises(xv.QueryError, match=r"several .* say which of test/loss, train/loss"):
         xv.load(tmp_path).curves("loss")
+
+
+def test_several_names_in_one_text_are_to_be_given_each_by_itself(runs):
+    with pytest.raises(xv.QueryError, match="'lr, seed'; give each by itself, 'lr' and 'seed'"):
+        runs.results("train/loss", by="lr, seed")
+    with pytest.raises(xv.QueryError, match="give each by itself, 'loss' and 'test/accuracy'"):
+        runs.curves("loss,test/accuracy")
+    with pytest.raises(xv.QueryError, match="'lr,sede'; did you mean"):
+        runs.results("train/loss", by="lr,sede")
 
 
 def test_runs_and_sweeps_are_compared(runs):
