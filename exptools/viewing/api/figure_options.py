@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from exptools.hints import suggestion
 
 if TYPE_CHECKING:
     from exptools.viewing.figures.references import Reference
     from exptools.viewing.paper.scales import Range
+
+
+_EXAMPLE = {"labels": "ours", "colors": "#d9580a"}
 
 
 class FigureOptions(TypedDict, total=False):
@@ -40,11 +43,18 @@ class PaperOptions(FigureOptions, SizeOptions, total=False):
     y_range: Range | Mapping[str, Range] | None
 
 
-def check_options(method: str, given: Iterable[str], known: Iterable[str]) -> None:
+def check_options(method: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
     """Raise TypeError, as Python does, where a method has no such option; it names those it has."""
     for name in given:
         if name not in known:
             raise TypeError(f"{method} takes no {name!r}; {suggestion(name, sorted(known))}")
+    for name in ("labels", "colors"):
+        by_label = given.get(name)
+        if by_label is not None and not isinstance(by_label, Mapping):
+            raise TypeError(
+                f"{name} is a dict with what the legend calls a group, "
+                f"as {{'0.01': {_EXAMPLE[name]!r}}}; not {by_label!r}"
+            )
 
 
 def hex_colors(colors: Mapping[str, str]) -> dict[str, str]:

@@ -165,5 +165,9 @@ def test_a_range_is_of_a_metric_by_its_end_and_of_no_other(runs):
 def test_what_is_no_text_is_answered_with_the_text_or_told_where_it_stands(runs):
     with pytest.raises(xv.QueryError, match=r"there is no curve 0.1 to name .* mean '0.1'"):
         runs.curves("loss", by="lr").plot(labels={0.1: "ours"})
+    with pytest.raises(TypeError, match=r"colors is a dict .* '#d9580a'\}; not 'red'"):
+        runs.curves("loss", by="lr").plot(colors="red")
+    with pytest.raises(TypeError, match=r"labels is a dict .*; not \['ours'\]"):
+        runs.curves("loss", by="lr").paper(labels=["ours"])
     with pytest.raises(xv.QueryError, match="of is one text, not <Runs: 3 runs"):
         runs.improvement("loss", of=runs[:3], over="lr = 0.1")

@@ -137,6 +137,13 @@ def test_a_condition_that_cannot_be_says_why(condition, sentence):
         select(RUNS, condition)
 
 
+def test_a_sign_in_the_name_of_a_key_is_none_of_python():
+    runs = [Run(None, "0", None, {"r&d": 1}, None, None)]
+    with pytest.raises(QueryError, match=r'a key with odd characters stands .* quotes: "r&d"'):
+        select(runs, "r&d = 1")
+    assert select(runs, '"r&d" = 1') == runs
+
+
 @pytest.mark.parametrize(
     ("condition", "sentence"),
     [
