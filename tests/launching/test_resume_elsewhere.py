@@ -96,6 +96,15 @@ def test_a_resumed_job_gets_as_many_cores_as_the_others_had(app: App) -> None:
     assert len(threads) == 1
 
 
+def test_a_resumed_job_counts_its_attempts_on(app: App) -> None:
+    break_jobs(app, "[0]")
+    app.sweep("+x=0,1", "hydra.launcher.max_retries=1")
+    break_jobs(app, "[]")
+    app.completes("+x=0,1", RESUME)
+    attempts = [status.attempt for job in "01" if (status := read_status(app.out / job))]
+    assert attempts == [3, 1]
+
+
 def test_the_last_batch_has_no_other_cores_than_those_before(app: App) -> None:
     several = len(os.sched_getaffinity(0))
     app.completes(

@@ -43,7 +43,7 @@ from exptools.launching.cluster.plan import (
 from exptools.launching.cluster.watch import Stopped, Watch
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.display.sweep_display import print_summary, print_way_on
-from exptools.launching.jobs.outcomes import Job, Outcome, save_status
+from exptools.launching.jobs.outcomes import Job, Outcome, attempts_before, save_status
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 from exptools.rundir import RETURN_FILE, State, Status
@@ -124,7 +124,10 @@ class ClusterSweep:
         common = queued_status_of(program, time.time())
         for job in jobs:
             (job.directory / RETURN_FILE).unlink(missing_ok=True)  # of an earlier attempt
-            save_status(job, replace(common, job=job.number, overrides=job.overrides))
+            attempt = attempts_before(job.directory) + 1
+            save_status(
+                job, replace(common, job=job.number, overrides=job.overrides, attempt=attempt)
+            )
         plan = write_plan(
             self._sweep_dir,
             self._task(),

@@ -17,7 +17,9 @@ from exptools.rundir import (
     OUTPUT_LOG,
     State,
     Status,
+    StatusError,
     process_start,
+    read_status,
     write_status,
 )
 from exptools.units import format_bytes
@@ -107,6 +109,17 @@ def save_status(job: Job, status: Status) -> Status:
         problem = f"status.json could not be written: {error}"
         return replace(status, error=f"{status.error}; {problem}" if status.error else problem)
     return status
+
+
+def attempts_before(directory: Path) -> int:
+    """How often the job of a directory was started before, by this sweep or an earlier one."""
+    try:
+        before = read_status(directory)
+    except StatusError:
+        return 0
+    if before is None:
+        return 0
+    return before.attempt - (before.started is None)  # one that waits has not been started
 
 
 def oom_kills() -> int:

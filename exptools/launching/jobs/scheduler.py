@@ -16,7 +16,14 @@ from types import FrameType
 from typing import Any, Protocol, TypeAlias, cast
 
 from exptools.launching.jobs.fresh import Exit, Starter
-from exptools.launching.jobs.outcomes import Job, Outcome, oom_kills, queued_status, save_status
+from exptools.launching.jobs.outcomes import (
+    Job,
+    Outcome,
+    attempts_before,
+    oom_kills,
+    queued_status,
+    save_status,
+)
 from exptools.launching.jobs.running import RunningJob, job_environment
 from exptools.launching.jobs.worker import JobSpec
 from exptools.launching.machine.gate import Entrance, Wait
@@ -135,7 +142,8 @@ class Scheduler:
         self._queue: deque[Job] = deque()
         self._running: dict[int, RunningJob] = {}  # by job number
         self._outcomes: dict[int, Outcome] = {}  # by job number
-        self._attempts: dict[int, int] = {}  # by job number
+        self._attempts: dict[int, int] = {}  # of this sweep, by job number
+        self._before: dict[int, int] = {}  # those of earlier ones, by job number
         self._forgiven: set[int] = (
             set()
         )  # numbers of jobs that were lost through no fault of theirs
@@ -165,6 +173,8 @@ class Scheduler:
 
     def _enqueue(self, job: Job) -> bool:
         """Make the run's directory, so that the viewer sees it wait."""
+        if job.number not in self._before:
+            self._before[job.number] = attempts_before(job.directory)
         self._attempts[job.number] = self._attempts.get(job.number, 0) + 1
         try:
             (job.directory / RETURN_FILE).unlink(missing_ok=True)
@@ -320,7 +330,7 @@ class Scheduler:
         self._notify(self._observer.ended, outcome)
 
     def _status(self, job: Job) -> Status:
-        attempt = self._attempts[job.number]
+        attempt = self._before[job.number] + self._attempts[job.number]
         return replace(self._common, job=job.number, overrides=job.overrides, attempt=attempt)
 
 
