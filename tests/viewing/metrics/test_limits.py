@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from exptools.viewing.metrics.csv_reader import MAX_COLUMNS
+from exptools.viewing.metrics.logged_rows import MAX_COLUMNS
 from exptools.viewing.readers.walk import MAX_DEPTH
 from tests.viewing.samples import indexed, write_run
 
