@@ -13,6 +13,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, Patch, State, ctx, html, no_update
 
+from exptools.viewing.app.serving.shapes import expect
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import labelled, popover
 from exptools.viewing.app.workspace import Workspace
@@ -157,6 +158,7 @@ def unhide(workspace: Workspace, name: str) -> tuple[Any, Any, Any]:
 def _unhide_clicked(workspace: Workspace, clicks: list[int | None]) -> tuple[Any, Any, Any]:
     if not any(clicks) or not ctx.triggered_id:  # the list has come, and nobody has clicked
         return no_update, no_update, no_update
+    expect(ctx.triggered_id, {"unhide": str})
     return unhide(workspace, ctx.triggered_id["unhide"])
 
 
