@@ -1,7 +1,7 @@
 """What a browser would have to hold of an image, by its file: which may claim anything.
 
-A PNG of a few bytes may claim to be a wall of pixels, and a GIF of a few kilobytes to have thousands
-of them, one after the other.
+A PNG of a few bytes may claim to be a wall of pixels, and a GIF of a few kilobytes may have
+thousands of them, one after the other.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from exptools.viewing.metrics.logged_rows import MAX_COLUMNS
-from exptools.viewing.readers.walk import MAX_DEPTH
+from exptools.viewing.readers.walk import MAX_DEPTH, list_directory
 from tests.viewing.readers.trackers.test_wandb import log_of, row
 from tests.viewing.samples import indexed, write_run
 
@@ -262,6 +262,7 @@ def test_a_directory_of_very_many_files_is_looked_at_in_part(tmp_path: Path, mon
     index = indexed(tmp_path)
     assert [run.name for run in index.snapshot.runs] == ["good"]
     assert "holds more than" in str(index.snapshot.faults[0])
+    assert len(list_directory(str(tmp_path / "many")).files) == 51
 
 
 def test_metrics_that_take_too_much_together_are_named_and_others_are_there(
