@@ -60,6 +60,17 @@ def test_of_a_log_the_codes_are_left_out_and_the_marks_are_shown():
     assert plain(f"{ODD}\x07\n\tnext".encode()) == "a\\u202ebc\n\tnext"
 
 
+def test_what_cannot_be_read_is_named_as_one_can_see(tmp_path):
+    write_run(tmp_path / ODD, "a: [", csv_text({ODD: ["x"]}))
+    index = indexed(tmp_path)
+    index.columns(index.snapshot.runs, [SHOWN])
+    config, metrics = map(str, index.faults(index.snapshot.runs[0]))
+    assert SHOWN in config
+    assert metrics.count(SHOWN) == 2
+    assert config.isprintable()
+    assert metrics.isprintable()
+
+
 def test_event_files_have_such_names_too(tmp_path):
     write_events(tmp_path / "0", {ODD: [1.0]})
     index = indexed(tmp_path)

@@ -176,20 +176,17 @@ def test_whatever_stands_in_a_question_no_callback_fails_or_tells_of_it(app, sen
 
 
 def test_a_question_for_the_output_of_another_part_is_refused(app, send):
-    name = next(name for name in app.callback_map if '"type":"run-note"' in name)
-    callback = app.callback_map[name]
-    parts = [named(one, None) for one in [*callback["inputs"], *callback["state"]]]
-    outputs = outputs_of(name)
-    for one in outputs if isinstance(outputs, list) else [outputs]:
-        if isinstance(one["id"], dict):
-            one["id"]["run"] = "another"
+    (name,) = (name for name in app.callback_map if '"type":"run-medium"' in name)
+    slider = {"type": "run-slider", "tag": "x"}
     asked = question(
         output=name,
-        outputs=outputs,
-        inputs=parts[: len(callback["inputs"])],
-        state=parts[len(callback["inputs"]) :],
-        changedPropIds=[f"{json.dumps(parts[0]['id'])}.{parts[0]['property']}"],
+        outputs=outputs_of(name),
+        inputs=[part(slider, 0, "value")],
+        state=[part(slider, slider, "id"), part("run-shown", None), part("run-colors", None)],
+        changedPropIds=['{"tag":"x","type":"run-slider"}.value'],
     )
+    assert send(asked)[0] in (200, 204)
+    asked["outputs"][0]["id"]["type"] = "another"
     assert send(asked) == (400, "")
 
 
