@@ -76,7 +76,7 @@ def _known_below(value: Any, like: BasePlotlyType) -> Any:
 def _trace(kind: str) -> BasePlotlyType:
     from plotly.graph_objects import Figure
 
-    return Figure({"data": [{"type": kind}]}).data[0]
+    return Figure({"data": [{"type": kind}]}, skip_invalid=True).data[0]
 
 
 @lru_cache(1024)
