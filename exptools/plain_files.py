@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 _LINK = "it is a link, and links in a run's directory are not followed"
@@ -70,6 +71,34 @@ def read_beginning(path: str, size: int, small: int = 0) -> tuple[bytes, os.stat
         return os.read(descriptor, there if there < small else min(size, there)), info
     finally:
         os.close(descriptor)
+
+
+def open_below(directory: str | os.PathLike[str], parts: Sequence[str]) -> int:
+    """The descriptor, for reading, of a file below a directory, by the names on the way to it.
+
+    They are followed one after the other, and none of them may be a link, also where somebody puts
+    one there meanwhile. Windows follows links.
+
+    Raises:
+        OSError: one is a link, or cannot be opened, or the last is no regular file.
+    """
+    *directories, name = parts
+    flags = os.O_RDONLY | _CAREFUL
+    if os.open not in os.supports_dir_fd:
+        return open_file(os.path.join(directory, *parts))[0]
+    place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for one in directories:
+            inner = os.open(one, flags | os.O_DIRECTORY, dir_fd=place)
+            os.close(place)
+            place = inner
+        descriptor = os.open(name, flags, dir_fd=place)
+    finally:
+        os.close(place)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, _NO_FILE, name)
+    return descriptor
 
 
 def _open(path: str, flags: int, mode: int = 0o666) -> tuple[int, os.stat_result]:

@@ -7,7 +7,7 @@ import pytest
 
 from exptools import logger
 from exptools.locks import FileLock
-from exptools.plain_files import open_plain
+from exptools.plain_files import open_below, open_plain
 
 
 def test_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
@@ -55,3 +55,16 @@ def test_the_logger_writes_through_no_link(tmp_path: Path, name: str) -> None:
     except OSError as error:
         assert "link" in str(error)  # noqa: PT017 (it may also do without the file)
     assert precious.read_text() == "mine"
+
+
+def test_a_file_below_a_directory_is_reached_through_no_link_and_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("here")
+    (tmp_path / "a" / "link").symlink_to("b")
+    (tmp_path / "a" / "b" / "linked").symlink_to("c")
+    os.mkfifo(tmp_path / "a" / "b" / "pipe")
+    with os.fdopen(open_below(tmp_path, ["a", "b", "c"])) as file:
+        assert file.read() == "here"
+    for parts in (["a", "link", "c"], ["a", "b", "linked"], ["a", "b", "pipe"], ["a", "b"], ["x"]):
+        with pytest.raises(OSError, match=r"link|file|director"):
+            open_below(tmp_path, parts)

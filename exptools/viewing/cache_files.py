@@ -7,15 +7,17 @@ Configs may hold what nobody else should see: files have the mode 0600, in direc
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from exptools.asides import remove_leftovers, written_aside
-from exptools.rundir import read_regular
+from exptools.plain_files import is_own, open_plain
 from exptools.viewing.signatures import file_signature
 
 _PRIVATE_FILE, _PRIVATE_DIRECTORY = 0o600, 0o700
@@ -58,6 +60,20 @@ def make_private(directory: Path) -> None:
                 file.chmod(_PRIVATE_FILE)
 
 
+def open_own(path: Path) -> BinaryIO:
+    """A file of the cache, open for reading.
+
+    Raises:
+        PermissionError: another user may have put it there, whom nobody believes.
+        OSError: it cannot be opened, is a link or no regular file.
+    """
+    file = open(path, "rb", opener=open_plain)  # noqa: SIM115 (the caller closes it)
+    if is_own(file.fileno()):
+        return file
+    file.close()
+    raise PermissionError(errno.EPERM, "it is not this user's alone", str(path))
+
+
 @dataclass(frozen=True)
 class CacheFile:
     """A file that is read only as the same version of us has written it, to the last byte."""
@@ -69,7 +85,9 @@ class CacheFile:
     def read(self) -> bytes | None:
         """What was kept; None where there is nothing, or anything else."""
         try:
-            head, _, content = read_regular(self.path, self.most + 2**10).partition(b"\n")
+            with open_own(self.path) as file:
+                size = min(os.fstat(file.fileno()).st_size, self.most + 2**10)
+                head, _, content = file.read(size).partition(b"\n")
         except OSError:
             return None
         if head != self._head(content):

@@ -3,10 +3,20 @@
 import json
 
 import pytest
+from plotly.io.json import to_json_plotly
 
 from exptools.rundir import STATUS_FILE, State
+from exptools.viewing.app.charts.controls import CHARTS
+from exptools.viewing.app.charts.tab import draw_chart, draw_controls
+from exptools.viewing.app.compare.chart import chart
+from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.painted.picture import picture
 from exptools.viewing.app.table.rows import cut
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.tree import leaves
+from exptools.viewing.figures.theme import LIGHT
 from exptools.viewing.run_files.logs import plain
 from tests.viewing.samples import csv_text, indexed, write_events, write_run, write_summary
 
@@ -50,7 +60,57 @@ def test_of_a_log_the_codes_are_left_out_and_the_marks_are_shown():
     assert plain(f"{ODD}\x07\n\tnext".encode()) == "a\\u202ebc\n\tnext"
 
 
+def test_what_cannot_be_read_is_named_as_one_can_see(tmp_path):
+    write_run(tmp_path / ODD, "a: [", csv_text({ODD: ["x"]}))
+    index = indexed(tmp_path)
+    index.columns(index.snapshot.runs, [SHOWN])
+    config, metrics = map(str, index.faults(index.snapshot.runs[0]))
+    assert SHOWN in config
+    assert metrics.count(SHOWN) == 2
+    assert config.isprintable()
+    assert metrics.isprintable()
+
+
 def test_event_files_have_such_names_too(tmp_path):
     write_events(tmp_path / "0", {ODD: [1.0]})
     index = indexed(tmp_path)
     assert [*index.runs_by_tag(index.snapshot.runs)] == [SHOWN]
+
+
+def shown_texts(part, name=""):
+    """The texts in what a page is sent; of a choice its label, and not the value it stands for."""
+    if isinstance(part, str):
+        return [] if name in ("value", "drawn") else [part]
+    if isinstance(part, dict):
+        return [text for name, its in part.items() for text in shown_texts(its, name)]
+    return [t for its in part for t in shown_texts(its, name)] if isinstance(part, list) else []
+
+
+@pytest.fixture(scope="module")
+def oddly_configured(tmp_path_factory):
+    """A workspace of two sweeps whose runs differ in odd values."""
+    root = tmp_path_factory.mktemp("runs")
+    for number in range(8):
+        config = {"name": f"{ODD}{number % 2}", "lr": [0.1, ODD][number // 2 % 2], "seed": number}
+        run = root / f"sweep{number // 4}" / str(number)
+        write_run(run, config, csv_text({"loss": [1.0, 2.0 + number]}))
+        (run.parent / "multirun.yaml").write_text("")
+    return Workspace(indexed(root))
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_no_chart_turns_text_round_by_a_value_of_a_config(oddly_configured, chart):
+    data = View(tab="charts", chart=chart, by=("name",)).to_data()
+    controls, _ = draw_controls(oddly_configured, data, 0, None)
+    page = [controls, draw_chart(oddly_configured, data, 0, "light")]
+    shown = shown_texts(json.loads(to_json_plotly(page)))
+    assert any(SHOWN in text for text in shown) or chart in ("timeline", "importance")
+    assert not [text for text in shown if "\u202e" in text or "\x1b" in text]
+
+
+def test_no_curve_turns_text_round_by_a_value_of_a_config(oddly_configured):
+    content = drawing(oddly_configured, resolve(View(by=("name",)), oddly_configured.facts()))
+    figure = json.loads(to_json_plotly(chart(content, View(), LIGHT)))
+    shown = [*shown_texts(figure), picture(content, View())]
+    assert any(SHOWN in text for text in shown)
+    assert not [text for text in shown if "\u202e" in text or "\x1b" in text]

@@ -19,6 +19,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_range_header
 from werkzeug.wsgi import wrap_file
 
+from exptools.plain_files import open_below
 from exptools.rundir import (
     EXPTOOLS_DIR,
     HYDRA_CONFIG,
@@ -67,13 +68,9 @@ def open_served(index: Index, run: str, relative: str) -> BinaryIO:
     """
     root, path = _locate(index, run, relative)
     try:
-        file = os.fdopen(_descend(root, path), "rb")
+        return os.fdopen(open_below(root, path.relative_to(root).parts), "rb")
     except OSError as error:
         raise NotServedError(f"{relative!r} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise NotServedError(f"{relative!r} is no regular file")
-    return file
 
 
 def file_url(app: Dash, run: str, relative: str, *, download: bool = False) -> str:
@@ -168,20 +165,3 @@ def _may_be_seen(path: Path) -> bool:
     hidden = any(part.startswith(".") for part in above)
     shown = not parent.startswith(".") and not name.startswith(".")
     return not hidden and (shown or f"{parent}/{name}" in HIDDEN)
-
-
-def _descend(root: Path, path: Path) -> int:
-    """Open a file from its root on, one step after the other, where none may be a link."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    if os.open not in os.supports_dir_fd:  # Windows
-        return os.open(path, flags | getattr(os, "O_BINARY", 0))
-    *directories, name = path.relative_to(root).parts
-    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for directory in directories:
-            inner = os.open(directory, flags | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
-            os.close(place)
-            place = inner
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=place)
-    finally:
-        os.close(place)

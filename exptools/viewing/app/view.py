@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from exptools.hints import suggestion
-from exptools.viewing.app.serving.shapes import NUMBER, Shape, expect, expect_data
+from exptools.viewing.app.serving.shapes import NUMBER, MalformedError, Shape, expect, expect_data
 from exptools.viewing.curves.baseline import DIFFERENCES
 from exptools.viewing.curves.endings import parse_states
 from exptools.viewing.curves.statistics.centers import CENTERS, parse_band
@@ -234,6 +234,8 @@ class View:
         for name, value in values.items():
             if value is not None or _DEFAULTS.get(name, ()) is not None:
                 expect(value, _SHAPES[name])
+            if isinstance(value, str) and name != "smooth":  # whose number is typed
+                _expect_choice(name, value)
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
             expect([span for _, span in spans], [[NUMBER]])
@@ -254,6 +256,14 @@ _SHAPES: dict[str, Shape] = {  # of what a page's store has of each field
     **dict.fromkeys(("x_ranges", "y_ranges", "options"), dict),
     "notes": [str],
 }
+
+
+def _expect_choice(name: str, text: str) -> None:
+    """See that a text is one that an address may have, too; MalformedError where it is not."""
+    try:
+        _KINDS[name].from_texts([text])
+    except ValueError as error:
+        raise MalformedError(str(error)) from error
 
 
 def _take(values: dict[str, Any], name: str, texts: list[str]) -> None:

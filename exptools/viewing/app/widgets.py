@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from exptools.viewing.curves.statistics.centers import band_label
 from exptools.viewing.figures.theme import DARK, LIGHT, Theme
+from exptools.visible import visible
 
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others
 
@@ -48,7 +49,7 @@ SUMMARIES = {
 
 def options(names: Mapping[str, str]) -> list[dict[str, str]]:
     """What can be chosen in a control: values and their labels."""
-    return [{"value": name, "label": label} for name, label in names.items()]
+    return [{"value": name, "label": visible(label)} for name, label in names.items()]
 
 
 def theme_of(colors: str | None) -> Theme:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,6 @@ from exptools.viewing.run_files.usage import Usage
 
 USAGE_POINTS = 400  # a chart is about as many pixels wide
 MIB, GIB = 2**20, 2**30  # bytes
-# They ask a server for maps, and nothing on the page asks another server than ours.
-_MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 
 
 def histogram_figure(histogram: Histogram, theme: Theme = LIGHT) -> dict[str, Any]:
@@ -66,37 +64,6 @@ def _size_unit(most: float) -> tuple[int, str]:
 
 def _percent(number: float) -> str:
     return f"{number:,.3g} %" if number < 100 else f"{number:,.0f} %"
-
-
-def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A figure that a run has logged as Plotly's JSON: its data and layout, nothing else of it.
-
-    Plotly's own classes check each property; what they do not know is left out, and so are
-    images that are not in the file itself. A ValueError says why it cannot be drawn.
-    """
-    from plotly.graph_objects import Figure
-
-    data, layout = record.get("data"), record.get("layout", {})
-    if not isinstance(data, list) or not isinstance(layout, dict):
-        raise ValueError("a figure has a list 'data' and an object 'layout'")
-    kinds = [str(trace.get("type")) for trace in data if isinstance(trace, dict)]
-    if any(kind.startswith(_MAPS) for kind in kinds):
-        raise ValueError("it needs a map from another server, which is not asked from here")
-    try:
-        figure = Figure({"data": data, "layout": layout}, skip_invalid=True)
-    except Exception as error:  # of many kinds: Plotly did not foresee such a file
-        raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
-    valid: dict[str, Any] = figure.to_plotly_json()
-    shown = valid["layout"]
-    for name in ("width", "height", "geo", "map", "mapbox"):
-        shown.pop(name, None)
-    shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
-    shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
-    return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
-
-
-def _is_own(source: Any) -> bool:
-    return source is None or str(source).startswith("data:image/")
 
 
 def _sparkline(

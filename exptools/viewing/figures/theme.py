@@ -6,6 +6,8 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
+from exptools.visible import visible
+
 LEGEND_CHARACTERS = 30
 CLEAR = "rgba(0,0,0,0)"
 # Each time the colours have run out.
@@ -74,8 +76,8 @@ def base_axis(theme: Theme) -> dict[str, Any]:
 
 
 def short_text(text: str, characters: int = LEGEND_CHARACTERS) -> str:
-    """One short line, with nothing in it that Plotly would take for markup."""
-    text = " ".join(text.split())
+    """One short line, with nothing in it that Plotly would take for markup, or that turns it."""
+    text = visible(" ".join(text.split()))
     if len(text) > characters:
         half = characters // 2
         text = f"{text[: half - 1]}…{text[-half:]}"

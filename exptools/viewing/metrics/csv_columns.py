@@ -14,8 +14,8 @@ import numpy as np
 
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import Values, column_of
-from exptools.viewing.metrics.csv_reader import MAX_COLUMNS, split_header
-from exptools.viewing.metrics.logged_rows import step_column
+from exptools.viewing.metrics.csv_reader import split_header
+from exptools.viewing.metrics.logged_rows import MAX_COLUMNS, step_column
 
 Numbers = dict[str, Values]
 

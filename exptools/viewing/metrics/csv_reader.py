@@ -22,9 +22,11 @@ from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, Numbers, as_numbers
 from exptools.viewing.metrics.csv_rows import Lines, cells_of, read_rows
 from exptools.viewing.metrics.logged_rows import (
     MAX_CELLS,
+    MAX_COLUMNS,
     UNFINISHED,
     LoggedRows,
     TooManyCells,
+    one_below_another,
     step_column,
 )
 from exptools.viewing.run import Fault
@@ -34,7 +36,6 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_NAME = 2**16  # bytes that a name in the header may go on below the first line
 HEAD, MAX_HEAD = 2**16, 2**20  # bytes in which a header is looked for: at first, and at most
 MAX_HEADERS = 32  # different ones in a file
-MAX_COLUMNS = 2**16
 TAIL = 2**14  # bytes in which the last row is looked for
 OTHER_COMMA = "\N{FULLWIDTH COMMA}".encode()  # where a comma separates nothing
 
@@ -61,14 +62,15 @@ def parse_csv(
     faults = [Fault(path, last_line, UNFINISHED)] if torn else []
     if not whole:
         return LoggedRows(faults=tuple(faults))
-    frames, lines = [], []
+    frames, lines, every = [], [], set[str]()
     whole += b"\n"
     if (size := whole.count(b",") + whole.count(b"\n")) > MAX_CELLS:
         raise TooManyCells(f"{size:,} cells are not read")
     for part, of_lines in _parts(whole):
         names, body, first_line = split_header(part)
-        if len(names) > MAX_COLUMNS:
-            raise TooManyCells(f"a header of {len(names):,} columns is not read")
+        every.update(names)
+        if len(names) > MAX_COLUMNS or len(every) > MAX_COLUMNS:
+            raise TooManyCells(f"a header of {max(len(names), len(every)):,} columns is not read")
         cells = read_rows(names, body, first_line, path, of_lines)
         frame, wrong = numbers(cells, path)
         frames.append(frame)
@@ -76,10 +78,7 @@ def parse_csv(
         faults += [*cells.faults, *wrong]
     frame = frames[0]
     if len(frames) > 1:
-        together = {name for one in frames for name in one.columns}
-        if (size := len(together) * sum(one.height for one in frames)) > MAX_CELLS:
-            raise TooManyCells(f"rows of several headers, {size:,} cells, are not read")
-        frame = pl.concat(frames, how="diagonal")[np.argsort(np.concatenate(lines))]
+        frame = one_below_another(frames)[np.argsort(np.concatenate(lines))]
     step_from = step_column(frame.columns)
     if step_from is None:
         frame = frame.insert_column(0, pl.Series(STEP, np.arange(frame.height), pl.Float64))

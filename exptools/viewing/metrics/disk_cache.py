@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exptools.viewing.cache_files import written_privately
+from exptools.viewing.cache_files import open_own, written_privately
 from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
@@ -66,7 +66,8 @@ class Pack:
         if name not in self.loaded:
             offset = self.start + 8 * self.rows * self.places[name]
             try:
-                values = np.fromfile(self.file, np.float64, self.rows, offset=offset)
+                with open_own(self.file) as file:
+                    values = np.fromfile(file, np.float64, self.rows, offset=offset)
             except OSError:
                 return None
             if len(values) < self.rows:
@@ -165,7 +166,7 @@ class DiskCache:
 
     def _load(self, file: Path, places: dict[str, list[Place]]) -> None:
         try:
-            with file.open("rb") as raw:
+            with open_own(file) as raw:
                 if raw.read(len(MAGIC)) != MAGIC:
                     return
                 length = int.from_bytes(raw.read(8), "little")

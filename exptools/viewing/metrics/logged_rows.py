@@ -18,6 +18,11 @@ from exptools.viewing.run import Fault
 
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
 MAX_CELLS = 2**27  # of rows: 1 GiB of numbers
+# Of rows that are mostly gaps, because metrics share hardly any steps: so many cells a number, and
+# in any case so many (128 MiB of numbers).
+MAX_GAPS, FEW_CELLS = 512, 2**24
+MAX_COLUMNS = 2**16
+MAX_LETTERS = 2**24  # of the names of a run's metrics
 LARGE = 8 * 2**20  # bytes: in a file of so many holes are looked for
 UNFINISHED = "the last line is not finished; left out"
 
@@ -120,6 +125,90 @@ class TooManyCells(Exception):
     """Metrics that share hardly any steps would fill the memory with gaps."""
 
 
+class NestedNames:
+    """Names made of those around them, each of which repeats these: a short text may have many."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._letters = 0
+
+    def once(self, name: str) -> str:
+        """The name, the same object each time.
+
+        Raises:
+            TooManyCells: all names together are longer than ``MAX_LETTERS``.
+        """
+        known = self._known.get(name)
+        if known is None:
+            self._letters += len(name)
+            if self._letters > MAX_LETTERS:
+                raise TooManyCells(f"names of more than {MAX_LETTERS:,} letters are not read")
+            known = self._known[name] = name
+        return known
+
+
+def check_cells(metrics: int, rows: int, numbers: int) -> None:
+    """See that there are not too many metrics, or too many cells for the numbers in them.
+
+    Raises:
+        TooManyCells: they have.
+    """
+    if metrics > MAX_COLUMNS:
+        raise TooManyCells(f"{metrics:,} metrics are not read")
+    if metrics * rows > min(MAX_CELLS, max(FEW_CELLS, MAX_GAPS * numbers)):
+        raise TooManyCells(f"{metrics:,} metrics at {rows:,} steps are not read")
+
+
+def rows_of(entries: Sequence[Mapping[str, float]]) -> pl.DataFrame:
+    """A row for each entry, a column for each of their names; null where an entry lacks it.
+
+    Raises:
+        TooManyCells: hardly any of them have the same names.
+    """
+    places: dict[str, tuple[list[int], list[float]]] = {}
+    for row, entry in enumerate(entries):
+        for name, value in entry.items():
+            rows, values = places.setdefault(name, ([], []))
+            rows.append(row)
+            values.append(value)
+    check_cells(len(places), len(entries), sum(len(rows) for rows, _ in places.values()))
+    return pl.DataFrame(
+        [
+            _scattered(name, np.array(values, float), np.array(rows, np.intp), len(entries))
+            for name, (rows, values) in places.items()
+        ]
+    )
+
+
+def one_below_another(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of some frames of Float64; null in columns that a frame lacks.
+
+    Not by ``pl.concat``, which makes each column of all in each frame.
+
+    Raises:
+        TooManyCells: hardly any of them have the same columns.
+    """
+    names = {name for frame in frames for name in frame.columns}
+    numbers = sum(frame.height * frame.width for frame in frames)
+    check_cells(len(names), sum(frame.height for frame in frames), numbers)
+    places: dict[str, list[tuple[int, pl.Series]]] = {}  # of a column: the first row of each part
+    height = 0
+    for frame in frames:
+        for column in frame:
+            places.setdefault(column.name, []).append((height, column))
+        height += frame.height
+    return pl.DataFrame([_put_together(name, parts, height) for name, parts in places.items()])
+
+
+def _put_together(name: str, parts: Sequence[tuple[int, pl.Series]], height: int) -> pl.Series:
+    values, missing = np.full(height, np.nan), np.ones(height, bool)
+    for begin, part in parts:
+        here = slice(begin, begin + len(part))
+        values[here] = part.to_numpy()  # of a null NaN
+        missing[here] = part.is_null().to_numpy() if part.null_count() else False
+    return _as_series(name, values, missing)
+
+
 class Points(NamedTuple):
     """What was logged of one metric, in the order in which it was logged."""
 
@@ -133,7 +222,7 @@ def as_rows(metrics: Mapping[str, Points], faults: Sequence[Fault] = ()) -> Logg
 
     A metric that was logged n times for a step makes n rows of it. A metric's own step and wall
     time, should it be named like them, is left to those. Points that share hardly any steps would
-    make a table of nearly nothing but gaps: with more than ``MAX_CELLS`` they are refused.
+    make a table of nearly nothing but gaps, and are refused; see ``check_cells``.
     """
     points = {tag: points for tag, points in metrics.items() if tag not in (STEP, WALL_TIME)}
     if not points:
@@ -143,8 +232,7 @@ def as_rows(metrics: Mapping[str, Points], faults: Sequence[Fault] = ()) -> Logg
         np.concatenate([points[tag].steps for tag in points]),
         np.concatenate([times[tag] for tag in points]),
     )
-    if len(points) * len(steps) > MAX_CELLS:
-        raise TooManyCells(f"{len(points):,} metrics at {len(steps):,} steps are not read")
+    check_cells(len(points), len(steps), len(row_of))
     walls = np.full(len(steps), -np.inf)
     np.fmax.at(walls, row_of, np.concatenate([its.walls for its in points.values()]))
     columns = [pl.Series(STEP, steps), pl.Series(WALL_TIME, walls).replace(-np.inf, None)]
@@ -187,5 +275,9 @@ def _scattered(
 ) -> pl.Series:
     spread, missing = np.full(height, np.nan), np.ones(height, bool)
     spread[rows], missing[rows] = values, False
-    series = pl.Series(name, spread)
+    return _as_series(name, spread, missing)
+
+
+def _as_series(name: str, values: NDArray[np.float64], missing: NDArray[np.bool_]) -> pl.Series:
+    series = pl.Series(name, values)
     return series.set(pl.Series(missing), None) if missing.any() else series

@@ -20,8 +20,8 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from exptools.asides import remove_leftovers
-from exptools.rundir import read_regular, write_atomic
+from exptools.rundir import read_regular
+from exptools.viewing.cache_files import make_private, write_privately
 from exptools.viewing.configs.values import comparison_key
 
 MAX_LABEL = 200  # characters
@@ -55,6 +55,8 @@ class GroupNames:
         real = Path(os.path.realpath(place))
         # What is said of a directory holds below it; what is said nearer goes before.
         self._paths = [base / _digest(str(above)) for above in (real, *real.parents)]
+        for named in self._paths:
+            make_private(named)
 
     def all(self) -> Mapping[str, OwnName]:
         """The names by ``group_id``."""
@@ -85,8 +87,7 @@ class GroupNames:
                 file.unlink(missing_ok=True)
             if name != self.all().get(group, NO_NAME):
                 record = {"group": group, "label": name.label, "color": name.color}
-                remove_leftovers(self._paths[0])
-                write_atomic(file, json.dumps(record).encode())
+                write_privately(file, json.dumps(record).encode())
         except OSError as error:
             return None, f"{self._paths[0]} cannot be written: {error.strerror}."
         return time.time_ns() // 1_000_000, ""

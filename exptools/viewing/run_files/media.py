@@ -157,16 +157,6 @@ def read_object(file: BinaryIO) -> Mapping[str, Any]:
     return record
 
 
-def image_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Width and height of a PNG or GIF, as its header says; None where it is neither."""
-    head = file.read(24)
-    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 24:
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-    if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 10:
-        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
-    return None
-
-
 def is_sound_or_video(file: BinaryIO) -> bool:
     """Whether a file is an MP4 or a WAV, as its header says."""
     head = file.read(12)

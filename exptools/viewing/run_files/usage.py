@@ -16,6 +16,7 @@ from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run_files.directory import read_limited
 
 MAX_USAGE = 64 * 2**20  # bytes: a month of samples
+MAX_COLUMNS = 100
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ def read_usage(file: BinaryIO) -> Usage | None:
     whole = content[: content.rfind(b"\n") + 1]
     if not whole:
         return None
-    if not set(_NAMES) <= set(whole.partition(b"\n")[0].decode(errors="replace").split(",")):
+    header = whole.partition(b"\n")[0].decode(errors="replace").split(",")
+    if len(header) > MAX_COLUMNS:
+        raise ValueError(f"a header of {len(header):,} columns is not read")
+    if not set(_NAMES) <= set(header):
         raise ValueError(f"its first line should be {','.join(_NAMES)}")
     try:
         table = pl.read_csv(
             BytesIO(whole),
+            columns=list(_NAMES),
             infer_schema=False,
             truncate_ragged_lines=True,
             encoding="utf8-lossy",

@@ -182,6 +182,14 @@ def test_only_what_was_given_as_a_cookie_is_taken_as_one(index, given):
     assert browser.get("/_dash-layout", base_url=OUTSIDE).status_code == 200
 
 
+def test_tokens_and_cookies_are_compared_in_constant_time(monkeypatch):
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda *both: bool(compared.append(both)))
+    assert not PUBLIC.admits("x")
+    assert not PUBLIC.admits_cookie("y")
+    assert compared == [(b"x", TOKEN.encode()), (b"y", PUBLIC.cookie().encode())]
+
+
 def test_a_cookie_is_of_its_token_and_does_not_tell_it():
     assert len({Access(token=f"{TOKEN}{n}").cookie() for n in range(9)}) == 9
     assert not PUBLIC.admits(PUBLIC.cookie())

@@ -15,6 +15,8 @@ from exptools.viewing.app.served_files import (
     file_url,
     open_served,
 )
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.index import index_of
 from tests.viewing.samples import indexed, write_run
 
 SECRET = b"nobody else's business"
@@ -203,3 +205,31 @@ def test_nothing_of_a_run_is_ever_unpickled_or_evaluated():
                 alias.name for alias in getattr(node, "names", ()) if not isinstance(alias, str)
             }
             assert not names & unsafe, source
+
+
+def test_nothing_is_written_below_the_roots_whoever_looks_and_whatever_is_kept(
+    run, index, tmp_path, monkeypatch
+):
+    for name in ("CACHE", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
+    monkeypatch.setattr("exptools.viewing.metrics.store.WORTH_BYTES", 0)
+    for file in run.rglob("*"):
+        os.utime(file, (1e9, 1e9))
+    before = tree(run.parent)
+    workspace = Workspace(index_of([run.parent]))
+    workspace.index.refresh()
+    workspace.index.columns(workspace.index.snapshot.runs, ["acc"])
+    workspace.marks.keep(workspace.index.snapshot.runs[0], star=True, note="x")
+    workspace.names.keep("a", label="x")
+    client = create_app(workspace.index).server.test_client()
+    for path in ("/", "/_dash-layout", "/_first-answer", "/file?run=0&path=output.log"):
+        assert client.get(path, base_url="http://127.0.0.1:8050").status_code == 200
+    assert tree(run.parent) == before
+    assert list(tmp_path.glob("CACHE/**/*.pack"))
+    assert len(list(tmp_path.glob("DATA/**/*.json"))) == 2
+
+
+def tree(root):
+    """All that is below a directory, with what writing to it would change."""
+    stats = [(path, path.lstat()) for path in (root, *root.rglob("*"))]
+    return {path: (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in stats}

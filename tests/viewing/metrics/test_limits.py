@@ -1,6 +1,8 @@
 """A small input takes little time and memory, whatever it claims; the other runs are seen."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +10,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from exptools.viewing.metrics.csv_reader import MAX_COLUMNS
-from exptools.viewing.readers.walk import MAX_DEPTH
+from exptools.viewing.metrics.logged_rows import MAX_COLUMNS
+from exptools.viewing.readers.walk import MAX_DEPTH, list_directory
+from tests.viewing.readers.trackers.test_wandb import log_of, row
 from tests.viewing.samples import indexed, write_run
 
 MEASURED = """
@@ -124,6 +127,94 @@ def test_more_columns_than_anybody_reads_are_a_fault(tmp_path: Path) -> None:
     assert f"a header of {MAX_COLUMNS + 1:,} columns is not read" in faults
 
 
+MANY = 2000  # metrics, each at a step of its own
+SPARSE = {  # of a run the files that say what it is, and those of its metrics
+    "ray": {
+        "params.json": "{}",
+        "result.json": "".join(f'{{"training_iteration": {n}, "m{n}": 1}}\n' for n in range(MANY)),
+    },
+    "trainer": {
+        "trainer_state.json": json.dumps(
+            {"log_history": [{"step": n, f"m{n}": 1} for n in range(MANY)]}
+        )
+    },
+    "sacred": {
+        "run.json": '{"status": "COMPLETED"}',
+        "config.json": "{}",
+        "info.json": json.dumps(
+            {f"m{n}": [1] for n in range(MANY)} | {f"m{n}_T": [n] for n in range(MANY)}
+        ),
+    },
+    "headers": {
+        "progress.csv": "".join(
+            f"step,{','.join(f'm{n}' for n in range(at, at + 50))}\n" + f"1{',2' * 50}\n" * 20
+            for at in range(0, MANY, 50)
+        )
+    },
+    "monitors": {
+        f"{at}.monitor.csv": '#{"t_start": 1}\n'
+        f"r,l,t,{','.join(f'm{n}' for n in range(at, at + 50))}\n" + f"1,1,1{',2' * 50}\n" * 20
+        for at in range(0, MANY, 50)
+    },
+}
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_rows_of_hardly_anything_but_gaps_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("exptools.viewing.metrics.logged_rows.MAX_GAPS", 10)
+    monkeypatch.setattr("exptools.viewing.metrics.logged_rows.FEW_CELLS", 2**20)
+    (tmp_path / "run").mkdir()
+    for name, text in SPARSE[kind].items():
+        (tmp_path / "run" / name).write_text(text)
+    index = indexed(tmp_path)
+    columns = index.columns(index.snapshot.runs, ["m1", "step"])
+    assert columns["run"].rows == 0
+    faults = "".join(map(str, index.faults(index.snapshot.runs[0])))
+    assert re.search(r"cannot be read: [\d,]+ metrics at [\d,]+ steps are not read", faults)
+
+
+def test_as_many_gaps_as_runs_have_that_log_some_things_seldom_are_read(tmp_path: Path) -> None:
+    seldom = [f"m{number}" for number in range(400)]
+    log = [{"step": step, "loss": 1.0} for step in range(1000)]
+    log[-1] |= dict.fromkeys(seldom, 2.0)
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    index = indexed(tmp_path)
+    (columns,) = index.columns(index.snapshot.runs, ["loss", "m7"]).values()
+    assert (columns.rows, columns.logged("m7").sum()) == (1000, 1)
+
+
+NESTED = {"x" * 50_000: {f"m{number}": {} if number % 2 else 1 for number in range(2000)}}
+
+
+@pytest.mark.parametrize("kind", ["ray", "wandb"])
+def test_names_that_repeat_a_long_one_are_refused(tmp_path: Path, kind: str) -> None:
+    """100 kB of names within a long one are 100 MB of names."""
+    run = tmp_path / ("run-20250101_000000-abc" if kind == "wandb" else "t")
+    run.mkdir()
+    if kind == "wandb":
+        (run / "run-abc.wandb").write_bytes(log_of([row(0, a=json.dumps(NESTED))]))
+    else:
+        (run / "params.json").write_text("{}")
+        (run / "result.json").write_text(json.dumps({"training_iteration": 1, **NESTED}) + "\n")
+    index = indexed(tmp_path)
+    index.columns(index.snapshot.runs, ["step"])
+    faults = "".join(map(str, index.faults(index.snapshot.runs[0])))
+    assert "names of more than 16,777,216 letters are not read" in faults
+
+
+def test_headers_that_have_very_many_columns_together_are_a_fault(tmp_path: Path) -> None:
+    """Each of the columns of all headers would stand beside the rows of each."""
+    half = MAX_COLUMNS // 2
+    names = [",".join(f"m{number}" for number in range(at, at + half)) for at in (0, half)]
+    write_run(tmp_path, {}, "".join(f"step,{of}\n1\n" for of in names))
+    index = indexed(tmp_path)
+    index.columns(index.snapshot.runs, ["step"])
+    faults = "".join(map(str, index.faults(index.snapshot.runs[0])))
+    assert f"a header of {MAX_COLUMNS + 1:,} columns is not read" in faults
+
+
 def test_deep_directories_are_named_and_the_others_searched(tmp_path: Path) -> None:
     write_run(tmp_path / "good", {})
     deep = tmp_path.joinpath(*["d"] * 900)
@@ -171,6 +262,7 @@ def test_a_directory_of_very_many_files_is_looked_at_in_part(tmp_path: Path, mon
     index = indexed(tmp_path)
     assert [run.name for run in index.snapshot.runs] == ["good"]
     assert "holds more than" in str(index.snapshot.faults[0])
+    assert len(list_directory(str(tmp_path / "many")).files) == 51
 
 
 def test_metrics_that_take_too_much_together_are_named_and_others_are_there(

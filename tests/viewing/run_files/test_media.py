@@ -1,13 +1,15 @@
 """What a run logged besides scalars: the logger writes, the viewer reads; and what others write."""
 
 import json
+import time
 
 import pytest
 
 from exptools.logging.media.histograms import encode_histogram
 from exptools.logging.media.store import EncodedMedium
 from exptools.rundir import MEDIA_INDEX
-from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
+from exptools.viewing.figures.single_run import histogram_figure
+from exptools.viewing.figures.untrusted import untrusted_figure
 from exptools.viewing.run_files import media
 from tests.media_samples import write_medium
 
@@ -174,15 +176,38 @@ def test_a_long_text_is_cut(tmp_path):
     assert (len(text), cut) == (media.MAX_TEXT, True)
 
 
-def test_the_size_of_a_picture_is_in_its_header(tmp_path):
-    for content, size in (
-        (PNG, (640, 480)),
-        (b"GIF89a" + (7).to_bytes(2, "little") * 2, (7, 7)),
-        (b"<svg onload=alert(1)>", None),
-        (b"", None),
-    ):
-        with stored(tmp_path, content) as file:
-            assert media.image_size(file) == size
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"x" * 30_000: 1},
+        {"marker": {"line": {"x" * 30_000: 1}}},
+        {f"x{number}": 1 for number in range(5000)},
+        {f"marker{number}": {} for number in range(5000)},
+    ],
+)
+def test_for_what_plotly_does_not_know_no_nearest_name_is_looked_for(odd):
+    # Plotly takes half a millisecond for each name, and minutes for a long one.
+    started = time.process_time()
+    figure = untrusted_figure({"data": [{"y": [1], **odd}], "layout": {"shapes": [odd], **odd}})
+    assert figure["data"][0]["y"] == [1]
+    assert len(json.dumps(figure)) < 20_000
+    assert time.process_time() - started < 2
+
+
+def test_what_plotly_knows_stays_in_an_untrusted_figure():
+    axis = {"title": {"text": "x"}, "type": "log"}
+    layout = {
+        "xaxis2": axis,
+        "annotations": [{"text": "here", "font": {"size": 9}}],
+        "template": {"layout": {"font": {"size": 9}}, "data": {"bar": [{"opacity": 0.5}]}},
+    }
+    trace = {"type": "bar", "y": [1], "marker": {"line": {"width": 2}}, "meta": {"any": 1}}
+    figure = untrusted_figure({"data": [trace], "layout": layout})
+    assert figure["data"] == [trace]
+    shown = figure["layout"]
+    assert (shown["xaxis2"], shown["annotations"]) == (axis, layout["annotations"])
+    assert shown["template"]["layout"] == layout["template"]["layout"]
+    assert shown["template"]["data"]["bar"][0]["opacity"] == 0.5
 
 
 def test_of_an_untrusted_figure_only_data_and_layout_stay():

@@ -76,6 +76,12 @@ def test_usage_of_nothing_is_nothing(tmp_path, content):
     assert usage is None or list(usage_figures(usage)) == []
 
 
+def test_a_table_of_very_many_columns_is_no_usage(tmp_path):
+    content = f"{HEADER[:-1]},{','.join(map(str, range(100)))}\n"
+    with pytest.raises(ValueError, match="a header of 105 columns is not read"):
+        usage_of(tmp_path, content)
+
+
 def test_another_table_is_no_usage(tmp_path):
     with pytest.raises(ValueError, match="first line should be time"):
         usage_of(tmp_path, b"a,b\n1,2\n")

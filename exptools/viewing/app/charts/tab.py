@@ -38,6 +38,8 @@ from exptools.viewing.app.widgets import (
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.charts.sweeps import Match, SideBySide
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
+from exptools.visible import visible
 
 PAGE = "clamp(380px, calc(100vh - 330px), 760px)"  # the height that the page has for a chart
 CONTROL = "chart-control"
@@ -308,4 +310,4 @@ def _finite(value: float) -> float | None:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
+    return shortened(visible(text[: MAX_CELL + 1]), MAX_CELL)

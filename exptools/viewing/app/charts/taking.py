@@ -18,6 +18,7 @@ from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.app.charts.analyses import importance_of, improvement_of, with_best_pair
 from exptools.viewing.app.charts.controls import (
+    ANALYSES,
     chart_of,
     chosen,
     controls,
@@ -96,9 +97,18 @@ def download(workspace: Workspace, kind: str, data: dict[str, Any] | None) -> tu
 def _found(workspace: Workspace, view: View) -> tuple[Importance | Improvement, View]:
     index, facts = workspace.index, workspace.facts()
     now = with_best_pair(index, facts, resolve(view, facts))
+    _expect_analysis(facts, now)
     runs, _ = counted_runs(index, facts, now)
     make = importance_of if chart_of(now) == "importance" else improvement_of
     return make(index, facts, now, runs), now
+
+
+def _expect_analysis(facts: Facts, view: View) -> None:
+    """Raise QueryError where the page shows none: the chart has just been changed, say."""
+    if chart_of(view) not in ANALYSES:
+        raise QueryError(f"only {' and '.join(ANALYSES)} can be taken away in this way")
+    if chart_of(view) == "improvement" and len(groups_of(facts, view)) < 2:
+        raise QueryError("two groups are compared where there are two: group by another key")
 
 
 def _csv(found: Importance | Improvement) -> bytes:
@@ -125,6 +135,7 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
     try:
         view = resolve(View.from_data(data), facts)
         view = with_best_pair(workspace.index, facts, view)
+        _expect_analysis(facts, view)
         runs = shown_runs(workspace.index, facts, view)
         plain = without_marks(workspace, view, runs)
         lines = runs_lines(plain, workspace.index.roots, facts.hidden)

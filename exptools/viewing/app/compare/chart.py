@@ -39,6 +39,7 @@ from exptools.viewing.figures.lines import (
 from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import LEGEND_CHARACTERS, Theme, short_text
 from exptools.viewing.figures.together import BETWEEN
+from exptools.visible import visible
 
 POINTS_OF_RUNS = 20_000  # of all thin lines together
 PANEL_HEIGHT = 250  # px, where there are several rows
@@ -78,7 +79,7 @@ def chart(drawing: Drawing, view: View, theme: Theme) -> dict[str, Any]:
     layout["showlegend"] = len(named) > 1 or bool(named and (view.selected or view.where))
     heads = x_heads_of(drawing)
     layout["meta"] = {
-        "names": {legend_text(short): whole for whole, short in names.items()},
+        "names": {legend_text(short): visible(whole) for whole, short in names.items()},
         "metrics": [panel.metric for panel in drawing.panels],
         "x": [heads[based[base_of(drawing, at)].metric] for at in range(len(drawing.panels))],
         "symlog": {

@@ -23,6 +23,7 @@ from exptools.viewing.groups.grouping import Group, Key, groups
 from exptools.viewing.run import Run, natural_key
 from exptools.viewing.run_files.media import KINDS, MediaIndex
 from exptools.viewing.wording import escape_invalid_unicode, shortened
+from exptools.visible import visible
 
 MANY = 12  # runs; of more, one of each group is shown at first
 MOST_ROWS = 1000  # tags of a kind
@@ -133,7 +134,7 @@ def _label(group: Group, run: Run, key: str) -> str:
     """What a group is called; nothing where that is the run's name, or all runs are one."""
     if not group.values or group.label == run.name:
         return ""
-    return shortened(escape_invalid_unicode(f"{key}{group.label}"), LONGEST)
+    return shortened(visible(f"{key}{group.label}"), LONGEST)
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:

@@ -16,12 +16,13 @@ from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.widgets import STILL
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.parsing import flat_settings
-from exptools.viewing.figures.single_run import histogram_figure, untrusted_figure
+from exptools.viewing.figures.single_run import histogram_figure
 from exptools.viewing.figures.theme import Theme
+from exptools.viewing.figures.untrusted import untrusted_figure
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.images import ImageSize, image_size
 from exptools.viewing.run_files.media import (
     Item,
-    image_size,
     is_sound_or_video,
     read_histogram,
     read_object,
@@ -36,6 +37,7 @@ CARTESIAN = {  # what the page's Plotly can draw
     *("image", "pie", "scatter", "scatterternary", "violin"),
 }
 MAX_PIXELS = 4096 * 4096  # a browser takes four bytes for each; a larger image is a link
+MAX_PIXELS_OF_ALL = 16 * MAX_PIXELS  # of an animation's frames together
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
 
 
@@ -92,18 +94,19 @@ def _image(logged: _Logged) -> Component:
     size = logged.read(image_size)
     if size is None:
         return sentence(f"{logged.item.path} is neither a PNG nor a GIF.")
-    width, height = size
     src = logged.address
-    if width * height > MAX_PIXELS:
-        return _large(width, height, src)
-    name = "run-pixels" if max(width, height) < SMALL else ""
-    picture = html.Img(src=src, alt=logged.name, width=width, height=height, className=name)
+    if size.width * size.height > MAX_PIXELS or size.pixels > MAX_PIXELS_OF_ALL:
+        return _large(size, src)
+    name = "run-pixels" if max(size.width, size.height) < SMALL else ""
+    sides: Any = {"width": size.width, "height": size.height}
+    picture = html.Img(src=src, alt=logged.name, className=name, **sides)
     return html.A(picture, href=src, target="_blank", rel="noreferrer", title="In full size")
 
 
-def _large(width: int, height: int, src: str) -> Component:
+def _large(size: ImageSize, src: str) -> Component:
     """The way to a picture that the page does not show by itself: it may be a few bytes on disk."""
-    told = f"An image of {width:,} × {height:,} pixels: "
+    frames = f"{size.frames:,} frames of " if size.frames > 1 else ""
+    told = f"An image of {frames}{size.width:,} × {size.height:,} pixels: "
     return html.P([told, html.A("open it", href=src, target="_blank", rel="noreferrer")])
 
 

@@ -6,11 +6,12 @@ machine for example, learns nothing from an error and writes no traceback to our
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import Dash
-from dash.exceptions import DependencyException
+from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, abort, request
 from werkzeug.wrappers import Response
 
@@ -36,10 +37,11 @@ STORES: dict[str, Shape] = {
     "pointed-at.data": {"view": dict, "curve": [int, int], "x": (int, float), "place": object},
     "runs.cellValueChanged": [{"rowId": str, "colId": str}],
     "run-note.id": {"run": str},
-    "run-note.value": TEXT,
+    **dict.fromkeys(("run-note.value", "tag-names.value"), TEXT),
     "run-slider.id": {"tag": str},
     "run-slider.value": NUMBER,
 }
+_MAY_BE_HALVES = (b"\\ud", b"\\uD", b"\xed")  # of characters, as JSON spells them
 NONE_YET = (
     "clicked.data",
     "pointed-at.data",
@@ -58,11 +60,18 @@ def register(app: Dash) -> None:
             body = request.get_json()
         except RecursionError as error:
             raise MalformedError("it is nested too deeply") from error
+        _refuse_halves(request.get_data(), body)
         _check_question(app.callback_map, body)
 
     @server.errorhandler(MalformedError)
     def refuse(_: MalformedError) -> Response:
         return _sentence(400, "This is nothing that a page of exptools-dash sends.")
+
+    @server.errorhandler(CallbackException)
+    def refuse_outputs(error: CallbackException) -> Response:
+        if type(error) is not CallbackException:  # of our answer something is wrong
+            raise error
+        return refuse(MalformedError())
 
     @server.errorhandler(DependencyException)
     def not_found(_: DependencyException) -> Response:
@@ -71,6 +80,15 @@ def register(app: Dash) -> None:
 
 def _sentence(status: int, text: str) -> Response:
     return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8")
+
+
+def _refuse_halves(content: bytes, body: Any) -> None:
+    """Raise MalformedError where a text has half of a character, which no answer can repeat."""
+    if any(mark in content for mark in _MAY_BE_HALVES):
+        try:
+            json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise MalformedError("it has half of a character") from error
 
 
 def _check_question(callbacks: Mapping[str, Any], body: Any) -> None:

@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, Patch, State, html, no_update
 
 from exptools.viewing.app.facts import Facts
+from exptools.viewing.app.serving.shapes import expect
 from exptools.viewing.app.table import marking
 from exptools.viewing.app.table.arrangement import rearranged
 from exptools.viewing.app.table.columns import columns, in_usual_order, usual
@@ -285,22 +286,25 @@ def keep_notes(
     """Keep the notes and tags that were written into the table: the new ``marks``, or why not."""
     stamp, problem = None, ""
     for change in changes:
+        text = change.get("value")
+        expect(text, (str, type(None)))
         if change["colId"] in ("label", "color") and not problem:
-            stamp, problem = _keep_name(workspace, change)
+            stamp, problem = _keep_name(workspace, change, text or "")
             continue
         run = workspace.run(change["rowId"])
         if run is None or problem:
             continue
         if change["colId"] == "note":
-            stamp, problem = marks.keep(run, note=(change["value"] or "").strip())
+            stamp, problem = marks.keep(run, note=(text or "").strip())
         elif change["colId"] == "tags":
-            stamp, problem = marks.keep_tags(run, parse_tags(change["value"] or ""))
+            stamp, problem = marks.keep_tags(run, parse_tags(text or ""))
     return stamp or no_update, problem or no_update
 
 
-def _keep_name(workspace: Workspace, change: dict[str, Any]) -> tuple[int | None, str]:
+def _keep_name(workspace: Workspace, change: dict[str, Any], text: str) -> tuple[int | None, str]:
     """Keep the name or colour that a group was given in the table."""
-    group, text = str(change["data"].get("group", "")), str(change["value"] or "").strip()
+    expect(change.get("data"), {"group": str})
+    group, text = change["data"]["group"], text.strip()
     if change["colId"] == "label":
         return workspace.names.keep(group, label=text)
     try:

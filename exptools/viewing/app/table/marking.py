@@ -6,12 +6,15 @@ a click on it lists them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, Patch, State, ctx, html, no_update
 
+from exptools.viewing.app.serving.shapes import expect
+from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import labelled, popover
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
@@ -95,7 +98,7 @@ def register(app: Dash, workspace: Workspace) -> None:
 
 def hide(workspace: Workspace, clicks: int | None, data: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Hide the ticked runs: the new version, the view without them, or why it cannot be."""
-    runs = _named(workspace, data["selected"]) if clicks else []
+    runs = _named(workspace, View.from_data(data).selected) if clicks else []
     if not runs:
         return no_update, no_update, no_update
     version, problem = workspace.hide(runs, hidden=True)
@@ -110,7 +113,7 @@ def tag(
     workspace: Workspace, button: str, names: str | None, data: dict[str, Any]
 ) -> tuple[Any, Any]:
     """Give the ticked runs tags, or take them back: the new ``marks``, or why it cannot be."""
-    tags, runs = parse_tags(names or ""), _named(workspace, data["selected"])
+    tags, runs = parse_tags(names or ""), _named(workspace, View.from_data(data).selected)
     if not tags or not runs:
         return no_update, "Type a tag first; several have commas between them."
     stamp, problem = workspace.marks.tag(runs, tags, taken_back=button == "tag-remove")
@@ -155,9 +158,10 @@ def unhide(workspace: Workspace, name: str) -> tuple[Any, Any, Any]:
 def _unhide_clicked(workspace: Workspace, clicks: list[int | None]) -> tuple[Any, Any, Any]:
     if not any(clicks) or not ctx.triggered_id:  # the list has come, and nobody has clicked
         return no_update, no_update, no_update
+    expect(ctx.triggered_id, {"unhide": str})
     return unhide(workspace, ctx.triggered_id["unhide"])
 
 
-def _named(workspace: Workspace, names: Any) -> list[Run]:
+def _named(workspace: Workspace, names: Iterable[str]) -> list[Run]:
     wanted = {*names}
     return [run for run in workspace.index.snapshot.runs if run.name in wanted]

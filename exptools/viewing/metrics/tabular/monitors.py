@@ -16,7 +16,7 @@ from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
-from exptools.viewing.metrics.logged_rows import LoggedRows, contents
+from exptools.viewing.metrics.logged_rows import LoggedRows, contents, one_below_another
 from exptools.viewing.run import Fault
 
 LENGTH, SECONDS = "l", "t"  # of an episode; since the environment was made
@@ -32,7 +32,7 @@ def read_monitors(files: Sequence[Path]) -> LoggedRows:
         faults += of_file
     if not frames:
         return LoggedRows(faults=tuple(faults))
-    episodes = pl.concat(frames, how="diagonal").sort(WALL_TIME, maintain_order=True)
+    episodes = one_below_another(frames).sort(WALL_TIME, maintain_order=True)
     lengths = episodes[LENGTH] if LENGTH in episodes.columns else pl.repeat(1.0, episodes.height)
     steps = pl.select(lengths.fill_null(0).fill_nan(0).cum_sum().alias(STEP)).to_series()
     return LoggedRows(episodes.insert_column(0, steps), tuple(faults))

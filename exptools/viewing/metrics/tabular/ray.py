@@ -19,11 +19,11 @@ from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, as_logged_by_others
 from exptools.viewing.metrics.csv_reader import parse_csv
 from exptools.viewing.metrics.logged_rows import (
-    MAX_CELLS,
     UNFINISHED,
     LoggedRows,
-    TooManyCells,
+    NestedNames,
     read_content,
+    rows_of,
     step_column,
 )
 from exptools.viewing.run import Fault
@@ -41,11 +41,7 @@ def read_results(file: Path) -> LoggedRows:
         return LoggedRows(_with_wall_time(rows.frame), (*rows.faults, *faults), rows.step_from)
     results, wrong = _results(content, file)
     faults += wrong
-    columns = dict.fromkeys(name for result in results for name in result)
-    if len(columns) * len(results) > MAX_CELLS:
-        raise TooManyCells(f"{len(columns):,} metrics in {len(results):,} rows are not read")
-    schema = dict.fromkeys(columns, pl.Float64)
-    frame = pl.DataFrame({n: [r.get(n) for r in results] for n in columns}, schema=schema)
+    frame = rows_of(results)
     step_from = step_column(frame.columns)
     if step_from is None:
         steps = pl.Series(STEP, np.arange(frame.height), pl.Float64)
@@ -65,7 +61,7 @@ def _results(content: bytes, file: Path) -> tuple[list[dict[str, float]], list[F
     """The numbers of each line."""
     whole, _, torn = content.rpartition(b"\n")
     lines = whole.split(b"\n") if whole else []
-    results: list[dict[str, float]] = []
+    results, names = list[dict[str, float]](), NestedNames()
     faults: list[Fault] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -75,7 +71,7 @@ def _results(content: bytes, file: Path) -> tuple[list[dict[str, float]], list[F
             if not isinstance(result, Mapping):
                 raise ValueError(f"{type(result).__name__} where a result should be an object")
             result = {name: value for name, value in result.items() if name != CONFIG}
-            results.append(dict(_numbers(result)))
+            results.append(dict(_numbers(result, names)))
         except (ValueError, RecursionError) as error:
             faults.append(Fault(file, number, f"left out: {error}"))
     if len(faults) > MAX_FAULTS:
@@ -84,15 +80,15 @@ def _results(content: bytes, file: Path) -> tuple[list[dict[str, float]], list[F
 
 
 def _numbers(
-    values: Mapping[str, Any], above: str = "", depth: int = 1
+    values: Mapping[str, Any], names: NestedNames, above: str = "", depth: int = 1
 ) -> Iterator[tuple[str, float]]:
     if depth > MAX_DEPTH:
         raise ValueError(f"names nested more than {MAX_DEPTH} deep are not read")
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{above}{name}/", depth + 1)
+            yield from _numbers(value, names, names.once(f"{above}{name}/"), depth + 1)
         elif isinstance(value, (bool, int, float)):
-            yield f"{above}{name}", _as_float(value)
+            yield names.once(f"{above}{name}"), _as_float(value)
 
 
 def _as_float(value: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from exptools.rundir import STEP
 from exptools.viewing.configs import safe_json
 from exptools.viewing.lazy_polars import pl
-from exptools.viewing.metrics.logged_rows import MAX_CELLS, LoggedRows, TooManyCells, read_content
+from exptools.viewing.metrics.logged_rows import LoggedRows, read_content, rows_of
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
 
@@ -46,16 +46,14 @@ def _progress(state: Mapping[str, Any]) -> float:
 
 
 def _rows(log: Sequence[Mapping[str, Any]], faults: tuple[Fault, ...]) -> LoggedRows:
-    names = dict.fromkeys(
-        name for entry in log for name, value in entry.items() if isinstance(value, (int, float))
-    )
-    if len(names) * len(log) > MAX_CELLS:
-        raise TooManyCells(f"{len(names):,} metrics in {len(log):,} entries are not read")
-    if not names:
+    numbers = [
+        {name: value for name, of_entry in entry.items() if (value := number(of_entry)) is not None}
+        for entry in log
+    ]
+    frame = rows_of(numbers)
+    if not frame.width:
         return LoggedRows(faults=faults)
-    columns = {name: [number(entry.get(name)) for entry in log] for name in names}
-    rows: list[float | None] = [float(row) for row in range(len(log))]
-    counted = STEP in columns
-    columns = {STEP: columns.pop(STEP, rows), **columns}
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64))
-    return LoggedRows(frame, faults, STEP if counted else None)
+    if STEP in frame.columns:
+        return LoggedRows(frame.select(STEP, pl.exclude(STEP)), faults)
+    steps = pl.Series(STEP, range(len(log)), pl.Float64)
+    return LoggedRows(frame.insert_column(0, steps), faults, None)

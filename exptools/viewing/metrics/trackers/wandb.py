@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, read_content
+from exptools.viewing.metrics.logged_rows import (
+    LoggedRows,
+    NestedNames,
+    Points,
+    as_rows,
+    read_content,
+)
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
 from exptools.viewing.wandb_log import BrokenRecord, path_of, read_log
@@ -34,13 +40,13 @@ def read_history(files: Sequence[Path]) -> LoggedRows:
     It goes on where its first row is, and replaces what an earlier one has from there on. A file is
     read up to its first broken record: that is a fault.
     """
-    rows, faults = _Rows(), list[Fault]()
+    rows, names, faults = _Rows(), NestedNames(), list[Fault]()
     for file in files:
         more = _Rows()
         try:
             for record in read_log(read_content(file, faults)):
                 if record.HasField("history"):
-                    _add(more, record.history)
+                    _add(more, record.history, names)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -59,8 +65,8 @@ def _continued(rows: _Rows, more: _Rows) -> _Rows:
     return kept | {name: kept.get(name, []) + points for name, points in more.items()}
 
 
-def _add(rows: _Rows, history: Any) -> None:
-    values = dict(_numbers(history.item))
+def _add(rows: _Rows, history: Any, names: NestedNames) -> None:
+    values = dict(_numbers(history.item, names))
     step = values.pop(_STEP, None)
     if step is None:
         step = float(history.step.num)
@@ -71,7 +77,7 @@ def _add(rows: _Rows, history: Any) -> None:
             rows.setdefault(name, []).append((step, wall, value))
 
 
-def _numbers(items: Any) -> Iterator[tuple[str, float]]:
+def _numbers(items: Any, names: NestedNames) -> Iterator[tuple[str, float]]:
     """The numbers of a row by name, those within dicts by dotted names; without those of media."""
     paths = [path_of(item) for item in items]
     media = {path[:-1] for path in paths if path[-1:] == ("_type",) and len(path) > 1}
@@ -80,7 +86,7 @@ def _numbers(items: Any) -> Iterator[tuple[str, float]]:
         if media and any(path[:end] in media for end in range(1, len(path))):
             continue
         if text[:1] == b"{":
-            yield from _numbers_within(".".join(path), text)
+            yield from _numbers_within(".".join(path), text, names)
             continue
         value = _number(text)
         if value is not None:
@@ -94,7 +100,7 @@ def _number(text: bytes) -> float | None:
         return _NO_NUMBERS.get(text)
 
 
-def _numbers_within(name: str, text: bytes) -> Iterator[tuple[str, float]]:
+def _numbers_within(name: str, text: bytes, names: NestedNames) -> Iterator[tuple[str, float]]:
     """The numbers of a dict, which older versions of W&B write as one JSON text."""
     try:
         values = json.loads(text)
@@ -107,6 +113,6 @@ def _numbers_within(name: str, text: bytes) -> Iterator[tuple[str, float]]:
             continue
         for key, value in values.items():
             if isinstance(value, Mapping):
-                within.append((f"{name}.{key}", value))
+                within.append((names.once(f"{name}.{key}"), value))
             elif (logged := number(value)) is not None:
-                yield f"{name}.{key}", logged
+                yield names.once(f"{name}.{key}"), logged

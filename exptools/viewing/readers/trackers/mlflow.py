@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from exptools.plain_files import open_plain
+from exptools.plain_files import open_below, open_plain
 from exptools.rundir import State, read_regular
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.configs.safe_yaml import MAX_KEYS
@@ -139,11 +140,20 @@ def _values(run: RunTexts, name: str, faults: list[Fault]) -> dict[str, str]:
 
 
 def _read_values(directory: str, _limit: int = 0) -> str:
-    """Of the files of a directory the texts by name, and why others are not read, as JSON."""
+    """Of the files of a directory the texts by name, and why others are not read, as JSON.
+
+    They may have any name: so a link that somebody puts in the directory's place would lead to
+    anybody's texts, and is not followed.
+    """
+    run, own_name = os.path.split(directory)
     values, reasons = {}, []
     for name in sorted(islice(_names(directory), MAX_KEYS), key=natural_key):
         try:
-            values[name] = read_regular(f"{directory}/{name}", _MAX_VALUE).decode(errors="replace")
+            with os.fdopen(open_below(run, [own_name, *name.split("/")]), "rb") as file:
+                content = file.read(_MAX_VALUE + 1)
+            if len(content) > _MAX_VALUE:
+                raise OSError(errno.EFBIG, f"more than {_MAX_VALUE} bytes are not read")
+            values[name] = content.decode(errors="replace")
         except OSError as error:
             reasons.append((name, f"cannot be read: {error.strerror}"))
     return json.dumps((values, reasons))

@@ -113,5 +113,7 @@ def test_the_first_answer_is_the_apps_own(client):
     assert answer["view"]["by"] == ["seed"]
     assert answer["view"]["metrics"] == ["test/accuracy"]
     assert len(answer["drawn"][0]["data"]) == 6  # three lines with their bands
-    other = {"Sec-Fetch-Site": "cross-site"}
-    assert client.get("/_first-answer", base_url=HERE, headers=other).status_code == 403
+    link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for other in ({}, link):
+        asked = {"Sec-Fetch-Site": "cross-site", **other}
+        assert client.get("/_first-answer", base_url=HERE, headers=asked).status_code == 403

@@ -37,6 +37,12 @@ def workspace(tmp_path):
     return Workspace(indexed(tmp_path))
 
 
+def gif_of(side: int, frames: int) -> bytes:
+    """A GIF of frames with nothing in them."""
+    sides = side.to_bytes(2, "little") * 2
+    return b"GIF89a" + sides + bytes(3) + (b"," + bytes(4) + sides + b"\0\2\0") * frames
+
+
 def png_head(width: int, height: int) -> bytes:
     """All of a PNG that says how large it is."""
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
@@ -296,6 +302,8 @@ def test_what_the_changes_in_the_code_lack_is_said_before_them(tmp_path):
         (png_head(2**31 - 1, 2**31 - 1), False),
         (png_head(1, 2**31 - 1), False),
         (b"GIF89a" + b"\xff" * 4, False),
+        (gif_of(2048, 64), True),
+        (gif_of(2048, 65), False),
     ],
 )
 def test_an_image_of_very_many_pixels_is_a_link(tmp_path, head, is_shown):

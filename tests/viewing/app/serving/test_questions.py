@@ -119,6 +119,105 @@ def test_a_click_on_no_curve_is_refused_too(app, send, clicked):
     assert send(asked | {"inputs": [part("clicked", clicked)]}) == (400, "")
 
 
+NONSENSE = [
+    None,
+    5,
+    "\u202e</script>",
+    ["x", 7],
+    {"run": 5, "a": []},
+    [{"rowId": "0", "colId": "note", "value": 5}],
+]
+
+
+def named(given, value):
+    """A part of a question as a page asks it, for a part as a callback declares it."""
+    name = given["id"]
+    if not name.startswith("{"):
+        return part(name, value, given["property"])
+    name = {key: "x" if isinstance(its, list) else its for key, its in json.loads(name).items()}
+    one = part(name, value, given["property"])
+    return [one] if "ALL" in given["id"] else one
+
+
+def outputs_of(name):
+    """What a callback of this name answers, as a page asks for it."""
+    given = [one.rpartition(".") for one in name.strip(".").split("...")]
+    outputs = [named({"id": of, "property": kind.split("@")[0]}, None) for of, _, kind in given]
+    for output in outputs:
+        del output["value"]
+    return outputs if name.startswith("..") else outputs[0]
+
+
+@pytest.mark.slow
+def test_whatever_stands_in_a_question_no_callback_fails_or_tells_of_it(app, send):
+    asked = 0
+    for name, callback in app.callback_map.items():
+        if "callback" not in callback:  # the browser answers it
+            continue
+        declared = [*callback["inputs"], *callback["state"]]
+        usual = {"n_clicks": 1, "n_intervals": 1}
+        values = [VIEW if "view" in one["id"] else usual.get(one["property"]) for one in declared]
+        for at in range(len(declared)):
+            for nonsense in NONSENSE:
+                parts = list(map(named, declared, [*values[:at], nonsense, *values[at + 1 :]]))
+                inputs = parts[: len(callback["inputs"])]
+                status, told = send(
+                    {
+                        "output": name,
+                        "outputs": outputs_of(name),
+                        "inputs": inputs,
+                        "state": parts[len(inputs) :],
+                        "changedPropIds": [f"{declared[0]['id']}.{declared[0]['property']}"],
+                    }
+                )
+                assert (status in (200, 204, 400), told) == (True, ""), (name, declared[at])
+                asked += 1
+    assert asked > 500
+
+
+def test_a_question_for_the_output_of_another_part_is_refused(app, send):
+    (name,) = (name for name in app.callback_map if '"type":"run-medium"' in name)
+    slider = {"type": "run-slider", "tag": "x"}
+    asked = question(
+        output=name,
+        outputs=outputs_of(name),
+        inputs=[part(slider, 0, "value")],
+        state=[part(slider, slider, "id"), part("run-shown", None), part("run-colors", None)],
+        changedPropIds=['{"tag":"x","type":"run-slider"}.value'],
+    )
+    assert send(asked)[0] in (200, 204)
+    asked["outputs"][0]["id"]["type"] = "another"
+    assert send(asked) == (400, "")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"states": "x"}, {"center": "x"}, {"tab": "x"}, {"where": "\ud800"}, {"by": ["\ud800"]}]
+)
+def test_a_view_of_choices_that_there_are_not_is_refused(app, send, odd):
+    name = next(name for name in app.callback_map if name.startswith("..python.opened..."))
+    asked = question(
+        output=name,
+        outputs=outputs_of(name),
+        inputs=[part("as-python", 1, "n_clicks")],
+        state=[part("view", VIEW | odd)],
+        changedPropIds=["as-python.n_clicks"],
+    )
+    assert send(asked) == (400, "")
+
+
+def test_an_emoji_is_two_halves_of_a_character_and_no_fault(app, send):
+    name = next(name for name in app.callback_map if name.startswith("..python.opened..."))
+    asked = question(
+        output=name,
+        outputs=outputs_of(name),
+        inputs=[part("as-python", 1, "n_clicks")],
+        state=[part("view", VIEW | {"where": "name = '🤔'"})],
+        changedPropIds=["as-python.n_clicks"],
+    )
+    assert b"\\ud83e" in json.dumps(asked).encode()
+    assert send(asked) == (200, "")
+
+
 @pytest.mark.parametrize(
     "path",
     ["dash/no.js", "os/x", "%1b%5d0;x%07/x", "dash/../../setup.py", "dash/%00", "dash"],

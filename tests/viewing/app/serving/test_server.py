@@ -9,7 +9,7 @@ import pytest
 
 from exptools.viewing.app.serving import server as serving
 from exptools.viewing.app.serving.server import Server
-from tests.conftest import until
+from tests.conftest import ROOT, until
 
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -32,8 +32,8 @@ def said(environ, start_response):
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return Large()
-    if environ["PATH_INFO"] == "/refused":
-        start_response("401 Unauthorized", [("Content-Length", "2")])
+    if environ["PATH_INFO"].startswith("/refused/"):
+        start_response(f"{environ['PATH_INFO'][-3:]} No", [("Content-Length", "2")])
         return [b"no"]
     names = ("wsgi.url_scheme", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "SERVER_SOFTWARE")
     content = repr([environ.get(name) for name in names]).encode()
@@ -200,6 +200,8 @@ def test_of_very_many_large_bodies_the_newest_are_received(serve, connect):
         sending.append(connect(port, half))
         until(lambda: large(server) == min(len(sending), 8))
     assert all(map(is_closed, sending[:4]))
+    bodies = [one.request.body_rcv.getbuf() for one in server.active_channels.values()]
+    assert all(body.overflowed for body in bodies), "they wait on disk"
     for one in sending[4:]:
         one.sendall(b"x" * 100_000)
         assert one.recv(12) == b"HTTP/1.1 200"
@@ -211,10 +213,12 @@ def large(server):
     return sum(one.has_large_body for one in [*server.active_channels.values()])
 
 
-def test_who_is_refused_is_not_heard_any_further(serve, connect):
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+def test_who_is_refused_is_not_heard_any_further(serve, connect, status):
     _, port = serve()
-    many = connect(port, b"GET /refused HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
-    assert many.makefile("rb").read().count(b"401 Unauthorized") == 1
+    asked = f"GET /refused/{status} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    many = connect(port, asked * 100)
+    assert many.makefile("rb").read().count(b"HTTP/1.1") == 1
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     well = connect(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + last)
     assert well.makefile("rb").read().count(b"HTTP/1.1 200") == 2
@@ -248,3 +252,17 @@ def test_only_a_proxy_that_is_named_says_how_the_browser_came(serve):
     assert ask(port, **forwarded)[1].startswith("['https', None, None")
     _, port = serve(proxy="192.0.2.1")
     assert ask(port, **forwarded)[1].startswith("['http', None, None")
+
+
+def test_the_page_about_security_says_the_limits_that_hold():
+    page = " ".join((ROOT / "docs" / "security.md").read_text(encoding="utf-8").split())
+    assert f"at most {serving.MOST_CONNECTIONS} connections" in page
+    assert f"the same {serving.THREADS} threads" in page
+    waits = serving.HEADERS_WITHIN, serving.BODY_WITHIN, serving.ANSWER_STALLS
+    assert waits == (10, 60, 30)
+    assert "may take ten seconds, its body a minute" in page
+    assert "takes nothing of its answer for half a minute" in page
+    assert serving.MOST_LARGE_BODIES == 8
+    assert f"more than {serving.BODY_IN_MEMORY // 2**10} KiB eight at most" in page
+    headers, body = serving.MAX_HEADERS // 2**10, serving.MAX_BODY // 2**20
+    assert f"Headers of more than {headers} KiB and bodies of more than {body} MiB" in page

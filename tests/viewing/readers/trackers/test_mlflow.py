@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exptools.rundir import State
+from exptools.viewing.readers.trackers import mlflow
 from exptools.viewing.readers.trackers.mlflow import PATIENCE
 from tests.viewing.samples import indexed, only_run, write_run
 
@@ -212,3 +213,27 @@ def test_the_run_below_a_hydra_run_is_its_writer(tmp_path):
     columns = index.columns([only], ["step", "loss", "acc"])[only.name]
     assert [part.tolist() for part in columns.series("loss")] == [[0, 1], [5, 6]]
     assert [part.tolist() for part in columns.series("acc")] == [[7], [2]]
+
+
+@pytest.mark.parametrize("part", ["params", "params/deep"])
+def test_a_link_put_in_the_place_of_params_while_they_are_read_leads_to_nobodys_keys(
+    tmp_path, monkeypatch, part
+):
+    """As somebody does who waits for just that moment."""
+    (tmp_path / "private" / "deep").mkdir(parents=True)
+    for place in ("id_rsa", "deep/id_rsa"):
+        (tmp_path / "private" / place).write_text("PRIVATE KEY")
+    run = write_store(tmp_path / "mlruns", params__id_rsa="x", params__deep__id_rsa="y")
+    listed = mlflow._names
+
+    def and_then_swap(directory):
+        names = [*listed(directory)]
+        if directory.endswith("params"):
+            (run / part).rename(tmp_path / "away")
+            (run / part).symlink_to(tmp_path / "private" / part.partition("/")[2])
+        return iter(names)
+
+    monkeypatch.setattr(mlflow, "_names", and_then_swap)
+    found = only_run(tmp_path / "mlruns")
+    assert "PRIVATE KEY" not in repr(found.config)
+    assert "cannot be read" in "".join(map(str, found.faults))

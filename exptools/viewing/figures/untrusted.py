@@ -1,0 +1,95 @@
+"""A figure that a run has logged as Plotly's JSON, which anybody may have written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.basedatatypes import BasePlotlyType
+
+# Of a layout these may stand more than once, as "xaxis2".
+_NUMBERED = ("xaxis", "yaxis", "scene", "polar", "ternary", "smith", "coloraxis", "legend")
+# They ask a server for maps, and nothing on the page asks another server than ours.
+_MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
+
+
+def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure that a run has logged: its data and layout, nothing else of it.
+
+    Plotly's own classes check each property; what they do not know is left out, and so are
+    images that are not in the file itself. A ValueError says why it cannot be drawn.
+    """
+    from plotly.graph_objects import Figure
+
+    data, layout = record.get("data"), record.get("layout", {})
+    if not isinstance(data, list) or not isinstance(layout, dict):
+        raise ValueError("a figure has a list 'data' and an object 'layout'")
+    kinds = [str(trace.get("type")) for trace in data if isinstance(trace, dict)]
+    if any(kind.startswith(_MAPS) for kind in kinds):
+        raise ValueError("it needs a map from another server, which is not asked from here")
+    try:
+        traces = [_known(trace, _trace(str(trace.get("type", "scatter")))) for trace in data]
+        layout = _known(layout, Figure().layout)
+        figure = Figure({"data": traces, "layout": layout}, skip_invalid=True)
+    except Exception as error:  # of many kinds: Plotly did not foresee such a file
+        raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
+    valid: dict[str, Any] = figure.to_plotly_json()
+    shown = valid["layout"]
+    for name in ("width", "height", "geo", "map", "mapbox"):
+        shown.pop(name, None)
+    shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
+    shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
+    return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
+
+
+def _is_own(source: Any) -> bool:
+    return source is None or str(source).startswith("data:image/")
+
+
+def _known(values: Mapping[str, Any], like: BasePlotlyType) -> dict[str, Any]:
+    """The properties that an object of Plotly's knows.
+
+    It would leave out the others, too, but look for the nearest name of each first, which takes it
+    minutes for a single long one.
+    """
+    kept: dict[str, Any] = {}
+    kind: Any = type(like)
+    for name, value in values.items():
+        plain = name.rstrip("0123456789")
+        plain = plain if plain in _NUMBERED else name
+        if plain not in _names(kind):
+            continue
+        inner = _inner(kind, plain)
+        kept[name] = value if inner is None else _known_below(value, inner)
+    return kept
+
+
+def _known_below(value: Any, like: BasePlotlyType) -> Any:
+    if isinstance(value, list):
+        return [_known(one, like) if isinstance(one, dict) else one for one in value]
+    return _known(value, like) if isinstance(value, dict) else value
+
+
+@lru_cache(256)
+def _trace(kind: str) -> BasePlotlyType:
+    from plotly.graph_objects import Figure
+
+    return Figure({"data": [{"type": kind}]}, skip_invalid=True).data[0]
+
+
+@lru_cache(1024)
+def _names(kind: Any) -> frozenset[str]:
+    return frozenset(kind())
+
+
+@lru_cache(4096)
+def _inner(kind: Any, name: str) -> BasePlotlyType | None:
+    """What a property holds, or a list of it does; None where that is no object of Plotly's."""
+    from plotly.basedatatypes import BasePlotlyType
+
+    inner = kind()[name]
+    if inner == ():  # a list of such objects
+        inner = next(iter(kind({name: [{}]})[name]), None)
+    return inner if isinstance(inner, BasePlotlyType) else None

@@ -1,0 +1,111 @@
+"""Another user of the machine, a real one where we may become one: what he can read and plant."""
+
+import os
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.cache_files import CacheFile
+from exptools.viewing.index import Index, cache_directory
+from exptools.viewing.metrics import store
+from exptools.viewing.readers.memory.texts import MAX_FILE, VERSION
+from tests.viewing.samples import write_run
+
+OTHER = 65534
+SECRET = "only-for-me"
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user"
+)
+
+
+@pytest.fixture
+def home(monkeypatch):
+    """A home that all may enter, as many are, with caches and data in it, and a usual umask."""
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        for name in ("cache", "data"):
+            monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
+        before = os.umask(0o022)
+        yield home
+        os.umask(before)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two runs with something in their configs, old enough to be kept in the cache."""
+    monkeypatch.setattr(store, "WORTH_BYTES", 0)
+    for number in range(2):
+        run = write_run(tmp_path / str(number), {"lr": f"{SECRET}{number}"}, "step,loss\n0,1\n")
+        for file in (*run.rglob("*"), run):
+            os.utime(file, (1e9, 1e9))
+    return tmp_path
+
+
+def looked(root: Path) -> Index:
+    """An index that has read all there is of some runs, and kept it."""
+    index = Index([root])
+    index.refresh()
+    index.columns(index.snapshot.runs, ["loss"])
+    return index
+
+
+def as_other(*command: str) -> bytes:
+    """What a command of the other user prints."""
+    done = subprocess.run(command, capture_output=True, check=False, user=OTHER, group=OTHER)
+    return done.stdout + done.stderr
+
+
+def test_another_user_reads_nothing_of_what_is_kept(home, runs):
+    workspace = Workspace(looked(runs))
+    run = workspace.index.snapshot.runs[0]
+    group = f'[["lr", "{SECRET}"]]'
+    for stamp, problem in (
+        workspace.marks.keep(run, star=True, note=SECRET),
+        workspace.marks.keep_tags(run, [SECRET]),
+        workspace.marks.keep_hidden([run], hidden=True),
+        workspace.names.keep(group, label=SECRET, color="#000000"),
+    ):
+        assert (stamp is None, problem) == (False, "")
+    kept = [file for file in home.rglob("*") if file.is_file()]
+    assert {file.suffix for file in kept} == {".json", ".pack"}
+    assert sum(SECRET.encode() in file.read_bytes() for file in kept) >= 3
+    seen = as_other("grep", "-r", "", str(home))
+    assert SECRET.encode() not in seen
+    assert b"Permission denied" in seen
+    assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
+    assert {file.parent.stat().st_mode & 0o777 for file in kept} == {0o700}
+
+
+def test_names_of_groups_that_an_earlier_version_let_others_read_are_taken_from_them(home, runs):
+    workspace = Workspace(looked(runs))
+    workspace.names.keep("a", label=SECRET)
+    (file,) = (home / "data").rglob("*.json")
+    file.chmod(0o644)
+    file.parent.chmod(0o755)
+    assert Workspace(workspace.index).names.all()["a"].label == SECRET
+    assert SECRET.encode() not in as_other("cat", str(file))
+
+
+def test_what_another_user_has_put_into_the_cache_is_not_believed(home, runs):
+    looked(runs)
+    place = cache_directory([runs])
+    texts, (pack,) = CacheFile(place / "texts.json", VERSION, MAX_FILE), place.glob("*.pack")
+    texts.write(texts.read().replace(f"{SECRET}0".encode(), b"planted"), 2**30)
+    content = pack.read_bytes()
+    pack.write_bytes(content[:-8] + struct.pack("d", 7.0))
+    assert shown(looked(runs)) == (["planted", f"{SECRET}1"], [1.0, 7.0])  # so it would be
+    for file in place.iterdir():
+        os.chown(file, OTHER, OTHER)
+    assert shown(looked(runs)) == ([f"{SECRET}0", f"{SECRET}1"], [1.0, 1.0])
+
+
+def shown(index: Index) -> tuple[list[str], list[float]]:
+    """The configs and the metrics of the runs."""
+    runs = index.snapshot.runs
+    values = index.columns(runs, ["loss"])
+    return [run.config["lr"] for run in runs], [values[run.name]["loss"][0] for run in runs]
