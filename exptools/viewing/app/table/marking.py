@@ -74,10 +74,11 @@ def register(app: Dash, workspace: Workspace) -> None:
         hint,
         Input("tag-add", "n_clicks"),
         Input("tag-remove", "n_clicks"),
+        Input("tag-names", "n_submit"),
         State("tag-names", "value"),
         view,
         prevent_initial_call=True,
-    )(lambda _add, _back, names, data: tag(workspace, str(ctx.triggered_id), names, data))
+    )(lambda _add, _back, _enter, names, data: tag(workspace, str(ctx.triggered_id), names, data))
     app.callback(
         Output("hidden-runs", "opened"),
         Output("hidden-list", "children"),
