@@ -142,7 +142,7 @@
 
   const makeRow = ({ kind, tag }) => {
     const element = make("section", `wall-row is-${kind}`);
-    const head = make("h3", "wall-tag");
+    const head = make("h2", "wall-tag");
     const name = make("bdi", "");
     name.append(...tag.split(/(?<=[/._-])/).flatMap((part) => [part, make("wbr", "")]));
     head.append(name, make("small", "", kind === "gif" ? "GIF" : kind));

@@ -135,7 +135,7 @@ def listed(workspace: Workspace) -> list[Any]:
         ),
         html.Ul(rows, className="hidden-runs"),
         *([html.P(f"… and {more:,} more")] if more else []),
-        _button(f"Show all {len(names):,} again", {"unhide": ""}),
+        *([_button(f"Show all {len(names):,} again", {"unhide": ""})] if len(names) > 1 else []),
     ]
 
 
