@@ -94,6 +94,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         "colId": "state",
         "field": "state",
         "headerName": "State",
+        "minWidth": 116,  # for "no status"
         "tooltipField": "error",
         "cellClassRules": {
             f"state {state_class(word)}": f"params.value == '{word}'"
