@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exptools.viewing.api.described_runs import DescribedRuns
-from exptools.viewing.curves.options import one_name, several_names
 from exptools.viewing.curves.selection import select_runs
+from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import nothing_yet
 
@@ -78,6 +78,7 @@ class AnalysedRuns(DescribedRuns):
         from exptools.viewing.analysis.strata import Side
         from exptools.viewing.api.analysis_results import GroupImprovement
 
+        of, over = one_name("of", of), one_name("over", over)
         one, other = (
             Side(text, tuple(select_runs(self.origin, self._runs, text))) for text in (of, over)
         )

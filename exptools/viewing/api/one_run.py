@@ -17,10 +17,10 @@ from exptools.rundir import MEDIA_INDEX, STEP
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
-from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
+from exptools.viewing.curves.statistics.aggregation import parse_method
+from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index
@@ -39,6 +39,15 @@ _MEDIA = {
     **{"kind": str, "tag": str, "step": int},
     **{"path": str, "wall_time": float, "size": int},
 }
+
+
+class Log(str):
+    """The text of a log; a notebook shows it line by line."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 (IPython's)
+        printer.text(str(self))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,11 +166,11 @@ class LoadedRun(Run):
         if name is not None and name not in names:
             raise QueryError(f"{self.name} has no log {name!r}; {suggestion(name, names)}")
         if not names:
-            return ""
+            return Log()
         with _opened(self.directory, name or names[0]) as file:
             end = tail(file)
         kept = (end.text + end.rest).splitlines(keepends=True)
-        return "".join(kept if lines is None else kept[max(0, len(kept) - lines) :])
+        return Log("".join(kept if lines is None else kept[max(0, len(kept) - lines) :]))
 
     def media(self) -> pl.DataFrame:
         """What was logged besides numbers, a row each: kind, tag, step, path, wall_time, size.

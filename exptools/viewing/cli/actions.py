@@ -24,13 +24,13 @@ from exptools.viewing.cli.output import json_text, say, show, write, write_frame
 from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.baseline import Against, parse_difference
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.selection import keys_in_condition
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column
@@ -204,9 +204,10 @@ def _each_once(keys: Sequence[Key], others: Sequence[str]) -> list[Key]:
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     every = runs.origin.every_metric(list(runs))
-    if given and (every or not nothing_yet((), runs)):
-        return [*dict.fromkeys(find_metric(every, runs, name) for name in given)]
-    if runs.default_metric is None or given:
+    names = [*dict.fromkeys(find_metric(every, runs, name) for name in given)]
+    if names and not (nothing_yet(every, runs) and set(names) - set(every)):
+        return names
+    if runs.default_metric is None or names:
         raise _nothing_logged(runs)
     return [runs.default_metric]
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from exptools.viewing.curves.aggregation import Curve, aggregate
+from exptools.viewing.curves.statistics.aggregation import Curve, aggregate
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, figure
 from exptools.viewing.figures.theme import DARK, LIGHT
@@ -37,6 +37,13 @@ def test_a_group_is_a_line_on_a_band_of_one_deviation():
     assert numbers(band["x"]) == [0, 1, 1, 0]
     np.testing.assert_allclose(numbers(band["y"]), [2 + 2**0.5, 4 + 8**0.5, 4 - 8**0.5, 2 - 2**0.5])
     assert drawn["data"].index(band) < drawn["data"].index(mean)
+
+
+def test_of_hundreds_of_lines_each_has_fewer_points():
+    lines = [line(str(at), [n % 97 for n in range(600)]) for at in range(200)]
+    sizes = {len(numbers(mean["x"])) for mean in means(figure(lines, "acc", "run"))}
+    assert 60 <= max(sizes) <= 510
+    assert len(numbers(means(figure(lines[:2], "acc", "run"))[0]["x"])) == 600
 
 
 def test_one_run_has_no_band_and_where_one_run_is_left_the_band_ends():
