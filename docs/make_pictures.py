@@ -16,13 +16,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 COMMAND = "python train.py -m lr=1e-3,1e-4,1e-2 seed=0,1,2 hydra/launcher=exptools"
+SHOWN_IN_DOCS = {  # what of the app is in app.md: its address, and what says that it is drawn
+    "all-metrics": ("?all_metrics=1&folded=usage/", ".small-chart .painted-plot"),
+    "together": (
+        "?metrics=train/loss&metrics=test/loss&together=1&references=test/loss+=+0.1+theirs"
+        "&rows=groups",
+        "#curves .textpoint",
+    ),
+    "what-mattered": ("?tab=charts&chart=importance", "#chart-graph .js-plotly-plot"),
+}
 BROWSER = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -92,9 +101,22 @@ def pictures_of_app(outputs: Path) -> None:
                 page.wait_for_selector("#runs .ag-cell[col-id='summary result']")
                 page.wait_for_load_state("networkidle")
                 page.screenshot(path=IMAGES / f"app-{scheme}.png")
+            for name, (query, ready) in SHOWN_IN_DOCS.items():
+                page = browser.new_page(viewport={"width": 1200, "height": 900})
+                page.goto(url.group() + query)
+                picture_of_card(page, name, ready)
             browser.close()
     finally:
         server.terminate()
+
+
+def picture_of_card(page: Page, name: str, ready: str) -> None:
+    """Take the first card of a page, or that of all metrics, once ``ready`` is there."""
+    page.wait_for_selector("#first-picture", state="detached")
+    page.locator(ready).first.scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    card = page.locator("#all-metrics-card" if name == "all-metrics" else ".card:visible").first
+    card.screenshot(path=IMAGES / f"app-{name}.png")
 
 
 if __name__ == "__main__":

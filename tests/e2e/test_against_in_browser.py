@@ -52,6 +52,13 @@ def test_groups_get_own_names_and_runs_are_hidden_until_they_are_shown_again(loo
     page.get_by_role("button", name="Reset names").click()
     expect(page.locator(LEGEND).filter(has_text="ours")).to_have_count(0)
 
+    group.locator('[col-id="color"]').dblclick()
+    field = group.locator('[col-id="color"] input')
+    expect(field).to_be_visible()
+    field.fill("#ff00aa")
+    expect(group.locator('[col-id="color"]')).to_contain_text("#ff00aa")
+    page.get_by_role("button", name="Reset names").click()
+
     page.locator('#runs [row-id="0.1"] input[type="checkbox"]').check()
     page.get_by_role("button", name="Hide", exact=True).click()
     expect(page.locator("#hidden-open")).to_have_text("3 hidden")
@@ -63,3 +70,10 @@ def test_groups_get_own_names_and_runs_are_hidden_until_they_are_shown_again(loo
     expect(page.locator("#counts")).to_have_text("9 finished")
     expect(page.locator(ROWS)).to_have_count(3)
     expect(page.locator("#hidden-open")).to_be_hidden()
+
+    page.locator("#rows").get_by_text("Runs").click()
+    page.locator('#runs [row-id="4"] input[type="checkbox"]').check()
+    page.get_by_role("button", name="Tag", exact=True).click()
+    page.locator("#tag-names").fill("good")
+    page.keyboard.press("Enter")
+    expect(page.locator('#runs [row-id="4"] [col-id="tags"]')).to_have_text("good")

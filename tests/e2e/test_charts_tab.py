@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from exptools.rundir import SWEEP_FILE, USAGE_FILE, State, write_atomic
 from exptools.viewing.app.charts.controls import CHARTS
-from tests.e2e.pages import DRAWING, serious_faults, view_of, wait_for_view
+from tests.e2e.pages import DRAWING, axe_faults, view_of, wait_for_view
 from tests.viewing.samples import write_run, write_summary
 
 T0 = 1_700_000_000.0
@@ -92,7 +92,7 @@ def test_two_groups_are_compared_and_the_answer_can_be_sent_and_taken_away(page)
     page.reload()
     expect(answer).to_contain_text("lr=0.1 is better than lr=0.001, by")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    assert not serious_faults(page)
+    assert not axe_faults(page)
 
 
 def test_every_chart_appears_with_its_own_options(page):

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import COMMAND, PATIENCE
-from tests.e2e.pages import LEGEND, ROWS, replace, serious_faults, wait_for_view
+from tests.e2e.pages import LEGEND, ROWS, axe_faults, replace, wait_for_view
 from tests.viewing.samples import csv_text, write_run, write_sweep
 
 FILTERS = ("lr < 0.05", "lr > 0.005", "name = 'adam'", "seed >= 1 and lr <> 0.1", "seed = 2")
@@ -62,7 +62,7 @@ def test_a_page_goes_on_where_it_was_once_a_killed_server_is_back(page, viewer, 
     page.evaluate("window.notReloaded = true")
     viewer.kill()
     expect(away(page)).to_be_visible()
-    assert serious_faults(page) == []  # what is out of date can still be read
+    assert axe_faults(page) == []  # what is out of date can still be read
     replace(page, "by", "lr", "seed")
     wait_for_view(page, by=("seed",))  # a reload would find it, too
     page.locator("#where").fill("seed > 0")

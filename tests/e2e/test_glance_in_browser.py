@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.pages import serious_faults
+from tests.e2e.pages import axe_faults
 from tests.media_samples import write_wall
 from tests.viewing.samples import write_run, write_summary, write_sweep
 
@@ -66,7 +66,7 @@ def test_on_a_phone_each_tab_is_for_a_thumb_and_nothing_lies_over_anything(
         open_tab(phone, tab)
         assert phone.evaluate(FAULTS) == [], tab
         expect(phone.locator(shown).first).to_be_visible()
-        assert serious_faults(phone) == [], tab
+        assert axe_faults(phone) == [], tab
     open_tab(phone, "compare")
     legend = phone.locator("#curves .legend").bounding_box()
     plot = phone.locator("#curves .nsewdrag").first.bounding_box()

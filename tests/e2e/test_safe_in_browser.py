@@ -15,7 +15,7 @@ from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare.downloads import content_of, numbers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from tests.e2e.pages import BANDS, LEGEND, LINES, ROWS, drawn, serious_faults
+from tests.e2e.pages import BANDS, LEGEND, LINES, ROWS, axe_faults, drawn
 from tests.media_samples import write_wall
 from tests.viewing.samples import indexed, write_run, write_sweep
 
@@ -26,8 +26,8 @@ READY = {
     "media": ".wall-tile img",
     "run": "#run-facts",
 }
-FADED = """() => Promise.allSettled(document.getAnimations()
-    .filter(one => one instanceof CSSTransition).map(one => one.finished))"""
+ANALYSES = {"What mattered": "What to know", "Is it better?": "probability of improvement"}
+MENUS = {"Options": "#baseline", "Export": "#as-python", "Tag": "#tag-names"}
 SCRIPT = "<script>window.hacked=1</script>"
 IMAGE = '"><img src=x onerror="window.hacked=1">'
 ODD = [f"loss{SCRIPT}", f"acc{IMAGE}", "${alert(1)} {{7*7}} [x](y)"]
@@ -103,16 +103,34 @@ def test_what_cannot_be_taken_away_is_said_on_the_page(look_at, address):
 
 
 @pytest.mark.parametrize("colors", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_tab(look_at, address, colors):
+def test_axe_finds_nothing_on_any_tab_or_analysis_in_a_menu_or_dialog(look_at, address, colors):
     found = []
-    page = look_at(address, "?run=4&all_metrics=1")
+    page = look_at(address, "?run=4&all_metrics=1&by=lr&selected=4")
     page.emulate_media(color_scheme=colors)
     expect(page.locator(ROWS).first).to_be_visible()
+
+    def note(place: str) -> None:
+        found.extend(f"{place}: {fault}" for fault in axe_faults(page))
+
+    for menu, part in MENUS.items():
+        page.get_by_role("button", name=menu, exact=True).click()
+        expect(page.locator(part)).to_be_visible()
+        note(menu)
+        page.keyboard.press("Escape")
+        expect(page.locator(part)).to_be_hidden()
+    page.get_by_role("button", name="Hide", exact=True).click()
+    page.locator("#hidden-open").click()
+    note("hidden runs")
+    page.get_by_role("button", name="Show again").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     for tab, ready in READY.items():
         page.get_by_role("tab", name=tab.title()).click()
         expect(page.locator(ready).first).to_be_visible()
-        page.evaluate(FADED)  # colours between two are nobody's
-        found += [f"{tab}: {fault}" for fault in serious_faults(page)]
+        note(tab)
+        for name, said in ANALYSES.items() if tab == "charts" else ():
+            page.locator("#chart-kind").get_by_text(name).click()
+            expect(page.locator(".charts").get_by_text(said)).to_be_visible()
+            note(name)
     assert not found, "\n".join(found)
 
 

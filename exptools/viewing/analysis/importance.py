@@ -169,7 +169,8 @@ def _check(runs: Sequence[Run], measure: Measure) -> None:
 
 
 def _nothing_varies(factors: Factors, runs: int) -> str:
-    own = f"; {listed(factors.own)} differ in nearly every run" if factors.own else ""
+    differ = "differs" if len(factors.own) == 1 else "differ"
+    own = f"; {listed(factors.own)} {differ} in nearly every run" if factors.own else ""
     return f"no key but the seed has several values that {count(runs)} share: nothing explains{own}"
 
 

@@ -105,11 +105,13 @@ def _rows(
     """The groups that have a value, the best first."""
     cells = [(group, cell_of(group.runs, values, method)) for group in settings]
     styles = index.styles("\0".join(by), [group.comparison_key for group in settings])
-    rows = [
-        _Row(group, cell, group_color(style, len(settings), theme))
+    shown = [
+        (group, cell, style)
         for (group, cell), style in zip(cells, styles, strict=True)
         if cell and cell.n
     ]
+    colors = max((style for _, _, style in shown), default=0) + 1
+    rows = [_Row(group, cell, group_color(style, colors, theme)) for group, cell, style in shown]
     lowest_first = better(metric) == "min"
     return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
 
@@ -206,6 +208,9 @@ def _layout(
     labels = named([row.group.label for row in rows])
     edges = {"range": [len(rows) - 0.5, -0.5], "fixedrange": True, "showgrid": False}
     names = {"tickfont": {"color": theme.text, "size": 13}}
+    longest = max(len(row.group.label) for row in rows)
+    over_names = {"xanchor": "right", "xshift": -6}
+    over_dots = {"xanchor": "left", "xshift": 0}  # where the names have too little room for it
     beside = [f"{number(row.cell.center)} ({row.cell.n})" for row in rows]
     return layout(
         theme,
@@ -216,7 +221,7 @@ def _layout(
         annotations=[
             _beside(f"{CENTERS[measure.center]} (n)", -0.5, theme.muted) | {"yshift": 12},
             _beside(legend, -0.5, theme.muted)
-            | {"x": 0, "xanchor": "right", "xshift": -6, "yshift": 12},
+            | {"x": 0, "yshift": 12, **(over_names if len(legend) <= longest else over_dots)},
             *(_beside(text, at, theme.text) for at, text in enumerate(beside)),
         ],
     )

@@ -11,9 +11,11 @@ from exptools.viewing.configs.values import plain_power
 from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.curves.summaries import Cell
 from exptools.viewing.figures.names import telling
+from exptools.viewing.figures.numbers import large_number
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text
 
 HOVER_CHARACTERS = 80
+SHORT_BELOW = 10_000  # smaller numbers have all their digits: 2,400
 HEIGHT = 360  # px, where nothing makes a chart higher
 
 
@@ -100,6 +102,12 @@ def number(value: float) -> str:
     decimals = max(0, 3 - math.floor(math.log10(size)))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def short_number(value: float) -> str:
+    """A number where there is little room: three digits, in the words of an axis from 10,000 on."""
+    rounded = float(f"{value:.3g}")
+    return large_number(rounded) if abs(rounded) >= SHORT_BELOW else number(rounded)
 
 
 def count(n: int, thing: str = "run") -> str:

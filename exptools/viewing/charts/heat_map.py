@@ -23,6 +23,7 @@ from exptools.viewing.charts.chart import (
     named,
     number,
     runs_of,
+    short_number,
 )
 from exptools.viewing.charts.quantities import Measure, without_value
 from exptools.viewing.curves.statistics.aggregation import parse_method
@@ -126,10 +127,15 @@ def _heat(
         "colorbar": colorbar(theme, measure.words),
         "xgap": 2,
         "ygap": 2,
-        "text": [[_mark(cell) for cell in row] for row in cells],
-        "texttemplate": "%{z:.3~g}%{text}" if centers.size <= MOST_TEXTS else "",
+        "text": [[_written(cell) for cell in row] for row in cells],
+        "texttemplate": "%{text}" if centers.size <= MOST_TEXTS else "",
         "textfont": {"size": 12},
     }
+
+
+def _written(cell: Cell | None) -> str:
+    """What stands in a cell."""
+    return f"{short_number(cell.center)}{_mark(cell)}" if cell and cell.n else ""
 
 
 def _mark(cell: Cell | None) -> str:

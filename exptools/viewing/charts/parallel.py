@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from exptools.metrics import better
 from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.caveats import of_marks, state_line
-from exptools.viewing.charts.chart import Chart, axis, count, hover, layout, note, number
+from exptools.viewing.charts.chart import (
+    Chart,
+    axis,
+    count,
+    hover,
+    layout,
+    note,
+    number,
+    short_number,
+)
 from exptools.viewing.charts.quantities import (
     Measure,
     Quantity,
@@ -141,7 +150,7 @@ def _marks(values: Quantity) -> list[tuple[float, str]]:
     if len(different) > MOST_TICKS:
         ends = (float(different[0]), float(different[-1]))
         different = decades(different) if values.log else np.linspace(*ends, 5)
-        return [(float(tick), f"{tick:.3g}") for tick in different]
+        return [(float(tick), short_number(float(tick))) for tick in different]
     return [(float(value), number(float(value))) for value in different]
 
 

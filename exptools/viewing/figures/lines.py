@@ -210,6 +210,8 @@ def reference_trace(
         "x": list(span),
         "y": [value, value],
         "mode": "lines+text",
+        # A text makes Plotly widen the horizontal axis, but not where there is something filled.
+        **{"fill": "tonexty", "fillcolor": CLEAR},
         "text": [short_text(name), ""],
         "textposition": "top right",
         "textfont": {"color": theme.muted, "size": 12},

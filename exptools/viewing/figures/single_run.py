@@ -100,6 +100,7 @@ def _time_unit(seconds: float) -> tuple[float, str]:
 
 def _layout(theme: Theme) -> dict[str, Any]:
     axis = base_axis(theme) | {"fixedrange": True, "tickfont": {"color": theme.muted, "size": 11}}
+    axis |= {"ticks": "outside", "ticklen": 5, "tickcolor": CLEAR}  # lest labels meet in the corner
     layout = base_layout(theme)
     return layout | {
         "font": layout["font"] | {"size": 12},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from exptools.viewing.charts.bars import MOST_GROUPS, bars
-from exptools.viewing.charts.chart import number
+from exptools.viewing.charts.chart import number, short_number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.statistics.aggregation import aggregate, parse_method
 from tests.viewing.samples import (
@@ -148,6 +148,24 @@ def test_texts_of_runs_are_not_taken_for_markup(tmp_path):
 )
 def test_numbers_have_four_digits_and_all_of_those_before_the_point(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2399.6, "2,400"), (0.95123, "0.951"), (12_345, "12.3k"), (1.5e9, "1.5B"), (1e-5, "1e-5")],
+)
+def test_where_there_is_little_room_numbers_have_three_digits_as_people_write_them(value, text):
+    assert short_number(value) == text
+
+
+def test_groups_without_a_value_take_no_colour_from_the_others_and_a_long_key_is_read(tmp_path):
+    for job in range(20):
+        logged = {"acc": [job]} if job < 2 else {"loss": [job]}
+        write_run(tmp_path / str(job), {"width_of_it": job}, logged)
+    chart = drawn(indexed(tmp_path), Measure("acc"), ["width_of_it"])
+    assert len({*centers(chart)["marker"]["color"]}) == 2
+    head = next(n for n in chart.figure["layout"]["annotations"] if n["text"] == "width_of_it")
+    assert head["xanchor"] == "left"  # at the right of its place: names are shorter
 
 
 def test_numbers_that_differ_in_their_last_bit_have_an_axis_that_can_be_drawn(tmp_path):

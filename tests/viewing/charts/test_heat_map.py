@@ -85,6 +85,6 @@ def test_a_cell_with_runs_that_did_not_finish_is_marked(tmp_path):
         write_run(tmp_path / str(job), {"lr": job, "width": 8}, {"acc": [0.5]}, state)
     index = indexed(tmp_path)
     chart = heat_map(index, index.snapshot.runs, Measure("acc"), "lr", "width")
-    assert chart.figure["data"][0]["text"] == [["", "*"]]
+    assert chart.figure["data"][0]["text"] == [["0.5", "0.5*"]]
     assert "* has runs that did not finish. Of the 2 runs 1 was killed." in chart.caption
     assert "runs: 1 (1 ended early)" in chart.figure["data"][0]["hovertext"][0][1]

@@ -78,7 +78,7 @@
 
   // The browser's own field for a colour; Delete, or an empty text, takes the colour back.
   functions.ColorEditor = class {
-    init({ value, eventKey }) {
+    init({ value, eventKey, stopEditing }) {
       this.field = document.createElement("input");
       this.field.type = "color";
       this.field.setAttribute("aria-label", "Own colour");
@@ -88,6 +88,7 @@
       this.field.addEventListener("input", () => {
         this.chosen = this.field.value;
       });
+      this.field.addEventListener("change", () => stopEditing()); // the picker was left
     }
 
     getGui() {
@@ -96,6 +97,11 @@
 
     afterGuiAttached() {
       this.field.focus();
+      try {
+        this.field.showPicker();
+      } catch {
+        // where no hand has opened it, or the browser has none
+      }
     }
 
     getValue() {

@@ -225,6 +225,12 @@
   });
 
   // A page that nobody sees asks for nothing.
+  // A dialog's head is no banner beside the page's own.
+  document.addEventListener("focusin", ({ target }) => {
+    const dialog = target.closest?.("[role=dialog]");
+    dialog?.querySelector("header")?.setAttribute("role", "presentation");
+  });
+
   document.addEventListener("visibilitychange", () => tell("clock", { disabled: document.hidden }));
 
   document.addEventListener("keydown", (event) => {

@@ -194,6 +194,7 @@
       }
       log.parentElement.classList.toggle("run-no-log", !shown);
       element("run-log-earlier").hidden = !shown || shown.start === 0;
+      element("run-log-jump").hidden = !shown || shown.completed;
       element("run-log-last").hidden = !shown || shown.follows;
       const errors = text.querySelectorAll(".run-log-error");
       if (given.how === "before") {

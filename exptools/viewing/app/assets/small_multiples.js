@@ -5,6 +5,7 @@
   const { follow, see, mark, pump } = window.exptools.smallCharts;
 
   const AHEAD = "200px 0px"; // so far from the window charts are painted, too
+  const FEW = 3; // so many of a prefix share a row with other prefixes
   const PAUSE = 350; // ms, after what was typed last
   const LONGEST = 34; // characters of a name
   const byId = (id) => document.getElementById(id);
@@ -102,6 +103,8 @@
       });
       const found = buttons.filter((button) => !button.hidden).length;
       details.hidden = !found;
+      details.toggleAttribute("data-few", found <= FEW);
+      details.style.setProperty("--few", found);
       count.textContent = words.length ? `${found} of ${buttons.length}` : buttons.length;
       all += found;
     });

@@ -60,6 +60,10 @@
     return head;
   };
 
+  // All that a run's head says.
+  const looks = ({ state, style, label, name, of }) =>
+    JSON.stringify([state, style, label, name, of]);
+
   const makeCell = (row, column) => {
     const figure = make("figure", `wall-cell is-${row.kind}`);
     const caption = make("figcaption", "");
@@ -108,7 +112,7 @@
         row.cells.set(key, cell);
       }
       if (has) {
-        if (cell.column.state !== column.state || cell.column.name !== column.name) {
+        if (looks(cell.column) !== looks(column)) {
           cell.caption.firstChild.replaceWith(runButton(column));
         }
         cell.column = column;
@@ -138,7 +142,7 @@
 
   const makeRow = ({ kind, tag }) => {
     const element = make("section", `wall-row is-${kind}`);
-    const head = make("h3", "wall-tag");
+    const head = make("h2", "wall-tag");
     const name = make("bdi", "");
     name.append(...tag.split(/(?<=[/._-])/).flatMap((part) => [part, make("wbr", "")]));
     head.append(name, make("small", "", kind === "gif" ? "GIF" : kind));

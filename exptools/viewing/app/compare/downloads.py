@@ -205,6 +205,7 @@ def menu() -> Component:
                 ],
                 id="python",
                 title="The same in Python",
+                zIndex=400,  # over the menu, which stays open
                 closeButtonProps=labelled("Close"),
                 size="xl",
             ),

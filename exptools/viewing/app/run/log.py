@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.rundir import State as RunState
 from exptools.units import format_bytes
 from exptools.viewing.app.run.reading import Unreadable, read, shown_run
 from exptools.viewing.app.widgets import card, in_browser, labelled
@@ -38,6 +39,7 @@ class ShownLog:
     size: int = 0  # of the whole log, when it was read
     inode: int = 0
     follows: bool = True  # whether it shows the end, and goes on with it
+    completed: bool = False  # whether its run has ended as it should: then there is no error
 
     def note(self) -> str:
         """How much of the log this is."""
@@ -159,7 +161,7 @@ def answer(
         "note": update.note or update.shown.note(),
         "logs": names,
         "log": no_update if chosen == name else chosen,  # else a choice made meanwhile is lost
-        "shown": asdict(update.shown),
+        "shown": asdict(replace(update.shown, completed=run.state is RunState.COMPLETED)),
     }
 
 

@@ -22,6 +22,7 @@ from exptools.viewing.run_files.user_marks import MAX_NOTE, MAX_TAG, MAX_TAGS, M
 OR_DASH = "params.value == null ? '—' : "
 NUMBER = "short(params.value)"
 NARROWEST, NARROW, WIDEST = 150, 140, 340  # px, of the runs' names; NARROW on a phone
+SPREAD = 150  # px, of a mean with its deviation, and of how many runs are in which state
 BESIDE_NAME, LETTER = 58, 8  # px, of a name's cell and of a letter
 
 Column = dict[str, Any]
@@ -93,6 +94,7 @@ def _run_columns(facts: Facts, view: View) -> list[Column]:
         "colId": "state",
         "field": "state",
         "headerName": "State",
+        "minWidth": 116,  # for "no status"
         "tooltipField": "error",
         "cellClassRules": {
             f"state {state_class(word)}": f"params.value == '{word}'"
@@ -189,12 +191,13 @@ def _group_columns(facts: Facts, view: View) -> list[Column]:
     values[:0] = _summaries(facts)
     for column in values:
         column["valueFormatter"] = {"function": "spread(params)"}
+        column["minWidth"] = SPREAD
     return [
         _name("Group", WIDEST),
         _yours("label", "Own name", MAX_LABEL) | {"minWidth": 110},
         _color(),
         _column("runs", "Runs", "how many runs", "params.value"),
-        _column("states", "States", "of its runs", "params.value"),
+        _column("states", "States", "of its runs", "params.value") | {"minWidth": SPREAD},
         *(keys if len(keys) > 1 else []),
         *values,
         *_differences(facts, view),

@@ -77,10 +77,11 @@ def register(app: Dash, workspace: Workspace) -> None:
         hint,
         Input("tag-add", "n_clicks"),
         Input("tag-remove", "n_clicks"),
+        Input("tag-names", "n_submit"),
         State("tag-names", "value"),
         view,
         prevent_initial_call=True,
-    )(lambda _add, _back, names, data: tag(workspace, str(ctx.triggered_id), names, data))
+    )(lambda _add, _back, _enter, names, data: tag(workspace, str(ctx.triggered_id), names, data))
     app.callback(
         Output("hidden-runs", "opened"),
         Output("hidden-list", "children"),
@@ -137,7 +138,7 @@ def listed(workspace: Workspace) -> list[Any]:
         ),
         html.Ul(rows, className="hidden-runs"),
         *([html.P(f"… and {more:,} more")] if more else []),
-        _button(f"Show all {len(names):,} again", {"unhide": ""}),
+        *([_button(f"Show all {len(names):,} again", {"unhide": ""})] if len(names) > 1 else []),
     ]
 
 

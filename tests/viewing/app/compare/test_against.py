@@ -115,6 +115,7 @@ def test_a_reference_line_crosses_the_panel_of_its_metric_and_its_axis_has_room(
     references = {t["name"]: t for t in figure["data"] if t["uid"].startswith("reference")}
     assert references["PPO (paper)"]["y"] == [0.9, 0.9]
     assert references["PPO (paper)"]["yaxis"] == "y2"
+    assert references["PPO (paper)"]["fill"] == "tonexty"  # so Plotly adds no room along x
     assert references["out there"]["yaxis"] == "y"  # of the metric that is shown first
     assert "PPO (paper)" in picture(content, view)
     clipped, _, _ = shown(workspace, references=("7 far",), clip=True)

@@ -125,6 +125,7 @@ def test_a_log_is_followed_and_only_the_new_lines_are_sent(workspace):
     assert then["lines"] == {"how": "after", "at": 4, "lines": ("two\n",), "rest": ""}
     assert log_answer(workspace, run, "run-clock", then["shown"]) is no_update
     assert log_answer(workspace, run, "run-shown", then["shown"])["lines"]["how"] == "end"
+    assert then["shown"]["completed"]  # and so no button leads to its error
 
 
 @pytest.mark.parametrize("target", ["outside", "nowhere"])
