@@ -8,15 +8,15 @@ HERE = Path(__file__).parent
 
 DASH = [
     "dash>=4.1,<5",
-    "dash-ag-grid>=35",
-    "dash-mantine-components>=2.4",
+    "dash-ag-grid>=35.2",
+    "dash-mantine-components>=2.5",
     "matplotlib>=3.8",
     "platformdirs>=4.0",
-    "plotly>=6.1",
+    "plotly>=6.3",
     "polars>=1.20",
     "pyyaml>=6.0",
-    "sqlglot>=26",
-    "tsdownsample>=0.1.4",
+    "sqlglot>=28",
+    "tsdownsample>=0.1.4.1",
     "waitress>=3.0.1,<4",
 ]
 SLURM = ["submitit>=1.5"]
@@ -86,7 +86,7 @@ setup(
         "omegaconf>=2.3",
         "cloudpickle>=3.0",
         "numpy>=1.24",
-        "nvidia-ml-py>=12.535",
+        "nvidia-ml-py>=12.535.108",
         "pillow>=10.1",
         "psutil>=5.9",
         "rich>=13.0",
