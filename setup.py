@@ -5,10 +5,11 @@ from pathlib import Path
 from setuptools import find_namespace_packages, find_packages, setup
 
 HERE = Path(__file__).parent
+HOME = "https://github.com/ZiwenZhuang/exptools"
 
 DASH = [
     "dash>=4.1,<5",
-    "dash-ag-grid>=35.2",
+    "dash-ag-grid>=35.3",
     "dash-mantine-components>=2.6",
     "matplotlib>=3.8",
     "platformdirs>=4.0",
@@ -69,11 +70,13 @@ TEST = [
 
 setup(
     name="hydra-exptools",
-    version="0.1.0",
+    version="0.2.0",
     description="Launch, log and compare machine-learning experiments with Hydra",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
+    url=HOME,
+    project_urls={"Changelog": f"{HOME}/blob/main/CHANGELOG.md", "Issues": f"{HOME}/issues"},
     python_requires=">=3.10",
     packages=find_packages(include=["exptools", "exptools.*"])
     + find_namespace_packages(include=["hydra_plugins.*"]),
@@ -117,10 +120,14 @@ setup(
         ],
     },
     classifiers=[
-        "Development Status :: 3 - Alpha",
+        "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3 :: Only",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
