@@ -53,6 +53,25 @@ def open_file(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
     raise OSError(errno.EINVAL, _NO_FILE, os.fspath(path))
 
 
+def read_beginning(path: str, size: int, small: int = 0) -> tuple[bytes, os.stat_result]:
+    """The first ``size`` bytes of a file of a run, and what the system says of it.
+
+    A file of fewer than ``small`` bytes is read whole.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    # Not open(): it asks the system more, and there may be ten thousand files.
+    refuse_linked_directory(path)
+    descriptor, info = open_file(path)
+    try:
+        there = info.st_size
+        # Asked for more than there is, as much would be allocated.
+        return os.read(descriptor, there if there < small else min(size, there)), info
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: str, flags: int, mode: int = 0o666) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(path, flags | _CAREFUL, mode)

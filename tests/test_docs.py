@@ -19,7 +19,7 @@ from exptools.logging.run_logger import Logger
 from exptools.rundir import SWEEP_FILE
 from exptools.viewing.cli.dash import _parser
 from exptools.viewing.cli.main import main as exptools_command
-from hydra_plugins.exptools_launcher._slurm_conf import SlurmConf
+from hydra_plugins.exptools_launcher._slurm._conf import SlurmConf
 from hydra_plugins.exptools_launcher.config import LauncherConf, LoggingConf
 from tests.viewing.samples import write_run, write_summary
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         load,
     )
     from exptools.viewing.configs.values import MISSING
-    from exptools.viewing.curves.aggregation import Curve
     from exptools.viewing.curves.curve_data import GroupCurve
     from exptools.viewing.curves.selection import Best
+    from exptools.viewing.curves.statistics.aggregation import Curve
     from exptools.viewing.errors import QueryError
     from exptools.viewing.figures.references import Reference
     from exptools.viewing.frames import to_pandas
@@ -52,7 +52,7 @@ __getattr__ = lazy_attributes(
     {
         "MISSING": "exptools.viewing.configs.values",
         "Best": "exptools.viewing.curves.selection",
-        "Curve": "exptools.viewing.curves.aggregation",
+        "Curve": "exptools.viewing.curves.statistics.aggregation",
         "CurveSet": "exptools.viewing.api",
         "CurveSets": "exptools.viewing.api",
         "GroupCurve": "exptools.viewing.curves.curve_data",

@@ -58,7 +58,6 @@ class Sweep:
         gc.freeze()
         self._context = context
         self._loader = cache_composed_configs(context)
-        self._task_function = task_function
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}

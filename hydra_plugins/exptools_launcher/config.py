@@ -122,7 +122,7 @@ _launcher_node = OmegaConf.create(asdict(LauncherConf()))
 OmegaConf.set_struct(_launcher_node, value=False)
 
 # The name alone: its options would be built at each start of any Hydra app. Open as it is, it takes
-# them all the same, and `_slurm_conf` has what they are by default.
+# them all the same, and `_slurm._conf` has what they are by default.
 _slurm_node = OmegaConf.create(
     {"_target_": "hydra_plugins.exptools_launcher.launcher.ExptoolsSlurmLauncher"}
 )

@@ -82,16 +82,16 @@ class ExptoolsLauncher(Launcher):
 class ExptoolsSlurmLauncher(ExptoolsLauncher):
     """Runs the jobs of a sweep on the machines of a Slurm cluster, several in one allocation.
 
-    Its options are those of `_slurm_conf.SlurmConf`.
+    Its options are those of `_slurm._conf.SlurmConf`.
     """
 
     def _make_place(self) -> Callable[[LauncherOptions], Place]:
-        from ._cluster import ClusterPlace
+        from ._slurm._place import ClusterPlace
 
         return ClusterPlace
 
     def _validate(self) -> LauncherOptions:
-        from ._slurm_options import validate_slurm_options
+        from ._slurm._options import validate_slurm_options
 
         return validate_slurm_options(self._options)
 

@@ -57,3 +57,16 @@ def test_every_verb_of_the_logger_that_a_page_uses_is_there(page: Path) -> None:
         return  # its verbs are those of another logger
     verbs = re.findall(r"\blogger\.(\w+)\(", page.read_text(encoding="utf-8"))
     assert [verb for verb in verbs if not hasattr(logger, verb)] == []
+
+
+def test_every_room_in_the_picture_of_the_design_is_there() -> None:
+    picture = (DOCS / "images" / "design.svg").read_text(encoding="utf-8")
+    rooms = re.findall(r'class="room">([^<]+)<', picture)
+    assert len(rooms) > 20
+    wing = ROOT
+    for room in rooms:  # each wing, then what is in it
+        if room.startswith(("exptools/", "hydra_plugins/")):
+            wing = ROOT
+        assert [name for name in room.split() if not (wing / name).exists()] == []
+        if room.startswith("exptools/"):
+            wing = ROOT / room

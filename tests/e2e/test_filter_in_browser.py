@@ -111,10 +111,11 @@ def test_the_order_and_the_widths_of_columns_are_in_the_address(look_at, address
     drag_head(page, "step", "state")
     page.mouse.up()
     wait_for_view(page, order=("run>step",))
-    seed = head(page, "config seed").bounding_box()
-    page.mouse.move(seed["x"] + seed["width"] - 1, seed["y"] + 15)
+    edge = head(page, "config seed").locator(".ag-header-cell-resize")
+    edge.hover()  # waits until it has come to rest
+    seed = edge.bounding_box()
     page.mouse.down()
-    page.mouse.move(seed["x"] + 110, seed["y"] + 15, steps=5)
+    page.mouse.move(seed["x"] + 60, seed["y"] + 15, steps=5)
     page.mouse.up()
     page.wait_for_url(re.compile("widths="))
     (width,) = view_of(page).widths

@@ -26,7 +26,7 @@ def test_a_growing_run_appears_without_a_reload_and_takes_nothing_away(
     expect(page).to_have_url(re.compile("x_range"))
     zoomed = figure(page)["x"]
     page.mouse.wheel(0, 300)
-    page.wait_for_function("window.scrollY > 0")
+    page.wait_for_function("() => window.scrollY > 0")
 
     with (sweep / "0" / PROGRESS_CSV).open("a") as file:
         file.write("30,1.0,1.5,0.5\n")

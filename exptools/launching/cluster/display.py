@@ -22,6 +22,7 @@ from exptools.launching.display.labels import (
     state_label,
     went_wrong,
 )
+from exptools.launching.display.live_table import show_live
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.rundir import State
 from exptools.visible import visible, visible_lines
@@ -41,14 +42,7 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
 
     def __enter__(self) -> ClusterDisplay:
         """Begin to show."""
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(
-                get_renderable=self._table,
-                console=self._console,
-                refresh_per_second=2,
-                transient=True,
-            )
-            self._live.start()
+        self._live = show_live(self._console, self._table, 2)
         return self
 
     def __exit__(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -234,3 +235,14 @@ def _number(value: float | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0f} %"
+
+
+def show_live(
+    console: Console, render: Callable[[], RenderableType], a_second: float
+) -> Live | None:
+    """What is rendered anew so often, until it is stopped; None where nobody could watch it."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        return None
+    live = Live(get_renderable=render, console=console, refresh_per_second=a_second, transient=True)
+    live.start()
+    return live

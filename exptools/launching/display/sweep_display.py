@@ -23,7 +23,7 @@ from exptools.launching.display.labels import (
     state_label,
     went_wrong,
 )
-from exptools.launching.display.live_table import Row, live_table
+from exptools.launching.display.live_table import Row, live_table, show_live
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.machine.gate import Wait
 from exptools.launching.machine.slots import Slot, Spare
@@ -77,14 +77,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         if self._spare is not None and self._list_slots:
             told = self._spare.told(self.options)
             self._console.print(f"  {told}", highlight=False, soft_wrap=True)
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(
-                get_renderable=self._table,
-                console=self._console,
-                refresh_per_second=4,
-                transient=True,
-            )
-            self._live.start()
+        self._live = show_live(self._console, self._table, 4)
         return self
 
     def __exit__(

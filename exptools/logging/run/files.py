@@ -44,11 +44,6 @@ class RunFiles:
         self._waiting: list[WaitingMedium] = []
 
     @property
-    def are_open(self) -> bool:
-        """Whether this process has opened them."""
-        return self._writers is not None
-
-    @property
     def has_begun(self) -> bool:
         """Whether a row of this attempt has ended, in whichever process."""
         return self._writers is not None or bool(self._turn.attempt.event_file)

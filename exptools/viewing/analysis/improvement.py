@@ -21,20 +21,19 @@ from exptools.viewing.analysis.two_samples import (
     runs_needed,
     welch,
 )
-from exptools.viewing.analysis.words import listed, sentences
+from exptools.viewing.analysis.verdict import Improvement
+from exptools.viewing.analysis.words import listed
 from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
-from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.statistics import FEW
+from exptools.viewing.curves.statistics.centers import FEW
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
 from exptools.viewing.curves.summaries import direction, in_numbers, members_of
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import text_column
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.index import Index
-from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import directions_of
 
@@ -57,61 +56,6 @@ class ImprovementQuery:
     interval: str = "interval:95"
     better: Mapping[str, str] = field(default_factory=dict)
     states: str = ALL
-
-
-@dataclass(frozen=True)
-class Improvement:
-    """Two groups of runs compared."""
-
-    metric: str
-    summary: str
-    words: str  # the number of a run: "last test/accuracy"
-    better: str | None  # "max", "min"; None where nobody said and the name does not tell
-    labels: tuple[str, str]  # of the group whose improvement is asked for, and of the other
-    values: tuple[Floats, Floats]  # the runs' numbers
-    runs: tuple[tuple[Run, ...], tuple[Run, ...]]  # whose they are
-    means: tuple[float, float]  # of several strata the mean of theirs
-    strata: tuple[str, ...]  # the keys within whose values runs are compared
-    parts: int  # how many strata there are
-    difference: Estimate  # of the first less the second, in the metric's units
-    # That a run of the first is better than one of the second, ties counting half; where it is not
-    # known what is better, that it is higher.
-    probability: Estimate
-    interval: Option  # "t" (Welch's, Newcombe's) or "ci" (bootstrap), with its level
-    needed: float  # runs of each (and stratum) that would settle it; see ``runs_needed``
-    notes: tuple[str, ...]  # what a reader must know, in sentences
-
-    @property
-    def settled(self) -> bool:
-        """Whether the difference's interval leaves zero out."""
-        return self.difference.low > 0 or self.difference.high < 0
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What came of it: the difference, the probability, and whether it is settled."""
-        return sentences(self)
-
-    def frame(self) -> pl.DataFrame:
-        """One row with all numbers; nothing is rounded."""
-        texts = {"metric": self.metric, "summary": self.summary}
-        texts |= {"of": self.labels[0], "over": self.labels[1]}
-        numbers = {
-            "mean_of": self.means[0],
-            "mean_over": self.means[1],
-            "difference": self.difference.value,
-            "low": self.difference.low,
-            "high": self.difference.high,
-            "probability": self.probability.value,
-            "probability_low": self.probability.low,
-            "probability_high": self.probability.high,
-            "runs_needed": self.needed,
-        }
-        sizes = {"n_of": len(self.values[0]), "n_over": len(self.values[1]), "strata": self.parts}
-        return pl.DataFrame(
-            [text_column(name, [text]) for name, text in texts.items()]
-            + [pl.Series(name, [number], dtype=pl.Int64) for name, number in sizes.items()]
-            + [pl.Series(name, [number], dtype=pl.Float64) for name, number in numbers.items()]
-        )
 
 
 def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> Improvement:

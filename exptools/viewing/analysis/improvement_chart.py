@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.analysis.improvement import Improvement
+from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.charts.bars import GOLDEN, JITTER, UNFINISHED
 from exptools.viewing.charts.caveats import state_line
 from exptools.viewing.charts.chart import Chart, axis, hover, layout, named, note, number

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from exptools.viewing.analysis.importance import SETTING, Importance
 from exptools.viewing.analysis.importance_chart import shown_effects
-from exptools.viewing.analysis.improvement import Improvement
+from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.paper.compose import parse_size, save
 from exptools.viewing.paper.sheet import COLORS
 from exptools.viewing.paper.style import OURS, ShownFigure

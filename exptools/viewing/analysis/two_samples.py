@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves import bootstrap, student
+from exptools.viewing.curves.statistics import bootstrap, student
 
 HALVINGS = 60
 POWER = 80.0  # percent, as Colas et al. (2018) ask for

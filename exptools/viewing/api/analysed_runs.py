@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exptools.viewing.api.described_runs import DescribedRuns
-from exptools.viewing.curves.options import one_name, several_names
 from exptools.viewing.curves.selection import select_runs
+from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import nothing_yet
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exptools.viewing.analysis.importance import Importance
-from exptools.viewing.analysis.improvement import Improvement
+from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.analysis.words import percent
 from exptools.viewing.api.notebook import aligned, table
 from exptools.viewing.charts.chart import number

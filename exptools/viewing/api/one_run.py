@@ -17,10 +17,10 @@ from exptools.rundir import MEDIA_INDEX, STEP
 from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
-from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.query import CurveQuery, curve_set
 from exptools.viewing.curves.series import metric_names
+from exptools.viewing.curves.statistics.aggregation import parse_method
+from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index

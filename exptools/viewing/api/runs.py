@@ -12,13 +12,13 @@ from exptools.viewing.api.curve_sets import CurveSet, CurveSets
 from exptools.viewing.api.empty import counted_curves, counted_results
 from exptools.viewing.api.result_table import ResultTable
 from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.baseline import Against, parse_difference
 from exptools.viewing.curves.curve_data import remark as remark_on
-from exptools.viewing.curves.options import one_name, several_names
 from exptools.viewing.curves.query import CurveQuery
 from exptools.viewing.curves.selection import Best
+from exptools.viewing.curves.statistics.aggregation import parse_method
+from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups import differences

@@ -17,9 +17,9 @@ from exptools.hints import suggestion
 from exptools.viewing.app.serving.shapes import NUMBER, Shape, expect, expect_data
 from exptools.viewing.curves.baseline import DIFFERENCES
 from exptools.viewing.curves.endings import parse_states
-from exptools.viewing.curves.options import Choice, parse
-from exptools.viewing.curves.smoothing import SMOOTHINGS
-from exptools.viewing.curves.statistics import CENTERS, parse_band
+from exptools.viewing.curves.statistics.centers import CENTERS, parse_band
+from exptools.viewing.curves.statistics.options import Choice, parse
+from exptools.viewing.curves.statistics.smoothing import SMOOTHINGS
 from exptools.viewing.curves.summaries import BEST, parse_summary
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import parse_reference

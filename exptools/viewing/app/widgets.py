@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, html
 from dash.development.base_component import Component
 
-from exptools.viewing.curves.statistics import band_label
+from exptools.viewing.curves.statistics.centers import band_label
 from exptools.viewing.figures.theme import DARK, LIGHT, Theme
 
 MAX_OPTIONS = 200  # of a control at a time; typing finds the others

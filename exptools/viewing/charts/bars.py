@@ -23,9 +23,9 @@ from exptools.viewing.charts.chart import (
     runs_of,
 )
 from exptools.viewing.charts.quantities import Measure, without_value
-from exptools.viewing.curves.aggregation import Method
 from exptools.viewing.curves.endings import is_finished
-from exptools.viewing.curves.statistics import CENTERS, band_words
+from exptools.viewing.curves.statistics.aggregation import Method
+from exptools.viewing.curves.statistics.centers import CENTERS, band_words
 from exptools.viewing.curves.summaries import Cell, cell_of, in_numbers
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array

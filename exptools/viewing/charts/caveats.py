@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from exptools.rundir import STEP
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.curves.aggregation import Method
 from exptools.viewing.curves.endings import Member, endings, is_finished
-from exptools.viewing.curves.statistics import few_runs
+from exptools.viewing.curves.statistics.aggregation import Method
+from exptools.viewing.curves.statistics.centers import few_runs
 from exptools.viewing.curves.summaries import in_numbers, members_of
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run

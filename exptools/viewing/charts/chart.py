@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exptools.viewing.configs.values import plain_power
-from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.curves.summaries import Cell
 from exptools.viewing.figures.names import telling
 from exptools.viewing.figures.theme import CLEAR, Theme, base_axis, base_layout, short_text

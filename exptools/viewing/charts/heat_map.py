@@ -25,8 +25,8 @@ from exptools.viewing.charts.chart import (
     runs_of,
 )
 from exptools.viewing.charts.quantities import Measure, without_value
-from exptools.viewing.curves.aggregation import parse_method
-from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.statistics.aggregation import parse_method
+from exptools.viewing.curves.statistics.centers import CENTERS
 from exptools.viewing.curves.summaries import Cell, cell_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from exptools.viewing.arrays import Bools, Floats
 from exptools.viewing.charts.chart import colorbar, colorscale, count, number, summary_words
 from exptools.viewing.configs.values import MISSING, display
-from exptools.viewing.curves.aggregation import Method, fitting, parse_method
-from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics.aggregation import Method, fitting, parse_method
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array

@@ -13,10 +13,10 @@ from exptools.rundir import STEP
 from exptools.viewing.charts.chart import Chart, count, note, number
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import MISSING, comparison_key, display
-from exptools.viewing.curves.aggregation import aggregate, fitting, parse_method
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
-from exptools.viewing.curves.statistics import CENTERS, band_words, few_runs
+from exptools.viewing.curves.statistics.aggregation import aggregate, fitting, parse_method
+from exptools.viewing.curves.statistics.centers import CENTERS, band_words, few_runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import (

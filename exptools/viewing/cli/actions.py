@@ -24,13 +24,13 @@ from exptools.viewing.cli.output import json_text, say, show, write, write_frame
 from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.averaged import with_reason
 from exptools.viewing.curves.baseline import Against, parse_difference
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.query import CurveQuery, curve_sets
 from exptools.viewing.curves.remarks import remarks
 from exptools.viewing.curves.selection import keys_in_condition
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
 from exptools.viewing.frames import column, frame_of, text_column

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exptools.gc_pause import collector_paused
 from exptools.viewing.app.access import (
     INVALID,
     LOOPBACK,
@@ -161,19 +162,20 @@ def _serve(
     show_secrets: bool,
 ) -> int:
     try:
-        from exptools.viewing.index import Index
-        from exptools.viewing.readers.formats import detect_format
-        from exptools.viewing.readers.unread import no_runs
-        from exptools.viewing.readers.walk import walk
+        with collector_paused():  # what is imported stays: looking for garbage takes a tenth
+            from exptools.viewing.index import Index
+            from exptools.viewing.readers.formats import detect_format
+            from exptools.viewing.readers.unread import no_runs
+            from exptools.viewing.readers.walk import walk
 
-        faults: list[Fault] = []
-        if next(walk(roots, detect_format, faults), None) is None:
-            for line in [*map(str, faults), no_runs(roots)]:
-                print(visible(f"exptools-dash: {line}"), file=sys.stderr)
-            return 1
-        index = Index(roots, show_secrets=show_secrets)
-        looked = _search(index)  # while Dash is imported
-        from exptools.viewing.app.server import listen, serve
+            faults: list[Fault] = []
+            if next(walk(roots, detect_format, faults), None) is None:
+                for line in [*map(str, faults), no_runs(roots)]:
+                    print(visible(f"exptools-dash: {line}"), file=sys.stderr)
+                return 1
+            index = Index(roots, show_secrets=show_secrets)
+            looked = _search(index)  # while Dash is imported
+            from exptools.viewing.app.server import listen, serve
     except ModuleNotFoundError as error:
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1

@@ -15,11 +15,11 @@ import numpy as np
 
 from exptools.viewing.arrays import Floats, Ints, Series
 from exptools.viewing.configs.values import MISSING, comparison_key
-from exptools.viewing.curves import bootstrap, statistics, student
-from exptools.viewing.curves.aggregation import Curve, Method, Seen, prepare
-from exptools.viewing.curves.alignment import Tidy, shared_x, tidy, union, values_at
-from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.smoothing import smooth
+from exptools.viewing.curves.statistics import bootstrap, centers, student
+from exptools.viewing.curves.statistics.aggregation import Curve, Method, Seen, prepare
+from exptools.viewing.curves.statistics.alignment import Tidy, shared_x, tidy, union, values_at
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
+from exptools.viewing.curves.statistics.smoothing import smooth
 from exptools.viewing.groups.differences import compare
 from exptools.viewing.run import Run
 
@@ -91,7 +91,7 @@ def difference(
     if not own or not others or not all(len(run.x) for run in tidied):
         nothing = np.empty(0)
         return Curve(nothing, nothing, nothing, nothing, np.empty(0, np.int64)), paired
-    scale = statistics.scale_of(max(run.bound for run in tidied))
+    scale = centers.scale_of(max(run.bound for run in tidied))
     ready = [prepare(run, method, scale) for run in tidied]
     x, values = _on_one_x(ready, method)
     sides = _Sides(values[: len(own)], values[len(own) :], method, percent, bool(paired.pairs))
@@ -158,7 +158,7 @@ def _curve(x: Floats, sides: _Sides, seen: Seen | None) -> Curve:
 def _numbers(sides: _Sides) -> tuple[Floats, Floats, Floats, Ints]:
     """Centre, edges of the band, and how many runs or pairs."""
     kind = sides.method.center
-    of_base = statistics.center(sides.base, statistics.count(sides.base), kind)
+    of_base = centers.center(sides.base, centers.count(sides.base), kind)
     if sides.paired:
         center, low, high, n = _alone(sides.own - sides.base, sides.method)
     else:
@@ -172,13 +172,13 @@ def _numbers(sides: _Sides) -> tuple[Floats, Floats, Floats, Ints]:
 
 def _alone(values: Floats, method: Method) -> tuple[Floats, Floats, Floats, Ints]:
     """Centre and band of one side's values."""
-    n = statistics.count(values)
-    middle = statistics.center(values, n, method.center)
+    n = centers.count(values)
+    middle = centers.center(values, n, method.center)
     if method.band.name == "ci":
         strata = [None] * len(values)
         low, high = bootstrap.interval(values, method.center, method.band.numbers[0], strata)
     else:
-        low, high = statistics.spread(values, n, middle, None, method.band)
+        low, high = centers.spread(values, n, middle, None, method.band)
     return middle, low, high, n
 
 
@@ -193,8 +193,8 @@ def unpaired(own: Floats, base: Floats, method: Method) -> tuple[Floats, Floats,
     """
     band = method.band
     center, low, high, n = _alone(own, method)
-    m = statistics.count(base)
-    of_base = statistics.center(base, m, method.center)
+    m = centers.count(base)
+    of_base = centers.center(base, m, method.center)
     low, high = low - of_base, high - of_base
     both = (n > 1) & (m > 1)
     if band.name in UNCERTAIN and both.any():
@@ -223,7 +223,7 @@ def _reach(own: Floats, base: Floats, n: Ints, m: Ints, band: Option) -> Floats:
 
 def _squared_error(values: Floats, n: Ints) -> Floats:
     """The square of the standard error of the mean."""
-    mean = statistics.center(values, n, "mean")
-    low, high = statistics.spread(values, n, mean, mean, Option("sem"))
+    mean = centers.center(values, n, "mean")
+    low, high = centers.spread(values, n, mean, mean, Option("sem"))
     half: Floats = (high - low) / 2
     return half**2

@@ -11,7 +11,6 @@ import numpy as np
 from exptools.hints import suggestion
 from exptools.viewing.arrays import Floats, Series
 from exptools.viewing.configs.values import comparison_key, display, label_among
-from exptools.viewing.curves.aggregation import Method, Seen, aggregate
 from exptools.viewing.curves.baseline import (
     UNCERTAIN,
     Against,
@@ -20,9 +19,10 @@ from exptools.viewing.curves.baseline import (
     none_at_all,
 )
 from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.selection import Setting
-from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.statistics.aggregation import Method, Seen, aggregate
+from exptools.viewing.curves.statistics.centers import CENTERS
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.run import Run

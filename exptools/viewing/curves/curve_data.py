@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.curves import endings
-from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.curves.endings import Member
-from exptools.viewing.curves.statistics import CENTERS, bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.statistics.aggregation import Curve
+from exptools.viewing.curves.statistics.centers import (
+    CENTERS,
+    bootstrap_of_few,
+    few_runs,
+    parse_band,
+)
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.usage import UNITS

@@ -11,8 +11,8 @@ import numpy as np
 
 from exptools.rundir import STEP, WALL_TIME, State
 from exptools.viewing.arrays import Floats, Series
-from exptools.viewing.curves.options import Choice, parse
 from exptools.viewing.curves.series import RELATIVE_TIME
+from exptools.viewing.curves.statistics.options import Choice, parse
 from exptools.viewing.errors import NoRunError
 from exptools.viewing.run import Run
 

@@ -11,15 +11,21 @@ from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves import endings
-from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, Seen, aggregate, fitting
 from exptools.viewing.curves.baseline import Against
 from exptools.viewing.curves.comparison import Comparison
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve
 from exptools.viewing.curves.endings import Member
-from exptools.viewing.curves.options import Option
 from exptools.viewing.curves.resources import unequal_resources
 from exptools.viewing.curves.selection import Best, Setting, select_runs, setting_of
 from exptools.viewing.curves.series import find_series, not_placed, what_step_is
+from exptools.viewing.curves.statistics.aggregation import (
+    MEAN_AND_STD,
+    Method,
+    Seen,
+    aggregate,
+    fitting,
+)
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key, find_keys, groups, run_key
 from exptools.viewing.groups.metric_names import nothing_yet

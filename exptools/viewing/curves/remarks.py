@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run

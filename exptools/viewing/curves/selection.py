@@ -12,7 +12,7 @@ import numpy as np
 from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
-from exptools.viewing.curves.options import Choice, Option, parse, several_names
+from exptools.viewing.curves.statistics.options import Choice, Option, parse, several_names
 from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select

@@ -10,7 +10,7 @@ import numpy as np
 from exptools.hints import suggestion
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.arrays import Series
-from exptools.viewing.curves.options import several_names
+from exptools.viewing.curves.statistics.options import several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import find_metric, means_metric, nothing_yet
 from exptools.viewing.groups.names import SUMMARY

@@ -12,8 +12,6 @@ import numpy as np
 from exptools.metrics import better as better_by_name
 from exptools.viewing.arrays import Floats
 from exptools.viewing.configs.values import MISSING
-from exptools.viewing.curves.aggregation import Method, aggregate
-from exptools.viewing.curves.alignment import Tidy, tidy
 from exptools.viewing.curves.endings import (
     Member,
     ended_early,
@@ -21,8 +19,10 @@ from exptools.viewing.curves.endings import (
     members,
     still_going,
 )
-from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.statistics import scale_of
+from exptools.viewing.curves.statistics.aggregation import Method, aggregate
+from exptools.viewing.curves.statistics.alignment import Tidy, tidy
+from exptools.viewing.curves.statistics.centers import scale_of
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.groups.names import SUMMARY

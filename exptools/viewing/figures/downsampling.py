@@ -8,8 +8,8 @@ import numpy as np
 from tsdownsample import MinMaxDownsampler, NaNMinMaxDownsampler
 
 from exptools.viewing.arrays import Floats, Ints
-from exptools.viewing.curves.aggregation import Curve
-from exptools.viewing.curves.statistics import scale_of
+from exptools.viewing.curves.statistics.aggregation import Curve
+from exptools.viewing.curves.statistics.centers import scale_of
 
 
 def downsample(curve: Curve, points: int, window: tuple[float, float] | None = None) -> Curve:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.arrays import Bools, Floats
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 
 
 def banded(curve: Curve) -> Bools:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exptools.viewing.arrays import Bools, Floats
-from exptools.viewing.curves.aggregation import Curve, final_value
+from exptools.viewing.curves.statistics.aggregation import Curve, final_value
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import banded, hover, hover_in_words, typed_array
 from exptools.viewing.figures.numbers import large_numbers, largest

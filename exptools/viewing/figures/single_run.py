@@ -9,7 +9,7 @@ import numpy as np
 
 from exptools.units import format_bytes
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import CLEAR, LIGHT, Theme, base_axis, base_layout, translucent

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exptools.plain_files import open_plain
+from exptools.plain_files import open_plain, read_beginning
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_columns import Layout, Numbers, parse, parse_file
 from exptools.viewing.metrics.logged_rows import LARGE, MAX_BYTES, first_hole
@@ -53,21 +52,18 @@ def read_many(
     blocks: dict[Layout, _Block] = {}
     for path, separator in files:
         try:
-            with open(path, "rb", buffering=0, opener=open_plain) as raw:
-                about = os.fstat(raw.fileno())
-                large = about.st_size >= LARGE
-                size = HEAD if large else about.st_size
-                content = raw.read(size) if stat.S_ISREG(about.st_mode) else b""
+            content, about = read_beginning(path, HEAD, small=LARGE)
         except OSError:
-            content = b""
-        layout = Layout.of(content or b"", separator)
+            yield path, None
+            continue
+        layout = Layout.of(content, separator)
         if layout is None:
             yield path, None
             continue
         if layout not in blocks:
             blocks[layout] = _Block(layout, choose(layout.names) or [layout.names[0]])
         block = blocks[layout]
-        if large:
+        if about.st_size >= LARGE:
             yield path, read_large(path, layout, block.names)
         elif block.add(path, content):
             yield from block.parse()

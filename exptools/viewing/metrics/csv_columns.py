@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 
 import numpy as np
@@ -35,9 +36,15 @@ class Layout:
         head = content[: content.find(b"\n") + 1]
         if not head or b'"' in head or head.startswith(b"\xef\xbb\xbf"):
             return None
-        names, _, _ = split_header(head.replace(b"\r\n", b"\n"), separator)
-        proper = 0 < len(names) <= MAX_COLUMNS and len(set(names)) == len(names) and all(names)
-        return cls(tuple(names), separator, head) if proper else None
+        return _layout(head, separator)
+
+
+@lru_cache(maxsize=32)
+def _layout(head: bytes, separator: str) -> Layout | None:
+    # The files of a sweep begin alike.
+    names, _, _ = split_header(head.replace(b"\r\n", b"\n"), separator)
+    proper = 0 < len(names) <= MAX_COLUMNS and len(set(names)) == len(names) and all(names)
+    return Layout(tuple(names), separator, head) if proper else None
 
 
 def parse(text: bytes, layout: Layout, names: Sequence[str]) -> Numbers | None:

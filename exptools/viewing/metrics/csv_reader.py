@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from exptools.plain_files import open_plain
+from exptools.plain_files import open_plain, read_beginning
 from exptools.rundir import STEP
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, Numbers, as_numbers
@@ -142,17 +143,25 @@ def _capped(faults: list[Fault], path: Path) -> tuple[Fault, ...]:
 def read_header(path: str, separator: str) -> tuple[str, ...]:
     """The names of a file's columns; none where there is no file or not even a line is whole."""
     try:
-        with open(path, "rb", opener=open_plain) as file:
-            content = file.read(HEAD) or b""
-            if b"\n" not in content:
-                content += file.readline(MAX_HEAD) or b""
+        content, about = read_beginning(path, HEAD)
+        if b"\n" not in content and about.st_size > HEAD:
+            content, _ = read_beginning(path, HEAD + MAX_HEAD)
     except OSError:
         return ()
     content = content.removeprefix(BYTE_ORDER_MARK)
     line = content[: content.find(b"\n") + 1].replace(b"\r\n", b"\n")
-    header = content if b'"' in line else line  # in quotes it may go on in the next line
-    names = split_header(header, separator)[0] if line else []
+    if not line:
+        return ()
+    # In quotes it may go on in the next line; else it is that of many files.
+    return _header(content, separator) if b'"' in line else _header_line(line, separator)
+
+
+def _header(content: bytes, separator: str) -> tuple[str, ...]:
+    names = split_header(content, separator)[0]
     return tuple(names) if len(names) <= MAX_COLUMNS else ()  # it is a fault when the rows are read
+
+
+_header_line = lru_cache(maxsize=32)(_header)
 
 
 def read_last_row(path: str, header: Sequence[str], separator: str) -> dict[str, float]:

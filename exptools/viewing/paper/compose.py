@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
-from exptools.viewing.curves.options import one_name
-from exptools.viewing.curves.statistics import CENTERS, band_words
+from exptools.viewing.curves.statistics.centers import CENTERS, band_words
+from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import Reference
 from exptools.viewing.figures.several import Look

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from exptools.hints import suggestion
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.figures.symlog import fitting

@@ -202,9 +202,11 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 def real_path(run: Run) -> str:
     """Where a run really is, whatever links lead to it."""
-    if run.directory.is_symlink():  # a root; below roots no link is followed
-        return os.path.realpath(run.directory)
-    return os.path.join(_real_parent(str(run.directory.parent)), run.directory.name)
+    path = str(run.directory)
+    if os.path.islink(path):  # a root; below roots no link is followed
+        return os.path.realpath(path)
+    parent, name = os.path.split(path)
+    return os.path.join(_real_parent(parent), name)
 
 
 @lru_cache(maxsize=1024)

@@ -9,12 +9,12 @@ from typing import Any
 
 from exptools.hints import suggestion
 from exptools.rundir import STEP
-from exptools.viewing.curves.aggregation import MEAN_AND_STD, Method, fitting
 from exptools.viewing.curves.averaged import averaged_keys, reason_for_spread
 from exptools.viewing.curves.endings import ALL, counted, endings, left_out
-from exptools.viewing.curves.options import one_name
 from exptools.viewing.curves.remarks import remarks
-from exptools.viewing.curves.statistics import bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.statistics.aggregation import MEAN_AND_STD, Method, fitting
+from exptools.viewing.curves.statistics.centers import bootstrap_of_few, few_runs, parse_band
+from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.curves.summaries import (
     Cell,
     cell_of,

@@ -11,7 +11,7 @@ from exptools.launching.cluster.elements import minutes
 from exptools.launching.cluster.plan import divide
 from exptools.launching.jobs.outcomes import Job
 from hydra_plugins.exptools_launcher._options import LaunchError
-from hydra_plugins.exptools_launcher._slurm_options import validate_slurm_options
+from hydra_plugins.exptools_launcher._slurm._options import validate_slurm_options
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from exptools.viewing.analysis.two_samples import (
     runs_needed,
     welch,
 )
-from exptools.viewing.curves import bootstrap
+from exptools.viewing.curves.statistics import bootstrap
 
 ONE = np.array([3.1, 4.0, 2.2, 5.3, 3.9])
 OTHER = np.array([2.0, 2.9, 1.1, 3.3, 2.2, 1.9, 4.1])

@@ -4,7 +4,7 @@ import pytest
 from exptools.viewing.charts.bars import MOST_GROUPS, bars
 from exptools.viewing.charts.chart import number
 from exptools.viewing.charts.quantities import Measure
-from exptools.viewing.curves.aggregation import aggregate, parse_method
+from exptools.viewing.curves.statistics.aggregation import aggregate, parse_method
 from tests.viewing.samples import (
     LEARNING_RATES,
     SEEDS,

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from exptools.viewing.api import load
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.baseline import unpaired
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.errors import QueryError
 from tests.viewing.samples import csv_text, write_run
 

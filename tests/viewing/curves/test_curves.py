@@ -3,9 +3,9 @@ import warnings
 import numpy as np
 import pytest
 
-from exptools.viewing.curves.aggregation import aggregate, final_value, parse_method
-from exptools.viewing.curves.options import Option
-from exptools.viewing.curves.smoothing import smooth
+from exptools.viewing.curves.statistics.aggregation import aggregate, final_value, parse_method
+from exptools.viewing.curves.statistics.options import Option
+from exptools.viewing.curves.statistics.smoothing import smooth
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 

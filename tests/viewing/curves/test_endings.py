@@ -5,10 +5,10 @@ import pytest
 
 import exptools.viewing as xv
 from exptools.rundir import State
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.curve_data import caveats, remark
 from exptools.viewing.curves.endings import Member, endings
 from exptools.viewing.curves.query import CurveQuery, curve_set
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
 from tests.viewing.samples import write_dying_sweep, write_run, write_summary

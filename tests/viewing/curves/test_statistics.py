@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exptools.viewing.curves import bootstrap
-from exptools.viewing.curves import student as student_t
-from exptools.viewing.curves.aggregation import aggregate, fitting, parse_method
+from exptools.viewing.curves.statistics import bootstrap
+from exptools.viewing.curves.statistics import student as student_t
+from exptools.viewing.curves.statistics.aggregation import aggregate, fitting, parse_method
 from exptools.viewing.errors import QueryError
 
 NAN = float("nan")
@@ -113,7 +113,7 @@ def test_a_higher_level_gives_a_wider_interval_and_the_same_runs_the_same_one():
 
 def test_pieces_of_many_points_are_put_together(monkeypatch):
     whole = curve("iqm", "ci:95")
-    monkeypatch.setattr("exptools.viewing.curves.alignment.MOST_CELLS", 1)
+    monkeypatch.setattr("exptools.viewing.curves.statistics.alignment.MOST_CELLS", 1)
     monkeypatch.setattr(bootstrap, "MOST_CELLS", 1)
     np.testing.assert_array_equal(curve("iqm", "ci:95").low, whole.low)
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from exptools.viewing.curves.aggregation import Curve, aggregate
+from exptools.viewing.curves.statistics.aggregation import Curve, aggregate
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, figure
 from exptools.viewing.figures.theme import DARK, LIGHT

@@ -11,8 +11,8 @@ from matplotlib.colors import to_hex
 import exptools.viewing as xv
 from exptools.viewing.api import CurveSet
 from exptools.viewing.configs.values import MISSING
-from exptools.viewing.curves.aggregation import Curve
 from exptools.viewing.curves.curve_data import GroupCurve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.paper import compose as paper
 from exptools.viewing.paper.sheet import COLORS
 from tests.viewing.samples import write_run, write_sweep

@@ -11,13 +11,10 @@ import numpy as np
 from exptools.metrics import better
 from exptools.viewing.analysis.importance import Importance, ImportanceQuery, importance
 from exptools.viewing.analysis.importance_chart import importance_chart
-from exptools.viewing.analysis.improvement import (
-    Improvement,
-    ImprovementQuery,
-    improvement,
-)
+from exptools.viewing.analysis.improvement import ImprovementQuery, improvement
 from exptools.viewing.analysis.improvement_chart import improvement_chart
 from exptools.viewing.analysis.strata import Side
+from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.app.charts.controls import (
     chart_of,
     chosen,

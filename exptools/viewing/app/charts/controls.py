@@ -10,7 +10,7 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import BANDS
 from exptools.viewing.charts.quantities import KEY, METRIC, of_key
 from exptools.viewing.curves.endings import STATES
-from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.statistics.centers import CENTERS
 from exptools.viewing.groups.grouping import Group, groups
 from exptools.viewing.groups.names import SUMMARY
 

@@ -15,7 +15,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing.analysis.importance import Importance
-from exptools.viewing.analysis.improvement import Improvement
+from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.app.charts.analyses import importance_of, improvement_of, with_best_pair
 from exptools.viewing.app.charts.controls import (
     chart_of,

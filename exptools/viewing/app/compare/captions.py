@@ -11,9 +11,9 @@ from exptools.viewing.app.facts import Facts
 from exptools.viewing.app.view import View
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.curve_data import GroupCurve
-from exptools.viewing.curves.options import parse
-from exptools.viewing.curves.smoothing import SMOOTHINGS
-from exptools.viewing.curves.statistics import CENTERS, band_words
+from exptools.viewing.curves.statistics.centers import CENTERS, band_words
+from exptools.viewing.curves.statistics.options import parse
+from exptools.viewing.curves.statistics.smoothing import SMOOTHINGS
 
 LONGEST = 40  # characters of a key in a sentence
 SMOOTHED = {

@@ -23,7 +23,7 @@ from exptools.viewing.app.compare.reference_lines import reference_traces
 from exptools.viewing.app.compare.thinning import points_of
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats, Series
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.lines import (

@@ -24,13 +24,13 @@ from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.arrays import Series
 from exptools.viewing.configs.values import comparison_key
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.baseline import Against
 from exptools.viewing.curves.comparison import NoBaselineError
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, remark
 from exptools.viewing.curves.query import CurveQuery, curve_set, settled
 from exptools.viewing.curves.selection import Best
 from exptools.viewing.curves.series import read_series
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.summaries import parse_summary, summarize
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import banded

@@ -27,10 +27,10 @@ from exptools.viewing.app.facts import resolve, shown_runs
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import labelled, popover
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.curve_data import CurveData, points
 from exptools.viewing.curves.endings import counted
 from exptools.viewing.curves.query import CurveQuery, curve_sets
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import parse_reference
 from exptools.viewing.index import Index

@@ -10,7 +10,7 @@ import numpy as np
 from exptools.viewing.app.compare.panels import Drawing, Panel
 from exptools.viewing.app.view import View
 from exptools.viewing.arrays import Bools, Floats
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.figures.lines import Line
 from exptools.viewing.figures.symlog import Symlog, fitting, number_text
 

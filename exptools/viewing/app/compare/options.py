@@ -18,7 +18,7 @@ from exptools.viewing.app.widgets import (
     popover,
 )
 from exptools.viewing.curves.endings import STATES
-from exptools.viewing.curves.statistics import CENTERS
+from exptools.viewing.curves.statistics.centers import CENTERS
 
 REFERENCE = "0.95 PPO (paper)"  # what a reference line looks like
 INSIDE = {"withinPortal": False}  # the popover would close by a click beside it

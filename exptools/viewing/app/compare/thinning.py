@@ -6,7 +6,7 @@ import numpy as np
 
 from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Ints
-from exptools.viewing.curves.aggregation import Curve
+from exptools.viewing.curves.statistics.aggregation import Curve
 from exptools.viewing.figures.downsampling import rows_to_draw
 from exptools.viewing.figures.lines import MAX_POINTS
 

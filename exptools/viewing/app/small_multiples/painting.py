@@ -18,7 +18,7 @@ from exptools.viewing.app.facts import shown_runs
 from exptools.viewing.app.painted.picture import Size, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.curves.aggregation import final_value
+from exptools.viewing.curves.statistics.aggregation import final_value
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.lines import from_the_top
 from exptools.viewing.figures.numbers import large_number

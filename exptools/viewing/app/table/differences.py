@@ -23,10 +23,10 @@ from exptools.viewing.app.table.rows import (
 )
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
-from exptools.viewing.curves.aggregation import parse_method
 from exptools.viewing.curves.baseline import Against, difference, partners
 from exptools.viewing.curves.comparison import Comparison
 from exptools.viewing.curves.selection import Setting
+from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import groups
 from exptools.viewing.run import Run

@@ -20,7 +20,7 @@ from exptools.viewing.app.states import STATE_WORDS
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.values import MISSING, display, label_among
-from exptools.viewing.curves.options import Option
+from exptools.viewing.curves.statistics.options import Option
 from exptools.viewing.curves.summaries import BEST, number_of, parse_summary, summary_of
 from exptools.viewing.errors import NoRunError, QueryError
 from exptools.viewing.groups.grouping import groups

@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from exptools.viewing.arrays import Floats, Ints
-from exptools.viewing.curves import student
-from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.statistics import student
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
 from exptools.viewing.errors import QueryError
 
 Number = TypeVar("Number", int, Ints)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from exptools.viewing.arrays import Floats
-from exptools.viewing.curves.options import Choice, Option, parse
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
 
 BLOCK = 32  # rows that are smoothed at once
 

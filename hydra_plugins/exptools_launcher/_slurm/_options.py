@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from exptools.launching.cluster.elements import AllocationOptions, minutes
 from exptools.launching.cluster.run import ClusterOptions
 
-from ._options import LauncherOptions, LaunchError, options_of, read_values
-from ._slurm_conf import SlurmConf
+from .._options import LauncherOptions, LaunchError, options_of, read_values
+from ._conf import SlurmConf
 
 # What only a machine's own user can choose: in an allocation Slurm does.
 _LOCAL = ("affinity", "gpus", "reserve_cpus", "share_gpus", "gpu_memory_per_job")

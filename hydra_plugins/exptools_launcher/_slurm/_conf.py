@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .config import LauncherConf
+from ..config import LauncherConf
 
 
 @dataclass

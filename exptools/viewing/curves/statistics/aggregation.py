@@ -9,10 +9,17 @@ from numbers import Real
 import numpy as np
 
 from exptools.viewing.arrays import Floats, Ints, Series
-from exptools.viewing.curves import bootstrap, statistics
-from exptools.viewing.curves.alignment import Tidy, binned, shared_x, tidy, union, values_at
-from exptools.viewing.curves.options import Choice, Option, parse
-from exptools.viewing.curves.smoothing import parse_smoothing, smooth
+from exptools.viewing.curves.statistics import bootstrap, centers
+from exptools.viewing.curves.statistics.alignment import (
+    Tidy,
+    binned,
+    shared_x,
+    tidy,
+    union,
+    values_at,
+)
+from exptools.viewing.curves.statistics.options import Choice, Option, parse
+from exptools.viewing.curves.statistics.smoothing import parse_smoothing, smooth
 from exptools.viewing.errors import QueryError
 
 
@@ -56,8 +63,8 @@ def parse_method(
     is_number = isinstance(bin_width, Real) and not isinstance(bin_width, bool)
     if bin_width is not None and not (is_number and 0 < bin_width < np.inf):
         raise QueryError(f"bin_width should be a positive number of units of x, not {bin_width!r}")
-    middle, spread = statistics.parse_center(center), statistics.parse_band(band)
-    statistics.check_fit(middle, spread)
+    middle, spread = centers.parse_center(center), centers.parse_band(band)
+    centers.check_fit(middle, spread)
     return Method(
         middle,
         spread,
@@ -72,7 +79,7 @@ MEAN_AND_STD = parse_method()
 
 def fitting(method: Method, counts: Iterable[int]) -> Method:
     """The method with the interval that fits intervals of so many runs each."""
-    return replace(method, band=statistics.fitting_interval(method.center, method.band, counts))
+    return replace(method, band=centers.fitting_interval(method.center, method.band, counts))
 
 
 def aggregate(
@@ -99,7 +106,7 @@ def aggregate(
         return Curve(nothing, nothing, nothing, nothing, np.empty(0, np.int64))
     tidied = [tidied[place] for place in kept]
     method = fitting(method, [len(kept)])
-    scale = statistics.scale_of(max(run.bound for run in tidied))
+    scale = centers.scale_of(max(run.bound for run in tidied))
     prepared = [prepare(run, method, scale) for run in tidied]
     same = [strata[place] if strata else None for place in kept]
     if seen is not None and method.band.name == "ci" and not method.smooth_after:
@@ -166,11 +173,11 @@ def _combine(
 def _statistics(
     values: Floats, method: Method, strata: Sequence[Hashable]
 ) -> tuple[Floats, Floats, Floats, Ints]:
-    n = statistics.count(values)
-    center = statistics.center(values, n, method.center)
+    n = centers.count(values)
+    center = centers.center(values, n, method.center)
     if method.band.name == "ci":
         low, high = bootstrap.interval(values, method.center, method.band.numbers[0], strata)
     else:
         mean = center if method.center == "mean" else None
-        low, high = statistics.spread(values, n, center, mean, method.band)
+        low, high = centers.spread(values, n, center, mean, method.band)
     return center, low, high, n

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from exptools.viewing.arrays import Bools, Floats, Ints
-from exptools.viewing.curves.statistics import center, cut_of
+from exptools.viewing.curves.statistics.centers import center, cut_of
 
 SAMPLES = 2000  # as the authors take for curves
 MOST_CELLS = 2**22  # drawn values in memory at once

@@ -10,10 +10,10 @@ from exptools.launching.cluster.queue import QueueAway
 from exptools.launching.cluster.run import ClusterSweep
 from exptools.launching.jobs.outcomes import Job, Outcome
 
-from ._options import LauncherOptions, LaunchError
-from ._place import SweepSetup
-from ._starters import pickle_task
-from ._sweep_dir import resume_command
+from .._options import LauncherOptions, LaunchError
+from .._place import SweepSetup
+from .._starters import pickle_task
+from .._sweep_dir import resume_command
 
 
 class ClusterPlace:

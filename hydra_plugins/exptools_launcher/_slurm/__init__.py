@@ -1,0 +1,1 @@
+"""A sweep on the machines of a Slurm cluster: its options, and its place."""
