@@ -19,7 +19,7 @@ from install import ROOT, environment, run
 
 BROWSER = Path("tests/e2e")
 CONSTRAINTS = ".ci/constraints-lowest.txt"
-EXTRAS = ("dash", "slurm", "video")
+EXTRAS = ("dash", "slurm", "video", "examples")
 TOOLS = (
     *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis"),
     *("axe-playwright-python", "duckdb", "joblib", "pandas", "playwright", "scipy"),

@@ -59,7 +59,7 @@ def test_the_lowest_versions_that_are_tried_are_those_that_are_allowed(
 ) -> None:
     text = (ROOT / ".ci" / "constraints-lowest.txt").read_text(encoding="utf-8")
     tried = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
-    for requirement in required(said, "dash", "slurm", "video"):
+    for requirement in required(said, *OF_USERS):
         (lowest,) = (one.version for one in requirement.specifier if one.operator == ">=")
         assert Version(tried[canonicalize_name(requirement.name)]) == Version(lowest), requirement
 
