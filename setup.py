@@ -1,11 +1,16 @@
 """Metadata of hydra-exptools; docs/dependencies.md says why each dependency is here."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, find_packages, setup
 
 HERE = Path(__file__).parent
 HOME = "https://github.com/ZiwenZhuang/exptools"
+# On PyPI there is nothing beside it: pictures and pages are those of the repository.
+README = (HERE / "README.md").read_text(encoding="utf-8")
+README = re.sub(r"(!\[[^\]]*\]\()(?!https?:|#)", rf"\1{HOME}/raw/main/", README)
+README = re.sub(r"(\]\()(?!https?:|#)", rf"\1{HOME}/blob/main/", README)
 
 DASH = [
     "dash>=4.1,<5",
@@ -72,7 +77,7 @@ setup(
     name="hydra-exptools",
     version="0.2.0",
     description="Launch, log and compare machine-learning experiments with Hydra",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=README,
     long_description_content_type="text/markdown",
     license="MIT",
     url=HOME,

@@ -50,6 +50,17 @@ def test_setup_changelog_and_citation_name_one_version(said: dict[str, Any]) -> 
     assert cited[0] == said["version"]
 
 
+def test_on_pypi_the_readmes_pictures_and_pages_are_found(said: dict[str, Any]) -> None:
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", said["long_description"])
+    ours = [(mark, link.removeprefix(said["url"])) for mark, link in links if "exptools" in link]
+    assert len(ours) > 10
+    for mark, link in ours:
+        place = "/raw/main/" if mark else "/blob/main/"
+        assert link.startswith(place), link
+        assert (ROOT / link.removeprefix(place).partition("#")[0]).exists()
+    assert [link for _, link in links if not link.startswith(("https://", "#"))] == []
+
+
 def test_a_page_knows_which_version_serves_it() -> None:
     assert connection._version() == distribution("hydra-exptools").version
 
