@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from exptools.visible import visible
 
@@ -32,6 +32,14 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """What to add to the error: ``; did you mean 'lr'?``, or nothing where no name is close."""
     close = nearest(given, allowed)
     return f"; did you mean {close!r}?" if close else ""
+
+
+def each_by_itself(given: str, there_is: Callable[[str], bool]) -> str:
+    """What to say of several names in one text, ``lr,seed``; "" where it is not that."""
+    parts = [part.strip() for part in given.split(",")]
+    if len(parts) < 2 or not all(map(there_is, parts)):
+        return ""
+    return f"give each by itself, {' and '.join(map(repr, parts))}"
 
 
 def suggestion(given: str, allowed: Iterable[str]) -> str:

@@ -22,10 +22,10 @@ _CLOCK = {
     *("time", "seconds", "minutes", "hours", "fps", "sps", "iteration", "iterations", "iter"),
     *("epoch", "step", "steps", "timesteps", "lr", "memory", "gpu", "cpu"),
 }
-_SIDE = {"std", "stddev", "var", "min", "max", "median", "len", "length", "norm", "grad"}
+_SIDE = {"std", "stddev", "var", "min", "max", "median", "len", "length", "norm", "grad", "count"}
 _HELD_OUT = {"test", "eval", "evaluation", "valid", "validation", "val", "dev"}
 MANY = 0.5  # of the runs that have the most common of some values, for one to be shown first
-_NOT_THE_VALUE = {"std", "stddev", "var", "len", "length", "norm", "grad"}
+_NOT_THE_VALUE = {"std", "stddev", "var", "len", "length", "norm", "grad", "count"}
 
 
 def default_metric(metrics: Sequence[str]) -> str | None:

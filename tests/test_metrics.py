@@ -14,6 +14,7 @@ from exptools.metrics import better, default_metric
         (["time/fps", "time/iterations", "rollout/ep_len_mean", "rollout/ep_rew_mean"],
          "rollout/ep_rew_mean"),
         (["ReturnStd", "ReturnMax", "ReturnAverage"], "ReturnAverage"),
+        (["return/count", "return/max", "return/mean", "return/std"], "return/mean"),
         (["time/total", "gpu", "entropy"], "entropy"),
         (["reward_loss", "success_rate"], "success_rate"),
         (["replaced", "loss"], "loss"),
@@ -32,6 +33,7 @@ def test_the_metric_that_says_most_comes_first(metrics, first):
         *(("test/accuracy", "max"), ("EpRewMean", "max"), ("return_max", "max")),
         *(("valLoss", "min"), ("word_error", "min"), ("train/mse", "min")),
         *(("loss_std", None), ("grad_norm/loss", None), ("reward_loss", None)),
+        ("return/count", None),
         *(("entropy", None), ("time/return", None), ("", None)),
     ],
 )

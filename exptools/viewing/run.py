@@ -16,6 +16,13 @@ from typing import Any, Literal
 from exptools.rundir import State, Status
 from exptools.visible import visible
 
+USAGE = "usage/"  # before the names of what was sampled of a job's use: metrics, too
+
+
+def is_usage(metric: str) -> bool:
+    """Whether a metric's name may stand for what a job used."""
+    return metric.startswith(USAGE)
+
 
 @dataclass(frozen=True)
 class Fault:

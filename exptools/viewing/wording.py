@@ -8,6 +8,8 @@ from pathlib import Path
 
 from exptools.hints import nearest, suggestion
 
+HYDRAS = (Path("outputs"), Path("multirun"))  # into which Hydra writes by default
+
 
 def escape_invalid_unicode(text: str) -> str:
     """The text with halves of characters escaped, as Python shows them: no browser takes them.
@@ -28,6 +30,19 @@ def moment(seconds: float) -> str:
         return time.strftime("%d %b %Y, %H:%M:%S", time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
         return "at no time that there is"
+
+
+def hydras_directories() -> list[Path]:
+    """Those of ``HYDRAS`` that are in the current directory."""
+    return [root for root in HYDRAS if root.is_dir()]
+
+
+def nothing_of_hydras() -> str:
+    """What to say where there is none of them."""
+    return (
+        f"there is no {' and no '.join(f'{root}/' for root in HYDRAS)} in this directory; "
+        "give the directory that has the runs in it"
+    )
 
 
 def no_directory(root: Path) -> str:

@@ -72,7 +72,14 @@ def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:
             if key not in derived and key != seed and not is_seed(key)
             if not by_seed or not swept or key in swept
         ]
-    return find_keys(runs, [config_name(name) for name in names], others)
+    return named_among(runs, [config_name(name) for name in names], others)
+
+
+def named_among(runs: Sequence[Run], names: Sequence[str], every: Sequence[Run]) -> list[Key]:
+    """The keys of some runs, by the shortest names that find them among all runs."""
+    keys = find_keys(runs, names, every)
+    named = find_keys(every, [key.whole for key in keys])
+    return [replace(key, short=one.short) for key, one in zip(keys, named, strict=True)]
 
 
 def factors_of(runs: Sequence[Run], keys: Sequence[Key]) -> Factors:

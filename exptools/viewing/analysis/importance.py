@@ -13,6 +13,7 @@ from exptools.viewing.analysis.factors import (
     Factor,
     Factors,
     factors_of,
+    named_among,
     setting_keys,
 )
 from exptools.viewing.analysis.notes import CLEARLY, on_keys, on_runs, without_value
@@ -24,7 +25,6 @@ from exptools.viewing.curves.endings import ALL, counted, endings, left_out
 from exptools.viewing.curves.summaries import in_numbers, members_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import text_column
-from exptools.viewing.groups.grouping import find_keys
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
@@ -138,7 +138,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
     _check(there, measure)
     every = index.snapshot.runs
     asked = query.keys
-    keys = setting_keys(there, every) if asked is None else find_keys(there, asked, every)
+    keys = setting_keys(there, every) if asked is None else named_among(there, asked, every)
     numbers = np.array([values[run.name] for run in there])
     factors, left = _most_telling(factors_of(there, keys), numbers)
     if not factors.factors:

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exptools.viewing.analysis.factors import numbered, setting_keys
+from exptools.viewing.analysis.factors import named_among, numbered, setting_keys
 from exptools.viewing.analysis.words import listed
 from exptools.viewing.charts.chart import count
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.grouping import Key, find_keys, groups
+from exptools.viewing.groups.grouping import Key, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -43,7 +43,7 @@ def keys_of(
         elif not one & other and 2 * len(one | other) <= len(runs):  # else by chance
             apart.append(key)
         seen.add(levels)
-    return (within if asked is None else find_keys(runs, asked, every)), apart
+    return (within if asked is None else named_among(runs, asked, every)), apart
 
 
 Cell = tuple[tuple[Run, ...], tuple[Run, ...]]

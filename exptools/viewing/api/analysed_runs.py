@@ -78,6 +78,7 @@ class AnalysedRuns(DescribedRuns):
         from exptools.viewing.analysis.strata import Side
         from exptools.viewing.api.analysis_results import GroupImprovement
 
+        of, over = one_name("of", of), one_name("over", over)
         one, other = (
             Side(text, tuple(select_runs(self.origin, self._runs, text))) for text in (of, over)
         )

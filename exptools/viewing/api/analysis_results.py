@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.analysis.words import percent
+from exptools.viewing.api.figure_options import SizeOptions, check_options
 from exptools.viewing.api.notebook import aligned, table
 from exptools.viewing.charts.chart import number
 from exptools.viewing.frames import to_pandas
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as PaperFigure
     from pandas import DataFrame
     from plotly.graph_objects import Figure
+    from typing_extensions import Unpack
 
 HEADS = ("key", "explains", "95 % interval", "by itself", "values")
 
@@ -58,10 +60,11 @@ class KeyImportance(Importance):
 
         return Figure(importance_chart(self).figure)
 
-    def paper(self, **options: Any) -> PaperFigure:
+    def paper(self, **options: Unpack[SizeOptions]) -> PaperFigure:
         """The same as a Matplotlib figure; options are ``size`` and ``out``, as of curves."""
         from exptools.viewing.analysis.paper import importance_figure
 
+        check_options("paper", options, SizeOptions.__optional_keys__)
         return importance_figure(self, **options)
 
 
@@ -92,8 +95,9 @@ class GroupImprovement(Improvement):
 
         return Figure(improvement_chart(self).figure)
 
-    def paper(self, **options: Any) -> PaperFigure:
+    def paper(self, **options: Unpack[SizeOptions]) -> PaperFigure:
         """The same as a Matplotlib figure; options are ``size`` and ``out``, as of curves."""
         from exptools.viewing.analysis.paper import improvement_figure
 
+        check_options("paper", options, SizeOptions.__optional_keys__)
         return improvement_figure(self, **options)

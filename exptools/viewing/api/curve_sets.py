@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from exptools.hints import suggestion
+from exptools.viewing.api.figure_options import (
+    FigureOptions,
+    PaperOptions,
+    check_options,
+    hex_colors,
+)
 from exptools.viewing.api.notebook import curves_table
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
 from exptools.viewing.errors import QueryError
@@ -23,17 +29,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
     from typing_extensions import Unpack
-
-    from exptools.viewing.figures.references import Reference
-
-
-class FigureOptions(TypedDict, total=False):
-    """What a figure has beside its curves; ``CurveSets.plot`` tells more of each."""
-
-    together: bool
-    references: Sequence[str | Reference]
-    labels: Mapping[str, str]
-    colors: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,8 +76,8 @@ class CurveSet(CurveData, Sequence[GroupCurve]):
         """The curves as a Plotly figure; options as of ``CurveSets.plot``."""
         return CurveSets((self,)).plot(**options)
 
-    def paper(self, **options: Any) -> PaperFigure:
-        """The curves as a Matplotlib figure; ``exptools.viewing.paper.figure`` has the options."""
+    def paper(self, **options: Unpack[PaperOptions]) -> PaperFigure:
+        """The curves as a Matplotlib figure; options as of ``CurveSets.paper``."""
         return CurveSets((self,)).paper(**options)
 
 
@@ -143,21 +138,34 @@ class CurveSets(Sequence[CurveSet]):
                 axis at its right. ``references`` are horizontal lines with a name, as
                 ``"0.95 PPO (paper)"`` of the first metric, ``"test/loss = 0.3 theirs"`` of another
                 one, or ``xv.Reference(0.95, "PPO")``. ``labels`` and ``colors`` are own names and
-                colours of groups, by their labels, as ``{"0.01": "#d9580a"}``.
+                colours of groups, by their labels, as ``{"0.01": "#d9580a"}`` or Matplotlib's
+                ``"red"``, ``"C0"``.
         """
         from plotly.graph_objects import Figure
 
         from exptools.viewing.figures.several import Look, several
 
+        check_options("plot", options, FigureOptions.__optional_keys__)
+        options = {**options, "colors": hex_colors(options.get("colors") or {})}
         drawn = Figure(several(self.sets, Look(**options)))
         if not any(self.sets):
             _say(drawn, self.notes)
         return drawn
 
-    def paper(self, **options: Any) -> PaperFigure:
-        """The curves as a Matplotlib figure, a panel a metric; options as of ``CurveSet.paper``."""
+    def paper(self, **options: Unpack[PaperOptions]) -> PaperFigure:
+        """The curves as a Matplotlib figure for a paper, a panel a metric.
+
+        Args:
+            options: those of ``plot``, and: ``size``, ``"column"``, ``"text"`` or ``"page"`` of a
+                paper, or the width in inches; ``out``, a file ``.pdf``, ``.svg`` or ``.png`` to
+                write, too; ``facet``, a key grouped by with a panel for each of its values;
+                ``bands=False``; ``x_scale`` and ``y_scale``, ``"log"`` or ``"symlog"``;
+                ``x_range`` and ``y_range``, from where to where, the latter also by metric.
+        """
         from exptools.viewing.paper import figure, without_curves
 
+        check_options("paper", options, PaperOptions.__optional_keys__)
+        options = {**options, "colors": hex_colors(options.get("colors") or {})}
         if not any(self.sets):
             return without_curves(self.notes, **options)
         return figure(self.sets, **options)
@@ -184,11 +192,11 @@ def _say(figure: Figure, notes: Sequence[str]) -> None:
 def _told(curves: CurveData) -> str:
     """What the curves are, in a line."""
     runs = sum(len(group.runs) for group in curves.groups)
-    by = ", ".join(curves.by) or "nothing"
+    by = f" by {', '.join(curves.by)}" if curves.by else ", all runs together"
     band = f", band {curves.band}" if curves.band != "none" else ""
     smooth = f", smoothed {curves.smooth}" if curves.smooth != "none" else ""
     return (
-        f"{curves.metric} over {curves.x} by {by}: {_counted(len(curves.groups), 'curve')} of "
+        f"{curves.metric} over {curves.x}{by}: {_counted(len(curves.groups), 'curve')} of "
         f"{_counted(runs, 'run')}; {curves.center}{band}{smooth}"
     )
 

@@ -32,6 +32,9 @@ class DescribedRuns(RunSequence):
         return runs_table(self._runs, [*self.together], self._told())
 
     def _told(self) -> str:
+        if not self._runs:
+            asked = " and ".join(self._conditions or ())
+            return f"no runs for which {asked}" if asked else "no runs"
         numbers = [(len(self), "run"), (len(self.sweeps), "sweep")]
         parts = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in numbers if n or word == "run"]
         keys = [shortened(key) for key in self.varying[:MOST_NAMED]]

@@ -14,7 +14,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.index import index_of
 from exptools.viewing.readers.unread import no_runs
 from exptools.viewing.run import natural_key
-from exptools.viewing.wording import no_directory
+from exptools.viewing.wording import hydras_directories, no_directory, nothing_of_hydras
 
 Root = str | PathLike[str]
 
@@ -27,11 +27,13 @@ def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
     Where there are no runs a warning says what lies there instead.
 
     Args:
-        roots: the directories.
+        roots: the directories; by default ``outputs`` and ``multirun``, into which Hydra writes.
         show_secrets: whether values of keys such as ``api_key`` are as they stand in the files;
             else ``hidden 1`` stands for the first of them, ``hidden 2`` for another.
     """
     directories = [path for root in _listed(roots) for path in _matching(root)]
+    if not roots and not (directories := hydras_directories()):
+        raise QueryError(nothing_of_hydras())
     if not directories:
         raise QueryError("load takes the directories that have the runs in them")
     index = index_of(directories, show_secrets=show_secrets)

@@ -69,14 +69,15 @@ def table(
     title: str = "",
     notes: Iterable[str] = (),
 ) -> str:
-    """A table in HTML: texts stand there as they are, and long ones are cut."""
+    """A table in HTML: texts stand there as they are, and long ones are cut; none without rows."""
     parts = [f"<p>{_text(title, 400)}</p>"] if title else []
-    parts.append('<table border="0" class="dataframe"><thead><tr>')
-    parts += [f'<th style="text-align: left">{_text(head)}</th>' for head in heads]
-    parts.append("</tr></thead><tbody>")
-    for row in rows:
-        parts += ["<tr>", *map(_cell, row), "</tr>"]
-    parts.append("</tbody></table>")
+    if rows := list(rows):
+        parts.append('<table border="0" class="dataframe"><thead><tr>')
+        parts += [f'<th style="text-align: left">{_text(head)}</th>' for head in heads]
+        parts.append("</tr></thead><tbody>")
+        for row in rows:
+            parts += ["<tr>", *map(_cell, row), "</tr>"]
+        parts.append("</tbody></table>")
     parts += [f"<p>{_text(note, 400)}</p>" for note in notes]
     return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
 

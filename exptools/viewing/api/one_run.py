@@ -41,6 +41,15 @@ _MEDIA = {
 }
 
 
+class Log(str):
+    """The text of a log; a notebook shows it line by line."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 (IPython's)
+        printer.text(str(self))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LoadedRun(Run):
     """One run: its config, state and summary, and what is read of it when it is asked for.
@@ -157,11 +166,11 @@ class LoadedRun(Run):
         if name is not None and name not in names:
             raise QueryError(f"{self.name} has no log {name!r}; {suggestion(name, names)}")
         if not names:
-            return ""
+            return Log()
         with _opened(self.directory, name or names[0]) as file:
             end = tail(file)
         kept = (end.text + end.rest).splitlines(keepends=True)
-        return "".join(kept if lines is None else kept[max(0, len(kept) - lines) :])
+        return Log("".join(kept if lines is None else kept[max(0, len(kept) - lines) :]))
 
     def media(self) -> pl.DataFrame:
         """What was logged besides numbers, a row each: kind, tag, step, path, wall_time, size.

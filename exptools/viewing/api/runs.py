@@ -44,7 +44,7 @@ class CurveOptions(TypedDict, total=False):
     bin_width: float | None
     strata: str | None
     where: str | None
-    best: Best | None
+    best: Best | str | None
     states: Literal["all", "finished"]
     baseline: str | None
     difference: Literal["absolute", "percent"]
@@ -176,7 +176,7 @@ class Runs(AnalysedRuns):
     @overload
     def curves(
         self,
-        metric: str,
+        metric: str | None = None,
         by: str | Sequence[str] | None = None,
         x: str = "step",
         **options: Unpack[CurveOptions],
@@ -191,7 +191,7 @@ class Runs(AnalysedRuns):
     ) -> CurveSets: ...
     def curves(  # noqa: PLR0913 (each says one thing about the figure)
         self,
-        metric: str | Sequence[str],
+        metric: str | Sequence[str] | None = None,
         by: str | Sequence[str] | None = None,
         x: str = "step",
         *,
@@ -202,7 +202,7 @@ class Runs(AnalysedRuns):
         bin_width: float | None = None,
         strata: str | None = None,
         where: str | None = None,
-        best: Best | None = None,
+        best: Best | str | None = None,
         states: Literal["all", "finished"] = "all",
         baseline: str | None = None,
         difference: Literal["absolute", "percent"] = "absolute",
@@ -213,7 +213,7 @@ class Runs(AnalysedRuns):
         only. A run that lacks a key is in a group of its own, "—".
 
         Args:
-            metric: what was logged; of a list of metrics the curves of each.
+            metric: what was logged, by default ``default_metric``; of a list the curves of each.
             by: the keys to group by; none (``[]``): all runs together; None: each run by itself.
             x: ``step``, ``wall_time`` (Unix seconds), ``relative_time`` (seconds since the run's
                 first row), or any logged column.
@@ -228,7 +228,7 @@ class Runs(AnalysedRuns):
                 every x and the lines between a run's points.
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
-            best: keep of each group the best setting of other keys.
+            best: keep of each group the best setting of another key, or as ``Best`` says.
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
             baseline: show the difference of all groups to this one: its label, ``lr=0.01`` for the
@@ -236,11 +236,13 @@ class Runs(AnalysedRuns):
                 seed are paired; ``notes`` says how.
             difference: ``absolute``, or in ``percent`` of the baseline's centre.
         """
+        best = Best(best) if isinstance(best, str) else best
         if best is not None and not isinstance(best, Best):
             raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = None if by is None else several_names("by", by)
         strata = None if strata is None else one_name("strata", strata)
+        metric = self._asked("curves", None) if metric is None else metric
         names, x = several_names("metric", metric), one_name("x", x)
         if not names:
             raise QueryError("curves takes a metric, or a list of metrics")

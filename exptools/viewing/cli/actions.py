@@ -204,9 +204,10 @@ def _each_once(keys: Sequence[Key], others: Sequence[str]) -> list[Key]:
 def _metrics_of(given: Sequence[str], runs: Runs) -> list[str]:
     """The metrics that were asked for, or the one that tells how good a run is."""
     every = runs.origin.every_metric(list(runs))
-    if given and (every or not nothing_yet((), runs)):
-        return [*dict.fromkeys(find_metric(every, runs, name) for name in given)]
-    if runs.default_metric is None or given:
+    names = [*dict.fromkeys(find_metric(every, runs, name) for name in given)]
+    if names and not (nothing_yet(every, runs) and set(names) - set(every)):
+        return names
+    if runs.default_metric is None or names:
         raise _nothing_logged(runs)
     return [runs.default_metric]
 

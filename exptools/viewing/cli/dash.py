@@ -23,13 +23,13 @@ from exptools.viewing.app.access import (
     is_local,
 )
 from exptools.viewing.cli.roots import (
-    DEFAULT_ROOTS,
     SHOW_SECRETS,
     chosen_roots,
     listed,
     missing_package,
 )
 from exptools.viewing.errors import UsageError
+from exptools.viewing.wording import HYDRAS
 from exptools.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         help="directories with runs in them, at any depth (default: those of "
-        f"{listed(DEFAULT_ROOTS)} that are here, into which Hydra writes)",
+        f"{listed(HYDRAS)} that are here, into which Hydra writes)",
     )
     parser.add_argument(
         "--port",

@@ -22,8 +22,9 @@ from exptools.viewing.cli.commands import (
     PlotCommand,
     TableCommand,
 )
-from exptools.viewing.cli.roots import DEFAULT_ROOTS, SHOW_SECRETS, listed
+from exptools.viewing.cli.roots import SHOW_SECRETS, listed
 from exptools.viewing.errors import UsageError
+from exptools.viewing.wording import HYDRAS
 
 SUMMARIES = "last, best, min, max, mean:10 (of the last 10), at:1000 (that step) or auc"
 
@@ -248,7 +249,7 @@ def _roots(parser: _Parser) -> None:
     parser.add_argument(
         "roots", nargs="*", type=Path, metavar="ROOT",
         help="directories with runs in them, at any depth (default: those of "
-        f"{listed(DEFAULT_ROOTS)} that are here)",
+        f"{listed(HYDRAS)} that are here)",
     )  # fmt: skip
     _where(parser)
 

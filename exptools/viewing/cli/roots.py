@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exptools.viewing.errors import UsageError
-from exptools.viewing.wording import no_directory
+from exptools.viewing.wording import hydras_directories, no_directory, nothing_of_hydras
 
 SHOW_SECRETS = "show values of keys such as api_key and password, which are hidden else"
-DEFAULT_ROOTS = (Path("outputs"), Path("multirun"))  # Hydra's own defaults
 
 
 def chosen_roots(given: Sequence[Path]) -> list[Path]:
     """The directories that were given, or those into which Hydra writes."""
     for root in given:
         _check_root(root)
-    roots = given or [root for root in DEFAULT_ROOTS if root.is_dir()]
+    roots = given or hydras_directories()
     if not roots:
-        raise UsageError(
-            f"there is no {listed(DEFAULT_ROOTS, ' and no ')} in this directory; "
-            "give the directory that has the runs in it"
-        )
+        raise UsageError(nothing_of_hydras())
     return list(roots)
 
 

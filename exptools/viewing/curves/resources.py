@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from exptools.rundir import WALL_TIME, Status
 from exptools.viewing.curves.series import RELATIVE_TIME
-from exptools.viewing.metrics.usage import is_usage
-from exptools.viewing.run import Run
+from exptools.viewing.run import Run, is_usage
 
 _SPAN = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")  # of the kernel's list of CPUs
 

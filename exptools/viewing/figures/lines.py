@@ -29,6 +29,7 @@ from exptools.viewing.figures.theme import (
 THINNER = 0.5  # the width of a line where some of its runs have ended, in parts of its own
 LONGEST_TITLE = 60  # characters of what a vertical axis is of
 MAX_POINTS = 1000  # a line; the screen has no more
+ALL_POINTS, FEWEST = 100_000, 60  # of all lines together, and of a line however many there are
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,13 @@ def figure(
     """A figure with a line for each curve's centre and its band around it.
 
     The legend, with what the labels are values of as its title, is ordered as the lines end: the
-    highest first. A line has about ``MAX_POINTS`` points: those that decide how a longer one looks,
-    its spikes and gaps among them. A zoom is kept until another metric is shown. ``remark`` is
-    what the legend says of the bands; ``title`` is what the vertical axis says, by default the
-    metric.
+    highest first. A line has about ``MAX_POINTS`` points, fewer where there are hundreds of lines:
+    those that decide how a longer one looks, its spikes and gaps among them. A zoom is kept until
+    another metric is shown. ``remark`` is what the legend says of the bands; ``title`` is what the
+    vertical axis says, by default the metric.
     """
-    thin = [replace(line, curve=downsample(line.curve, MAX_POINTS)) for line in lines]
+    each = max(FEWEST, min(MAX_POINTS, ALL_POINTS // max(1, len(lines))))
+    thin = [replace(line, curve=downsample(line.curve, each)) for line in lines]
     ordered = sorted(thin, key=from_the_top)
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     most = {line.label: most_runs(line.curve) for line in lines}

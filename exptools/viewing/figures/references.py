@@ -114,5 +114,5 @@ def check_labels(given: Iterable[str], there: Iterable[str]) -> None:
     for label in given:
         if label not in known:
             raise QueryError(
-                f"there is no curve {label!r} to name or colour; {suggestion(label, known)}"
+                f"there is no curve {label!r} to name or colour; {suggestion(str(label), known)}"
             )

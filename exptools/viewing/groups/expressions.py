@@ -55,6 +55,8 @@ _SIGNS: dict[type[exp.Expression], str] = {
     **{exp.EQ: "=", exp.NEQ: "!="},
     **{exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="},
 }
+_IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
+_SIGN_FOR_WORD = re.compile(r"&&?|\|\|?|~|!(?!=)")
 _MIRRORED = str.maketrans("<>", "><")
 
 
@@ -62,6 +64,7 @@ def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
     try:
         text = quoted(condition, asked.names)
+        _refuse_signs(text, asked)
         return _truth(sqlglot.parse_one(text, into=exp.Condition), asked)
     except SqlglotError as error:
         raise QueryError(
@@ -70,6 +73,17 @@ def parse(condition: str, asked: Asked) -> Term:
         ) from error
     except RecursionError as error:
         raise QueryError("the condition is nested too deeply to be read") from error
+
+
+def _refuse_signs(text: str, asked: Asked) -> None:
+    """Raise QueryError where a word of the conditions is written as in Python, C or pandas."""
+    found = _SIGN_FOR_WORD.search(_IN_QUOTES.sub("", text))
+    if found and not any(found[0] in key for key in asked.names.keys):
+        word = {"&": "and", "|": "or"}.get(found[0][0], "not")
+        raise QueryError(
+            f"{found[0]!r} is not understood in a condition: say {word}, as in "
+            "lr > 0.1 and not (seed = 1 or seed = 2)"
+        )
 
 
 def _term(node: Any, asked: Asked) -> Term:

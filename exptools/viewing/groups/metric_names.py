@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from exptools.hints import MOST_LISTED, suggestion
+from exptools.hints import MOST_LISTED, each_by_itself, suggestion
 from exptools.rundir import State
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import SUMMARY
-from exptools.viewing.run import Run, natural_key
+from exptools.viewing.run import Run, is_usage, natural_key
 from exptools.viewing.wording import shortened
 
 _PARTS = re.compile(r"[/.]")
@@ -44,7 +44,8 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
         return name
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
     there = [*tags, *summary_names(runs)]
-    near = suggestion(name, there) if there else _silent(runs)
+    near = each_by_itself(name, lambda part: bool(_ending_in(part, tags, runs)))
+    near = near or (suggestion(name, there) if there else _silent(runs))
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
 
 
@@ -61,10 +62,13 @@ def means_metric(tags: Collection[str], name: str) -> bool:
 
 
 def nothing_yet(tags: Collection[str], runs: Sequence[Run]) -> str:
-    """The sentence that says what is waited for; "" where something was logged, or nobody will."""
+    """The sentence that says what is waited for; "" where something was logged, or nobody will.
+
+    What a job uses is sampled from its first second, and nothing that it has logged.
+    """
     states = Counter(run.state for run in runs)
     going = [f"{n} {'is' if n == 1 else 'are'} {w}" for s, w in _GOING.items() if (n := states[s])]
-    if tags or not going:
+    if not (going and all(map(is_usage, tags))):
         return ""
     if len(runs) == 1:
         return f"The run has not logged anything yet: it {going[0].partition(' ')[2]}."

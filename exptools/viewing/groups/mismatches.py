@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ def check_values(
     """
     if key.whole.removeprefix("run.") == "state":
         _check_states(given)
+    if key.whole == "run.started":  # and not a config's
+        _check_times(given)
     values = (comparable(key.value(run)) for run in runs)
     kinds = {kind(value) for value in values if value is not None}
     texts = {"text"} if "list" in kinds else set()
@@ -44,6 +47,14 @@ def _check_states(given: Sequence[Any]) -> None:
     for value in given:
         if isinstance(value, str) and value not in states:
             raise QueryError(f"there is no state {value!r}; {suggestion(value, states)}")
+
+
+def _check_times(given: Sequence[Any]) -> None:
+    for value in given:
+        if isinstance(value, str) and not re.match(r"\d|[%_]", value):  # a pattern of like
+            raise QueryError(
+                f"started is a day or a time, as '2026-11-27' or '2026-11-27 14:30'; not {value!r}"
+            )
 
 
 def _advice(given: Sequence[Any], kinds: set[str], say: Callable[..., str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import cached_property
 
-from exptools.hints import MOST_LISTED, nearest, suggestion
+from exptools.hints import MOST_LISTED, each_by_itself, nearest, suggestion
 from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import endings
 from exptools.viewing.errors import QueryError
@@ -72,6 +72,8 @@ class KeyNames:
 
     def _suggestion(self, name: str) -> str:
         """The nearest key, by its whole name or else by its end."""
+        if several := each_by_itself(name, self.has):
+            return several
         known = sorted(self.keys | {*OWN})
         end = None if nearest(name, known) else nearest(name, self._ending_in)
         return f"did you mean {self._ending_in[end][0]!r}?" if end else suggestion(name, known)

@@ -46,7 +46,7 @@ def as_written(node: exp.Expression) -> str:
 
 def without_blanks(node: Any) -> str:
     """What was read as a sum or the like, as a word: ``my-key``, ``Hopper-v4``."""
-    return re.sub(r" ([-+/*%]) ", r"\1", as_written(node))
+    return re.sub(r" ([-+/*%&|]) ", r"\1", as_written(node))
 
 
 def key(node: Any, asked: Asked) -> Term:

@@ -21,8 +21,8 @@ from exptools.viewing.metrics.columns import ABSENT, Columns, Values, is_absent,
 from exptools.viewing.metrics.disk_cache import Table
 from exptools.viewing.metrics.logged_rows import step_column
 from exptools.viewing.metrics.store import MetricStore
-from exptools.viewing.metrics.usage import PREFIX, TIME, is_usage, placed, usage_source
-from exptools.viewing.run import Fault, Run, Source
+from exptools.viewing.metrics.usage import TIME, placed, usage_source
+from exptools.viewing.run import USAGE, Fault, Run, Source, is_usage
 
 _OF_ANY_ROW = (STEP, WALL_TIME)  # what the rows of all sources have in common
 
@@ -113,7 +113,7 @@ class RunMetrics:
                     lacking.setdefault(source.prefix, {}).update(dict.fromkeys(inside))
             of_rows = (STEP, WALL_TIME) if WALL_TIME in names else (STEP,)
             for prefix, sources in wanted.items():
-                more = (TIME,) if prefix == PREFIX else ()
+                more = (TIME,) if prefix == USAGE else ()
                 tables = self._store.tables(sources.values(), [*lacking[prefix], *of_rows, *more])
                 for run_name, source in sources.items():
                     combined[run_name].add(source, tables[source.files[0]])
@@ -141,7 +141,7 @@ class _Combined:
 
     def add(self, source: Source, table: Table) -> None:
         """Take from a source what earlier ones do not have."""
-        if source.prefix == PREFIX and TIME in table.columns:
+        if source.prefix == USAGE and TIME in table.columns:
             table = placed(table, *self._rows_so_far())
         number = len(self._tables)
         self._tables.append(table)

@@ -16,9 +16,8 @@ import numpy as np
 from exptools.rundir import STEP, USAGE_FILE, WALL_TIME
 from exptools.viewing.metrics.columns import ABSENT, Values, is_absent
 from exptools.viewing.metrics.disk_cache import Table
-from exptools.viewing.run import Run, Source
+from exptools.viewing.run import USAGE, Run, Source
 
-PREFIX = "usage/"
 TIME = "time"  # what the file calls it
 UNITS = {  # of the columns that are metrics, for the title of an axis
     "usage/cpu_percent": "100 is one core",
@@ -29,14 +28,9 @@ UNITS = {  # of the columns that are metrics, for the title of an axis
 _OF_GPUS = ("usage/gpu_percent", "usage/gpu_memory")
 
 
-def is_usage(name: str) -> bool:
-    """Whether a metric's name may stand for what a job used."""
-    return name.startswith(PREFIX)
-
-
 def usage_source(run: Run) -> Source:
     """Where a run's samples stand, if there are any."""
-    return Source("csv", (os.path.join(run.directory, USAGE_FILE),), PREFIX)
+    return Source("csv", (os.path.join(run.directory, USAGE_FILE),), USAGE)
 
 
 def resources_of(runs: Iterable[Run]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import Reference
 from exptools.viewing.figures.several import Look
+from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.paper.drawing import draw
 from exptools.viewing.paper.scales import Range, Scales
 from exptools.viewing.paper.sheet import STYLES, Sheet, arrange, without_bands
@@ -79,11 +80,15 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
         labels: own names of lines, by what the legend calls them.
         colors: own colours of lines, likewise, as ``{"0.01": "#d9580a"}``.
     """
+    sets = _several(curves)
+    if isinstance(y_range, Mapping):
+        metrics = [one.metric for one in sets]
+        y_range = {find_metric(metrics, (), name): span for name, span in y_range.items()}
     width, scales = parse_size(size), Scales(x_scale, y_scale, x_range, y_range)
     scales.check()
     facet = None if facet is None else one_name("facet", facet)
     look = Look(together, references, labels or {}, colors or {})
-    sheet = arrange(_several(curves), facet, look)
+    sheet = arrange(sets, facet, look)
     sheet = sheet if bands else without_bands(sheet)
     if len(sheet.labels) > len(STYLES):
         raise QueryError(

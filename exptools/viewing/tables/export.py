@@ -203,13 +203,14 @@ def _latex_notes(table: Results) -> Iterator[str]:
         f"$^{{{_MARKS[kind]}}}${_some(counts)} of these {what}."
         for kind, counts, what in (
             ("early", early, "ended early"),
-            ("going", going, "are running or queued"),
+            ("going", going, f"{'is' if going == {1} else 'are'} running or queued"),
         )
         if counts
     ]
     short = max((c for c in cells if c.n < c.runs), key=lambda c: c.n, default=None)
     if short:
-        notes.append(f"{_number_of(short)}: {short.n} of {short.runs} runs have a value.")
+        have = "has" if short.n == 1 else "have"
+        notes.append(f"{_number_of(short)}: {short.n} of {short.runs} runs {have} a value.")
     for note in notes:
         yield f"\\multicolumn{{{width}}}{{l}}{{\\footnotesize {note}}} \\\\"
 

@@ -202,3 +202,12 @@ def test_frame_and_figures_have_all_numbers(tmp_path):
     assert len(found.plot().data) == 2
     assert "explains" in repr(found)
     assert "&lt;b&gt;" in found._repr_html_()
+
+
+def test_a_key_is_called_so_that_it_is_found_among_all_runs(tmp_path):
+    runs = grid(tmp_path, lambda a, b, seed: {"optim": {"lr": 3 * a}})
+    assert runs.importance("acc", keys=["optim.lr"]).effects[0].label == "lr"
+    write_run(tmp_path / "s" / "other", {"lr": 3}, {"loss": [1.0]})
+    runs = runs.refresh()
+    labels = [effect.label for effect in runs.importance("acc").effects]
+    assert "a = optim.lr" in labels

@@ -118,3 +118,56 @@ def test_several_metrics_become_a_figure_for_a_paper_that_a_notebook_shows(runs,
     picture, metadata = drawn._repr_png_()
     assert picture == (tmp_path / "both.png").read_bytes()
     assert metadata["width"] == round(5.5 * 144)
+
+
+def test_curves_of_no_metric_are_of_the_one_that_tells_most(runs):
+    assert runs.curves(by="lr").metric == runs.default_metric == "test/accuracy"
+
+
+def test_the_best_setting_of_one_key_is_asked_for_by_its_name(runs):
+    assert runs.curves("train/loss", by=[], best="lr").over == ("lr",)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [("widht", "there are bands, colors, facet"), ("label", "did you mean 'labels'")],
+)
+def test_an_option_that_no_figure_has_is_told_with_those_that_there_are(runs, option, sentence):
+    curves = runs.curves("train/loss", by="lr")
+    with pytest.raises(TypeError, match=f"paper takes no {option!r}; {sentence}"):
+        curves.paper(**{option: 3})
+    with pytest.raises(TypeError, match="plot takes no 'size'; there are colors, labels"):
+        curves.plot(size=3)
+    with pytest.raises(TypeError, match="paper takes no 'width'; there are out, size"):
+        runs.importance("train/loss").paper(width=3)
+
+
+def test_colours_may_be_called_as_matplotlib_calls_them(runs):
+    curves = runs.curves("train/loss", by="lr")
+    ours = {"0.001": "red", "0.01": "C0", "0.1": "#d9580a"}
+    assert {trace.line.color for trace in curves.plot(colors=ours).data if trace.name} >= {
+        "#ff0000",
+        "#1f77b4",
+        "#d9580a",
+    }
+    assert [line.get_color() for line in curves.paper(colors=ours).axes[0].lines[:1]]
+    with pytest.raises(xv.QueryError, match="a colour is written as '#d9580a', not 'redd'"):
+        curves.paper(colors={"0.1": "redd"})
+
+
+def test_a_range_is_of_a_metric_by_its_end_and_of_no_other(runs):
+    curves = runs.curves(["train/loss", "test/accuracy"], by="lr")
+    assert curves.paper(y_range={"accuracy": (0, 2)}).axes[1].get_ylim() == (0, 2)
+    with pytest.raises(xv.QueryError, match="'acuracy'; did you mean 'test/accuracy'"):
+        curves.paper(y_range={"acuracy": (0, 2)})
+
+
+def test_what_is_no_text_is_answered_with_the_text_or_told_where_it_stands(runs):
+    with pytest.raises(xv.QueryError, match=r"there is no curve 0.1 to name .* mean '0.1'"):
+        runs.curves("loss", by="lr").plot(labels={0.1: "ours"})
+    with pytest.raises(TypeError, match=r"colors is a dict .* '#d9580a'\}; not 'red'"):
+        runs.curves("loss", by="lr").plot(colors="red")
+    with pytest.raises(TypeError, match=r"labels is a dict .*; not \['ours'\]"):
+        runs.curves("loss", by="lr").paper(labels=["ours"])
+    with pytest.raises(xv.QueryError, match="of is one text, not <Runs: 3 runs"):
+        runs.improvement("loss", of=runs[:3], over="lr = 0.1")

@@ -28,6 +28,13 @@ def test_roots_are_written_as_in_a_shell(home):
     assert names(Path("runs") / "[ab]") == ["a/0", "b/0"]
 
 
+def test_without_a_root_it_is_where_hydra_writes(home):
+    write_run(home / "multirun" / "day" / "0", {})
+    assert names() == ["day/0"]
+    write_run(home / "outputs" / "0", {})
+    assert names() == ["multirun/day/0", "outputs/0"]
+
+
 def test_roots_come_one_by_one_or_in_lists(home):
     assert names(["runs/a", "runs/b"]) == names("runs/a", ("runs/b",)) == ["a/0", "b/0"]
     assert names(path for path in (home / "runs").iterdir() if path.name == "b") == ["0"]
@@ -41,7 +48,7 @@ def test_a_directory_with_a_bracket_in_its_name_is_no_pattern(home):
 @pytest.mark.parametrize(
     ("roots", "sentence"),
     [
-        ((), "load takes the directories"),
+        ((), "no outputs/ and no multirun/ in this directory; give the directory that"),
         (([],), "load takes the directories"),
         (("runs/x*",), "no directory matches runs/x"),
         (("runs/*.txt",), "no directory matches"),

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,7 +161,8 @@ def test_what_runs_are_called_is_shown_and_never_obeyed(tmp_path):
 @pytest.mark.filterwarnings("ignore:no runs in")
 def test_what_has_nothing_shows_nothing(tmp_path):
     runs = xv.load(tmp_path)
-    assert cells(runs._repr_html_()) == [["run", "state"]]
+    assert "<p>no runs</p>" in runs._repr_html_()
+    assert cells(runs._repr_html_()) == []
 
 
 def test_keys_complete(runs):
@@ -168,3 +170,34 @@ def test_keys_complete(runs):
     curves = runs.curves(["train/loss"], by="optim.lr")
     assert curves._ipython_key_completions_() == ["train/loss"]
     assert curves[0]._ipython_key_completions_() == ["0.001", "0.01", "0.1"]
+
+
+def test_no_runs_say_for_which_condition_there_are_none(runs):
+    none = runs.where("lr > 0.001").where("seed = 7")
+    assert repr(none) == "<Runs: no runs for which lr > 0.001 and seed = 7>"
+    assert none._repr_html_().count("<p>no runs for which lr &gt; 0.001 and seed = 7</p>") == 1
+    assert "<table" not in none._repr_html_()
+    assert repr(runs[:0]) == "<Runs: no runs>"
+
+
+def test_results_by_very_many_keys_show_the_first_and_say_where_the_others_are(tmp_path):
+    keys = [f"key{number}" for number in range(20)]
+    for job in range(2):
+        write_run(tmp_path / str(job), {key: "x" * 500 + str(job) for key in keys}, {"loss": [1.0]})
+    results = xv.load(tmp_path).results("loss", by=keys)
+    heads = cells(results._repr_html_())[0]
+    assert heads == [*keys[:8], "loss", "n"]
+    assert max(map(len, str(results).splitlines())) < 700
+    assert "12 more of the keys grouped by are in frame()." in str(results)
+    assert set(keys) < set(results.frame().columns)
+
+
+def test_a_log_is_shown_line_by_line(runs):
+    (runs[0].directory / "output.log").write_text("one\ntwo\n")
+    log, shown = runs[0].log(), []
+    log._repr_pretty_(SimpleNamespace(text=shown.append), cycle=False)  # as IPython asks for it
+    assert shown == [log] == ["one\ntwo\n"]
+
+
+def test_a_curves_numbers_do_not_fill_the_page(runs):
+    assert repr(runs[0].curve("train/loss")[0].curve) == "<Curve: 3 points, x from 0 to 2>"

@@ -39,6 +39,13 @@ def test_a_group_is_a_line_on_a_band_of_one_deviation():
     assert drawn["data"].index(band) < drawn["data"].index(mean)
 
 
+def test_of_hundreds_of_lines_each_has_fewer_points():
+    lines = [line(str(at), [n % 97 for n in range(600)]) for at in range(200)]
+    sizes = {len(numbers(mean["x"])) for mean in means(figure(lines, "acc", "run"))}
+    assert 60 <= max(sizes) <= 510
+    assert len(numbers(means(figure(lines[:2], "acc", "run"))[0]["x"])) == 600
+
+
 def test_one_run_has_no_band_and_where_one_run_is_left_the_band_ends():
     assert bands(figure([line("a", [1, 2])], "acc", "lr")) == []
     (band,) = bands(figure([line("a", [1, 2, 3], [3, 2])], "acc", "lr"))

@@ -1,6 +1,6 @@
 import pytest
 
-from exptools.rundir import State
+from exptools.rundir import State, Status
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.run import Run
@@ -115,6 +115,10 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
         ("algo.lr >", "cannot be read as a condition"),
         ("'open", "cannot be read as a condition"),
         ("", "cannot be read as a condition"),
+        ("algo.lr > 1 & on", "'&' is not understood in a condition: say and, as in"),
+        ("algo.lr > 1 || on", "say or"),
+        ("~(algo.lr > 1)", "say not"),
+        ("!on", "say not"),
         ("algo.lr + 1 > 2", "is not understood in a condition"),
         ("max(algo.lr) > 2", "is not understood in a condition"),
         ("algo.lr 1", "."),
@@ -131,6 +135,23 @@ def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
 def test_a_condition_that_cannot_be_says_why(condition, sentence):
     with pytest.raises(QueryError, match=sentence):
         select(RUNS, condition)
+
+
+def test_when_a_run_started_is_compared_with_a_time():
+    status = Status(State.COMPLETED, started=1.7e9)
+    runs = [Run(None, "0", None, {}, status, State.COMPLETED)]
+    with pytest.raises(QueryError, match="as '2026-11-27' or '2026-11-27 14:30'; not 'yesterday'"):
+        select(runs, "started > 'yesterday'")
+    assert select(runs, "started > '2023' and started like '%2023-11-%'") == runs
+    own = [Run(None, "0", None, {"started": "never"}, None, None)]
+    assert select(own, "started = 'never'") == own
+
+
+def test_a_sign_in_the_name_of_a_key_is_none_of_python():
+    runs = [Run(None, "0", None, {"r&d": 1}, None, None)]
+    with pytest.raises(QueryError, match=r'a key with odd characters stands .* quotes: "r&d"'):
+        select(runs, "r&d = 1")
+    assert select(runs, '"r&d" = 1') == runs
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import os
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import State, process_start
+from exptools.rundir import USAGE_FILE, State, process_start
 from tests.viewing.samples import write_run, write_summary
 
 
@@ -92,6 +92,15 @@ def test_before_the_first_row_there_are_no_curves_and_a_sentence_says_why(begun)
     assert table.notes[0] == NOTHING
     assert str(table).splitlines()[1].endswith("0/1 (1 to come)")
     assert begun.results().notes == (NOTHING,)
+
+
+def test_what_jobs_use_is_sampled_before_the_first_row_and_nothing_that_they_logged(begun):
+    (begun[0].directory / USAGE_FILE).write_text("time,cpu_percent,rss\n1.0,50.0,1000\n")
+    begun = begun.refresh()
+    assert begun.curves("loss", by="lr").notes == (NOTHING,)
+    assert begun.results("loss", "lr").notes[0] == NOTHING
+    assert len(begun.where("last(loss) < 1")) == 0
+    assert begun.curves("usage/rss", x="relative_time")[0].runs == (begun[0],)
 
 
 def test_a_wrong_key_is_told_also_before_the_first_row(begun):

@@ -90,6 +90,17 @@ def test_what_another_choice_of_a_group_holds_is_known_from_a_sibling_only(sweep
     assert (run.config["model"], run.config["seed"], run.config["epochs"]) == ("large", 1, 3)
 
 
+def test_a_word_is_the_value_of_a_key_where_the_sweep_has_no_groups(tmp_path):
+    settings = {"hydra": {"runtime": {"choices": {"hydra/launcher": "exptools"}}}}
+    text = yaml.safe_dump({**settings, "model": "mlp", "lr": 0.1}, sort_keys=False)
+    write_atomic(tmp_path / SWEEP_FILE, text.encode())
+    for job, model in enumerate(("mlp", "linear")):
+        queue(tmp_path, job, f"model={model}")
+    runs = xv.load(tmp_path)
+    assert [run.config for run in runs] == [{"model": m, "lr": 0.1} for m in ("mlp", "linear")]
+    assert runs.varying == ("model",)
+
+
 def test_what_is_not_known_of_a_queued_job_varies_not(sweep):
     begin(sweep, 0, PRIMARY, "model=small", "seed=0")
     queue(sweep, 1, "model=large", "seed=0")

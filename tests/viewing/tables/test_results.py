@@ -1,5 +1,6 @@
 import io
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
+from exptools.rundir import State
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
 from tests.viewing.samples import write_run, write_sweep
@@ -91,6 +93,14 @@ def test_a_run_that_diverged_or_lacks_the_metric_is_not_in_the_mean_but_counted(
         "Left out: 2 without a value, 2 NaN or infinite."
     )
     assert r"{\footnotesize 2/5: 2 of 5 runs have a value.} \\" in export.latex(table)
+
+
+def test_below_a_latex_table_one_run_is_one(tmp_path):
+    write_run(tmp_path / "0", {"lr": 1, "seed": 0}, {"loss": [1.0]})
+    write_run(tmp_path / "1", {"lr": 1, "seed": 1}, None, State.RUNNING, pid=os.getpid())
+    text = export.latex(results(xv.load(tmp_path), "loss", "lr"))
+    assert r"$^{\ddagger}$1 of these is running or queued." in text
+    assert "1/2: 1 of 2 runs has a value." in text
 
 
 def test_a_facet_has_a_column_a_value_with_a_best_of_its_own(tasks):

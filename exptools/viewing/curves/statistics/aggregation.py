@@ -23,7 +23,7 @@ from exptools.viewing.curves.statistics.smoothing import parse_smoothing, smooth
 from exptools.viewing.errors import QueryError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curve:
     """A group's curve; all arrays have the shape [points]."""
 
@@ -34,6 +34,10 @@ class Curve:
     n: Ints  # runs that have a value at x
     not_finite: int = 0  # logged values that are NaN or infinite: gaps of their runs
     backward: int = 0  # rows whose x is not above that of the row before
+
+    def __repr__(self) -> str:
+        span = f", x from {self.x[0]:.10g} to {self.x[-1]:.10g}" if len(self.x) else ""
+        return f"<Curve: {len(self.x)} point{'s' * (len(self.x) != 1)}{span}>"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,9 @@ def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Descr
     if len(settings) == len(parts):  # they could not be told apart
         return _only(run, overrides, choices)
     groups = _chosen_groups(overrides, choices)
+    if groups and not choices:  # what has a value where there are no groups is no group
+        there = run.configs.parse(settings)
+        groups = {key: choice for key, choice in groups.items() if key not in there}
     if any(choices.get(key) != choice for key, choice in groups.items()):
         # A group may have the name of a key: what it is then is not what was chosen.
         there = run.configs.parse(settings)
