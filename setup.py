@@ -1,22 +1,28 @@
 """Metadata of hydra-exptools; docs/dependencies.md says why each dependency is here."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, find_packages, setup
 
 HERE = Path(__file__).parent
+HOME = "https://github.com/ZiwenZhuang/exptools"
+# On PyPI there is nothing beside it: pictures and pages are those of the repository.
+README = (HERE / "README.md").read_text(encoding="utf-8")
+README = re.sub(r"(!\[[^\]]*\]\()(?!https?:|#)", rf"\1{HOME}/raw/main/", README)
+README = re.sub(r"(\]\()(?!https?:|#)", rf"\1{HOME}/blob/main/", README)
 
 DASH = [
     "dash>=4.1,<5",
-    "dash-ag-grid>=35",
-    "dash-mantine-components>=2.4",
+    "dash-ag-grid>=35.3",
+    "dash-mantine-components>=2.6",
     "matplotlib>=3.8",
     "platformdirs>=4.0",
-    "plotly>=6.1",
+    "plotly>=6.3",
     "polars>=1.20",
     "pyyaml>=6.0",
-    "sqlglot>=26",
-    "tsdownsample>=0.1.4",
+    "sqlglot>=28",
+    "tsdownsample>=0.1.4.1",
     "waitress>=3.0.1,<4",
 ]
 SLURM = ["submitit>=1.5"]
@@ -69,11 +75,13 @@ TEST = [
 
 setup(
     name="hydra-exptools",
-    version="0.1.0",
+    version="0.2.0",
     description="Launch, log and compare machine-learning experiments with Hydra",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description=README,
     long_description_content_type="text/markdown",
     license="MIT",
+    url=HOME,
+    project_urls={"Changelog": f"{HOME}/blob/main/CHANGELOG.md", "Issues": f"{HOME}/issues"},
     python_requires=">=3.10",
     packages=find_packages(include=["exptools", "exptools.*"])
     + find_namespace_packages(include=["hydra_plugins.*"]),
@@ -86,7 +94,7 @@ setup(
         "omegaconf>=2.3",
         "cloudpickle>=3.0",
         "numpy>=1.24",
-        "nvidia-ml-py>=12.535",
+        "nvidia-ml-py>=12.535.108",
         "pillow>=10.1",
         "psutil>=5.9",
         "rich>=13.0",
@@ -117,10 +125,14 @@ setup(
         ],
     },
     classifiers=[
-        "Development Status :: 3 - Alpha",
+        "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3 :: Only",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],

@@ -12,6 +12,7 @@ left out: the extra ``bench`` has them.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -187,6 +188,19 @@ def ask_start(directory: Path, options: argparse.Namespace) -> None:
         for _ in range(7)
     ]
     tell(f"plugin scan: {statistics.median(times):.1f} ms at each start (target ≤ 5)")
+    imports = ("pass", "import exptools", "from exptools import logger", "import numpy")
+    rounds = [[_cpu_of(code) for code in imports] for _ in range(10)]  # in turns
+    bare, *costs = map(statistics.median, zip(*rounds, strict=True))
+    told = [f"{code}: {cost - bare:.0f} ms" for code, cost in zip(imports[1:], costs, strict=True)]
+    tell(f"CPU beside a bare interpreter's {bare:.0f} ms: {', '.join(told)}")
+
+
+def _cpu_of(code: str) -> float:
+    """CPU milliseconds of an interpreter that runs some code."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
 
 
 def tell(line: str) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -60,9 +61,7 @@ class Sweep:
         self._config = config
         self._options = options
         self._taken: dict[Path, Job] = {}
-        typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-        assert isinstance(typed, list)
-        self._fixed = frozenset(map(str, typed))  # a swept one is another in each job
+        self._fixed = _fixed_overrides(config)
         self._place = make_place(options)
         if isinstance(options.resume, str):
             move_sweep(config, options.resume)
@@ -173,6 +172,20 @@ def _end_earlier_sweeps() -> None:
     if _sweeps:
         gc.unfreeze()
         gc.collect()
+
+
+def _fixed_overrides(config: DictConfig) -> frozenset[str]:
+    """What was typed and is no sweep, as it was typed and as sweepers write it to each job.
+
+    They write ``debug=false`` as ``debug=False``, and ``name='a b'`` in their own quotes.
+    """
+    typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(typed, list)
+    texts = set(map(str, typed))  # a swept one is another in each job
+    for override in OverridesParser.create().parse_overrides(list(texts)):
+        if not override.is_sweep_override():
+            texts.add(f"{override.get_key_element()}={override.get_value_element_as_str()}")
+    return frozenset(texts)
 
 
 def _label(job: Job) -> str:

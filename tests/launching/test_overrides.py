@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.hydra, pytest.mark.slow]
 SECRET = "hunter2"  # in the environment, which no file of ours may repeat
 GIVEN = ("${hydra:job.num}", "${.seed}", "${oc.env:SECRET}", "${now:%f}")
 NAMES = "+name=" + ",".join(f'"{name}"' for name in GIVEN)
+SHARED = ("+seed=7", "+quiet=false", "+title='a  b'")
 RESUME = "hydra.launcher.resume=true"
 
 
@@ -26,7 +27,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[App, str]:
 
 
 def sweep(app: App, *options: str) -> str:
-    return app.completes("hydra/callbacks=exptools", "+seed=7", NAMES, *options, SECRET=SECRET)
+    return app.completes("hydra/callbacks=exptools", *SHARED, NAMES, *options, SECRET=SECRET)
 
 
 def statuses(app: App) -> list[Status]:
@@ -52,10 +53,20 @@ def test_statuses_and_the_terminal_have_the_overrides_as_they_were_given(
     swept: tuple[App, str],
 ) -> None:
     app, output = swept
-    given = [("+seed=7", f'+name="{name}"') for name in GIVEN]
+    shared = ("+seed=7", "+quiet=False", "+title='a  b'")  # as Hydra's sweeper writes them
+    given = [(*shared, f'+name="{name}"') for name in GIVEN]
     assert [status.overrides for status in statuses(app)] == given
     for name in GIVEN:
         assert f'+name="{name}"' in output
+
+
+def test_what_all_jobs_have_is_shown_with_none_however_it_was_typed(
+    swept: tuple[App, str],
+) -> None:
+    _, output = swept
+    assert "quiet" not in output
+    assert "title" not in output
+    assert "seed=" not in output
 
 
 def test_no_value_of_the_environment_is_written_anywhere(swept: tuple[App, str]) -> None:

@@ -198,9 +198,10 @@ def _bar(rows: Sequence[Row], began: float, slots: int, width: int) -> Renderabl
     words = _counts(counts)
     words.truncate(max(free - _SHORTEST_BAR, 1), overflow="ellipsis")
     bar = max(min(free - words.cell_len, _LONGEST_BAR), 1)
-    line = Table.grid(padding=(0, _GAP, 0, 0))
-    for room in (bar, *map(len, texts), words.cell_len):
-        line.add_column(no_wrap=True, width=room)
+    line = Table.grid()
+    for room in (bar, *map(len, texts)):
+        line.add_column(no_wrap=True, width=room + _GAP)
+    line.add_column(no_wrap=True, width=words.cell_len)
     line.add_row(ProgressBar(total=len(rows), completed=done, width=bar), *texts, words)
     return line
 

@@ -210,8 +210,8 @@ def print_way_on(go_on: str, console: Console) -> None:
 
 def _distinguishing_names(jobs: Sequence[Job]) -> list[str]:
     """What tells the jobs from each other: their overrides without those that all have."""
-    if len(jobs) == 1:
-        return [job.name for job in jobs]
+    if len(jobs) == 1 and jobs[0].fixed is None:
+        return [jobs[0].name]
     shared = (
         set(jobs[0].overrides).intersection(*(job.overrides for job in jobs)) if jobs else set()
     )

@@ -25,7 +25,7 @@ def served(index: Index) -> str:
 
 def _version() -> str:
     try:
-        return version("exptools")
+        return version("hydra-exptools")
     except PackageNotFoundError:  # it is run from where its sources are
         return ""
 

@@ -29,7 +29,7 @@ from exptools.viewing.readers.description import (
     usual_sources,
 )
 from exptools.viewing.readers.ours import foreseen
-from exptools.viewing.readers.tabular.csv_logs import split_sources
+from exptools.viewing.readers.tabular.csv_logs import named_logs
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
 from exptools.viewing.wording import escape_invalid_unicode
@@ -48,11 +48,12 @@ def _files(listing: Listing) -> tuple[str, ...] | None:
 
 
 def _sources(listing: Listing) -> tuple[Source, ...]:
-    usual, splits = usual_sources(listing), split_sources(listing)
-    if not splits:
+    usual = usual_sources(listing)
+    logs = named_logs(listing, usual)
+    if not logs:
         return usual
     tables = [source for source in usual if source.kind != "events"]
-    return *tables, *splits, *(source for source in usual if source.kind == "events")
+    return *tables, *logs, *(source for source in usual if source.kind == "events")
 
 
 def _read(run: RunTexts) -> Description:

@@ -51,10 +51,15 @@ _TIME = re.compile(
     # 2026-11-27_00-59-22, 20261127-005922, 2026-11-27T00:59:22.123, 2026-11-27
     r"|(?<!\d)(?P<date>(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])"
     r"(?:[-_T .,]{1,2}\d\d[-_.:h]?\d\d(?:[-_.:m]?\d\d(?:[.,_-]\d{1,6})?)?)?)(?!\d)"
+    # 26_11_27-00_59_22
+    r"|(?<!\d)(?P<short>\d\d[-_.](?:0[1-9]|1[0-2])[-_.](?:0[1-9]|[12]\d|3[01])"
+    r"[-_T .]\d\d[-_.:]\d\d[-_.:]\d\d)(?!\d)"
     r"|^(?P<clock>\d\d[-_.:h]\d\d[-_.:m]\d\d)$"
     # Unix seconds
     r"|(?<!\d)(?P<unix>1\d{9}(?:\.\d{1,7})?)(?!\d)"
 )
+# Beside a time it is another one in each attempt: ppo__4cdd62eb_26_11_27-00_59_22.
+_RANDOM_ID = re.compile(r"(?<![A-Za-z0-9])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{8}(?![A-Za-z0-9])")
 _EVENT_FILE = re.compile(r"\.tfevents\.(\d{10})\.(.*)")
 
 
@@ -101,7 +106,8 @@ def attempt(name: str, event_files: tuple[str, ...] = ()) -> Attempt | None:
             break
     first = begun_at(event_files) or 0
     order = (first, *_when(time)) if time["month"] else (*_when(time), first)  # it has no year
-    return Attempt((name[: time.start()], tail, time.lastgroup or ""), order)
+    before, after = (_RANDOM_ID.sub("", part) for part in (name[: time.start()], tail))
+    return Attempt((before, after, time.lastgroup or ""), order)
 
 
 def begun_at(event_files: Sequence[str]) -> int | None:

@@ -142,6 +142,12 @@ def test_what_all_jobs_share_is_repeated_nowhere() -> None:
         assert "lr=0 note=[x]" in "".join(drawn(display, screen))
     print_summary([outcome(0, State.FAILED)], screen)
     assert "lr=0 note=[x]" in printed(screen)
+    # A search gives one job at a time: what was typed for all of them is known.
+    searched = replace(job(0), fixed=frozenset({"note=[x]"}))
+    with SweepDisplay([searched], [SLOT], Path("/runs"), screen) as display:
+        assert "note=[x]" not in "".join(drawn(display, screen))
+    with SweepDisplay([replace(searched, overrides=("note=[x]",))], [SLOT], Path("/"), screen) as d:
+        assert "note=[x]" in "".join(drawn(d, screen)), "nothing else tells it"
 
 
 def test_slots_that_were_listed_need_not_be_listed_again() -> None:

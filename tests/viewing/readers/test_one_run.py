@@ -214,6 +214,7 @@ def test_two_writers_of_one_attempt_are_told_by_their_comments(tmp_path, run):
         ("PPO_9", "PPO_10"),
         ("CrossQ_1", "CrossQ_2"),
         ("Nov27_00-59-22_h", "Nov27_01-00-00_h"),
+        ("ppo__4cdd62eb_26_11_27-00_59_22", "ppo__23e4aa24_26_11_27-10_00_00"),  # BenchMARL's
     ],
 )
 def test_names_that_are_times_or_counts_are_attempts(tmp_path, run, older, newer):

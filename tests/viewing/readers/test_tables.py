@@ -282,6 +282,23 @@ def test_pytorch_sacs_training_and_evaluation_are_told_apart(tmp_path):
     assert only(index).unread == ()
 
 
+def test_tables_beside_a_hydra_config_are_metrics_where_name_and_columns_say_so(tmp_path):
+    run = write_run(tmp_path / "0", {"seed": 1}, state=None)
+    results, losses = (
+        "env_step,episode_reward,step\n30,21.5,1\n51,30,2\n",
+        "epoch,step,loss\n0,1,-2.5\n",
+    )
+    write(run, results__csv=results, model_train__csv=losses, metrics__csv="step,loss\n1,4\n")
+    write(run, table__csv=losses, eval_1__csv=losses, train_data__csv="age,income\n3,4\n")
+    write(run, logit__csv=losses)
+    index = indexed(tmp_path)
+    assert series(index, "results/episode_reward") == [[1, 2], [21.5, 30]]
+    assert series(index, "model_train/loss") == [[1], [-2.5]]
+    assert series(index, "loss") == [[1], [4]], "it is taken once"
+    unread = ("eval_1.csv", "logit.csv", "table.csv", "train_data.csv")
+    assert only(index).unread == unread
+
+
 def test_monitors_beside_our_own_rows_add_what_only_they_have(tmp_path):
     run = write_run(tmp_path / "0", {"seed": 1}, "step,loss\n0,0.5\n")
     write(run, monitor__csv=MONITOR)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 from exptools.plain_files import open_plain
 from exptools.viewing.readers.walk import Listing
@@ -23,7 +24,18 @@ KERAS = frozenset(
         *("train_log.csv", "train_history.csv", "log.csv", "logs.csv", "history.csv"),
     }
 )
-SPLITS = frozenset({"train.csv", "eval.csv"})  # as pytorch_sac's logger calls them
+# Words in the names of logs: pytorch_sac's train.csv and eval.csv, mbrl-lib's results.csv and
+# model_train.csv. A name with a number is one of many files, which are data.
+_LOG_WORDS = frozenset(
+    {
+        *("train", "training", "eval", "evaluation", "test", "val", "valid", "validation"),
+        *("log", "logs", "history", "progress", "result", "results", "metric", "metrics"),
+        *("loss", "losses", "score", "scores", "reward", "rewards", "return", "returns"),
+        *("scalar", "scalars", "stats", "statistics", "performance", "curve", "curves"),
+    }
+)
+_MOST_LOGS = 16  # of a run, by their names
+_CSV = ".csv"
 # What tells a log of one of these from a split of data.
 _SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
 _NUMBER = re.compile(
@@ -90,10 +102,23 @@ def _monitors(listing: Listing) -> list[Source]:
     ]
 
 
-def split_sources(listing: Listing) -> tuple[Source, ...]:
-    """The tables of training and of evaluation; their metrics are told apart by their names."""
-    found = [name for name in _there(SPLITS, listing) if _is_split(listing, name)]
-    return tuple(_table(listing, name, f"{name.removesuffix('.csv')}/") for name in found)
+def named_logs(listing: Listing, taken: Iterable[Source]) -> tuple[Source, ...]:
+    """The tables, beside those taken already, whose names say that they are logs.
+
+    Their metrics are told apart by their names: ``train/loss``, ``eval/loss``.
+    """
+    names = sorted(name for name in listing.files if name.endswith(_CSV) and _says_log(name))
+    if not names:
+        return ()
+    known = {file for source in taken for file in source.files}
+    new = [name for name in names if f"{listing.path}/{name}" not in known]
+    logs = (name for name in new[:_MOST_LOGS] if _is_split(listing, name))
+    return tuple(_table(listing, name, f"{name.removesuffix(_CSV)}/") for name in logs)
+
+
+def _says_log(name: str) -> bool:
+    words = re.split(r"[\W_]+", name.removesuffix(_CSV).lower())
+    return not _LOG_WORDS.isdisjoint(words) and not any(map(str.isdigit, name))
 
 
 def has_log(listing: Listing, name: str) -> bool:
