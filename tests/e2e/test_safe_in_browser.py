@@ -110,6 +110,7 @@ def test_axe_finds_nothing_on_any_tab_or_analysis_in_a_menu_or_dialog(look_at, a
     expect(page.locator(ROWS).first).to_be_visible()
 
     def note(place: str) -> None:
+        expect(page.locator(".stale")).to_have_count(0)  # pale while it is drawn anew
         found.extend(f"{place}: {fault}" for fault in axe_faults(page))
 
     for menu, part in MENUS.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,10 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.theme import LIGHT, Theme, short_text, translucent
-from exptools.viewing.groups.grouping import Group, find_keys, groups
+from exptools.viewing.groups.grouping import Group, Key, find_keys, groups
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import NO_NAME, OwnName, group_id
 
 MOST_GROUPS = 40
 MOST_DOTS = 3000  # of all groups; with more, dots are left out
@@ -61,10 +62,12 @@ def bars(
     *,
     filled: bool = False,
     theme: Theme = LIGHT,
+    names: Mapping[str, OwnName] | None = None,
 ) -> Chart:
     """Centre and interval of each group's runs, the best group first, and every run as a dot.
 
-    ``filled`` puts a bar from zero behind each centre.
+    ``filled`` puts a bar from zero behind each centre; ``names`` are a user's own ones of groups,
+    by ``group_id``.
     """
     values = measure.of_runs(index, runs)
     keys = find_keys(runs, by, index.snapshot.runs)
@@ -73,7 +76,7 @@ def bars(
     ordered = _rows(index, settings, values, method, measure.metric, by, theme)
     if not ordered:
         raise QueryError(f"All values of {measure.words} are NaN or infinite: nothing to show")
-    rows = ordered[:MOST_GROUPS]
+    rows = [_called(row, keys, names or {}) for row in ordered[:MOST_GROUPS]]
     legend = ", ".join(key.short for key in keys)
     with_dots = sum(row.cell.n for row in rows) <= MOST_DOTS
     figure: dict[str, Any] = {
@@ -114,6 +117,13 @@ def _rows(
     rows = [_Row(group, cell, group_color(style, colors, theme)) for group, cell, style in shown]
     lowest_first = better(metric) == "min"
     return sorted(rows, key=lambda row: row.cell.center if lowest_first else -row.cell.center)
+
+
+def _called(row: _Row, keys: Sequence[Key], names: Mapping[str, OwnName]) -> _Row:
+    """A row as the user calls and colours its group."""
+    own = names.get(group_id([key.name for key in keys], row.group.values), NO_NAME)
+    group = replace(row.group, label=own.label or row.group.label)
+    return replace(row, group=group, color=own.color or row.color)
 
 
 def group_color(style: int, number_of_groups: int, theme: Theme) -> str:

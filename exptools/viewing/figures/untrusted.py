@@ -26,7 +26,8 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     data, layout = record.get("data"), record.get("layout", {})
     if not isinstance(data, list) or not isinstance(layout, dict):
         raise ValueError("a figure has a list 'data' and an object 'layout'")
-    kinds = [str(trace.get("type")) for trace in data if isinstance(trace, dict)]
+    data = [trace for trace in data if isinstance(trace, dict)]
+    kinds = [str(trace.get("type")) for trace in data]
     if any(kind.startswith(_MAPS) for kind in kinds):
         raise ValueError("it needs a map from another server, which is not asked from here")
     try:

@@ -210,6 +210,11 @@ def test_what_plotly_knows_stays_in_an_untrusted_figure():
     assert shown["template"]["data"]["bar"][0]["opacity"] == 0.5
 
 
+def test_what_is_no_trace_takes_no_other_with_it():
+    figure = untrusted_figure({"data": [7, {"y": [1]}, "x", None]})
+    assert [list(trace["y"]) for trace in figure["data"]] == [[1]]
+
+
 def test_of_an_untrusted_figure_only_data_and_layout_stay():
     figure = untrusted_figure(
         {

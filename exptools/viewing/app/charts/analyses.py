@@ -32,6 +32,7 @@ from exptools.viewing.figures.theme import Theme
 from exptools.viewing.groups.grouping import Group
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import NO_NAME, OwnName, group_id
 
 
 def with_best_pair(index: Index, facts: Facts, view: View) -> View:
@@ -108,17 +109,27 @@ def _named(facts: Facts, view: View, label: str) -> str:
 
 
 def analysis_chart(
-    index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
+    index: Index,
+    facts: Facts,
+    view: View,
+    runs: Sequence[Run],
+    theme: Theme,
+    names: Mapping[str, OwnName],
 ) -> Chart:
-    """The chart of either analysis; groups have the colours that they have among the curves."""
+    """The chart of either analysis; groups are called and coloured as they are among the curves."""
     if chart_of(view) == "importance":
         return importance_chart(importance_of(index, facts, view, runs), theme)
     found = improvement_of(index, facts, view, runs)
-    groups = groups_of(facts, view)
-    styles = index.styles("\0".join(view.by or ()), [group.comparison_key for group in groups])
-    colors = {
-        _named(facts, view, group.label): group_color(style, len(groups), theme)
-        for group, style in zip(groups, styles, strict=True)
-    }
-    one, other = (colors[label] for label in found.labels)
-    return improvement_chart(found, theme, (one, other) if one != other else None)
+    by, groups = view.by or (), groups_of(facts, view)
+    styles = index.styles("\0".join(by), [group.comparison_key for group in groups])
+    own: dict[str, tuple[str, str]] = {}  # by what they are called otherwise
+    for group, style in zip(groups, styles, strict=True):
+        label, name = (
+            _named(facts, view, group.label),
+            names.get(group_id(by, group.values), NO_NAME),
+        )
+        color = name.color or group_color(style, len(groups), theme)
+        own[label] = (name.label or label, color)
+    labels, colors = zip(*(own[label] for label in found.labels), strict=True)
+    pair = (colors[0], colors[1]) if colors[0] != colors[1] else None
+    return improvement_chart(replace(found, labels=(labels[0], labels[1])), theme, pair)

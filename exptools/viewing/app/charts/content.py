@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exptools.viewing.app.charts.analyses import analysis_chart, with_best_pair
@@ -36,6 +36,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.theme import Theme
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.viewing.run_files.group_names import OwnName
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,15 @@ class ChartContent:
     sweeps: SideBySide | None = None  # what stands below the chart of two sweeps
 
 
-def chart_content(index: Index, facts: Facts, view: View, theme: Theme) -> ChartContent:
-    """What the tab shows."""
+def chart_content(
+    index: Index,
+    facts: Facts,
+    view: View,
+    theme: Theme,
+    names: Mapping[str, OwnName] | None = None,
+) -> ChartContent:
+    """What the tab shows; ``names`` are the user's own ones of groups, by ``group_id``."""
+    own = names or {}
     try:
         view = with_best_pair(index, facts, view)
         # A timeline shows what became of the runs.
@@ -58,9 +66,9 @@ def chart_content(index: Index, facts: Facts, view: View, theme: Theme) -> Chart
         if need:
             return ChartContent(empty=need)
         if chart_of(view) in ANALYSES:
-            drawn = ChartContent(analysis_chart(index, facts, view, runs, theme))
+            drawn = ChartContent(analysis_chart(index, facts, view, runs, theme, own))
         else:
-            drawn = _drawn(index, facts, view, runs, theme)
+            drawn = _drawn(index, facts, view, runs, theme, own)
         return _with_caveats(drawn, (*left_out, *_remarks(index, facts, view, runs)))
     except QueryError as error:
         text = str(error)
@@ -143,7 +151,12 @@ def _without_runs(facts: Facts, view: View, runs: Sequence[Run]) -> Iterator[str
 
 
 def _drawn(
-    index: Index, facts: Facts, view: View, runs: Sequence[Run], theme: Theme
+    index: Index,
+    facts: Facts,
+    view: View,
+    runs: Sequence[Run],
+    theme: Theme,
+    names: Mapping[str, OwnName],
 ) -> ChartContent:
     chart = chart_of(view)
     values = chosen(controls(facts, view))
@@ -174,4 +187,5 @@ def _drawn(
         both = side_by_side(index, runs, sides, measure, many("by"), band=view.band, theme=theme)
         return ChartContent(both.chart, sweeps=both)
     filled = one("style") == "bars"
-    return ChartContent(bars(index, runs, measure, many("by"), filled=filled, theme=theme))
+    by = many("by")
+    return ChartContent(bars(index, runs, measure, by, filled=filled, theme=theme, names=names))

@@ -153,7 +153,7 @@ def draw_chart(
         return no_update
     facts = workspace.facts()
     now = resolve(view, facts)
-    content = chart_content(workspace.index, facts, now, theme_of(colors))
+    content = chart_content(workspace.index, facts, now, theme_of(colors), workspace.group_names())
     chart = content.chart
     if chart is None:
         empty = {"caption": "", "empty": content.empty, "more": [], "take": HIDDEN}

@@ -11,6 +11,7 @@ from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import LIGHT
+from exptools.viewing.run_files.group_names import OwnName, group_id
 from tests.viewing.samples import indexed, write_dying_sweep, write_run, write_summary, write_sweep
 
 ACCURACY = "test/accuracy"
@@ -50,6 +51,17 @@ def test_at_first_each_chart_chooses_what_says_something(workspace):
     assert (scatter["x"], scatter["y"]) == ("key:optim.lr", f"metric:{ACCURACY}")
     assert values(workspace, "chart=parallel")["axes"] == ("optim.lr",)
     assert values(workspace, "chart=timeline") == {}
+
+
+@pytest.mark.parametrize("chart", ["bars", "improvement"])
+def test_a_group_has_its_own_name_and_colour_in_the_charts_of_groups_too(workspace, chart):
+    view = view_of(workspace, f"chart={chart}&by=optim.lr")
+    names = {group_id(("optim.lr",), (0.01,)): OwnName("ours", "#8800cc")}
+    shown = chart_content(workspace.index, workspace.facts(), view, LIGHT, names).chart
+    figure = repr(shown.figure)
+    assert "ours" in figure
+    assert "#8800cc" in figure
+    assert (shown.headline.startswith("ours is better than lr=0.1")) == (chart == "improvement")
 
 
 def test_the_newest_sweep_stands_at_the_right_of_the_one_before(tmp_path):
