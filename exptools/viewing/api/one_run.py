@@ -25,6 +25,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
+from exptools.viewing.memo import Memo
 from exptools.viewing.run import Run
 from exptools.viewing.run import duration as duration_of
 from exptools.viewing.run_files.directory import log_names
@@ -181,19 +182,30 @@ class LoadedRun(Run):
         if os.path.lexists(self.directory / MEDIA_INDEX):
             with _opened(self.directory, MEDIA_INDEX) as file:
                 index.follow(file)
+        real = Memo[str, str](os.path.realpath)
         items = [item for kind, tag in index.tags for item in index.steps(kind, tag)]
-        rows = [(i.kind, i.tag, i.step, self._inside(i.path), i.wall_time, i.size) for i in items]
+        rows = [
+            (i.kind, i.tag, i.step, self._inside(i.path, real), i.wall_time, i.size) for i in items
+        ]
         schema = {name: type_of(kind) for name, kind in _MEDIA.items()}
         return pl.DataFrame(rows, schema, orient="row")
 
-    def _inside(self, relative: str) -> str | None:
-        """Where a file of the run is; None where that is not in its directory."""
-        own, path = os.path.realpath(self.directory), self.directory / relative
+    def _inside(self, relative: str, real: Memo[str, str]) -> str | None:
+        """Where a file of the run is; None where that is not in its directory.
+
+        ``real`` has where directories really are: thousands of files lie in few.
+        """
+        path = os.path.join(self.directory, relative)
+        above, name = os.path.split(path)
         try:
-            inside = os.path.commonpath([own, os.path.realpath(path)]) == own
-        except ValueError:  # a NUL in it, or another drive
+            place = os.path.join(real[above], name)
+            if name in ("", os.curdir, os.pardir) or os.path.islink(place):
+                place = os.path.realpath(place)
+            own = os.path.join(real[str(self.directory)], "")
+        except ValueError:  # a NUL in it
             return None
-        return str(path) if inside else None
+        inside = f"{place}{os.sep}".startswith(own) and "\0" not in name
+        return str(Path(path)) if inside else None
 
 
 @contextmanager

@@ -201,7 +201,7 @@ def _item(record: Any) -> Item:
 
 
 def _is_sendable(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _numbers(record: Mapping[str, Any], name: str) -> tuple[float, ...]:

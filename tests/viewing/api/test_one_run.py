@@ -79,9 +79,15 @@ def test_a_run_has_media(run):
         {"tag": "digit", "step": 1, "kind": "image", "path": "media/digit/1.png", "size": 8},
         {"tag": "secret", "step": 0, "kind": "text", "path": "../../secret", "size": 1},
         {"tag": "nul", "step": 0, "kind": "text", "path": "a\0b", "size": 1},
+        {"tag": "nul above", "step": 0, "kind": "text", "path": "a\0b/c", "size": 1},
+        {"tag": "link", "step": 0, "kind": "text", "path": "media/link", "size": 1},
+        {"tag": "linked", "step": 0, "kind": "text", "path": "media/out/x", "size": 1},
+        {"tag": "up", "step": 0, "kind": "text", "path": "media/../..", "size": 1},
     ]
     index = run.directory / MEDIA_INDEX
     index.parent.mkdir()
+    (index.parent / "link").symlink_to("/etc/passwd")
+    (index.parent / "out").symlink_to("/etc")
     index.write_text("".join(json.dumps(line) + "\n" for line in lines) + "no line\n")
     media = run.media()
     assert media.columns == ["kind", "tag", "step", "path", "wall_time", "size"]
@@ -89,7 +95,7 @@ def test_a_run_has_media(run):
         str(run.directory / "media/digit/1.png"),
         str(run.directory / "media/digit/2.png"),
     ]
-    assert media.filter(pl.col("tag") != "digit")["path"].to_list() == [None, None]
+    assert media.filter(pl.col("tag") != "digit")["path"].to_list() == [None] * 6
 
 
 def test_a_run_says_in_a_line_what_it_is(tmp_path):
