@@ -81,8 +81,8 @@ class _Axis(NamedTuple):
         """The values in a panel's units; NaN where they cannot be."""
         with np.errstate(invalid="ignore", divide="ignore"):
             shown = np.log10(values) if self.log else values
-        span = self.high - self.low
-        places = np.clip((shown - self.low) / span * UNITS, -9 * UNITS, 9 * UNITS)
+        low, high = self.low / 2, self.high / 2  # in halves a span is a number, however wide
+        places = np.clip((shown / 2 - low) / (high - low) * UNITS, -9 * UNITS, 9 * UNITS)
         return np.where(np.isfinite(shown), places, np.nan)
 
     def ticks(self, most: int) -> list[Tick]:

@@ -129,6 +129,7 @@ def _values(points: Floats, x: Floats, y: Floats, *, between: bool) -> Floats:
     left = np.maximum(right - 1, 0)
     width = np.where(right > left, x[right] - x[left], 1.0)
     # Weights, not slopes: at a point of the run itself its neighbour, NaN perhaps, has no say.
-    line = y[left] + (points - x[left]) / width * (y[right] - y[left])
+    # In halves, for the largest numbers are as far apart as no number is large.
+    line = 2 * (y[left] / 2 + (points - x[left]) / width * (y[right] / 2 - y[left] / 2))
     values = np.where(own, y[right], line)
     return np.where((points >= x[0]) & (points <= x[-1]), values, np.nan)
