@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING
 from exptools.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from exptools.viewing.api import (
-        CurveSet,
-        CurveSets,
-        LoadedRun,
-        ResultTable,
-        Runs,
-        load,
-    )
+    from exptools.viewing.api.curve_sets import CurveSet, CurveSets
+    from exptools.viewing.api.loading import load
+    from exptools.viewing.api.one_run import LoadedRun
+    from exptools.viewing.api.result_table import ResultTable
+    from exptools.viewing.api.runs import Runs
     from exptools.viewing.configs.values import MISSING
     from exptools.viewing.curves.curve_data import GroupCurve
     from exptools.viewing.curves.selection import Best
@@ -53,15 +50,15 @@ __getattr__ = lazy_attributes(
         "MISSING": "exptools.viewing.configs.values",
         "Best": "exptools.viewing.curves.selection",
         "Curve": "exptools.viewing.curves.statistics.aggregation",
-        "CurveSet": "exptools.viewing.api",
-        "CurveSets": "exptools.viewing.api",
+        "CurveSet": "exptools.viewing.api.curve_sets",
+        "CurveSets": "exptools.viewing.api.curve_sets",
         "GroupCurve": "exptools.viewing.curves.curve_data",
-        "LoadedRun": "exptools.viewing.api",
+        "LoadedRun": "exptools.viewing.api.one_run",
         "QueryError": "exptools.viewing.errors",
         "Reference": "exptools.viewing.figures.references",
-        "ResultTable": "exptools.viewing.api",
-        "Runs": "exptools.viewing.api",
-        "load": "exptools.viewing.api",
+        "ResultTable": "exptools.viewing.api.result_table",
+        "Runs": "exptools.viewing.api.runs",
+        "load": "exptools.viewing.api.loading",
         "to_pandas": "exptools.viewing.frames",
     },
 )

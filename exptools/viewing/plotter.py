@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from exptools.compat.colors import get_rgb_colors
-from exptools.viewing.api import load
+from exptools.viewing.api.loading import load
 
 if TYPE_CHECKING:
     from exptools.viewing.api.one_run import LoadedRun

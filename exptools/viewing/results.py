@@ -10,8 +10,7 @@ from exptools.viewing.tables.results import Results, headings
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from exptools.viewing.api import Runs
-    from exptools.viewing.api.runs import ResultOptions
+    from exptools.viewing.api.runs import ResultOptions, Runs
 
 __all__ = ["Results", "headings", "results"]
 

@@ -6,14 +6,15 @@ import sys
 from tests.viewing.samples import write_run
 
 
-def test_finding_runs_loads_neither_polars_nor_sqlglot_until_they_are_needed(tmp_path):
+def test_finding_runs_loads_polars_sqlglot_and_what_makes_curves_when_they_are_needed(tmp_path):
     for job in range(2):
         write_run(tmp_path / str(job), {"seed": job}, {"loss": [0.5, 0.25]})
     code = f"""
 import sys
 def print_loaded():
     slow = {{"dash", "matplotlib", "plotly", "polars", "sqlglot"}}
-    print(*sorted(slow & set(sys.modules)), sep=", ")
+    curves = {{"curves"}} if "exptools.viewing.curves.query" in sys.modules else set()
+    print(*sorted(curves | slow & set(sys.modules)), sep=", ")
 
 import exptools.viewing as xv
 runs = xv.load({str(tmp_path)!r})
@@ -27,4 +28,4 @@ print_loaded()
     done = subprocess.run(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True
     )
-    assert done.stdout.splitlines() == ["", "sqlglot", "polars, sqlglot"]
+    assert done.stdout.splitlines() == ["", "sqlglot", "curves, polars, sqlglot"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exptools.viewing.api.described_runs import DescribedRuns
-from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.metric_names import nothing_yet
@@ -77,6 +76,7 @@ class AnalysedRuns(DescribedRuns):
         from exptools.viewing.analysis.improvement import ImprovementQuery, improvement
         from exptools.viewing.analysis.strata import Side
         from exptools.viewing.api.analysis_results import GroupImprovement
+        from exptools.viewing.curves.selection import select_runs
 
         of, over = one_name("of", of), one_name("over", over)
         one, other = (

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exptools.metrics import common, default_metric
-from exptools.viewing.api.notebook import runs_table
 from exptools.viewing.api.run_sequence import RunSequence
-from exptools.viewing.curves.series import metric_names
-from exptools.viewing.curves.summaries import measured_names
 from exptools.viewing.groups import variation
 from exptools.viewing.groups.grouping import known_keys
 from exptools.viewing.groups.metric_names import summary_names
@@ -29,6 +26,8 @@ class DescribedRuns(RunSequence):
         return f"<Runs: {self._told()}>"
 
     def _repr_html_(self) -> str:
+        from exptools.viewing.api.notebook import runs_table
+
         return runs_table(self._runs, [*self.together], self._told())
 
     def _told(self) -> str:
@@ -80,6 +79,8 @@ class DescribedRuns(RunSequence):
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """What the runs have logged, in natural order."""
+        from exptools.viewing.curves.series import metric_names
+
         return tuple(metric_names(self.origin, self._runs, None))
 
     @cached_property
@@ -110,6 +111,8 @@ class DescribedRuns(RunSequence):
 
         It is one that many of the runs have: at least half as many as have the most common one.
         """
+        from exptools.viewing.curves.summaries import measured_names
+
         logged = self.origin.runs_by_tag(self._runs)
         measured = measured_names(self._runs)
         said = {name: sum(name in run.summary for run in self._runs) for name in measured}

@@ -14,27 +14,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from exptools.hints import suggestion
 from exptools.plain_files import open_plain
 from exptools.rundir import MEDIA_INDEX, STEP
-from exptools.viewing.api.curve_sets import CurveSet
-from exptools.viewing.api.notebook import facts
 from exptools.viewing.api.run_config import RunConfig, RunSummary
-from exptools.viewing.curves.query import CurveQuery, curve_set
-from exptools.viewing.curves.series import metric_names
-from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import type_of
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.memo import Memo
 from exptools.viewing.run import Run
 from exptools.viewing.run import duration as duration_of
-from exptools.viewing.run_files.directory import log_names
-from exptools.viewing.run_files.logs import tail
-from exptools.viewing.run_files.media import MediaIndex
-from exptools.viewing.tables.export import logged
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what makes answers is loaded when somebody asks
     from collections.abc import Sequence
+
+    from exptools.viewing.api.curve_sets import CurveSet
 
 _MEDIA = {
     **{"kind": str, "tag": str, "step": int},
@@ -105,6 +97,8 @@ class LoadedRun(Run):
         return f"<LoadedRun {self.name!r}: {state}, {len(self.config)} keys>"
 
     def _repr_html_(self) -> str:
+        from exptools.viewing.api.notebook import facts
+
         return facts(self, self.origin.hiding.path(self))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -122,6 +116,8 @@ class LoadedRun(Run):
     @property
     def metrics(self) -> tuple[str, ...]:
         """What the run has logged, in natural order."""
+        from exptools.viewing.curves.series import metric_names
+
         return tuple(metric_names(self.origin, [self], None))
 
     def rows(
@@ -133,6 +129,8 @@ class LoadedRun(Run):
             metrics: which, by default all.
             long: a row a value instead, with the columns metric and value.
         """
+        from exptools.viewing.tables.export import logged
+
         return logged(self.origin, [self], metrics, long=long)[:, 1:]
 
     def curve(
@@ -144,6 +142,10 @@ class LoadedRun(Run):
         bin_width: float | None = None,
     ) -> CurveSet:
         """The curve of a metric; the arguments are those of ``Runs.curves``."""
+        from exptools.viewing.api.curve_sets import CurveSet
+        from exptools.viewing.curves.query import CurveQuery, curve_set
+        from exptools.viewing.curves.statistics.aggregation import parse_method
+
         method = parse_method(band="none", smooth=smooth, bin_width=bin_width)
         query = CurveQuery(one_name("metric", metric), None, one_name("x", x), method)
         return CurveSet(**vars(curve_set(self.origin, [self], query)))
@@ -151,6 +153,8 @@ class LoadedRun(Run):
     @property
     def logs(self) -> tuple[str, ...]:
         """The names of the logs in its directory: what it printed, then the others."""
+        from exptools.viewing.run_files.directory import log_names
+
         return tuple(log_names(self.directory))
 
     def log(self, name: str | None = None, *, lines: int | None = None) -> str:
@@ -160,6 +164,8 @@ class LoadedRun(Run):
             name: which of ``logs``, by default the first.
             lines: so many of the last lines.
         """
+        from exptools.viewing.run_files.logs import tail
+
         names = self.logs
         name = None if name is None else one_name("the log's name", name)
         if lines is not None and (type(lines) is bool or not hasattr(lines, "__index__")):
@@ -178,6 +184,9 @@ class LoadedRun(Run):
 
         A path that leads out of the run's directory is null.
         """
+        from exptools.viewing.frames import type_of
+        from exptools.viewing.run_files.media import MediaIndex
+
         index = MediaIndex()
         if os.path.lexists(self.directory / MEDIA_INDEX):
             with _opened(self.directory, MEDIA_INDEX) as file:

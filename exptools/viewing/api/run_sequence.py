@@ -11,7 +11,6 @@ import numpy as np
 
 from exptools.viewing.api.one_run import LoadedRun
 from exptools.viewing.api.picking import position, positions
-from exptools.viewing.curves.selection import select_runs
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 
@@ -91,6 +90,8 @@ class RunSequence(Sequence[LoadedRun]):
         ``name``, ``state`` and ``sweep`` are the runs' own, ``result > 0.9`` asks their summaries,
         ``last("test/accuracy") > 0.95`` their metrics. ``groups.conditions`` has all rules.
         """
+        from exptools.viewing.curves.selection import select_runs
+
         chosen = tuple(select_runs(self.origin, self._runs, condition))
         known = None if self._conditions is None else (*self._conditions, condition)
         return type(self)(self.origin, chosen, known)

@@ -8,30 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from exptools.viewing.api.analysed_runs import AnalysedRuns
-from exptools.viewing.api.curve_sets import CurveSet, CurveSets
-from exptools.viewing.api.empty import counted_curves, counted_results
-from exptools.viewing.api.result_table import ResultTable
-from exptools.viewing.api.run_table import difference_table, run_table, summary_remarks
-from exptools.viewing.curves.averaged import with_reason
-from exptools.viewing.curves.baseline import Against, parse_difference
-from exptools.viewing.curves.curve_data import remark as remark_on
-from exptools.viewing.curves.query import CurveQuery
-from exptools.viewing.curves.selection import Best
-from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
-from exptools.viewing.frames import to_pandas
-from exptools.viewing.groups import differences
-from exptools.viewing.groups.differences import SweepComparison
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.run import Run
-from exptools.viewing.tables.export import logged
-from exptools.viewing.tables.results import ResultsQuery
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what makes answers is loaded when somebody asks
     import polars as pl
     from pandas import DataFrame
     from typing_extensions import Unpack
+
+    from exptools.viewing.api.curve_sets import CurveSet, CurveSets
+    from exptools.viewing.api.result_table import ResultTable
+    from exptools.viewing.curves.selection import Best
+    from exptools.viewing.groups.differences import SweepComparison
 
 
 class CurveOptions(TypedDict, total=False):
@@ -86,6 +76,8 @@ class Runs(AnalysedRuns):
                 the metric.
             better: for metrics whose name does not tell it, ``max`` or ``min``.
         """
+        from exptools.viewing.api.run_table import run_table, summary_remarks
+
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = several_names("metrics", metrics)
@@ -101,6 +93,8 @@ class Runs(AnalysedRuns):
         better: Mapping[str, str] | None = None,
     ) -> DataFrame:
         """The same table as a pandas frame."""
+        from exptools.viewing.frames import to_pandas
+
         return to_pandas(self.table(metrics, summary, better=better))
 
     def results(
@@ -130,6 +124,11 @@ class Runs(AnalysedRuns):
             better: for metrics whose name does not tell it, ``max`` or ``min``.
             states: which runs count, as for ``curves``.
         """
+        from exptools.viewing.api.empty import counted_results
+        from exptools.viewing.api.result_table import ResultTable
+        from exptools.viewing.curves.statistics.aggregation import parse_method
+        from exptools.viewing.tables.results import ResultsQuery
+
         asked = metrics if metrics is not None else self.default_metric
         names = () if asked is None else several_names("metrics", asked)
         keys = several_names("by", self.default_by if by is None else by)  # less the facet
@@ -158,20 +157,27 @@ class Runs(AnalysedRuns):
             long: a row a value: name, step, wall_time, metric, value; else a row a row, with a
                 column a metric, in which null means "not logged in that row".
         """
+        from exptools.viewing.tables.export import logged
+
         keys = several_names("by", by)
         return logged(self.origin, self._runs, metrics, keys, long=long)
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
         """The keys in which two runs differ: key, left, right, the values as texts."""
+        from exptools.viewing.api.run_table import difference_table
+        from exptools.viewing.groups.differences import diff
+
         one, other = (run if isinstance(run, Run) else self[run] for run in (left, right))
-        return difference_table(differences.diff(one, other))
+        return difference_table(diff(one, other))
 
     def compare(self, left: str | int, right: str | int) -> SweepComparison:
         """Two sweeps: what they differ in, which of their runs match, which have no partner.
 
         They are given by their names, or their positions in ``sweeps``.
         """
-        return differences.compare_sweeps(self._loaded, left, right)
+        from exptools.viewing.groups.differences import compare_sweeps
+
+        return compare_sweeps(self._loaded, left, right)
 
     @overload
     def curves(
@@ -236,6 +242,15 @@ class Runs(AnalysedRuns):
                 seed are paired; ``notes`` says how.
             difference: ``absolute``, or in ``percent`` of the baseline's centre.
         """
+        from exptools.viewing.api.curve_sets import CurveSet, CurveSets
+        from exptools.viewing.api.empty import counted_curves
+        from exptools.viewing.curves.averaged import with_reason
+        from exptools.viewing.curves.baseline import Against, parse_difference
+        from exptools.viewing.curves.curve_data import remark
+        from exptools.viewing.curves.query import CurveQuery
+        from exptools.viewing.curves.selection import Best
+        from exptools.viewing.curves.statistics.aggregation import parse_method
+
         best = Best(best) if isinstance(best, str) else best
         if best is not None and not isinstance(best, Best):
             raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
@@ -253,7 +268,7 @@ class Runs(AnalysedRuns):
             for name in names
         ]
         answers = counted_curves(self.origin, self._loaded, queries)
-        _warn_of_few(remark_on(answers))
+        _warn_of_few(remark(answers))
         if by is not None:
             answers = with_reason(self.origin, self._loaded, answers, self.facets)
         sets = [CurveSet(**vars(answer)) for answer in answers]

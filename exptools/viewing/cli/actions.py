@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from exptools.viewing.api import Runs, load
+from exptools.viewing.api.loading import load
 from exptools.viewing.api.run_table import run_table
+from exptools.viewing.api.runs import Runs
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,

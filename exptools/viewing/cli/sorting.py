@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exptools.hints import suggestion
-from exptools.viewing.api import Runs
+from exptools.viewing.api.runs import Runs
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
 from exptools.viewing.errors import QueryError

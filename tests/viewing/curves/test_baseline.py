@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from exptools.viewing.api import load
+from exptools.viewing.api.loading import load
 from exptools.viewing.curves.baseline import unpaired
 from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.errors import QueryError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exptools.rundir import USAGE_FILE
-from exptools.viewing.api import load
+from exptools.viewing.api.loading import load
 from exptools.viewing.curves.resources import unequal_resources
 from exptools.viewing.errors import QueryError
 from tests.viewing.samples import csv_text, indexed, write_run

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import exptools.viewing as xv
-from exptools.viewing.api import CurveSet
+from exptools.viewing.api.curve_sets import CurveSet
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.curves.curve_data import GroupCurve
 from exptools.viewing.curves.statistics.aggregation import Curve
