@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from platformdirs import user_cache_path
+
 from exptools.gc_pause import collector_paused
 from exptools.rundir import STEP
 from exptools.viewing.configs.parsing import YamlParser
@@ -233,8 +235,6 @@ def index_of(roots: Sequence[Path], *, show_secrets: bool = False) -> Index:
 
 def cache_directory(roots: Sequence[Path]) -> Path:
     """Where what was read below these roots is kept between sessions."""
-    from platformdirs import user_cache_path
-
     name = hashlib.sha256("\0".join(map(str, roots)).encode(errors="surrogateescape")).hexdigest()
     return user_cache_path("exptools") / "view" / name[:32]
 

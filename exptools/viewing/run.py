@@ -9,9 +9,10 @@ import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from exptools.rundir import State, Status
 from exptools.visible import visible
@@ -74,8 +75,7 @@ _Table = Literal["csv", "tsv", "table", "monitor", "ray"]
 SourceKind = Literal[_Table, "events", "mlflow", "sacred", "sacred_info", "trainer", "wandb"]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Files that a run's metrics stand in, and how these are written."""
 
     kind: SourceKind
@@ -96,7 +96,7 @@ class EarlierAttempt:
 class Run:
     """One run, without its curves, which are read when they are drawn."""
 
-    directory: Path
+    path: str  # of its directory
     name: str  # relative to the root that it was found in; unique in an index
     sweep: str | None  # the multirun directory's name, None outside a sweep
     # Dotted key → value; read-only throughout: lists are tuples. ``${…}`` is resolved where the
@@ -118,6 +118,11 @@ class Run:
     # same. Then: the overrides that choose configs of groups, of which nobody knows what they hold.
     incomplete: frozenset[str] | None = None
 
+    @cached_property
+    def directory(self) -> Path:
+        """Its directory; made when it is asked for, as there may be ten thousand."""
+        return Path(self.path)
+
 
 def _read_only(items: dict[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(items)
@@ -136,11 +141,14 @@ _NUMBERS = re.compile("([0-9]+)")
 
 def natural_key(text: str) -> tuple[tuple[str | int, ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
-    first, *parts = _NUMBERS.split(text)  # texts and digits in turns
-    key: list[str | int] = [first]
-    for at in range(0, len(parts), 2):
-        # In the order of their values, without int(), which takes thousands of digits for an
-        # attack: of two numbers the one with more digits is the larger.
+    parts = _NUMBERS.split(text)  # texts and digits in turns
+    # In the order of their values, without int(), which takes thousands of digits for an attack:
+    # of two numbers the one with more digits is the larger. The text itself tells "01" from "1".
+    if len(parts) == 3:  # as most names of runs are: soon said, for there are many
+        digits = parts[1].lstrip("0")
+        return (parts[0], len(digits), digits, parts[2]), text
+    key: list[str | int] = [parts[0]]
+    for at in range(1, len(parts), 2):
         digits = parts[at].lstrip("0")
         key += (len(digits), digits, parts[at + 1])
-    return tuple(key), text  # the text itself tells "01" from "1"
+    return tuple(key), text

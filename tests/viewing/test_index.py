@@ -1,9 +1,10 @@
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from exptools.rundir import PROGRESS_CSV, State, Status, process_start, write_status
 from exptools.viewing.index import Index
 from exptools.viewing.readers import formats, hydra, walk
+from exptools.viewing.run import Run
 from tests.viewing.samples import csv_text, indexed, write_run
 
 
@@ -22,6 +23,12 @@ def test_runs_are_found_at_any_depth_and_in_the_order_of_their_numbers(tmp_path)
         write_run(tmp_path / name, {})
     (tmp_path / "not a run").mkdir()
     assert names(indexed(tmp_path)) == ["a/b/c/d", "sweep/01", "sweep/1", "sweep/2", "sweep/10"]
+
+
+def test_a_run_that_was_read_has_every_field_of_a_run(tmp_path):
+    write_run(tmp_path / "0", {"lr": 0.1}, {"loss": [1.0]})
+    (run,) = indexed(tmp_path).snapshot.runs
+    assert vars(run).keys() == {field.name for field in fields(Run)}
 
 
 def test_runs_below_a_run_are_found_but_not_in_its_own_parts(tmp_path):

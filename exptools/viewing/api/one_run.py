@@ -34,6 +34,9 @@ _MEDIA = {
 }
 
 
+_NO_DATA = ("origin", "directory")  # the second is made of its path
+
+
 class Log(str):
     """The text of a log; a notebook shows it line by line."""
 
@@ -80,7 +83,7 @@ class LoadedRun(Run):
         vars(self)["summary"] = summary
 
     def _data(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "origin"}
+        return {name: value for name, value in vars(self).items() if name not in _NO_DATA}
 
     def bare(self) -> Run:
         """The same run as data, without its index."""
@@ -90,7 +93,7 @@ class LoadedRun(Run):
         return isinstance(other, LoadedRun) and self._data() == other._data()
 
     def __hash__(self) -> int:
-        return hash(self.directory)
+        return hash(self.path)
 
     def __repr__(self) -> str:
         state = self.state.value if self.state else "no state"
@@ -106,7 +109,7 @@ class LoadedRun(Run):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # By itself it needs of the index nothing but a reader of its own files.
-        vars(self).update(state, origin=Index([state["directory"]], cache=False))
+        vars(self).update(state, origin=Index([Path(state["path"])], cache=False))
 
     @property
     def duration(self) -> float | None:

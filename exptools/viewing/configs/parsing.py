@@ -134,8 +134,12 @@ class YamlParser:
         return _Section({**first.leaves, **changes}, values, interpolated, first, changes)
 
     def _parsed(self, parts: Sequence[_Section]) -> ParsedConfig:
-        interpolated = [key for part in parts for key in part.interpolated]
-        values = sum([part.values for part in parts])
+        interpolated: list[str] = []
+        values = 0
+        for part in parts:
+            values += part.values
+            if part.interpolated:
+                interpolated += part.interpolated
         return _config(self._merged(parts), interpolated, values)
 
     def _merged(self, parts: Sequence[_Section]) -> dict[str, Any]:

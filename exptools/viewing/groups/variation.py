@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from operator import is_
+from itertools import chain, compress, repeat
+from operator import is_, is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,8 +103,7 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     incomplete = [run.config for run in runs if run.incomplete is not None]
     with collector_paused():
         for keys, positions in _alike(runs).items():
-            values = zip(*(runs[position].config.values() for position in positions), strict=True)
-            for key, column in zip(keys, values, strict=True):
+            for key, column in _columns(keys, [runs[position].config for position in positions]):
                 columns.setdefault(key, []).append(_Column(positions, column))
         for key, parts in columns.items():
             missing = len(runs) - sum(len(part.positions) for part in parts)
@@ -117,16 +116,33 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
 def _alike(runs: Sequence[Run]) -> dict[tuple[str, ...], list[int]]:
     """The positions of the runs that have the same keys, by these."""
     positions: dict[tuple[str, ...], list[int]] = {}
+    before: tuple[str, ...] | None = None
+    here: list[int] = []
     for position, run in enumerate(runs):
-        positions.setdefault(tuple(run.config), []).append(position)
+        keys = tuple(run.config)
+        if keys != before:  # sooner said than where they are in a dict
+            before, here = keys, positions.setdefault(keys, [])
+        here.append(position)
     return positions
+
+
+def _columns(
+    keys: Sequence[str], configs: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, list[Any]]]:
+    """The values of each key, as a ``_Column`` has them; one object is most keys' everywhere."""
+    first = tuple(configs[0].values())
+    others: set[str] = set()
+    for config in configs:
+        others.update(compress(keys, map(is_not, config.values(), first)))
+    for key, value in zip(keys, first, strict=True):
+        yield key, [config[key] for config in configs] if key in others else [value]
 
 
 class _Column(NamedTuple):
     """The values that some of the runs have of a key."""
 
     positions: Sequence[int]
-    values: tuple[Any, ...]
+    values: list[Any]  # in the order of these; one alone is that of all of them
 
 
 def _is_constant(parts: Sequence[_Column]) -> bool:
@@ -151,7 +167,8 @@ def _variation(parts: Sequence[_Column], missing: int) -> Variation:
         for value in _different(part):
             classes[id(value)] = members.setdefault(comparison_key(value), [])
             integers = integers and type(value) is int
-        for position, value in zip(part.positions, map(id, part.values), strict=True):
+        alone = len(part.positions) if len(part.values) == 1 else 1
+        for position, value in zip(part.positions, map(id, part.values * alone), strict=True):
             classes[value].append(position)
     ordered = sorted(map(sorted, members.values()))  # in each part they are, but there may be some
     return Variation(tuple(map(tuple, ordered)), missing, integers)

@@ -30,7 +30,7 @@ _OF_GPUS = ("usage/gpu_percent", "usage/gpu_memory")
 
 def usage_source(run: Run) -> Source:
     """Where a run's samples stand, if there are any."""
-    return Source("csv", (os.path.join(run.directory, USAGE_FILE),), USAGE)
+    return Source("csv", (os.path.join(run.path, USAGE_FILE),), USAGE)
 
 
 def resources_of(runs: Iterable[Run]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -83,7 +83,7 @@ def _with_sources_of(
     called = tuple((_called(place, names), its) for place, its in kinds.items())
     named = {} if plain else dict(zip(kinds, prefixes(called), strict=True))
     sources = [
-        replace(source, prefix=named.get(place, "") + source.prefix)
+        source._replace(prefix=named.get(place, "") + source.prefix)
         for place, part in placed.items()
         for source in part.sources
     ]

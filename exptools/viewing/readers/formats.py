@@ -135,7 +135,6 @@ def read_run(
     detected: DetectedRun, root: Path, sweeps: Sweeps, cache: TextCache, configs: YamlParser
 ) -> Run:
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
-    directory = Path(detected.directory)
     refused: list[Fault] = []
     try:
         description = _described(detected, cache, configs, refused)
@@ -144,11 +143,12 @@ def read_run(
             files = RunTexts(detected.directory, detected.described, cache, configs, refused)
             said = read_said(files, detected.values)
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
-        description = Description(NO_CONFIG, None, (Fault.of(directory, error),))
+        description = Description(NO_CONFIG, None, (Fault.of(Path(detected.directory), error),))
         said = NOTHING_SAID
     status = description.status
-    return Run(
-        directory=directory,
+    run = object.__new__(Run)  # there may be ten thousand: __init__ takes the fields one by one
+    vars(run).update(
+        path=detected.directory,
         name=run_name(detected.directory, str(root)),
         sweep=sweeps.of(detected.directory),
         config=_added(description.config, said.config),
@@ -164,6 +164,7 @@ def read_run(
         derived=description.derived,
         incomplete=description.incomplete,
     )
+    return run
 
 
 def _described(

@@ -105,7 +105,9 @@ def walk(
             linked.name(listing, links, None if run is None else run.parts)
         if run is not None:
             yield run
-        names = listing.directories if run is None else _besides(listing.directories, run.parts)
+        names = listing.directories
+        if names and run is not None:
+            names = _besides(names, run.parts)
         if names and depth == MAX_DEPTH:
             faults.append(Fault(Path(path), None, _TOO_DEEP))
         elif names:

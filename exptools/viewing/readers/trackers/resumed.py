@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 
 from exptools.viewing.readers.formats import DetectedRun
 from exptools.viewing.readers.places import Order, attempt
@@ -21,7 +20,7 @@ def continued(run: DetectedRun, earlier: Iterable[DetectedRun]) -> DetectedRun:
     parts = (*(one for _, one in tries), run)
     logs = [file for one in parts for s in one.sources if s.kind == _CONTINUED for file in s.files]
     sources = tuple(
-        replace(source, files=tuple(logs)) if source.kind == _CONTINUED else source
+        source._replace(files=tuple(logs)) if source.kind == _CONTINUED else source
         for source in run.sources
     )
     signatures = {file: its for one in parts for file, its in one.signatures.items()}
