@@ -76,14 +76,7 @@ class Runs(AnalysedRuns):
                 the metric.
             better: for metrics whose name does not tell it, ``max`` or ``min``.
         """
-        from exptools.viewing.api.run_table import run_table, summary_remarks
-
-        if metrics is None:
-            metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
-        names = several_names("metrics", metrics)
-        for sentence in summary_remarks(self.origin, self._runs, names, summary):
-            warnings.warn(sentence, stacklevel=2)
-        return run_table(self.origin, self._runs, self.varying, names, summary, better or {})
+        return self._table(metrics, summary, better or {})
 
     def to_pandas(
         self,
@@ -95,7 +88,19 @@ class Runs(AnalysedRuns):
         """The same table as a pandas frame."""
         from exptools.viewing.frames import to_pandas
 
-        return to_pandas(self.table(metrics, summary, better=better))
+        return to_pandas(self._table(metrics, summary, better or {}))
+
+    def _table(
+        self, metrics: str | Sequence[str] | None, summary: str, better: Mapping[str, str]
+    ) -> pl.DataFrame:
+        from exptools.viewing.api.run_table import run_table, summary_remarks
+
+        if metrics is None:
+            metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
+        names = several_names("metrics", metrics)
+        for sentence in summary_remarks(self.origin, self._runs, names, summary):
+            warnings.warn(sentence, stacklevel=3)
+        return run_table(self.origin, self._runs, self.varying, names, summary, better)
 
     def results(
         self,

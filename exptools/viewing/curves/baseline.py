@@ -187,9 +187,9 @@ def unpaired(own: Floats, base: Floats, method: Method) -> tuple[Floats, Floats,
 
     A band that describes runs (std, minmax, percentiles) is that of the group's own runs around the
     baseline's centre. One that says how well the difference is known is of both sides: for ``sem``
-    the root of the sum of their squares; for ``t`` Welch's interval, its degrees of freedom rounded
-    down to whole ones; for ``ci`` the bootstrap of both, each drawn by itself. Where the baseline
-    is one run, nobody knows how certain it is: then the band is the group's alone.
+    the root of the sum of their squares; for ``t`` Welch's interval; for ``ci`` the bootstrap of
+    both, each drawn by itself. Where the baseline is one run, nobody knows how certain it is: then
+    the band is the group's alone.
     """
     band = method.band
     center, low, high, n = _alone(own, method)
@@ -216,8 +216,8 @@ def _reach(own: Floats, base: Floats, n: Ints, m: Ints, band: Option) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             freedom = total**2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
         # Without any spread on both sides there is no width that it could change.
-        whole = np.where(np.isfinite(freedom), np.floor(freedom + 1e-9), n + m - 2)
-        reach = reach * student.quantiles(np.maximum(whole, 1), band.numbers[0])
+        freedom = np.where(np.isfinite(freedom), freedom, n + m - 2)
+        reach = reach * student.quantiles(np.maximum(freedom, 1), band.numbers[0])
     return reach
 
 

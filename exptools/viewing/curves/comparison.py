@@ -169,7 +169,7 @@ def _unpaired_words(found: Sequence[GroupCurve], method: Method, *, several: boo
     band, named = method.band.name, _named(found)
     if band == "none" or max(len(group.runs) for group in found) < 2:
         return ""
-    start = f"{named}: not paired, as no seeds or the like match;"
+    start = f"{named}: not paired, as a run of the smaller side has no partner, or several;"
     if not several:
         return f"{named}: the baseline is one run, so the band is of the other side alone."
     if band not in UNCERTAIN:

@@ -89,6 +89,20 @@ def left_out(runs: Sequence[Run], kept: Collection[Run]) -> tuple[str, ...]:
     return (f"Only finished runs count: {number} left out ({became}).",)
 
 
+def chosen_over(runs: Sequence[Run], keys: str) -> tuple[str, ...]:
+    """The sentence for the runs of other settings than the best; none where all of them finished.
+
+    Their values, too, are what they had when they ended.
+    """
+    states = Counter(run.state for run in runs if not is_finished(run))
+    if not states:
+        return ()
+    other = "1 other run" if len(runs) == 1 else f"{len(runs)} other runs"
+    return (
+        f"The best {keys} was chosen over {other}, of which {_became(states, _EARLY | _GOING)}.",
+    )
+
+
 def members(runs: Sequence[Run], series: Mapping[str, Series]) -> tuple[Member, ...]:
     """Those of the runs that have a value at some x."""
     ends = [(run, _end(*series[run.name])) for run in runs]
@@ -190,4 +204,6 @@ def _rest(groups: Sequence[Sequence[Member]], states: Collection[State], lines: 
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
+    # Of a step between two whole ones digits behind the point say nothing.
+    is_plain = abs(value) < 1e15 and (value == round(value) or abs(value) >= 1000)
+    return f"{value:,.0f}" if is_plain else f"{value:.4g}"

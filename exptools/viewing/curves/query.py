@@ -85,11 +85,20 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         percent=bool(compared and compared.percent),
         said=(
             *(compared.sentences(method) if compared else ()),
+            *_chosen_over(runs, settings, over),
             *unequal_resources(runs, metric, x),
         ),
     )
     notes = _notes(index, runs, series, plain, query)
     return replace(plain, notes=(*plain.caveats, *notes, *_lonely(drawn, stratum, method)))
+
+
+def _chosen_over(
+    runs: Sequence[Run], settings: Sequence[Setting], over: Sequence[Key]
+) -> tuple[str, ...]:
+    shown = {run.name for setting in settings for run in setting.runs}
+    others = [run for run in runs if run.name not in shown]
+    return endings.chosen_over(others, " and ".join(key.short for key in over))
 
 
 def _comparison(

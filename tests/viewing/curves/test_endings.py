@@ -39,6 +39,20 @@ def test_of_finished_runs_only_the_others_are_left_out_and_counted(runs):
     np.testing.assert_allclose(group.curve.center, np.arange(20) / 10 + 0.005)
 
 
+def test_of_the_best_setting_it_is_said_which_others_did_not_finish(tmp_path):
+    for job, (lr, value, state) in enumerate(
+        [(1, 5.0, State.COMPLETED), (1, 1.0, State.FAILED), (2, 4.0, State.COMPLETED)]
+    ):
+        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [value]}, state)
+    runs = xv.load(tmp_path)
+    best = runs.curves("acc", by=[], best=xv.Best("lr"))
+    assert best[0].setting == (2,)
+    assert best.caveats == ("The best lr was chosen over 2 other runs, of which 1 failed.",)
+    best = runs.curves("acc", by=[], best=xv.Best("lr"), states="finished")
+    assert best[0].setting == (1,)
+    assert best.caveats == ("Only finished runs count: 1 is left out (1 failed).",)
+
+
 def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
     table = results(runs, "accuracy", "lr")
     assert table.notes[0] == f"{EARLY}."

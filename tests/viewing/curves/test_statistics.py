@@ -155,6 +155,14 @@ def test_the_quantiles_are_those_of_students_distribution(freedom, level, expect
     assert student_t.quantile(freedom, level) == pytest.approx(expected, rel=1e-11)
 
 
+def test_the_quantiles_of_many_degrees_of_freedom_are_those_of_each():
+    freedom = np.linspace(1, 400, 2 * student_t.EXACT)  # Welch's are another at each point
+    each = [student_t.quantile(one, 95) for one in freedom]
+    np.testing.assert_allclose(student_t.quantiles(freedom, 95), each, rtol=1e-9)
+    few = freedom[:9]
+    np.testing.assert_allclose(student_t.quantiles(few, 95), each[:9], rtol=1e-14)
+
+
 def test_students_interval_is_of_the_mean_and_what_else_there_is_is_said():
     with pytest.raises(QueryError, match="the center is iqm: take ci:90, the bootstrap's"):
         parse_method("iqm", "t:90")
