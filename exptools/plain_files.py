@@ -14,6 +14,7 @@ from pathlib import Path
 
 _LINK = "it is a link, and links in a run's directory are not followed"
 _NO_FILE = "it is no regular file"
+LARGE = 8 * 2**20  # bytes: in a file of so many holes are looked for
 # Directories of a run that are never links, whatever those above them are.
 _HIDDEN = tuple(f"{os.sep}{name}" for name in (".exptools", ".hydra"))
 _CAREFUL = sum(
@@ -71,6 +72,22 @@ def read_beginning(path: str, size: int, small: int = 0) -> tuple[bytes, os.stat
         return os.read(descriptor, there if there < small else min(size, there)), info
     finally:
         os.close(descriptor)
+
+
+def first_hole(descriptor: int) -> int | None:
+    """Where the first hole of a file begins, None where it has none or nobody can tell."""
+    size = os.fstat(descriptor).st_size
+    if not hasattr(os, "SEEK_HOLE"):
+        return None
+    try:
+        hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
+        # Some file systems take for a hole what has just been written.
+        is_hole = hole < size and not any(os.pread(descriptor, 4096, hole))
+    except OSError:
+        return None
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    return hole if is_hole else None
 
 
 def open_below(directory: str | os.PathLike[str], parts: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.asides import remove_leftovers, write_aside
-from exptools.plain_files import open_file, refuse_linked_directory
+from exptools.plain_files import LARGE, first_hole, open_file, refuse_linked_directory
 from exptools.status_fields import check_fields, refusal
 from exptools.visible import visible_lines
 
@@ -210,7 +210,8 @@ def read_regular(path: Path | str, limit: int) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        OSError: it cannot be read, is a link or no regular file, or has more than ``limit`` bytes.
+        OSError: it cannot be read, is a link or no regular file, has more than ``limit`` bytes, or
+            is a large one with holes, which claims what nobody has written.
     """
     refuse_linked_directory(os.fspath(path))
     return read_listed(path, limit)
@@ -221,6 +222,8 @@ def read_listed(path: Path | str, limit: int) -> bytes:
     # Not open(): it asks the system more, and there may be ten thousand small files.
     descriptor, info = open_file(path)
     try:
+        if info.st_size >= LARGE and first_hole(descriptor) is not None:
+            raise OSError(errno.EINVAL, "parts of it were never written", str(path))
         # Asked for at once, all that may be read would be allocated.
         content = os.read(descriptor, min(info.st_size, limit) + 1)
         more = b"?" if len(content) != info.st_size else b""  # it has grown, or this was not all

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from exptools.rundir import State, Status
+from exptools.viewing.wording import shortened
 from exptools.visible import visible
 
 USAGE = "usage/"  # before the names of what was sampled of a job's use: metrics, too
@@ -23,6 +24,9 @@ USAGE = "usage/"  # before the names of what was sampled of a job's use: metrics
 def is_usage(metric: str) -> bool:
     """Whether a metric's name may stand for what a job used."""
     return metric.startswith(USAGE)
+
+
+MOST_SAID = 1000  # characters of a fault's reason, which may quote what the file says
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return visible(f"{place}: {self.reason}")
+        return visible(f"{place}: {shortened(self.reason, MOST_SAID)}")
 
 
 @dataclass(frozen=True)

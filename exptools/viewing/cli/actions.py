@@ -51,6 +51,7 @@ from exptools.viewing.run import Run
 from exptools.viewing.run_files.user_marks import UserMarks
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
+from exptools.viewing.wording import shortened
 from exptools.visible import visible, visible_lines
 
 _DIFFERENCE = ("key", "left", "right")
@@ -295,11 +296,12 @@ def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
     """Which keys differ that are not shown."""
     for key, others in runs.together.items():
         if others and config_name(key) in shown:
-            named, more = others[:MOST_KEYS], len(others) - MOST_KEYS
+            named, more = [*map(shortened, others[:MOST_KEYS])], len(others) - MOST_KEYS
             last = f"{more} more keys" if more > 0 else named[-1]
             rest = named if more > 0 else named[:-1]
             subject = " and ".join(filter(None, [", ".join(rest), last]))
-            yield f"{subject} {'changes' if len(others) == 1 else 'change'} whenever {key} does"
+            change = "changes" if len(others) == 1 else "change"
+            yield f"{subject} {change} whenever {shortened(key)} does"
     left_out = len(runs.together) - len(shown)
     if left_out:
         yield f"{left_out} more keys differ: --by shows the ones you name, --csv and --json all"

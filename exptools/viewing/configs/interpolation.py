@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from exptools.viewing.configs.safe_yaml import MAX_KEYS, MAX_VALUES
+from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
+from exptools.viewing.configs.values import BETWEEN_SEGMENTS
 
 MAX_TEXT = 10_000  # characters of a resolved text
 MAX_CHAIN = 50  # values that need each other
@@ -149,6 +150,8 @@ class _Resolver:
             return self._final(path)
         if path in self._keys_below:
             return self._node(path)
+        if path.count(".") > MAX_DEPTH:  # so deep is no value
+            raise _Unresolved
         parent, dot, rest = path.rpartition(".")
         while dot:
             if parent in self._leaves:
@@ -161,10 +164,8 @@ class _Resolver:
     def _keys_below(self) -> dict[str, list[str]]:
         below: dict[str, list[str]] = {}
         for key in self._leaves:
-            end = key.find(".")
-            while end >= 0:
-                below.setdefault(key[:end], []).append(key)
-                end = key.find(".", end + 1)
+            for dot in BETWEEN_SEGMENTS.finditer(key):
+                below.setdefault(key[: dot.start()], []).append(key)
         return below
 
     def _node(self, path: str) -> _Node:

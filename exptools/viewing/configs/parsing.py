@@ -20,6 +20,7 @@ import yaml
 from exptools.viewing.configs import safe_json, safe_yaml
 from exptools.viewing.configs.addresses import blank_addresses, names_an_object
 from exptools.viewing.configs.interpolation import is_interpolated, resolve
+from exptools.viewing.configs.nested import ConfigTree
 from exptools.viewing.configs.overrides import Override
 from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import flatten
@@ -55,12 +56,6 @@ class ParsedConfig(NamedTuple):
 
     config: Mapping[str, Any]  # by dotted keys
     derived: frozenset[str] = NOTHING_DERIVED  # keys made of others: ``random_state: ${seed}``
-
-
-def _above(key: str) -> list[str]:
-    """The sections that a key is in."""
-    parts = key.split(".")
-    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 class YamlParser:
@@ -104,22 +99,18 @@ class YamlParser:
     def overridden(self, parts: Sequence[str], overrides: Sequence[Override]) -> ParsedConfig:
         """The same, with some values set as overrides say; what is made of them follows."""
         sections = list(map(self._section, parts))
-        leaves: dict[str, Any] = {}
+        tree = ConfigTree()
         for section in sections:
-            leaves |= section.leaves
+            for key, leaf in section.leaves.items():
+                tree.put(key, leaf)
         for override in overrides:
-            given, below = override.value, f"{override.key}."
-            for above in _above(override.key):  # what was no section becomes one
-                leaves.pop(above, None)
-            if override.sign == "~" or not isinstance(given, Mapping):  # a mapping is merged
-                leaves = {k: v for k, v in leaves.items() if not k.startswith(below)}
             if override.sign == "~":
-                leaves.pop(override.key, None)
-            elif isinstance(given, Mapping) and (given or any(k.startswith(below) for k in leaves)):
-                leaves.pop(override.key, None)
-                leaves |= {f"{override.key}.{key}": _frozen(v) for key, v in flatten(given)}
+                tree.remove(override.key)
+            elif isinstance(override.value, Mapping):
+                tree.merge(override.key, {k: _frozen(v) for k, v in flatten(override.value)})
             else:
-                leaves[override.key] = _frozen(given)
+                tree.put(override.key, _frozen(override.value))
+        leaves = tree.leaves(MAX_NAMES)
         interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
         return _config(leaves, interpolated, sum(section.values for section in sections))
 

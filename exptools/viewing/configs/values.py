@@ -12,6 +12,9 @@ from typing import Any
 NOISE = 6  # digits that a number has less without it; of twelve, one of seventeen has five less
 
 
+BETWEEN_SEGMENTS = re.compile(r"(?<!\\)\.")
+
+
 class Missing:
     """The value of a key that a run's config does not have."""
 
@@ -138,7 +141,7 @@ def pieces(value: Any) -> Iterator[str]:
 
 def segments(key: str) -> list[str]:
     """A dotted key's parts; a dot behind a backslash belongs to its part."""
-    return re.split(r"(?<!\\)\.", key)
+    return BETWEEN_SEGMENTS.split(key)
 
 
 def endings(key: str) -> list[str]:

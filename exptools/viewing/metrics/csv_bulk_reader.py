@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exptools.plain_files import open_plain, read_beginning
+from exptools.plain_files import LARGE, first_hole, open_plain, read_beginning
 from exptools.rundir import read_regular
 from exptools.viewing.metrics.csv_columns import Layout, Numbers, parse, parse_file
-from exptools.viewing.metrics.logged_rows import LARGE, MAX_BYTES, first_hole
+from exptools.viewing.metrics.logged_rows import MAX_BYTES
 from exptools.viewing.signatures import Signature, file_signature
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exptools.plain_files import open_plain
+from exptools.plain_files import LARGE, first_hole, open_plain
 from exptools.rundir import STEP, WALL_TIME, read_regular
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.run import Fault
@@ -23,7 +23,6 @@ MAX_CELLS = 2**27  # of rows: 1 GiB of numbers
 MAX_GAPS, FEW_CELLS = 512, 2**24
 MAX_COLUMNS = 2**16
 MAX_LETTERS = 2**24  # of the names of a run's metrics
-LARGE = 8 * 2**20  # bytes: in a file of so many holes are looked for
 UNFINISHED = "the last line is not finished; left out"
 
 # What counts the steps, by the names that libraries give it; the finest count comes first.
@@ -84,22 +83,6 @@ def read_content(file: Path, faults: list[Fault], limit: int = MAX_BYTES) -> byt
             return read_regular(file, limit)
         faults.append(Fault(file, None, f"from byte {hole:,} on nothing was written; left out"))
         return os.pread(raw.fileno(), hole, 0)
-
-
-def first_hole(descriptor: int) -> int | None:
-    """Where the first hole of a file begins, None where it has none or nobody can tell."""
-    size = os.fstat(descriptor).st_size
-    if not hasattr(os, "SEEK_HOLE"):
-        return None
-    try:
-        hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
-        # Some file systems take for a hole what has just been written.
-        is_hole = hole < size and not any(os.pread(descriptor, 4096, hole))
-    except OSError:
-        return None
-    finally:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-    return hole if is_hole else None
 
 
 def step_column(names: Sequence[str]) -> str | None:

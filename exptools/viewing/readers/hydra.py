@@ -64,7 +64,10 @@ def _read(run: RunTexts) -> Description:
     if status is None and not faults:
         return described
     if status and not of_hydra and not described.config:
-        described = foreseen.described(run, status)
+        try:
+            described = foreseen.described(run, status)
+        except ValueError as error:  # of what was overridden nobody can make a config
+            faults = (*faults, fault_of(run.path(STATUS_FILE), error))
     return described._replace(status=status, faults=described.faults + faults)
 
 

@@ -7,6 +7,7 @@ go on from, how much longer. Those of cross-validation or of a search differ in 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -36,13 +37,15 @@ def differing(described: Iterable[tuple[str, Signature]]) -> tuple[dict[str, Any
     Empty for all where they agree.
     """
     configs = [_settings(path, signature) for path, signature in described]
-    keys = dict.fromkeys(key for config in configs for key in config)
-    differ = [
-        key
-        for key in keys
-        if len({comparison_key(config.get(key)) for config in configs if config}) > 1
-    ]
-    return tuple({key: config[key] for key in differ if key in config} for config in configs)
+    values: dict[str, set[Any]] = {}
+    lacking = Counter[str]()
+    for config in filter(None, configs):
+        lacking.subtract(config.keys())
+        for key, value in config.items():
+            values.setdefault(key, set()).add(comparison_key(value))
+    everywhere = -sum(map(bool, configs))
+    differ = {key for key in values if len(values[key]) > 1 or lacking[key] > everywhere}
+    return tuple({key: v for key, v in config.items() if key in differ} for config in configs)
 
 
 def label(settings: Mapping[str, Any]) -> str:

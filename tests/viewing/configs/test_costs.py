@@ -1,0 +1,65 @@
+"""A config of a few hundred kB takes seconds at most, however its keys are made."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from exptools.rundir import State
+from tests.viewing.samples import write_run
+
+# In as much time and memory as a hundred times as many plain runs take.
+BOUNDED = """
+import resource, sys
+from pathlib import Path
+from exptools.viewing.index import Index
+resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
+used = resource.getrusage(resource.RUSAGE_SELF)
+spent = int(used.ru_utime + used.ru_stime)
+resource.setrlimit(resource.RLIMIT_CPU, (spent + 15, spent + 15))
+index = Index([Path(sys.argv[1])], cache=False)
+index.refresh()
+print(*(run.name for run in index.snapshot.runs))
+print(*(str(fault) for run in index.snapshot.runs for fault in index.faults(run)), sep="\\n")
+"""
+DOTS = "a." * 300_000 + "a"
+OF_OVERRIDES = {
+    "many": [f"+a{number}=1" for number in range(150_000)],
+    "deep": [f"{DOTS}=1"],
+    "wide": [f"{'a' * 2000}{number}={{{'b: 1,' * 300}c: 1}}" for number in range(600)],
+}
+OF_CONFIGS = {
+    "reference": f"x: ${{{DOTS}}}\n",
+    "dotted": f"? {DOTS}\n: 1\nx: ${{nothere}}\n",
+}
+
+
+@pytest.mark.slow
+def test_long_deep_and_many_keys_take_no_more_than_they_say(tmp_path):
+    for name, overrides in OF_OVERRIDES.items():
+        run = tmp_path / name / ".exptools"
+        run.mkdir(parents=True)
+        status = {"state": State.COMPLETED.value, "version": 1, "host": "h", "overrides": overrides}
+        (run / "status.json").write_text(json.dumps(status))
+    for name, config in OF_CONFIGS.items():
+        write_run(tmp_path / name, config)
+    for version in range(300):
+        attempt = tmp_path / "versions" / "lightning_logs" / f"version_{version}"
+        attempt.mkdir(parents=True)
+        keys = (f"k{version}x{number}: 1\n" for number in range(500))
+        (attempt / "hparams.yaml").write_text("".join(keys))
+        (attempt / "metrics.csv").write_text("step,loss\n0,1\n")
+    write_run(tmp_path / "versions", {"lr": 0.1})
+    for number in range(30):
+        state = write_run(tmp_path / f"holes{number}", {}) / "trainer_state.json"
+        state.touch()
+        os.truncate(state, 2**28)
+    write_run(tmp_path / "good", {"lr": 0.1})
+    command = [sys.executable, "-c", BOUNDED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = done.stdout.splitlines()
+    assert {"good", "versions", *OF_OVERRIDES, *OF_CONFIGS} <= set(found[0].split())
+    assert "deep/.exptools/status.json: keys of more than 100 parts are not read" in done.stdout
+    assert "many/.exptools/status.json: a config of more than" in done.stdout
