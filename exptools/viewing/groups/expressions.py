@@ -56,6 +56,8 @@ _SIGNS: dict[type[exp.Expression], str] = {
     **{exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="},
 }
 _IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
+# What stands before a bracket with an item in it: sqlglot may try at that item again and again.
+_ITEM = re.compile(r"(?:[\"\d\])]|\b(?:null|true|false))\s*\[", re.IGNORECASE)
 _SIGN_FOR_WORD = re.compile(r"&&?|\|\|?|~|!(?!=)")
 _MIRRORED = str.maketrans("<>", "><")
 
@@ -63,7 +65,7 @@ _MIRRORED = str.maketrans("<>", "><")
 def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
     try:
-        text = quoted(condition, asked.names)
+        text = quoted(condition)
         _refuse_signs(text, asked)
         return _truth(sqlglot.parse_one(text, into=exp.Condition), asked)
     except SqlglotError as error:
@@ -77,7 +79,13 @@ def parse(condition: str, asked: Asked) -> Term:
 
 def _refuse_signs(text: str, asked: Asked) -> None:
     """Raise QueryError where a word of the conditions is written as in Python, C or pandas."""
-    found = _SIGN_FOR_WORD.search(_IN_QUOTES.sub("", text))
+    bare = _IN_QUOTES.sub('""', text)
+    if _ITEM.search(bare):
+        raise QueryError(
+            "an item in brackets is not understood in a condition; a list is compared as a whole: "
+            "key = [64, 64]"
+        )
+    found = _SIGN_FOR_WORD.search(bare)
     if found and not any(found[0] in key for key in asked.names.keys):
         word = {"&": "and", "|": "or"}.get(found[0][0], "not")
         raise QueryError(
@@ -113,6 +121,7 @@ def _given(node: Any, asked: Asked) -> Term:
         return _term(node, asked)
     if word.lower() == "none":
         raise QueryError(f"there is no {word} in a condition: say null, as in key is null")
+    word = shortened(word)
     raise QueryError(f"no run has a key {word!r}; a text stands in single quotes: '{word}'")
 
 

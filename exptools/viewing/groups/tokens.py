@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from exptools.viewing.groups.names import WORDS, KeyNames
+from exptools.viewing.groups.names import WORDS
 
+_UNQUOTED = WORDS | {"escape"}
 CALL = "result_of_"  # before a function's name, lest it be taken for one of SQL's own
 
 # A text, a quoted key, a function with what stands first in its brackets, or a word that may be a
@@ -20,8 +21,11 @@ _TOKEN = re.compile(
 )
 
 
-def quoted(condition: str, names: KeyNames) -> str:
-    """The condition with every key of the runs in quotes, be it a word of SQL's or a type's.
+def quoted(condition: str) -> str:
+    """The condition with every word in quotes that is none of its language's.
+
+    It may be a key of the runs, whatever it means to SQL; and of some that begin types or commands
+    sqlglot makes several attempts, each of which has its own at what stands in brackets behind it.
 
     Functions get ``CALL`` before their names, and what is written in them without quotes is quoted.
     """
@@ -31,7 +35,7 @@ def quoted(condition: str, names: KeyNames) -> str:
             argument = f'"{token["argument"]}"' if token["argument"] else ""
             return f"{CALL}{token['function'].lower()}({argument}"
         word = token["word"]
-        if word and word.lower() not in WORDS and names.has(word):
+        if word and word.lower() not in _UNQUOTED:
             return f'"{word}"'
         return token[0]
 
