@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import Any, NamedTuple
@@ -33,6 +34,8 @@ from exptools.visible import visible
 
 ANSWER = "_first-answer"
 WAIT = 0.5  # s that the scripts wait for the picture; later it comes after them
+LONGEST = 20.0  # s that a page waits for it; later it comes without
+PAINTERS = 8  # pictures that are painted at a time; beyond them a page comes without one
 # Before anything is painted: light or dark, as the user has chosen here or the system says.
 SCHEME = (
     'document.documentElement.dataset.mantineColorScheme=(s=>s==="light"||s==="dark"?s:'
@@ -71,27 +74,35 @@ class FirstPages:
 
     def __init__(self, workspace: Workspace, looked: threading.Event | None) -> None:
         self._workspace, self._looked = workspace, looked
+        self._free = threading.BoundedSemaphore(PAINTERS)
 
     def answer(self, page: str) -> Response:
         """The page, sent bit by bit; the request's query says what it is to show.
 
         Painting is work: whoever asks for something other than a page, as the pictures of other
-        sites might, gets none.
+        sites might, gets none, nor does another site that sends its visitor here without a click.
         """
         query = request.query_string.decode("utf-8", "replace")
         parts = parts_of(page)
-        if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        headers = request.headers
+        is_page = headers.get("Sec-Fetch-Dest", "document") == "document"
+        is_foreign = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+        if not is_page or (is_foreign and "Sec-Fetch-User" not in headers):
             return Response(f"{parts.head}{ENTRY}{parts.scripts}{parts.end}", mimetype="text/html")
         return Response(self._sent(parts, query), mimetype="text/html")
 
     def _sent(self, parts: Parts, query: str) -> Iterator[str]:
         yield f"{parts.head}<style>{colors()}</style>{ENTRY}{empty_frame(self._place())}"
-        painting = _begun(partial(self._painted, query))
+        if not self._free.acquire(timeout=WAIT):
+            yield parts.scripts + parts.end
+            return
+        painting = _begun(partial(self._painted, query), self._free.release)
         try:
             painted = painting.result(WAIT)
         except NotYet:
             yield parts.scripts
-            yield painting.result()
+            with suppress(NotYet):
+                yield painting.result(LONGEST)
         else:
             yield painted + parts.scripts
         yield parts.end
@@ -151,7 +162,7 @@ class FirstPages:
         return {"version": facts.version, "view": data, "drawn": answers}
 
 
-def _begun(work: Callable[[], str]) -> Future[str]:
+def _begun(work: Callable[[], str], done: Callable[[], None]) -> Future[str]:
     """What a thread will have made, which keeps nobody from leaving."""
     future: Future[str] = Future()
 
@@ -161,6 +172,12 @@ def _begun(work: Callable[[], str]) -> Future[str]:
         except BaseException as error:
             future.set_exception(error)
             raise
+        finally:
+            done()
 
-    threading.Thread(target=run, daemon=True).start()
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError:  # there are as many as this user may have
+        done()
+        raise
     return future

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from exptools.viewing.app import create_app
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import resolve
+from exptools.viewing.app.first import page
 from exptools.viewing.app.painted.picture import UNITS, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -86,12 +88,12 @@ def test_a_name_that_is_no_unicode_is_sent_all_the_same(tmp_path):
 
 
 def test_the_page_comes_with_the_picture_of_its_address(client):
-    page = client.get("/?metrics=train/loss&by=seed", base_url=HERE).text
-    body = page[page.index("<body>") :]
+    sent = client.get("/?metrics=train/loss&by=seed", base_url=HERE).text
+    body = sent[sent.index("<body>") :]
     assert body.count('id="react-entry-point"') == 1
     assert body.index("first-picture") < body.index("dash_renderer")
     assert "Each line is the mean of 3 runs with the same seed" in body
-    assert page.rstrip().endswith("</html>")
+    assert sent.rstrip().endswith("</html>")
 
 
 def test_a_tab_without_curves_and_what_is_no_page_have_no_picture(client):
@@ -100,12 +102,46 @@ def test_a_tab_without_curves_and_what_is_no_page_have_no_picture(client):
     assert "first-picture" not in client.get("/", base_url=HERE, headers=image).text
 
 
+def test_another_site_gets_a_picture_only_where_somebody_clicks_its_link(client):
+    link = {
+        **{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        "Sec-Fetch-Dest": "document",
+    }
+    sent = client.get("/", base_url=HERE, headers=link)
+    assert sent.status_code == 200
+    assert "first-picture" not in sent.text
+    clicked = client.get("/", base_url=HERE, headers={**link, "Sec-Fetch-User": "?1"})
+    assert "first-picture" in clicked.text
+
+
+def test_few_pictures_are_painted_at_a_time_and_other_pages_come_without(index, monkeypatch):
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def wait(*_):
+        begun.release()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(page, "picture", wait)
+    monkeypatch.setattr(page, "WAIT", 0.01)
+    pages, parts = page.FirstPages(Workspace(index), None), page.Parts("", "scripts", "end")
+    sent = [pages._sent(parts, "") for _ in range(page.PAINTERS)]
+    for one in sent:
+        next(one)  # its frame
+        assert next(one) == "scripts"
+        assert begun.acquire(timeout=60)
+    _, rest = pages._sent(parts, "")
+    assert rest == "scriptsend"
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    assert all(list(one) == ["", "end"] for one in sent)
+
+
 def test_what_cannot_be_painted_keeps_no_page_from_coming(client, monkeypatch):
     monkeypatch.setattr("exptools.viewing.app.first.page.picture", lambda *_: 1 / 0)
-    page = client.get("/", base_url=HERE)
-    assert page.status_code == 200
-    assert "dash_renderer" in page.text
-    assert "first-picture" not in page.text
+    sent = client.get("/", base_url=HERE)
+    assert sent.status_code == 200
+    assert "dash_renderer" in sent.text
+    assert "first-picture" not in sent.text
 
 
 def test_the_first_answer_is_the_apps_own(client):
