@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 _NUMBERED = ("xaxis", "yaxis", "scene", "polar", "ternary", "smith", "coloraxis", "legend")
 # They ask a server for maps, and nothing on the page asks another server than ours.
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
+MAX_PARTS = 20_000  # objects in a figure, each of which Plotly takes some 50 µs to check
+COLORS = 5  # texts of colours, or steps of a scale of them, that take it as long
+_TEMPLATE = re.compile(r"\w{1,40}")  # "plotly_dark": one name, where Plotly would put many together
 
 
 def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,12 +30,18 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     data, layout = record.get("data"), record.get("layout", {})
     if not isinstance(data, list) or not isinstance(layout, dict):
         raise ValueError("a figure has a list 'data' and an object 'layout'")
+    if _has_more_parts(record, MAX_PARTS):
+        raise ValueError(f"a figure of more than {MAX_PARTS:,} parts is not drawn")
     data = [trace for trace in data if isinstance(trace, dict)]
     kinds = [str(trace.get("type")) for trace in data]
     if any(kind.startswith(_MAPS) for kind in kinds):
         raise ValueError("it needs a map from another server, which is not asked from here")
+    template = layout.get("template")
+    if isinstance(template, str) and not _TEMPLATE.fullmatch(template):
+        layout = {name: value for name, value in layout.items() if name != "template"}
     try:
-        traces = [_known(trace, _trace(str(trace.get("type", "scatter")))) for trace in data]
+        of_kinds = ((trace, _trace(str(trace.get("type", "scatter")))) for trace in data)
+        traces = [_known(trace, like) for trace, like in of_kinds if like is not None]
         layout = _known(layout, Figure().layout)
         figure = Figure({"data": traces, "layout": layout}, skip_invalid=True)
     except Exception as error:  # of many kinds: Plotly did not foresee such a file
@@ -43,6 +53,24 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
     shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
     return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
+
+
+def _has_more_parts(record: Mapping[str, Any], most: int) -> bool:
+    """Whether there are more than so many objects in a figure, and colours for them."""
+    waiting: list[Any] = [record]
+    while waiting:
+        inside = waiting.pop()
+        if isinstance(inside, dict):
+            colors = (value for name, value in inside.items() if "color" in name)
+            lists = (value for value in colors if isinstance(value, list))
+            texts = sum(not isinstance(one, (int, float)) for each in lists for one in each)
+            most -= 1 + texts // COLORS
+            if most < 0:
+                return True
+            waiting += [value for value in inside.values() if isinstance(value, (dict, list))]
+        else:
+            waiting += [value for value in inside if isinstance(value, (dict, list))]
+    return False
 
 
 def _is_own(source: Any) -> bool:
@@ -73,8 +101,18 @@ def _known_below(value: Any, like: BasePlotlyType) -> Any:
     return _known(value, like) if isinstance(value, dict) else value
 
 
+def _trace(kind: str) -> BasePlotlyType | None:
+    """A trace of this kind; None where Plotly has none."""
+    from plotly import graph_objects
+    from plotly.basedatatypes import BaseTraceType
+
+    found = getattr(graph_objects, kind.capitalize(), None) if kind.isascii() else None
+    is_kind = isinstance(found, type) and issubclass(found, BaseTraceType)
+    return _of_kind(kind) if is_kind else None
+
+
 @lru_cache(256)
-def _trace(kind: str) -> BasePlotlyType:
+def _of_kind(kind: str) -> BasePlotlyType:
     from plotly.graph_objects import Figure
 
     return Figure({"data": [{"type": kind}]}, skip_invalid=True).data[0]

@@ -194,6 +194,38 @@ def test_for_what_plotly_does_not_know_no_nearest_name_is_looked_for(odd):
     assert time.process_time() - started < 2
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"data": [{}] * 20_001},
+        {"data": [], "layout": {"annotations": [{}] * 20_001}},
+        {"data": [{"marker": {"color": ["red"] * 100_001}}]},
+        {"data": [{"type": "heatmap", "colorscale": [[0, "red"]] * 100_001}]},
+    ],
+)
+def test_a_figure_of_more_parts_than_anybody_sees_is_not_drawn(record):
+    with pytest.raises(ValueError, match="more than 20,000 parts"):
+        untrusted_figure(record)
+
+
+def test_many_numbers_in_a_figure_are_no_parts():
+    points = [*range(100_001)]
+    figure = untrusted_figure({"data": [{"x": points, "y": points, "marker": {"color": points}}]})
+    assert len(figure["data"][0]["x"]) == len(points)
+
+
+def test_of_a_figures_template_one_name_counts_and_kinds_that_nobody_knows_are_left_out():
+    # Of "plotly+plotly+…" Plotly makes one after the other, a tenth of a second each.
+    data = [{"type": "nothing", "y": [1]}, {"type": "bar", "y": [2]}]
+    figures = [
+        untrusted_figure({"data": data, "layout": {"template": name}})
+        for name in ("plotly+plotly_dark", "plotly_dark", None)
+    ]
+    several, dark, none = (figure["layout"]["template"] for figure in figures)
+    assert several == none != dark
+    assert [trace["type"] for trace in figures[0]["data"]] == ["bar"]
+
+
 def test_what_plotly_knows_stays_in_an_untrusted_figure():
     axis = {"title": {"text": "x"}, "type": "log"}
     layout = {
