@@ -32,8 +32,10 @@ from exptools.rundir import (
     read_status,
 )
 
-YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
+MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves has thousands
+MAX_DEPTH = 100  # values inside values
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 # Of the files in which the libraries save a training.
 _CHECKPOINTS = frozenset(
@@ -235,10 +237,31 @@ def _holds_run(path: Path, hydra_dir: str) -> bool:
     return ours.is_dir() and any(not entry.name.startswith(".") for entry in os.scandir(ours))
 
 
+def parse_saved(text: str) -> Any:
+    """What Hydra has saved as YAML. It may be anybody's: nothing large or deep is read, no aliases.
+
+    Raises:
+        ValueError, yaml.YAMLError: it is none of Hydra's.
+    """
+    if len(text) > MAX_PARSED:
+        raise ValueError(f"more than {MAX_PARSED} characters are not read")
+    depth = 0
+    # One event at a time: of a few bytes of aliases of aliases libyaml makes more than fits into
+    # memory, and of a deep text it overflows its stack.
+    for event in yaml.parse(text, _LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("aliases are not read")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
+    return yaml.load(text, _LOADER)
+
+
 def _sorted(config: str) -> str:
     """A config with its keys in order; as it is, where it cannot be read."""
     try:
-        return str(yaml.dump(yaml.load(config, YAML_LOADER), sort_keys=True))
+        return str(yaml.dump(parse_saved(config), sort_keys=True))
     except (ValueError, yaml.YAMLError, RecursionError):
         return config
 

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from exptools.launching.resume import (
-    MAX_CONFIG,
-    YAML_LOADER,
+    MAX_PARSED,
     EarlierRun,
+    parse_saved,
     read_earlier_run,
     saved_ending,
 )
@@ -50,6 +50,6 @@ def read_hydra_job(hydra_dir: Path) -> Mapping[str, Any]:
 def _read_yaml(path: Path) -> Any:
     """What stands in a file; None where it cannot be read."""
     try:
-        return yaml.load(read_regular(path, MAX_CONFIG), YAML_LOADER)
+        return parse_saved(read_regular(path, MAX_PARSED).decode())
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None

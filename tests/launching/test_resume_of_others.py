@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from exptools.rundir import State, Status, process_start, read_status, write_status
+from hydra_plugins.exptools_launcher._hydra_files import read_any_run
 from tests.conftest import App
 
 pytestmark = pytest.mark.slow
@@ -24,6 +25,17 @@ return cfg.x * 10
 RESUME = "hydra.launcher.resume=true"
 DONE = "hydra.launcher.resume_unknown=done"
 AGAIN = "hydra.launcher.resume_unknown=again"
+
+
+# Each repeats the one before ten times: more than any memory holds.
+LAUGHS = "".join(f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n" for n in range(12))
+
+
+@pytest.mark.parametrize("text", ["a0: &a0 {x: 1}\n" + LAUGHS, "[" * 200_000, "- x\n" * 600_000])
+def test_what_nobody_can_have_saved_is_no_run_of_hydras(tmp_path, text):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(text)
+    assert read_any_run(tmp_path, ".hydra") is None
 
 
 def ran(app: App) -> list[int]:
