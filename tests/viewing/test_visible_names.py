@@ -33,7 +33,8 @@ def index(tmp_path):
         error=ODD,
     )
     write_summary(run, **{ODD: 1.0})
-    status = json.loads((run / STATUS_FILE).read_text()) | {"host": ODD}
+    told = {"host": ODD, "signal": ODD, "element": ODD, "command": [ODD]}
+    status = json.loads((run / STATUS_FILE).read_text()) | told
     (run / STATUS_FILE).write_text(json.dumps(status))
     return indexed(tmp_path)
 
@@ -47,6 +48,8 @@ def test_a_run_its_metrics_keys_and_status_are_called_what_one_can_see(index):
     assert [*run.config] == [f"{SHOWN}.value"]
     assert [*run.summary] == [SHOWN]
     assert (run.status.host, run.status.error) == (SHOWN, SHOWN)
+    assert (run.status.signal, run.status.element) == (SHOWN, SHOWN)
+    assert run.status.command == (ODD,)  # as it was typed
 
 
 def test_values_stay_what_they_are_and_are_shown_as_one_can_see(index):

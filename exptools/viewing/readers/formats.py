@@ -18,6 +18,7 @@ from exptools.viewing.readers.run_values import NOTHING_SAID, read_said, value_f
 from exptools.viewing.readers.tabular import ray, yolo
 from exptools.viewing.readers.trackers import mlflow, sacred, trainer, wandb
 from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
+from exptools.viewing.readers.visible_status import with_visible_texts
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
 from exptools.viewing.signatures import Signature, file_signature
@@ -145,7 +146,7 @@ def read_run(
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(Path(detected.directory), error),))
         said = NOTHING_SAID
-    status = description.status
+    status = description.status and with_visible_texts(description.status)
     run = object.__new__(Run)  # there may be ten thousand: __init__ takes the fields one by one
     vars(run).update(
         path=detected.directory,

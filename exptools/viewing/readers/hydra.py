@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import fields, replace
-from typing import Any
 
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -32,8 +30,6 @@ from exptools.viewing.readers.ours import foreseen
 from exptools.viewing.readers.tabular.csv_logs import named_logs
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import Fault, Source
-from exptools.viewing.wording import escape_invalid_unicode
-from exptools.visible import visible, visible_lines
 
 _IN_PROJECT = re.compile(rb"""^  run:\r?\n    dir: ['"]?\./?['"]?\r?$""", re.MULTILINE)
 
@@ -90,7 +86,7 @@ def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
         return None, ()
     path = run.path(STATUS_FILE)
     try:
-        return _escape(parse_status(run.text(STATUS_FILE, MAX_STATUS), path)), ()
+        return parse_status(run.text(STATUS_FILE, MAX_STATUS), path), ()
     except FileNotFoundError:
         return None, ()
     except StatusError as error:
@@ -98,23 +94,6 @@ def _read_status(run: RunTexts) -> tuple[Status | None, tuple[Fault, ...]]:
         return None, (Fault(path, None, str(error).removeprefix(str(path)).lstrip(": ")),)
     except (OSError, ValueError) as error:
         return None, (fault_of(path, error),)
-
-
-def _escape(status: Status) -> Status:
-    """The status with texts that are Unicode, and visible but where they tell what was typed."""
-    texts = {f.name: _escape_value(getattr(status, f.name)) for f in fields(status)}
-    host, error = visible(status.host), status.error and visible_lines(status.error)
-    return replace(status, **texts | {"host": host, "error": error})
-
-
-def _escape_value(value: Any) -> Any:
-    if type(value) is str:  # a State is its own
-        return escape_invalid_unicode(value)
-    if isinstance(value, tuple):
-        return tuple(map(_escape_value, value))
-    if isinstance(value, dict):
-        return {escape_invalid_unicode(key): _escape_value(item) for key, item in value.items()}
-    return value
 
 
 def is_project(run: str) -> bool:

@@ -40,6 +40,12 @@ def series(index: Index, metric: str) -> list:
     return [part.tolist() for part in both]
 
 
+def test_a_host_that_is_no_text_to_send_is_made_one(tmp_path):
+    write_run(tmp_path / "1", host={"hostname": "h\ud800\x1b[31m\u202e"})
+    (run,) = indexed(tmp_path).snapshot.runs
+    assert run.status.host == r"h\ud800\x1b[31m\u202e"
+
+
 def test_info_has_the_values_of_a_metric_and_its_steps(tmp_path):
     info = {
         **{"return_mean": [NUMPY, 3, math.nan], "return_mean_T": [0, 10, 20]},
