@@ -36,6 +36,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves has thousands
 MAX_DEPTH = 100  # values inside values
+_LONGEST = 2**20  # bytes of what a lock's holder says of itself
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 # Of the files in which the libraries save a training.
 _CHECKPOINTS = frozenset(
@@ -83,7 +84,8 @@ class SweepLock:
 
 def _holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_bytes())
+        with path.open("rb") as file:  # it is there, and open as a lock, and it may claim anything
+            holder = json.loads(file.read(_LONGEST))
         command = " ".join(holder["command"])
         return f"process {holder['pid']} on {holder['host']} ({command})"
     except (ValueError, KeyError, TypeError):  # it has locked, but not yet written

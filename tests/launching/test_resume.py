@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.jobs.results import read_result
-from exptools.launching.resume import SweepBusy, SweepLock
+from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status, update_status
 from tests.conftest import SWEEP, App, until
 
@@ -165,6 +165,9 @@ def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
 def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
     lock = SweepLock(tmp_path)
     with pytest.raises(SweepBusy, match="is in use by process"):
+        SweepLock(tmp_path)
+    os.truncate(tmp_path / LOCK_FILE, 2**40)  # whoever holds it may let it claim anything
+    with pytest.raises(SweepBusy, match="is in use by another process"):
         SweepLock(tmp_path)
     del lock
     SweepLock(tmp_path)

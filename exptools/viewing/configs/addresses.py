@@ -9,7 +9,7 @@ import re
 
 _ADDRESS = re.compile(r"(?<= at )0x[0-9A-Fa-f]{4,16}\b")
 # A part of a key that is no name but an object: <_io.TextIOWrapper name='/a/b'>, <A at 0x…>.
-_OBJECT = re.compile(r"(?:^|(?<!\\)\.)<[^<>]+ [^<>]+>")
+_OBJECT = re.compile(r"(?:^|(?<!\\)\.)<[^<> ]+ [^<>]+>")
 
 
 def blank_addresses(text: str) -> str:

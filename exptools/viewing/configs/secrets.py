@@ -25,6 +25,7 @@ HIDE = (
     *("*api_key*", "*apikey*", "*access_key*", "*accesskey*", "*private_key*", "*privatekey*"),
 )
 SHORTEST = 6  # characters of a secret that is looked for in other texts, too
+MOST = 200  # such secrets of a run
 
 # Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
 _TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
@@ -35,9 +36,10 @@ _NO_SECRET = re.compile(
 )
 _NUMBERS_ONLY = re.compile(r"[-+\d.eE,\[\] ]+")
 # key=value as it stands in names of directories, overrides and commands.
-_PAIR = re.compile(r"(?P<key>[\w@+~.-]+)=(?P<value>[^\s,/;&]+)")
+# Only from where a word begins: else each of its letters is tried, which a long one makes too many.
+_PAIR = re.compile(r"(?<![\w@+~.-])(?P<key>[\w@+~.-]+)=(?P<value>[^\s,/;&]+)")
 _PAIR_IN_NAME = re.compile(
-    r"(?P<key>[\w@+~.-]+)=(?P<value>(?:\[[^\]/]*\]|'[^'/]*'|\"[^\"/]*\"|[^,/;&])+)"
+    r"(?<![\w@+~.-])(?P<key>[\w@+~.-]+)=(?P<value>(?:\[[^\[\]/]*\]|'[^'/]*'|\"[^\"/]*\"|[^,/;&])+)"
 )
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
@@ -103,7 +105,11 @@ class Secrets:
         """A config by dotted keys without its secrets; itself where it has none."""
         if not self.are_in(config):
             return config
-        own = self.of(config)
+        # Of several secrets that a value may be made of one says which: they are counted apart.
+        own = [
+            one._replace(shown=f"hidden {_last(one.key)} {one.shown[7:]}")
+            for one in self.of(config)
+        ]
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
 
     def of(self, config: Mapping[str, Any]) -> tuple[Secret, ...]:
@@ -114,7 +120,7 @@ class Secrets:
             for name, text in self._texts(key, value)
             if len(text) >= SHORTEST
         }
-        return tuple(sorted(found.values(), key=lambda secret: -len(secret.text)))
+        return tuple(sorted(found.values(), key=lambda secret: -len(secret.text))[:MOST])
 
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence without what follows ``api_key=`` up to a blank, and without ``own``."""
@@ -148,9 +154,7 @@ class Secrets:
         if self._is_hidden(key, value):
             return _mask(key, value)
         if isinstance(value, str):
-            # Of several secrets that it may be made of one says which: they are counted apart.
-            made = (one._replace(shown=f"hidden {_last(one.key)} {one.shown[7:]}") for one in own)
-            return self.text(value, made) if own or "=" in value else value
+            return self.text(value, own) if own or "=" in value else value
         if isinstance(value, Mapping) and value:
             return MappingProxyType(
                 {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}

@@ -13,12 +13,13 @@ from exptools.viewing.figures.lines import Line
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.wording import shortened
 
-_NUMBER = r"(?P<value>[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?P<unit>[kMBT%]?)"
+_NUMBER = r"(?P<value>[-+−]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(?P<unit>[kMBT%]?)"
 _TEXT = re.compile(rf"\s*{_NUMBER}(?:\s+(?P<name>(?!=)\S.*?))?\s*", re.DOTALL)
 _OF_METRIC = re.compile(rf"\s*(?P<metric>\S(?:.*?\S)?)\s*=(?P<rest>\s*{_NUMBER}.*)", re.DOTALL)
 _UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 LONGEST = 200  # characters of a name
+MAX_TEXT = 1000  # of a line's text; a metric's name is part of it
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def parse_reference(given: str | Reference) -> Reference:
 
 def _read(text: str) -> Reference:
     of_metric = metric = None
+    if isinstance(text, str) and len(text) > MAX_TEXT:
+        raise QueryError(f"a reference line of more than {MAX_TEXT} characters is not read")
     found = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if found is None and isinstance(text, str):
         of_metric = _OF_METRIC.fullmatch(text)

@@ -41,6 +41,7 @@ from exptools.viewing.wording import shortened
 _PARTS = {"this", "expression", "expressions", "low", "high", "negate", "is_string"} | {
     *("table", "db", "catalog"),
 }
+LONGEST = 50_000  # characters of a condition: a list of thousands of names is one
 _COLLECTIONS = (exp.Array, exp.Tuple)
 
 _COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
@@ -64,6 +65,8 @@ _MIRRORED = str.maketrans("<>", "><")
 
 def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
+    if len(condition) > LONGEST:
+        raise QueryError(f"a condition of more than {LONGEST:,} characters is not read")
     try:
         text = quoted(condition)
         _refuse_signs(text, asked)

@@ -1,4 +1,4 @@
-"""A config of a few hundred kB takes seconds at most, however its keys are made."""
+"""A config of a few hundred kB takes seconds at most, however its keys and values are made."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from tests.viewing.samples import write_run
 BOUNDED = """
 import resource, sys
 from pathlib import Path
+from exptools.viewing.groups.variation import varying
 from exptools.viewing.index import Index
 resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 used = resource.getrusage(resource.RUSAGE_SELF)
@@ -21,6 +22,7 @@ spent = int(used.ru_utime + used.ru_stime)
 resource.setrlimit(resource.RLIMIT_CPU, (spent + 15, spent + 15))
 index = Index([Path(sys.argv[1])], cache=False)
 index.refresh()
+varying(index.snapshot.runs)
 print(*(run.name for run in index.snapshot.runs))
 print(*(str(fault) for run in index.snapshot.runs for fault in index.faults(run)), sep="\\n")
 """
@@ -33,6 +35,10 @@ OF_OVERRIDES = {
 OF_CONFIGS = {
     "reference": f"x: ${{{DOTS}}}\n",
     "dotted": f"? {DOTS}\n: 1\nx: ${{nothere}}\n",
+    "word": f"api_key: abcdefgh\nx: '= {'a' * 500_000}'\n",
+    "secrets": "".join(f"api_key{number}: secret{number}\n" for number in range(2500))
+    + f"x: [{','.join(f'text{number}' for number in range(40_000))}]\n",
+    "object": f"? <{'a ' * 250_000}\n: 1\n",
 }
 
 
@@ -43,6 +49,9 @@ def test_long_deep_and_many_keys_take_no_more_than_they_say(tmp_path):
         run.mkdir(parents=True)
         status = {"state": State.COMPLETED.value, "version": 1, "host": "h", "overrides": overrides}
         (run / "status.json").write_text(json.dumps(status))
+    write_run(tmp_path / "command", {}, command=(f"x= {'a' * 500_000}",))
+    digits = write_run(tmp_path / "digits", {})
+    (digits / "log.csv").write_text(f"step,loss\n{'1' * 60_000}x,1\n")
     for name, config in OF_CONFIGS.items():
         write_run(tmp_path / name, config)
     for version in range(300):

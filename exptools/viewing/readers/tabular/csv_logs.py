@@ -39,7 +39,7 @@ _CSV = ".csv"
 # What tells a log of one of these from a split of data.
 _SPLIT_STEPS = {"step", "frame", "episode", "epoch", "iteration", "global_step"}
 _NUMBER = re.compile(
-    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
+    r"[-+]?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
 )
 
 
