@@ -107,7 +107,7 @@ def test_a_reference_line_is_a_number_and_a_name(text, expected):
     "bad", ["", "PPO", "nan x", "1e999 x", "= 3", None, Reference(float("inf")), "1" * 99_999 + "x"]
 )
 def test_what_is_no_reference_line_is_said(bad):
-    with pytest.raises(QueryError, match="a reference line (is|of)"):
+    with pytest.raises(QueryError, match=r"a reference line (is|of)"):
         parse_reference(bad)
 
 
