@@ -12,6 +12,7 @@ from exptools.viewing.app.compare.chart import chart
 from exptools.viewing.app.compare.content import drawing
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.painted.picture import picture
+from exptools.viewing.app.run.reading import Unreadable
 from exptools.viewing.app.table.rows import cut
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
@@ -57,6 +58,7 @@ def test_values_stay_what_they_are_and_are_shown_as_one_can_see(index):
     assert run.config[f"{SHOWN}.value"] == ODD
     assert [leaf.text for leaf in leaves(run.config)] == [SHOWN]
     assert cut(ODD) == SHOWN
+    assert str(Unreadable(f"{ODD} is gone.")) == f"{SHOWN} is gone."
 
 
 def test_of_a_log_the_codes_are_left_out_and_the_marks_are_shown():

@@ -57,6 +57,7 @@ _SIGNS: dict[type[exp.Expression], str] = {
     **{exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="},
 }
 _IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
+_OF_NO_CONDITION = re.compile(r"[`{}\\$@?#^]")
 # What stands before a bracket with an item in it: sqlglot may try at that item again and again.
 _ITEM = re.compile(r"(?:[\"\d\])]|\b(?:null|true|false))\s*\[", re.IGNORECASE)
 _SIGN_FOR_WORD = re.compile(r"&&?|\|\|?|~|!(?!=)")
@@ -83,6 +84,11 @@ def parse(condition: str, asked: Asked) -> Term:
 def _refuse_signs(text: str, asked: Asked) -> None:
     """Raise QueryError where a word of the conditions is written as in Python, C or pandas."""
     bare = _IN_QUOTES.sub('""', text)
+    if odd := _OF_NO_CONDITION.search(bare):
+        raise QueryError(
+            f"{odd[0]!r} is not understood in a condition; a text stands in single quotes, and a "
+            "key with odd characters in double quotes"
+        )
     if _ITEM.search(bare):
         raise QueryError(
             "an item in brackets is not understood in a condition; a list is compared as a whole: "

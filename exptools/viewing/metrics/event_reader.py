@@ -151,18 +151,18 @@ class _Scalars:
     def points(self) -> dict[str, Points]:
         """The values by tag, without those that a restart has replaced."""
         points = {}
+        at, smallest = self._replaced_from()
         for tag, rows in self._rows.items():
             events, steps, walls, values = np.array(rows, np.float64).T
-            kept = steps < self._replaced_from(events)
+            kept = steps < smallest[np.searchsorted(at, events)]
             if kept.any():
                 points[tag] = Points(steps[kept], walls[kept], values[kept])
         return points
 
-    def _replaced_from(self, events: NDArray[np.float64]) -> NDArray[np.float64]:
-        """For each event the smallest step of the restarts that come after it, inf for none."""
+    def _replaced_from(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The restarts' events, and the smallest step of each and those after; inf at the end."""
         restarts = np.array([*self._restarts, (self._events + 1, np.inf)], np.float64)
-        smallest = np.minimum.accumulate(restarts[::-1, 1])[::-1]
-        return smallest[np.searchsorted(restarts[:, 0], events)]
+        return restarts[:, 0], np.minimum.accumulate(restarts[::-1, 1])[::-1]
 
     def _tensor(self, value: Summary.Value) -> float | None:
         if value.metadata.plugin_data.plugin_name == _SCALARS:

@@ -150,6 +150,6 @@ class Tiles:
                 said.append(str(reason))
                 continue
             if found is None:
-                said.append(f"{item.path} is gone.")
+                said.append(str(Unreadable(f"{item.path} is gone.")))
             else:
                 yield item.step, found

@@ -14,6 +14,7 @@ from exptools.viewing.app.served_files import NotServedError, open_served
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import MediaIndex
+from exptools.visible import visible_lines
 
 T = TypeVar("T")
 REMEMBERED = 16  # runs whose indexes of media are kept in any case, others up to
@@ -22,6 +23,9 @@ MOST_KEPT = 64 * 2**20  # bytes of these indexes, all together
 
 class Unreadable(Exception):
     """A file of a run cannot be shown; the message is a sentence for the page."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(visible_lines(sentence))
 
 
 def shown_run(workspace: Workspace, shown: Mapping[str, Any] | None) -> Run | None:

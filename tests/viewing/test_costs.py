@@ -1,4 +1,4 @@
-"""A config of a few hundred kB takes seconds at most, however its keys and values are made."""
+"""A few hundred kB take seconds at most, however they are made, and the other runs are seen."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from exptools.rundir import State
+from tests.viewing.metrics.test_event_reader import Event, SessionLog, scalar, write
 from tests.viewing.samples import write_run
 
 # In as much time and memory as a hundred times as many plain runs take.
@@ -23,6 +24,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (spent + 15, spent + 15))
 index = Index([Path(sys.argv[1])], cache=False)
 index.refresh()
 varying(index.snapshot.runs)
+index.columns(index.snapshot.runs, ["loss"])
 print(*(run.name for run in index.snapshot.runs))
 print(*(str(fault) for run in index.snapshot.runs for fault in index.faults(run)), sep="\\n")
 """
@@ -43,7 +45,7 @@ OF_CONFIGS = {
 
 
 @pytest.mark.slow
-def test_long_deep_and_many_keys_take_no_more_than_they_say(tmp_path):
+def test_what_is_long_deep_or_many_takes_no_more_than_its_size(tmp_path):
     for name, overrides in OF_OVERRIDES.items():
         run = tmp_path / name / ".exptools"
         run.mkdir(parents=True)
@@ -52,6 +54,8 @@ def test_long_deep_and_many_keys_take_no_more_than_they_say(tmp_path):
     write_run(tmp_path / "command", {}, command=(f"x= {'a' * 500_000}",))
     digits = write_run(tmp_path / "digits", {})
     (digits / "log.csv").write_text(f"step,loss\n{'1' * 60_000}x,1\n")
+    marks = [Event(step=step, session_log=SessionLog(status=1)) for step in range(40_000)]
+    write(tmp_path / "restarts", *marks, *(scalar(f"tag{n}", 50_000, n) for n in range(4000)))
     for name, config in OF_CONFIGS.items():
         write_run(tmp_path / name, config)
     for version in range(300):
