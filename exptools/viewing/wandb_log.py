@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+MAX_PARTS = 100  # of the name of a nested item
 BLOCK = 2**15  # bytes
 _MAGIC = b":W&B\xe1\xbe"  # then a byte for the version
 HEADER = len(_MAGIC) + 1  # bytes
@@ -66,8 +67,12 @@ def read_end(content: bytes) -> Iterator[Any]:
 
 
 def path_of(item: Any) -> tuple[str, ...]:
-    """The name of an item; of a value within a dict the names from without to within."""
-    return tuple(part.decode(errors="replace") for part in item.nested_key or (item.key,))
+    """The name of an item; of a value within a dict the names from without to within.
+
+    Of more than ``MAX_PARTS``, as W&B itself never writes, the first ones.
+    """
+    parts = item.nested_key[:MAX_PARTS] or (item.key,)
+    return tuple(part.decode(errors="replace") for part in parts)
 
 
 def seconds_of(time: Any) -> float:

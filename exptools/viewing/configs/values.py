@@ -12,6 +12,7 @@ from typing import Any
 NOISE = 6  # digits that a number has less without it; of twelve, one of seventeen has five less
 
 
+MOST_PARTS = 100  # of an end: of a key that is made of dots there would be too many
 BETWEEN_SEGMENTS = re.compile(r"(?<!\\)\.")
 
 
@@ -145,9 +146,11 @@ def segments(key: str) -> list[str]:
 
 
 def endings(key: str) -> list[str]:
-    """The ends of a dotted key, its last part first, itself last."""
+    """The ends of a dotted key of at most ``MOST_PARTS``, its last part first; itself last."""
     parts = segments(key)
-    return [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
+    first = max(0, len(parts) - MOST_PARTS)
+    ends = [".".join(parts[start:]) for start in range(len(parts) - 1, first, -1)]
+    return [*ends, key]
 
 
 def _is_nan(value: float) -> bool:

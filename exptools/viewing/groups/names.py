@@ -7,7 +7,7 @@ from functools import cached_property
 
 from exptools.hints import MOST_LISTED, each_by_itself, nearest, suggestion
 from exptools.viewing.configs.addresses import names_an_object
-from exptools.viewing.configs.values import endings
+from exptools.viewing.configs.values import MOST_PARTS, endings
 from exptools.viewing.errors import QueryError
 from exptools.viewing.wording import shortened
 
@@ -131,7 +131,7 @@ class KeyNames:
 
 def _ends_of(key: str) -> list[str]:
     """The ends by which a key is found; of a config group within others the end of its name."""
-    parts = key.split("/")
+    parts = key.rsplit("/", MOST_PARTS)
     groups = ["/".join(parts[start:]) for start in range(1, len(parts))]
     return [*endings(key)[:-1], *(groups if "." not in key else [])]
 

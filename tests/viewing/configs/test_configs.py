@@ -3,7 +3,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exptools.viewing.configs.parsing import YamlParser
-from exptools.viewing.configs.values import MISSING, display, flatten, label_among
+from exptools.viewing.configs.values import MISSING, display, endings, flatten, label_among
 from tests.viewing.samples import parse_config
 
 REFERENCES = (
@@ -151,3 +151,11 @@ def test_a_value_reads_as_its_type(value, text):
 )
 def test_a_label_has_no_noise_of_arithmetic_unless_it_tells_values_apart(values, labels):
     assert list(map(label_among(values), values)) == labels
+
+
+def test_a_key_that_is_made_of_dots_has_a_hundred_ends():
+    ends = endings("a." * 100_000 + "end")  # as many as it has parts would fill the memory
+    assert ends[:2] == ["end", "a.end"]
+    assert len(ends) <= 101
+    assert ends[-1] == "a." * 100_000 + "end"
+    assert endings("optim.sgd.lr") == ["lr", "sgd.lr", "optim.sgd.lr"]

@@ -79,10 +79,10 @@ class _Axis(NamedTuple):
 
     def places(self, values: Floats) -> Floats:
         """The values in a panel's units; NaN where they cannot be."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shown = np.log10(values) if self.log else values
         low, high = self.low / 2, self.high / 2  # in halves a span is a number, however wide
-        places = np.clip((shown / 2 - low) / (high - low) * UNITS, -9 * UNITS, 9 * UNITS)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            shown = np.log10(values) if self.log else values
+            places = np.clip((shown / 2 - low) / (high - low) * UNITS, -9 * UNITS, 9 * UNITS)
         return np.where(np.isfinite(shown), places, np.nan)
 
     def ticks(self, most: int) -> list[Tick]:
