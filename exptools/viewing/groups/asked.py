@@ -37,3 +37,4 @@ class Asked:
     results: Results | None  # None where none can be asked for
     # What else runs have a value of, by its name with "run." before it.
     own: Mapping[str, Callable[[Run], Any]] = field(default_factory=dict)
+    in_quotes: frozenset[str] = frozenset()  # what the condition has in double quotes

@@ -6,6 +6,7 @@ import fnmatch
 import operator
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -56,6 +57,7 @@ _SIGNS: dict[type[exp.Expression], str] = {
     **{exp.EQ: "=", exp.NEQ: "!="},
     **{exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="},
 }
+_KEY_IN_QUOTES = re.compile(r"\"([^\"]*)\"")
 _IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
 _OF_NO_CONDITION = re.compile(r"[`{}\\$@?#^]")
 # What stands before a bracket with an item in it: sqlglot may try at that item again and again.
@@ -68,6 +70,7 @@ def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
     if len(condition) > LONGEST:
         raise QueryError(f"a condition of more than {LONGEST:,} characters is not read")
+    asked = replace(asked, in_quotes=frozenset(_KEY_IN_QUOTES.findall(condition)))
     try:
         text = quoted(condition)
         _refuse_signs(text, asked)

@@ -68,7 +68,7 @@ def key_of(node: Any, asked: Asked) -> Key:
             raise which_value(name) from error
         if name == STEP:
             raise QueryError("'step' is no key: max(step) is how far a run has come") from error
-        if _parts(node)[0].args.get("quoted") and not asked.names.has(name):
+        if name in asked.in_quotes and not asked.names.has(name):
             raise QueryError(
                 f"{error}; a text stands in single quotes: '{shortened(name)}'"
             ) from error

@@ -112,11 +112,14 @@
   // A run's name without what all have in common; if that is too long, its end.
   const BESIDE = 54; // px of the cell: its colour and its edges
   const pen = document.createElement("canvas").getContext("2d");
+  // Asked for once: for each cell, the browser would work out the styles of the whole page anew.
+  let font = "";
   const lengthOf = (text) => pen.measureText(text).width;
   functions.name = ({ data, column }) => {
     const name = data.members ? data.id : window.exptools.telling(data.id);
     const room = column.getActualWidth() - BESIDE;
-    pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+    font ||= `13px ${getComputedStyle(document.body).fontFamily}`;
+    pen.font = font;
     if (data.members || lengthOf(name) <= room) {
       return name;
     }
