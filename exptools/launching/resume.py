@@ -31,6 +31,7 @@ from exptools.rundir import (
     read_regular,
     read_status,
 )
+from exptools.visible import visible
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
@@ -87,8 +88,8 @@ def _holder(path: Path) -> str:
         with path.open("rb") as file:  # it is there, and open as a lock, and it may claim anything
             holder = json.loads(file.read(_LONGEST))
         command = " ".join(holder["command"])
-        return f"process {holder['pid']} on {holder['host']} ({command})"
-    except (ValueError, KeyError, TypeError):  # it has locked, but not yet written
+        return visible(f"process {holder['pid']} on {holder['host']} ({command})")
+    except (ValueError, KeyError, TypeError, RecursionError):  # not yet written, or none of ours
         return "another process"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,16 +29,25 @@ def written_privately(path: Path) -> Iterator[Path]:
     """As ``written_aside``, in a directory that is made where it is missing, for our eyes only.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made, or is another user's.
     """
     directory = path.parent
     directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-    with suppress(OSError):  # made by an earlier version for all to read; another user's stays so
+    if not _is_ours(directory):
+        raise PermissionError(errno.EPERM, "another user has made it, or a link of it", directory)
+    with suppress(OSError):  # made by an earlier version for all to read
         directory.chmod(_PRIVATE_DIRECTORY)
     remove_leftovers(directory)
     with written_aside(path) as aside:
         aside.chmod(_PRIVATE_FILE)
         yield aside
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether a directory is this user's, and so is the link to it, if it is one."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return {directory.stat().st_uid, directory.lstat().st_uid} == {os.geteuid()}
 
 
 def write_privately(path: Path, content: bytes) -> None:
@@ -52,12 +62,33 @@ def write_privately(path: Path, content: bytes) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Take from others what an earlier version has let them read, as far as that is ours to do."""
-    with suppress(OSError):
-        directory.chmod(_PRIVATE_DIRECTORY)
-        for file in directory.iterdir():
-            if file.lstat().st_mode & 0o077 and not file.is_symlink():
-                file.chmod(_PRIVATE_FILE)
+    """Take from others what an earlier version has let them read, as far as that is ours to do.
+
+    Where the directory, or a file in it, is a link or has another name elsewhere, it is not.
+    """
+    if not hasattr(os, "fchmod"):
+        return
+    with suppress(OSError), _opened(directory, os.O_DIRECTORY) as place:
+        if not is_own(place):
+            return
+        os.fchmod(place, _PRIVATE_DIRECTORY)
+        for name in os.listdir(place):
+            with suppress(OSError), _opened(name, 0, place) as file:
+                status = os.fstat(file)
+                is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                if is_plain and is_own(file) and status.st_mode & 0o077:
+                    os.fchmod(file, _PRIVATE_FILE)
+
+
+@contextmanager
+def _opened(path: str | Path, flags: int, within: int | None = None) -> Iterator[int]:
+    """A descriptor of a file or directory of its own, without waiting for anybody."""
+    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def open_own(path: Path) -> BinaryIO:

@@ -13,6 +13,7 @@ from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.index import Index, cache_directory
 from exptools.viewing.metrics import store
 from exptools.viewing.readers.memory.texts import MAX_FILE, VERSION
+from exptools.viewing.run_files.user_marks import UserMarks
 from tests.viewing.samples import write_run
 
 OTHER = 65534
@@ -102,6 +103,25 @@ def test_what_another_user_has_put_into_the_cache_is_not_believed(home, runs):
     for file in place.iterdir():
         os.chown(file, OTHER, OTHER)
     assert shown(looked(runs)) == ([f"{SECRET}0", f"{SECRET}1"], [1.0, 1.0])
+
+
+def test_where_another_user_has_put_a_link_nothing_is_written_or_changed(home, runs):
+    theirs = home / "theirs"
+    theirs.mkdir(mode=0o755)
+    (theirs / "texts.json").write_text("mine")
+    place = cache_directory([runs])
+    marks = UserMarks().path
+    for link in (place, marks):
+        link.parent.mkdir(parents=True)
+        link.symlink_to(theirs)
+        os.lchown(link, OTHER, OTHER)
+    workspace = Workspace(looked(runs))
+    assert workspace.marks.keep(workspace.index.snapshot.runs[0], star=True)[0] is None
+    assert [file.name for file in theirs.iterdir()] == ["texts.json"]
+    assert (theirs / "texts.json").read_text() == "mine"
+    assert [path.stat().st_mode & 0o777 for path in (theirs, theirs / "texts.json")] == [
+        *(0o755, 0o644)
+    ]
 
 
 def shown(index: Index) -> tuple[list[str], list[float]]:

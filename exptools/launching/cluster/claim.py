@@ -22,10 +22,12 @@ from typing import Any
 from exptools.plain_files import open_plain
 from exptools.provenance import command_line
 from exptools.rundir import process_start, read_regular
+from exptools.visible import visible
 
 BEAT = 5.0  # seconds between two signs of life
 PATIENCE = 4 * BEAT  # seconds without one after which an agent of another machine is taken for dead
 _LONGEST = 2**20  # bytes of a claim
+_MOST_NAMED = 500  # characters of what is said of who has it
 
 
 class ChunkBusy(Exception):
@@ -82,8 +84,9 @@ class Claim:
             self._file.write_text(json.dumps({"released": True}))
 
     def _newest(self) -> int:
-        names = (path.name for path in self._stem.parent.glob(f"{self._stem.name}.claim.*"))
-        return max((int(name.rpartition(".")[2]) for name in names), default=0)
+        paths = self._stem.parent.glob(f"{self._stem.name}.claim.*")
+        numbers = (path.name.rpartition(".")[2] for path in paths)
+        return max((int(n) for n in numbers if n.isascii() and n.isdecimal()), default=0)
 
     def _path(self, number: int) -> Path:
         return self._stem.with_name(f"{self._stem.name}.claim.{number}")
@@ -200,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
         holder = json.loads(read_regular(path, _LONGEST))
         if isinstance(holder, dict) and (holder.get("released") or isinstance(holder["pid"], int)):
             return holder
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, RecursionError):
         pass
     return {}
 
@@ -208,4 +211,4 @@ def _read(path: Path) -> dict[str, Any]:
 def _named(holder: dict[str, Any]) -> str:
     if not holder:
         return "another agent"
-    return f"process {holder['pid']} on {holder.get('host')}"
+    return visible(f"process {holder['pid']} on {holder.get('host')}"[:_MOST_NAMED])

@@ -131,7 +131,7 @@ class JournalReader:
                 whole = content.rpartition(b"\n")[0]
                 self._offset += len(whole) + 1 if whole or content[:1] == b"\n" else 0
                 for line in whole.split(b"\n"):
-                    event = _parse(line, self._path)
+                    event = _parse(line, self._path) if line else None
                     if event is not None:
                         yield event
                 if len(content) < _MOST or not whole:
@@ -200,6 +200,8 @@ def _check(event: Event) -> None:
     """
     if isinstance(event, Started | Ended) and not isinstance(event.job, int):
         raise ValueError("no job")
+    if isinstance(event, Ended) and not isinstance(event.in_vain, bool):
+        raise ValueError("in vain or not")
     if isinstance(event, Ended) and not event.status.state.ended:
         raise ValueError(f"{State.QUEUED.value} is no end")
     if isinstance(event, Left) and not isinstance(event.reason, str):

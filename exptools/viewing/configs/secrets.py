@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.memo import Memo
+from exptools.viewing.wording import shortened
 
 TOKEN = "*token*"
 # Patterns (fnmatch's) of dotted keys in small letters, with _ for -.
@@ -107,7 +108,7 @@ class Secrets:
             return config
         # Of several secrets that a value may be made of one says which: they are counted apart.
         own = [
-            one._replace(shown=f"hidden {_last(one.key)} {one.shown[7:]}")
+            one._replace(shown=f"hidden {shortened(_last(one.key))} {one.shown[7:]}")
             for one in self.of(config)
         ]
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
@@ -216,10 +217,11 @@ def _mask(key: str, value: Any) -> str:
 
 
 def _without(text: str, own: Iterable[Secret]) -> str:
-    for secret in own:
-        if secret.text in text:
-            text = text.replace(secret.text, secret.shown)
-    return text
+    """The text without some secrets; what stands in the place of one is looked into no further."""
+    shown = {secret.text: secret.shown for secret in own if secret.text in text}
+    if not shown:
+        return text
+    return re.sub("|".join(map(re.escape, shown)), lambda found: shown[found[0]], text)
 
 
 def _last(key: str) -> str:

@@ -181,7 +181,7 @@ class DiskCache:
                     places.setdefault(entry[0], []).append(Place(pack, at, entry))
                     at += entry[3]
                 os.utime(file)  # used: it goes last
-        except (OSError, ValueError, TypeError, LookupError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return  # gone, or none of ours: what it had is read again
 
     def _prune(self) -> None:

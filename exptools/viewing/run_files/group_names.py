@@ -119,6 +119,6 @@ def _read(file: Path) -> tuple[str, OwnName] | None:
         return str(record["group"]), OwnName(label, color)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         logging.getLogger(__name__).warning("%s is no name of a group: %s", file, error)
         return None

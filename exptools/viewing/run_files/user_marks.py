@@ -227,6 +227,6 @@ def _read(file: Path) -> tuple[str, Mark] | None:
         return str(record["run"]), Mark(bool(record["star"]), str(record["note"]), tags, hidden)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         logging.getLogger(__name__).warning("%s is no mark of a run: %s", file, error)
         return None

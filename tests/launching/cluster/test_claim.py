@@ -32,6 +32,19 @@ def test_a_chunk_is_taken_once(tmp_path: Path) -> None:
     assert Claim(tmp_path / "1").number == 2
 
 
+def test_what_is_no_claim_is_none_and_a_name_steers_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "1.claim.x").touch()
+    path = claim_of_another_host(tmp_path / "1")
+    path.write_text("[" * 900_000)
+    assert Claim(tmp_path / "1", patience=0.1).number == 2
+    claim = Claim(tmp_path / "2")
+    path = tmp_path / "2.claim.1"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "n7\x1b[2J"}))
+    with pytest.raises(ChunkBusy, match=r"on n7\\x1b\[2J"):
+        Claim(tmp_path / "2")
+    claim.release()
+
+
 def test_a_dead_agent_of_this_machine_is_known_at_once(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path\n"

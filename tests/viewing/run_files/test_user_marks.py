@@ -64,8 +64,9 @@ def test_a_mark_taken_back_leaves_nothing_and_a_broken_one_is_none(index, tmp_pa
     marks = UserMarks(tmp_path / "data")
     marks.set(run, star=True)
     (file,) = marks.path.iterdir()
-    file.write_bytes(b"\xff{")
-    assert marks.get(run) == Mark()
+    for broken in (b"\xff{", b"[" * 200_000):
+        file.write_bytes(broken)
+        assert marks.get(run) == Mark()
     assert marks.of([run]) == {}
     marks.set(run, note="x")
     marks.set(run, note="")

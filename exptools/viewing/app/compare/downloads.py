@@ -35,6 +35,7 @@ from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.references import parse_reference
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
+from exptools.visible import visible
 
 _OF_BOTH = ("together", "references", "labels", "colors")  # of Plotly's figure and the paper's
 LARGEST = 64 * 2**20  # bytes that a browser is handed at once
@@ -261,7 +262,7 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
         view = without_marks(workspace, content.view, content.runs)
         return python_lines(view, workspace.index.roots, content.shown, hidden)
     except QueryError as error:
-        return f"# {error}"
+        return f"# {visible(str(error))}"
 
 
 def _keys(view: View) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from flask import Flask, abort, request
 from werkzeug.wrappers import Response
 
 from exptools.viewing.app.serving.shapes import NUMBER, MalformedError, Shape, expect
+from exptools.viewing.errors import QueryError
 
 ROUTE = "/_dash-update-component"
 TEXT = (str, type(None))
@@ -38,6 +39,7 @@ STORES: dict[str, Shape] = {
     "runs.cellValueChanged": [{"rowId": str, "colId": str}],
     "run-note.id": {"run": str},
     **dict.fromkeys(("run-note.value", "tag-names.value"), TEXT),
+    "run-compare.value": (str, type(None)),
     "run-slider.id": {"tag": str},
     "run-slider.value": NUMBER,
 }
@@ -66,6 +68,10 @@ def register(app: Dash) -> None:
     @server.errorhandler(MalformedError)
     def refuse(_: MalformedError) -> Response:
         return _sentence(400, "This is nothing that a page of exptools-dash sends.")
+
+    @server.errorhandler(QueryError)
+    def refuse_choice(_: QueryError) -> Response:
+        return refuse(MalformedError())  # what a page sends has only what there is
 
     @server.errorhandler(CallbackException)
     def refuse_outputs(error: CallbackException) -> Response:
@@ -102,7 +108,8 @@ def _check_question(callbacks: Mapping[str, Any], body: Any) -> None:
         _check_parts(body.get(given, []), callback[declared])
     outputs = body["outputs"] if isinstance(body["outputs"], list) else [body["outputs"]]
     for output in outputs:
-        expect(output, list if isinstance(output, list) else {"id": (str, dict), "property": str})
+        for one in output if isinstance(output, list) else [output]:  # of a pattern there are many
+            expect(one, {"id": (str, dict), "property": str})
     several = body["output"].startswith("..")
     if isinstance(body["outputs"], list) != several or (
         several and len(outputs) != body["output"].count("...") + 1

@@ -161,6 +161,8 @@ def test_python_draws_the_very_figure_and_numbers_of_the_page(
     workspace.names.keep(group_id(("optim.lr",), (0.1,)), label="theirs", color="#00aa00")
     made = {}
     exec(as_python(workspace, view.to_data()), made)
+    link = View(where="'a\nimport os\n#'")  # what cannot be read is no line of the script
+    assert len(as_python(workspace, link.to_data()).splitlines()) == 1
     curves = made["curves"] if isinstance(made["curves"], list) else [made["curves"]]
     file, _ = download(workspace, "csv", view.to_data())
     of_page = pl.read_csv(base64.b64decode(file["content"]))

@@ -190,6 +190,22 @@ def test_a_question_for_the_output_of_another_part_is_refused(app, send):
     assert send(asked) == (400, "")
 
 
+def test_outputs_in_lists_and_a_partner_that_is_no_name_are_refused(app, send):
+    name = next(n for n, c in app.callback_map.items() if "run-compare" in str(c["inputs"]))
+    asked = question(
+        output=name,
+        outputs=outputs_of(name),
+        inputs=[part("run-shown", None), part("run-compare", None, "value")],
+        state=[],
+        changedPropIds=["run-compare.value"],
+    )
+    assert send(asked)[0] in (200, 204)
+    odd = [part("run-shown", None), part("run-compare", -(2**63), "value")]
+    assert send(asked | {"inputs": odd}) == (400, "")
+    several = next(name for name in app.callback_map if name.startswith("..python.opened..."))
+    assert send(question(output=several, outputs=[[1, 2, 3], [4]])) == (400, "")
+
+
 @pytest.mark.parametrize(
     "odd", [{"states": "x"}, {"center": "x"}, {"tab": "x"}, {"where": "\ud800"}, {"by": ["\ud800"]}]
 )
