@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import json
 import os
 import socket
@@ -191,7 +192,13 @@ def run_directories(directory: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Pat
         with os.scandir(to_visit.pop()) as entries:
             below = [Path(entry.path) for entry in entries if _may_hold_runs(entry)]
         for path in below:
-            if _holds_run(path, hydra_dir):
+            try:
+                is_run = _holds_run(path, hydra_dir)
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:  # so deep nobody has run anything
+                    continue
+                raise
+            if is_run:
                 yield path
             else:
                 to_visit.append(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.jobs.results import read_result
-from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock
+from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock, run_directories
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status, update_status
 from tests.conftest import SWEEP, App, until
 
@@ -171,6 +171,21 @@ def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
         SweepLock(tmp_path)
     del lock
     SweepLock(tmp_path)
+
+
+def test_directories_deeper_than_any_path_keep_no_run_from_being_found(tmp_path: Path) -> None:
+    (tmp_path / "0" / ".hydra").mkdir(parents=True)
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("deep", dir_fd=here)
+        below = os.open("deep", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    try:
+        assert [*run_directories(tmp_path)] == [tmp_path / "0"]
+    finally:
+        subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)
 
 
 def test_runs_of_others_in_the_directory_are_left_alone(app: App) -> None:

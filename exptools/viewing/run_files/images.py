@@ -35,14 +35,18 @@ def image_size(file: BinaryIO) -> ImageSize | None:
     head = file.read(24)
     if head[:8] == _PNG and len(head) == 24:
         width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-        return ImageSize(width, height, _frames_of_png(file))
+        frames = _frames_of_png(file)
+        return None if frames is None else ImageSize(width, height, frames)
     if head[:6] in _GIFS and len(head) >= _SCREEN:
         return _size_of_gif(head + file.read(MAX_FILE))
     return None
 
 
-def _frames_of_png(file: BinaryIO) -> int:
-    """How many frames an animated PNG says that it has, which it does before its pixels."""
+def _frames_of_png(file: BinaryIO) -> int | None:
+    """How many frames an animated PNG says that it has, which it does before its pixels.
+
+    None where so much else comes before these that it is no picture.
+    """
     position = len(_PNG)
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
@@ -52,7 +56,7 @@ def _frames_of_png(file: BinaryIO) -> int:
         if head[4:8] == b"acTL":
             return max(1, int.from_bytes(head[8:], "big"))
         position += 12 + int.from_bytes(head[:4], "big")
-    return 1
+    return None
 
 
 def _size_of_gif(content: bytes) -> ImageSize:

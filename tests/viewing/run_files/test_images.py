@@ -47,3 +47,14 @@ def test_the_frames_of_a_gif_are_counted_though_it_says_nowhere_how_many():
     frames = np.random.default_rng(0).integers(0, 255, (9, 20, 30, 3), np.uint8)
     content = encode_gif("x", frames, 10.0, "THWC").content
     assert image_size(io.BytesIO(content)) == ImageSize(30, 20, 9)
+
+
+def test_what_has_a_thousand_chunks_before_its_pixels_is_no_picture():
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + kind + content + b"\0" * 4
+
+    side = (4096).to_bytes(4, "big")
+    begin = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", side + side + b"\x08\x02\0\0\0")
+    frames = chunk(b"acTL", (5000).to_bytes(4, "big") + b"\0" * 4)
+    assert image_size(io.BytesIO(begin + frames)) == ImageSize(4096, 4096, 5000)
+    assert image_size(io.BytesIO(begin + 1200 * chunk(b"tEXt", b"") + frames)) is None
