@@ -135,6 +135,21 @@ def refuse_linked_directory(path: str) -> None:
         raise OSError(errno.ELOOP, _LINK, directory)
 
 
+def refuse_other(path: Path) -> None:
+    """Raise an OSError where something other than a regular file or a directory stands, or a link.
+
+    For what others will write, who look at nothing.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, _LINK, str(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
+
+
 def is_own(descriptor: int) -> bool:
     """Whether an open file is this user's, and nobody else can have written it."""
     status = os.fstat(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,7 +17,7 @@ from exptools.launching.display.labels import short_path
 from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock
 from exptools.provenance import command_line
 from exptools.provenance import write_provenance as record_provenance
-from exptools.rundir import HYDRA_DIR, PROVENANCE
+from exptools.rundir import HYDRA_DIR, PROVENANCE, SWEEP_FILE
 
 from ._options import LaunchError
 
@@ -44,7 +45,7 @@ def _is_sweep(directory: Path) -> bool:
     """Whether a sweep has begun in a directory, whoever launched it; a run's is none."""
     if (directory / HYDRA_DIR).is_dir():
         return False
-    marks = ("multirun.yaml", LOCK_FILE, f"*/{HYDRA_DIR}")
+    marks = (SWEEP_FILE, LOCK_FILE, f"*/{HYDRA_DIR}")
     return directory.is_dir() and any(any(directory.glob(mark)) for mark in marks)
 
 
@@ -64,8 +65,14 @@ def lock_sweep_dir(sweep_dir: Path) -> SweepLock:
     """Keep other sweeps out of the sweep directory, which is made where it is missing.
 
     Raises:
-        LaunchError: one is in it, or it cannot be written.
+        LaunchError: one is in it, or it cannot be written, or Hydra would write through a link.
     """
+    saved = sweep_dir / SWEEP_FILE
+    if os.path.lexists(saved) and not stat.S_ISREG(saved.lstat().st_mode):
+        raise LaunchError(
+            f"{saved} is a link or no regular file, and Hydra would write through it: remove it, "
+            "or choose another hydra.sweep.dir"
+        )
     try:
         return SweepLock(sweep_dir)
     except SweepBusy as busy:

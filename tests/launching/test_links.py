@@ -1,11 +1,12 @@
 """Links that somebody put into a sweep's directory: nothing is written or shown through them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from exptools.rundir import OUTPUT_LOG, State, read_status
+from exptools.rundir import HYDRA_DIR, OUTPUT_LOG, SWEEP_FILE, State, read_status
 from tests.conftest import App
 
 pytestmark = pytest.mark.slow
@@ -35,6 +36,21 @@ def test_a_sweep_does_not_lock_what_a_link_leads_to(make_app: MakeApp, linked: s
     assert precious.read_text() == "mine"
 
 
+@pytest.mark.parametrize("is_link", [True, False])
+def test_hydra_writes_its_sweep_file_through_no_link_and_waits_for_no_pipe(
+    make_app: MakeApp, is_link: bool
+) -> None:
+    app = make_app("return cfg.x")
+    precious = precious_file(app)
+    app.out.mkdir()
+    if is_link:
+        (app.out / SWEEP_FILE).symlink_to(precious)
+    else:
+        os.mkfifo(app.out / SWEEP_FILE)
+    assert "is a link or no regular file" in app.fails("+x=1")
+    assert precious.read_text() == "mine"
+
+
 def test_a_jobs_output_follows_no_link_and_the_others_run(make_app: MakeApp) -> None:
     app = make_app("print('hello')\nreturn cfg.x")
     precious = precious_file(app)
@@ -44,6 +60,25 @@ def test_a_jobs_output_follows_no_link_and_the_others_run(make_app: MakeApp) -> 
     assert code == 1
     assert "it is a link" in output
     assert precious.read_text() == "mine"
+    status = read_status(app.out / "1")
+    assert status is not None
+    assert status.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("linked", ["", "config.yaml", "hydra.yaml", "overrides.yaml"])
+def test_hydra_describes_a_job_through_no_link_and_the_others_run(
+    make_app: MakeApp, linked: str
+) -> None:
+    app = make_app("return cfg.x")
+    precious = precious_file(app)
+    hidden = app.out / "0" / HYDRA_DIR
+    (hidden if linked else hidden.parent).mkdir(parents=True)
+    (hidden / linked).symlink_to(precious if linked else app.directory)
+    code, output = app.sweep("+x=1,2")
+    assert code == 1
+    assert "it is a link" in output
+    assert precious.read_text() == "mine"
+    assert not (app.directory / "config.yaml").exists()
     status = read_status(app.out / "1")
     assert status is not None
     assert status.state is State.COMPLETED

@@ -21,8 +21,14 @@ from exptools.launching.jobs.worker import (
     prepare_process,
     run_and_exit,
 )
-from exptools.plain_files import open_plain
-from exptools.rundir import OUTPUT_LOG
+from exptools.plain_files import open_plain, refuse_other
+from exptools.rundir import (
+    HYDRA_CONFIG,
+    HYDRA_DIR,
+    HYDRA_OVERRIDES,
+    HYDRA_SETTINGS,
+    OUTPUT_LOG,
+)
 
 if TYPE_CHECKING:
     import psutil
@@ -173,8 +179,15 @@ def interpreter_command(module: str, argument: str = "") -> list[str]:
 
 
 def open_log(spec: JobSpec) -> BinaryIO:
-    """Open a job's log to append to it."""
-    return open(Path(spec.directory) / OUTPUT_LOG, "ab", opener=open_plain)
+    """Open a job's log to append to it.
+
+    Raises:
+        OSError: it is a link, or something else that the job, or Hydra for it, would write through.
+    """
+    directory = Path(spec.directory)
+    for name in (HYDRA_DIR, HYDRA_CONFIG, HYDRA_SETTINGS, HYDRA_OVERRIDES):
+        refuse_other(directory / name)
+    return open(directory / OUTPUT_LOG, "ab", opener=open_plain)
 
 
 def reap(pid: int) -> Exit:
