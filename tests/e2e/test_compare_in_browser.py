@@ -25,6 +25,7 @@ from tests.e2e.pages import (
 from tests.viewing.samples import csv_text, write_dying_sweep, write_run, write_sweep
 
 DARK_PAPER = "rgb(23, 26, 33)"
+STYLED = "() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)"
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,7 @@ def test_the_server_paints_what_plotly_then_draws_in_the_same_place(
         expect(page.locator(".first-page .captions").last).to_contain_text("mean of 3 runs")
         paper = DARK_PAPER if scheme == "dark" else "rgb(255, 255, 255)"
         expect(page.locator("#first-picture")).to_have_css("background-color", paper)
+        page.wait_for_function(STYLED)  # who asks for a place is told that of the styles so far
         painted = page.locator(".painted-panel > svg").bounding_box()
         for script in held:
             script.continue_()
