@@ -297,9 +297,8 @@ def _what_varies(runs: Runs, shown: Sequence[str]) -> Iterator[str]:
     for key, others in runs.together.items():
         if others and config_name(key) in shown:
             named, more = [*map(shortened, others[:MOST_KEYS])], len(others) - MOST_KEYS
-            last = f"{more} more keys" if more > 0 else named[-1]
-            rest = named if more > 0 else named[:-1]
-            subject = " and ".join(filter(None, [", ".join(rest), last]))
+            named += [f"{more} more keys"] * (more > 0)
+            subject = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
             change = "changes" if len(others) == 1 else "change"
             yield f"{subject} {change} whenever {shortened(key)} does"
     left_out = len(runs.together) - len(shown)
