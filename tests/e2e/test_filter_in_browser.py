@@ -93,9 +93,9 @@ def drag_head(page: Page, name: str, before: str) -> None:
     A busy page may move the head away from under the mouse: then it is taken once more.
     """
     for _ in range(20):
-        taken, place = head(page, name).bounding_box(), head(page, before).bounding_box()
-        page.mouse.move(taken["x"] + 30, taken["y"] + 15)
+        head(page, name).hover(position={"x": 30, "y": 15})  # once it has come to rest
         page.mouse.down()
+        taken, place = head(page, name).bounding_box(), head(page, before).bounding_box()
         page.mouse.move(taken["x"] - 40, taken["y"] + 15, steps=4)
         page.mouse.move(place["x"] + 20, place["y"] + 15, steps=8)
         if "ag-header-cell-moving" in (head(page, name).get_attribute("class") or ""):
