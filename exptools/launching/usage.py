@@ -199,6 +199,8 @@ class JobMeter:
         """
         with self._process.oneshot():
             processes = [_read_process(self._process)]
+        if not processes[0].rss:  # nobody has waited for it yet
+            raise psutil.NoSuchProcess(self._process.pid)
         processes += reading.descendants(self._process.pid)
         percent = self._percent(sum(process.cpu_seconds for process in processes))
         rss = sum(process.rss for process in processes)

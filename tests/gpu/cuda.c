@@ -2,8 +2,6 @@
 
 It sees the GPUs that CUDA_VISIBLE_DEVICES names, by index, UUID or the only one that begins so, or
 all where FAKE_CUDA_DEAF is set. What a process takes stands in FAKE_NVML_FILE until it ends. */
-#include <unistd.h>
-
 #include "nvml.c"
 
 enum { NO_DEVICE = 100 };

@@ -12,12 +12,17 @@ anew at every question, so that a test can change the machine under a running pr
     error <gpu, or -1 for all> <function without "nvmlDevice", or *> <code>
     init <code>
 
-A GPU is lost with "error 3 * 15". Without cpus= NVML knows no CPU affinity of a GPU. */
+A GPU is lost with "error 3 * 15". Without cpus= NVML knows no CPU affinity of a GPU.
+
+As driver 580 does, the first nvmlInit of a process starts a thread that stays for good. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SUCCESS, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, TOO_SMALL };
 enum { GPUS = 32, PARTS = 8, PROCESSES = 16, ERRORS = 32, TEXT = 96 };
@@ -136,9 +141,25 @@ static int ask(void *device, const char *function) {
 #define ASK(device) \
     do { int code = ask(device, __func__ + strlen("nvmlDevice")); if (code) return code; } while (0)
 
+static void *wait_for_good(void *nothing) {
+    for (;;) pause();
+    return nothing;
+}
+
+/* A fork has none of its parent's threads, so it starts its own. */
+static void start_thread(void) {
+    static int process;
+    pthread_t thread;
+    if (process == getpid()) return;
+    process = getpid();
+    if (pthread_create(&thread, NULL, wait_for_good, NULL)) abort();
+    pthread_setname_np(thread, "cuda00001800007");
+}
+
 int nvmlInitWithFlags(unsigned flags) {
     (void)flags;
     load();
+    start_thread();
     if (!machine.init) starts++;
     return machine.init;
 }

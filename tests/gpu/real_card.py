@@ -92,7 +92,7 @@ def check_share(card: Card, report: Report) -> None:
         report.check(f"two jobs with gpus_per_job={share} completed", len(records), 2)
         overlap = len(records) == 2 and records[1]["start"] < records[0]["end"]
         report.check(f"they ran {how}", overlap is (at_once == 2))
-        report.check("as forks of a warm process", "fresh interpreter" not in output)
+        report.check("as forks of the program", "the script's guard" not in output)
         for line in output.splitlines():
             if line.startswith("exptools:"):
                 report.fact(line)

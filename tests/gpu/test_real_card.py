@@ -51,6 +51,7 @@ def test_a_card_that_behaves_as_we_think_differs_in_nothing(libraries: str, gpus
         "cuda sees this GPU alone by the beginning of the UUID",
         "two jobs with gpus_per_job=0.5 completed",
         "they ran one after the other",
+        "as forks of the program",
         "its GPU is this one",
         "NVML names that process by its pid",
         "it ran when the memory was free",

@@ -74,6 +74,10 @@ def by_gpu(runs: list[Record]) -> dict[str, list[Record]]:
     return {gpu: [one for one in runs if gpu in one["gpus"]] for gpu in gpus}
 
 
+def test_the_drivers_own_thread_keeps_no_job_from_being_a_fork_of_the_program(app: App) -> None:
+    assert "the script's guard" not in app.completes("+x=1,2", FAKE_NVML_GPUS="1")
+
+
 @pytest.mark.parametrize(("start", "gpus"), [("warm", 8), ("fresh", 2)])
 def test_no_gpu_is_used_by_two_of_many_jobs_at_once(app: App, start: str, gpus: int) -> None:
     many = (f"+x=range({2 * gpus})", f"+together={gpus}", f"hydra.launcher.start={start}")

@@ -125,6 +125,15 @@ def test_cpu_time_of_children_that_ended_between_two_looks_counts(
     assert percent / 100 * (time.monotonic() - began) > 0.9
 
 
+def test_a_job_that_has_ended_is_no_job_without_memory(start: Start) -> None:
+    pid = start(SLEEP)
+    job = usage.JobMeter(pid, ())
+    psutil.Process(pid).kill()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # a zombie: its end is still to be waited for
+    with pytest.raises(psutil.NoSuchProcess):
+        job.measure(usage.SystemReading(usage.GpuReader()))
+
+
 def test_cpu_percent_is_of_the_time_since_the_sample_before(
     tmp_path: Path, start: Start, sampler: UsageSampler
 ) -> None:

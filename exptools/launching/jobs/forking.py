@@ -9,6 +9,7 @@ import gc
 import io
 import logging
 import os
+import re
 import signal
 import stat
 import sys
@@ -26,8 +27,10 @@ if sys.platform != "win32":  # nothing forks there
 
 # Descriptors of these mean that the driver of a GPU was opened.
 _GPU_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/dxg", "/dev/nvmap")
-# Threads of libraries that see to forks themselves: jemalloc's, and one of polars that only cleans.
-_FORK_PROOF = ("jemalloc_bg_thd", "polars-ooc-clea")
+# Threads of libraries that see to forks themselves: jemalloc's, one of polars that only cleans, and
+# that of NVIDIA's driver, which NVML and CUDA start anew in a fork. (Whoever has used CUDA has its
+# files open, too.)
+_FORK_PROOF = re.compile(r"jemalloc_bg_thd|polars-ooc-clea|cuda\d{8,}")
 # What waits for the answers of an earlier sweep's helper: a fork can do without.
 LISTENER = "exptools-listener"
 # By threadpoolctl's name for a library; the others read OMP_NUM_THREADS alone.
@@ -220,7 +223,7 @@ def _native_threads() -> list[str]:
         if int(thread) not in known:
             with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
                 names.append(file.read().strip())
-    return [name for name in names if name not in _FORK_PROOF]
+    return [name for name in names if not _FORK_PROOF.fullmatch(name)]
 
 
 def _own_name() -> str:
