@@ -33,7 +33,9 @@ def main() -> None:
         distributed.all_reduce(total := loss.detach())  # rank 0 logs what it knows, so tell it
         logger.log_scalar("train/loss", total / distributed.get_world_size(), epoch)
     logger.close()
-    distributed.barrier()  # nobody leaves while another still talks to it
+    # Nobody leaves while another still talks to it. A barrier of the first group would hold on to
+    # the last tensor, and torch aborts where that is let go of when Python has ended.
+    distributed.barrier(distributed.new_group())
     distributed.destroy_process_group()
 
 
