@@ -48,6 +48,13 @@ class IndexSnapshot:
     version: int = 0  # grows with every change; ms since 1970 when the index was made, at first
 
 
+class Look(NamedTuple):
+    """A look at the disk."""
+
+    end: float  # on the monotonic clock
+    seconds: float  # that it took
+
+
 class _Seen(NamedTuple):
     run: Run
     detected: DetectedRun  # as it was when the run was found to be so
@@ -73,6 +80,7 @@ class Index:
         self.hiding = HiddenSecrets(self.secrets)
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
+        self.last_look: Look | None = None
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
@@ -100,6 +108,7 @@ class Index:
     def refresh(self) -> bool:
         """Look again; whether a run came, went, or has changed, its metrics included."""
         with self._lock, collector_paused():
+            start = time.monotonic()
             found_faults: list[Fault] = []
             sweeps = Sweeps(self._base)
             detected = one_run_each(walk(self.roots, self._directories.detect, found_faults))
@@ -114,6 +123,8 @@ class Index:
                 self._metrics.keep(runs)
                 self._texts.save({path: run.detected.described for path, run in seen.items()})
                 self.snapshot = IndexSnapshot(tuple(runs), faults, self.snapshot.version + 1)
+            end = time.monotonic()
+            self.last_look = Look(end, end - start)
             return changed
 
     def renew(self) -> None:

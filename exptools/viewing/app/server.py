@@ -107,7 +107,6 @@ def _prepare(workspace: Workspace, looked: threading.Event | None) -> None:
     """Compute what a page shows first, while the browser is still loading it."""
     if looked is not None:
         looked.wait()
-        workspace.has_looked()
     drawing(workspace, resolve(View(), workspace.facts()))
 
 

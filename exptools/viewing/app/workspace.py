@@ -20,7 +20,9 @@ Answer = TypeVar("Answer")
 
 REMEMBERED = 64  # answers
 PAUSE = 2.0  # s between two looks at the disk, or more:
+FIRST_PAUSE = 10.0  # s after the first look at most, which may have waited for a slow disk
 SHARE = 20  # so many times as long as a look takes, lest looking takes more than 5 % of a core
+AHEAD = 1.0  # s after a picture, when the browser has drawn it and the table has its rows
 MOST_AHEAD = 150 * 2**20  # bytes of metrics that are read before anybody asks
 
 
@@ -66,8 +68,8 @@ class Workspace:
     ) -> None:
         self.index = index
         self.marks = marks or UserMarks()
-        self._next_look = 0.0
         self._looking = threading.Lock()
+        self._again = False  # whether a look was made that was not the first
         self._read_ahead = False
         self._answers = Answers(REMEMBERED)
         self._hidden = self.marks.hidden_places()
@@ -80,19 +82,23 @@ class Workspace:
         Looks are made while somebody asks, never too often, and never two at once; for the first
         one everybody waits.
         """
-        due, first = time.monotonic() >= self._next_look, self._next_look == 0.0
-        if due and self._looking.acquire(blocking=first):
+        first = self.index.last_look is None
+        if self._is_due() and self._looking.acquire(blocking=first):
             try:
-                if time.monotonic() < self._next_look:
-                    return self.index.snapshot.version
-                started = time.monotonic()
-                self.index.refresh()
-                self._follow_hidden()
-                ended = time.monotonic()
-                self._next_look = ended + max(PAUSE, SHARE * (ended - started))
+                if self._is_due():
+                    self._again = not first
+                    self.index.refresh()
+                    self._follow_hidden()
             finally:
                 self._looking.release()
         return self.index.snapshot.version
+
+    def _is_due(self) -> bool:
+        last = self.index.last_look
+        if last is None:
+            return True
+        pause = max(PAUSE, SHARE * last.seconds)
+        return time.monotonic() >= last.end + (pause if self._again else min(pause, FIRST_PAUSE))
 
     def hide(self, runs: Sequence[Run], *, hidden: bool) -> tuple[int | None, str]:
         """Hide some runs for good, or show them again: the new version, or None and why not."""
@@ -109,25 +115,24 @@ class Workspace:
             self._hidden = hidden
             self.index.renew()
 
-    def has_looked(self) -> None:
-        """The index has just looked by itself: the next look has time."""
-        self._next_look = time.monotonic() + PAUSE
-
     def read_ahead(self, metric: str) -> None:
-        """Read what is likely to be asked for next, all other metrics, on a thread, once.
+        """Read what is likely to be asked for next, all other metrics, soon, on a thread, once.
 
         Not if they are too much to keep; ``metric`` has been read and tells how much they are.
         """
-        facts = self.facts()
-        others = [name for name in facts.metrics if name != metric]
-        if self._read_ahead or not others:
+        if self._read_ahead:
             return
         self._read_ahead = True
-        read = self.index.columns(facts.runs, [metric]).values()
-        if sum(columns.rows for columns in read) * 8 * len(others) <= MOST_AHEAD:
-            threading.Thread(
-                target=self.index.columns, args=(facts.runs, others), daemon=True
-            ).start()
+        timer = threading.Timer(AHEAD, self._read_others, [metric])
+        timer.daemon = True
+        timer.start()
+
+    def _read_others(self, metric: str) -> None:
+        facts = self.facts()
+        others = [name for name in facts.metrics if name != metric]
+        read = self.index.columns(facts.runs, [metric] if others else []).values()
+        if others and sum(columns.rows for columns in read) * 8 * len(others) <= MOST_AHEAD:
+            self.index.columns(facts.runs, others)
 
     def group_names(self) -> Mapping[str, OwnName]:
         """The user's own names and colours of groups, as they are now."""

@@ -62,7 +62,10 @@ def test_where_all_runs_are_hidden_the_page_says_so(workspace):
     assert said.startswith("All 9 runs are hidden.")
 
 
-def test_hidden_runs_come_back_one_by_one_or_all_and_other_servers_follow(workspace, tmp_path):
+def test_hidden_runs_come_back_one_by_one_or_all_and_other_servers_follow(
+    workspace, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("exptools.viewing.app.workspace.FIRST_PAUSE", 0.0)
     other = Workspace(indexed(*workspace.index.roots), UserMarks(tmp_path / "marks"))
     hide(workspace, 1, {"selected": ["0", "4", "8"]})
     version = other.index.snapshot.version
