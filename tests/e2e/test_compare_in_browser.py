@@ -27,6 +27,17 @@ from tests.viewing.samples import csv_text, write_dying_sweep, write_run, write_
 DARK_PAPER = "rgb(23, 26, 33)"
 STYLED = "() => [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)"
 
+# By Dash's own count of how often it has drawn each: the controls that callbacks were the last to
+# change, not their user.
+DRAWN_BY_CALLBACKS = """() => {
+  const { layout, layoutHashes } = window.dash_stores[0].getState();
+  const known = Object.entries(layoutHashes).map(([path, drawn]) =>
+    [path.split(",").reduce((part, name) => part?.[name], layout), drawn]);
+  return Object.fromEntries(known
+    .filter(([one, { renderType }]) => "value" in (one?.props || {}) && renderType !== "internal")
+    .map(([one, { hash }]) => [one.props.id, hash]));
+}"""
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, serve_here):
@@ -154,6 +165,20 @@ def test_options_change_the_picture_and_the_address(look_at, address):
     expect(page.locator(LINES).nth(5)).to_be_attached()
     view = view_of(page)
     assert (view.band, view.smooth, view.log) == ("minmax", "ema:0.9", ("y",))
+
+
+def test_a_choice_draws_no_control_anew_that_it_leaves_as_it_is(look_at, address):
+    page = look_at(address)
+    page.get_by_role("button", name="Options").click()
+    expect(page.locator("#band")).to_be_visible()
+    expect(page.locator(ROWS)).to_have_count(9)
+    before = page.evaluate(DRAWN_BY_CALLBACKS)
+    caption = page.locator("#caption")
+    pick(page, "band", "lowest to highest")
+    expect(caption).to_contain_text("from the lowest to the highest run")
+    now = page.evaluate(DRAWN_BY_CALLBACKS)
+    answered = {"where", "baseline", "references"}  # by the server, with the picture
+    assert {name for name in now if now[name] != before.get(name)} <= answered
 
 
 def test_a_zoom_is_drawn_from_all_the_data_kept_and_undone_by_a_double_click(look_at, address):
