@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.pages import LEGEND, ROWS, pick, wait_for_view
+from tests.e2e.pages import LEGEND, ROWS, TYPED_AND_ENTERED, pick, wait_for_view
 from tests.viewing.samples import write_sweep
 
 TITLE = "#curves .ytitle"
@@ -74,6 +74,5 @@ def test_groups_get_own_names_and_runs_are_hidden_until_they_are_shown_again(loo
     page.locator("#rows").get_by_text("Runs").click()
     page.locator('#runs [row-id="4"] input[type="checkbox"]').check()
     page.get_by_role("button", name="Tag", exact=True).click()
-    page.locator("#tag-names").fill("good")
-    page.keyboard.press("Enter")
+    page.locator("#tag-names").evaluate(TYPED_AND_ENTERED, "good")
     expect(page.locator('#runs [row-id="4"] [col-id="tags"]')).to_have_text("good")

@@ -8,7 +8,7 @@ import pytest
 
 from exptools.rundir import PROGRESS_CSV, STATUS_FILE, State, Status, write_atomic
 from exptools.viewing.app import create_app
-from exptools.viewing.app.compare.tab import click, draw
+from exptools.viewing.app.compare.tab import click, draw, redraw
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.page import faults, look, state_counts, update_header
 from exptools.viewing.app.states import Outlook, count_states, outlook
@@ -80,6 +80,16 @@ def test_a_zoom_or_another_tab_computes_no_picture_that_the_page_has(sweep):
     assert answer(drawn) is dash.no_update
     assert answer(None, tab="run") is dash.no_update
     assert answer(drawn, "dark")["drawing"] is not dash.no_update
+
+
+def test_an_answer_has_only_what_the_page_does_not_say_yet(sweep):
+    data = resolve(View(), sweep.facts()).to_data()
+    asked = {"version": 0, "colors": "light", "drawn": None}
+    said = draw(sweep, data=data, **asked)
+    changed = redraw(sweep, said=said, data=data | {"band": "minmax"}, **asked)
+    news = {name for name, answer in changed.items() if answer is not dash.no_update}
+    assert {"drawing", "drawn", "caption"} <= news
+    assert news.isdisjoint({"empty", "reason", "style", "baselines", "complaint", "pager"})
 
 
 def test_faults_are_listed_with_file_and_line(tmp_path):

@@ -2,6 +2,10 @@
 // server: the controls as a view, and a view in the controls. The scripts beside this one, which
 // come after it, have the start, the table, the address and what is typed as an axis's range.
 (() => {
+  // Whenever anything changes, each of these looks at all that the page has, lest what is right in
+  // it have become another component: a fifth of the time of each change. In ours it never does.
+  delete window.dash_mantine_components?.PopoverDropdown?.dashChildrenUpdate;
+
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const leave = () => window.dash_clientside.no_update;
   const tell = (id, props) => window.dash_clientside?.set_props?.(id, props);

@@ -106,6 +106,7 @@
       value: textOf(view, axis),
       placeholder: "all; or type 0 to 1e6",
       size: "xs",
+      debounce: true, // else Enter may come before what was typed last
       inputProps: { autoComplete: "off", spellCheck: "false" },
     },
   });

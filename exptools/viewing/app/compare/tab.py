@@ -56,6 +56,7 @@ DRAWN = {  # what ``draw`` gives, and where it goes
     "baselines": ("baseline", "data"),
     "bad_line": ("references", "error"),
 }
+_LARGE = ("drawing", "drawn")  # and never the same as before
 
 
 def layout(facts: Facts) -> list[Any]:
@@ -136,10 +137,13 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
             "colors": Input("colors", "data"),
             "_marks": Input("marks", "data"),
         },
-        state={"drawn": State("drawn", "data")},
+        state={
+            "drawn": State("drawn", "data"),
+            "said": {name: State(*place) for name, place in DRAWN.items() if name not in _LARGE},
+        },
         running=[(Output("busy", "hidden"), False, True)],
         prevent_initial_call=True,
-    )(partial(draw, workspace))
+    )(partial(redraw, workspace))
     app.callback(
         Output("view", "data", allow_duplicate=True),
         Input("clicked", "data"),
@@ -210,6 +214,15 @@ def update_options(workspace: Workspace, _version: int) -> dict[str, Any]:
         "best": options.best_of(facts),
         "x": options.x_options(facts),
     }
+
+
+def redraw(workspace: Workspace, *, said: dict[str, Any], **asked: Any) -> Any:
+    """As ``draw``, without what the page says already: each answer costs it time, the same too."""
+    answers = draw(workspace, **asked)
+    if not isinstance(answers, dict):
+        return answers
+    known = {name for name, answer in answers.items() if name in said and said[name] == answer}
+    return {name: no_update if name in known else answer for name, answer in answers.items()}
 
 
 def draw(

@@ -30,6 +30,7 @@ def buttons() -> list[Any]:
         label="Tags of the ticked runs",
         placeholder="baseline, for the paper",
         size="xs",
+        debounce=True,  # else Enter may come before the letters that were typed last
         inputProps={"autoComplete": "off", "maxLength": MAX_TAG * 4},
     )
     choices = html.Div([_button("Add", "tag-add"), _button("Take back", "tag-remove")])
