@@ -7,6 +7,33 @@
   const tell = (id, props) => window.dash_clientside?.set_props?.(id, props);
   const plot = () => document.querySelector("#curves .js-plotly-plot");
 
+  // Dash draws each output of a callback anew, those too that are left as they are. So what changes
+  // is told one by one, and the callback leaves all as it is.
+  const settle = (values) => {
+    const { outputs_list } = window.dash_clientside.callback_context;
+    outputs_list.forEach(({ id, property }, at) => {
+      if (values[at] !== leave()) {
+        tell(id, { [property.split("@")[0]]: values[at] });
+      }
+    });
+    return leave();
+  };
+
+  // Functions that Dash calls. What they leave as it is they say by throwing: it costs less.
+  const answer = (space, functions) => {
+    window.dash_clientside ??= {};
+    const known = (window.dash_clientside[space] ??= {});
+    for (const [name, compute] of Object.entries(functions)) {
+      known[name] = (...given) => {
+        const answered = compute(...given);
+        if (answered === leave()) {
+          throw window.dash_clientside.PreventUpdate;
+        }
+        return answered;
+      };
+    }
+  };
+
   // On a phone the legend is below the figure, and a finger on it moves the page.
   const isNarrow = () => window.matchMedia("(max-width: 700px)").matches;
   const ROOM = 22; // letters
@@ -81,9 +108,8 @@
     typing = 0;
   };
 
-  window.exptools = { same, leave, changed, tell, plot, isNarrow, fit, stopTyping };
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.exptools = {
+  window.exptools = { same, leave, settle, answer, changed, tell, plot, isNarrow, fit, stopTyping };
+  answer("exptools", {
     colors: () => document.documentElement.dataset.mantineColorScheme,
     help: (_clicks, opened) => !opened,
     // A tab's callbacks follow its own copy of the view, which changes while the tab is open; that of
@@ -174,7 +200,8 @@
       if (typing || (shown.where || "").trim() === view.where) {
         values.where = shown.where; // its spaces are somebody's who is typing
       }
-      return outputs_list.map(({ id }) => (same(values[id], shown[id]) ? leave() : values[id]));
+      const told = ({ id }) => (same(values[id], shown[id]) ? leave() : values[id]);
+      return settle(outputs_list.map(told));
     },
 
     turn: (_back, _on, view) => {
@@ -201,7 +228,7 @@
 
     open: (opened, view) =>
       opened ? changed(view, { tab: "run", run: opened.run }) : leave(),
-  };
+  });
 
   // Light or dark is settled by the switch or by the system; the chart is drawn on the server.
   new MutationObserver(() => {

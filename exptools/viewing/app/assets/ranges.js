@@ -2,7 +2,7 @@
 // that are dragged. The metrics of a view have a vertical axis each; their horizontal one they share
 // but for those whose steps are others.
 (() => {
-  const { leave, changed, plot, same } = window.exptools; // of page.js, which is loaded before
+  const { leave, answer, changed, tell, plot, same } = window.exptools; // of page.js, which is loaded before
 
   // The axes of a drawn figure: "x" or "y", and the metric, which is "" of what the first one shows.
   const axesOf = ({ metrics = [], x = [] } = {}) => {
@@ -110,7 +110,7 @@
     },
   });
 
-  Object.assign(window.dash_clientside.exptools, {
+  answer("exptools", {
     // A field for each axis; while they are the same, what is typed in them stays.
     rangeFields: (figure, view) => {
       const axes = [view.x, ...axesOf(figure?.layout?.meta)];
@@ -140,9 +140,15 @@
       return [errors.some((error) => error) ? leave() : changed(view, now), errors];
     },
 
-    showRanges: (view) => {
-      const [values] = window.dash_clientside.callback_context.outputs_list;
-      return [values.map(({ id }) => textOf(view, axisOf(id))), values.map(() => null)];
+    showRanges: (view, texts, errors) => {
+      const [fields] = window.dash_clientside.callback_context.outputs_list;
+      fields.forEach(({ id }, at) => {
+        const value = textOf(view, axisOf(id));
+        if (value !== texts[at] || errors[at]) {
+          tell(id, { value, error: null });
+        }
+      });
+      return leave();
     },
 
     // A zoom is part of the view, in units of the data.

@@ -1,7 +1,7 @@
 // The tab of one run: its config as a tree, its tables and its log, which are too large for
 // components. All that is a run's own becomes the text of a node, and nothing else.
 (() => {
-  const { leave, changed } = window.exptools; // of page.js, which is loaded before
+  const { leave, answer, changed } = window.exptools; // of page.js, which is loaded before
   const MANY = 150; // keys; of a longer config only the outermost ones are open
   const LONG = 160; // characters of a value that are shown before a click
   const SHORT = 90; // the same in a table
@@ -120,7 +120,7 @@
     subtree: true,
   });
 
-  window.dash_clientside.exptools_run = {
+  answer("exptools_run", {
     // Not what is shown by itself, lest it become a step that the back button undoes in vain.
     choose: (run, shown, view) =>
       !run || run === shown?.name ? leave() : changed(view, { run }),
@@ -206,5 +206,5 @@
         log.scrollTop = log.scrollHeight;
       }
     },
-  };
+  });
 })();

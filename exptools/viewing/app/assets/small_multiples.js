@@ -1,7 +1,7 @@
 // All metrics at once, as small charts that the server paints: the section, its groups and its cells.
 // small_charts.js asks for the pictures.
 (() => {
-  const { same, leave, changed, tell } = window.exptools; // of page.js, which is loaded before
+  const { same, leave, settle, answer, changed, tell } = window.exptools; // of page.js, which is loaded before
   const { follow, see, mark, pump } = window.exptools.smallCharts;
 
   const AHEAD = "200px 0px"; // so far from the window charts are painted, too
@@ -111,10 +111,16 @@
     return all;
   };
 
+  let said = [];
+  const news = (values) => {
+    const before = said;
+    said = values;
+    return settle(values.map((value, at) => (value === before[at] ? leave() : value)));
+  };
+
   const none = (search, found) => (found ? "" : `No metric has “${search}” in its name.`);
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.exptools_multiples = {
+  answer("exptools_multiples", {
     // The view in the section: what is open, folded, searched, which metrics the chart above has.
     show: (now, ofVersion, metrics, usual, typed) => {
       const names = (metrics || []).flatMap((one) => one.items || [one]); // some under a heading
@@ -124,7 +130,7 @@
       byId("all-metrics").open = now.all_metrics;
       const field = typing || (typed || "").trim() === now.search ? leave() : now.search;
       if (!now.all_metrics) {
-        return [`${names.length}`, field, names.length < 2, ""];
+        return news([`${names.length}`, field, names.length < 2, ""]);
       }
       if (!same(arranged, names)) {
         arranged = names;
@@ -147,16 +153,16 @@
       });
       mark(cells);
       setTimeout(pump, before ? 60 : 0); // by then the chart has asked
-      return [
+      return news([
         found < names.length ? `${found} of ${names.length}` : `${names.length}`,
         field,
         names.length < 2,
         none(now.search, found),
-      ];
+      ]);
     },
 
     choose: (chosen, now) => (chosen ? changed(now, chosen.fields) : leave()),
-  };
+  });
 
   const choose = (fields) => tell("chosen-metrics", { data: { fields, at: Date.now() } });
 

@@ -1,7 +1,7 @@
 // The page's start: the server has painted a first picture, and its first answer is on its way while
 // the scripts still start. The chart takes the picture's place, and then the table comes.
 (() => {
-  const { leave, plot } = window.exptools; // of page.js, which is loaded before
+  const { leave, answer, plot } = window.exptools; // of page.js, which is loaded before
   const LONGEST = 15000; // ms until what waits for the chart comes, if none is drawn
 
   // The server's answer to what the page asks first is on its way while the scripts still start.
@@ -88,7 +88,7 @@
     fetchTables();
   };
 
-  Object.assign(window.dash_clientside.exptools, {
+  answer("exptools", {
     // What the view is and what is drawn, from the answer that was asked for before. Without one, or
     // where the page knows newer runs, the address goes to the server as if it were another one.
     begin: async (_id, version) => {

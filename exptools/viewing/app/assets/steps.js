@@ -1,6 +1,6 @@
 // The address: the view stands in it, and each choice is a step that the back button undoes.
 (() => {
-  const { same, tell, stopTyping } = window.exptools; // of page.js, which is loaded before
+  const { same, answer, tell, stopTyping } = window.exptools; // of page.js, which is loaded before
 
   // A view's query as View.to_query writes it, with what the browser makes of its characters.
   const LONGEST = 8000;
@@ -40,7 +40,7 @@
   let visited = false;
   let steps = []; // where the back button has led, for as long as the page does not show it
 
-  Object.assign(window.dash_clientside.exptools, {
+  answer("exptools", {
     // Put the view into the address. The first one belongs to the visit that is there; each later
     // one is a step that the back button undoes. A view that such a step has led to makes no new
     // one, nor does one that another step has overtaken.

@@ -1,9 +1,9 @@
 // What needs no server in the tab Charts: its controls as a view, clicks on runs, the zoom.
 (() => {
-  const { same, leave, changed, fit } = window.exptools;
+  const { same, leave, settle, answer, changed, fit } = window.exptools;
   const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
 
-  window.dash_clientside.exptools_charts = {
+  answer("exptools_charts", {
     // An address may have a chart that there is not: then it is the first one.
     showKind: (view, shown) => {
       const kinds = [...document.querySelectorAll("#chart-kind input")].map((input) => input.value);
@@ -44,11 +44,12 @@
     // What the view says, in the controls that say something else.
     say: (drawn, values) => {
       const given = window.dash_clientside.callback_context.outputs_list;
-      return given.map(({ id }, at) => {
+      const said = given.map(({ id }, at) => {
         const value = drawn?.[id.name];
         const known = id.name === "number" ? Number(value) : value;
         return value === undefined || same(known, values[at]) ? leave() : known;
       });
+      return settle(said);
     },
 
     // A dot, bar or line that stands for a run opens it.
@@ -72,5 +73,5 @@
       }
       return fit(figure);
     },
-  };
+  });
 })();

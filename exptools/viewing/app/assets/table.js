@@ -1,6 +1,6 @@
 // The table: its rows, which of them are ticked, how they are sorted, and their names and colours.
 (() => {
-  const { same, leave, changed, tell, isNarrow } = window.exptools; // of page.js, which is loaded before
+  const { same, leave, answer, changed, tell, isNarrow } = window.exptools; // of page.js, which is loaded before
 
   const ofTable = new Set([
     ...["columns", "notes", "order", "pinned", "rows", "sort", "summaries", "widths"],
@@ -145,7 +145,7 @@
     },
   });
 
-  Object.assign(window.dash_clientside.exptools, {
+  answer("exptools", {
     // The table asks once the chart has its answer; at once where the chart stays, lest an answer to
     // one click on its head undo the next.
     tableView: (() => {

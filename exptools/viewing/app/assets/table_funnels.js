@@ -1,7 +1,7 @@
 // The funnels in the heads of the table's columns: each is a part of the filter over the chart, which
 // the server writes and reads. And the columns as a hand has moved, pinned or resized them.
 (() => {
-  const { same, leave, changed, tell, stopTyping, table, isNarrow } = window.exptools; // of page.js, table.js
+  const { same, leave, answer, changed, tell, stopTyping, table, isNarrow } = window.exptools; // of page.js, table.js
 
   const BY_HAND = /^(ui|autosize|columnMenu|contextMenu)/;
   const box = () => document.getElementById("where");
@@ -92,7 +92,7 @@
     },
   });
 
-  Object.assign(window.dash_clientside.exptools, {
+  answer("exptools", {
     // If somebody has typed meanwhile, the funnels go into what is there now.
     funnel: (filtered, view) => {
       if (!filtered) {

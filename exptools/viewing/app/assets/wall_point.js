@@ -1,6 +1,6 @@
 // From a point of a curve to the media of its step: a button beside the point that was clicked.
 (() => {
-  const { leave, tell } = window.exptools; // of page.js, which is loaded before
+  const { leave, answer, tell } = window.exptools; // of page.js, which is loaded before
   const WIDE = 270; // px of the button, at most
 
   const HIGH = 56; // px that it stands over the point
@@ -23,7 +23,7 @@
     }
   };
 
-  window.dash_clientside.exptools_point = {
+  answer("exptools_point", {
     offer: (found) => {
       target = found;
       if (!found) {
@@ -37,7 +37,7 @@
       button().hidden = false;
       return found.text;
     },
-  };
+  });
 
   document.addEventListener("click", (event) => {
     if (event.target.id === "media-at" && target) {

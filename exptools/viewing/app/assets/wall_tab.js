@@ -1,7 +1,7 @@
 // The tab Media: which runs and tags are on the wall, its controls as a view, and its keys. The scripts
 // before this one have its tiles, rows and steps.
 (() => {
-  const { wall, same, leave, changed, tell } = window.exptools;
+  const { wall, same, leave, settle, answer, changed, tell } = window.exptools;
   const PAUSE = 350; // ms, after what was typed last
   const RULING = ["where", "states", "selected", "by", "split", "media_columns"];
   const KINDS = {
@@ -181,8 +181,7 @@
     wall.pump();
   };
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.exptools_media = {
+  answer("exptools_media", {
     // The view in the controls, and on the wall.
     show: (now, version, _colors, usual) => {
       const { states, outputs_list: outputs } = window.dash_clientside.callback_context;
@@ -196,12 +195,13 @@
         }
         requestAnimationFrame(apply);
       }
-      return outputs.map(({ id }) => {
+      const told = ({ id }) => {
         const shown = states[`${id}.value`];
         const isOwn = id === "media_search" && (typing || (shown || "").trim() === now[id]);
         const isAuto = id === "media_columns" && now[id] === "auto";
         return isOwn || isAuto || shown === now[id] ? leave() : now[id];
-      });
+      };
+      return settle(outputs.map(told));
     },
 
     adjust: (...values) => {
@@ -216,7 +216,7 @@
     },
 
     choose: (chosen, now) => (chosen ? changed(now, chosen.fields) : leave()),
-  };
+  });
 
   document.addEventListener("click", ({ target }) => {
     if (target.id === "media-all") {

@@ -174,7 +174,7 @@ def _register_in_browser(app: Dash) -> None:
     tie("exptools.rangeFields", Output("ranges", "children"), drawing_, view)
     tie("exptools.range", changed, Output(ranges, "error"), *typed, texts, view)
     shown = Output(ranges, "value"), Output(ranges, "error", allow_duplicate=True)
-    tie("exptools.showRanges", *shown, Input("view", "data"))
+    tie("exptools.showRanges", *shown, Input("view", "data"), texts, State(ranges, "error"))
     tie("exptools.zoom", changed, Input("curves", "relayoutData"), view)
     tie("exptools.select", changed, Input("ticked", "data"), view)
     tie("exptools.tick", Input("view", "data"))
