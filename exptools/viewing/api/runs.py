@@ -34,7 +34,7 @@ class CurveOptions(TypedDict, total=False):
     bin_width: float | None
     strata: str | None
     where: str | None
-    best: Best | str | None
+    best: Best | str | Sequence[str] | None
     states: Literal["all", "finished"]
     baseline: str | None
     difference: Literal["absolute", "percent"]
@@ -213,7 +213,7 @@ class Runs(AnalysedRuns):
         bin_width: float | None = None,
         strata: str | None = None,
         where: str | None = None,
-        best: Best | str | None = None,
+        best: Best | str | Sequence[str] | None = None,
         states: Literal["all", "finished"] = "all",
         baseline: str | None = None,
         difference: Literal["absolute", "percent"] = "absolute",
@@ -239,7 +239,7 @@ class Runs(AnalysedRuns):
                 every x and the lines between a run's points.
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
-            best: keep of each group the best setting of another key, or as ``Best`` says.
+            best: keep of each group the best setting of another key or several, or as ``Best`` says.
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
             baseline: show the difference of all groups to this one: its label, ``lr=0.01`` for the
@@ -256,9 +256,8 @@ class Runs(AnalysedRuns):
         from exptools.viewing.curves.selection import Best
         from exptools.viewing.curves.statistics.aggregation import parse_method
 
-        best = Best(best) if isinstance(best, str) else best
         if best is not None and not isinstance(best, Best):
-            raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
+            best = Best(several_names("best", best))
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = None if by is None else several_names("by", by)
         strata = None if strata is None else one_name("strata", strata)

@@ -103,6 +103,17 @@ def chosen_over(runs: Sequence[Run], keys: str) -> tuple[str, ...]:
     )
 
 
+def chosen_without(without: int, runs: int, keys: str) -> tuple[str, ...]:
+    """The sentence for runs of the best settings that have no finite number; none where all do."""
+    if not without:
+        return ()
+    have, choice = ("has", "it was") if without == 1 else ("have", "they were")
+    return (
+        f"Of the {runs} runs with the best {keys} {without} {have} no finite value to choose by: "
+        f"{choice} left out of the choice.",
+    )
+
+
 def members(runs: Sequence[Run], series: Mapping[str, Series]) -> tuple[Member, ...]:
     """Those of the runs that have a value at some x."""
     ends = [(run, _end(*series[run.name])) for run in runs]

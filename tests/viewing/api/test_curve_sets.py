@@ -128,6 +128,15 @@ def test_the_best_setting_of_one_key_is_asked_for_by_its_name(runs):
     assert runs.curves("train/loss", by=[], best="lr").over == ("lr",)
 
 
+def test_the_best_setting_of_several_keys_is_asked_for_by_their_names(runs):
+    several = runs.curves("train/loss", by=[], best=["lr", "seed"])
+    as_best = runs.curves("train/loss", by=[], best=xv.Best(("lr", "seed")))
+    assert several.over == ("lr", "seed")
+    assert several[0].setting == as_best[0].setting
+    with pytest.raises(xv.QueryError, match="best takes a key, or a list of keys, as 'lr'"):
+        runs.curves("train/loss", by=[], best=[])
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [("widht", "there are bands, colors, facet"), ("label", "did you mean 'labels'")],

@@ -131,8 +131,8 @@ def test_the_rows_can_have_keys_and_become_pandas_frames(runs):
 
 
 def test_what_is_given_in_another_form_is_told_the_form(runs):
-    with pytest.raises(xv.QueryError, match=r"best is given as in xv.Best\('lr', mode='max'\)"):
-        runs.curves("train/loss", best=["lr"])
+    with pytest.raises(xv.QueryError, match="best is a text or a list of texts, not 3"):
+        runs.curves("train/loss", best=3)
     with pytest.raises(xv.QueryError, match="better says it by metric, as in"):
         runs.results("train/loss", better="max")
     with pytest.raises(TypeError, match="where takes a condition as a text"):
@@ -265,10 +265,28 @@ def test_of_each_group_only_the_best_setting_is_kept(runs):
 
 
 def test_a_setting_that_diverged_is_never_the_best(tmp_path):
-    for job, (lr, last) in enumerate([(1, NAN), (1, 99.0), (2, 3.0), (2, 3.0), (3, 2.0)]):
-        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [0.0, last]})
+    for job, (lr, last) in enumerate([(1, NAN), (1, NAN), (2, 3.0), (2, 3.0), (3, 2.0)]):
+        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [9.0, last]})
     (group,) = xv.load(tmp_path).curves("acc", by=[], best=xv.Best("lr")).groups
     assert group.setting == (2,)
+
+
+def test_the_best_setting_is_that_of_the_table_of_results_which_runs_without_a_number_are_not_in(
+    tmp_path,
+):
+    for job, (lr, last) in enumerate([(1, 2.0), (1, 2.2), (2, 3.0), (2, NAN), (2, 3.2)]):
+        write_run(tmp_path / str(job), {"lr": lr, "seed": job}, {"acc": [0.0, last]})
+    runs = xv.load(tmp_path)
+    table = runs.results("acc", by="lr")
+    assert [(cell.center, cell.n, cell.best) for (cell,) in table.cells][1] == (3.1, 2, True)
+    curves = runs.curves("acc", by=[], best="lr")
+    assert curves[0].setting == table.rows[1] == (2,)
+    assert curves.caveats == (
+        "Of the 3 runs with the best lr 1 has no finite value to choose by: it was left out of "
+        "the choice.",
+    )
+    whole = runs.where("lr = 2").curves("acc", by=[], best="lr")
+    assert not any("to choose by" in note for note in whole.notes)  # there is nothing to choose
 
 
 def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy(tmp_path):
