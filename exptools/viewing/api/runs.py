@@ -141,8 +141,8 @@ class Runs(AnalysedRuns):
         if asked is not None and not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
-        worth = () if band == "none" else self.facets
-        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, worth)
+        settings = () if band == "none" else self.settings
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, settings)
         table = counted_results(self.origin, self._runs, query)
         _warn_of_few(table.remark)
         return ResultTable(**vars(table))
@@ -239,7 +239,8 @@ class Runs(AnalysedRuns):
                 every x and the lines between a run's points.
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
-            best: keep of each group the best setting of another key or several, or as ``Best`` says.
+            best: keep of each group the best setting of another key, of several, or as ``Best``
+                says.
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
             baseline: show the difference of all groups to this one: its label, ``lr=0.01`` for the
@@ -274,7 +275,7 @@ class Runs(AnalysedRuns):
         answers = counted_curves(self.origin, self._loaded, queries)
         _warn_of_few(remark(answers))
         if by is not None:
-            answers = with_reason(self.origin, self._loaded, answers, self.facets)
+            answers = with_reason(self.origin, self._loaded, answers, self.settings)
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
 

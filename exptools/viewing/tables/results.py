@@ -46,7 +46,7 @@ class ResultsQuery:
     method: Method = MEAN_AND_STD  # its centre and band, over runs
     better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
     states: str = ALL  # which runs count: "all", "finished"
-    worth: tuple[str, ...] = ()  # keys worth grouping by: what of them is averaged is said
+    settings: tuple[str, ...] = ()  # keys: what of them is averaged is said
 
 
 @dataclass(frozen=True)
@@ -175,24 +175,26 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
                 for head in metrics
                 for sentence in remarks(index, runs, head.metric, head.summary)
             ),
-            *_averaged(find_keys(everyone, query.worth), [*keys, *across], parts, values[0]),
+            *_averaged(find_keys(everyone, query.settings), [*keys, *across], parts, values[0]),
         ),
         heads=tuple(key.short for key in keys),
     )
 
 
 def _averaged(
-    worth: Sequence[Key],
+    settings: Sequence[Key],
     grouped: Sequence[Key],
     parts: Sequence[Sequence[Sequence[Run]]],
     values: Mapping[str, float | None],
 ) -> Iterator[str]:
-    """The sentence that says what is averaged of the keys worth grouping by; none where nothing."""
+    """The sentence that says what is averaged of the settings; none where nothing is."""
     taken = {key.whole for key in grouped}
-    keys = [key for key in worth if key.whole not in taken]
+    keys = [key for key in settings if key.whole not in taken]
     cells = [in_numbers(part, values) for column in parts for part in column]
     numbers = {name: value for name, value in values.items() if value is not None}
-    yield from filter(None, [reason_for_spread(averaged_keys(cells, keys, numbers))])
+    yield from filter(
+        None, [reason_for_spread(averaged_keys(cells, keys, numbers, {key.name for key in keys}))]
+    )
 
 
 def headings(table: Results) -> list[str]:
