@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from exptools.viewing.api.analysed_runs import AnalysedRuns
+from exptools.viewing.api.fault_warnings import warn_of_faults
 from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import SUMMARY
@@ -100,7 +101,9 @@ class Runs(AnalysedRuns):
         names = several_names("metrics", metrics)
         for sentence in summary_remarks(self.origin, self._runs, names, summary):
             warnings.warn(sentence, stacklevel=3)
-        return run_table(self.origin, self._runs, self.varying, names, summary, better)
+        table = run_table(self.origin, self._runs, self.varying, names, summary, better)
+        warn_of_faults(self.origin, self._runs, stacklevel=4)
+        return table
 
     def results(
         self,
@@ -145,6 +148,7 @@ class Runs(AnalysedRuns):
         query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, settings)
         table = counted_results(self.origin, self._runs, query)
         _warn_of_few(table.remark)
+        warn_of_faults(self.origin, self._runs)
         return ResultTable(**vars(table))
 
     def rows(
@@ -165,7 +169,9 @@ class Runs(AnalysedRuns):
         from exptools.viewing.tables.export import logged
 
         keys = several_names("by", by)
-        return logged(self.origin, self._runs, metrics, keys, long=long)
+        rows = logged(self.origin, self._runs, metrics, keys, long=long)
+        warn_of_faults(self.origin, self._runs)
+        return rows
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
         """The keys in which two runs differ: key, left, right, the values as texts."""
@@ -274,6 +280,7 @@ class Runs(AnalysedRuns):
         ]
         answers = counted_curves(self.origin, self._loaded, queries)
         _warn_of_few(remark(answers))
+        warn_of_faults(self.origin, self._runs)
         if by is not None:
             answers = with_reason(self.origin, self._loaded, answers, self.settings)
         sets = [CurveSet(**vars(answer)) for answer in answers]

@@ -83,7 +83,8 @@ def test_what_is_made_of_a_secret_number_shows_it_no_more() -> None:
 def test_secrets_too_short_to_be_told_from_other_words_are_hidden_under_their_keys_only() -> None:
     config = shown(token="abcde", url="https://abcde@host", pin__secret=1234, port=1234)
     assert (config["url"], config["port"]) == ("https://abcde@host", 1234)
-    assert config["token"].startswith("hidden") and config["pin.secret"].startswith("hidden")
+    assert config["token"].startswith("hidden")
+    assert config["pin.secret"].startswith("hidden")
 
 
 @pytest.mark.parametrize(
