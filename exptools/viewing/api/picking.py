@@ -46,8 +46,8 @@ def position(which: Any, runs: Sequence[Run], names: Mapping[str, int]) -> int:
 def positions(several: Iterable[Any], runs: Sequence[Run], names: Mapping[str, int]) -> list[int]:
     """Where several runs stand: in the order in which they are named, each once.
 
-    In a mask null is false, as where a run lacks the key that was compared. One of pandas goes by its
-    index, as it does there.
+    In a mask null is false, as where a run lacks the key that was compared. One of pandas goes by
+    its index, as it does there.
     """
     given = list(several)
     if not any(map(_is_truth, given)):

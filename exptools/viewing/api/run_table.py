@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exptools.rundir import STEP
-from exptools.viewing.curves.remarks import remarks
+from exptools.viewing.curves.remarks import remarks_on
 from exptools.viewing.curves.summaries import (
+    BEST,
     direction,
     number_of,
     parse_summary,
@@ -77,11 +78,15 @@ def summary_remarks(
     index: Index, runs: Sequence[Run], names: Sequence[str], summary: str
 ) -> Iterator[str]:
     """What to know of the numbers of metrics: values between two steps, repeated steps."""
-    if str(summary).partition(":")[0] in ("at", "auc"):
-        tags = index.every_metric(runs)
-        for name in names:
-            metric = find_metric(tags, runs, name)
-            yield from remarks(index, runs, metric, summary) if metric in tags else ()
+    if summary == BEST:
+        return
+    tags = dict.fromkeys(index.every_metric(runs))
+    found = dict.fromkeys(find_metric(tags, runs, name) for name in names)
+    metrics = [metric for metric in found if metric in tags]
+    wanted = parse_summary(summary)
+    columns = index.columns(runs, [STEP, *metrics])
+    for metric in metrics:
+        yield from remarks_on(metric, wanted, (columns[run.name].series(metric) for run in runs))
 
 
 def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:

@@ -99,9 +99,9 @@ class Runs(AnalysedRuns):
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = several_names("metrics", metrics)
+        table = run_table(self.origin, self._runs, self.varying, names, summary, better)
         for sentence in summary_remarks(self.origin, self._runs, names, summary):
             warnings.warn(sentence, stacklevel=3)
-        table = run_table(self.origin, self._runs, self.varying, names, summary, better)
         warn_of_faults(self.origin, self._runs, stacklevel=4)
         return table
 
