@@ -126,7 +126,7 @@ def _end(x: Floats, y: Floats) -> float:
 
 
 def endings(
-    groups: Sequence[Sequence[Member]], x: str | None = None, lines: str = ""
+    groups: Sequence[Sequence[Member]], x: str | None = None, lines: str = "", given: int = 0
 ) -> tuple[str, ...]:
     """The sentences that say how many of the runs did not finish, and where; none where all did.
 
@@ -134,12 +134,13 @@ def endings(
         groups: the runs that each number or line is of; a run may be in several.
         x: what the ends are values of, as it was asked for; None where they are not known.
         lines: what the groups' lines are ("the mean"); "" where their numbers have no x.
+        given: how many runs there are; where these are more it is said which are counted here.
     """
     runs = _furthest(member for group in groups for member in group)
     if len(runs) < 2:  # a single run is no mean
         return ()
     longest, is_whole = _longest(runs.values())
-    whole = f"Of the {len(runs)} runs "
+    whole = f"Of the {len(runs)} runs {'in the numbers ' if len(runs) < given else ''}"
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
         those = [member for member in runs.values() if member.state in words]

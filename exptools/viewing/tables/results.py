@@ -94,11 +94,13 @@ class Results:
         return bootstrap_of_few(parse_band(self.band), counts)
 
     def frame(self) -> pl.DataFrame:
-        """A row a cell: the keys, metric, summary, center, low, high, n, runs, early, going.
+        """A row a cell: the keys, and what is known of the runs in it.
 
+        Behind the keys stand metric, summary, center, low, high, n, runs, early, going and pending.
         Nothing is rounded. A cell without runs is left out; no band is NaN in low and high.
         ``early`` counts the runs of n that failed, were killed or interrupted, or timed out,
-        ``going`` those that are running or queued.
+        ``going`` those that are still running; ``pending`` the running or queued runs that have no
+        number yet, so are not in n.
         """
         filled = [
             (values, head, cell)
@@ -123,7 +125,7 @@ _FRAME: tuple[tuple[str, type, type], ...] = (
     ("metric", Column, str),
     ("summary", Column, str),
     *((name, Cell, float) for name in ("center", "low", "high")),
-    *((name, Cell, int) for name in ("n", "runs", "early", "going")),
+    *((name, Cell, int) for name in ("n", "runs", "early", "going", "pending")),
 )
 
 
@@ -299,7 +301,7 @@ def _endings(
         for column in parts
         for part in column
     ]
-    return endings(cells, STEP)
+    return endings(cells, STEP, given=len(runs))
 
 
 def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:

@@ -83,6 +83,6 @@ def test_what_is_between_steps_or_logged_twice_at_one_is_said(tmp_path, monkeypa
     runs = xv.load(tmp_path)
     for summary in ("last", "at:15", "auc"):
         assert {*said(summary)} <= {*results(runs, "loss", "lr", summary=summary).notes}
-        with pytest.warns(UserWarning) as warned:
+        with pytest.warns(UserWarning, match="logged loss") as warned:
             runs.table("loss", summary=summary)
         assert tuple(str(one.message) for one in warned) == said(summary)
