@@ -81,7 +81,7 @@ class Index:
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self.last_look: Look | None = None
-        self.told: set[Fault] = set()  # faults that somebody was warned of
+        self.told: set[Fault | str] = set()  # faults, and runs that have gone, that were warned of
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None

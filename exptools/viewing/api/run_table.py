@@ -8,11 +8,11 @@ from exptools.rundir import STEP
 from exptools.viewing.curves.remarks import remarks_on
 from exptools.viewing.curves.summaries import (
     BEST,
-    direction,
     number_of,
     parse_summary,
     said_of_runs,
     summary_of,
+    summary_said,
 )
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
@@ -57,10 +57,7 @@ def _values(
     directions = directions_of(list(found.values()), better)
     said = {name: said_of_runs(tags, runs, metric) for name, metric in found.items()}
     metrics = {metric for name, metric in found.items() if said[name] is None}
-    each = {
-        name: parse_summary(summary_of(name, summary, direction(name, directions)))
-        for name in metrics
-    }
+    each = {name: parse_summary(summary_said(name, summary, directions)) for name in metrics}
     columns = index.columns(runs, [STEP, *metrics])
     for name, values in said.items():
         metric = found[name]

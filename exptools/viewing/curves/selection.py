@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,13 @@ from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.curves.statistics.options import Choice, Option, parse, several_names
-from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
+from exptools.viewing.curves.summaries import (
+    SUMMARIES,
+    parse_summary,
+    summarize,
+    summarize_runs,
+    summary_of,
+)
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
@@ -44,7 +51,7 @@ class MetricResults:
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
         """A metric's summary of each run by its name; see ``groups.asked.Results``."""
-        summary_of("", summary, "max")  # whether there is such a summary
+        _check_function(metric, summary)
         if metric == STEP and metric not in self._metrics:
             wanted = parse_summary(summary_of(metric, summary))
             columns = self.index.columns(self.runs, [STEP])
@@ -52,6 +59,25 @@ class MetricResults:
         metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)
+
+
+def _check_function(metric: str, summary: str) -> None:
+    """Raise QueryError where there is no such summary, or it takes other numbers than it has."""
+    name, _, given = summary.partition(":")
+    choice = SUMMARIES.get(name)
+    try:
+        summary_of("", summary, "max")
+    except QueryError as error:
+        if choice is None:
+            raise
+        meaning, _, example = choice.meaning.partition(", as in ")
+        takes = f"{meaning} behind the metric" if meaning else "no number"
+        numbers = f", {example.rstrip(',').partition(':')[2]}" if example else ""
+        shown = metric if re.fullmatch(r"[^\W\d]\w*(?:\.\w+)*", metric) else f'"{metric}"'
+        not_this = f", not {given.replace(':', ', ')}" if given else ""
+        raise QueryError(
+            f"{name} takes {takes}, as in {name}({shown}{numbers}){not_this}"
+        ) from error
 
 
 def _of_steps(columns: Columns, wanted: Option) -> float | None:

@@ -24,7 +24,7 @@ from exptools.viewing.curves.summaries import (
     parse_summary,
     said_of_runs,
     summarize_runs,
-    summary_of,
+    summary_said,
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of, type_of
@@ -264,7 +264,7 @@ def _column(
     mode = direction(metric, better)
     # Of a run, and no curve's.
     is_one_value = said_of_runs(tags, runs, metric) is not None
-    return Column(metric, "last" if is_one_value else summary_of(metric, summary, mode), mode)
+    return Column(metric, "last" if is_one_value else summary_said(metric, summary, better), mode)
 
 
 def _across(head: Column, facets: Sequence[Group]) -> list[Column]:

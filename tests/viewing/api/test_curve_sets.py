@@ -160,7 +160,9 @@ def test_colours_may_be_called_as_matplotlib_calls_them(runs):
         "#d9580a",
     }
     assert [line.get_color() for line in curves.paper(colors=ours).axes[0].lines[:1]]
-    with pytest.raises(xv.QueryError, match="a colour is written as '#d9580a', not 'redd'"):
+    with pytest.raises(
+        xv.QueryError, match="or a name that Matplotlib knows, as 'red'; not 'redd'"
+    ):
         curves.paper(colors={"0.1": "redd"})
 
 

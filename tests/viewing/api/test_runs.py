@@ -1,3 +1,4 @@
+import shutil
 import sys
 import warnings
 
@@ -298,6 +299,28 @@ def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy
     assert [curves[0].setting for curves in chosen] == [(2,), (2,)]
     with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv\.Best"):
         runs.curves("size", by=[], best=xv.Best("lr"))
+
+
+def test_a_table_of_the_best_value_of_what_nobody_knows_says_how_to_say_it(tmp_path):
+    write_run(tmp_path / "0", {"lr": 1}, {"val/size": [1.0]})
+    runs = xv.load(tmp_path)
+    say = r'or say which by better=\{"val/size": "min"\}'
+    for ask in (runs.table, lambda *a, **o: runs.results(*a, by=[], **o)):
+        with pytest.raises(xv.QueryError, match=say):
+            ask("val/size", summary="best")
+        ask("val/size", summary="best", better={"size": "min"})
+
+
+def test_of_a_run_whose_directory_has_gone_that_is_said(tmp_path):
+    for job in range(2):
+        write_run(tmp_path / str(job), {"lr": job}, {"loss": [1.0]})
+    runs = xv.load(tmp_path)
+    shutil.rmtree(tmp_path / "1")
+    with pytest.raises(xv.QueryError, match=r"'loss'; its directory is gone; refresh"):
+        runs[1].rows("loss")
+    with pytest.warns(UserWarning, match=r"directory of the run '1' is gone: refresh\(\)"):
+        assert runs.table("loss")["loss"].to_list() == [1.0, None]
+    assert len(runs.refresh()) == 1
 
 
 @pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
