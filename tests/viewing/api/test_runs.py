@@ -545,7 +545,10 @@ def test_a_name_alone_in_a_list_is_that_name(runs):
 
 def test_sweeps_are_compared_by_position_too(runs):
     assert repr(runs.compare(0, 1)) == repr(runs.compare("first", "second"))
-    with pytest.raises(xv.QueryError, match="there is no sweep 5: there are"):
+    only = runs.where("sweep = 'first'")
+    with pytest.raises(xv.QueryError, match="there is no sweep 1: there is only 'first'"):
+        only.compare(0, 1)
+    with pytest.raises(xv.QueryError, match="there is no sweep 5: there are 2, counted from 0"):
         runs.compare(0, 5)
     for which in (1.5, None, True):
         with pytest.raises(xv.QueryError, match="takes two sweeps, by their names or positions"):
