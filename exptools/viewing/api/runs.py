@@ -94,13 +94,13 @@ class Runs(AnalysedRuns):
     def _table(
         self, metrics: str | Sequence[str] | None, summary: str, better: Mapping[str, str]
     ) -> pl.DataFrame:
-        from exptools.viewing.api.run_table import run_table, summary_remarks
+        from exptools.viewing.api.run_table import run_table
 
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = several_names("metrics", metrics)
-        table = run_table(self.origin, self._runs, self.varying, names, summary, better)
-        for sentence in summary_remarks(self.origin, self._runs, names, summary):
+        table, remarks = run_table(self.origin, self._runs, self.varying, names, summary, better)
+        for sentence in remarks:
             warnings.warn(sentence, stacklevel=3)
         warn_of_faults(self.origin, self._runs, stacklevel=4)
         return table
