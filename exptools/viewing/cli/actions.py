@@ -237,8 +237,7 @@ def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
     """A value a run, of metrics and summaries."""
     asked = list(dict.fromkeys(names))
     table, _ = run_table(runs.origin, runs, (), asked, summary, {})
-    columns = table.get_columns()
-    columns = columns[-len(asked) :] if asked else []
+    columns = table.get_columns()[-len(asked) :] if asked else []
     by_name = dict(zip(asked, columns, strict=True))
     return [by_name[name] for name in names]
 
