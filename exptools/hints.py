@@ -16,11 +16,17 @@ def nearest(given: str, allowed: Iterable[str]) -> str | None:
     First a dotted name that ends in what was given (``lr`` of ``optim.lr``), then the most similar
     one by difflib's ratio (0.5 or more), then one that contains it.
     """
+    names = list(allowed)
+    close = similar(given, names)
+    return close or next((name for name in names if given and given in name), None)
+
+
+def similar(given: str, allowed: Iterable[str]) -> str | None:
+    """The same, but for names that only contain what was given."""
     import difflib  # an error may take its time; what never fails should not pay for it
 
     names = list(allowed)
     close = _ending(given, names) or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    close = close or [name for name in names if given and given in name]
     return close[0] if close else None
 
 

@@ -81,6 +81,7 @@ class Index:
         # Not from 0, lest a page that outlives its server take the next server's for the same.
         self.snapshot = IndexSnapshot(version=time.time_ns() // 1_000_000)
         self.last_look: Look | None = None
+        self.told: set[Fault | str] = set()  # faults, and runs that have gone, that were warned of
         self._seen: dict[str, _Seen] = {}
         self._styles: dict[str | None, dict[Hashable, int]] = {}
         place = cache_directory(self.roots) if cache else None
@@ -169,7 +170,11 @@ class Index:
 
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run: its config, its status, and its metrics so far read."""
-        return (*run.faults, *self.hiding.faults(self._metrics.faults(run), run))
+        return (*vars(run)["faults"], *self.metric_faults(run))
+
+    def metric_faults(self, run: Run) -> tuple[Fault, ...]:
+        """What could not be read of a run's metrics so far read."""
+        return self.hiding.faults(self._metrics.faults(run), run)
 
     def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
         """Which column counts the steps of a metric that was read: None where its rows are counted.

@@ -147,12 +147,14 @@ def natural_key(text: str) -> tuple[tuple[str | int, ...], str]:
     """Sort by this to have numbers in texts in the order of their values: "run 2", "run 10"."""
     parts = _NUMBERS.split(text)  # texts and digits in turns
     # In the order of their values, without int(), which takes thousands of digits for an attack:
-    # of two numbers the one with more digits is the larger. The text itself tells "01" from "1".
+    # of two numbers the one with more digits is the larger. Of equal ones that with more zeros
+    # before it is the first, so that all "lr0.01" stand together, before "lr0.1".
     if len(parts) == 3:  # as most names of runs are: soon said, for there are many
         digits = parts[1].lstrip("0")
-        return (parts[0], len(digits), digits, parts[2]), text
+        zeros = len(digits) - len(parts[1])  # below 0
+        return (parts[0], len(digits), digits, zeros, parts[2]), text
     key: list[str | int] = [parts[0]]
     for at in range(1, len(parts), 2):
         digits = parts[at].lstrip("0")
-        key += (len(digits), digits, parts[at + 1])
+        key += (len(digits), digits, len(digits) - len(parts[at]), parts[at + 1])
     return tuple(key), text

@@ -25,6 +25,13 @@ def test_runs_are_found_at_any_depth_and_in_the_order_of_their_numbers(tmp_path)
     assert names(indexed(tmp_path)) == ["a/b/c/d", "sweep/01", "sweep/1", "sweep/2", "sweep/10"]
 
 
+def test_runs_whose_names_say_a_fraction_stand_together(tmp_path):
+    in_order = [f"lr{lr}_seed{seed}" for lr in ("0.01", "0.1") for seed in (0, 2, 10)]
+    for name in reversed(in_order):
+        write_run(tmp_path / name, {})
+    assert names(indexed(tmp_path)) == in_order
+
+
 def test_a_run_that_was_read_has_every_field_of_a_run(tmp_path):
     write_run(tmp_path / "0", {"lr": 0.1}, {"loss": [1.0]})
     (run,) = indexed(tmp_path).snapshot.runs

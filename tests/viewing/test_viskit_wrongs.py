@@ -29,7 +29,8 @@ def numbers(group: xv.GroupCurve) -> list[list[float]]:
 def test_a_cell_that_is_no_number_is_nan_and_never_0(tmp_path):
     write_run(tmp_path / "0", {}, "step,return\n0,1.0\n1,oops\n2,3.0\n")
     runs = xv.load(tmp_path)
-    (group,) = runs.curves("return").groups
+    with pytest.warns(UserWarning, match="'oops' is no number; shown as NaN"):
+        (group,) = runs.curves("return").groups
     np.testing.assert_array_equal(group.curve.center, [1.0, NAN, 3.0])
     np.testing.assert_array_equal(runs.rows("return")["value"], [1.0, NAN, 3.0])
     assert group.curve.not_finite == 1

@@ -103,7 +103,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
         needed=runs_needed(strata, level),
         notes=(
             *left_out(everyone, kept),
-            *endings([members], STEP),
+            *endings([members], STEP, given=len(kept)),
             *without_value(kept, there, [*apart, *common], measure),
             *matching,
             *_differ_in(apart),

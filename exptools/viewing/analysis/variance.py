@@ -3,7 +3,8 @@
 The model has main effects only, fitted by least squares. What counts for a factor is what it
 explains beyond all others (sums of squares of type II), so that factors that were not varied
 independently are not taken for each other. Shares are ε² (Kelley, 1935): the sum of squares, less
-what noise alone would give it, over the total; of a full grid they add up to one.
+what noise alone would give it, over the total; of a full grid they add up to one
+(to more where one would be below 0, which counts as 0).
 
 Intervals come from the noncentral F distribution (Steiger, 2004): exact where runs of the same
 setting scatter normally, of however few runs. In a bootstrap over runs those that are drawn twice

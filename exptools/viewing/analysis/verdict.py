@@ -88,8 +88,11 @@ def _difference(found: Improvement) -> str:
         rounded(e, found.difference) for e in (found.difference.low, found.difference.high)
     )
     zero = "leaves zero out" if found.settled else "has zero in it, so it is not settled"
-    level = f"{found.interval.numbers[0]:g} %"
-    return f"{head}: the {level} interval of the difference, {low} to {high} ({kind}), {zero}."
+    interval = f"{found.interval.numbers[0]:g} % interval"
+    of = f"the {interval} of the difference"
+    if gap < 0:  # "by" how much has no sign, its interval has
+        of = f"the difference is {rounded(gap, found.difference)}, and its {interval}"
+    return f"{head}: {of}, {low} to {high} ({kind}), {zero}."
 
 
 def _means(found: Improvement) -> str:

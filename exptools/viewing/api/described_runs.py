@@ -76,6 +76,11 @@ class DescribedRuns(RunSequence):
             keys.append(own_name("sweep", known_keys(self._runs)))
         return tuple(keys)
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Keys that are said where they are averaged: ``facets``, and those of a random search."""
+        return (*self.facets, *map(config_name, self._overview.searched))
+
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """What the runs have logged, in natural order."""

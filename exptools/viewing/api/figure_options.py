@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from exptools.hints import suggestion
+from exptools.viewing.errors import QueryError
 
 if TYPE_CHECKING:
     from exptools.viewing.figures.references import Reference
@@ -58,12 +60,18 @@ def check_options(method: str, given: Mapping[str, Any], known: Iterable[str]) -
 
 
 def hex_colors(colors: Mapping[str, str]) -> dict[str, str]:
-    """Colours as ``#d9580a``, also those that Matplotlib knows by name, as ``red`` and ``C0``."""
-    if all(str(color).startswith("#") for color in colors.values()):
+    """Colours as ``#d9580a``, also those that Matplotlib knows by name, as ``red`` and ``C0``.
+
+    Raises:
+        QueryError: one is neither.
+    """
+    if all(re.fullmatch("#[0-9a-fA-F]{6}", str(color)) for color in colors.values()):
         return dict(colors)
     from matplotlib.colors import is_color_like, to_hex
 
-    return {
-        label: to_hex(color) if isinstance(color, str) and is_color_like(color) else color
-        for label, color in colors.items()
-    }
+    for color in colors.values():
+        if not isinstance(color, str) or not is_color_like(color):
+            raise QueryError(
+                f"a colour is '#d9580a', or a name that Matplotlib knows, as 'red'; not {color!r}"
+            )
+    return {label: to_hex(color) for label, color in colors.items()}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 
+from exptools.viewing.api.fault_warnings import warn_of_faults
 from exptools.viewing.api.runs import Runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import index_of
@@ -24,7 +25,8 @@ def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
 
     A directory may begin with ``~``, or be a pattern as ``runs/2026-*``; lists of directories are
     taken, too. Configs and states are as they are now; metrics are read when they are asked for.
-    Where there are no runs a warning says what lies there instead.
+    Where there are no runs a warning says what lies there instead; where a config or a status
+    cannot be read, which one.
 
     Args:
         roots: the directories; by default ``outputs`` and ``multirun``, into which Hydra writes.
@@ -40,6 +42,7 @@ def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
     index.refresh()
     if not index.snapshot.runs:
         warnings.warn(no_runs(directories), stacklevel=2)
+    warn_of_faults(index, index.snapshot.runs, again=True)
     return Runs(index, index.snapshot.runs, ())
 
 

@@ -42,8 +42,9 @@ def runs_table(runs: Sequence[Run], keys: Sequence[str], title: str) -> str:
 def facts(run: Run, directory: str) -> str:
     """What is known of a run: where and how it is, its summary, its config."""
     named = [("directory", directory), ("state", run.state.value if run.state else "—")]
-    items = [*run.summary.items(), *run.config.items()]
-    named += [(name, display(value)) for name, value in items[:MOST_FACTS]]
+    items = [(name, display(_rounded(value))) for name, value in run.summary.items()]
+    items += [(name, display(value)) for name, value in run.config.items()]
+    named += items[:MOST_FACTS]
     left_out = len(items) - MOST_FACTS
     notes = [f"{left_out} more keys are in config."] if left_out > 0 else []
     return table(["", run.name], named, notes=notes)
@@ -108,7 +109,12 @@ def _cells(run: Run, keys: Sequence[Key]) -> list[str]:
 def _shown(key: Key, value: object) -> str:
     """A value as a person reads it: a result has six digits, a setting has all that it has."""
     is_result = key.whole.startswith(SUMMARY) and isinstance(value, float)
-    return display(float(f"{value:.6g}")) if is_result else key.show(value)
+    return display(_rounded(value)) if is_result else key.show(value)
+
+
+def _rounded(value: object) -> object:
+    """A result with six digits."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _end(group: GroupCurve) -> list[str]:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from exptools.hints import suggestion
 from exptools.plain_files import open_plain
 from exptools.rundir import MEDIA_INDEX, STEP
+from exptools.viewing.api.fault_warnings import warn_of_faults
 from exptools.viewing.api.run_config import RunConfig, RunSummary
 from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import Index
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.memo import Memo
-from exptools.viewing.run import Run
+from exptools.viewing.run import Fault, Run
 from exptools.viewing.run import duration as duration_of
 
 if TYPE_CHECKING:  # what makes answers is loaded when somebody asks
@@ -82,6 +83,15 @@ class LoadedRun(Run):
     def summary(self, summary: Mapping[str, Any]) -> None:
         vars(self)["summary"] = summary
 
+    @property  # type: ignore[misc]
+    def faults(self) -> tuple[Fault, ...]:
+        """What could not be read: of its config and status, and of its metrics so far read."""
+        return self.origin.faults(self)
+
+    @faults.setter
+    def faults(self, faults: tuple[Fault, ...]) -> None:
+        vars(self)["faults"] = faults
+
     def _data(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _NO_DATA}
 
@@ -134,7 +144,9 @@ class LoadedRun(Run):
         """
         from exptools.viewing.tables.export import logged
 
-        return logged(self.origin, [self], metrics, long=long)[:, 1:]
+        rows = logged(self.origin, [self], metrics, long=long)[:, 1:]
+        warn_of_faults(self.origin, [self])
+        return rows
 
     def curve(
         self,
@@ -151,7 +163,9 @@ class LoadedRun(Run):
 
         method = parse_method(band="none", smooth=smooth, bin_width=bin_width)
         query = CurveQuery(one_name("metric", metric), None, one_name("x", x), method)
-        return CurveSet(**vars(curve_set(self.origin, [self], query)))
+        curve = CurveSet(**vars(curve_set(self.origin, [self], query)))
+        warn_of_faults(self.origin, [self])
+        return curve
 
     @property
     def logs(self) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def position(which: Any, runs: Sequence[Run], names: Mapping[str, int]) -> int:
 def positions(several: Iterable[Any], runs: Sequence[Run], names: Mapping[str, int]) -> list[int]:
     """Where several runs stand: in the order in which they are named, each once.
 
-    In a mask null is false, as where a run lacks the key that was compared.
+    In a mask null is false, as where a run lacks the key that was compared. One of pandas goes by
+    its index, as it does there.
     """
     given = list(several)
     if not any(map(_is_truth, given)):
@@ -55,7 +56,24 @@ def positions(several: Iterable[Any], runs: Sequence[Run], names: Mapping[str, i
         raise TypeError(f"a mask has true and false only; {_TAKEN}")
     if len(given) != len(names):
         raise QueryError(f"a mask of {len(given)} values does not fit {len(names)} runs")
-    return [at for at, chosen in enumerate(given) if not _is_null(chosen) and chosen]
+    places = _places_of(several, names)
+    chosen = (at for at, one in zip(places, given, strict=True) if not _is_null(one) and one)
+    return sorted(chosen)
+
+
+def _places_of(mask: Iterable[Any], names: Mapping[str, int]) -> Iterable[int]:
+    """Where the runs stand that the values of a mask are of: those that its index names, if any."""
+    index = getattr(mask, "index", None)
+    if index is None or callable(index):  # a list's is a method
+        return range(len(names))
+    labels = list(index)
+    for places in (names, {at: at for at in range(len(names))}):
+        if len(set(labels)) == len(labels) and all(label in places for label in labels):
+            return [places[label] for label in labels]
+    raise QueryError(
+        "the mask's index has neither the names of these runs nor their positions; "
+        "if it is in their order, give mask.to_numpy()"
+    )
 
 
 def _is_truth(value: Any) -> bool:

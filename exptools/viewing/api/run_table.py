@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from exptools.rundir import STEP
-from exptools.viewing.curves.remarks import remarks
+from exptools.viewing.curves.remarks import remarks_on
 from exptools.viewing.curves.summaries import (
-    direction,
     number_of,
     parse_summary,
     said_of_runs,
     summary_of,
+    summary_said,
 )
 from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.differences import Difference
@@ -33,13 +33,15 @@ def run_table(
     names: Sequence[str],
     summary: str,
     better: Mapping[str, str],
-) -> pl.DataFrame:
-    """What ``Runs.table`` says of these keys of the configs, metrics and summaries."""
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """What ``Runs.table`` says of these keys, metrics and summaries; and what to know of that."""
     columns = [("run", run_key(name)) for name in ("name", "sweep", "state")]
     columns += [("config", config_key(name)) for name in keys]
     cells = [(of, key.name, [key.value(run) for run in runs]) for of, key in columns]
     parts = [(of, name, column(name, values)) for of, name, values in cells]
-    return frame_of([*parts, *_values(index, runs, names, summary, better)])
+    remarks: dict[str, None] = {}
+    table = frame_of([*parts, *_values(index, runs, names, summary, better, remarks)])
+    return table, tuple(remarks)
 
 
 def _values(
@@ -48,40 +50,31 @@ def _values(
     names: Sequence[str],
     summary: str,
     better: Mapping[str, str],
+    remarks: dict[str, None],
 ) -> Iterable[_Part]:
-    """What the summaries and the metrics that are asked for say of each run."""
+    """What the summaries and the metrics that are asked for say of each run.
+
+    ``remarks`` gets the sentences on values between two steps, and on repeated steps.
+    """
     summary_of("", summary, "max")  # whether there is such a summary, also where no metric asks
     tags = dict.fromkeys(index.every_metric(runs))
     found = {name: find_metric(tags, runs, name) for name in names}
     directions = directions_of(list(found.values()), better)
     said = {name: said_of_runs(tags, runs, metric) for name, metric in found.items()}
     metrics = {metric for name, metric in found.items() if said[name] is None}
-    each = {
-        name: parse_summary(summary_of(name, summary, direction(name, directions)))
-        for name in metrics
-    }
+    each = {name: parse_summary(summary_said(name, summary, directions)) for name in metrics}
     columns = index.columns(runs, [STEP, *metrics])
     for name, values in said.items():
         metric = found[name]
         if values is None:
             series = [columns[run.name].series(metric) for run in runs]
             numbers = [number_of(x, y, each[metric]) for x, y in series]
+            remarks.update(dict.fromkeys(remarks_on(metric, each[metric], series)))
             yield "metric", name, pl.Series(name, numbers, dtype=pl.Float64)
         else:
             own = name.removeprefix(SUMMARY)
             own = own if own not in tags else name
             yield "summary", own, column(own, values)
-
-
-def summary_remarks(
-    index: Index, runs: Sequence[Run], names: Sequence[str], summary: str
-) -> Iterator[str]:
-    """What to know of the numbers of metrics: values between two steps, repeated steps."""
-    if str(summary).partition(":")[0] in ("at", "auc"):
-        tags = index.every_metric(runs)
-        for name in names:
-            metric = find_metric(tags, runs, name)
-            yield from remarks(index, runs, metric, summary) if metric in tags else ()
 
 
 def difference_table(differences: Iterable[Difference]) -> pl.DataFrame:

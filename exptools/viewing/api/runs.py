@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 from exptools.viewing.api.analysed_runs import AnalysedRuns
+from exptools.viewing.api.fault_warnings import warn_of_faults
 from exptools.viewing.curves.statistics.options import one_name, several_names
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import SUMMARY
@@ -34,7 +35,7 @@ class CurveOptions(TypedDict, total=False):
     bin_width: float | None
     strata: str | None
     where: str | None
-    best: Best | str | None
+    best: Best | str | Sequence[str] | None
     states: Literal["all", "finished"]
     baseline: str | None
     difference: Literal["absolute", "percent"]
@@ -93,14 +94,16 @@ class Runs(AnalysedRuns):
     def _table(
         self, metrics: str | Sequence[str] | None, summary: str, better: Mapping[str, str]
     ) -> pl.DataFrame:
-        from exptools.viewing.api.run_table import run_table, summary_remarks
+        from exptools.viewing.api.run_table import run_table
 
         if metrics is None:
             metrics = [*(f"{SUMMARY}{name}" for name in self.summaries), *self.metrics]
         names = several_names("metrics", metrics)
-        for sentence in summary_remarks(self.origin, self._runs, names, summary):
+        table, remarks = run_table(self.origin, self._runs, self.varying, names, summary, better)
+        for sentence in remarks:
             warnings.warn(sentence, stacklevel=3)
-        return run_table(self.origin, self._runs, self.varying, names, summary, better)
+        warn_of_faults(self.origin, self._runs, stacklevel=4)
+        return table
 
     def results(
         self,
@@ -141,10 +144,11 @@ class Runs(AnalysedRuns):
         if asked is not None and not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
-        worth = () if band == "none" else self.facets
-        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, worth)
+        settings = () if band == "none" else self.settings
+        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, settings)
         table = counted_results(self.origin, self._runs, query)
         _warn_of_few(table.remark)
+        warn_of_faults(self.origin, self._runs)
         return ResultTable(**vars(table))
 
     def rows(
@@ -165,7 +169,9 @@ class Runs(AnalysedRuns):
         from exptools.viewing.tables.export import logged
 
         keys = several_names("by", by)
-        return logged(self.origin, self._runs, metrics, keys, long=long)
+        rows = logged(self.origin, self._runs, metrics, keys, long=long)
+        warn_of_faults(self.origin, self._runs)
+        return rows
 
     def diff(self, left: int | str | Run, right: int | str | Run) -> pl.DataFrame:
         """The keys in which two runs differ: key, left, right, the values as texts."""
@@ -213,7 +219,7 @@ class Runs(AnalysedRuns):
         bin_width: float | None = None,
         strata: str | None = None,
         where: str | None = None,
-        best: Best | str | None = None,
+        best: Best | str | Sequence[str] | None = None,
         states: Literal["all", "finished"] = "all",
         baseline: str | None = None,
         difference: Literal["absolute", "percent"] = "absolute",
@@ -239,7 +245,8 @@ class Runs(AnalysedRuns):
                 every x and the lines between a run's points.
             strata: the key within whose values ``ci`` draws runs, for example the task.
             where: a condition, as for ``where``.
-            best: keep of each group the best setting of another key, or as ``Best`` says.
+            best: keep of each group the best setting of another key, of several, or as ``Best``
+                says.
             states: which runs count: ``all``, or without failed, killed, interrupted, timed-out,
                 running and queued ones ``finished``. ``notes`` says how many ended early.
             baseline: show the difference of all groups to this one: its label, ``lr=0.01`` for the
@@ -256,9 +263,8 @@ class Runs(AnalysedRuns):
         from exptools.viewing.curves.selection import Best
         from exptools.viewing.curves.statistics.aggregation import parse_method
 
-        best = Best(best) if isinstance(best, str) else best
         if best is not None and not isinstance(best, Best):
-            raise QueryError(f"best is given as in xv.Best('lr', mode='max'), not as {best!r}")
+            best = Best(several_names("best", best))
         method = parse_method(center, band, smooth, smooth_when, bin_width)
         keys = None if by is None else several_names("by", by)
         strata = None if strata is None else one_name("strata", strata)
@@ -274,8 +280,9 @@ class Runs(AnalysedRuns):
         ]
         answers = counted_curves(self.origin, self._loaded, queries)
         _warn_of_few(remark(answers))
+        warn_of_faults(self.origin, self._runs)
         if by is not None:
-            answers = with_reason(self.origin, self._loaded, answers, self.facets)
+            answers = with_reason(self.origin, self._loaded, answers, self.settings)
         sets = [CurveSet(**vars(answer)) for answer in answers]
         return sets[0] if isinstance(metric, str) else CurveSets(tuple(sets))
 

@@ -52,6 +52,7 @@ class Facts:
     by: tuple[str, ...] | None  # to group by at first; None while there is nothing to tell apart
     depends: bool  # whether the metric's last values clearly depend on it
     seed: str | None
+    settings: tuple[str, ...]  # those of the keys that are said where they are averaged
     names: dict[str, str]  # of the keys, short
     known: KeyNames  # the keys of all configs and summaries
     marks: UserMarks  # the user's own, as they are at any time
@@ -149,6 +150,7 @@ def gather_facts(index: Index, every: tuple[Run, ...], version: int, marks: User
         by=None,
         depends=False,
         seed=seed,
+        settings=tuple(map(config_name, [*seen.facets, *seen.searched])),
         names={key: known.short(key) for key in keys},
         known=known,
         marks=marks,

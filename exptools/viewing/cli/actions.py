@@ -125,7 +125,7 @@ def make_table(command: TableCommand) -> None:
         parse_method(command.center, command.band),
         dict(command.better),
         command.states,
-        () if command.band == "none" else runs.facets,
+        () if command.band == "none" else runs.settings,
     )
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):
@@ -149,7 +149,7 @@ def plot(command: PlotCommand) -> None:
         )
     runs = find_runs(command.roots, command)
     curves = curve_sets(runs.origin, runs, _queries(command, runs))
-    curves = with_reason(runs.origin, runs, curves, runs.facets)
+    curves = with_reason(runs.origin, runs, curves, runs.settings)
     told: tuple[str, ...] = ()
     if output.kind == FIGURE and output.path is not None:
         _draw(command, curves, output.path)
@@ -236,8 +236,8 @@ def _listed(given: Sequence[str], runs: Runs) -> list[str]:
 def _values(runs: Runs, names: Sequence[str], summary: str) -> list[pl.Series]:
     """A value a run, of metrics and summaries."""
     asked = list(dict.fromkeys(names))
-    columns = run_table(runs.origin, runs, (), asked, summary, {}).get_columns()
-    columns = columns[-len(asked) :] if asked else []
+    table, _ = run_table(runs.origin, runs, (), asked, summary, {})
+    columns = table.get_columns()[-len(asked) :] if asked else []
     by_name = dict(zip(asked, columns, strict=True))
     return [by_name[name] for name in names]
 

@@ -2,8 +2,8 @@
 
 Pages are shown around, tables are printed in papers, notebooks are published. So wherever values
 of configs are shown or exported, ``hidden 1`` stands for the first secret of a key, ``hidden 2``
-for another: runs that differ in one can still be told apart, and are never averaged. The files stay
-as they are. This is the one place that says what a secret is.
+for another: runs that differ in one can still be told apart. The files stay as they are. This is
+the one place that says what a secret is.
 """
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ class Secrets:
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
 
     def of(self, config: Mapping[str, Any]) -> tuple[Secret, ...]:
-        """The secrets in a config that are texts long enough to be found elsewhere."""
+        """The secrets in a config that are long enough to be found elsewhere."""
         found = {
-            text: Secret(text, name, _mask(name, text))
+            text: Secret(text, name, _mask(name, secret))
             for key, value in config.items()
-            for name, text in self._texts(key, value)
-            if len(text) >= SHORTEST
+            for name, secret in self._within(key, value)
+            if len(text := str(secret)) >= SHORTEST
         }
         return tuple(sorted(found.values(), key=lambda secret: -len(secret.text))[:MOST])
 
@@ -156,6 +156,8 @@ class Secrets:
             return _mask(key, value)
         if isinstance(value, str):
             return self.text(value, own) if own or "=" in value else value
+        if type(value) is int and own:  # made of a secret that is a number
+            return next((one.shown for one in own if one.text == str(value)), value)
         if isinstance(value, Mapping) and value:
             return MappingProxyType(
                 {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}
@@ -170,17 +172,17 @@ class Secrets:
             return any(self._hides[str(k)] or self._are_within(v) for k, v in value.items())
         return isinstance(value, tuple) and any(map(self._are_within, value))
 
-    def _texts(self, key: str, value: Any) -> Iterator[tuple[str, str]]:
-        """The texts in a value that are hidden, with their keys."""
-        if isinstance(value, str):
+    def _within(self, key: str, value: Any) -> Iterator[tuple[str, str | int]]:
+        """The texts and whole numbers in a value that are hidden, with their keys."""
+        if isinstance(value, (str, int)):
             if self._is_hidden(key, value):
                 yield key, value
         elif isinstance(value, Mapping):
             for name, item in value.items():
-                yield from self._texts(f"{key}.{name}", item)
+                yield from self._within(f"{key}.{name}", item)
         elif isinstance(value, tuple):
             for item in value:
-                yield from self._texts(key, item)
+                yield from self._within(key, item)
 
     def _is_hidden(self, key: str, value: Any) -> bool:
         hides = self._hides[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,13 +28,17 @@ class AveragedKey:
 
 
 def averaged_keys(
-    parts: Sequence[Sequence[Run]], keys: Sequence[Key], results: Mapping[str, float]
+    parts: Sequence[Sequence[Run]],
+    keys: Sequence[Key],
+    results: Mapping[str, float],
+    settings: Collection[str],
 ) -> list[AveragedKey]:
     """Of some keys those of which several values are averaged, the best reason for a band first.
 
     That is the one that explains most of how the results (by run) of one line's runs differ; among
     those that explain nothing, the one with most values. Seeds are no reason, they are what a band
-    is for, nor is a key of which each run has its own value, such as a directory.
+    is for. Nor is a key of which each run has its own value, such as a directory, unless it is one
+    of the ``settings``.
     """
     largest = max((len(part) for part in parts), default=0)
     values_of = [np.array([results.get(run.name, np.nan) for run in part]) for part in parts]
@@ -44,7 +48,7 @@ def averaged_keys(
             continue
         codes = [_codes(part, key) for part in parts]
         values = max((len(np.unique(part)) for part in codes), default=0)
-        if 1 < values < largest:
+        if 1 < values < largest + (key.name in settings):
             explained = _explained(values_of, codes)
             reasons.append((explained, values, AveragedKey(key.name, key.short, values)))
     reasons.sort(key=lambda reason: (-reason[0] if reason[0] > CLEARLY else 0, -reason[1]))
@@ -64,23 +68,23 @@ def reason_for_spread(keys: Sequence[AveragedKey]) -> str:
 
 
 def with_reason(
-    index: Index, runs: Sequence[Run], sets: Sequence[CurveData], facets: Sequence[str]
+    index: Index, runs: Sequence[Run], sets: Sequence[CurveData], settings: Sequence[str]
 ) -> list[CurveData]:
-    """The curves with a note on what is averaged of the keys worth grouping by."""
-    return [_with_reason(index, runs, curves, facets) for curves in sets]
+    """The curves with a note on what is averaged of the settings."""
+    return [_with_reason(index, runs, curves, settings) for curves in sets]
 
 
 def _with_reason(
-    index: Index, runs: Sequence[Run], curves: CurveData, facets: Sequence[str]
+    index: Index, runs: Sequence[Run], curves: CurveData, settings: Sequence[str]
 ) -> CurveData:
     parts = [group.drawn_runs for group in curves.groups]
     if curves.band == "none" or max(map(len, parts), default=0) < 2:
         return curves
     every = index.snapshot.runs
     own = {key.whole for key in find_keys(runs, [*curves.by, *curves.over], every)}
-    keys = [key for key in find_keys(runs, facets, every) if key.whole not in own]
+    keys = [key for key in find_keys(runs, settings, every) if key.whole not in own]
     results = last_values(index, parts, curves.metric)
-    reason = reason_for_spread(averaged_keys(parts, keys, results))
+    reason = reason_for_spread(averaged_keys(parts, keys, results, settings))
     return replace(curves, notes=(*curves.notes, reason)) if reason else curves
 
 

@@ -21,6 +21,7 @@ from exptools.viewing.curves.statistics.alignment import Tidy, shared_x, tidy, u
 from exptools.viewing.curves.statistics.options import Choice, Option, parse
 from exptools.viewing.curves.statistics.smoothing import smooth
 from exptools.viewing.groups.differences import compare
+from exptools.viewing.groups.variation import overview
 from exptools.viewing.run import Run
 
 DIFFERENCES = {"absolute": "absolute", "percent": "in %"}  # in words
@@ -46,7 +47,8 @@ class Partners:
     """Which runs are compared with which."""
 
     pairs: tuple[tuple[Run, Run], ...]  # () where they are not paired
-    by: tuple[str, ...]  # the keys in which the runs of a pair are equal
+    # The keys in which the runs of a pair are equal; of those that go together one.
+    by: tuple[str, ...]
     alone: int = 0  # runs without a partner, which are in no difference
 
 
@@ -66,7 +68,15 @@ def partners(runs: Sequence[Run], baseline: Sequence[Run]) -> Partners:
         if len(settings) < len(side):  # a seed that is there twice has no one partner
             return Partners((), ())
     alone = len(found.only_left) + len(found.only_right)
-    return Partners(found.matched, keys, alone)
+    return Partners(found.matched, _speaking(keys, [own for own, _ in found.matched]), alone)
+
+
+def _speaking(keys: Sequence[str], runs: Sequence[Run]) -> tuple[str, ...]:
+    """Of the keys that divide some runs in the same way one: a model, and not its layers, too."""
+    others = {
+        other for key, those in overview(runs).together.items() if key in keys for other in those
+    }
+    return tuple(key for key in keys if key not in others)
 
 
 def _setting(run: Run, keys: Sequence[str]) -> tuple[object, ...]:

@@ -103,6 +103,17 @@ def chosen_over(runs: Sequence[Run], keys: str) -> tuple[str, ...]:
     )
 
 
+def chosen_without(without: int, runs: int, keys: str) -> tuple[str, ...]:
+    """The sentence for runs of the best settings that have no finite number; none where all do."""
+    if not without:
+        return ()
+    have, choice = ("has", "it was") if without == 1 else ("have", "they were")
+    return (
+        f"Of the {runs} runs with the best {keys} {without} {have} no finite value to choose by: "
+        f"{choice} left out of the choice.",
+    )
+
+
 def members(runs: Sequence[Run], series: Mapping[str, Series]) -> tuple[Member, ...]:
     """Those of the runs that have a value at some x."""
     ends = [(run, _end(*series[run.name])) for run in runs]
@@ -115,7 +126,7 @@ def _end(x: Floats, y: Floats) -> float:
 
 
 def endings(
-    groups: Sequence[Sequence[Member]], x: str | None = None, lines: str = ""
+    groups: Sequence[Sequence[Member]], x: str | None = None, lines: str = "", given: int = 0
 ) -> tuple[str, ...]:
     """The sentences that say how many of the runs did not finish, and where; none where all did.
 
@@ -123,12 +134,13 @@ def endings(
         groups: the runs that each number or line is of; a run may be in several.
         x: what the ends are values of, as it was asked for; None where they are not known.
         lines: what the groups' lines are ("the mean"); "" where their numbers have no x.
+        given: how many runs there are; where these are more it is said which are counted here.
     """
     runs = _furthest(member for group in groups for member in group)
     if len(runs) < 2:  # a single run is no mean
         return ()
     longest, is_whole = _longest(runs.values())
-    whole = f"Of the {len(runs)} runs "
+    whole = f"Of the {len(runs)} runs {'in the numbers ' if len(runs) < given else ''}"
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
         those = [member for member in runs.values() if member.state in words]

@@ -96,9 +96,15 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
 def _chosen_over(
     runs: Sequence[Run], settings: Sequence[Setting], over: Sequence[Key]
 ) -> tuple[str, ...]:
+    """What to know of the choice of the best settings."""
     shown = {run.name for setting in settings for run in setting.runs}
     others = [run for run in runs if run.name not in shown]
-    return endings.chosen_over(others, " and ".join(key.short for key in over))
+    keys = " and ".join(key.short for key in over)
+    without = sum(setting.without for setting in settings)
+    return (
+        *endings.chosen_without(without, len(shown), keys),
+        *endings.chosen_over(others, keys),
+    )
 
 
 def _comparison(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,13 @@ from exptools.metrics import better
 from exptools.rundir import STEP
 from exptools.viewing.arrays import Series
 from exptools.viewing.curves.statistics.options import Choice, Option, parse, several_names
-from exptools.viewing.curves.summaries import parse_summary, summarize, summarize_runs, summary_of
+from exptools.viewing.curves.summaries import (
+    SUMMARIES,
+    parse_summary,
+    summarize,
+    summarize_runs,
+    summary_of,
+)
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
@@ -44,7 +51,7 @@ class MetricResults:
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
         """A metric's summary of each run by its name; see ``groups.asked.Results``."""
-        summary_of("", summary, "max")  # whether there is such a summary
+        _check_function(metric, summary)
         if metric == STEP and metric not in self._metrics:
             wanted = parse_summary(summary_of(metric, summary))
             columns = self.index.columns(self.runs, [STEP])
@@ -52,6 +59,25 @@ class MetricResults:
         metric = find_metric(self._metrics, self.runs, metric)
         wanted = parse_summary(summary_of(metric, summary))
         return summarize_runs(self.index, self.runs, metric, wanted)
+
+
+def _check_function(metric: str, summary: str) -> None:
+    """Raise QueryError where there is no such summary, or it takes other numbers than it has."""
+    name, _, given = summary.partition(":")
+    choice = SUMMARIES.get(name)
+    try:
+        summary_of("", summary, "max")
+    except QueryError as error:
+        if choice is None:
+            raise
+        meaning, _, example = choice.meaning.partition(", as in ")
+        takes = f"{meaning} behind the metric" if meaning else "no number"
+        numbers = f", {example.rstrip(',').partition(':')[2]}" if example else ""
+        shown = metric if re.fullmatch(r"[^\W\d]\w*(?:\.\w+)*", metric) else f'"{metric}"'
+        not_this = f", not {given.replace(':', ', ')}" if given else ""
+        raise QueryError(
+            f"{name} takes {takes}, as in {name}({shown}{numbers}){not_this}"
+        ) from error
 
 
 def _of_steps(columns: Columns, wanted: Option) -> float | None:
@@ -81,7 +107,7 @@ def _marks_in(runs: Sequence[Run], condition: str) -> Mapping[str, Callable[[Run
 class Best:
     """Keep of each group only the runs with its best setting of other keys."""
 
-    over: str | tuple[str, ...]  # the keys among whose settings the best one is taken
+    over: str | Sequence[str]  # the keys among whose settings the best one is taken
     mode: Literal["max", "min"] | None = None  # None: as the metric's name tells
     # What a run is worth; ``best`` is its highest or lowest value, as the mode says. A setting is
     # worth the mean over its runs.
@@ -90,7 +116,10 @@ class Best:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys, a tuple also where one was given as a text."""
-        return several_names("over of xv.Best", self.over)
+        names = several_names("over of xv.Best", self.over)
+        if not names:
+            raise QueryError("best takes a key, or a list of keys, as 'lr'")
+        return names
 
     def of(self, metric: str) -> Best:
         """The same with a mode, as the metric's name tells where none is given.
@@ -119,6 +148,7 @@ class Setting:
     label: str
     runs: tuple[Run, ...]
     best: tuple[Any, ...] = ()  # the values of the setting that was kept
+    without: int = 0  # of the runs those that had no finite number when it was chosen
 
 
 def setting_of(
@@ -127,21 +157,27 @@ def setting_of(
     """A group's best setting; the whole group where none is asked for."""
     if best is None:
         return Setting(group.values, group.label, group.runs)
-    kept = _best_setting(group, series, over, best)
+    kept, without = _best_setting(group, series, over, best)
     named = f"{over[0].short}={kept.label}" if len(over) == 1 else kept.label
-    return Setting(group.values, f"{group.label} ({named})", kept.runs, kept.values)
+    return Setting(group.values, f"{group.label} ({named})", kept.runs, kept.values, without)
 
 
 def _best_setting(
     group: Group, series: Mapping[str, Series], over: Sequence[Key], best: Best
-) -> Group:
-    """The setting with the best mean summary; the first of equal ones, NaN behind all others."""
+) -> tuple[Group, int]:
+    """The setting with the best mean summary, the first of equal ones; and its runs without one.
+
+    As in tables of results the mean is of the finite numbers. What has none is behind all others.
+    """
     sign = -1.0 if best.mode == "min" else 1.0
     summary = parse_summary(summary_of("", best.summary, best.mode))
-
-    def worth(setting: Group) -> float:
-        values = np.array([summarize(*series[run.name], summary) for run in setting.runs])
-        mean = float(np.mean(values / len(values)) * len(values))
-        return -np.inf if np.isnan(mean) else sign * mean
-
-    return max(groups(group.runs, over), key=worth)
+    settings = groups(group.runs, over)
+    numbers = [
+        np.array([summarize(*series[run.name], summary) for run in setting.runs])
+        for setting in settings
+    ]
+    finite = [of_runs[np.isfinite(of_runs)] for of_runs in numbers]
+    means = [float(np.mean(some / len(some)) * len(some)) if len(some) else None for some in finite]
+    worth = [-np.inf if mean is None else sign * mean for mean in means]
+    at = worth.index(max(worth))
+    return settings[at], (len(numbers[at]) - len(finite[at])) * (len(settings) > 1)

@@ -61,8 +61,17 @@ def parse_summary(text: str) -> Option:
     return parse("summary", text, SUMMARIES)
 
 
-def summary_of(metric: str, summary: str, mode: str | None = None) -> str:
-    """The summary of a metric; ``best`` is ``max`` or ``min``, as said or as its name tells."""
+def summary_said(metric: str, summary: str, said: Mapping[str, str]) -> str:
+    """The summary of a metric of a table, of which ``said`` may tell what is better."""
+    say = f', or say which by better={{"{metric}": "min"}} (--min on the command line)'
+    return summary_of(metric, summary, direction(metric, said), or_else=say)
+
+
+def summary_of(metric: str, summary: str, mode: str | None = None, *, or_else: str = "") -> str:
+    """The summary of a metric; ``best`` is ``max`` or ``min``, as said or as its name tells.
+
+    ``or_else`` is what the error has to say of where it can be said.
+    """
     parse("summary", summary, {**SUMMARIES, BEST: Choice()})
     if summary != BEST:
         return summary
@@ -70,7 +79,7 @@ def summary_of(metric: str, summary: str, mode: str | None = None) -> str:
     if mode is None:
         raise QueryError(
             f"whether more or less of {metric} is better is not known: "
-            "ask for its max or its min instead of the best"
+            f"ask for its max or its min instead of the best{or_else}"
         )
     return mode
 

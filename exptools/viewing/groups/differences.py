@@ -101,7 +101,10 @@ def compare_sweeps(runs: Sequence[Run], left: str | int, right: str | int) -> Sw
 def _sweep(which: str | int, sweeps: Sequence[str]) -> str:
     if isinstance(which, int) and not isinstance(which, bool):
         if not -len(sweeps) <= which < len(sweeps):
-            raise QueryError(f"there is no sweep {which}: there are {len(sweeps)}")
+            there = f"there are {len(sweeps)}, counted from 0"
+            if len(sweeps) < 2:
+                there = f"there is only {sweeps[0]!r}" if sweeps else "there is none"
+            raise QueryError(f"there is no sweep {which}: {there}")
         return sweeps[which]
     if not isinstance(which, str):
         raise QueryError(

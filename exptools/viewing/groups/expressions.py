@@ -165,7 +165,9 @@ def _advice(node: Any, sign: str) -> Callable[[str], str]:
         name, in_order = as_written(node), sign not in ("=", "!=")
         if value in ("true", "false") and in_order:
             return f"{name} = true or {name} = false"
-        return f"{name} {'=' if value.startswith('[') and in_order else sign} {value}"
+        if value.startswith("[") and in_order:
+            return f"{name} = {value}, for lists have no order"
+        return f"{name} {sign} {value}"
 
     return say
 
@@ -198,7 +200,9 @@ def _truth(node: Any, asked: Asked) -> Term:
     if is_number_of_runs(node) or isinstance(node, exp.Literal):
         text = as_written(node)
         raise QueryError(f"{text} is neither true nor false: compare it, as in {text} > 0")
-    _check(node, [exp.true()], asked, _advice(node, "="))
+    name = as_written(node)
+    example = lambda value: f"what it is compared with, as in {name} = {value}"  # noqa: E731
+    _check(node, [exp.true()], asked, example)
 
     def truth(run: Run) -> Truth:
         value = term(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -45,8 +46,17 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
     there = [*tags, *summary_names(runs)]
     near = each_by_itself(name, lambda part: bool(_ending_in(part, tags, runs)))
-    near = near or (suggestion(name, there) if there else _silent(runs))
+    near = near or _gone(runs) or (suggestion(name, there) if there else _silent(runs))
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
+
+
+def _gone(runs: Sequence[Run]) -> str:
+    """What to say of runs whose directories are no longer there; "" where all are."""
+    gone = [run for run in runs if run.sources and not os.path.isdir(run.path)]
+    if not gone:
+        return ""
+    are = "its directory is" if len(runs) == 1 else f"of {len(gone)} of them the directory is"
+    return f"{are} gone; refresh() looks again"
 
 
 def _silent(runs: Sequence[Run]) -> str:

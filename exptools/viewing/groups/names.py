@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import cached_property
 
-from exptools.hints import MOST_LISTED, each_by_itself, nearest, suggestion
+from exptools.hints import MOST_LISTED, each_by_itself, similar, suggestion
 from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import MOST_PARTS, endings
 from exptools.viewing.errors import QueryError
@@ -71,12 +71,14 @@ class KeyNames:
         return next((end for end in ends if self._meant(end) == [key]), key)
 
     def _suggestion(self, name: str) -> str:
-        """The nearest key, by its whole name or else by its end."""
+        """The nearest key, by its whole name or its end."""
         if several := each_by_itself(name, self.has):
             return several
         known = sorted(self.keys | {*OWN})
-        end = None if nearest(name, known) else nearest(name, self._ending_in)
-        return f"did you mean {self._ending_in[end][0]!r}?" if end else suggestion(name, known)
+        ends = {end: keys[0] for end, keys in self._ending_in.items() if end not in self.keys}
+        of_configs = [end for end, key in ends.items() if not key.startswith(SUMMARY)]
+        close = similar(name, [*known, *of_configs]) or similar(name, ends) or ""
+        return f"did you mean {ends[close]!r}?" if close in ends else suggestion(name, known)
 
     def _meant(self, name: str) -> list[str]:
         """The whole names of the keys that a name may mean, in the order of their names."""

@@ -66,6 +66,8 @@ class Overview:
     # Keys worth grouping by, the most telling first: neither one group nor one a run. Of keys that
     # vary together one is named; the seed never is, nor what is made of other keys.
     facets: tuple[str, ...]
+    # Settings of which each run has its own value, as in a random search; see ``_searched``.
+    searched: tuple[str, ...]
     # The key that holds the seed, None where no run has one; one that differs comes first. Known by
     # its name, or as the only key, an integer, in which runs differ that agree in all else. Where
     # each of several keys is so, as in a full grid, none is taken.
@@ -87,7 +89,8 @@ def overview(runs: Sequence[Run]) -> Overview:
     facets = _by_use(keys, runs, by_key, seed)
     own = [key for key in by_key if key not in derived]
     best = next(iter(_by_use(own or by_key, runs, by_key, seed)), None)
-    return Overview(tuple(by_key), together, tuple(facets), seed, best)
+    searched = tuple(_searched(runs, by_key, derived, seed))
+    return Overview(tuple(by_key), together, tuple(facets), searched, seed, best)
 
 
 def variations(runs: Sequence[Run]) -> dict[str, Variation]:
@@ -245,6 +248,27 @@ def _by_use(
         )
 
     return sorted(keys, key=drawbacks)
+
+
+def _searched(
+    runs: Sequence[Run],
+    by_key: Mapping[str, Variation],
+    derived: frozenset[str],
+    seed: Seed | None,
+) -> Iterator[str]:
+    """The settings of which each run has its own value.
+
+    They are told from directories, ports and job numbers: they were swept, or are numbers with a
+    fraction, or whole ones where no seed varies that such a number could go with.
+    """
+    swept = swept_keys(runs)
+    kinds = {float} if seed and seed.key in by_key else {int, float}
+    for key, variation in by_key.items():
+        is_own = variation.values == len(runs) and key not in derived
+        if is_own and not is_seed(key) and not (seed and key == seed.key):
+            values = (run.config[key] for run in runs if key in run.config)
+            if key in swept or kinds.issuperset(map(type, values)):
+                yield key
 
 
 def _only_difference(by_key: Mapping[str, Variation], runs: int) -> str | None:

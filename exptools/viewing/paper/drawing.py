@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from exptools.viewing.figures.downsampling import downsample
@@ -31,6 +33,7 @@ LINE, THIN = 1.2, 0.5  # points of 1/72 inch
 PANEL = 1.6  # inches: several side by side are not narrower than this
 HEIGHT = 0.52  # of a panel, in parts of its width
 AROUND = 0.45  # inches above and below it for its title, ticks and label
+GAP = 6  # pixels between two names of horizontal lines
 CHARACTERS = 15  # of text that fit into an inch
 MOST_LEGEND_COLUMNS = 6
 
@@ -84,6 +87,7 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
     below = legend.get_window_extent().height / drawn.dpi if legend else 0.0
     drawn.set_size_inches(width, len(rows) * (each * HEIGHT + AROUND) + below)
     drawn.draw_without_rendering()  # makes ticks and layout while our settings hold
+    _part_names(drawn)
     return drawn
 
 
@@ -122,6 +126,21 @@ def _draw_references(axes: Axes, references: Sequence[Reference], scales: Scales
             va="bottom",
             parse_math=False,
         )
+
+
+def _part_names(drawn: Figure) -> None:
+    """Move names of horizontal lines that lie over each other behind one another, if they fit."""
+    taken: dict[tuple[float, ...], list[Bbox]] = {}  # by where the panel is, which has two axes
+    for axes in drawn.axes:
+        there = taken.setdefault(axes.get_position().bounds, [])
+        for name in axes.texts:
+            own = place = name.get_window_extent()
+            while other := next((one for one in there if one.overlaps(place)), None):
+                place = place.translated(other.x1 + GAP - place.x0, 0)
+            there.append(place if place.x1 <= axes.bbox.x1 else own)
+            if isinstance(name, Annotation) and there[-1] is not own:
+                along, value = name.xy
+                name.xy = (along + (place.x0 - own.x0) / axes.bbox.width, value)
 
 
 def _show_ranges(first: Axes, heads: dict[str, Axes], scales: Scales) -> None:

@@ -22,10 +22,13 @@ from exptools.viewing.readers.places import (
     is_logger,
     prefixes,
 )
+from exptools.viewing.readers.tabular.csv_logs import beginning
 from exptools.viewing.readers.tabular.hparams import HPARAMS, differing, label
 from exptools.viewing.readers.trackers.resumed import continued
 from exptools.viewing.run import EarlierAttempt, Source, SourceKind, natural_key
 from exptools.viewing.signatures import Signature
+
+_BEGUN = f"{STEP},{WALL_TIME}\n".encode()
 
 
 def combine(run: DetectedRun, parts: Sequence[DetectedRun]) -> DetectedRun:
@@ -124,12 +127,15 @@ def _kinds(run: DetectedRun) -> frozenset[SourceKind]:
     return frozenset(
         source.kind
         for source in run.sources
-        if source.files != (begun,) or not _is_empty(signatures[begun])
+        if source.files != (begun,) or not _is_empty(begun, signatures[begun])
     )
 
 
-def _is_empty(signature: Signature | None) -> bool:
-    return signature is None or signature.size <= len(f"{STEP},{WALL_TIME}\n")
+def _is_empty(file: str, signature: Signature | None) -> bool:
+    """Whether a file has no more than our header; a short one has rows where it is another's."""
+    if signature is None or signature.size > len(_BEGUN):
+        return signature is None
+    return not signature.size or beginning(file) == _BEGUN
 
 
 def _called(place: Place, names: Mapping[Place, str]) -> Place:

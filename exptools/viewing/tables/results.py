@@ -24,7 +24,7 @@ from exptools.viewing.curves.summaries import (
     parse_summary,
     said_of_runs,
     summarize_runs,
-    summary_of,
+    summary_said,
 )
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import column, frame_of, type_of
@@ -46,7 +46,7 @@ class ResultsQuery:
     method: Method = MEAN_AND_STD  # its centre and band, over runs
     better: Mapping[str, str] = field(default_factory=dict)  # "max" or "min" by metric
     states: str = ALL  # which runs count: "all", "finished"
-    worth: tuple[str, ...] = ()  # keys worth grouping by: what of them is averaged is said
+    settings: tuple[str, ...] = ()  # keys: what of them is averaged is said
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,13 @@ class Results:
         return bootstrap_of_few(parse_band(self.band), counts)
 
     def frame(self) -> pl.DataFrame:
-        """A row a cell: the keys, metric, summary, center, low, high, n, runs, early, going.
+        """A row a cell: the keys, and what is known of the runs in it.
 
+        Behind the keys stand metric, summary, center, low, high, n, runs, early, going and pending.
         Nothing is rounded. A cell without runs is left out; no band is NaN in low and high.
         ``early`` counts the runs of n that failed, were killed or interrupted, or timed out,
-        ``going`` those that are running or queued.
+        ``going`` those that are still running; ``pending`` the running or queued runs that have no
+        number yet, so are not in n.
         """
         filled = [
             (values, head, cell)
@@ -123,7 +125,7 @@ _FRAME: tuple[tuple[str, type, type], ...] = (
     ("metric", Column, str),
     ("summary", Column, str),
     *((name, Cell, float) for name in ("center", "low", "high")),
-    *((name, Cell, int) for name in ("n", "runs", "early", "going")),
+    *((name, Cell, int) for name in ("n", "runs", "early", "going", "pending")),
 )
 
 
@@ -175,24 +177,26 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
                 for head in metrics
                 for sentence in remarks(index, runs, head.metric, head.summary)
             ),
-            *_averaged(find_keys(everyone, query.worth), [*keys, *across], parts, values[0]),
+            *_averaged(find_keys(everyone, query.settings), [*keys, *across], parts, values[0]),
         ),
         heads=tuple(key.short for key in keys),
     )
 
 
 def _averaged(
-    worth: Sequence[Key],
+    settings: Sequence[Key],
     grouped: Sequence[Key],
     parts: Sequence[Sequence[Sequence[Run]]],
     values: Mapping[str, float | None],
 ) -> Iterator[str]:
-    """The sentence that says what is averaged of the keys worth grouping by; none where nothing."""
+    """The sentence that says what is averaged of the settings; none where nothing is."""
     taken = {key.whole for key in grouped}
-    keys = [key for key in worth if key.whole not in taken]
+    keys = [key for key in settings if key.whole not in taken]
     cells = [in_numbers(part, values) for column in parts for part in column]
     numbers = {name: value for name, value in values.items() if value is not None}
-    yield from filter(None, [reason_for_spread(averaged_keys(cells, keys, numbers))])
+    yield from filter(
+        None, [reason_for_spread(averaged_keys(cells, keys, numbers, {key.name for key in keys}))]
+    )
 
 
 def headings(table: Results) -> list[str]:
@@ -260,7 +264,7 @@ def _column(
     mode = direction(metric, better)
     # Of a run, and no curve's.
     is_one_value = said_of_runs(tags, runs, metric) is not None
-    return Column(metric, "last" if is_one_value else summary_of(metric, summary, mode), mode)
+    return Column(metric, "last" if is_one_value else summary_said(metric, summary, better), mode)
 
 
 def _across(head: Column, facets: Sequence[Group]) -> list[Column]:
@@ -297,7 +301,7 @@ def _endings(
         for column in parts
         for part in column
     ]
-    return endings(cells, STEP)
+    return endings(cells, STEP, given=len(runs))
 
 
 def _mark_best(cells: Sequence[Cell | None], mode: str | None) -> list[Cell | None]:

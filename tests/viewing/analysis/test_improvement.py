@@ -1,5 +1,7 @@
 """Whether one group is better than another: what is said, and what is not."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,23 @@ def test_of_a_loss_the_lower_is_better(tmp_path):
     assert "is better than" in found.sentences[0]
     assert found.difference.value < 0
     assert found.probability.value > 0.9
+
+
+@pytest.mark.parametrize("gap", [-1.0, -0.1, 0.1, 1.0])
+def test_a_printed_difference_lies_in_its_printed_interval(tmp_path, gap):
+    found = compared(tasks(tmp_path, gap=gap, metric="loss"), "loss")
+    sentence = found.sentences[0]
+    value, low, high = map(
+        float,
+        re.search(
+            r"by (?:[\d.]+: the difference is )?(-?[\d.]+)[:,] .* (-?[\d.]+) to (-?[\d.]+) \(",
+            sentence,
+        ).groups(),
+    )
+    assert low <= value <= high
+    assert (value, low, high) == pytest.approx(
+        (found.difference.value, found.difference.low, found.difference.high), abs=0.01
+    )
 
 
 def test_where_it_is_not_known_what_is_better_it_is_higher_until_somebody_says(tmp_path):

@@ -128,6 +128,15 @@ def test_the_best_setting_of_one_key_is_asked_for_by_its_name(runs):
     assert runs.curves("train/loss", by=[], best="lr").over == ("lr",)
 
 
+def test_the_best_setting_of_several_keys_is_asked_for_by_their_names(runs):
+    several = runs.curves("train/loss", by=[], best=["lr", "seed"])
+    as_best = runs.curves("train/loss", by=[], best=xv.Best(("lr", "seed")))
+    assert several.over == ("lr", "seed")
+    assert several[0].setting == as_best[0].setting
+    with pytest.raises(xv.QueryError, match="best takes a key, or a list of keys, as 'lr'"):
+        runs.curves("train/loss", by=[], best=[])
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [("widht", "there are bands, colors, facet"), ("label", "did you mean 'labels'")],
@@ -151,7 +160,9 @@ def test_colours_may_be_called_as_matplotlib_calls_them(runs):
         "#d9580a",
     }
     assert [line.get_color() for line in curves.paper(colors=ours).axes[0].lines[:1]]
-    with pytest.raises(xv.QueryError, match="a colour is written as '#d9580a', not 'redd'"):
+    with pytest.raises(
+        xv.QueryError, match="or a name that Matplotlib knows, as 'red'; not 'redd'"
+    ):
         curves.paper(colors={"0.1": "redd"})
 
 

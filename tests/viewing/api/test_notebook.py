@@ -39,8 +39,10 @@ def test_a_result_has_six_digits_and_a_setting_all_that_it_has(tmp_path):
     for job, lr in enumerate((0.1, 0.12345678901)):
         write_run(tmp_path / str(job), {"lr": lr})
         write_summary(tmp_path / str(job), result=0.9648148148148148)
-    shown = cells(xv.load(tmp_path)._repr_html_())
+    runs = xv.load(tmp_path)
+    shown = cells(runs._repr_html_())
     assert shown[2] == ["1", "completed", "0.12345678901", "0.964815"]
+    assert cells(runs[1]._repr_html_())[-2:] == [["result", "0.964815"], ["lr", "0.12345678901"]]
 
 
 def test_an_error_shows_the_lines_of_the_notebook_and_the_sentence(runs):

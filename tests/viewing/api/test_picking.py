@@ -74,6 +74,22 @@ def test_runs_are_taken_by_a_mask(runs):
     assert len(runs[[]]) == 0
 
 
+def test_a_mask_of_pandas_goes_by_its_index_in_whatever_order(runs):
+    frame = runs.to_pandas("train/loss")
+    wanted = names(runs.where("lr = 0.01"))
+    for ordered in (frame, frame.sort_values("train/loss"), frame[::-1]):
+        assert names(runs[ordered["optim.lr"] == 0.01]) == wanted
+        by_name = ordered.set_index("name")
+        assert names(runs[by_name["optim.lr"] == 0.01]) == wanted
+
+
+@pytest.mark.parametrize("index", [range(1, 19), ["x"] * 18, [0] * 18])
+def test_a_mask_whose_index_is_of_other_rows_is_refused(runs, index):
+    with pytest.raises(xv.QueryError, match="neither the names of these runs nor their positions"):
+        runs[pd.Series([True] * 18, index=index)]
+    assert len(runs[pd.Series([True] * 18, index=index).to_numpy()]) == 18
+
+
 def test_in_a_mask_a_run_that_lacks_the_key_is_not_wanted(tmp_path):
     for job, config in enumerate([{"lr": 1}, {}, {"lr": 2}]):
         write_run(tmp_path / str(job), config)

@@ -1,3 +1,4 @@
+import shutil
 import sys
 import warnings
 
@@ -131,8 +132,8 @@ def test_the_rows_can_have_keys_and_become_pandas_frames(runs):
 
 
 def test_what_is_given_in_another_form_is_told_the_form(runs):
-    with pytest.raises(xv.QueryError, match=r"best is given as in xv.Best\('lr', mode='max'\)"):
-        runs.curves("train/loss", best=["lr"])
+    with pytest.raises(xv.QueryError, match="best is a text or a list of texts, not 3"):
+        runs.curves("train/loss", best=3)
     with pytest.raises(xv.QueryError, match="better says it by metric, as in"):
         runs.results("train/loss", better="max")
     with pytest.raises(TypeError, match="where takes a condition as a text"):
@@ -265,10 +266,28 @@ def test_of_each_group_only_the_best_setting_is_kept(runs):
 
 
 def test_a_setting_that_diverged_is_never_the_best(tmp_path):
-    for job, (lr, last) in enumerate([(1, NAN), (1, 99.0), (2, 3.0), (2, 3.0), (3, 2.0)]):
-        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [0.0, last]})
+    for job, (lr, last) in enumerate([(1, NAN), (1, NAN), (2, 3.0), (2, 3.0), (3, 2.0)]):
+        write_run(tmp_path / str(job), {"lr": lr}, {"acc": [9.0, last]})
     (group,) = xv.load(tmp_path).curves("acc", by=[], best=xv.Best("lr")).groups
     assert group.setting == (2,)
+
+
+def test_the_best_setting_is_that_of_the_table_of_results_which_runs_without_a_number_are_not_in(
+    tmp_path,
+):
+    for job, (lr, last) in enumerate([(1, 2.0), (1, 2.2), (2, 3.0), (2, NAN), (2, 3.2)]):
+        write_run(tmp_path / str(job), {"lr": lr, "seed": job}, {"acc": [0.0, last]})
+    runs = xv.load(tmp_path)
+    table = runs.results("acc", by="lr")
+    assert [(cell.center, cell.n, cell.best) for (cell,) in table.cells][1] == (3.1, 2, True)
+    curves = runs.curves("acc", by=[], best="lr")
+    assert curves[0].setting == table.rows[1] == (2,)
+    assert curves.caveats == (
+        "Of the 3 runs with the best lr 1 has no finite value to choose by: it was left out of "
+        "the choice.",
+    )
+    whole = runs.where("lr = 2").curves("acc", by=[], best="lr")
+    assert not any("to choose by" in note for note in whole.notes)  # there is nothing to choose
 
 
 def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy(tmp_path):
@@ -280,6 +299,28 @@ def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy
     assert [curves[0].setting for curves in chosen] == [(2,), (2,)]
     with pytest.raises(xv.QueryError, match=r"of size is better is not known: say xv\.Best"):
         runs.curves("size", by=[], best=xv.Best("lr"))
+
+
+def test_a_table_of_the_best_value_of_what_nobody_knows_says_how_to_say_it(tmp_path):
+    write_run(tmp_path / "0", {"lr": 1}, {"val/size": [1.0]})
+    runs = xv.load(tmp_path)
+    say = r'or say which by better=\{"val/size": "min"\}'
+    for ask in (runs.table, lambda *a, **o: runs.results(*a, by=[], **o)):
+        with pytest.raises(xv.QueryError, match=say):
+            ask("val/size", summary="best")
+        ask("val/size", summary="best", better={"size": "min"})
+
+
+def test_of_a_run_whose_directory_has_gone_that_is_said(tmp_path):
+    for job in range(2):
+        write_run(tmp_path / str(job), {"lr": job}, {"loss": [1.0]})
+    runs = xv.load(tmp_path)
+    shutil.rmtree(tmp_path / "1")
+    with pytest.raises(xv.QueryError, match=r"'loss'; its directory is gone; refresh"):
+        runs[1].rows("loss")
+    with pytest.warns(UserWarning, match=r"directory of the run '1' is gone: refresh\(\)"):
+        assert runs.table("loss")["loss"].to_list() == [1.0, None]
+    assert len(runs.refresh()) == 1
 
 
 @pytest.mark.filterwarnings("ignore:the interval is by bootstrap")
@@ -504,7 +545,10 @@ def test_a_name_alone_in_a_list_is_that_name(runs):
 
 def test_sweeps_are_compared_by_position_too(runs):
     assert repr(runs.compare(0, 1)) == repr(runs.compare("first", "second"))
-    with pytest.raises(xv.QueryError, match="there is no sweep 5: there are"):
+    only = runs.where("sweep = 'first'")
+    with pytest.raises(xv.QueryError, match="there is no sweep 1: there is only 'first'"):
+        only.compare(0, 1)
+    with pytest.raises(xv.QueryError, match="there is no sweep 5: there are 2, counted from 0"):
         runs.compare(0, 5)
     for which in (1.5, None, True):
         with pytest.raises(xv.QueryError, match="takes two sweeps, by their names or positions"):

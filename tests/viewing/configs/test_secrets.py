@@ -74,6 +74,19 @@ def test_what_is_made_of_a_secret_shows_it_no_more() -> None:
     assert config["dirname"].endswith(",lr=0.1")
 
 
+def test_what_is_made_of_a_secret_number_shows_it_no_more() -> None:
+    config = shown(password=123456, url="https://me:123456@host", again=123456, steps=1234567)
+    assert "123456" not in f"{config['url']}{config['again']}{config['password']}"
+    assert config["steps"] == 1234567
+
+
+def test_secrets_too_short_to_be_told_from_other_words_are_hidden_under_their_keys_only() -> None:
+    config = shown(token="abcde", url="https://abcde@host", pin__secret=1234, port=1234)
+    assert (config["url"], config["port"]) == ("https://abcde@host", 1234)
+    assert config["token"].startswith("hidden")
+    assert config["pin.secret"].startswith("hidden")
+
+
 @pytest.mark.parametrize(
     ("name", "rest"),
     [

@@ -55,6 +55,50 @@ def test_a_table_of_results_says_it_too(tmp_path):
     assert notes[0] == said
 
 
+def test_a_setting_of_which_each_run_has_its_own_value_is_named_too(tmp_path):
+    for job, lr in enumerate((0.1, 0.01, 0.001)):
+        write_run(tmp_path / str(job), {"lr": lr, "seed": 0, "dir": f"/{job}"}, {"acc": [lr]})
+    runs = xv.load(tmp_path)
+    said = "3 values of lr are averaged: group or filter by lr."
+    assert runs.curves("acc", by=[]).notes == (said,)
+    assert runs.results("acc", by=[]).notes == (said,)
+    assert runs.curves("acc").notes == runs.results("acc", by="lr").notes == ()
+    workspace = Workspace(indexed(tmp_path))
+    view = resolve(View(metrics=("acc",), by=()), workspace.facts())
+    content = drawing(workspace, view)
+    assert spread(workspace, view, content).sentence == said
+    assert "3 runs (3 values of lr averaged)" in caption(workspace.facts(), view, content)
+
+
+def test_the_values_of_a_grid_are_named_where_each_line_has_each_of_them_once(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: float(width)))
+    said = "4 values of width are averaged: group or filter by width."
+    assert runs.where("seed = 0").curves("acc", by="algo").notes == (said,)
+    assert runs.curves("acc", by="algo", where="seed = 0").notes == (said,)
+    assert runs.where("seed = 0 and algo = 'a'").results("acc", by=[]).notes == (said,)
+
+
+def test_the_values_of_a_random_search_are_averaged_whether_seeds_vary_or_not(tmp_path):
+    for job in range(12):
+        config = {"lr": 0.1**job, "width": job % 2, "port": 9000 + job, "seed": job}
+        write_run(tmp_path / str(job), config, {"acc": [float(job)]})
+    runs = xv.load(tmp_path)
+    said = "6 values of lr are averaged: group or filter by lr."
+    assert runs.results("acc", by="width").notes == (said,)
+    assert runs.curves("acc", by="width").notes == (said,)
+    assert xv.load(tmp_path)[:2].settings == ("lr",)
+
+
+def test_of_whole_numbers_beside_a_seed_those_that_were_swept_are_settings(tmp_path):
+    for job in range(4):
+        swept = (f"layers={job}", f"seed={job}")
+        config = {"layers": job, "seed": job, "port": 9000 + job}
+        write_run(tmp_path / str(job), config, {"acc": [float(job)]}, overrides=swept)
+    runs = xv.load(tmp_path)
+    assert runs.settings == ("layers",)
+    assert runs.curves("acc", by=[]).notes[0].startswith("4 values of layers are averaged")
+
+
 def test_the_page_names_it_with_the_key_to_group_by(tmp_path):
     workspace = Workspace(indexed(write(tmp_path, lambda algo, width, seed: float(width))))
     view = resolve(View(by=("algo",)), workspace.facts())

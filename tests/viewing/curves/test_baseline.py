@@ -45,6 +45,17 @@ def test_runs_with_the_same_seed_are_paired_and_the_interval_is_that_of_their_di
     assert curves.title == "acc: difference to 0.1"
 
 
+def test_of_keys_that_go_together_one_is_said_to_pair_the_runs(tmp_path):
+    for job, (lr, model, seed) in enumerate(
+        (lr, model, seed) for lr in (0.1, 0.2) for model in ("mlp", "cnn") for seed in (0, 1)
+    ):
+        of_model = {"model": model, "layers": len(model), "width": {"mlp": 64, "cnn": 32}[model]}
+        config = {**of_model, "lr": lr, "seed": seed, "port": 9000 + seed}
+        write_run(tmp_path / str(job), config, csv_text({"acc": [float(job)]}))
+    curves = load(tmp_path).curves("acc", by="lr", baseline="0.1")
+    assert "Runs are paired by model and seed (4 pairs): mean" in " ".join(curves.caveats)
+
+
 @pytest.mark.parametrize("center", ["mean", "median", "iqm"])
 def test_of_pairs_the_centre_is_that_of_the_differences(paired, center):
     curve = paired.curves("acc", by="lr", center=center, band="minmax", baseline="0.1")[1].curve

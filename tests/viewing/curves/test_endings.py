@@ -65,6 +65,17 @@ def test_a_table_counts_them_in_its_cells_notes_and_files(runs):
     assert (finished.cells[0][0].n, finished.notes[0]) == (2, LEFT_OUT)
 
 
+def test_a_table_counts_the_queued_runs_which_have_no_number_and_says_whom_it_counts(tmp_path):
+    states = [State.COMPLETED, State.FAILED, State.RUNNING, State.QUEUED, State.QUEUED]
+    for job, state in enumerate(states):
+        rows = None if state is State.QUEUED else {"accuracy": [float(job)]}
+        write_run(tmp_path / str(job), {"seed": job}, rows, state)
+    table = xv.load(tmp_path).results("accuracy", by=[])
+    counts = table.frame().select("n", "runs", "early", "going", "pending")
+    assert counts.rows() == [(3, 5, 1, 1, 2)]
+    assert table.notes[0] == "Of the 3 runs in the numbers 1 failed."
+
+
 def test_who_asks_for_finished_runs_where_none_is_or_for_other_states_is_told_so(runs):
     nothing = 'None of these 6 runs has finished; with states="all" all of them count.'
     curves = runs[2:].curves("accuracy", [], states="finished")

@@ -69,11 +69,20 @@ def test_what_is_between_steps_or_logged_twice_at_one_is_said(tmp_path, monkeypa
     def said(summary):
         return remarks(index, index.snapshot.runs, "loss", summary)
 
-    assert said("last") == said("at:0") == said("at:99") == ()
+    assert said("max") == said("at:0") == said("at:99") == ()
+    assert said("last") == (
+        "1 run has logged loss several times at its last step: of these values the last counts.",
+    )
     assert said("at:15") == (
         "1 run has not logged loss at step 15 itself: the value is on the straight line between "
         "the steps before and after it.",
+        "1 run has logged loss several times at step 15: of these values the last counts.",
     )
     assert said("at:10")[0].startswith("2 runs have not logged loss at step 10 itself")
     assert said("auc")[0].startswith("1 run has logged loss several times at one step")
-    assert said("at:15")[0] in results(xv.load(tmp_path), "loss", "lr", summary="at:15").notes
+    runs = xv.load(tmp_path)
+    for summary in ("last", "at:15", "auc"):
+        assert {*said(summary)} <= {*results(runs, "loss", "lr", summary=summary).notes}
+        with pytest.warns(UserWarning, match="logged loss") as warned:
+            runs.table("loss", summary=summary)
+        assert tuple(str(one.message) for one in warned) == said(summary)

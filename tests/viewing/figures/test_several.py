@@ -83,7 +83,7 @@ def test_own_names_and_colours_are_those_of_the_groups(runs):
     assert "ours" in [text.get_text() for text in drawn.legends[0].get_texts()]
     with pytest.raises(QueryError, match=r"no curve '0.02' .*did you mean"):
         curves.plot(labels={"0.02": "x"})
-    with pytest.raises(QueryError, match="written as '#d9580a', not 'rot'"):
+    with pytest.raises(QueryError, match="a name that Matplotlib knows, as 'red'; not 'rot'"):
         curves.paper(colors={"0.01": "rot"})
 
 

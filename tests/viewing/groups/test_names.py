@@ -46,6 +46,7 @@ def test_an_end_that_no_other_key_has_is_the_key(typed, key):
         ("LR", "several keys are 'LR' at their end: say which of model.lr, optim.lr"),
         ("name", r"say run\.name or config\.name"),
         ("witdh", r"no run has a key 'witdh'; did you mean 'model\.width'\?"),
+        ("widht", r"did you mean 'model\.width'"),
         ("b.c", "no run has a key"),  # half of a part is no end
         ("", "no run has a key"),
     ],
@@ -53,6 +54,14 @@ def test_an_end_that_no_other_key_has_is_the_key(typed, key):
 def test_what_names_no_key_or_several_says_which_there_are(typed, sentence):
     with pytest.raises(QueryError, match=sentence):
         NAMES.find(typed)
+
+
+def test_the_nearest_end_of_a_key_is_meant_before_a_name_that_has_the_letters_in_it():
+    names = KeyNames({"optim.lr", "seed", "summary.result"})
+    with pytest.raises(QueryError, match=r"did you mean 'optim\.lr'\?"):
+        names.find("lt")
+    with pytest.raises(QueryError, match=r"did you mean 'summary\.result'\?"):
+        names.find("reslut")
 
 
 def test_every_key_is_shown_by_a_short_name_that_finds_it():

@@ -298,6 +298,16 @@ def test_metrics_of_other_steps_have_their_own_horizontal_axis():
     assert second.get_xlim()[1] < 30
 
 
+def test_names_of_lines_that_are_close_to_each_other_stand_side_by_side():
+    curves = curve_set({"a": line([0, 9, 9])})
+    close = ["0.3 theirs", "0.25 PPO (paper)", "0.28 third", "8 far"]
+    (axes,) = curves.paper(references=close).axes
+    places = [name.get_window_extent() for name in axes.texts]
+    assert not any(one.overlaps(two) for at, one in enumerate(places) for two in places[:at])
+    assert [name.xy[1] for name in axes.texts] == [0.3, 0.25, 0.28, 8]
+    assert axes.texts[3].xy[0] == axes.texts[0].xy[0] < axes.texts[1].xy[0]
+
+
 def test_what_does_not_go_into_one_figure_is_refused():
     one, other = curve_set({"a": line([1])}), curve_set({"a": line([1])}, by=("other",))
     with pytest.raises(xv.QueryError, match="do not go into one figure"):

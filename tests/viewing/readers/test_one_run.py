@@ -178,6 +178,19 @@ def test_an_empty_progress_csv_changes_no_names(tmp_path, place):
     assert tags == [["loss"], ["loss"]]
 
 
+@pytest.mark.parametrize("rows", [(1, 1), (1, 3), (2, 1)])
+def test_parts_are_called_by_their_places_from_their_first_row_on(tmp_path, run, rows):
+    for fold, number in enumerate(rows):
+        directory = run / f"fold_{fold}"
+        directory.mkdir()
+        lines = "".join(f"{step},{fold}\n" for step in range(number))
+        (directory / "progress.csv").write_text(f"step,loss\n{lines}")
+    index = indexed(tmp_path)
+    for fold, number in enumerate(rows):
+        assert values(index, f"fold_{fold}/loss") == {"0": [fold] * number}
+    assert index.tags(index.snapshot.runs) == ["fold_0/loss", "fold_1/loss"]
+
+
 def test_the_nearest_of_several_places_has_its_plain_names(tmp_path, run):
     write_csv(run / "a", {"loss": [1]})
     write_csv(run / "a" / "b", {"loss": [2]})

@@ -76,7 +76,6 @@ def _lines(
 
 def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     """In what the runs of one line differ: ``3 seeds and 2 values of layers``."""
-    # Keys of which each run has its own value (a directory, a time) are no settings.
     keys = averaged_candidates(facts, view)
     if facts.seed and facts.seed not in {*(view.by or ()), *view.split, *view.best}:
         keys = [facts.seed, *keys]
@@ -85,9 +84,10 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
     for key in keys[:8]:
         (own_key,) = facts.find([key])
         values = max(len({comparison_key(own_key.value(run)) for run in part}) for part in parts)
+        # Others of which each run has its own value (a directory, a time) are no settings.
         if key == facts.seed and values > 1:
             differing.append(f"{values} seeds")
-        elif 1 < values < max(map(len, parts)):
+        elif 1 < values < max(map(len, parts)) + (key in facts.settings):
             differing.append(f"{values} values of {_short(facts, key)}")
     named, more = differing[:3], len(differing) - 3
     if more > 0:
@@ -98,7 +98,7 @@ def averaged_over(facts: Facts, view: View, shown: Sequence[GroupCurve]) -> str:
 def averaged_candidates(facts: Facts, view: View) -> list[str]:
     """The keys of which a line may have several values, but for the seed."""
     own = {*(view.by or ()), *view.split, *view.best, facts.seed}
-    return [key for key in facts.keys if key not in own]
+    return [key for key in dict.fromkeys([*facts.settings, *facts.keys]) if key not in own]
 
 
 def reason(facts: Facts, view: View) -> str:

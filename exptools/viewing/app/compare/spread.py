@@ -57,4 +57,5 @@ def _keys(workspace: Workspace, facts: Facts, view: View, drawing: Drawing) -> l
         replace(key, short=facts.names.get(key.name, key.name))
         for key in facts.find(averaged_candidates(facts, view)[:MOST_KEYS])
     ]
-    return averaged_keys(parts, keys, last_values(workspace.index, parts, metric))
+    results = last_values(workspace.index, parts, metric)
+    return averaged_keys(parts, keys, results, facts.settings)
