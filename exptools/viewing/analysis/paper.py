@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -24,7 +25,8 @@ from exptools.viewing.wording import escape_invalid_unicode, shortened
 ROW, AROUND = 0.2, 0.5  # inches: a bar, and what is around all
 PANELS = 1.9  # inches: the height of a comparison
 GREY = "#8a8f98"
-BESIDE, BELOW = 28, 52  # letters of a name beside an axis, and below it
+BESIDE, BELOW = 28, 52  # letters of a name in a line beside an axis, and below it
+LINES = 3  # of a group's name: two conditions often differ at their ends
 
 Size = str | float
 Out = str | PathLike[str] | None
@@ -40,7 +42,8 @@ def importance_figure(found: Importance, *, size: Size = "column", out: Out = No
         shares = np.array([100 * row.share for row in rows])
         alone = np.nan_to_num([100 * row.alone for row in rows])
         colors = [COLORS[0] if row.kind == SETTING else GREY for row in rows]
-        axes.barh(places, alone, 0.6, facecolor="none", edgecolor=COLORS[0], linewidth=0.6)
+        beyond = np.where(alone > shares, alone, 0)  # a shorter one would only notch its bar
+        axes.barh(places, beyond, 0.6, facecolor="none", edgecolor=COLORS[0], linewidth=0.6)
         axes.barh(places, np.nan_to_num(shares), 0.6, color=colors)
         low = shares - np.array([100 * row.low for row in rows])
         high = np.array([100 * row.high for row in rows]) - shares
@@ -63,7 +66,7 @@ def improvement_figure(found: Improvement, *, size: Size = "column", out: Out = 
         for at, (values, mean) in enumerate(zip(found.values, found.means, strict=True)):
             runs.plot(values, np.full(len(values), at), "o", color=COLORS[at], alpha=0.5, ms=3)
             runs.plot([mean], [at], "D", color=COLORS[at], ms=5, mec="white", mew=0.6)
-        _name(runs, found.labels)
+        _name(runs, found.labels, LINES)
         runs.set_ylim(1.6, -0.6)
         runs.set_xlabel(_plain(found.words, BELOW), parse_math=False)
         gap = found.difference
@@ -87,11 +90,13 @@ _MARKS: dict[str, Any] = {
 }
 
 
-def _name(axes: Axes, labels: list[str] | tuple[str, ...]) -> None:
-    """Rows with their names; a $ in one is one."""
-    axes.set_yticks(
-        np.arange(len(labels)), [_plain(label, BESIDE) for label in labels], parse_math=False
-    )
+def _name(axes: Axes, labels: Sequence[str], lines: int = 1) -> None:
+    """Rows with their names, in so many lines at most; a $ in one is one."""
+    names = [
+        textwrap.fill(_plain(label, lines * BESIDE), BESIDE, max_lines=lines, placeholder=" …")
+        for label in labels
+    ]
+    axes.set_yticks(np.arange(len(labels)), names, parse_math=False)
     axes.grid(visible=False, axis="y")
 
 

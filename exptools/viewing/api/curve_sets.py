@@ -14,7 +14,7 @@ from exptools.viewing.api.figure_options import (
     hex_colors,
 )
 from exptools.viewing.api.notebook import curves_table
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve, points
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups.metric_names import means_metric
@@ -119,8 +119,28 @@ class CurveSets(Sequence[CurveSet]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know of the curves, in sentences."""
-        return tuple(dict.fromkeys(note for curves in self for note in curves.notes))
+        """What to know of the curves, in sentences; of which metric, if not of all."""
+        of_all = {note for note in self._every_note() if all(note in one.notes for one in self)}
+        notes = (
+            note if note in of_all else f"{curves.metric}: {note}"
+            for curves in self
+            for note in curves.notes
+        )
+        return tuple(dict.fromkeys(notes))
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Those of the notes that a caption should have."""
+        return caveats(self.sets)
+
+    @property
+    def band(self) -> str:
+        """What the bands show: as of a `CurveSet`, of those that have one."""
+        bands = dict.fromkeys(one.band for one in self if one.groups and one.band != "none")
+        return next(iter(bands), "none")
+
+    def _every_note(self) -> Iterator[str]:
+        return (note for curves in self for note in curves.notes)
 
     def frame(self) -> pl.DataFrame:
         """Every point of every curve as ``CurveSet.frame`` has them, behind a column metric."""

@@ -265,7 +265,9 @@ def y_title(metric: str, theme: Theme) -> dict[str, Any]:
 def curve_layout(legend: str, theme: Theme, remark: str = "") -> dict[str, Any]:
     """A layout without its axes; ``remark`` is what the legend says of the bands."""
     layout = base_layout(theme)
-    title = "<br>".join(short_text(text) for text in (legend, remark) if text)
+    # Too long for a line, what the colours tell stands above what the dashes tell.
+    parts = [legend] if len(legend) <= LEGEND_CHARACTERS else legend.split(" · ")
+    title = "<br>".join(short_text(text) for text in (*parts, remark) if text)
     return layout | {
         "hovermode": "x unified",
         "hoverlabel": layout["hoverlabel"] | {"namelength": LEGEND_CHARACTERS},

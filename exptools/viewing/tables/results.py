@@ -78,7 +78,7 @@ class Results:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be said wherever the numbers are shown."""
-        return (*self.caveats, *self.remarks, *_on_n(self.cells))
+        return (*self.caveats, *self.remarks, *_on_n(self))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -211,29 +211,40 @@ def headings(table: Results) -> list[str]:
     return [*(table.heads or table.by), *heads]
 
 
-def _on_n(cells: Sequence[Sequence[Cell | None]]) -> Iterator[str]:
+def _on_n(table: Results) -> Iterator[str]:
     """How to read the column n, where it says more than of how many runs a row is."""
-    every = [cell for row in cells for cell in row if cell]
+    every = [cell for row in table.cells for cell in row if cell]
     short = [cell for cell in every if cell.n < cell.runs]
-    pending, missing = sum(cell.pending for cell in short), sum(cell.missing for cell in short)
+    pending = sum(cell.pending for cell in short)
     if short and pending < sum(cell.runs for cell in every):
         one = max(short, key=lambda cell: cell.n)
-        left_out = sum(cell.runs - cell.n for cell in short)
-        why = ", ".join(
-            f"{number} {what}"
-            for number, what in (
-                (pending, "still to come"),
-                (missing, "without a value"),
-                (left_out - pending - missing, "NaN or infinite"),
-            )
-            if number
-        )
         yield (
             f"n is {one.n}/{one.runs} where {one.n} of {one.runs} runs are in the numbers. "
-            f"Left out: {why}."
+            f"Left out {_left_out(table)}."
         )
-    if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in cells):
+    if any(len({(c.n, c.runs, c.early, c.going) for c in row if c}) > 1 for row in table.cells):
         yield "Where n has several numbers, they are those of the columns from left to right."
+
+
+def _left_out(table: Results) -> str:
+    """Which runs are in no number, by metric: a run may lack several."""
+    by_metric: dict[str, str] = {}
+    for metric in dict.fromkeys(head.metric for head in table.columns):
+        places = [at for at, head in enumerate(table.columns) if head.metric == metric]
+        cells = [cell for row in table.cells for at in places if (cell := row[at])]
+        by_metric[metric] = _why_left_out(cells)
+    why = dict.fromkeys(by_metric.values())
+    if len(why) == 1:
+        which = "of each metric" if len(by_metric) > 1 else f"of {next(iter(by_metric))}"
+        return f"{which}: {next(iter(why))}"
+    return "; ".join(f"of {metric}: {why}" for metric, why in by_metric.items() if why)
+
+
+def _why_left_out(cells: Sequence[Cell]) -> str:
+    pending, missing = sum(cell.pending for cell in cells), sum(cell.missing for cell in cells)
+    infinite = sum(cell.runs - cell.n for cell in cells) - pending - missing
+    reasons = {"still to come": pending, "without a value": missing, "NaN or infinite": infinite}
+    return ", ".join(f"{number} {why}" for why, number in reasons.items() if number)
 
 
 def directions_of(metrics: Sequence[str], better: Mapping[str, str]) -> dict[str, str]:

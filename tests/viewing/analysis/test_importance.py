@@ -197,7 +197,11 @@ def test_frame_and_figures_have_all_numbers(tmp_path):
     shares = frame["share"].fill_nan(0).to_numpy()
     np.testing.assert_allclose(numbers(bars["x"]), 100 * shares, rtol=1e-6)
     assert "c$_^&lt;b&gt;" in chart.figure["layout"]["yaxis"]["ticktext"]
-    found.paper(size="text", out=tmp_path / "figure.pdf")
+    drawn = found.paper(size="text", out=tmp_path / "figure.pdf")
+    outlines = [bar.get_width() for bar in drawn.axes[0].patches if bar.get_facecolor()[3] == 0]
+    assert all(
+        not width or width > share for width, share in zip(outlines, 100 * shares, strict=False)
+    )
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
     assert len(found.plot().data) == 2
     assert "explains" in repr(found)

@@ -209,6 +209,14 @@ def test_frame_and_figures_have_all_numbers(tmp_path):
     assert "<table" in found._repr_html_()
 
 
+def test_a_papers_figure_has_both_long_names_in_full(tmp_path):
+    runs = tasks(tmp_path)
+    both = [f"seed >= 0 and seed < 1000 and a = '{a}'" for a in ("new", "old")]
+    drawn = runs.improvement("acc", of=both[0], over=both[1]).paper()
+    names = [text.get_text() for text in drawn.axes[0].get_yticklabels()]
+    assert [" ".join(name.split()) for name in names] == both
+
+
 def test_a_name_that_turns_words_around_turns_none_of_the_sentence(tmp_path):
     for at, value in enumerate(["\u202eevil", "\u202eevil", "good", "good"]):
         write_run(tmp_path / str(at), {"a": value, "seed": at % 2}, {"acc": [float(at)]})

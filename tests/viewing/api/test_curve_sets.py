@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 
@@ -118,6 +120,17 @@ def test_several_metrics_become_a_figure_for_a_paper_that_a_notebook_shows(runs,
     picture, metadata = drawn._repr_png_()
     assert picture == (tmp_path / "both.png").read_bytes()
     assert metadata["width"] == round(5.5 * 144)
+
+
+def test_what_is_to_be_known_of_one_of_several_metrics_names_it(tmp_path):
+    for seed in range(4):
+        values = {"loss": [1.0, math.nan if seed else 2.0], "reward": [1.0, 2.0]}
+        write_run(tmp_path / str(seed), {"lr": seed % 2, "seed": seed}, values)
+    both = xv.load(tmp_path).curves(["loss", "reward"], by=[], band="ci:95")
+    (of_loss,) = [note for note in both.notes if "NaN" in note]
+    assert of_loss.startswith("loss: 3 logged values are NaN")
+    assert any(note.startswith("2 values of lr are averaged") for note in both.notes)
+    assert (both.band, set(both.caveats) <= set(both.notes)) == ("ci:95", True)
 
 
 def test_curves_of_no_metric_are_of_the_one_that_tells_most(runs):

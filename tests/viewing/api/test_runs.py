@@ -244,7 +244,9 @@ def test_a_run_that_ended_before_a_step_has_no_value_there_and_is_not_taken_for_
     table = runs.table("acc", summary="at:4")
     assert table["acc"].to_list() == [0.5, None]
     assert runs[table["acc"] > 0.1][0].name == "long"  # NaN is larger than all for polars
-    assert "Left out: 1 without a value" in runs.results("acc", by=[], summary="at:4").notes[-1]
+    assert (
+        "Left out of acc: 1 without a value" in runs.results("acc", by=[], summary="at:4").notes[-1]
+    )
 
 
 def test_a_key_that_is_named_twice_groups_once(runs):

@@ -31,6 +31,15 @@ def test_together_colour_is_the_group_and_dashes_are_the_metric(runs):
     assert drawn.layout.yaxis.title.text == "train/loss, test/accuracy"
 
 
+def test_a_long_title_of_the_legend_has_two_lines(tmp_path):
+    for job in range(2):
+        values = {"loss": [1.0], "reward": [2.0]}
+        write_run(tmp_path / str(job), {"a_name_of_a_key_of_many_letters": job}, values)
+    curves = xv.load(tmp_path).curves(["loss", "reward"], by="a_name_of_a_key_of_many_letters")
+    title = curves.plot(together=True).layout.legend.title.text
+    assert title.endswith("(colour)<br>metric (dashes)")
+
+
 def test_of_fewer_groups_than_metrics_colour_is_the_metric(runs):
     drawn = runs.curves(["train/loss", "test/accuracy"], by=[]).plot(together=True)
     one, other = (named(drawn)[name].line for name in ("train/loss", "test/accuracy"))

@@ -90,9 +90,23 @@ def test_a_run_that_diverged_or_lacks_the_metric_is_not_in_the_mean_but_counted(
     assert "| 1 | **2.0 ± 1.4** | 2/5 |\n| 2 | — | 0/1 |" in export.markdown(table)
     assert table.notes[-1] == (
         "n is 2/5 where 2 of 5 runs are in the numbers. "
-        "Left out: 2 without a value, 2 NaN or infinite."
+        "Left out of loss: 2 without a value, 2 NaN or infinite."
     )
     assert r"{\footnotesize 2/5: 2 of 5 runs have a value.} \\" in export.latex(table)
+
+
+def test_a_run_that_diverged_in_two_metrics_is_one_that_is_left_out_of_each(tmp_path):
+    for seed, (loss, reward) in enumerate([(1.0, 1.0), (2.0, 3.0), (NAN, NAN)]):
+        values = {"loss": [loss], "reward": [reward]}
+        write_run(tmp_path / str(seed), {"lr": 1, "seed": seed}, values)
+    table = results(xv.load(tmp_path), ["loss", "reward"], "lr")
+    assert table.notes[-1].endswith("Left out of each metric: 1 NaN or infinite.")
+    write_run(tmp_path / "3", {"lr": 1, "seed": 3}, {"loss": [2.0]})
+    table = results(xv.load(tmp_path), ["loss", "reward"], "lr")
+    assert (
+        "Left out of loss: 1 NaN or infinite; of reward: 1 without a value, 1 NaN or infinite."
+        in " ".join(table.notes)
+    )
 
 
 def test_below_a_latex_table_one_run_is_one(tmp_path):
