@@ -267,6 +267,28 @@ def test_resuming_unpickles_nothing_of_what_lies_in_the_directory(app: App) -> N
     assert ran(app) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["${oc.env:ELSEWHERE}", "${nothing}", "${", "???"])
+def test_a_run_directory_whose_name_a_config_would_resolve_is_left_alone(
+    app: App, name: str
+) -> None:
+    app.sweep("+x=1,2")
+    (app.out / "1").rename(app.out / name)
+    elsewhere = app.directory / "elsewhere"
+    elsewhere.mkdir()
+    output = app.completes("+x=1,2", RESUME, ELSEWHERE=str(elsewhere))
+    assert "1 earlier run is left alone, for Hydra would take its directory's name" in output
+    assert f"{name} (+x=2)" in output
+    assert ran(app) == [1, 2, 2]
+    assert not any(elsewhere.iterdir())
+    assert sorted(overrides(app)) == sorted(["0", "2", name])
+
+
+def test_a_job_whose_directory_the_job_would_take_for_another_is_refused(app: App) -> None:
+    output = app.fails("+x=1", r"hydra.sweep.subdir='\\\${oc.env:HOME}'")
+    assert "which Hydra takes for an interpolation" in output
+    assert not ran(app)
+
+
 def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:
     same_name = "hydra.sweep.subdir=run"
     app.sweep("+x=1", same_name)

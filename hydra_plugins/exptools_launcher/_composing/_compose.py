@@ -75,6 +75,11 @@ class Place:
     directory: Path | None = None  # absolute
 
 
+def is_literal(path: str) -> bool:
+    """Whether a config takes a path as it is, and not for an interpolation or a missing value."""
+    return "${" not in path and path != "???"
+
+
 def cache_composed_configs(context: HydraContext) -> CachingLoader:
     """Have the context's loader keep what it composes; asked again, the same one answers."""
     if not isinstance(context.config_loader, CachingLoader):
@@ -93,7 +98,7 @@ def compose(
     """Compose one job's config; its place follows from the task's overrides.
 
     Raises what composing does, and:
-        LaunchError: its directory cannot be resolved, or its name is too long.
+        LaunchError: its directory cannot be resolved, or its name is too long or none for Hydra.
     """
     config = loader.take(master_config, list(overrides))
     # As they were given: an interpolation in them is for the job alone to resolve.
@@ -109,10 +114,11 @@ def compose(
                 place.directory, str(config.hydra.sweep.dir)
             )
     output_dir = _output_dir(config, place.number)
+    directory = Path(os.path.abspath(output_dir))
+    _refuse_interpolation(place.number, directory)
     with open_dict(config):
         # For the job, which would get another one of a time, say, if it resolved it again.
         config.hydra.runtime.output_dir = output_dir
-    directory = Path(os.path.abspath(output_dir))
     return Job(place.number, task_overrides, directory, pack(config))
 
 
@@ -147,6 +153,15 @@ def _output_dir(config: DictConfig, number: int) -> str:
         hydra_config.cfg = before
     _refuse_long_name(number, *parts)
     return os.path.join(*parts)
+
+
+def _refuse_interpolation(number: int, directory: Path) -> None:
+    """The job's process reads its directory from the config, which would resolve it once more."""
+    if not is_literal(str(directory)):
+        raise LaunchError(
+            f"the directory of job {number}, {directory}, has ${{ in its path, which Hydra takes "
+            "for an interpolation: choose others with hydra.sweep.dir and hydra.sweep.subdir"
+        )
 
 
 def _refuse_long_name(number: int, sweep_dir: str, subdir: str) -> None:
