@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -22,6 +21,7 @@ from hydra_plugins.exptools_launcher._options import LaunchError
 from ._config_files import read_files_once
 from ._packing import pack, unpack
 from ._quick_defaults import quick_defaults_lists
+from ._resolving import as_hydras_own
 from ._templates import Templates
 
 
@@ -139,18 +139,14 @@ def _output_dir(config: DictConfig, number: int) -> str:
         LaunchError: a part of the path cannot be resolved, or is longer than a name may be.
     """
     parts = []
-    hydra_config = HydraConfig.instance()
-    before = hydra_config.cfg
-    hydra_config.cfg = config  # type: ignore[assignment]
     try:
-        for key in ("dir", "subdir"):
-            parts.append(str(OmegaConf.select(config, f"hydra.sweep.{key}")))
+        with as_hydras_own(config):
+            for key in ("dir", "subdir"):
+                parts.append(str(OmegaConf.select(config, f"hydra.sweep.{key}")))
     except OmegaConfBaseException as error:
         raise LaunchError(
             f"hydra.sweep.{key} of job {number} cannot be resolved: {error_line(error)}"
         ) from error
-    finally:
-        hydra_config.cfg = before
     _refuse_long_name(number, *parts)
     return os.path.join(*parts)
 
