@@ -60,7 +60,7 @@ class Leases:
 
     def holders(self) -> dict[str, Holder | None]:
         """Who of others holds which lease."""
-        records = self._files.records(_CORE, _GPU, but=self._open.keys() | self._inherited)
+        records = self._files.records(_is_lease, but=self._open.keys() | self._inherited)
         return {name: holder_of(record) for name, record in records.items()}
 
     def close(self) -> None:
@@ -95,6 +95,10 @@ class Leases:
                 self._users[lease] = users - 1
             elif lease in self._open:
                 release(self._open.pop(lease))
+
+
+def _is_lease(name: str) -> bool:
+    return name.startswith((_CORE, _GPU))
 
 
 def find_busy() -> Busy:
