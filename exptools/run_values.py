@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.locks import FileLock
+from exptools.plain_json import parse_json
 from exptools.rundir import (
     CONFIG_FILE,
     OTHER_SUMMARY_FILE,
@@ -81,8 +82,8 @@ def parse_values(text: str) -> RunValues | None:
     if not is_ours(text):
         return None
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text)
+    except ValueError:
         return None
     if not isinstance(content, dict) or not isinstance(mark := content.pop(MARK), dict):
         return None

@@ -222,11 +222,12 @@ def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App) -> Non
 
 
 def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
-    app.sweep("+x=1,2,3,4")
-    for job, content in enumerate((b"", b"3\n", b'{"error": 1}\n', b"\xff\n")):
+    contents = (b"", b"3\n", b'{"error": 1}\n', b"\xff\n", b"[" * 100_000)
+    app.sweep("+x=range(5)")
+    for job, content in enumerate(contents):
         (app.out / str(job) / RETURN_FILE).write_bytes(content)
-    app.completes("+x=1,2,3,4", RESUME)
-    assert ran(app) == [1, 1, 2, 2, 3, 3, 4, 4]
+    app.completes("+x=range(5)", RESUME)
+    assert ran(app) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 def test_a_result_of_an_older_version_counts_by_its_status(app: App) -> None:

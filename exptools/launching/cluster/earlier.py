@@ -26,6 +26,7 @@ from exptools.launching.cluster.queue import QueueAway, Standing, ask_queue
 from exptools.launching.display.labels import short_path
 from exptools.launching.jobs.outcomes import Job
 from exptools.plain_files import read_own
+from exptools.plain_json import parse_json
 from exptools.rundir import write_atomic
 
 
@@ -220,7 +221,7 @@ def read_elements(plan: Plan) -> dict[int, str]:
     """
     path = plan.directory / "elements.json"
     try:
-        record = json.loads(read_own(path))
+        record = parse_json(read_own(path))
         return {int(chunk): str(element) for chunk, element in record.items()}
     except FileNotFoundError:
         return {}

@@ -30,6 +30,7 @@ from exptools.launching.jobs.outcomes import Job
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 from exptools.plain_files import read_own
+from exptools.plain_json import parse_json
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import EXPTOOLS_DIR, PROVENANCE, write_atomic
 
@@ -132,7 +133,7 @@ class Plan:
                 Planned(
                     int(job["number"]), tuple(map(str, job["overrides"])), Path(job["directory"])
                 )
-                for job in json.loads(read_own(path))
+                for job in parse_json(read_own(path))
             ]
         except FileNotFoundError as error:
             raise PlanError(
@@ -140,7 +141,7 @@ class Plan:
                 "that planned these jobs or, if none of them waits or runs any more, remove "
                 f"{self.directory}"
             ) from error
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
             raise PlanError(f"{path} cannot be read: {error}") from error
 
     def stem(self, chunk: int) -> Path:
@@ -225,8 +226,8 @@ def read_plan(sweep_dir: Path, number: int | None = None) -> Plan:
         )
     path = sweep_dir.absolute() / CLUSTER_DIR / str(number) / "plan.json"
     try:
-        return _parse(json.loads(read_own(path)), path.parent)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return _parse(parse_json(read_own(path)), path.parent)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PlanError(f"{path} cannot be read: {error}") from error
 
 
@@ -240,6 +241,8 @@ def _parse(record: dict[str, Any], directory: Path) -> Plan:
     version = record.pop("version")
     if version != _VERSION:
         raise ValueError(f"it is of version {version}, and this exptools reads {_VERSION}")
+    if not isinstance(record["chunks"], int):
+        raise ValueError(f"chunks is {record['chunks']!r:.60}, which should be a whole number")
     program = record.pop("program")
     for name in ("path", "argv", "command"):
         program[name] = tuple(program[name])

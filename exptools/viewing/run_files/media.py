@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from exptools.plain_json import parse_json
 from exptools.viewing.configs import safe_json
 from exptools.viewing.run import natural_key
 from exptools.viewing.run_files.directory import read_limited
@@ -86,8 +86,8 @@ class MediaIndex:
 
     def _add(self, line: bytes) -> None:
         try:
-            item = _item(json.loads(line))
-        except (ValueError, TypeError, KeyError, RecursionError):
+            item = _item(parse_json(line))
+        except (ValueError, TypeError, KeyError):
             self.bad_lines += 1
             return
         self.items.setdefault((item.kind, item.tag), {})[item.step] = item

@@ -122,6 +122,27 @@ def test_whoever_goes_on_with_a_sweep_unpickles_nothing_of_its_plans(
     assert not sprung.exists()
 
 
+@pytest.mark.parametrize("name", ["plan.json", "elements.json", "1.jobs.json"])
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "3", '"x"', '{"version": 1}'])
+def test_a_plan_that_anybody_has_written_is_refused_in_words(
+    planned: Plans, name: str, content: str
+) -> None:
+    plan = planned(["value = 1"]).plan
+    (plan.directory / name).write_text(content)
+    if (name, content) == ("1.jobs.json", "[]"):
+        assert find_open(plan.sweep_dir) == []
+    else:
+        with pytest.raises(PlanError, match="json cannot be read"):
+            find_open(plan.sweep_dir)
+
+
+def test_chunks_are_counted(planned: Plans) -> None:
+    path = planned(["value = 1"]).plan.directory / "plan.json"
+    path.write_text(path.read_text().replace('"chunks": 1', '"chunks": "1"'))
+    with pytest.raises(PlanError, match="chunks is '1', which should be a whole number"):
+        find_open(path.parents[3])
+
+
 class Trap:
     """Makes a directory where it is unpickled."""
 
