@@ -39,6 +39,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves has thousands
 MAX_DEPTH = 100  # values inside values
+_MOST_COMPARED = 10_000  # lines of a config, for which that takes a moment
+_MOST_LINES = 200  # of a difference that is shown
+_LONGEST_LINE = 1000  # characters of one that is shown
 _LONGEST = 2**20  # bytes of what a lock's holder says of itself
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 # Of the files in which the libraries save a training.
@@ -172,8 +175,14 @@ def config_diff(path: Path, config: str) -> str:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
     if before == config or _sorted(before) == _sorted(config):
         return ""
+    if len(before) > MAX_PARSED:
+        return f"{path} is another config, of {len(before):,} characters, and not compared"
     lines = before.splitlines(), config.splitlines()
-    return "\n".join(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
+    if max(map(len, lines)) > _MOST_COMPARED:
+        return f"{path} is another config, and of too many lines to be compared"
+    diff = list(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
+    more = [f"… ({len(diff) - _MOST_LINES} lines more)"] if len(diff) > _MOST_LINES else []
+    return "\n".join([*(line[:_LONGEST_LINE] for line in diff[:_MOST_LINES]), *more])
 
 
 def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:

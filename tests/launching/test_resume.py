@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.jobs.results import read_result
-from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock, run_directories
+from exptools.launching.resume import (
+    LOCK_FILE,
+    SweepBusy,
+    SweepLock,
+    config_diff,
+    run_directories,
+)
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status, update_status
 from tests.conftest import SWEEP, App, until
 
@@ -145,6 +151,14 @@ def test_a_changed_config_is_shown_and_refused(make_app: MakeApp) -> None:
     assert (app.directory / "ran").read_text() == "xx"
     app.completes("x=1,2", RESUME, "hydra.launcher.resume_changed=true")
     assert (app.directory / "ran").read_text() == "xxxx"
+
+
+@pytest.mark.parametrize("more", ["\n" * 2**21, "\n" * 20_000, "y: 1\n" * 5_000, "y" * 900_000])
+def test_what_a_hostile_config_differs_in_is_told_in_few_words(tmp_path: Path, more: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"x: 1\n{more}")
+    told = config_diff(tmp_path / "config.yaml", "x: 2\n")
+    assert 0 < len(told) < 3000
+    assert len(told.splitlines()) < 250
 
 
 def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
