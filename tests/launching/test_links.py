@@ -51,6 +51,31 @@ def test_hydra_writes_its_sweep_file_through_no_link_and_waits_for_no_pipe(
     assert precious.read_text() == "mine"
 
 
+@pytest.mark.parametrize("linked", ["2", "deep"])
+def test_no_job_runs_where_a_link_in_the_sweeps_directory_leads(
+    make_app: MakeApp, linked: str
+) -> None:
+    app = make_app("return cfg.x")
+    subdir = "hydra.sweep.subdir='${hydra.job.num}'"
+    app.completes("+x=1,2", subdir)
+    elsewhere = app.directory / "elsewhere"
+    elsewhere.mkdir()
+    (app.out / linked).symlink_to(elsewhere)
+    if linked == "deep":
+        subdir = "hydra.sweep.subdir='deep/${hydra.job.num}'"
+    output = app.fails("+x=1,2,3", subdir, "hydra.launcher.resume=true")
+    assert f"out/{linked} is a link, and job 2 would write where it leads" in output
+    assert not any(elsewhere.iterdir())
+
+
+def test_the_sweeps_directory_may_be_a_link(make_app: MakeApp) -> None:
+    app = make_app("return cfg.x")
+    (app.directory / "elsewhere").mkdir()
+    app.out.symlink_to(app.directory / "elsewhere")
+    app.completes("+x=1")
+    assert (app.directory / "elsewhere" / "0" / OUTPUT_LOG).exists()
+
+
 def test_a_jobs_output_follows_no_link_and_the_others_run(make_app: MakeApp) -> None:
     app = make_app("print('hello')\nreturn cfg.x")
     precious = precious_file(app)

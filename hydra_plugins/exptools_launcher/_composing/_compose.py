@@ -98,7 +98,8 @@ def compose(
     """Compose one job's config; its place follows from the task's overrides.
 
     Raises what composing does, and:
-        LaunchError: its directory cannot be resolved, or its name is too long or none for Hydra.
+        LaunchError: its directory cannot be resolved, its name is too long or none for Hydra, or it
+            is a link.
     """
     config = loader.take(master_config, list(overrides))
     # As they were given: an interpolation in them is for the job alone to resolve.
@@ -116,6 +117,7 @@ def compose(
     output_dir = _output_dir(config, place.number)
     directory = Path(os.path.abspath(output_dir))
     _refuse_interpolation(place.number, directory)
+    _refuse_link(place.number, Path(os.path.abspath(str(config.hydra.sweep.dir))), directory)
     with open_dict(config):
         # For the job, which would get another one of a time, say, if it resolved it again.
         config.hydra.runtime.output_dir = output_dir
@@ -158,6 +160,18 @@ def _refuse_interpolation(number: int, directory: Path) -> None:
             f"the directory of job {number}, {directory}, has ${{ in its path, which Hydra takes "
             "for an interpolation: choose others with hydra.sweep.dir and hydra.sweep.subdir"
         )
+
+
+def _refuse_link(number: int, sweep_dir: Path, directory: Path) -> None:
+    """Below the sweep's directory, which may be a link, one leads wherever its maker wants."""
+    below = directory.relative_to(sweep_dir).parts if sweep_dir in directory.parents else ()
+    for depth in range(1, len(below) + 1):
+        path = sweep_dir.joinpath(*below[:depth])
+        if path.is_symlink():
+            raise LaunchError(
+                f"{path} is a link, and job {number} would write where it leads: remove it, or "
+                "choose another hydra.sweep.dir"
+            )
 
 
 def _refuse_long_name(number: int, sweep_dir: str, subdir: str) -> None:
