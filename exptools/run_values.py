@@ -217,7 +217,7 @@ def _locked(run_dir: Path) -> Iterator[None]:
     """In turns with processes of the run that are still logging."""
     path = run_dir / ROW_LOCK
     path.parent.mkdir(exist_ok=True)  # but not the run's, should the job have deleted that
-    lock = FileLock(path)
+    lock = FileLock(path, private=True)
     try:
         lock.acquire()
         yield

@@ -69,7 +69,7 @@ class SweepLock:
     def __init__(self, sweep_dir: Path) -> None:
         path = sweep_dir / LOCK_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path)
+        self._lock = FileLock(path, private=True)
         if not self._lock.try_acquire():
             raise SweepBusy(f"{sweep_dir} is in use by {_holder(path)}")
         at_fork_in_child(self.drop)

@@ -261,7 +261,7 @@ class RowLock:
         with as_logging_error(path):
             if not member and is_linked(path):  # a backup has it: what it says should stay there
                 write_atomic(path, read_plain(path))
-            self._lock = FileLock(path, needed=member)
+            self._lock = FileLock(path, needed=member, private=True)
         self.path = path
         self._members = path.with_name(Path(MEMBERS).name)
         self._page = None if member else hold_alone(self._members)  # None: it has to be locked
