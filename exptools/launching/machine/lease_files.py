@@ -219,12 +219,13 @@ def _read_holder(descriptor: int) -> Holder | None:
 
 
 def _corrected(record: Any, owner: int | None) -> Any:
-    """A record with the process that holds the lock, where it names another."""
-    is_fitting = isinstance(record, dict) and record.get("pid") == owner
-    if owner is None or owner == os.getpid() or is_fitting:
+    """A record with the process that holds the lock and its user, where it names others."""
+    if owner is None or owner == os.getpid():
         return record
     uid = uid_of(owner)
     others = record if isinstance(record, dict) else {}
+    if others.get("pid") == owner:
+        return others if uid is None else {**others, "user": _user(uid)}
     user = "unknown user" if uid is None else _user(uid)
     return {**others, "user": user, "pid": owner, "command": command_of(owner) or "?", "since": -1}
 

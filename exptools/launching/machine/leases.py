@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exptools.launching.machine.lease_files import Held, Holder, LeaseFiles, holder_of, release
 from exptools.launching.machine.slots import Busy, Slot, current_slot
 from exptools.launching.machine.turns import Resources
+from exptools.visible import visible
 
 _CORE, _GPU = "core-", "gpu-"
 
@@ -151,7 +152,8 @@ def is_core(lease: str) -> bool:
 
 def resource_name(lease: str) -> str:
     """What a lease stands for, for people: "core 3", "GPU GPU-4f…"."""
-    return f"GPU {_uuid(lease)}" if lease.startswith(_GPU) else lease.replace("-", " ", 1)
+    # Anybody may have made a file of any name.
+    return visible(f"GPU {_uuid(lease)}" if lease.startswith(_GPU) else lease.replace("-", " ", 1))
 
 
 def held_by(lease: str, holder: Holder | None) -> str:
