@@ -33,6 +33,7 @@ from ._hydra_files import read_any_run, read_hydra_job
 from ._options import LauncherOptions, LaunchError
 
 _BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+_DIGITS = 10  # that no job's number has
 _SHOWN = 3  # runs that a sentence names
 
 
@@ -59,7 +60,7 @@ class EarlierRuns:
         self._hydra_dir = str(config.hydra.output_subdir or HYDRA_DIR)
         self._directories = set(run_directories(self._sweep_dir, self._hydra_dir))
         runs = [read_any_run(path, self._hydra_dir) for path in sorted(self._directories)]
-        named = [run for run in runs if run is not None]
+        named = [_numbered(run) for run in runs if run is not None]
         self._runs = [run for run in named if self._can_be_named(run)]
         self._unmatched: dict[tuple[str, ...], deque[EarlierRun]] = defaultdict(deque)
         for run in sorted(self._runs, key=_rank):
@@ -68,7 +69,8 @@ class EarlierRuns:
         self._results: dict[Path, Result | None] = {}  # by directory, those that a sweeper needs
         names = [directory.name for directory in self._directories]
         numbers = [run.number or 0 for run in named]
-        self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
+        numbers += [int(name) for name in names if name.isdecimal() and len(name) < _DIGITS]
+        self._next = max(numbers, default=-1)
         self._numbers: set[int] = set()
         self._notes = self._first_notes()
         self._note(
@@ -243,6 +245,13 @@ class EarlierRuns:
     def _new_number(self) -> int:
         self._next += 1
         return self._next
+
+
+def _numbered(run: EarlierRun) -> EarlierRun:
+    """The run without a number that no job can have: those of new jobs follow the largest."""
+    if run.number is None or 0 <= run.number < 10 ** (_DIGITS - 1):
+        return run
+    return replace(run, number=None)
 
 
 def _config_change(job: Job, run: EarlierRun) -> str:

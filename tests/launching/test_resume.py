@@ -282,6 +282,18 @@ def test_resuming_unpickles_nothing_of_what_lies_in_the_directory(app: App) -> N
     assert ran(app) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("number", [2**53, None])
+def test_a_number_that_no_job_has_decides_no_other_jobs(app: App, number: int | None) -> None:
+    app.sweep("+x=1,2")
+    if number is None:
+        (app.out / ("9" * 255) / ".hydra").mkdir(parents=True)
+    else:
+        update_status(app.out / "1", job=number)
+    app.completes("+x=1,2,3", RESUME)
+    assert ran(app) == [1, 2, 3]
+    assert sorted(overrides(app)) in (["0", "1", "2"], ["0", "1", "3"])
+
+
 @pytest.mark.parametrize("name", ["${oc.env:ELSEWHERE}", "${nothing}", "${", "???"])
 def test_a_run_directory_whose_name_a_config_would_resolve_is_left_alone(
     app: App, name: str
