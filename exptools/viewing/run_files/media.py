@@ -27,6 +27,7 @@ KINDS = (
     *("histogram", "text", "hparams", "file"),
 )
 MAX_INDEX = 64 * 2**20  # bytes; what follows is not read, and said
+MAX_TAGS = 10_000  # of an index: they are sorted whenever somebody asks
 MAX_TEXT = 100_000  # bytes of a text that are shown
 MAX_JSON = 8 * 2**20  # bytes of a figure or histogram
 MAX_BINS = 10_000
@@ -90,7 +91,11 @@ class MediaIndex:
         except (ValueError, TypeError, KeyError):
             self.bad_lines += 1
             return
-        self.items.setdefault((item.kind, item.tag), {})[item.step] = item
+        key = item.kind, item.tag
+        if key not in self.items and len(self.items) >= MAX_TAGS:
+            self.bad_lines += 1
+            return
+        self.items.setdefault(key, {})[item.step] = item
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,16 @@ def test_an_index_is_followed_line_by_line_and_half_a_line_waits(tmp_path):
     assert index.bad_lines == 0
 
 
+def test_of_more_tags_than_anybody_has_the_first_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(media, "MAX_TAGS", 2)
+    path = tmp_path / "index.jsonl"
+    path.write_bytes(b"".join(line(tag=tag, step=step) for step in (1, 2) for tag in "abc"))
+    index, _ = followed(path)
+    assert [tag for _, tag in index.tags] == ["a", "b"]
+    assert [item.step for item in index.steps("image", "b")] == [1, 2]
+    assert index.bad_lines == 2
+
+
 def test_the_index_of_a_later_attempt_is_read_from_its_start(tmp_path):
     path = tmp_path / "index.jsonl"
     path.write_bytes(line(step=1) + line(step=2))
