@@ -159,6 +159,8 @@ def _text(logged: _Logged) -> Component:
                 flat = flat_settings(values)
                 values = dict(secrets.config(flat)) if secrets.are_in(flat) else values
             text = json.dumps(values, indent=1, ensure_ascii=False, default=list)
+    if logged.item.kind == "hparams" and (secrets := logged.workspace.index.secrets):
+        text = secrets.text(text)  # of a list, or of the beginning of many
     return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 
