@@ -1,6 +1,7 @@
 """What a run logged besides scalars: the logger writes, the viewer reads; and what others write."""
 
 import json
+import re
 import time
 
 import pytest
@@ -234,6 +235,20 @@ def test_of_a_figures_template_one_name_counts_and_kinds_that_nobody_knows_are_l
     several, dark, none = (figure["layout"]["template"] for figure in figures)
     assert several == none != dark
     assert [trace["type"] for trace in figures[0]["data"]] == ["bar"]
+
+
+def test_a_text_of_an_untrusted_figure_is_no_link():
+    link = '<b>x</b> <A href="https://evil.example">all of it</A> <<a>a href="y">'
+    figure = untrusted_figure(
+        {
+            "data": [{"type": "scatter", "x": [1], "y": [2], "text": ["a < b", link]}],
+            "layout": {"title": {"text": link}, "annotations": [{"text": link, "x": 0, "y": 0}]},
+        }
+    )
+    told = json.dumps(figure)
+    assert not re.search(r"<a[\s>]", told, re.IGNORECASE)
+    assert "<b>x</b> &lt;A href=" in told
+    assert "a < b" in told
 
 
 def test_what_plotly_knows_stays_in_an_untrusted_figure():
