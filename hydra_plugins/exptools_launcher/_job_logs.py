@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from exptools.plain_files import refuse_other
+from exptools.plain_files import refuse_others_below
 
 from ._composing._resolving import as_hydras_own
 
@@ -22,13 +22,7 @@ def refuse_linked_logs(config: DictConfig, run_dir: Path) -> None:
     for log in _logs(config):
         # Hydra may change into the run's directory before it opens it.
         for path in {Path(os.path.abspath(log)), Path(os.path.abspath(run_dir / log))}:
-            if run_dir in path.parents:
-                _refuse_others_on_the_way(run_dir, path)
-
-
-def _refuse_others_on_the_way(run_dir: Path, path: Path) -> None:
-    for depth in range(len(run_dir.parts) + 1, len(path.parts) + 1):
-        refuse_other(Path(*path.parts[:depth]))
+            refuse_others_below(run_dir, path)
 
 
 def _logs(config: DictConfig) -> Iterator[str]:

@@ -64,7 +64,7 @@ def test_no_job_runs_where_a_link_in_the_sweeps_directory_leads(
     if linked == "deep":
         subdir = "hydra.sweep.subdir='deep/${hydra.job.num}'"
     output = app.fails("+x=1,2,3", subdir, "hydra.launcher.resume=true")
-    assert f"out/{linked} is a link, and job 2 would write where it leads" in output
+    assert f"out/{linked} (it is a link" in output
     assert not any(elsewhere.iterdir())
 
 

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from exptools.error_line import error_line
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
+from exptools.plain_files import refuse_others_below
 from hydra_plugins.exptools_launcher._options import LaunchError
 
 from ._config_files import read_files_once
@@ -164,14 +165,13 @@ def _refuse_interpolation(number: int, directory: Path) -> None:
 
 def _refuse_link(number: int, sweep_dir: Path, directory: Path) -> None:
     """Below the sweep's directory, which may be a link, one leads wherever its maker wants."""
-    below = directory.relative_to(sweep_dir).parts if sweep_dir in directory.parents else ()
-    for depth in range(1, len(below) + 1):
-        path = sweep_dir.joinpath(*below[:depth])
-        if path.is_symlink():
-            raise LaunchError(
-                f"{path} is a link, and job {number} would write where it leads: remove it, or "
-                "choose another hydra.sweep.dir"
-            )
+    try:
+        refuse_others_below(sweep_dir, directory)
+    except OSError as error:
+        raise LaunchError(
+            f"job {number} cannot run in {error.filename} ({error.strerror}): remove it, or choose "
+            "another hydra.sweep.dir"
+        ) from error
 
 
 def _refuse_long_name(number: int, sweep_dir: str, subdir: str) -> None:
