@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from exptools.visible import visible
 
 MOST_LISTED = 12
+MOST_COMPARED = 2000  # names, with one of at most
+LONGEST_COMPARED = 200  # characters: that takes a moment
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str | None:
@@ -26,7 +28,12 @@ def similar(given: str, allowed: Iterable[str]) -> str | None:
     import difflib  # an error may take its time; what never fails should not pay for it
 
     names = list(allowed)
-    close = _ending(given, names) or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    close = _ending(given, names)
+    if not close and len(given) <= LONGEST_COMPARED:
+        alike = names
+        if len(names) > MOST_COMPARED:  # anybody may have made them: those of about its length
+            alike = sorted(names, key=lambda name: abs(len(name) - len(given)))[:MOST_COMPARED]
+        close = difflib.get_close_matches(given, alike, n=1, cutoff=0.5)
     return close[0] if close else None
 
 

@@ -59,14 +59,19 @@ class FileLock:
         path: the file.
         quiet: whether not to warn where the lock keeps off fewer than it should.
         needed: whether to refuse, where it keeps off nobody, instead of going without.
+        private: whether nobody may read the file who may not write it: to lock it, that is enough.
 
     Raises:
         OSError: the file cannot be made, or is a link.
     """
 
-    def __init__(self, path: Path, *, quiet: bool = False, needed: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, quiet: bool = False, needed: bool = False, private: bool = False
+    ) -> None:
         self.path = path
         self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
+        if private:
+            _keep_readers_out(self.descriptor)
         self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS
@@ -265,6 +270,15 @@ def _open_shared(path: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _keep_readers_out(descriptor: int) -> None:
+    """Take the right to read a file from those who have none to write it."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    writers = (mode & 0o222) << 1
+    if mode & 0o044 & ~writers:
+        with contextlib.suppress(OSError):  # it is another user's
+            os.fchmod(descriptor, mode & ~(0o044 & ~writers))
 
 
 def open_plain_file(directory: int, name: str, *, create: bool = True) -> int:

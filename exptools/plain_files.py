@@ -150,6 +150,16 @@ def refuse_other(path: Path) -> None:
         raise OSError(errno.EINVAL, _NO_FILE, str(path))
 
 
+def refuse_others_below(directory: Path, path: Path) -> None:
+    """`refuse_other` of a path and of what stands on the way to it from a directory.
+
+    The directory itself may be a link; of what is not below it nothing is said.
+    """
+    below = path.relative_to(directory).parts if directory in path.parents else ()
+    for depth in range(1, len(below) + 1):
+        refuse_other(directory.joinpath(*below[:depth]))
+
+
 def is_own(descriptor: int) -> bool:
     """Whether an open file is this user's, and nobody else can have written it."""
     status = os.fstat(descriptor)

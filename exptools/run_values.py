@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.locks import FileLock
+from exptools.plain_json import parse_json
 from exptools.rundir import (
     CONFIG_FILE,
     OTHER_SUMMARY_FILE,
@@ -81,8 +82,8 @@ def parse_values(text: str) -> RunValues | None:
     if not is_ours(text):
         return None
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text)
+    except ValueError:
         return None
     if not isinstance(content, dict) or not isinstance(mark := content.pop(MARK), dict):
         return None
@@ -216,7 +217,7 @@ def _locked(run_dir: Path) -> Iterator[None]:
     """In turns with processes of the run that are still logging."""
     path = run_dir / ROW_LOCK
     path.parent.mkdir(exist_ok=True)  # but not the run's, should the job have deleted that
-    lock = FileLock(path)
+    lock = FileLock(path, private=True)
     try:
         lock.acquire()
         yield

@@ -21,6 +21,7 @@ from typing import Any
 
 from exptools.asides import remove_leftovers, write_aside
 from exptools.plain_files import LARGE, first_hole, open_file, refuse_linked_directory
+from exptools.plain_json import parse_json
 from exptools.status_fields import check_fields, refusal
 from exptools.visible import visible_lines
 
@@ -162,9 +163,7 @@ def parse_status(content: bytes | str, path: Path) -> Status:
         StatusError: as ``read_status``.
     """
     try:
-        raw = json.loads(content)
-    except RecursionError as error:
-        raise StatusError(f"{path} cannot be read: it is nested too deeply") from error
+        raw = parse_json(content)
     except ValueError as error:
         raise StatusError(f"{path} cannot be read: {error}") from error
     if not isinstance(raw, dict):

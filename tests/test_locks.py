@@ -31,6 +31,22 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.parametrize(
+    ("umask", "mode"), [(0o022, 0o600), (0o002, 0o660), (0o077, 0o600), (0o000, 0o666)]
+)
+def test_who_may_not_write_a_private_lock_cannot_read_it_either(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        FileLock(tmp_path / "new", private=True).close()
+        (tmp_path / "old").touch()
+        FileLock(tmp_path / "old", private=True).close()
+    finally:
+        os.umask(before)
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "old")} == {mode}
+
+
 @pytest.fixture
 def lustre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file on a file system without locks."""

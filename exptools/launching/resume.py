@@ -20,6 +20,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
+from exptools.plain_json import parse_json
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
     EXPTOOLS_DIR,
@@ -38,6 +39,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves has thousands
 MAX_DEPTH = 100  # values inside values
+_MOST_COMPARED = 10_000  # lines of a config, for which that takes a moment
+_MOST_LINES = 200  # of a difference that is shown
+_LONGEST_LINE = 1000  # characters of one that is shown
 _LONGEST = 2**20  # bytes of what a lock's holder says of itself
 LOCK_FILE = f"{EXPTOOLS_DIR}/lock"
 # Of the files in which the libraries save a training.
@@ -65,7 +69,7 @@ class SweepLock:
     def __init__(self, sweep_dir: Path) -> None:
         path = sweep_dir / LOCK_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path)
+        self._lock = FileLock(path, private=True)
         if not self._lock.try_acquire():
             raise SweepBusy(f"{sweep_dir} is in use by {_holder(path)}")
         at_fork_in_child(self.drop)
@@ -87,10 +91,10 @@ class SweepLock:
 def _holder(path: Path) -> str:
     try:
         with path.open("rb") as file:  # it is there, and open as a lock, and it may claim anything
-            holder = json.loads(file.read(_LONGEST))
+            holder = parse_json(file.read(_LONGEST))
         command = " ".join(holder["command"])
         return visible(f"process {holder['pid']} on {holder['host']} ({command})")
-    except (ValueError, KeyError, TypeError, RecursionError):  # not yet written, or none of ours
+    except (ValueError, KeyError, TypeError):  # not yet written, or none of ours
         return "another process"
 
 
@@ -171,8 +175,14 @@ def config_diff(path: Path, config: str) -> str:
         return f"{path} cannot be read, so nobody knows whether it has changed: {error}"
     if before == config or _sorted(before) == _sorted(config):
         return ""
+    if len(before) > MAX_PARSED:
+        return f"{path} is another config, of {len(before):,} characters, and not compared"
     lines = before.splitlines(), config.splitlines()
-    return "\n".join(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
+    if max(map(len, lines)) > _MOST_COMPARED:
+        return f"{path} is another config, and of too many lines to be compared"
+    diff = list(difflib.unified_diff(*lines, str(path), "now", lineterm="", n=1))
+    more = [f"… ({len(diff) - _MOST_LINES} lines more)"] if len(diff) > _MOST_LINES else []
+    return "\n".join([*(line[:_LONGEST_LINE] for line in diff[:_MOST_LINES]), *more])
 
 
 def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from exptools.collections import AttrDict, MissingKey, other_keys
 from exptools.plain_files import read_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import write_atomic
 
 VARIANT_FILE = "variant_config.json"
@@ -115,8 +116,8 @@ def load_variant(log_dir: str | os.PathLike[str]) -> AttrDict:
     """
     path = Path(log_dir) / VARIANT_FILE
     try:
-        variant = json.loads(read_plain(path).decode(), object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
+        variant = parse_json(read_plain(path).decode(), object_pairs_hook=_unique_keys)
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read as a variant: {error}") from error
     if not isinstance(variant, AttrDict):
         raise ValueError(f"{path} should hold a JSON object, not {type(variant).__name__}")
@@ -226,7 +227,7 @@ def _json_key(key: Any, of: Mapping[Any, Any], path: tuple[Any, ...]) -> str:
             f"{_dotted((*path, key))}: a key of type {type(key).__name__} cannot stand in JSON; "
             "use text"
         )
-    (text,) = json.loads(json.dumps({key: None}))
+    (text,) = parse_json(json.dumps({key: None}))
     if text in of:
         raise ValueError(f"{_dotted((*path, key))}: {key!r} and {text!r} are the same key in JSON")
     return str(text)

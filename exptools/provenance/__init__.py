@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from exptools.plain_json import parse_json
 from exptools.provenance.git_changes import Changes, changes_around
 from exptools.rundir import (
     PATCH_FILE,
@@ -96,11 +97,11 @@ class Provenance(NamedTuple):
 def read_provenance(run_dir: Path) -> Provenance:
     """What stands in ``provenance.json``; where it could not be written, this process's command."""
     try:
-        facts = json.loads(read_regular(run_dir / PROVENANCE_FILE, MAX_FACTS))
+        facts = parse_json(read_regular(run_dir / PROVENANCE_FILE, MAX_FACTS))
         names = ("commit", "dirty", "diff")
         git = facts["git"] and {name: facts["git"][name] for name in names if name in facts["git"]}
         return Provenance(git, tuple(facts["command"]), facts.get("script"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return Provenance(None, command_line(), None)
 
 

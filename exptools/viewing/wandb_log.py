@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from exptools.viewing.messages import has_too_many_parts
+
 MAX_PARTS = 100  # of the name of a nested item
 BLOCK = 2**15  # bytes
 _MAGIC = b":W&B\xe1\xbe"  # then a byte for the version
@@ -85,6 +87,8 @@ def _parse(content: bytes, begin: int) -> Iterator[Any]:
 
     record = _record_class()
     for position, message in _messages(content, begin):
+        if has_too_many_parts(message, 0, len(message)):
+            raise BrokenRecord(position)
         try:
             yield record.FromString(message)
         except DecodeError as error:

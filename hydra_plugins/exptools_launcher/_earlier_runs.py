@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,11 +28,12 @@ from exptools.launching.resume import (
 from exptools.provenance import read_provenance
 from exptools.rundir import HYDRA_DIR, State, read_regular
 
-from ._composing._compose import Place, saved_config
+from ._composing._compose import Place, is_literal, saved_config
 from ._hydra_files import read_any_run, read_hydra_job
 from ._options import LauncherOptions, LaunchError
 
 _BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+_DIGITS = 10  # that no job's number has
 _SHOWN = 3  # runs that a sentence names
 
 
@@ -58,19 +60,29 @@ class EarlierRuns:
         self._hydra_dir = str(config.hydra.output_subdir or HYDRA_DIR)
         self._directories = set(run_directories(self._sweep_dir, self._hydra_dir))
         runs = [read_any_run(path, self._hydra_dir) for path in sorted(self._directories)]
-        self._runs = [run for run in runs if run is not None]
+        named = [_numbered(run) for run in runs if run is not None]
+        self._runs = [run for run in named if self._can_be_named(run)]
         self._unmatched: dict[tuple[str, ...], deque[EarlierRun]] = defaultdict(deque)
         for run in sorted(self._runs, key=_rank):
             self._unmatched[_key(run.overrides)].append(run)
         self._matched: dict[Path, EarlierRun] = {}
         self._results: dict[Path, Result | None] = {}  # by directory, those that a sweeper needs
         names = [directory.name for directory in self._directories]
-        numbers = [run.number or 0 for run in self._runs]
-        self._next = max([*numbers, *(int(name) for name in names if name.isdecimal())], default=-1)
+        numbers = [run.number or 0 for run in named]
+        numbers += [int(name) for name in names if name.isdecimal() and len(name) < _DIGITS]
+        self._next = max(numbers, default=-1)
         self._numbers: set[int] = set()
         self._notes = self._first_notes()
+        self._note(
+            [run for run in named if not self._can_be_named(run)],
+            "left alone, for Hydra would take its directory's name for something else",
+        )
         self._told: set[str] = set()
         self.split = Split.of_runs([run.status for run in self._runs if run.status])
+
+    def _can_be_named(self, run: EarlierRun) -> bool:
+        """Whether its directory can be a job's: the job's config would resolve some names."""
+        return is_literal(os.path.relpath(run.directory, self._sweep_dir))
 
     def _first_notes(self) -> list[str]:
         if not self._runs:
@@ -233,6 +245,13 @@ class EarlierRuns:
     def _new_number(self) -> int:
         self._next += 1
         return self._next
+
+
+def _numbered(run: EarlierRun) -> EarlierRun:
+    """The run without a number that no job can have: those of new jobs follow the largest."""
+    if run.number is None or 0 <= run.number < 10 ** (_DIGITS - 1):
+        return run
+    return replace(run, number=None)
 
 
 def _config_change(job: Job, run: EarlierRun) -> str:

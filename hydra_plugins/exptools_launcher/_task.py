@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from copy import copy
@@ -21,6 +22,7 @@ from exptools.launching.jobs.worker import Result
 from exptools.run_values import begin_job, keep_result
 
 from ._composing._packing import unpack
+from ._job_logs import refuse_linked_logs
 from ._rehearsal import rehearse
 
 
@@ -54,7 +56,8 @@ class HydraTask:
                     return None  # it was done
 
             config = unpack(argument)
-            run_dir = Path(config.hydra.runtime.output_dir)
+            run_dir = Path(os.path.abspath(config.hydra.runtime.output_dir))
+            refuse_linked_logs(config, run_dir)
             with _told("what earlier attempts said of the run still counts"):
                 begin_job(run_dir)
             try:

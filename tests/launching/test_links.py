@@ -51,6 +51,31 @@ def test_hydra_writes_its_sweep_file_through_no_link_and_waits_for_no_pipe(
     assert precious.read_text() == "mine"
 
 
+@pytest.mark.parametrize("linked", ["2", "deep"])
+def test_no_job_runs_where_a_link_in_the_sweeps_directory_leads(
+    make_app: MakeApp, linked: str
+) -> None:
+    app = make_app("return cfg.x")
+    subdir = "hydra.sweep.subdir='${hydra.job.num}'"
+    app.completes("+x=1,2", subdir)
+    elsewhere = app.directory / "elsewhere"
+    elsewhere.mkdir()
+    (app.out / linked).symlink_to(elsewhere)
+    if linked == "deep":
+        subdir = "hydra.sweep.subdir='deep/${hydra.job.num}'"
+    output = app.fails("+x=1,2,3", subdir, "hydra.launcher.resume=true")
+    assert f"out/{linked} (it is a link" in output
+    assert not any(elsewhere.iterdir())
+
+
+def test_the_sweeps_directory_may_be_a_link(make_app: MakeApp) -> None:
+    app = make_app("return cfg.x")
+    (app.directory / "elsewhere").mkdir()
+    app.out.symlink_to(app.directory / "elsewhere")
+    app.completes("+x=1")
+    assert (app.directory / "elsewhere" / "0" / OUTPUT_LOG).exists()
+
+
 def test_a_jobs_output_follows_no_link_and_the_others_run(make_app: MakeApp) -> None:
     app = make_app("print('hello')\nreturn cfg.x")
     precious = precious_file(app)
@@ -82,6 +107,38 @@ def test_hydra_describes_a_job_through_no_link_and_the_others_run(
     status = read_status(app.out / "1")
     assert status is not None
     assert status.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "pipe", "link that chdir leads to"])
+def test_hydra_logs_a_job_through_no_link_and_the_others_run(make_app: MakeApp, kind: str) -> None:
+    app = make_app("import logging\nlogging.getLogger().info('hello')\nreturn cfg.x")
+    precious = precious_file(app)
+    log = app.out / "0" / "logs" / "app.log"
+    log.parent.parent.mkdir(parents=True)
+    if kind == "directory":
+        log.parent.symlink_to(app.directory)
+    else:
+        log.parent.mkdir()
+        os.mkfifo(log) if kind == "pipe" else log.symlink_to(precious)
+    (app.out / "1" / "logs").mkdir(parents=True)
+    name, chdir = "${hydra:runtime.output_dir}/logs/${hydra.job.name}.log", "chdir" in kind
+    name = f"hydra.job_logging.handlers.file.filename='{'logs/app.log' if chdir else name}'"
+    code, output = app.sweep("+x=1,2", name, f"hydra.job.chdir={chdir}")
+    assert code == 1
+    assert ("it is no regular file" if kind == "pipe" else "it is a link") in output
+    assert precious.read_text() == "mine"
+    assert not (app.directory / "app.log").exists()
+    status = read_status(app.out / "1")
+    assert status is not None
+    assert status.state is State.COMPLETED
+    assert "hello" in (app.out / "1" / "logs" / "app.log").read_text()
+
+
+def test_hydra_may_log_elsewhere_through_a_link(make_app: MakeApp) -> None:
+    app = make_app("import logging\nlogging.getLogger().info('hello')\nreturn cfg.x")
+    (app.directory / "log").symlink_to(precious_file(app))
+    app.completes("+x=1", "hydra.job_logging.handlers.file.filename=log")
+    assert "hello" in (app.directory / "precious").read_text()
 
 
 def test_resuming_shows_nothing_of_what_a_config_is_linked_to(make_app: MakeApp) -> None:

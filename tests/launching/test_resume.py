@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.jobs.results import read_result
-from exptools.launching.resume import LOCK_FILE, SweepBusy, SweepLock, run_directories
+from exptools.launching.resume import (
+    LOCK_FILE,
+    SweepBusy,
+    SweepLock,
+    config_diff,
+    run_directories,
+)
 from exptools.rundir import RETURN_FILE, STATUS_FILE, State, read_status, update_status
 from tests.conftest import SWEEP, App, until
 
@@ -147,6 +153,14 @@ def test_a_changed_config_is_shown_and_refused(make_app: MakeApp) -> None:
     assert (app.directory / "ran").read_text() == "xxxx"
 
 
+@pytest.mark.parametrize("more", ["\n" * 2**21, "\n" * 20_000, "y: 1\n" * 5_000, "y" * 900_000])
+def test_what_a_hostile_config_differs_in_is_told_in_few_words(tmp_path: Path, more: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"x: 1\n{more}")
+    told = config_diff(tmp_path / "config.yaml", "x: 2\n")
+    assert 0 < len(told) < 3000
+    assert len(told.splitlines()) < 250
+
+
 def test_two_sweeps_in_one_directory_are_refused_before_anything_is_written(
     make_app: MakeApp,
 ) -> None:
@@ -222,11 +236,12 @@ def test_a_job_that_was_stopped_amid_its_config_has_not_changed(app: App) -> Non
 
 
 def test_a_foreign_result_is_not_taken_for_a_jobs(app: App) -> None:
-    app.sweep("+x=1,2,3,4")
-    for job, content in enumerate((b"", b"3\n", b'{"error": 1}\n', b"\xff\n")):
+    contents = (b"", b"3\n", b'{"error": 1}\n', b"\xff\n", b"[" * 100_000)
+    app.sweep("+x=range(5)")
+    for job, content in enumerate(contents):
         (app.out / str(job) / RETURN_FILE).write_bytes(content)
-    app.completes("+x=1,2,3,4", RESUME)
-    assert ran(app) == [1, 1, 2, 2, 3, 3, 4, 4]
+    app.completes("+x=range(5)", RESUME)
+    assert ran(app) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 def test_a_result_of_an_older_version_counts_by_its_status(app: App) -> None:
@@ -265,6 +280,40 @@ def test_resuming_unpickles_nothing_of_what_lies_in_the_directory(app: App) -> N
     app.completes("+x=1,2,3", RESUME)
     assert not sprung.exists()
     assert ran(app) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("number", [2**53, None])
+def test_a_number_that_no_job_has_decides_no_other_jobs(app: App, number: int | None) -> None:
+    app.sweep("+x=1,2")
+    if number is None:
+        (app.out / ("9" * 255) / ".hydra").mkdir(parents=True)
+    else:
+        update_status(app.out / "1", job=number)
+    app.completes("+x=1,2,3", RESUME)
+    assert ran(app) == [1, 2, 3]
+    assert sorted(overrides(app)) in (["0", "1", "2"], ["0", "1", "3"])
+
+
+@pytest.mark.parametrize("name", ["${oc.env:ELSEWHERE}", "${nothing}", "${", "???"])
+def test_a_run_directory_whose_name_a_config_would_resolve_is_left_alone(
+    app: App, name: str
+) -> None:
+    app.sweep("+x=1,2")
+    (app.out / "1").rename(app.out / name)
+    elsewhere = app.directory / "elsewhere"
+    elsewhere.mkdir()
+    output = app.completes("+x=1,2", RESUME, ELSEWHERE=str(elsewhere))
+    assert "1 earlier run is left alone, for Hydra would take its directory's name" in output
+    assert f"{name} (+x=2)" in output
+    assert ran(app) == [1, 2, 2]
+    assert not any(elsewhere.iterdir())
+    assert sorted(overrides(app)) == sorted(["0", "2", name])
+
+
+def test_a_job_whose_directory_the_job_would_take_for_another_is_refused(app: App) -> None:
+    output = app.fails("+x=1", r"hydra.sweep.subdir='\\\${oc.env:HOME}'")
+    assert "which Hydra takes for an interpolation" in output
+    assert not ran(app)
 
 
 def test_a_directory_that_holds_another_job_is_not_reused(app: App) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.plain_files import open_plain
+from exptools.plain_json import parse_json
 from exptools.provenance import command_line
 from exptools.rundir import process_start, read_regular
 from exptools.visible import visible
@@ -200,10 +201,10 @@ def _touched(path: Path) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     """Who made a claim; nothing where it is not written yet, or gone."""
     try:
-        holder = json.loads(read_regular(path, _LONGEST))
+        holder = parse_json(read_regular(path, _LONGEST))
         if isinstance(holder, dict) and (holder.get("released") or isinstance(holder["pid"], int)):
             return holder
-    except (OSError, ValueError, KeyError, RecursionError):
+    except (OSError, ValueError, KeyError):
         pass
     return {}
 

@@ -14,11 +14,19 @@ from pathlib import Path
 from exptools.launching.cluster.chunk import Chunk
 from exptools.launching.cluster.claim import find_agent
 from exptools.launching.cluster.journal import read_history
-from exptools.launching.cluster.plan import CLUSTER_DIR, Plan, PlanError, plan_numbers, read_plan
+from exptools.launching.cluster.plan import (
+    CLUSTER_DIR,
+    Plan,
+    PlanError,
+    Planned,
+    plan_numbers,
+    read_plan,
+)
 from exptools.launching.cluster.queue import QueueAway, Standing, ask_queue
 from exptools.launching.display.labels import short_path
 from exptools.launching.jobs.outcomes import Job
 from exptools.plain_files import read_own
+from exptools.plain_json import parse_json
 from exptools.rundir import write_atomic
 
 
@@ -28,7 +36,7 @@ class OpenChunk:
 
     plan: Plan
     number: int
-    jobs: Sequence[Job]  # all of it
+    jobs: Sequence[Planned]  # all of it
     element: str | None  # Slurm's name of who was to run it; None: agents are started by hand
 
     @property
@@ -62,7 +70,7 @@ def find_open(sweep_dir: Path) -> list[OpenChunk]:
         for number in range(1, plan.chunks + 1):
             if was_taken_back(plan, number):
                 continue
-            jobs = plan.jobs(number)
+            jobs = plan.planned_jobs(number)
             ended = read_history(plan.journal(number)).ends
             if any(job.number not in ended for job in jobs):
                 found.append(OpenChunk(plan, number, jobs, elements.get(number)))
@@ -135,7 +143,7 @@ def join(sweep_dir: Path, jobs: Sequence[Job], *, waits_for_agents: bool) -> lis
     return chunks
 
 
-def _refuse_another(before: Job, job: Job, name: str) -> None:
+def _refuse_another(before: Planned, job: Job, name: str) -> None:
     if sorted(before.overrides) != sorted(job.overrides):
         raise PlanError(
             f"{short_path(job.directory)} is to hold {before.name}, for which {name} still waits "
@@ -213,7 +221,7 @@ def read_elements(plan: Plan) -> dict[int, str]:
     """
     path = plan.directory / "elements.json"
     try:
-        record = json.loads(read_own(path))
+        record = parse_json(read_own(path))
         return {int(chunk): str(element) for chunk, element in record.items()}
     except FileNotFoundError:
         return {}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from exptools.plain_files import open_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import State, Status, parse_status
 
 _MOST = 4 * 2**20  # bytes that are read at once
@@ -181,7 +182,7 @@ def with_common(status: Status, like: Status) -> Status:
 
 def _parse(line: bytes, path: Path) -> Event | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         kind = _KINDS[record.pop("event")]
         if kind is Ended:
             record["status"] = parse_status(json.dumps(record["status"]), path)

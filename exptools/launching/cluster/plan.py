@@ -4,12 +4,13 @@ Each batch of jobs is a plan, ``<sweep>/.exptools/cluster/<number>/``::
 
     plan.json        how to run: policy, request, interpreter, path, directory, environment
     task.pkl         the program's task, to be run again there, as for a fresh start
-    1.jobs           the jobs of chunk 1, pickled
+    1.jobs           the jobs of chunk 1, pickled, for its agent
+    1.jobs.json      which jobs these are, for whoever goes on with the sweep (`Planned`)
     1.journal        what became of them, a line of JSON each (`journal`)
     1.claim.2        whose chunk 1 is now: its second agent's (`claim`)
     1.taken          is there if no agent should begin with chunk 1 any more (`earlier`)
 
-The pickles run code when they are loaded: only a user's own files are.
+The pickles run code when they are loaded: only an agent does so, and only with a user's own files.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from exptools.launching.jobs.outcomes import Job
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 from exptools.plain_files import read_own
+from exptools.plain_json import parse_json
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import EXPTOOLS_DIR, PROVENANCE, write_atomic
 
@@ -53,6 +55,20 @@ class Program:
     command: tuple[str, ...]
     git: Mapping[str, Any] | None
     script: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of a plan as its text tells it."""
+
+    number: int
+    overrides: tuple[str, ...]
+    directory: Path  # absolute
+
+    @property
+    def name(self) -> str:
+        """See `Job`."""
+        return " ".join(self.overrides) or f"job {self.number}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,29 @@ class Plan:
         if not (isinstance(jobs, list) and all(isinstance(job, Job) for job in jobs)):
             raise PlanError(f"{path} holds no jobs")
         return jobs
+
+    def planned_jobs(self, chunk: int) -> list[Planned]:
+        """Which jobs a chunk has; nothing is unpickled.
+
+        Raises:
+            PlanError: nobody can say, or another user can have written it.
+        """
+        path = self.directory / f"{chunk}.jobs.json"
+        try:
+            return [
+                Planned(
+                    int(job["number"]), tuple(map(str, job["overrides"])), Path(job["directory"])
+                )
+                for job in parse_json(read_own(path))
+            ]
+        except FileNotFoundError as error:
+            raise PlanError(
+                f"{path} is missing, which exptools 0.2 does not write: go on with the version "
+                "that planned these jobs or, if none of them waits or runs any more, remove "
+                f"{self.directory}"
+            ) from error
+        except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+            raise PlanError(f"{path} cannot be read: {error}") from error
 
     def stem(self, chunk: int) -> Path:
         """The path of a chunk's files, without what follows the dot."""
@@ -159,6 +198,11 @@ def write_plan(
     write_atomic(directory / "task.pkl", task)
     for number, jobs in enumerate(chunks, 1):
         write_atomic(directory / f"{number}.jobs", pickle.dumps(list(jobs)))
+        which = [
+            {"number": job.number, "overrides": job.overrides, "directory": str(job.directory)}
+            for job in jobs
+        ]
+        write_atomic(directory / f"{number}.jobs.json", json.dumps(which).encode())
     record = {field.name: getattr(plan, field.name) for field in fields(plan)}
     record |= {name: asdict(record[name]) for name in ("request", "policy", "program")}
     record |= {"directory": None, "version": _VERSION}
@@ -182,8 +226,8 @@ def read_plan(sweep_dir: Path, number: int | None = None) -> Plan:
         )
     path = sweep_dir.absolute() / CLUSTER_DIR / str(number) / "plan.json"
     try:
-        return _parse(json.loads(read_own(path)), path.parent)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return _parse(parse_json(read_own(path)), path.parent)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PlanError(f"{path} cannot be read: {error}") from error
 
 
@@ -197,6 +241,8 @@ def _parse(record: dict[str, Any], directory: Path) -> Plan:
     version = record.pop("version")
     if version != _VERSION:
         raise ValueError(f"it is of version {version}, and this exptools reads {_VERSION}")
+    if not isinstance(record["chunks"], int):
+        raise ValueError(f"chunks is {record['chunks']!r:.60}, which should be a whole number")
     program = record.pop("program")
     for name in ("path", "argv", "command"):
         program[name] = tuple(program[name])

@@ -17,7 +17,7 @@ from exptools.launching.compat.scripts import CLUSTER, ScriptRun
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.resume import config_diff, earlier_outcome, read_earlier_run
 from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
-from exptools.plain_files import open_plain
+from exptools.plain_files import open_plain, refuse_others_below
 from exptools.rundir import StatusError, read_status
 
 LAUNCHED = "num_launched.txt"
@@ -124,6 +124,7 @@ def validate(experiments: Experiments, debug_mode: int = 0) -> None:
     except (TypeError, ValueError) as error:
         raise ExperimentError(str(error)) from error
     for job in experiments.jobs():
+        _refuse_link(experiments.directory, job.directory)
         _refuse_if_running(job.directory)
 
 
@@ -178,6 +179,16 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"
     with open(path, "a", encoding="utf-8", opener=open_plain) as file:
         file.writelines(f"{now} | {line}\n" for line in lines)
+
+
+def _refuse_link(above: Path, run_dir: Path) -> None:
+    try:
+        refuse_others_below(Path(os.path.abspath(above)), run_dir)
+    except OSError as error:
+        raise ExperimentError(
+            f"no run can be in {error.filename} ({error.strerror}): remove it, or choose another "
+            "experiment_title or log_dir"
+        ) from error
 
 
 def _refuse_if_running(run_dir: Path) -> None:

@@ -6,7 +6,6 @@ whoever wrote it when it is loaded: only what needs the value does so.
 
 from __future__ import annotations
 
-import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from exptools.error_line import error_line
 from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.worker import Result
 from exptools.plain_files import open_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import RETURN_FILE
 
 _LONGEST = 2**20  # bytes of the first line
@@ -107,7 +107,7 @@ def is_own(run_dir: Path) -> bool:
 def _parse(line: bytes) -> Ending | None:
     if line.startswith(_OLD):
         return None
-    record = json.loads(line)
+    record = parse_json(line)
     if not (isinstance(record, dict) and isinstance(record.get("error"), str | None)):
         raise ValueError("it does not begin with how the job ended")
     return Ending(record.get("error"), record.get("stopped") is True)

@@ -14,11 +14,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from exptools.launching.machine.lock_owners import command_of, lock_owner, uid_of
+from exptools.launching.machine.lock_owners import (
+    command_of,
+    file_id,
+    lock_owner,
+    lock_owners,
+    uid_of,
+)
 from exptools.locks import (
     DEFAULT_HOST_DIRECTORY,
     HAS_LOCKS,
@@ -31,6 +37,8 @@ from exptools.locks import (
 from exptools.visible import visible
 
 _LONGEST = 64 * 1024  # bytes of a file that are read
+_MOST_READ = 2 * 2**20  # bytes of all files together
+_MOST_FILES = 10_000  # that are looked at
 _SHOWN = 100  # characters of a command
 _NEWS = "news"  # the file that changes whenever somebody gives something back
 
@@ -52,7 +60,7 @@ class Held(Exception):
     """Another process has the lease."""
 
     def __init__(self, holder: Holder | None) -> None:
-        self.holder = holder  # None: it has not said
+        self.holder = holder  # None: it has not said, or was not asked
 
 
 class LeaseFiles:
@@ -82,8 +90,12 @@ class LeaseFiles:
         """Whether there are leases at all."""
         return self._directory is not None
 
-    def acquire(self, name: str) -> int:
+    def acquire(self, name: str, *, ask_holder: bool = True) -> int:
         """Lock a file; its descriptor, which ``release`` takes.
+
+        Args:
+            name: the file's.
+            ask_holder: whether anybody wants to know who has it, which takes the kernel a while.
 
         Raises:
             Held: by another process, or by this one through another descriptor.
@@ -96,7 +108,7 @@ class LeaseFiles:
                 raise Held(None) from None
             try:
                 if not lock(descriptor):
-                    raise Held(_read_holder(descriptor))
+                    raise Held(_read_holder(descriptor) if ask_holder else None)
                 if os.fstat(descriptor).st_nlink == 1:
                     write_record(descriptor)
                     return descriptor
@@ -105,15 +117,20 @@ class LeaseFiles:
                 raise
             os.close(descriptor)  # somebody removed it before we had it
 
-    def records(self, *beginnings: str, but: Collection[str] = ()) -> dict[str, Any]:
-        """What the holders of files whose names begin so wrote there; None where that is no JSON.
+    def records(
+        self, is_wanted: Callable[[str], bool], but: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """What the holders of the files with such names wrote there; None where that is no JSON.
 
-        The caller's own are to be named in ``but``: it would take them for another's.
+        The caller's own are to be named in ``but``: it would take them for another's. Of more files
+        than there can be in earnest the rest is not looked at, and of more text none is read.
         """
+        there = os.listdir(self._directory) if self.works else []
+        names = [name for name in there if is_wanted(name) and name not in but]
         found: dict[str, Any] = {}
-        for name in os.listdir(self._directory) if self.works else ():
-            if not name.startswith(beginnings) or name in but:
-                continue
+        files: dict[str, str] = {}  # by name, what the kernel calls those that are held
+        left = _MOST_READ
+        for name in sorted(names, key=lambda name: (len(name), name))[:_MOST_FILES]:
             try:
                 descriptor = self._open(name, create=False)
             except BlockingIOError:
@@ -121,13 +138,17 @@ class LeaseFiles:
                 continue
             except OSError:
                 continue  # no file of ours, or removed since
+            status = os.fstat(descriptor)
             # Who gives a file back empties it, so that few have to be tried.
-            if os.fstat(descriptor).st_size:
-                record = _read_record(descriptor)
+            if status.st_size:
+                size = min(status.st_size, _LONGEST)
+                record = _read_record(descriptor) if size <= left else None
+                left -= size
                 if not lock(descriptor, shared=True):
-                    found[name] = _corrected(record, lock_owner(descriptor))
+                    found[name], files[name] = record, file_id(status)
             os.close(descriptor)
-        return found
+        owners = lock_owners() if files else {}
+        return found | {name: _corrected(found[name], owners.get(files[name])) for name in files}
 
     def announce(self) -> None:
         """Tell those who wait that it is worthwhile to look again."""
@@ -198,12 +219,13 @@ def _read_holder(descriptor: int) -> Holder | None:
 
 
 def _corrected(record: Any, owner: int | None) -> Any:
-    """A record with the process that holds the lock, where it names another."""
-    is_fitting = isinstance(record, dict) and record.get("pid") == owner
-    if owner is None or owner == os.getpid() or is_fitting:
+    """A record with the process that holds the lock and its user, where it names others."""
+    if owner is None or owner == os.getpid():
         return record
     uid = uid_of(owner)
     others = record if isinstance(record, dict) else {}
+    if others.get("pid") == owner:
+        return others if uid is None else {**others, "user": _user(uid)}
     user = "unknown user" if uid is None else _user(uid)
     return {**others, "user": user, "pid": owner, "command": command_of(owner) or "?", "since": -1}
 

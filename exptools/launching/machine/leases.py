@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exptools.launching.machine.lease_files import Held, Holder, LeaseFiles, holder_of, release
 from exptools.launching.machine.slots import Busy, Slot, current_slot
 from exptools.launching.machine.turns import Resources
+from exptools.visible import visible
 
 _CORE, _GPU = "core-", "gpu-"
 
@@ -60,7 +61,7 @@ class Leases:
 
     def holders(self) -> dict[str, Holder | None]:
         """Who of others holds which lease."""
-        records = self._files.records(_CORE, _GPU, but=self._open.keys() | self._inherited)
+        records = self._files.records(_is_lease, but=self._open.keys() | self._inherited)
         return {name: holder_of(record) for name, record in records.items()}
 
     def close(self) -> None:
@@ -95,6 +96,10 @@ class Leases:
                 self._users[lease] = users - 1
             elif lease in self._open:
                 release(self._open.pop(lease))
+
+
+def _is_lease(name: str) -> bool:
+    return name.startswith((_CORE, _GPU))
 
 
 def find_busy() -> Busy:
@@ -147,7 +152,8 @@ def is_core(lease: str) -> bool:
 
 def resource_name(lease: str) -> str:
     """What a lease stands for, for people: "core 3", "GPU GPU-4f…"."""
-    return f"GPU {_uuid(lease)}" if lease.startswith(_GPU) else lease.replace("-", " ", 1)
+    # Anybody may have made a file of any name.
+    return visible(f"GPU {_uuid(lease)}" if lease.startswith(_GPU) else lease.replace("-", " ", 1))
 
 
 def held_by(lease: str, holder: Holder | None) -> str:

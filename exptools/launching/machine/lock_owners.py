@@ -11,17 +11,26 @@ def lock_owner(descriptor: int) -> int | None:
 
     It does not on other systems than Linux, nor of processes in another container.
     """
-    status = os.fstat(descriptor)
-    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    return lock_owners().get(file_id(os.fstat(descriptor)))
+
+
+def lock_owners() -> dict[str, int]:
+    """The processes that have files locked, by what `file_id` says of the files."""
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
-        return None
+        return {}
+    owners: dict[str, int] = {}
     for line in lines:  # "1: FLOCK  ADVISORY  WRITE 12345 fe:00:678 0 EOF"; who waits has "->"
         fields = line.split()
-        if fields[1:2] == ["FLOCK"] and fields[5] == file and int(fields[4]) > 0:
-            return int(fields[4])
-    return None
+        if fields[1:2] == ["FLOCK"] and int(fields[4]) > 0:
+            owners.setdefault(fields[5], int(fields[4]))
+    return owners
+
+
+def file_id(status: os.stat_result) -> str:
+    """What the kernel calls a file where it lists the locks."""
+    return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
 
 
 def uid_of(pid: int) -> int | None:

@@ -21,6 +21,7 @@ from exptools.launching.machine.placing import (
 )
 from exptools.launching.machine.request import Request, SlotError
 from exptools.launching.machine.topology import Core, Machine
+from exptools.plain_json import parse_json
 from exptools.rundir import format_cpus, parse_cpus
 from exptools.units import format_bytes
 
@@ -108,7 +109,7 @@ def current_slot() -> Slot | None:
     if not text:
         return None
     try:
-        record = json.loads(text)
+        record = parse_json(text)
         gpus = tuple(
             Gpu(**gpu | {"cpus": parse_cpus(gpu["cpus"]), "mig": gpu["mig"] and tuple(gpu["mig"])})
             for gpu in record["gpus"]

@@ -28,8 +28,8 @@ from exptools.launching.machine.lease_files import (
 
 PATIENCE = 5.0  # seconds that something free is kept for somebody
 _PASSED_OVER = 60.0  # seconds that who did not take it has to wait until it is kept for them again
-_TICKET = "wait-"
-_MOST_TICKETS = 1000
+_TICKETS = {f"wait-{number}": None for number in range(1000)}  # their names, in their order
+_MOST_WAITERS = 1000  # that are looked at, for anybody may claim any number
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,11 @@ class Turns:
     def waiters(self) -> list[Waiter]:
         """Others' slots that wait, the longest waiting first."""
         ours = (self._ticket[0],) if self._ticket else ()
-        records = self._files.records(_TICKET, but=ours)
-        waiters = [one for name, record in records.items() for one in _waiters(name, record)]
-        return sorted(waiters, key=lambda one: (one.since, one.ticket))
+        records = self._files.records(_TICKETS.__contains__, but=ours)
+        waiters: list[Waiter] = []
+        for name, record in records.items():
+            waiters = _longest_waiting([*waiters, *_waiters(name, record)])
+        return waiters
 
     def set_aside(self, waiters: Sequence[Waiter], free: Resources) -> SetAside:
         """What of the free is kept for the waiters."""
@@ -180,10 +182,9 @@ class Turns:
 
     def _draw(self) -> tuple[str, int] | None:
         """A ticket that nobody has; None if there is none, so that we only have no turn."""
-        for number in range(_MOST_TICKETS):
-            name = f"{_TICKET}{number}"
+        for name in _TICKETS:
             with contextlib.suppress(Held, OSError):
-                return name, self._files.acquire(name)
+                return name, self._files.acquire(name, ask_holder=False)
         return None
 
 
@@ -193,6 +194,10 @@ def find_waiters() -> list[Waiter]:
     waiters = Turns(files).waiters()
     files.close()
     return waiters
+
+
+def _longest_waiting(waiters: Sequence[Waiter]) -> list[Waiter]:
+    return sorted(waiters, key=lambda one: (one.since, one.ticket))[:_MOST_WAITERS]
 
 
 def _to_record(waits: Iterable[tuple[float, Need]]) -> list[dict[str, Any]]:
@@ -221,7 +226,8 @@ def _waiters(ticket: str, record: Any) -> list[Waiter]:
             cores, gpus = frozenset(map(int, raw["of_cores"])), frozenset(map(str, raw["of_gpus"]))
             need = Need(int(raw["cores"]), int(raw["gpus"]), Resources(cores, gpus))
             if 0 <= need.cores <= len(cores) and 0 <= need.gpus <= len(gpus):
-                waiters += [Waiter(need, float(since), ticket, holder) for since in raw["since"]]
+                times = sorted(filter(math.isfinite, map(float, raw["since"])))
+                waiters += [Waiter(need, at, ticket, holder) for at in times[:_MOST_WAITERS]]
     except (TypeError, ValueError, KeyError, OverflowError, RecursionError):
         return []
-    return [one for one in waiters if math.isfinite(one.since)]
+    return waiters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import directory_of, make_media_dir
 from exptools.logging.rows.arrays import as_array
+from exptools.plain_files import read_plain
 from exptools.rundir import MEDIA_DIR, write_atomic
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def add_to_projector(run_dir: Path, entry: EmbeddingInfo) -> None:
     path, config = run_dir / _CONFIG, ProjectorConfig()
     with as_logging_error(path):
         if path.exists():
-            text_format.Parse(path.read_text(encoding="utf-8"), config)
+            text_format.Parse(read_plain(path).decode(), config)
         others = [e for e in config.embeddings if e.tensor_name != entry.tensor_name]
         del config.embeddings[:]
         config.embeddings.extend([*others, entry])

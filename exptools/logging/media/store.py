@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.writers.append_file import first_free, first_free_number
 from exptools.plain_files import open_plain, read_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
 
 if TYPE_CHECKING:
@@ -247,9 +248,9 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
 
 def _parse(line: bytes) -> MediaRecord | None:
     try:
-        fields: dict[str, Any] = json.loads(line)
+        fields: dict[str, Any] = parse_json(line)
         return MediaRecord(**fields)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
 
 

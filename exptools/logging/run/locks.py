@@ -24,6 +24,7 @@ from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
 from exptools.logging.run.ranks import ask_for_ranks
 from exptools.plain_files import open_plain, read_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
@@ -229,6 +230,16 @@ class Attempt(NamedTuple):
         """One that begins now."""
         return cls(name, index_size=index_size, id=f"{time.time_ns():x}-{os.getpid()}")
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be ours; another program may have written anything."""
+        single = (self.resumed, self.rows, self.media, self.index_size, self.forget)
+        numbers = (*single, *self.later_rows, *self.pending)
+        texts = (self.name, self.event_file, self.id)
+        return all(isinstance(one, int | None) for one in numbers) and all(
+            isinstance(one, str) for one in texts
+        )
+
 
 class RowLock:
     """Held by one process of the run at a time.
@@ -250,7 +261,7 @@ class RowLock:
         with as_logging_error(path):
             if not member and is_linked(path):  # a backup has it: what it says should stay there
                 write_atomic(path, read_plain(path))
-            self._lock = FileLock(path, needed=member)
+            self._lock = FileLock(path, needed=member, private=True)
         self.path = path
         self._members = path.with_name(Path(MEMBERS).name)
         self._page = None if member else hold_alone(self._members)  # None: it has to be locked
@@ -346,7 +357,8 @@ class RowLock:
             os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
             content = os.read(self._lock.descriptor, _LONGEST_ATTEMPT)
         try:
-            return Attempt(**json.loads(content))
+            attempt = Attempt(**parse_json(content))
+            return attempt if attempt.is_sound else Attempt()
         except (ValueError, TypeError):  # empty, or half-written when the machine went down
             return Attempt()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from exptools.hints import did_you_mean
 from exptools.logging.snapshots.policy import Mode, SnapshotPolicy
+from exptools.plain_json import parse_json
 from exptools.rundir import RUN_DIR, RUN_OPTIONS
 
 ON_ERROR = ("raise", "warn")
@@ -95,7 +96,7 @@ def inherited_options(directory: Path | None) -> LogOptions:
     if text is None or directory is None or os.environ.get(RUN_DIR) != str(directory):
         return DEFAULTS
     try:
-        return DEFAULTS.changed(json.loads(text))
+        return DEFAULTS.changed(parse_json(text))
     except (TypeError, ValueError, AttributeError):  # of another version of ours
         return DEFAULTS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import FunctionType, ModuleType
 from typing import IO, Any
 
 from exptools.logging.errors import as_logging_error
+from exptools.plain_files import open_plain
 
 _ZIP = b"PK\x03\x04"  # begins what torch saves
 _CRC_MARK = b"crc32"  # ends what cloudpickle saves, before four bytes; pickle stops before it
@@ -71,10 +73,11 @@ def read_snapshot(path: Path, map_location: Any = None) -> Any:
 
     Raises:
         DamagedSnapshot: the file is not whole.
-        SnapshotError: it is whole, but cannot be unpickled here.
-        LoggingError: it cannot be read.
+        SnapshotError: it is another user's; or it is whole, but cannot be unpickled here.
+        LoggingError: it cannot be read, or is a link or no regular file.
     """
-    with as_logging_error(path), open(path, "rb") as file:
+    with as_logging_error(path), open(path, "rb", opener=open_plain) as file:
+        _refuse_anothers(path, file)
         is_torchs = file.read(len(_ZIP)) == _ZIP
         damage, is_checked = _zip_damage(file) if is_torchs else _pickle_damage(file)
         if damage is None:
@@ -112,6 +115,28 @@ def holds_tensors(state: object) -> bool:
         seen.add(id(value))
         waiting.extend(_children(value))
     return False
+
+
+def _refuse_anothers(path: Path, file: IO[bytes]) -> None:
+    """Raise a SnapshotError where another user owns a file whose code would be run."""
+    if not hasattr(os, "geteuid"):
+        return
+    owner = os.fstat(file.fileno()).st_uid
+    if owner in (os.geteuid(), _owner_of_ours(path.parent)):
+        return
+    raise SnapshotError(
+        f"{path} is of another user (id {owner}), whose code would be run by loading it: if you "
+        "trust it, put a copy of your own in its place (cp, then mv)"
+    )
+
+
+def _owner_of_ours(directory: Path) -> int | None:
+    """Whose our files are there: some file servers give them to another than us."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            return os.fstat(file.fileno()).st_uid
+    except OSError:
+        return None
 
 
 class _PickleTarget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from exptools.viewing.run import Run
 
 MOST_RANGES = 4  # into which the numbers of a key are put that has too many of them
 IN_RANGE = 4  # runs at least
+MOST_COMPARED = 100  # keys each of which is held against each other one
 OVERLAP = 0.3  # Cramér's V from which on two keys were not varied independently
 
 
@@ -54,6 +55,7 @@ class Factors:
     own: tuple[str, ...] = ()  # keys of which (nearly) each run has a value of its own
     followers: tuple[tuple[str, str], ...] = ()  # keys that another one decides, and that one
     names: tuple[str, ...] = ()  # keys that only name combinations of others
+    left: int = 0  # keys that nobody has looked at, for there are very many
 
 
 def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:
@@ -82,8 +84,13 @@ def named_among(runs: Sequence[Run], names: Sequence[str], every: Sequence[Run])
     return [replace(key, short=one.short) for key, one in zip(keys, named, strict=True)]
 
 
-def factors_of(runs: Sequence[Run], keys: Sequence[Key]) -> Factors:
-    """The keys as factors; keys that divide the runs in the same way are one."""
+def factors_of(
+    runs: Sequence[Run], keys: Sequence[Key], tells: Callable[[Ints], float] = lambda _: 0.0
+) -> Factors:
+    """The keys as factors; keys that divide the runs in the same way are one.
+
+    Of very many those count whose levels tell most.
+    """
     factors: dict[bytes, Factor] = {}
     settings: list[Ints] = []
     own = []
@@ -107,34 +114,50 @@ def factors_of(runs: Sequence[Run], keys: Sequence[Key]) -> Factors:
         before = factors.setdefault(levels.tobytes(), factor)
         if before is not factor:
             factors[levels.tobytes()] = replace(before, keys=(*before.keys, key))
-    every = [_with_seed(factor, runs) for factor in factors.values()]
-    names = [factor for factor in every if _is_name(factor, every)]
+    compared = _most_telling(list(factors.values()), tells)
+    every = _with_seeds(compared, runs)
+    decided = {one: {other for other in every if _decides(one, other)} for one in every}
+    names = [factor for factor in every if _is_name(factor, decided)]
     every = [factor for factor in every if factor not in names]
-    followers = {id(one): other for one in every if (other := _decided_by(one, every))}
+    followers = {id(one): other for one in every if (other := _decided_by(one, every, decided))}
     kept = tuple(factor for factor in every if id(factor) not in followers)
-    decided = tuple((one.label, followers[id(one)].label) for one in every if id(one) in followers)
+    pairs = tuple((one.label, followers[id(one)].label) for one in every if id(one) in followers)
     return Factors(
         kept,
         together(settings, len(runs)),
         tuple(own),
-        decided,
+        pairs,
         tuple(factor.label for factor in names),
+        len(factors) - len(compared),
     )
 
 
-def _is_name(one: Factor, every: Sequence[Factor]) -> bool:
+def _most_telling(every: list[Factor], tells: Callable[[Ints], float]) -> list[Factor]:
+    """As many as can be compared, in their order."""
+    if len(every) <= MOST_COMPARED:
+        return every
+    told = {id(factor): tells(factor.levels) for factor in every}
+    kept = {id(one) for one in sorted(every, key=lambda one: -told[id(one)])[:MOST_COMPARED]}
+    return [factor for factor in every if id(factor) in kept]
+
+
+def _is_name(one: Factor, decided: Mapping[Factor, set[Factor]]) -> bool:
     """Whether a key that nobody swept only names what other keys are: "lr0.1_adam"."""
-    decided = [other for other in every if _decides(one, other)]
+    if one.swept:
+        return False
     apart = any(
-        not _decides(a, b) and not _decides(b, a) for a, b in itertools.combinations(decided, 2)
+        a not in decided[b] and b not in decided[a]
+        for a, b in itertools.combinations(decided[one], 2)
     )
-    return not one.swept and (apart or any(other.swept for other in decided))
+    return apart or any(other.swept for other in decided[one])
 
 
-def _decided_by(one: Factor, every: Sequence[Factor]) -> Factor | None:
+def _decided_by(
+    one: Factor, every: Sequence[Factor], decided: Mapping[Factor, set[Factor]]
+) -> Factor | None:
     """The key whose value decides that of one, and is not itself decided by another's."""
-    finer = [other for other in every if _decides(other, one)]
-    roots = [other for other in finer if not any(_decides(more, other) for more in finer)]
+    finer = [other for other in every if one in decided[other]]
+    roots = [other for other in finer if not any(other in decided[more] for more in finer)]
     return min(roots, key=lambda other: other.count, default=None)
 
 
@@ -178,13 +201,13 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, float) or abs(value) < 1e300 else math.nan
 
 
-def _with_seed(factor: Factor, runs: Sequence[Run]) -> Factor:
-    """The factor, which knows a seed that varies together with it."""
+def _with_seeds(factors: Sequence[Factor], runs: Sequence[Run]) -> list[Factor]:
+    """The factors, each of which knows a seed that varies together with it."""
+    seeds: dict[bytes, str] = {}
     for name in filter(is_seed, runs[0].config):
-        seeds = numbered([comparison_key(run.config.get(name, MISSING)) for run in runs])
-        if np.array_equal(seeds, factor.levels):
-            return replace(factor, seed=name)
-    return factor
+        levels = numbered([comparison_key(run.config.get(name, MISSING)) for run in runs])
+        seeds.setdefault(levels.tobytes(), name)
+    return [replace(one, seed=seeds.get(one.levels.tobytes(), one.seed)) for one in factors]
 
 
 def overlap(one: Factor, other: Factor) -> float:

@@ -140,7 +140,9 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
     asked = query.keys
     keys = setting_keys(there, every) if asked is None else named_among(there, asked, every)
     numbers = np.array([values[run.name] for run in there])
-    factors, left = _most_telling(factors_of(there, keys), numbers)
+    factors, left = _most_telling(
+        factors_of(there, keys, lambda levels: share_alone(numbers, levels)), numbers
+    )
     if not factors.factors:
         raise QueryError(_nothing_varies(factors, len(there)))
     levels = [factor.levels for factor in factors.factors]
@@ -178,10 +180,12 @@ def _most_telling(factors: Factors, numbers: np.ndarray) -> tuple[Factors, int]:
     """Of very many factors those that explain most by themselves, and how many are left out."""
     every = factors.factors
     if len(every) <= MOST_KEYS:
-        return factors, 0
+        return factors, factors.left
     alone = [share_alone(numbers, factor.levels) for factor in every]
     kept = sorted(sorted(range(len(every)), key=lambda at: -alone[at])[:MOST_KEYS])
-    return replace(factors, factors=tuple(every[at] for at in kept)), len(every) - MOST_KEYS
+    return replace(factors, factors=tuple(every[at] for at in kept)), (
+        len(every) - MOST_KEYS + factors.left
+    )
 
 
 def _effects(factors: Sequence[Factor], analysis: Analysis, rest: str) -> tuple[Effect, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from dash import Dash
 from flask import Response, abort, request
+
+from exptools.plain_json import parse_json
 
 Question = TypeVar("Question")
 
@@ -43,10 +44,7 @@ def parts_of(text: bytes) -> Mapping[str, Any]:
     Raises:
         ValueError: it is none; the message says why.
     """
-    try:
-        given = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    given = parse_json(text)
     if not isinstance(given, dict):
         raise ValueError("it is no object")
     return given

@@ -101,7 +101,7 @@ def _text_list(texts: list[str]) -> tuple[str, ...]:
 _TEXT = _Kind(str, lambda value: [value], lambda texts: texts[-1])
 _TEXTS = _Kind([str], lambda values: list(values) or [""], _text_list)
 _FLAG = _Kind(bool, lambda value: ["1" if value else "0"], lambda texts: texts[-1] == "1")
-_RANGE = _Kind([NUMBER], lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
+_RANGE = _Kind([NUMBER, NUMBER], lambda value: [_pair(value)], lambda texts: _range(texts[-1]))
 _COUNT = _Kind(int, lambda value: [str(value)], lambda texts: _count(texts[-1]))
 _STEP = _Kind(int, lambda value: [str(value)], lambda texts: _step(texts[-1]))
 _SCALES = _Kind([str], lambda v: list(v) or [""], lambda t: tuple(a for a in ("x", "y") if a in t))
@@ -238,7 +238,7 @@ class View:
                 _expect_choice(name, value)
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
-            expect([span for _, span in spans], [[NUMBER]])
+            expect([span for _, span in spans], [[NUMBER, NUMBER]])
             values[name] = {metric: _tupled(span) for metric, span in spans}
         return cls(**values)
 

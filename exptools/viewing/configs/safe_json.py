@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from exptools.plain_json import parse_json
 
 MAX_VALUES = 2**24  # of a text; each takes up to a hundred bytes of memory
 
@@ -18,9 +19,7 @@ def load(text: bytes | str) -> Any:
     if len(text) > MAX_VALUES and _most_values(text) > MAX_VALUES:
         raise ValueError(f"more than {MAX_VALUES:,} values are not read")
     try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("no valid JSON: it is nested too deeply") from error
+        return parse_json(text)
     except ValueError as error:
         raise ValueError(f"no valid JSON: {error}") from error
 

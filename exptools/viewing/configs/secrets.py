@@ -42,6 +42,12 @@ _PAIR = re.compile(r"(?<![\w@+~.-])(?P<key>[\w@+~.-]+)=(?P<value>[^\s,/;&]+)")
 _PAIR_IN_NAME = re.compile(
     r"(?<![\w@+~.-])(?P<key>[\w@+~.-]+)=(?P<value>(?:\[[^\[\]/]*\]|'[^'/]*'|\"[^\"/]*\"|[^,/;&])+)"
 )
+# 'key': 'value' as Python and JSON print it, and as it stands within an override.
+_PRINTED = re.compile(
+    r"(?<![\w@+~.-])(?P<begin>(?P<key>[\w@+~.-]+)['\"]?\s*:\s*(?P<quote>['\"]))"
+    r"(?P<value>(?:(?!(?P=quote)).){3,})"
+)
+_IN_BRACES = re.compile(r"(?P<begin>[{,]\s*(?P<key>[\w.-]+)\s*:\s*)(?P<value>[^\s,{}\[\]]+)")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
 
@@ -126,7 +132,10 @@ class Secrets:
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence without what follows ``api_key=`` up to a blank, and without ``own``."""
         text = _without(text, own)
-        return _PAIR.sub(self._pair, text) if "=" in text else text
+        text = _PAIR.sub(self._pair, text) if "=" in text else text
+        if ":" in text and self._mentions.search(text):
+            return _PRINTED.sub(self._printed, text)
+        return text
 
     def name(self, text: str, own: Iterable[Secret] = ()) -> str:
         """The same of the name of a run, or a path, in which a value may have blanks."""
@@ -139,7 +148,10 @@ class Secrets:
         if equals and self._is_hidden(key.lstrip("+~-"), value):
             parts = (part.strip("[]{}'\" ") for part in value.split(","))  # of a sweep, or a list
             return f"{key}={','.join(_mask(key, part) for part in parts)}"
-        return self.text(text, own)
+        text = self.text(text, own)
+        if "{" in value and self._mentions.search(text):
+            return _IN_BRACES.sub(self._printed, text)
+        return text
 
     def words(self, words: Sequence[str], own: Iterable[Secret] = ()) -> tuple[str, ...]:
         """A command without its secrets: ``--token abc``, ``--token=abc``, ``api.key=abc``."""
@@ -209,6 +221,10 @@ class Secrets:
         key, value = pair["key"], pair["value"]
         hidden = self._is_hidden(key.lstrip("+~-"), value)
         return f"{key}={_mask(key, value)}" if hidden else pair[0]
+
+    def _printed(self, pair: re.Match[str]) -> str:
+        hidden = self._is_hidden(pair["key"], pair["value"])
+        return pair["begin"] + _mask(pair["key"], pair["value"]) if hidden else pair[0]
 
 
 _NESTED = frozenset({tuple, MappingProxyType})

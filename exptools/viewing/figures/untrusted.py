@@ -16,6 +16,7 @@ _NUMBERED = ("xaxis", "yaxis", "scene", "polar", "ternary", "smith", "coloraxis"
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 MAX_PARTS = 20_000  # objects in a figure, each of which Plotly takes some 50 µs to check
 COLORS = 5  # texts of colours, or steps of a scale of them, that take it as long
+_LINK = re.compile(r"<(?=/?a[\s>])", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\w{1,40}")  # "plotly_dark": one name, where Plotly would put many together
 
 
@@ -41,8 +42,10 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
         layout = {name: value for name, value in layout.items() if name != "template"}
     try:
         of_kinds = ((trace, _trace(str(trace.get("type", "scatter")))) for trace in data)
-        traces = [_known(trace, like) for trace, like in of_kinds if like is not None]
-        layout = _known(layout, Figure().layout)
+        traces = [
+            _without_links(_known(trace, like)) for trace, like in of_kinds if like is not None
+        ]
+        layout = _without_links(_known(layout, Figure().layout))
         figure = Figure({"data": traces, "layout": layout}, skip_invalid=True)
     except Exception as error:  # of many kinds: Plotly did not foresee such a file
         raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
@@ -53,6 +56,17 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
     shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
     return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
+
+
+def _without_links(value: Any) -> Any:
+    """The value, in whose texts what Plotly would make a link stands as it was written."""
+    if isinstance(value, str):
+        return _LINK.sub("&lt;", value) if "<" in value else value
+    if isinstance(value, list):
+        return [_without_links(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_links(one) for name, one in value.items()}
+    return value
 
 
 def _has_more_parts(record: Mapping[str, Any], most: int) -> bool:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exptools.plain_json import parse_json
 from exptools.viewing.cache_files import open_own, written_privately
 from exptools.viewing.metrics.columns import Values
 from exptools.viewing.run import Fault
@@ -170,7 +171,7 @@ class DiskCache:
                 if raw.read(len(MAGIC)) != MAGIC:
                     return
                 length = int.from_bytes(raw.read(8), "little")
-                contents = json.loads(raw.read(min(length, file.stat().st_size)))
+                contents = parse_json(raw.read(min(length, file.stat().st_size)))
                 header, names = tuple(contents["header"]), tuple(contents["columns"])
                 numbered = {name: number for number, name in enumerate(names)}
                 pack = Pack(file, raw.tell(), header, numbered, contents["rows"])
@@ -181,7 +182,7 @@ class DiskCache:
                     places.setdefault(entry[0], []).append(Place(pack, at, entry))
                     at += entry[3]
                 os.utime(file)  # used: it goes last
-        except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        except (OSError, ValueError, TypeError, LookupError):
             return  # gone, or none of ours: what it had is read again
 
     def _prune(self) -> None:

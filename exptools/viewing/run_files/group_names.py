@@ -20,6 +20,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from exptools.plain_json import parse_json
 from exptools.rundir import read_regular
 from exptools.viewing.cache_files import make_private, write_privately
 from exptools.viewing.configs.values import comparison_key
@@ -110,7 +111,7 @@ def _digest(text: str) -> str:
 
 def _read(file: Path) -> tuple[str, OwnName] | None:
     try:
-        record = json.loads(read_regular(file, _MAX_FILE))
+        record = parse_json(read_regular(file, _MAX_FILE))
         label, color = record["label"], record["color"]
         if not isinstance(label, str) or not isinstance(color, str):
             raise ValueError("its label and color should be texts")
@@ -119,6 +120,6 @@ def _read(file: Path) -> tuple[str, OwnName] | None:
         return str(record["group"]), OwnName(label, color)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, LookupError) as error:
         logging.getLogger(__name__).warning("%s is no name of a group: %s", file, error)
         return None

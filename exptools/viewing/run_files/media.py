@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from exptools.plain_json import parse_json
 from exptools.viewing.configs import safe_json
 from exptools.viewing.run import natural_key
 from exptools.viewing.run_files.directory import read_limited
@@ -27,6 +27,7 @@ KINDS = (
     *("histogram", "text", "hparams", "file"),
 )
 MAX_INDEX = 64 * 2**20  # bytes; what follows is not read, and said
+MAX_TAGS = 10_000  # of an index: they are sorted whenever somebody asks
 MAX_TEXT = 100_000  # bytes of a text that are shown
 MAX_JSON = 8 * 2**20  # bytes of a figure or histogram
 MAX_BINS = 10_000
@@ -86,11 +87,15 @@ class MediaIndex:
 
     def _add(self, line: bytes) -> None:
         try:
-            item = _item(json.loads(line))
-        except (ValueError, TypeError, KeyError, RecursionError):
+            item = _item(parse_json(line))
+        except (ValueError, TypeError, KeyError):
             self.bad_lines += 1
             return
-        self.items.setdefault((item.kind, item.tag), {})[item.step] = item
+        key = item.kind, item.tag
+        if key not in self.items and len(self.items) >= MAX_TAGS:
+            self.bad_lines += 1
+            return
+        self.items.setdefault(key, {})[item.step] = item
 
 
 @dataclass(frozen=True)

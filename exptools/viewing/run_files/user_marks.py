@@ -20,6 +20,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from exptools.plain_json import parse_json
 from exptools.rundir import read_regular
 from exptools.viewing.cache_files import make_private, write_privately
 from exptools.viewing.configs.values import MISSING
@@ -221,12 +222,12 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 def _read(file: Path) -> tuple[str, Mark] | None:
     try:
-        record = json.loads(read_regular(file, _MAX_FILE))
+        record = parse_json(read_regular(file, _MAX_FILE))
         tags = tuple(str(tag) for tag in record.get("tags", ()))  # older files have none
         hidden = bool(record.get("hidden"))
         return str(record["run"]), Mark(bool(record["star"]), str(record["note"]), tags, hidden)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         logging.getLogger(__name__).warning("%s is no mark of a run: %s", file, error)
         return None

@@ -144,8 +144,20 @@ def _without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     texts = pl.col(pl.String)
     runs = texts.str.contains(FORMULA) & ~texts.str.contains(NUMBER)
     quoted = pl.when(runs).then(pl.lit("'") + texts).otherwise(texts).name.keep()
-    names = {name: f"'{name}" for name in frame.columns if re.match(FORMULA, name)}
-    return frame.with_columns(quoted).rename(names)
+    names = dict.fromkeys(name for name in frame.columns if not re.match(FORMULA, name))
+    renamed = {}
+    for name in frame.columns:
+        if name not in names:
+            renamed[name] = _free("'" + name, names)
+            names[renamed[name]] = None
+    return frame.with_columns(quoted).rename(renamed)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name that no other column has, with more apostrophes before it than asked for."""
+    while name in taken:
+        name = "'" + name
+    return name
 
 
 def plain(cell: Cell | None) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -17,11 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 from exptools.error_line import error_line
 from exptools.gc_pause import collector_paused
 from exptools.launching.jobs.outcomes import Job
+from exptools.plain_files import refuse_others_below
 from hydra_plugins.exptools_launcher._options import LaunchError
 
 from ._config_files import read_files_once
 from ._packing import pack, unpack
 from ._quick_defaults import quick_defaults_lists
+from ._resolving import as_hydras_own
 from ._templates import Templates
 
 
@@ -75,6 +76,11 @@ class Place:
     directory: Path | None = None  # absolute
 
 
+def is_literal(path: str) -> bool:
+    """Whether a config takes a path as it is, and not for an interpolation or a missing value."""
+    return "${" not in path and path != "???"
+
+
 def cache_composed_configs(context: HydraContext) -> CachingLoader:
     """Have the context's loader keep what it composes; asked again, the same one answers."""
     if not isinstance(context.config_loader, CachingLoader):
@@ -93,7 +99,8 @@ def compose(
     """Compose one job's config; its place follows from the task's overrides.
 
     Raises what composing does, and:
-        LaunchError: its directory cannot be resolved, or its name is too long.
+        LaunchError: its directory cannot be resolved, its name is too long or none for Hydra, or it
+            is a link.
     """
     config = loader.take(master_config, list(overrides))
     # As they were given: an interpolation in them is for the job alone to resolve.
@@ -109,10 +116,12 @@ def compose(
                 place.directory, str(config.hydra.sweep.dir)
             )
     output_dir = _output_dir(config, place.number)
+    directory = Path(os.path.abspath(output_dir))
+    _refuse_interpolation(place.number, directory)
+    _refuse_link(place.number, Path(os.path.abspath(str(config.hydra.sweep.dir))), directory)
     with open_dict(config):
         # For the job, which would get another one of a time, say, if it resolved it again.
         config.hydra.runtime.output_dir = output_dir
-    directory = Path(os.path.abspath(output_dir))
     return Job(place.number, task_overrides, directory, pack(config))
 
 
@@ -133,20 +142,36 @@ def _output_dir(config: DictConfig, number: int) -> str:
         LaunchError: a part of the path cannot be resolved, or is longer than a name may be.
     """
     parts = []
-    hydra_config = HydraConfig.instance()
-    before = hydra_config.cfg
-    hydra_config.cfg = config  # type: ignore[assignment]
     try:
-        for key in ("dir", "subdir"):
-            parts.append(str(OmegaConf.select(config, f"hydra.sweep.{key}")))
+        with as_hydras_own(config):
+            for key in ("dir", "subdir"):
+                parts.append(str(OmegaConf.select(config, f"hydra.sweep.{key}")))
     except OmegaConfBaseException as error:
         raise LaunchError(
             f"hydra.sweep.{key} of job {number} cannot be resolved: {error_line(error)}"
         ) from error
-    finally:
-        hydra_config.cfg = before
     _refuse_long_name(number, *parts)
     return os.path.join(*parts)
+
+
+def _refuse_interpolation(number: int, directory: Path) -> None:
+    """The job's process reads its directory from the config, which would resolve it once more."""
+    if not is_literal(str(directory)):
+        raise LaunchError(
+            f"the directory of job {number}, {directory}, has ${{ in its path, which Hydra takes "
+            "for an interpolation: choose others with hydra.sweep.dir and hydra.sweep.subdir"
+        )
+
+
+def _refuse_link(number: int, sweep_dir: Path, directory: Path) -> None:
+    """Below the sweep's directory, which may be a link, one leads wherever its maker wants."""
+    try:
+        refuse_others_below(sweep_dir, directory)
+    except OSError as error:
+        raise LaunchError(
+            f"job {number} cannot run in {error.filename} ({error.strerror}): remove it, or choose "
+            "another hydra.sweep.dir"
+        ) from error
 
 
 def _refuse_long_name(number: int, sweep_dir: str, subdir: str) -> None:

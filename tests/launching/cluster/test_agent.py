@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.launching.cluster.earlier import find_open, join
+from exptools.launching.cluster.earlier import find_open, join, take_from_agents
 from exptools.launching.cluster.journal import Journal, read_history
 from exptools.launching.cluster.plan import PlanError
 from exptools.launching.jobs.results import read_result
@@ -101,6 +102,55 @@ def test_what_another_user_can_have_written_is_not_unpickled(planned: Plans) -> 
     assert code == 1
     assert "1.jobs cannot be read: it is not this user's alone" in output
     assert read_status(plan.jobs[0].directory) is None
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_whoever_goes_on_with_a_sweep_unpickles_nothing_of_its_plans(
+    planned: Plans, tmp_path: Path, is_old: bool
+) -> None:
+    plan = planned(["value = 1"])
+    sprung = tmp_path / "sprung"
+    for path in plan.plan.directory.glob("*.jobs"):
+        path.write_bytes(pickle.dumps(Trap(sprung)))
+    if is_old:  # of a version that left no other word of them
+        (plan.plan.directory / "1.jobs.json").unlink()
+        with pytest.raises(PlanError, match=r"1\.jobs\.json is missing, which exptools 0\.2"):
+            find_open(plan.plan.sweep_dir)
+    else:
+        take_from_agents(plan.plan.sweep_dir)
+        assert find_open(plan.plan.sweep_dir) == []
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("name", ["plan.json", "elements.json", "1.jobs.json"])
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "3", '"x"', '{"version": 1}'])
+def test_a_plan_that_anybody_has_written_is_refused_in_words(
+    planned: Plans, name: str, content: str
+) -> None:
+    plan = planned(["value = 1"]).plan
+    (plan.directory / name).write_text(content)
+    if (name, content) == ("1.jobs.json", "[]"):
+        assert find_open(plan.sweep_dir) == []
+    else:
+        with pytest.raises(PlanError, match="json cannot be read"):
+            find_open(plan.sweep_dir)
+
+
+def test_chunks_are_counted(planned: Plans) -> None:
+    path = planned(["value = 1"]).plan.directory / "plan.json"
+    path.write_text(path.read_text().replace('"chunks": 1', '"chunks": "1"'))
+    with pytest.raises(PlanError, match="chunks is '1', which should be a whole number"):
+        find_open(path.parents[3])
+
+
+class Trap:
+    """Makes a directory where it is unpickled."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (str(self.sprung),)
 
 
 def test_chunks_that_are_not_there_are_refused_in_words(planned: Plans) -> None:

@@ -315,3 +315,16 @@ def test_runs_that_are_running_now_are_left_alone(
         run_experiments("scripts/train.py", CODE, "try", 1, [{}], ["a"])
     assert load_variant(day(place) / "a") == {"end": "wait"}
     assert (day(place) / "a" / VARIANT_FILE).exists()
+
+
+@pytest.mark.parametrize("linked", ["a", "a/run_0"])
+def test_no_run_is_where_a_link_below_the_days_directory_leads(place: Path, linked: str) -> None:
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    day_before = place / "data" / "local" / "20261121" / "try"
+    link = day_before / linked
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(ExperimentError, match=rf"{linked} \(it is a link"):
+        run_experiments("scripts/train.py", CODE, "try", 1, [{}], ["a"], resume=str(day_before))
+    assert not any(elsewhere.iterdir())

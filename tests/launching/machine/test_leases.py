@@ -14,7 +14,7 @@ import pytest
 
 from exptools.launching.machine.gate import Gate, Wait
 from exptools.launching.machine.gpus import Gpu
-from exptools.launching.machine.leases import find_busy
+from exptools.launching.machine.leases import find_busy, resource_name
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 
@@ -224,6 +224,21 @@ def test_a_gpu_that_another_holds_is_listed_by_its_uuid(make_gate: MakeGate) -> 
     assert enter(make_gate(), slot(0, gpu=part)) is None
     pretend_another_wrote(Path(os.environ["EXPTOOLS_LEASES"]) / "gpu-MIG-GPU-4f_1_0")
     assert find_busy().gpus == {"MIG-GPU-4f/1/0"}
+
+
+def test_the_user_of_a_lease_is_that_of_the_process_that_holds_it(
+    start: Callable[..., Sweep], directory: Path
+) -> None:
+    other = start()
+    pretend_another_wrote(directory / "core-1", pid=other.pid, user="somebody")
+    holder = find_busy().holders["core 1"]
+    assert holder is not None
+    assert (holder.pid, holder.user) == (other.pid, pwd.getpwuid(os.getuid()).pw_name)
+
+
+def test_the_name_of_a_lease_steers_no_terminal() -> None:
+    assert resource_name("gpu-\x1b[31mEVIL\x07") == "GPU \\x1b[31mEVIL\\x07"
+    assert resource_name("core-\udcff\u202e") == "core \\udcff\\u202e"
 
 
 def pretend_another_wrote(file: Path, **said: object) -> None:

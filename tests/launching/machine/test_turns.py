@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from exptools.launching.machine import gate as gates
-from exptools.launching.machine import turns
+from exptools.launching.machine import lease_files, turns
 from exptools.launching.machine.gate import Gate, Wait
 from exptools.launching.machine.gpus import Gpu
+from exptools.launching.machine.lease_files import LeaseFiles, write_record
 from exptools.launching.machine.request import Request
 from exptools.launching.machine.slots import Slot
 from exptools.launching.machine.topology import Core, Machine
+from exptools.launching.machine.turns import Turns
 from tests.conftest import until
 
 GPUS = tuple(Gpu(index, f"GPU-{index}", "Test", 16 << 30) for index in range(2))
@@ -184,6 +186,28 @@ def test_a_ticket_that_makes_no_sense_is_ignored(
     ticket.write_bytes(record)
     holder.leave(slot(1))
     assert ask(other, slot(1)) == [(1,)]
+
+
+def test_who_claims_to_wait_with_very_many_slots_costs_little(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, need = LeaseFiles(), {"cores": 1, "gpus": 0, "of_cores": [0], "of_gpus": []}
+    names = [*(f"wait-{number}" for number in range(60)), "wait-anything"]
+    held = {name: files.acquire(name) for name in names}
+    for number, name in enumerate(names):
+        write_record(held[name], {"waits": [need | {"since": [-number] * 10_000}]})
+    waiters = Turns(files).waiters()
+    assert len(waiters) == 1000
+    assert [one.since for one in waiters] == sorted(one.since for one in waiters)
+    assert "wait-anything" not in {one.ticket for one in waiters}, "no ticket has that name"
+    sizes: list[int] = []
+    monkeypatch.setattr(
+        lease_files, "_read_record", lambda file: sizes.append(os.fstat(file).st_size)
+    )
+    Turns(files).waiters()
+    assert 2**20 < sum(sizes) <= 2**21
+    for descriptor in held.values():
+        os.close(descriptor)
 
 
 WAITS = """

@@ -1,6 +1,7 @@
 """Scripts of the original exptools and of rlpyt log as they did."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from exptools.logging import logger
 from exptools.logging.context import logger_context
+from exptools.logging.errors import LoggingError
 from exptools.run_values import read_values
 from exptools.rundir import SUMMARY_FILE
 from tests.viewing.samples import only_run
@@ -174,6 +176,16 @@ def test_both_doors_lead_to_one_run(tmp_path, read_index):
         logger.log_text("note", "of the other door", 0)
     assert table(tmp_path / "run_0").to_dict("list") == {"step": [0], "modern": [1], "old": [2]}
     assert "note" in [record.tag for record in read_index(tmp_path / "run_0")]
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_the_projectors_config_is_read_through_no_link_and_from_no_pipe(tmp_path, is_link):
+    config = tmp_path / "run_0" / "projector_config.pbtxt"
+    config.parent.mkdir()
+    config.symlink_to("/dev/null") if is_link else os.mkfifo(config)
+    refused = pytest.raises(LoggingError, match=r"it is a link|no regular file")
+    with logger_context(tmp_path, 0, "demo"), refused:
+        logger.log_embedding("codes", np.zeros((2, 2)), 0)
 
 
 def test_an_embedding_is_one_that_tensorboards_projector_reads(tmp_path):

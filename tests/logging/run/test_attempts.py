@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from exptools.logging.run_logger import Logger
-from exptools.rundir import STATUS_WRITER, State, Status, write_status
+from exptools.rundir import ROW_LOCK, STATUS_WRITER, State, Status, write_status
 
 
 @pytest.fixture
@@ -26,6 +26,18 @@ def crashed(tmp_path):
             logger.save_snapshot({"step": step}, step)
     logger.close()
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 4096, '{"forget": "x"}', '{"later_rows": 3}', '{"event_file": ["x"]}', "[1]"]
+)
+def test_what_anybody_says_of_an_attempt_keeps_nobody_from_logging(logger, crashed, content):
+    (crashed / ROW_LOCK).write_text(content)
+    logger.open(crashed, console=None)
+    assert logger.load_snapshot().itr == 3
+    logger.log_scalar("a", 4)
+    logger.close()
+    assert steps(crashed) == [0, 1, 2, 3, 4]
 
 
 def steps(directory):

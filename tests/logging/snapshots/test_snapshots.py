@@ -17,6 +17,7 @@ import torch
 from omegaconf import OmegaConf
 
 from exptools.logging.errors import LoggingError
+from exptools.logging.snapshots import file
 from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.file import SnapshotError, holds_tensors
 from exptools.logging.snapshots.policy import SnapshotPolicy
@@ -195,6 +196,7 @@ def test_a_state_that_holds_itself_is_looked_through_once():
 NO_TORCH = """
 import sys
 from pathlib import Path
+from exptools.logging.snapshots import file
 from exptools.logging.snapshots.directory import SnapshotDirectory
 directory = Path(sys.argv[1])
 SnapshotDirectory(directory).save({"x": 1, "f": lambda: 2}, 3)
@@ -279,6 +281,41 @@ def test_a_whole_snapshot_whose_code_is_gone_is_not_taken_for_damaged(directory)
         del sys.modules["gone"]
     with pytest.raises(SnapshotError, match=r"itr_2.pkl cannot be loaded: ModuleNotFoundError"):
         snapshots.load()
+
+
+def test_what_another_user_owns_is_not_unpickled(directory, tmp_path, monkeypatch):
+    snapshots_in(directory).save(Trap(tmp_path / "sprung"), 7)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(file, "_owner_of_ours", lambda directory: owner + 1)
+    with pytest.raises(SnapshotError, match=rf"params\.pkl is of another user \(id {owner}\)"):
+        snapshots_in(directory).load()
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_what_a_file_server_has_made_of_ours_is_loaded(directory, monkeypatch):
+    snapshots_in(directory).save("state", 7)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert snapshots_in(directory).load().state == "state"
+
+
+@pytest.mark.parametrize(("kind", "words"), [("link", "it is a link"), ("pipe", "no regular file")])
+def test_a_snapshot_is_read_through_no_link_and_waits_for_no_pipe(directory, kind, words):
+    path = snapshots_in(directory).save("state", 7)
+    aside = path.rename(directory / "aside")
+    path.symlink_to(aside) if kind == "link" else os.mkfifo(path)
+    with pytest.raises(LoggingError, match=words):
+        snapshots_in(directory).load()
+
+
+class Trap:
+    """Makes a directory where it is unpickled."""
+
+    def __init__(self, sprung):
+        self.sprung = sprung
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.sprung),)
 
 
 def test_a_state_that_cannot_be_pickled_leaves_the_one_before(directory):
@@ -401,6 +438,7 @@ from pathlib import Path
 import numpy as np
 if sys.argv[2] == "torch":
     import torch
+from exptools.logging.snapshots import file
 from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.policy import SnapshotPolicy
 

@@ -5,6 +5,7 @@ import pytest
 
 import exptools.viewing as xv
 from exptools.rundir import State
+from exptools.viewing.analysis import factors
 from exptools.viewing.analysis.importance import MOST_KEYS
 from exptools.viewing.analysis.importance_chart import importance_chart
 from tests.viewing.samples import numbers, write_run
@@ -159,6 +160,21 @@ def test_of_very_many_keys_those_that_explain_most_by_themselves_count(tmp_path)
     assert found.effects[0].label == "k7"
     assert "2 keys are left out that explain less by themselves" in said(found)
     assert "one or more may seem to matter" in said(found)
+
+
+def test_of_more_keys_than_can_be_compared_the_most_telling_are(tmp_path, monkeypatch):
+    random = np.random.default_rng(2)
+    most = factors.MOST_COMPARED
+    for run in range(12):
+        config = {f"k{at}": int(random.integers(4)) for at in range(2 * most)}
+        write_run(tmp_path / "s" / str(run), config, {"acc": [float(config["k7"])]})
+    pairs = []
+    follows = factors.follows
+    monkeypatch.setattr(factors, "follows", lambda *pair: pairs.append(pair) or follows(*pair))
+    found = xv.load(tmp_path).importance("acc")
+    assert found.effects[0].label == "k7"
+    assert f"{2 * most - MOST_KEYS} keys are left out" in said(found)
+    assert len(pairs) < most**2 / 2
 
 
 @pytest.mark.parametrize(

@@ -534,6 +534,21 @@ def test_values_are_never_changed_unless_they_are_asked_for_without_formulas(run
     assert wide.splitlines()[0].endswith("'=1+1")
 
 
+def test_columns_that_would_have_one_name_without_formulas_keep_two(run, tmp_path):
+    apostrophes = ["'" * count + "=m" for count in range(3)]
+    table = f"step,{','.join(apostrophes)}\n0,1,2,3\n"
+    for number in range(2):
+        write_run(tmp_path / "odd" / str(number), {"=k": number, "'=k": number}, table)
+    root = str(tmp_path / "odd")
+    code, wide, _ = run("export", root, "--wide", "--for-spreadsheets")
+    head = next(csv.reader(io.StringIO(wide)))
+    assert code == 0
+    assert head[2:] == ["''=m", "'=m", "'''=m"]
+    code, listed, _ = run("list", root, "--csv", "--for-spreadsheets")
+    assert code == 0
+    assert {"''=k", "'=k"} <= {*next(csv.reader(io.StringIO(listed)))}
+
+
 def test_what_is_no_csv_has_no_formulas_to_be_asked_about(run, formulas):
     code, _, error = run("list", formulas, "--for-spreadsheets")
     assert code == 2

@@ -119,6 +119,21 @@ def test_commands_and_overrides_do_not_say_it() -> None:
     assert secrets.override("lr=0.1") == "lr=0.1"
 
 
+def test_what_python_and_json_print_of_a_mapping_does_not_say_it() -> None:
+    secrets = Secrets()
+    printed = f"""login {{'api_key': "it's {ABC}", 'lr': 'low'}} and "password": "{ABC}", x"""
+    said = secrets.text(printed)
+    assert ABC not in said
+    assert re.fullmatch(
+        r"""login {'api_key': "hidden \d+", 'lr': 'low'} and "password": "hidden \d+", x""", said
+    )
+    assert secrets.text(said) == said
+    for text in ("Unexpected token: '}'", "KeyError: 'token'", "invalid password: try again"):
+        assert secrets.text(text) == text
+    said = secrets.override("+login={lr:low,db:{password:abc, n:3}}")
+    assert re.fullmatch(r"\+login={lr:low,db:{password:hidden \d+, n:3}}", said)
+
+
 def test_counts_and_switches_are_no_secrets_in_overrides_and_commands() -> None:
     words = ("max_tokens=512", "token_dims=[64,128]", "lr_per_token=1e-3", "use_token=true")
     assert Secrets().words((*words, "--max-tokens", "512")) == (*words, "--max-tokens", "512")

@@ -47,6 +47,23 @@ def values(rows, tag: str) -> list[list[float]]:
     return [part.to_list() for part in logged]
 
 
+def test_an_event_of_millions_of_empty_values_is_left_out_before_it_is_made(tmp_path):
+    swollen = Event(step=1)
+    swollen.MergeFromString(b"\x2a" + (b"\x80\x80\x80\x02") + b"\x0a\x00" * 2**21)
+    picture = Summary.Value(tag="text", tensor=make_tensor_proto("a line of it, or so\n" * 2**18))
+    file = write(
+        tmp_path,
+        scalar("a", 0, 1),
+        swollen,
+        Event(summary=Summary(value=[picture])),
+        scalar("a", 2, 3),
+    )
+    rows = read_events([file])
+    assert values(rows, "a") == [[0, 2], [1, 3]]
+    (fault,) = rows.faults
+    assert "1 of its events have more than 1,048,576 values" in fault.reason
+
+
 def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
     file = write(
         tmp_path,

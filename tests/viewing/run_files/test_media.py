@@ -1,6 +1,7 @@
 """What a run logged besides scalars: the logger writes, the viewer reads; and what others write."""
 
 import json
+import re
 import time
 
 import pytest
@@ -52,6 +53,16 @@ def test_an_index_is_followed_line_by_line_and_half_a_line_waits(tmp_path):
     assert followed(path, index)[1]
     assert [item.step for item in index.steps("image", "a")] == [1, 2]
     assert index.bad_lines == 0
+
+
+def test_of_more_tags_than_anybody_has_the_first_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(media, "MAX_TAGS", 2)
+    path = tmp_path / "index.jsonl"
+    path.write_bytes(b"".join(line(tag=tag, step=step) for step in (1, 2) for tag in "abc"))
+    index, _ = followed(path)
+    assert [tag for _, tag in index.tags] == ["a", "b"]
+    assert [item.step for item in index.steps("image", "b")] == [1, 2]
+    assert index.bad_lines == 2
 
 
 def test_the_index_of_a_later_attempt_is_read_from_its_start(tmp_path):
@@ -224,6 +235,20 @@ def test_of_a_figures_template_one_name_counts_and_kinds_that_nobody_knows_are_l
     several, dark, none = (figure["layout"]["template"] for figure in figures)
     assert several == none != dark
     assert [trace["type"] for trace in figures[0]["data"]] == ["bar"]
+
+
+def test_a_text_of_an_untrusted_figure_is_no_link():
+    link = '<b>x</b> <A href="https://evil.example">all of it</A> <<a>a href="y">'
+    figure = untrusted_figure(
+        {
+            "data": [{"type": "scatter", "x": [1], "y": [2], "text": ["a < b", link]}],
+            "layout": {"title": {"text": link}, "annotations": [{"text": link, "x": 0, "y": 0}]},
+        }
+    )
+    told = json.dumps(figure)
+    assert not re.search(r"<a[\s>]", told, re.IGNORECASE)
+    assert "<b>x</b> &lt;A href=" in told
+    assert "a < b" in told
 
 
 def test_what_plotly_knows_stays_in_an_untrusted_figure():

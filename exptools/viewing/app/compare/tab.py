@@ -314,12 +314,13 @@ def click(workspace: Workspace, clicked: dict[str, Any] | None, data: dict[str, 
     """The runs of the clicked curve as the view's selection, or none where they were."""
     if not clicked:
         return no_update
-    panels = drawing(workspace, View.from_data(data)).panels
+    view = View.from_data(data)
+    panels = drawing(workspace, view).panels
     panel, line = clicked["curve"]
     if panel >= len(panels) or line >= len(panels[panel].groups):
         return no_update
     names = [run.name for run in panels[panel].groups[line].runs]
-    selected = [] if set(names) == set(data["selected"]) else names
+    selected = [] if set(names) == set(view.selected) else names
     patch = Patch()
     patch["selected"] = selected
     return patch

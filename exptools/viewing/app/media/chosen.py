@@ -52,7 +52,7 @@ class Reading:
             self.notes.append(f"{escape_invalid_unicode(run.name)}: {said}")
             return None
         self.bad_lines += media.bad_lines
-        if not any(kind not in NOT_SEEN for kind, _ in media.tags):
+        if not any(kind not in NOT_SEEN for kind, _ in media.items):
             self.without += 1
             return None
         self.shown += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import asdict
 from functools import partial
@@ -12,6 +11,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
+from exptools.plain_json import parse_json
 from exptools.rundir import HYDRA_OVERRIDES, HYDRA_SETTINGS, PATCH_FILE, PROVENANCE_FILE
 from exptools.viewing.app.run import tables
 from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
@@ -233,7 +233,7 @@ def _git(file: BinaryIO) -> Any:
 
 
 def _provenance(file: BinaryIO) -> Any:
-    return json.loads(file.read(MAX_PROVENANCE))
+    return parse_json(file.read(MAX_PROVENANCE))
 
 
 def _patch(file: BinaryIO) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -131,8 +131,8 @@ def show_log(workspace: Workspace, *, run: Any, log: str | None, events: Any, be
     shown = shown_run(workspace, run)
     if shown is None:
         return no_update
-    before = ShownLog(**before) if before else None
-    return answer(workspace, shown, log, str(ctx.triggered_id), before)
+    had = ShownLog(**{one.name: before[one.name] for one in fields(ShownLog)}) if before else None
+    return answer(workspace, shown, log, str(ctx.triggered_id), had)
 
 
 def answer(

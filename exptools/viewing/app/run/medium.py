@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from exptools.plain_json import parse_json
 from exptools.viewing.app.run.reading import Unreadable, read
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.widgets import STILL
@@ -153,11 +154,13 @@ def _text(logged: _Logged) -> Component:
     text, cut = logged.read(read_text)
     if logged.item.kind == "hparams" and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            values, secrets = json.loads(text), logged.workspace.index.secrets
+            values, secrets = parse_json(text), logged.workspace.index.secrets
             if secrets and isinstance(values, dict):
                 flat = flat_settings(values)
                 values = dict(secrets.config(flat)) if secrets.are_in(flat) else values
             text = json.dumps(values, indent=1, ensure_ascii=False, default=list)
+    if logged.item.kind == "hparams" and (secrets := logged.workspace.index.secrets):
+        text = secrets.text(text)  # of a list, or of the beginning of many
     return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from dash import Dash
@@ -15,22 +16,30 @@ from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, abort, request
 from werkzeug.wrappers import Response
 
-from exptools.viewing.app.serving.shapes import NUMBER, MalformedError, Shape, expect
+from exptools.plain_json import parse_json
+from exptools.viewing.app.serving.shapes import NUMBER, TEXT, MalformedError, Shape, expect
 from exptools.viewing.errors import QueryError
 
 ROUTE = "/_dash-update-component"
-TEXT = (str, type(None))
-# What the properties of components hold.
+# What the properties of components hold, whichever component it is.
 PROPERTIES: dict[str, Shape] = {
     **dict.fromkeys(("n_clicks", "n_intervals", "n_submit", "n_blur", "max"), NUMBER),
     **dict.fromkeys(("disabled", "opened"), (bool, type(None))),
-    "value": (str, int, float, bool, list, type(None)),
     "id": (str, dict),
 }
-# And what the stores do, for the page's scripts fill them; a view sees to itself.
+_LOG = {"run": str, "log": str, "start": int, "end": int, "size": int, "inode": int}
+# And what single ones do, for the page's scripts fill the stores; a view sees to itself.
 STORES: dict[str, Shape] = {
     **dict.fromkeys(("address.data", "rows-key.data", "shown-where.data"), TEXT),
-    "run-shown.data": (dict, type(None)),
+    **dict.fromkeys(("colors.data", "run-colors.data", "drawn.data", "run-patch.children"), TEXT),
+    **dict.fromkeys(("run-log-name.value", "run-media-filter.value"), TEXT),
+    **dict.fromkeys(("view.data", "table-view.data", "charts-view.data", "run-view.data"), object),
+    # With these only what is there now is compared.
+    **dict.fromkeys(("version.data", "marks.data", "run-stamps.data", "runs.columnDefs"), object),
+    "chart-drawn.data": ({"kinds": object}, type(None)),
+    "run-shown.data": ({"name": str}, type(None)),
+    "run-log-shown.data": ({**_LOG, "follows": bool, "completed": bool}, type(None)),
+    "run-media-stamp.data": ([str, object, object], type(None)),
     "funneled.data": {"text": str, "models": dict},
     "arranged.data": {"columns": [dict], "narrow": object},
     "starred.data": {"run": str},
@@ -106,35 +115,85 @@ def _check_question(callbacks: Mapping[str, Any], body: Any) -> None:
     expect(body.get("changedPropIds", []), [str])
     for given, declared in (("inputs", "inputs"), ("state", "state")):
         _check_parts(body.get(given, []), callback[declared])
-    outputs = body["outputs"] if isinstance(body["outputs"], list) else [body["outputs"]]
-    for output in outputs:
-        for one in output if isinstance(output, list) else [output]:  # of a pattern there are many
-            expect(one, {"id": (str, dict), "property": str})
-    several = body["output"].startswith("..")
-    if isinstance(body["outputs"], list) != several or (
-        several and len(outputs) != body["output"].count("...") + 1
-    ):
+    _check_outputs(body["output"], body["outputs"])
+
+
+def _check_outputs(name: str, given: Any) -> None:
+    """See that the outputs are those in a callback's name: "a.x", or "..a.x...b.y@1f.."."""
+    is_several = name.startswith("..")
+    expect(given, list if is_several else dict)
+    names = name[2:-2].split("...") if is_several else [name]
+    outputs = given if is_several else [given]
+    if len(outputs) != len(names):
         raise MalformedError("it asks for other outputs")
+    for output, one in zip(outputs, names, strict=True):
+        known, _, ending = one.rpartition(".")
+        for component in _components(output, known):
+            if component["property"].partition("@")[0] != ending.partition("@")[0]:
+                raise MalformedError("it asks for other outputs")
+
+
+def _components(part: Any, known: str) -> list[Any]:
+    """What is given for a declared id: one component or, of a pattern for many, each of them.
+
+    Raises:
+        MalformedError: it is for another id.
+    """
+    pattern = _pattern(known)
+    is_many = pattern is not None and ["ALL"] in pattern.values()
+    expect(part, list if is_many else dict)
+    components: list[Any] = part if is_many else [part]
+    for one in components:
+        expect(one, {"id": (str, dict), "property": str})
+        if not (one["id"] == known if pattern is None else _is_of(one["id"], pattern)):
+            raise MalformedError("it is of another component")
+    return components
 
 
 def _check_parts(given: Any, declared: Sequence[Mapping[str, Any]]) -> None:
+    """See that what is given are the declared parts; of a pattern for many each part is a list."""
     expect(given, list)
     if len(given) != len(declared):
         raise MalformedError("it has other inputs")
+    those: dict[str, list[Any]] = {}  # by declared id, which components are there
     for part, known in zip(given, declared, strict=True):
-        # Of a pattern that means many there is a list.
-        for one in part if isinstance(part, list) else [part]:
-            expect(one, {"id": (str, dict), "property": str})
-            same_id = one["id"] == known["id"] or isinstance(one["id"], dict)
-            if one["property"] != known["property"] or not same_id:
+        components = _components(part, known["id"])
+        ids = [one["id"] for one in components]
+        if those.setdefault(known["id"], ids) != ids:
+            raise MalformedError("it has not the same of each")
+        for one in components:
+            if one["property"] != known["property"]:
                 raise MalformedError("it has other inputs")
-            _check_value(one)
+            _check_value((_pattern(known["id"]) or {"type": known["id"]})["type"], one)
 
 
-def _check_value(part: Mapping[str, Any]) -> None:
-    name, value = part["id"], part.get("value")
-    if isinstance(name, dict):  # a pattern's components are of one kind
-        name = name.get("type")
-    store = f"{name}.{part['property']}"
+@cache
+def _pattern(known: str) -> Mapping[str, Any] | None:
+    """The parts of an id that stands for several components, None of one that stands for itself."""
+    if not known.startswith("{"):
+        return None
+    pattern: dict[str, Any] = {"type": None, **parse_json(known)}
+    return pattern
+
+
+def _is_of(given: Any, pattern: Mapping[str, Any]) -> bool:
+    """Whether an id is of a component that a pattern stands for."""
+    own = {name: part for name, part in pattern.items() if part is not None}
+    return (
+        isinstance(given, dict)
+        and given.keys() == own.keys()
+        and all(
+            isinstance(given[name], str | int | float)
+            if isinstance(part, list)
+            # One of all, or the same: ["ALL"], ["MATCH"].
+            else given[name] == part
+            for name, part in own.items()
+        )
+    )
+
+
+def _check_value(name: str | None, part: Mapping[str, Any]) -> None:
+    store, value = f"{name}.{part['property']}", part.get("value")
     if value is not None or store not in NONE_YET:
-        expect(value, STORES.get(store, PROPERTIES.get(part["property"], object)))
+        # What nobody has thought of is refused: a test sees that there is no such part.
+        expect(value, STORES.get(store, PROPERTIES.get(part["property"], ())))

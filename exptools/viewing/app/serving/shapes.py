@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# A type, a tuple of types, a list with the shape of its items or a shape for each of several, a
-# dict of shapes that are there.
-Shape = type | tuple[type, ...] | list[Any] | dict[str, Any]
+# A type, a tuple of shapes of which one fits, a list with the shape of its items or one for each of
+# several, a dict of shapes that are there.
+Shape = type | tuple[Any, ...] | list[Any] | dict[str, Any]
 
 NUMBER = (int, float, type(None))
+TEXT = (str, type(None))
 
 
 class MalformedError(ValueError):
@@ -30,12 +31,24 @@ def expect(value: Any, shape: Shape) -> None:
         fits = isinstance(value, (list, tuple)) and len(shape) in (1, len(value))
         shapes = shape if len(shape) > 1 or not fits else shape * len(value)
         parts = [*zip(value, shapes, strict=True)] if fits else []
+    elif isinstance(shape, tuple):
+        fits = any(_fits(value, one) for one in shape)
     else:
         fits = isinstance(value, shape)
     if not fits:
         raise MalformedError("this is nothing that a page of exptools-dash sends")
     for part, inner in parts:
         expect(part, inner)
+
+
+def _fits(value: Any, shape: Shape) -> bool:
+    if isinstance(shape, type):
+        return isinstance(value, shape)
+    try:
+        expect(value, shape)
+    except MalformedError:
+        return False
+    return True
 
 
 def expect_data(data: Any) -> None:

@@ -8,10 +8,10 @@ lengths of all up to it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.plain_json import parse_json
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import as_logged_by_others
@@ -58,7 +58,7 @@ def _read(content: bytes, file: Path) -> tuple[pl.DataFrame, tuple[Fault, ...]]:
 def _started(line: bytes, file: Path) -> tuple[float | None, tuple[Fault, ...]]:
     """When the environment was made, in Unix seconds."""
     try:
-        return float(json.loads(line.lstrip(b"#"))["t_start"]), ()
-    except (ValueError, TypeError, LookupError, RecursionError, OverflowError):
+        return float(parse_json(line.lstrip(b"#"))["t_start"]), ()
+    except (ValueError, TypeError, LookupError, OverflowError):
         reason = 'does not begin with #{"t_start": …}: when its episodes ended is not known'
         return None, (Fault(file, 1, reason),)

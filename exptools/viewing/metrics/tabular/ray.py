@@ -6,7 +6,6 @@ boolean is 1 or 0; texts, lists and the repeated config are no metrics.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from exptools.plain_json import parse_json
 from exptools.rundir import STEP, WALL_TIME
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.csv_numbers import MAX_FAULTS, as_logged_by_others
@@ -67,12 +67,12 @@ def _results(content: bytes, file: Path) -> tuple[list[dict[str, float]], list[F
         if not line.strip():
             continue
         try:
-            result = json.loads(line)
+            result = parse_json(line)
             if not isinstance(result, Mapping):
                 raise ValueError(f"{type(result).__name__} where a result should be an object")
             result = {name: value for name, value in result.items() if name != CONFIG}
             results.append(dict(_numbers(result, names)))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             faults.append(Fault(file, number, f"left out: {error}"))
     if len(faults) > MAX_FAULTS:
         faults[MAX_FAULTS:] = [Fault(file, None, "more lines like these are not listed")]

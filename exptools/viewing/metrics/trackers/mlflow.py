@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from exptools.viewing.run import Fault
 
 _MILLISECONDS = 1e11  # times from here on are in them, those of MLflow before 1.0 in seconds
 _MOST_FAULTS = 20  # of a file
+MOST_LINES = 2**24  # of all files of a run
 
 
 def read_metrics(files: Sequence[Path]) -> LoggedRows:
@@ -29,7 +32,7 @@ def read_metrics(files: Sequence[Path]) -> LoggedRows:
     A metric's name is its file's place in the directory, ``train/loss`` a file in another one.
     """
     directory, *of_metrics = files
-    metrics, faults, left = dict[str, Points](), list[Fault](), MAX_BYTES
+    metrics, faults, left, lines = dict[str, Points](), list[Fault](), MAX_BYTES, MOST_LINES
     for file in of_metrics:
         try:
             content = read_content(file, faults, left)
@@ -39,31 +42,37 @@ def read_metrics(files: Sequence[Path]) -> LoggedRows:
             faults.append(Fault(file, None, f"cannot be read: {error.strerror}"))
             continue
         left -= len(content)
-        points = _parse(content, file, faults)
+        points, read = _parse(content, file, faults, lines)
+        lines -= min(lines, read)
         if len(points.values):
             metrics[os.path.relpath(file, directory).replace(os.sep, "/")] = points
     return as_rows(metrics, faults)
 
 
-def _parse(content: bytes, file: Path, faults: list[Fault]) -> Points:
-    *lines, rest = content.split(b"\n")
-    rows, wrong = [], list[int]()
-    for number, line in enumerate(lines, 1):
+def _parse(content: bytes, file: Path, faults: list[Fault], most: int) -> tuple[Points, int]:
+    """The values of a file's lines, and how many lines these are, at most so many."""
+    # Not all lines at once, and numbers side by side: a line of four bytes would take two hundred.
+    numbers, wrong, number = array("d"), 0, 0
+    for number, line in enumerate(io.BytesIO(content), 1):
+        if not line.endswith(b"\n"):
+            faults += [Fault(file, number, UNFINISHED)] if line.strip() else []
+            break
+        if number > most:
+            faults.append(Fault(file, number, f"more than {MOST_LINES:,} lines are not read"))
+            break
         try:
-            rows.append(_row(line))
+            numbers.extend(_row(line))
         except ValueError:
-            if line.strip():
-                wrong.append(number)
-    faults += [
-        Fault(file, number, "should be a time, a value and a step; left out")
-        for number in wrong[:_MOST_FAULTS]
-    ]
-    if len(wrong) > _MOST_FAULTS:
-        faults.append(Fault(file, None, f"{len(wrong) - _MOST_FAULTS:,} more such lines"))
-    if rest.strip():
-        faults.append(Fault(file, len(lines) + 1, UNFINISHED))
-    steps, walls, values = np.array(rows, np.float64).reshape(-1, 3).T
-    return Points(steps, walls, values)
+            if not line.strip():
+                continue
+            wrong += 1
+            if wrong <= _MOST_FAULTS:
+                reason = "should be a time, a value and a step; left out"
+                faults.append(Fault(file, number, reason))
+    if wrong > _MOST_FAULTS:
+        faults.append(Fault(file, None, f"{wrong - _MOST_FAULTS:,} more such lines"))
+    steps, walls, values = np.frombuffer(numbers, np.float64).reshape(-1, 3).T
+    return Points(steps, walls, values), number
 
 
 def _row(line: bytes) -> tuple[float, float, float]:

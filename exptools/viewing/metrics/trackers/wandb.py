@@ -6,7 +6,6 @@ A row is a step of W&B's. What is no number (media, tables, texts) is no metric;
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from exptools.plain_json import parse_json
 from exptools.viewing.metrics.logged_rows import (
     LoggedRows,
     NestedNames,
@@ -103,8 +103,8 @@ def _number(text: bytes) -> float | None:
 def _numbers_within(name: str, text: bytes, names: NestedNames) -> Iterator[tuple[str, float]]:
     """The numbers of a dict, which older versions of W&B write as one JSON text."""
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
+        values = parse_json(text)
+    except ValueError:
         return
     within: list[tuple[str, Mapping[str, Any]]] = [(name, values)]
     while within:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from exptools.plain_json import parse_json
 from exptools.viewing import readers
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.readers.description import Reader
@@ -186,9 +187,9 @@ def _known(path: str, shape: _Shape, signatures: list[Signature | None]) -> Know
 def _stored(file: CacheFile) -> tuple[dict[str, Any], list[Any]]:
     """The rows by their directories, and the shapes; none where the file is not one of ours."""
     content = file.read()
-    with suppress(ValueError, TypeError, LookupError, RecursionError):
+    with suppress(ValueError, TypeError, LookupError):
         if content is not None:
-            stored = json.loads(content)
+            stored = parse_json(content)
             return dict(stored["rows"]), list(stored["shapes"])
     return {}, []
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from exptools.plain_json import parse_json
 from exptools.rundir import read_listed
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.memo import Memo
@@ -118,8 +119,8 @@ class _Texts:
 def _stored(file: CacheFile) -> _Texts:
     """The texts of an earlier session; none where the file is not exactly what was written."""
     content = file.read()
-    with suppress(ValueError, TypeError, LookupError, RecursionError):  # not one of ours
+    with suppress(ValueError, TypeError, LookupError):  # not one of ours
         if content is not None:
-            stored = json.loads(content)
+            stored = parse_json(content)
             return _Texts(dict(stored["texts"]), list(stored["parts"]))
     return _Texts({}, [])

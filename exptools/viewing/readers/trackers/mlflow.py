@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exptools.plain_files import open_below, open_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import State, read_regular
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.configs.safe_yaml import MAX_KEYS
@@ -134,7 +135,7 @@ def _values(run: RunTexts, name: str, faults: list[Fault]) -> dict[str, str]:
     directory = str(run.path(name))
     text = run.text(name, read=_read_values) if remembered else _read_values(directory)
     values: dict[str, str]
-    values, reasons = json.loads(text)
+    values, reasons = parse_json(text)
     faults += [Fault(run.path(f"{name}/{value}"), None, reason) for value, reason in reasons]
     return values
 

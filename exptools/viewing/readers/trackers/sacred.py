@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from exptools.plain_json import parse_json
 from exptools.rundir import MAX_STATUS, State
 from exptools.viewing.readers.description import (
     Description,
@@ -51,11 +51,9 @@ def _sources(listing: Listing) -> tuple[Source, ...]:
 def _read(run: RunTexts) -> Description:
     described = run.json(_CONFIG)
     try:
-        record = json.loads(run.text(_RUN, MAX_STATUS))
+        record = parse_json(run.text(_RUN, MAX_STATUS))
         status = _status(record)
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, RecursionError):
-            error = ValueError("it is nested too deeply")
+    except (OSError, ValueError) as error:
         faults = (*described.faults, fault_of(run.path(_RUN), error))
         return described._replace(faults=faults)
     return described._replace(status=status)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from exptools.plain_json import parse_json
 from exptools.rundir import read_regular
 from exptools.viewing.configs import safe_json
 from exptools.viewing.configs.parsing import flat_settings
@@ -50,7 +51,7 @@ def _read(run: RunTexts) -> Description:
 def _values(run: RunTexts, name: str, faults: list[Fault]) -> Mapping[str, Any]:
     """What a state says, its log apart."""
     try:
-        values: dict[str, Any] = json.loads(run.text(name, _MAX_STATE, _without_log))
+        values: dict[str, Any] = parse_json(run.text(name, _MAX_STATE, _without_log))
     except (OSError, ValueError) as error:
         faults.append(fault_of(run.path(name), error))
         return {_PROGRESS: -1}

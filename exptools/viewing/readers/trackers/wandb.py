@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exptools.plain_files import open_plain
+from exptools.plain_json import parse_json
 from exptools.rundir import State
 from exptools.viewing.configs.parsing import flat_settings
 from exptools.viewing.readers.description import Description, Reader, RunTexts, usual_sources
@@ -79,7 +80,7 @@ def _json(
     if name not in run.signatures:
         return {}
     with suppress(OSError, ValueError, RecursionError):
-        values = json.loads(run.text(name, read=read) if read else run.text(name))
+        values = parse_json(run.text(name, read=read) if read else run.text(name))
         return values if isinstance(values, dict) else {}
     return {}
 
@@ -185,8 +186,8 @@ class _Said:
         """All of it."""
         last: dict[str, Any] = {}
         for path, text in self._last.items():
-            with suppress(ValueError, RecursionError):
-                last[".".join(path)] = json.loads(text)
+            with suppress(ValueError):
+                last[".".join(path)] = parse_json(text)
         return json.dumps({**vars(self), "_last": None, "last": last})
 
     def _take_run(self, run: Any) -> None:
@@ -204,8 +205,8 @@ class _Said:
                 if not isinstance(within.get(name), dict):
                     within[name] = {}
                 within = within[name]
-            with suppress(ValueError, RecursionError):
-                within[key] = json.loads(item.value_json)
+            with suppress(ValueError):
+                within[key] = parse_json(item.value_json)
         for item in config.remove:
             self.config.pop(path_of(item)[0], None)
 

@@ -175,6 +175,17 @@ def test_a_medium_outside_of_the_run_or_gone_is_a_sentence(workspace, kind, tmp_
         assert "secret" not in text_of(shown)
 
 
+@pytest.mark.parametrize("shape", ["list", "long"])
+def test_no_hparams_say_a_secret_whatever_their_shape(workspace, shape):
+    hparams = {"api_key": "sk-abcdef", "more": "x" * (200_000 if shape == "long" else 1)}
+    path = workspace.run("sweep/0").directory / "media" / "1.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps([hparams] if shape == "list" else hparams))
+    said = text_of(shown_medium(workspace, "media/1.json", "hparams"))
+    assert "api_key" in said
+    assert "sk-abcdef" not in said
+
+
 def test_a_slider_that_stood_at_the_newest_follows_and_another_stays():
     ids = [{"tag": "a"}, {"tag": "b"}]
     assert media.positions([9, 3], ids, [9, 9]) == {"b": 3}

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from exptools.viewing.app import create_app
+from exptools.viewing.app.serving.questions import PROPERTIES, STORES
 from exptools.viewing.app.view import View
 from tests.viewing.samples import indexed, write_run
 
@@ -87,7 +88,8 @@ def test_what_is_no_question_is_refused_without_a_traceback(send, body):
     "data",
     [5, [], "x", *({**VIEW, **odd} for odd in (
         {"metrics": 5}, {"metrics": [5]}, {"by": [{}]}, {"where": None}, {"page": "x"},
-        {"x_range": "ab"}, {"y_ranges": []}, {"y_ranges": {"loss": "ab"}}, {"clip": 1},
+        {"x_range": "ab"}, {"x_range": [1, 2, 3]}, {"x_ranges": {"loss": [1]}},
+        {"y_ranges": []}, {"y_ranges": {"loss": "ab"}}, {"clip": 1},
     ))],
 )  # fmt: skip
 def test_a_view_that_no_page_has_is_refused_too(app, send, data):
@@ -146,6 +148,87 @@ def outputs_of(name):
     for output in outputs:
         del output["value"]
     return outputs if name.startswith("..") else outputs[0]
+
+
+def test_of_every_part_of_a_question_there_is_said_what_it_may_be(app):
+    declared = [
+        part
+        for callback in app.callback_map.values()
+        if "callback" in callback
+        for part in (*callback["inputs"], *callback["state"])
+    ]
+    for given in declared:
+        name = given["id"]
+        kind = json.loads(name).get("type") if name.startswith("{") else name
+        assert f"{kind}.{given['property']}" in STORES or given["property"] in PROPERTIES
+
+
+def empty(given):
+    """A part of a question in which nothing stands but what its component is called."""
+    one = named(given, None)
+    for component in one if isinstance(one, list) else [one]:
+        component["value"] = component["id"] if component["property"] == "id" else None
+    return one
+
+
+def asked_of(app, beginning):
+    """A question to the callback whose name begins so, with nothing in it."""
+    name = next(
+        n for n, c in app.callback_map.items() if n.startswith(beginning) and "callback" in c
+    )
+    declared = app.callback_map[name]
+    first = declared["inputs"][0]
+    return {
+        "output": name,
+        "outputs": outputs_of(name),
+        "inputs": list(map(empty, declared["inputs"])),
+        "state": list(map(empty, declared["state"])),
+        "changedPropIds": [f"{first['id']}.{first['property']}"],
+    }
+
+
+LOG = {"run": "0", "log": "x", "start": 0, "end": 0, "size": 0, "inode": 0, "follows": True}
+
+
+@pytest.mark.parametrize(
+    ("beginning", "given", "at", "values"),
+    [
+        ("..run-log-new", "state", 0, ["x", {}, LOG, LOG | {"completed": 5}, [1]]),
+        ("..run-media-cards", "state", 0, [5, "x", {}, [], [5, 1, 1]]),
+        ("..run-log-new", "inputs", 0, ["x", {}, {"name": 5}]),
+        ("..run-log-new", "inputs", 1, [5, True, []]),
+        ("..drawing.data", "inputs", 2, [5, {}]),
+    ],
+)
+def test_what_a_store_never_holds_is_refused(app, send, beginning, given, at, values):
+    asked = asked_of(app, beginning)
+    assert send(asked)[0] in (200, 204)
+    usual = asked[given]
+    for value in values:
+        odd = [*usual[:at], usual[at] | {"value": value}, *usual[at + 1 :]]
+        assert send(asked | {given: odd}) == (400, "")
+
+
+def test_a_part_of_a_question_passes_as_no_other_one(app, send):
+    asked = asked_of(app, "..run-log-new")
+    first, *others = asked["inputs"]
+    for odd in ({"a": 1}, {"type": "run-shown"}, 5, "run-log-name"):
+        disguised = first | {"id": odd, "value": "x"}
+        assert send(asked | {"inputs": [disguised, *others]}) == (400, "")
+    assert send(asked | {"inputs": [[first], *others]}) == (400, "")
+    for output in ([], [asked["outputs"][0]], asked["outputs"][1]):
+        assert send(asked | {"outputs": [output, *asked["outputs"][1:]]}) == (400, "")
+
+
+def test_of_components_of_a_kind_as_many_of_each_property_are_given(app, send):
+    asked = asked_of(app, "..run-star")
+    places = [
+        at for at, one in enumerate(asked["inputs"] + asked["state"]) if isinstance(one, list)
+    ]
+    assert len(places) == 2
+    assert send(asked)[0] == 200
+    asked["state"][-1] = []
+    assert send(asked) == (400, "")
 
 
 @pytest.mark.slow

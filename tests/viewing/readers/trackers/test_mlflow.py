@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exptools.rundir import State
+from exptools.viewing.metrics.trackers import mlflow as read_mlflow
 from exptools.viewing.readers.trackers import mlflow
 from exptools.viewing.readers.trackers.mlflow import PATIENCE
 from tests.viewing.samples import indexed, only_run, write_run
@@ -112,6 +113,18 @@ def test_what_is_no_value_is_a_fault_with_its_line(tmp_path):
     faults = index.faults(run)
     assert [fault.line for fault in faults] == [2, 3, 5]
     assert "a time, a value and a step" in faults[0].reason
+
+
+def test_of_more_lines_than_anybody_logs_the_first_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_mlflow, "MOST_LINES", 3)
+    lines = f"{BEGUN} 0.5 0\n{BEGUN} 1 1\n"
+    write_store(tmp_path, metrics__a=lines, metrics__b=lines, metrics__c=lines)
+    index = indexed(tmp_path)
+    (run,) = index.snapshot.runs
+    columns = index.columns([run], ["a", "b"])[run.name]
+    assert np.nansum(columns["a"]) + np.nansum(columns["b"]) == 1.5 + 0.5
+    assert [fault.line for fault in index.faults(run)] == [2, 1]
+    assert "more than 3 lines are not read" in index.faults(run)[0].reason
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,15 @@ def test_a_log_is_read_up_to_its_first_broken_record_and_that_is_a_fault(tmp_pat
     assert "is broken; left out with all after it" in fault.reason
 
 
+def test_a_record_of_millions_of_empty_items_is_broken_before_it_is_made():
+    items = b"\x0a\x00" * (2**20 + 1)
+    swollen = b"\x12" + b"\x82\x80\x80\x01" + items
+    read = read_log(log_of([row(0, loss="1"), swollen]))
+    assert next(read).HasField("history")
+    with pytest.raises(BrokenRecord):
+        next(read)
+
+
 @pytest.mark.parametrize(
     "content", [b"x" * 100, MAGIC + b"\x01" * 999, log_of([b"\xff" * 20])], ids=["", "crc", "proto"]
 )

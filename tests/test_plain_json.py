@@ -1,0 +1,24 @@
+"""JSON of anybody is read in one way, which has one kind of error."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from exptools.plain_json import parse_json
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_what_is_nested_too_deeply_is_an_error_as_any_other():
+    assert parse_json(b'{"a": [1, null]}') == {"a": [1, None]}
+    for text in ("[" * 100_000, b'{"a":' * 100_000, "{", ""):
+        with pytest.raises(ValueError, match=r"."):
+            parse_json(text)
+
+
+def test_all_json_is_read_in_this_way():
+    modules = [*(ROOT / "exptools").rglob("*.py"), *(ROOT / "hydra_plugins").rglob("*.py")]
+    direct = re.compile(r"(?<![\w.])(or)?json\.loads?\(")
+    others = [path.name for path in modules if direct.search(path.read_text("utf-8"))]
+    assert others == ["plain_json.py"]
