@@ -25,6 +25,8 @@ ROUTE = "/_dash-update-component"
 PROPERTIES: dict[str, Shape] = {
     **dict.fromkeys(("n_clicks", "n_intervals", "n_submit", "n_blur", "max"), NUMBER),
     **dict.fromkeys(("disabled", "opened"), (bool, type(None))),
+    # What the page says already, which an answer is compared with.
+    **dict.fromkeys(("children", "className", "error", "hidden", "style"), object),
     "id": (str, dict),
 }
 _LOG = {"run": str, "log": str, "start": int, "end": int, "size": int, "inode": int}
@@ -36,6 +38,7 @@ STORES: dict[str, Shape] = {
     **dict.fromkeys(("view.data", "table-view.data", "charts-view.data", "run-view.data"), object),
     # With these only what is there now is compared.
     **dict.fromkeys(("version.data", "marks.data", "run-stamps.data", "runs.columnDefs"), object),
+    **dict.fromkeys(("baseline.data", "spread-key.data"), object),
     "chart-drawn.data": ({"kinds": object}, type(None)),
     "run-shown.data": ({"name": str}, type(None)),
     "run-log-shown.data": ({**_LOG, "follows": bool, "completed": bool}, type(None)),
