@@ -176,6 +176,11 @@ class Index:
         """What could not be read of a run's metrics so far read."""
         return self.hiding.faults(self._metrics.faults(run), run)
 
+    def faulty(self, runs: Sequence[Run]) -> list[Run]:
+        """Those of the runs that have faults; soon said, for there may be many without."""
+        read = self._metrics.has_faults()
+        return [run for run in runs if run.faults or (read and self._metrics.faults(run))]
+
     def counted_by(self, run: Run, metric: str) -> tuple[str | None, ...]:
         """Which column counts the steps of a metric that was read: None where its rows are counted.
 

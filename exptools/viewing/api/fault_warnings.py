@@ -10,9 +10,7 @@ from exptools.viewing.index import Index
 from exptools.viewing.run import Fault, Run
 
 
-def warn_of_faults(
-    index: Index, runs: Sequence[Run], *, again: bool = False, stacklevel: int = 3
-) -> None:
+def warn_of_faults(index: Index, runs: Sequence[Run], *, stacklevel: int = 3) -> None:
     """Warn whoever called our caller of faults that an index has not warned of yet.
 
     So it is with directories that have gone. A row that a running run is just writing is none.
@@ -20,12 +18,18 @@ def warn_of_faults(
     Args:
         index: where the runs were found; it remembers what was said.
         runs: those whose faults count.
-        again: say what was said before, too.
         stacklevel: as of ``warnings.warn``.
     """
     _warn_of_gone(index, runs, stacklevel + 1)
-    of_runs = {run.directory: (run, index.faults(run)) for run in runs}
-    faulty = [(run, faults) for run, faults in of_runs.values() if faults]
+    _warn(index, index.faulty(runs), stacklevel + 1, again=False)
+
+
+def warn_of_found(index: Index, *, stacklevel: int = 3) -> None:
+    """Warn whoever called our caller of the faults of all runs, which have just been found."""
+    _warn(index, index.faulty(index.snapshot.runs), stacklevel + 1, again=True)
+
+
+def _warn(index: Index, faulty: Sequence[Run], stacklevel: int, *, again: bool) -> None:
     if not faulty:
         return
     from exptools.viewing.curves.endings import still_going
@@ -33,8 +37,8 @@ def warn_of_faults(
 
     new = dict.fromkeys(
         fault
-        for run, faults in faulty
-        for fault in faults
+        for run in faulty
+        for fault in index.faults(run)
         if (again or fault not in index.told)
         and not (fault.reason == UNFINISHED and still_going([run]))
     )

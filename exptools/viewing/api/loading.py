@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 
-from exptools.viewing.api.fault_warnings import warn_of_faults
+from exptools.viewing.api.fault_warnings import warn_of_found
 from exptools.viewing.api.runs import Runs
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import index_of
@@ -42,7 +42,7 @@ def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
     index.refresh()
     if not index.snapshot.runs:
         warnings.warn(no_runs(directories), stacklevel=2)
-    warn_of_faults(index, index.snapshot.runs, again=True)
+    warn_of_found(index)
     return Runs(index, index.snapshot.runs, ())
 
 

@@ -74,6 +74,10 @@ class RunMetrics:
                 return last
         return math.nan
 
+    def has_faults(self) -> bool:
+        """Whether anything that was read so far could not be read whole."""
+        return self._store.has_faults
+
     def faults(self, run: Run) -> tuple[Fault, ...]:
         """What could not be read of a run's metrics when they were last read."""
         return tuple(fault for source in run.sources for fault in self._store.faults(source))

@@ -67,6 +67,7 @@ class MetricStore:
         self._heads: dict[str, tuple[Signatures, tuple[str, ...]]] = {}  # of what was not read yet
         self._being_read: set[str] = set()
         self._bytes = 0
+        self.has_faults = False  # whether any source that was read had some
         self._changed = threading.Condition()  # its lock guards the three above
 
     def tables(self, sources: Iterable[Source], names: Sequence[str]) -> dict[str, Table]:
@@ -244,6 +245,7 @@ class MetricStore:
         with self._changed:
             self._remembered[path] = _Remembered(table, part)
             self._bytes += _bytes(table)
+            self.has_faults = self.has_faults or bool(table.faults)
         return table
 
     def _keep_on_disk(self, requests: Sequence[_Request], tables: Mapping[str, Table]) -> None:
