@@ -62,6 +62,11 @@ def test_charts_of_all_metrics_are_painted_as_they_come_into_view(look_at, addre
     assert len(asked) == len(set(asked))  # nothing twice
 
 
+FOLDED_AT_ONCE = """prefixes => prefixes.forEach(prefix => [...document
+    .querySelectorAll('#all-metrics summary')]
+    .find(one => one.parentElement.dataset.prefix === prefix).click())"""
+
+
 def test_a_small_chart_becomes_the_main_one_by_a_key_and_the_back_button_undoes_it(
     look_at, address
 ):
@@ -86,6 +91,8 @@ def test_a_small_chart_becomes_the_main_one_by_a_key_and_the_back_button_undoes_
     page.locator("#all-metrics summary", has_text="layers/").press("Enter")
     expect(small(page, "layers/0/weight")).to_be_hidden()
     wait_for_view(page, folded=("layers/",))
+    page.evaluate(FOLDED_AT_ONCE, ["layers/", "train/"])  # the first one opens again
+    wait_for_view(page, folded=("train/",))
 
 
 def test_small_charts_follow_the_filter_and_new_rows(look_at, serve_here, tmp_path):

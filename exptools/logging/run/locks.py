@@ -30,7 +30,7 @@ from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
 _LONGEST_ATTEMPT = 4096  # bytes of rows.lock
 _QUIET = 60.0  # seconds without a row, after which a process of another host counts as gone
-_LOOKS, _PAUSE = 100, 0.01  # seconds, for a holder that has not said yet who it is
+_LOOKS, _PAUSE = 1000, 0.01  # s, for a holder that has not said yet who it is; disks may stall
 _held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
 
 

@@ -23,6 +23,23 @@
     return leave();
   };
 
+  // Choices go into a store, from which Dash takes them a moment later. Those that come faster go
+  // together, lest one take another's place.
+  const chooser = (store) => {
+    let waiting = {};
+    return {
+      choose: (fields) => {
+        waiting = { ...waiting, ...fields };
+        tell(store, { data: { fields: waiting, at: Date.now() } });
+      },
+      take: (chosen, view) => {
+        waiting = {};
+        return chosen ? changed(view, chosen.fields) : leave();
+      },
+      chosenIn: (view) => ({ ...view, ...waiting }),
+    };
+  };
+
   // Functions that Dash calls. What they leave as it is they say by throwing: it costs less.
   const answer = (space, functions) => {
     window.dash_clientside ??= {};
@@ -112,7 +129,7 @@
     typing = 0;
   };
 
-  window.exptools = { same, leave, settle, answer, changed, tell, plot, isNarrow, fit, stopTyping };
+  window.exptools = { same, leave, settle, answer, chooser, changed, tell, plot, isNarrow, fit, stopTyping };
   answer("exptools", {
     colors: () => document.documentElement.dataset.mantineColorScheme,
     help: (_clicks, opened) => !opened,

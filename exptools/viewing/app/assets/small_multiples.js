@@ -1,11 +1,12 @@
 // All metrics at once, as small charts that the server paints: the section, its groups and its cells.
 // small_charts.js asks for the pictures.
 (() => {
-  const { same, leave, settle, answer, changed, tell } = window.exptools; // of page.js, which is loaded before
+  const { same, leave, settle, answer, chooser, tell } = window.exptools; // of page.js, which is loaded before
   const { follow, see, mark, pump } = window.exptools.smallCharts;
 
   const AHEAD = "200px 0px"; // so far from the window charts are painted, too
   const FEW = 3; // so many of a prefix share a row with other prefixes
+  const { choose, take, chosenIn } = chooser("chosen-metrics");
   const PAUSE = 350; // ms, after what was typed last
   const LONGEST = 34; // characters of a name
   const byId = (id) => document.getElementById(id);
@@ -161,10 +162,8 @@
       ]);
     },
 
-    choose: (chosen, now) => (chosen ? changed(now, chosen.fields) : leave()),
+    choose: take,
   });
-
-  const choose = (fields) => tell("chosen-metrics", { data: { fields, at: Date.now() } });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.(".small-chart");
@@ -175,11 +174,12 @@
     } else if (summary) {
       event.preventDefault(); // the view says what is open
       const prefix = summary.parentElement.dataset.prefix;
-      const others = view.folded.filter((one) => one !== prefix);
+      const { folded, all_metrics } = chosenIn(view);
+      const others = folded.filter((one) => one !== prefix);
       choose(
         prefix === undefined
-          ? { all_metrics: !view.all_metrics }
-          : { folded: others.length < view.folded.length ? others : [...others, prefix] },
+          ? { all_metrics: !all_metrics }
+          : { folded: others.length < folded.length ? others : [...others, prefix] },
       );
     }
   });

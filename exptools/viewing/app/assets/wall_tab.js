@@ -1,7 +1,7 @@
 // The tab Media: which runs and tags are on the wall, its controls as a view, and its keys. The scripts
 // before this one have its tiles, rows and steps.
 (() => {
-  const { wall, same, leave, settle, answer, changed, tell } = window.exptools;
+  const { wall, same, leave, settle, answer, chooser, changed, tell } = window.exptools;
   const PAUSE = 350; // ms, after what was typed last
   const RULING = ["where", "states", "selected", "by", "split", "media_columns"];
   const KINDS = {
@@ -20,7 +20,7 @@
 
   wall.view = () => view; // the page's, whichever tab is open
   const isOpen = () => view?.tab === "media";
-  const choose = (fields) => tell("media-chosen", { data: { fields, at: Date.now() } });
+  const { choose, take, chosenIn } = chooser("media-chosen");
 
   const query = () => window.exptools.queryOf({ ...view, notes: [] }, defaults, Infinity);
   const fetchWall = () => {
@@ -215,7 +215,7 @@
       return changed(now, fields);
     },
 
-    choose: (chosen, now) => (chosen ? changed(now, chosen.fields) : leave()),
+    choose: take,
   });
 
   document.addEventListener("click", ({ target }) => {
@@ -228,8 +228,9 @@
     const kind = target.closest?.("#media-kinds button")?.dataset.kind;
     const run = target.closest?.("#media-wall .wall-run")?.dataset.run;
     if (kind) {
-      const others = view.media_kinds.filter((one) => one !== kind);
-      const isMore = others.length === view.media_kinds.length;
+      const kinds = chosenIn(view).media_kinds;
+      const others = kinds.filter((one) => one !== kind);
+      const isMore = others.length === kinds.length;
       choose({ media_kinds: isMore ? [...others, kind] : others });
     } else if (run) {
       choose({ tab: "run", run });
