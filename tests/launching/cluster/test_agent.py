@@ -75,7 +75,7 @@ def test_a_signal_ahead_of_the_end_lets_jobs_end_and_the_next_agent_runs_those(
     )
     plan = planned(["value = 1", waits, "value = 3"], grace=30)
     agent = plan.start(1)
-    until(mark.exists)
+    until(lambda: mark.exists() and mark.read_text() == "x")
     agent.send_signal(signal.SIGUSR2)
     agent.communicate(timeout=30)
     assert agent.returncode == 128 + signal.SIGUSR2
