@@ -416,6 +416,21 @@ def test_a_star_and_a_note_are_written_in_the_table_and_not_into_the_run(look_at
     expect(again.locator("#runs .starred")).to_have_text(["★"])
 
 
+def test_stars_that_are_turned_one_right_after_another_are_all_kept(look_at, address):
+    page, runs = look_at(address), ("0", "1", "2")
+    stars = [page.locator(f"#runs [row-id='{run}'] [col-id=star]") for run in runs]
+    for star in stars:
+        expect(star).to_have_text("☆")
+    for shown in ("★", "☆"):
+        page.evaluate(
+            """runs => runs.forEach(run =>
+              document.querySelector(`#runs [row-id='${run}'] [col-id=star]`).click())""",
+            runs,
+        )
+        for star in stars:
+            expect(star).to_have_text(shown)
+
+
 def test_a_note_that_is_typed_in_no_time_turns_no_star_and_opens_no_run(look_at, address):
     page = look_at(address)
     note = begin_note(page, "7")

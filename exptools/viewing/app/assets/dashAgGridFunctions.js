@@ -153,7 +153,9 @@
     if (store === "compared" && !writing) {
       const name = data.members ? data.group_name : data.id;
       window.dash_clientside.set_props(store, { data: { name, at: Date.now() } });
-    } else if (store && !data.members && !writing) {
+    } else if (store === "starred" && !data.members && !writing) {
+      window.exptools.turnStar(data);
+    } else if (store === "opened" && !data.members && !writing) {
       window.dash_clientside.set_props(store, { data: { run: data.id, at: Date.now() } });
     }
   };

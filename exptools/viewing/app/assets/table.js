@@ -122,9 +122,20 @@
     }
   };
 
+  // Dash takes stars a moment after they were turned. Those that are turned in less go together,
+  // lest one take another's place.
+  const SOON = 3000; // ms
+  let [stars, turned] = [{}, 0]; // as they were turned last, by run, and when
+  const turnStar = ({ id, star }) => {
+    const before = Date.now() - turned < SOON ? stars : {};
+    [stars, turned] = [{ ...before, [id]: !(before[id] ?? star) }, Date.now()];
+    tell("starred", { data: { stars: Object.entries(stars), at: turned } });
+  };
+
   Object.assign(window.exptools, {
     putBack,
     table,
+    turnStar,
     sorted: ({ api, source }) => {
       if (!/^(ui|columnMenu|contextMenu)/.test(source)) {
         setTimeout(() => putInOrder(table()));

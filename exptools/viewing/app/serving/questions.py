@@ -45,7 +45,7 @@ STORES: dict[str, Shape] = {
     "run-media-stamp.data": ([str, object, object], type(None)),
     "funneled.data": {"text": str, "models": dict},
     "arranged.data": {"columns": [dict], "narrow": object},
-    "starred.data": {"run": str},
+    "starred.data": {"stars": [[str, bool]]},
     "clicked.data": {"curve": [int, int]},
     "pointed-at.data": {"view": dict, "curve": [int, int], "x": (int, float), "place": object},
     "runs.cellValueChanged": [{"rowId": str, "colId": str}],

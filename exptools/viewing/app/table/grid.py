@@ -179,7 +179,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         prevent_initial_call=True,
     )(partial(reset_names, workspace))
     for event, keep in (
-        (Input("starred", "data"), turn_star),
+        (Input("starred", "data"), keep_stars),
         (Input("runs", "cellValueChanged"), keep_notes),
     ):
         app.callback(
@@ -271,12 +271,13 @@ def arrange(
     return patch if new != view else no_update
 
 
-def turn_star(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -> tuple[Any, Any]:
-    """Turn the star of a run: the new ``marks``, or why it could not be kept."""
-    run = workspace.run(starred["run"])
-    if run is None:
-        return no_update, no_update
-    stamp, problem = marks.turn_star(run)
+def keep_stars(workspace: Workspace, marks: UserMarks, starred: dict[str, Any]) -> tuple[Any, Any]:
+    """Give runs their stars, or take them back: the new ``marks``, or why they are not kept."""
+    stamp, problem = None, ""
+    for name, star in starred["stars"]:
+        run = workspace.run(name)
+        if run is not None and star != marks.get(run).star and not problem:
+            stamp, problem = marks.keep(run, star=star)
     return stamp or no_update, problem or no_update
 
 
