@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 
@@ -22,13 +21,3 @@ def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], A
         return value
 
     return load
-
-
-def lazy_module(name: str) -> ModuleType:
-    """Stands for a module, which is loaded when the first of its attributes is asked for."""
-    return _LazyModule(name)
-
-
-class _LazyModule(ModuleType):
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), attribute)

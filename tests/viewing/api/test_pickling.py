@@ -1,6 +1,8 @@
 import copy
 import multiprocessing
 import pickle
+import subprocess
+import sys
 
 import joblib
 import pytest
@@ -84,3 +86,31 @@ def test_other_processes_work_on_runs(runs):
         assert pool.apply(means, [runs]).equals(means(runs))
     calls = [joblib.delayed(last_loss)(run) for run in runs]
     assert joblib.Parallel(n_jobs=2)(calls) == expected
+
+
+def test_a_fork_of_a_process_that_has_read_metrics_says_what_to_take_instead(runs):
+    runs.table()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        answer = pool.map_async(last_loss, runs)
+        with pytest.raises(xv.QueryError, match=r'get_context\("spawn"\), or joblib'):
+            answer.get(timeout=60)
+
+
+FORKING = """
+import multiprocessing, sys
+import polars
+import exptools.viewing as xv
+
+def last_loss(run):
+    return run.rows("train/loss")["train/loss"][-1]
+
+runs = xv.load(sys.argv[1])
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(*pool.map_async(last_loss, runs).get(timeout=60))
+"""
+
+
+def test_a_fork_of_a_process_that_has_read_none_works_on_runs(runs, tmp_path):
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING, str(tmp_path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=100)
+    assert done.stdout.split() == [str(last_loss(run)[1]) for run in runs]
