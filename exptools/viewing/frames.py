@@ -13,7 +13,7 @@ from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.lazy_polars import pl
 from exptools.viewing.metrics.columns import ABSENT, Columns, is_absent
 from exptools.viewing.run import Run
-from exptools.viewing.wording import escape_invalid_unicode
+from exptools.viewing.wording import escape_invalid_unicode, shortened
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,7 +68,8 @@ def to_pandas(frame: pl.DataFrame) -> DataFrame:
     """The frame as pandas has it: null is NaN among numbers, None among texts."""
     if not isinstance(frame, pl.DataFrame):
         own = ", which has its own to_pandas()" if hasattr(frame, "to_pandas") else ""
-        raise TypeError(f"to_pandas takes a frame of polars, not {frame!r}{own}")
+        given = shortened(repr(frame))
+        raise TypeError(f"to_pandas takes a frame of polars, not {given}{own}")
     try:
         import pandas as pd
     except ModuleNotFoundError as error:

@@ -6,7 +6,6 @@ import pytest
 
 import exptools.viewing as xv
 from tests.viewing.samples import csv_text, write_run
-from tests.viewing.samples import numbers as numbers_of
 
 NAN = float("nan")
 
@@ -93,8 +92,8 @@ def test_what_is_exported_is_what_is_plotted(folder):
     drawn = {trace.name: trace for trace in curves.plot().data if trace.name}
 
     for (label,), points in curves.frame().group_by(pl.col("algo").fill_null("—")):
-        np.testing.assert_array_equal(numbers_of(drawn[label].x), points["step"])
-        np.testing.assert_array_equal(numbers_of(drawn[label].y), points["center"])
+        np.testing.assert_array_equal(drawn[label].x, points["step"])
+        np.testing.assert_array_equal(drawn[label].y, points["center"])
 
 
 def test_an_export_has_every_row_however_many_there_are(tmp_path):

@@ -57,8 +57,9 @@ class KeyImportance(Importance):
         from plotly.graph_objects import Figure
 
         from exptools.viewing.analysis.importance_chart import importance_chart
+        from exptools.viewing.figures.encoding import with_arrays
 
-        return Figure(importance_chart(self).figure)
+        return Figure(with_arrays(importance_chart(self).figure))
 
     def paper(self, **options: Unpack[SizeOptions]) -> PaperFigure:
         """The same as a Matplotlib figure; options are ``size`` and ``out``, as of curves."""
@@ -92,8 +93,9 @@ class GroupImprovement(Improvement):
         from plotly.graph_objects import Figure
 
         from exptools.viewing.analysis.improvement_chart import improvement_chart
+        from exptools.viewing.figures.encoding import with_arrays
 
-        return Figure(improvement_chart(self).figure)
+        return Figure(with_arrays(improvement_chart(self).figure))
 
     def paper(self, **options: Unpack[SizeOptions]) -> PaperFigure:
         """The same as a Matplotlib figure; options are ``size`` and ``out``, as of curves."""

@@ -14,7 +14,7 @@ from exptools.viewing.api.figure_options import (
     hex_colors,
 )
 from exptools.viewing.api.notebook import curves_table
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, points
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats, notes, points
 from exptools.viewing.errors import QueryError
 from exptools.viewing.frames import to_pandas
 from exptools.viewing.groups.metric_names import means_metric
@@ -120,13 +120,7 @@ class CurveSets(Sequence[CurveSet]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know of the curves, in sentences; of which metric, if not of all."""
-        of_all = {note for note in self._every_note() if all(note in one.notes for one in self)}
-        notes = (
-            note if note in of_all else f"{curves.metric}: {note}"
-            for curves in self
-            for note in curves.notes
-        )
-        return tuple(dict.fromkeys(notes))
+        return notes(self.sets)
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -138,9 +132,6 @@ class CurveSets(Sequence[CurveSet]):
         """What the bands show: as of a `CurveSet`, of those that have one."""
         bands = dict.fromkeys(one.band for one in self if one.groups and one.band != "none")
         return next(iter(bands), "none")
-
-    def _every_note(self) -> Iterator[str]:
-        return (note for curves in self for note in curves.notes)
 
     def frame(self) -> pl.DataFrame:
         """Every point of every curve as ``CurveSet.frame`` has them, behind a column metric."""
@@ -163,11 +154,12 @@ class CurveSets(Sequence[CurveSet]):
         """
         from plotly.graph_objects import Figure
 
+        from exptools.viewing.figures.encoding import with_arrays
         from exptools.viewing.figures.several import Look, several
 
         check_options("plot", options, FigureOptions.__optional_keys__)
         options = {**options, "colors": hex_colors(options.get("colors") or {})}
-        drawn = Figure(several(self.sets, Look(**options)))
+        drawn = Figure(with_arrays(several(self.sets, Look(**options))))
         if not any(self.sets):
             _say(drawn, self.notes)
         return drawn

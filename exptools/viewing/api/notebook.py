@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from exptools.viewing.configs.values import display
-from exptools.viewing.curves.curve_data import CurveData, GroupCurve
+from exptools.viewing.curves.curve_data import CurveData, GroupCurve, notes
 from exptools.viewing.groups.grouping import Key, find_keys, run_key
 from exptools.viewing.groups.names import SUMMARY, config_name
 from exptools.viewing.run import Run
@@ -60,8 +60,7 @@ def curves_table(sets: Sequence[CurveData], title: str) -> str:
         for group in curves.groups
     ]
     ends = [row or ["…"] * len(heads) for row in few(rows)]
-    notes = dict.fromkeys(note for curves in sets for note in curves.notes)
-    return table(heads, ends, title, notes)
+    return table(heads, ends, title, notes(sets))
 
 
 def table(

@@ -11,6 +11,7 @@ import numpy as np
 from exptools.hints import suggestion
 from exptools.viewing.errors import QueryError
 from exptools.viewing.run import Run
+from exptools.viewing.wording import shortened
 
 _TAKEN = "runs are taken by position, name, slice, a list of these, or a mask of true and false"
 
@@ -33,11 +34,11 @@ def position(which: Any, runs: Sequence[Run], names: Mapping[str, int]) -> int:
             raise QueryError(f"there is no run {which!r}; {suggestion(which, names)}")
         return names[which]
     if _is_truth(which) or isinstance(which, bytes):
-        raise TypeError(f"{which!r} is no run; {_TAKEN}")
+        raise TypeError(f"{shortened(repr(which))} is no run; {_TAKEN}")
     try:
         number = operator.index(which)  # NumPy's integers are some, too
     except TypeError:
-        raise TypeError(f"{which!r} is no run; {_TAKEN}") from None
+        raise TypeError(f"{shortened(repr(which))} is no run; {_TAKEN}") from None
     if not -len(names) <= number < len(names):
         raise IndexError(f"there is no run {number}: there are {len(names)}")
     return number % len(names)
@@ -49,6 +50,8 @@ def positions(several: Iterable[Any], runs: Sequence[Run], names: Mapping[str, i
     In a mask null is false, as where a run lacks the key that was compared. One of pandas goes by
     its index, as it does there.
     """
+    if hasattr(several, "columns"):
+        raise TypeError('a frame is no choice of runs: give its names, as in runs[frame["name"]]')
     given = list(several)
     if not any(map(_is_truth, given)):
         return list(dict.fromkeys(position(which, runs, names) for which in given))

@@ -127,6 +127,16 @@ def points(curves: Iterable[CurveData]) -> pl.DataFrame:
     return pl.concat(frames, how="vertical_relaxed")
 
 
+def notes(sets: Sequence[CurveData]) -> tuple[str, ...]:
+    """What to know of the curves of several metrics; which of them is named where it is not all."""
+    every = dict.fromkeys(note for part in sets for note in part.notes)
+    of_all = {note for note in every if all(note in part.notes for part in sets)}
+    said = (
+        note if note in of_all else f"{part.metric}: {note}" for part in sets for note in part.notes
+    )
+    return tuple(dict.fromkeys(said))
+
+
 def caveats(sets: Sequence[CurveData]) -> tuple[str, ...]:
     """What the caption of a figure of these curves must say, in sentences, once each."""
     shown = [group for part in sets for group in part.groups]

@@ -137,10 +137,11 @@ def endings(
         given: how many runs there are; where these are more it is said which are counted here.
     """
     runs = _furthest(member for group in groups for member in group)
-    if len(runs) < 2:  # a single run is no mean
-        return ()
+    among = "in the numbers " if len(runs) < given else ""
+    if len(runs) == 1:
+        return _ending(runs.popitem()[1].state, among)
     longest, is_whole = _longest(runs.values())
-    whole = f"Of the {len(runs)} runs {'in the numbers ' if len(runs) < given else ''}"
+    whole = f"Of the {len(runs)} runs {among}"
     sentences = []
     for words, after in ((_EARLY, "after"), (_GOING, "at")):
         those = [member for member in runs.values() if member.state in words]
@@ -153,6 +154,12 @@ def endings(
         sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
         whole = ""
     return tuple(sentences)
+
+
+def _ending(state: State | None, among: str) -> tuple[str, ...]:
+    """The sentence on a run that is the only one."""
+    words = (_EARLY | _GOING).get(state) if state else None
+    return (f"The only run {among}{words[0]}.",) if words else ()
 
 
 def _furthest(everyone: Iterable[Member]) -> dict[str, Member]:

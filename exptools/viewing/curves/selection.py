@@ -24,7 +24,7 @@ from exptools.viewing.curves.summaries import (
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.conditions import keys_in, select
 from exptools.viewing.groups.grouping import Group, Key, groups
-from exptools.viewing.groups.metric_names import find_metric, means_metric
+from exptools.viewing.groups.metric_names import find_metric, metrics_named
 from exptools.viewing.index import Index
 from exptools.viewing.metrics.columns import Columns
 from exptools.viewing.run import Run
@@ -45,9 +45,9 @@ class MetricResults:
         # In the order in which they were logged.
         return dict.fromkeys(self.index.every_metric(self.runs))
 
-    def has(self, metric: str) -> bool:
-        """Whether the runs have logged a metric of this name or end, or several."""
-        return means_metric(self._metrics, metric)
+    def named(self, metric: str) -> Sequence[str]:
+        """The metrics of the runs that have this name, or this end."""
+        return metrics_named(self._metrics, metric)
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:
         """A metric's summary of each run by its name; see ``groups.asked.Results``."""

@@ -30,7 +30,7 @@ def logged_metric(index: Index, runs: Sequence[Run], name: str) -> str:
             end so.
     """
     tags = index.every_metric(runs)
-    metric = find_metric(tags, runs, name)
+    metric = find_metric(tags, runs, name, of_a_curve=True)
     if metric not in tags and any(metric.removeprefix(SUMMARY) in run.summary for run in runs):
         raise QueryError(f"{name!r} is one value a run, in its summary: it has no curve")
     return metric

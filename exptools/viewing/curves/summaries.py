@@ -28,6 +28,7 @@ from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.groups.names import SUMMARY
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
+from exptools.viewing.wording import shortened
 
 SUMMARIES = {
     "last": Choice(),
@@ -94,10 +95,11 @@ def direction(metric: str, said: Mapping[str, str]) -> str | None:
 def summarize(x: Floats, y: Floats, summary: Option) -> float:
     """A run's curve in one number; NaN where the run has no such number.
 
-    - ``last``: the last value, NaN if that is what it is, for a run that diverged ends so;
+    - ``last``: the last value, NaN if that is not finite, for a run that diverged ends so;
     - ``min``, ``max``: of the values that are finite;
     - ``mean:k``: of the last k values, or of all if there are fewer; NaN if one is not finite;
-    - ``at:x``: the value there, or on the line between its neighbours; NaN outside of the run;
+    - ``at:x``: the value there, or on the line between its neighbours; NaN outside of the run
+      or if it is not finite;
     - ``auc``: the area under the curve by trapezoids, in units of x times y; NaN with a gap.
 
     Of several values at one x ``min``, ``max`` and ``mean`` take all, the others the last.
@@ -153,6 +155,12 @@ def summarize_runs(
     metric = find_metric(tags, runs, metric)
     said = said_of_runs(tags, runs, metric)
     if said is not None:
+        texts = [value for value in said if isinstance(value, str)]
+        if texts and len(texts) == sum(value is not MISSING for value in said):
+            raise QueryError(
+                f"{metric!r} is a text in the runs' summaries, {shortened(repr(texts[0]))}: "
+                "there is no number to take"
+            )
         return {run.name: _number(value) for run, value in zip(runs, said, strict=True)}
     series = index.series(runs, metric)
     return {name: number_of(x, y, summary) for name, (x, y) in series.items()}
@@ -245,6 +253,8 @@ def _at(run: Tidy, x: float) -> float:
 
 
 def _area(run: Tidy) -> float:
+    if not np.isfinite(run.y).all():
+        return math.nan
     scale = scale_of(run.bound)
     heights = run.y / scale
     return float(((heights[1:] + heights[:-1]) / 2 * np.diff(run.x)).sum() * scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,20 @@ def typed_array(values: Floats, *, exact: bool = False) -> dict[str, str]:
     kind = "f4" if (_same_in_f4 if exact else _fits_in_f4)(values) else "f8"
     little_endian = np.ascontiguousarray(values, f"<{kind}")
     return {"dtype": kind, "bdata": base64.b64encode(little_endian.tobytes()).decode()}
+
+
+def with_arrays(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure for scripts, in which what ``typed_array`` wrote are arrays again."""
+    return {**figure, "data": [_with_arrays(trace) for trace in figure["data"]]}
+
+
+def _with_arrays(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if "bdata" not in value:
+        return {name: _with_arrays(inner) for name, inner in value.items()}
+    numbers = np.frombuffer(base64.b64decode(value["bdata"]), f"<{value['dtype']}").astype(float)
+    return numbers.reshape([int(size) for size in value.get("shape", "-1").split(",")])
 
 
 def _fits_in_f4(values: Floats) -> bool:

@@ -80,7 +80,7 @@ def references_by_metric(
     Raises:
         QueryError: a line is of a metric that the figure does not show.
     """
-    if isinstance(given, str | Reference):
+    if isinstance(given, str) or not isinstance(given, Iterable):
         given = [given]
     found: dict[str, list[Reference]] = {}
     for one in map(parse_reference, given):

@@ -13,8 +13,8 @@ from exptools.viewing.run import Run
 class Results(Protocol):
     """What the runs' metrics came to."""
 
-    def has(self, metric: str) -> bool:
-        """Whether the runs have logged a metric of this name or end, or several."""
+    def named(self, metric: str) -> Sequence[str]:
+        """The metrics of the runs that have this name, or this end."""
         ...
 
     def of(self, metric: str, summary: str) -> Mapping[str, float | None]:

@@ -112,8 +112,8 @@ def _term(node: Any, asked: Asked) -> Term:
     if translate is None or any(node.args[part] and part not in _PARTS for part in node.args):
         if asked.names.has(name := without_blanks(node)):
             raise QueryError(f'a key with odd characters stands in double quotes: "{name}"')
-        if asked.results and asked.results.has(name):
-            raise which_value(name)
+        if asked.results and (metrics := asked.results.named(name)):
+            raise which_value(name, metrics)
         raise not_understood(node)
     term = translate(node, asked)
     if node.args.get("negate"):  # newer versions of sqlglot: not like, without a Not around it
@@ -126,10 +126,10 @@ def _given(node: Any, asked: Asked) -> Term:
     word = node.name if isinstance(node, exp.Column) and not node.table else ""
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
         text = without_blanks(node)
-        if asked.results and asked.results.has(text):
-            raise which_value(text)
+        if asked.results and (metrics := asked.results.named(text)):
+            raise which_value(text, metrics)
         raise QueryError(f"{text} is not understood; a text stands in single quotes: '{text}'")
-    if not word or asked.names.has(word) or (asked.results and asked.results.has(word)):
+    if not word or asked.names.has(word) or (asked.results and asked.results.named(word)):
         return _term(node, asked)
     if word.lower() == "none":
         raise QueryError(f"there is no {word} in a condition: say null, as in key is null")

@@ -18,7 +18,9 @@ _PARTS = re.compile(r"[/.]")
 _GOING = {State.RUNNING: "running", State.QUEUED: "queued"}
 
 
-def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
+def find_metric(
+    tags: Collection[str], runs: Sequence[Run], name: str, *, of_a_curve: bool = False
+) -> str:
     """The whole name of what is meant: a metric, or a value of the runs' summaries.
 
     The first of these that there is: a metric or such a value of this very name, the end of one
@@ -27,6 +29,9 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
 
     Args:
         tags: the names of the runs' metrics.
+        runs: the runs.
+        name: what somebody has typed.
+        of_a_curve: a value of a summary is no answer to a name that there is not.
 
     Raises:
         QueryError: there is none, or there are several.
@@ -44,7 +49,7 @@ def find_metric(tags: Collection[str], runs: Sequence[Run], name: str) -> str:
     if going:
         return name
     so_far = " so far" if any(run.state in _GOING for run in runs) else ""
-    there = [*tags, *summary_names(runs)]
+    there = [*tags, *([] if of_a_curve else summary_names(runs))]
     near = each_by_itself(name, lambda part: bool(_ending_in(part, tags, runs)))
     near = near or _gone(runs) or (suggestion(name, there) if there else _silent(runs))
     raise QueryError(f"no run has logged {name!r}{so_far}; {near}")
@@ -68,7 +73,12 @@ def _silent(runs: Sequence[Run]) -> str:
 
 def means_metric(tags: Collection[str], name: str) -> bool:
     """Whether a name is a metric's, or the end of one's or of several."""
-    return name in tags or bool(_ending_in(name, tags, ()))
+    return bool(metrics_named(tags, name))
+
+
+def metrics_named(tags: Collection[str], name: str) -> list[str]:
+    """The metrics that a name may mean: the one of this very name, or those that end so."""
+    return [name] if name in tags else _ending_in(name, tags, ())
 
 
 def nothing_yet(tags: Collection[str], runs: Sequence[Run]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlglot import exp
 
+from exptools.hints import MOST_LISTED
 from exptools.rundir import STEP
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
@@ -33,9 +34,16 @@ def not_understood(node: Any) -> QueryError:
     )
 
 
-def which_value(metric: str) -> QueryError:
-    """The error for a metric where one of its values is to be said."""
-    return QueryError(f'{metric!r} is a metric: say which of its values, as in last("{metric}")')
+def which_value(name: str, metrics: Sequence[str]) -> QueryError:
+    """The error for a metric, or the end of several, where one of its values is to be said."""
+    if len(metrics) == 1:
+        return QueryError(f'{name!r} is a metric: say which of its values, as in last("{name}")')
+    listed = ", ".join(map(shortened, metrics[:MOST_LISTED]))
+    listed += ", …" if len(metrics) > MOST_LISTED else ""
+    return QueryError(
+        f"several metrics are {name!r} at their end, {listed}: say which, and which of its values, "
+        f'as in last("{shortened(metrics[0])}")'
+    )
 
 
 def as_written(node: exp.Expression) -> str:
@@ -64,8 +72,8 @@ def key_of(node: Any, asked: Asked) -> Key:
     try:
         (found,) = keys_among(asked.names, [name])
     except QueryError as error:
-        if asked.results and asked.results.has(name):
-            raise which_value(name) from error
+        if asked.results and (metrics := asked.results.named(name)):
+            raise which_value(name, metrics) from error
         if name == STEP:
             raise QueryError("'step' is no key: max(step) is how far a run has come") from error
         if name in asked.in_quotes and not asked.names.has(name):

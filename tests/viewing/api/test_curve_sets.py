@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,7 +131,24 @@ def test_what_is_to_be_known_of_one_of_several_metrics_names_it(tmp_path):
     (of_loss,) = [note for note in both.notes if "NaN" in note]
     assert of_loss.startswith("loss: 3 logged values are NaN")
     assert any(note.startswith("2 values of lr are averaged") for note in both.notes)
+    assert of_loss in both._repr_html_()
     assert (both.band, set(both.caveats) <= set(both.notes)) == ("ci:95", True)
+
+
+def test_a_figure_has_its_numbers_as_arrays(runs):
+    curves = runs.curves("train/loss", by="optim.lr", band="sem")
+    lines = {trace.name: trace for trace in curves.plot().data}
+    np.testing.assert_allclose(lines["0.01"].y, curves["0.01"].curve.center)
+    np.testing.assert_allclose(lines["0.01"].customdata[:, 1], 3)
+    shares = runs.importance("train/loss").plot().data[-1]
+    assert shares.x.shape == shares.error_x.array.shape
+
+
+def test_a_reference_line_that_is_a_bare_number_is_told_how_to_be_one(runs):
+    with pytest.raises(
+        xv.QueryError, match=r"a reference line is a number and its name.*, not 0.3"
+    ):
+        runs.curves("train/loss").plot(references=0.3)
 
 
 def test_curves_of_no_metric_are_of_the_one_that_tells_most(runs):

@@ -109,6 +109,13 @@ def test_in_a_mask_a_run_that_lacks_the_key_is_not_wanted(tmp_path):
         ([True] * 17 + [1], TypeError, "a mask has true and false only"),
         (True, TypeError, "True is no run; runs are taken by position, name"),
         (1.0, TypeError, "1.0 is no run"),
+        (
+            pl.DataFrame({"name": ["0"]}),
+            TypeError,
+            r'give its names, as in runs\[frame\["name"\]\]',
+        ),
+        (pd.DataFrame({"name": ["0"]}), TypeError, "a frame is no choice of runs"),
+        ([[0] * 99], TypeError, r"^\[0, 0, [0, ]+… is no run"),
         (None, TypeError, "None is no run"),
         (18, IndexError, "there is no run 18: there are 18"),
         ([0, -19], IndexError, "there is no run -19"),

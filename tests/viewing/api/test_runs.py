@@ -396,6 +396,16 @@ def test_summaries_stand_in_the_table_beside_the_metrics(summarized):
         summarized.table("bst")
     with pytest.raises(xv.QueryError, match="'best' is one value a run, in its summary"):
         summarized.curves("best")
+    with pytest.raises(xv.QueryError, match=r"no run has logged 'bst'; .*loss"):
+        summarized.curves("bst")
+
+
+def test_a_text_of_the_summaries_is_no_number_to_take(tmp_path):
+    write_summary(write_run(tmp_path / "0", {}, {"loss": [3.0]}), verdict="good")
+    runs = xv.load(tmp_path)
+    assert runs.table("verdict")["verdict"].to_list() == ["good"]
+    with pytest.raises(xv.QueryError, match="'verdict' is a text in the runs' summaries, 'good'"):
+        runs.results("verdict", by=[])
 
 
 def test_summaries_can_be_asked_for_in_conditions_and_tables_of_results(summarized):

@@ -201,6 +201,11 @@ def test_a_value_that_is_not_finite_is_never_hidden_by_an_average(how, value):
     np.testing.assert_equal(summary(how, [1, 2, INF]), value)
 
 
+@pytest.mark.parametrize("values", [[INF], [NAN], [INF, -INF]])
+def test_a_run_that_diverged_at_its_first_step_has_no_area(values):
+    assert np.isnan(summary("auc", values))
+
+
 def test_the_order_is_that_of_x_and_the_last_of_one_x_counts():
     assert summary("last", [1, 2, 3], x=[0, 9, 5]) == 2
     assert summary("last", [1, 2, 3], x=[0, 9, 9]) == 3

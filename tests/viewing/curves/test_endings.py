@@ -131,7 +131,9 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             "epoch",
             ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
         ),
-        ([(FAILED, 9.0)], "step", []),
+        ([(FAILED, 9.0)], "step", ["The only run failed."]),
+        ([(State.KILLED, 9.0)], "step", ["The only run was killed."]),
+        ([DONE], "step", []),
         (
             [(FAILED, 9.0), (RUNNING, 25.0), (RUNNING, 26.0)],  # nobody knows how far it will go
             "step",

@@ -56,6 +56,14 @@ def test_an_end_is_one_from_a_part_of_the_name_on(runs):
             runs.where(typed)
 
 
+def test_of_several_that_end_so_a_condition_is_told_which_values_they_have(runs):
+    with pytest.raises(
+        xv.QueryError,
+        match=r"several .* 'loss' at their end, test/loss, train/loss: .* last\(\"test/loss\"\)$",
+    ):
+        runs.where("loss > 1")
+
+
 def test_where_nothing_was_logged_the_error_says_so(tmp_path):
     for job in range(2):
         write_run(tmp_path / str(job), {"lr": job}, None, State.FAILED)
