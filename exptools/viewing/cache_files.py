@@ -32,7 +32,7 @@ def written_privately(path: Path) -> Iterator[Path]:
         OSError: it cannot be made, or is another user's.
     """
     directory = path.parent
-    directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    _make_directory(directory)
     if not _is_ours(directory):
         raise PermissionError(errno.EPERM, "another user has made it, or a link of it", directory)
     with suppress(OSError):  # made by an earlier version for all to read
@@ -41,6 +41,16 @@ def written_privately(path: Path) -> Iterator[Path]:
     with written_aside(path) as aside:
         aside.chmod(_PRIVATE_FILE)
         yield aside
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory, and all above it that are missing, for our eyes only.
+
+    Who may write into one of these could put another one in its place.
+    """
+    if not directory.parent.exists():
+        _make_directory(directory.parent)
+    directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
 
 
 def _is_ours(directory: Path) -> bool:
@@ -103,6 +113,19 @@ def open_own(path: Path) -> BinaryIO:
         return file
     file.close()
     raise PermissionError(errno.EPERM, "it is not this user's alone", str(path))
+
+
+def read_kept(path: Path, limit: int) -> bytes:
+    """The content of a file that ``open_own`` opens, of so many bytes at most.
+
+    Raises:
+        OSError: as there, or it is larger.
+    """
+    with open_own(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
+    return content
 
 
 @dataclass(frozen=True)

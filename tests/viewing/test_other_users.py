@@ -106,6 +106,27 @@ def test_what_another_user_has_put_into_the_cache_is_not_believed(home, runs, mo
     assert shown(looked(runs)) == ([f"{SECRET}0", f"{SECRET}1"], [1.0, 1.0])
 
 
+def test_marks_and_names_of_groups_that_another_user_has_put_there_are_not_believed(home, runs):
+    workspace = Workspace(looked(runs))
+    (first, _) = workspace.index.snapshot.runs
+    workspace.marks.keep_hidden([first], hidden=True)
+    workspace.names.keep("a", label="theirs")
+    for file in (home / "data").rglob("*.json"):
+        os.chown(file, OTHER, OTHER)
+    again = Workspace(looked(runs))
+    assert not again.marks.get(first).hidden
+    assert again.marks.hidden_places() == frozenset()
+    assert again.names.all() == {}
+
+
+def test_whoever_shares_a_group_cannot_exchange_what_is_kept(home, runs):
+    os.umask(0o002)
+    workspace = Workspace(looked(runs))
+    workspace.marks.keep(workspace.index.snapshot.runs[0], star=True)
+    made = [path for path in home.rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+
+
 def test_where_another_user_has_put_a_link_nothing_is_written_or_changed(home, runs):
     theirs = home / "theirs"
     theirs.mkdir(mode=0o755)

@@ -21,8 +21,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from exptools.plain_json import parse_json
-from exptools.rundir import read_regular
-from exptools.viewing.cache_files import make_private, write_privately
+from exptools.viewing.cache_files import make_private, read_kept, write_privately
 from exptools.viewing.configs.values import comparison_key
 
 MAX_LABEL = 200  # characters
@@ -111,7 +110,7 @@ def _digest(text: str) -> str:
 
 def _read(file: Path) -> tuple[str, OwnName] | None:
     try:
-        record = parse_json(read_regular(file, _MAX_FILE))
+        record = parse_json(read_kept(file, _MAX_FILE))
         label, color = record["label"], record["color"]
         if not isinstance(label, str) or not isinstance(color, str):
             raise ValueError("its label and color should be texts")

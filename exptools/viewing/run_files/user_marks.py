@@ -21,8 +21,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from exptools.plain_json import parse_json
-from exptools.rundir import read_regular
-from exptools.viewing.cache_files import make_private, write_privately
+from exptools.viewing.cache_files import make_private, read_kept, write_privately
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.run import Run
 
@@ -222,7 +221,7 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 def _read(file: Path) -> tuple[str, Mark] | None:
     try:
-        record = parse_json(read_regular(file, _MAX_FILE))
+        record = parse_json(read_kept(file, _MAX_FILE))
         tags = tuple(str(tag) for tag in record.get("tags", ()))  # older files have none
         hidden = bool(record.get("hidden"))
         return str(record["run"]), Mark(bool(record["star"]), str(record["note"]), tags, hidden)

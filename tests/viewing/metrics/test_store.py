@@ -345,7 +345,9 @@ def test_what_was_just_written_is_not_kept_for_it_may_change_under_the_same_time
 
 SPOILED = {
     "cut short": lambda content: content[:-8],
-    "of another version": lambda content: content.replace(b"exptools columns", b"exptools cuboids", 1),
+    "of another version": lambda content: content.replace(
+        b"exptools columns", b"exptools cuboids", 1
+    ),
     "with a number changed": lambda content: content[:-8] + struct.pack("d", 77.0),
     "no JSON": lambda content: content.replace(b'"header"', b'"header', 1),
     "lacking a part": lambda content: content.replace(b'"runs"', b'"rums"', 1),
