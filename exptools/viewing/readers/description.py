@@ -90,6 +90,7 @@ class RunTexts(NamedTuple):
     cache: TextCache
     configs: YamlParser
     refused: list[Fault]  # files that are links, as they are met
+    root: str  # above it nothing is looked for
 
     def path(self, name: str) -> Path:
         """Where a file of the run stands."""

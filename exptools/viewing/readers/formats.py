@@ -137,12 +137,12 @@ def read_run(
 ) -> Run:
     """Read a run's config and status; a reader that fails leaves a run with a fault."""
     refused: list[Fault] = []
+    texts = RunTexts(
+        detected.directory, detected.described, cache, configs, refused, root=str(root)
+    )
     try:
-        description = _described(detected, cache, configs, refused)
-        said = NOTHING_SAID
-        if detected.values:
-            files = RunTexts(detected.directory, detected.described, cache, configs, refused)
-            said = read_said(files, detected.values)
+        description = _described(detected, texts)
+        said = read_said(texts, detected.values) if detected.values else NOTHING_SAID
     except Exception as error:  # noqa: BLE001 (one run must not keep the others from being seen)
         description = Description(NO_CONFIG, None, (Fault.of(Path(detected.directory), error),))
         said = NOTHING_SAID
@@ -150,7 +150,7 @@ def read_run(
     run = object.__new__(Run)  # there may be ten thousand: __init__ takes the fields one by one
     vars(run).update(
         path=detected.directory,
-        name=run_name(detected.directory, str(root)),
+        name=run_name(detected.directory, texts.root),
         sweep=sweeps.of(detected.directory),
         config=_added(description.config, said.config),
         status=status,
@@ -168,17 +168,16 @@ def read_run(
     return run
 
 
-def _described(
-    detected: DetectedRun, cache: TextCache, configs: YamlParser, refused: list[Fault]
-) -> Description:
+def _described(detected: DetectedRun, texts: RunTexts) -> Description:
     """What a run says of itself, and of what that lacks what its writers say."""
-    files = RunTexts(detected.directory, detected.described, cache, configs, refused)
-    described = detected.reader.read(files)
+    described = detected.reader.read(texts)
     for writer in detected.writers:
         # Lightning's hyperparameters are the run's config once more, by other keys.
         if described.config and writer.belongs == "always":
             continue
-        said = _described(writer, cache, configs, refused)
+        said = _described(
+            writer, texts._replace(directory=writer.directory, signatures=writer.described)
+        )
         described = Description(
             _added(described.config, said.config),
             described.status or said.status,

@@ -124,6 +124,12 @@ def test_a_broken_file_of_the_sweep_is_no_fault_of_its_jobs(tmp_path, text):
     assert run.faults == ()
 
 
+def test_nothing_above_the_given_directory_is_taken_for_the_file_of_a_sweep(sweep):
+    write_status(sweep / "given" / "0", replace(QUEUED, job=0, overrides=("lr=0.1",)))
+    (run,) = xv.load(sweep / "given")
+    assert run.config == {"lr": 0.1}
+
+
 def test_names_of_runs_without_hydra_are_no_overrides(tmp_path):
     write_status(tmp_path / "0", replace(QUEUED, overrides=("first try", "b")))
     (run,) = xv.load(tmp_path)

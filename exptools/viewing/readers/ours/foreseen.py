@@ -36,7 +36,7 @@ def described(run: RunTexts, status: Status) -> Description:
     overrides = _parsed(status.overrides)
     if not overrides:
         return Description()
-    sweep = _sweep_file(run.directory) if status.job is not None else None
+    sweep = _sweep_file(run.directory, run.root) if status.job is not None else None
     try:
         return _composed(run, sweep, overrides) if sweep else _only(run, overrides, {})
     except (OSError, ValueError) as error:  # a fault of the sweep's file, and none of this run
@@ -97,13 +97,16 @@ def _chosen_groups(overrides: Sequence[Override], choices: Mapping[str, Any]) ->
     return groups
 
 
-def _sweep_file(directory: str) -> str | None:
-    """The nearest file above a job's directory in which Hydra keeps the config of its sweep."""
+def _sweep_file(directory: str, root: str) -> str | None:
+    """The nearest file above a job's directory in which Hydra keeps the config of its sweep.
+
+    Above the directory that somebody gave there may be files that are none of these runs'.
+    """
     here = directory
     for _ in range(_DEEPEST):
-        here, before = os.path.dirname(here), here
-        if here == before:
+        if here in (root, os.path.dirname(here)):
             break
+        here = os.path.dirname(here)
         path = os.path.join(here, SWEEP_FILE)
         if os.path.isfile(path):
             return path
