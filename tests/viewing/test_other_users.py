@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools.rundir import HYDRA_CONFIG, STATUS_FILE
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.index import Index, cache_directory
@@ -125,6 +126,21 @@ def test_whoever_shares_a_group_cannot_exchange_what_is_kept(home, runs):
     workspace.marks.keep(workspace.index.snapshot.runs[0], star=True)
     made = [path for path in home.rglob("*") if path.is_dir()]
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+
+
+@pytest.mark.parametrize("name", [HYDRA_CONFIG, STATUS_FILE])
+def test_a_config_or_a_status_in_a_directory_that_nobody_may_enter_is_a_fault(home, name):
+    file = write_run(home / "runs" / "0", {"lr": 1}, "step,loss\n0,1\n") / name
+    file.parent.chmod(0)
+    index = Index([home / "runs"], cache=False)
+    os.seteuid(OTHER)
+    try:
+        index.refresh()
+    finally:
+        os.seteuid(0)
+    (run,) = index.snapshot.runs
+    assert [str(fault) for fault in run.faults] == [f"{file}: cannot be read: Permission denied"]
+    assert len(run.sources) == 1
 
 
 def test_where_another_user_has_put_a_link_nothing_is_written_or_changed(home, runs):

@@ -21,7 +21,7 @@ from exptools.viewing.readers.trackers.checkpoints import CHECKPOINTS
 from exptools.viewing.readers.visible_status import with_visible_texts
 from exptools.viewing.readers.walk import Listing
 from exptools.viewing.run import EarlierAttempt, Fault, Run, Source
-from exptools.viewing.signatures import Signature, file_signature
+from exptools.viewing.signatures import UNSEEN, Signature, file_signature
 from exptools.visible import visible
 
 READERS = (
@@ -197,7 +197,7 @@ def _added(config: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, A
 
 def updated(written: Iterable[Signature | None]) -> float | None:
     """When one of some files was last written to, in Unix seconds."""
-    return max([s.mtime_ns / 1e9 for s in written if s], default=None)
+    return max([s.mtime_ns / 1e9 for s in written if s and s != UNSEEN], default=None)
 
 
 def run_name(directory: str, root: str) -> str:
