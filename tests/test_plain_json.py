@@ -1,11 +1,13 @@
 """JSON of anybody is read in one way, which has one kind of error."""
 
+import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 
-from exptools.plain_json import parse_json
+from exptools.plain_json import parse_json, parse_written_json
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,6 +17,13 @@ def test_what_is_nested_too_deeply_is_an_error_as_any_other():
     for text in ("[" * 100_000, b'{"a":' * 100_000, "{", ""):
         with pytest.raises(ValueError, match=r"."):
             parse_json(text)
+
+
+def test_what_json_has_written_is_read_as_it_was():
+    written = {"size": [2**64 - 1, None, True, 0.1], "no UTF-8 \udcff": "\ud83d", "é\n": math.pi}
+    assert parse_written_json(json.dumps(written).encode()) == written
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_written_json(b"[" * 100_000)
 
 
 def test_all_json_is_read_in_this_way():

@@ -101,19 +101,22 @@ def variations(runs: Sequence[Run]) -> dict[str, Variation]:
     Runs whose configs have the same keys are taken together, key by key, because most values of a
     sweep are one object in all of them. One with thousands of keys of its own costs only them.
     """
-    columns: dict[str, list[_Column]] = {}
-    by_key = {}
-    incomplete = [run.config for run in runs if run.incomplete is not None]
     with collector_paused():
-        for keys, positions in _alike(runs).items():
-            for key, column in _columns(keys, [runs[position].config for position in positions]):
-                columns.setdefault(key, []).append(_Column(positions, column))
-        for key, parts in columns.items():
-            missing = len(runs) - sum(len(part.positions) for part in parts)
-            unknown = sum(key not in config for config in incomplete)
-            if (missing > unknown or not _is_constant(parts)) and not names_an_object(key):
-                by_key[key] = _variation(parts, missing)
-    return by_key
+        return {key: _variation(parts, missing) for key, parts, missing in _differing(runs)}
+
+
+def _differing(runs: Sequence[Run]) -> Iterator[tuple[str, list[_Column], int]]:
+    """Each key that varies, its values, and how many runs have none."""
+    columns: dict[str, list[_Column]] = {}
+    incomplete = [run.config for run in runs if run.incomplete is not None]
+    for keys, positions in _alike(runs).items():
+        for key, column in _columns(keys, [runs[position].config for position in positions]):
+            columns.setdefault(key, []).append(_Column(positions, column))
+    for key, parts in columns.items():
+        missing = len(runs) - sum(len(part.positions) for part in parts)
+        unknown = sum(key not in config for config in incomplete)
+        if (missing > unknown or not _is_constant(parts)) and not names_an_object(key):
+            yield key, parts, missing
 
 
 def _alike(runs: Sequence[Run]) -> dict[tuple[str, ...], list[int]]:
@@ -179,7 +182,8 @@ def _variation(parts: Sequence[_Column], missing: int) -> Variation:
 
 def varying(runs: Sequence[Run]) -> list[str]:
     """The keys whose values differ between runs, in the order in which the configs have them."""
-    return list(variations(runs))
+    with collector_paused():
+        return [key for key, _, _ in _differing(runs)]
 
 
 def is_seed(key: str) -> bool:

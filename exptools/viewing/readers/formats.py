@@ -219,6 +219,9 @@ class Sweeps:
 
     def of(self, directory: str) -> str | None:
         """The nearest directory above a run, up to the root, that Hydra started a sweep in."""
+        nearest = directory[: max(1, directory.rfind(os.sep))]  # soon said: there are many runs
+        if nearest in self._of_parents:
+            return self._of_parents[nearest]
         above: list[str] = []  # of which nothing is known yet, the nearest first
         here, sweep = directory, None
         while (parent := os.path.dirname(here)) not in self._of_parents:

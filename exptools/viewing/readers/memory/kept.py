@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exptools.plain_json import parse_json
+from exptools.plain_json import parse_written_json
 from exptools.viewing import readers
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.readers.description import Reader
@@ -189,7 +189,7 @@ def _stored(file: CacheFile) -> tuple[dict[str, Any], list[Any]]:
     content = file.read()
     with suppress(ValueError, TypeError, LookupError):
         if content is not None:
-            stored = parse_json(content)
+            stored = parse_written_json(content)
             return dict(stored["rows"]), list(stored["shapes"])
     return {}, []
 

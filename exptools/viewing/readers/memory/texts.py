@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from exptools.plain_json import parse_json
+from exptools.plain_json import parse_written_json
 from exptools.rundir import read_listed
 from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.memo import Memo
@@ -121,6 +121,6 @@ def _stored(file: CacheFile) -> _Texts:
     content = file.read()
     with suppress(ValueError, TypeError, LookupError):  # not one of ours
         if content is not None:
-            stored = parse_json(content)
+            stored = parse_written_json(content)
             return _Texts(dict(stored["texts"]), list(stored["parts"]))
     return _Texts({}, [])
