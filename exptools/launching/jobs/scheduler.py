@@ -25,6 +25,7 @@ from exptools.launching.jobs.outcomes import (
     save_status,
 )
 from exptools.launching.jobs.running import RunningJob, job_environment
+from exptools.launching.jobs.seal import new_key
 from exptools.launching.jobs.worker import JobSpec
 from exptools.launching.machine.gate import Entrance, Wait
 from exptools.launching.machine.slots import Slot
@@ -202,7 +203,10 @@ class Scheduler:
         started, kills = time.time(), oom_kills()
         ports = {r.port for r in self._running.values()}
         environment = job_environment(slot, job.directory, ports)
-        spec = JobSpec(str(job.directory), slot.cpus, environment, job.argument, job.ps_arguments)
+        key = new_key()
+        spec = JobSpec(
+            str(job.directory), slot.cpus, environment, job.argument, key, job.ps_arguments
+        )
         try:
             process = self._starter.start(spec)
         except OSError as error:
@@ -221,7 +225,7 @@ class Scheduler:
             started=started,
         )
         timeout, port = self._policy.timeout, environment["MASTER_PORT"]
-        running = RunningJob(job, slot, process, status, timeout, kills, port)
+        running = RunningJob(job, slot, process, status, timeout, kills, port, key)
         self._running[job.number] = running
         save_status(job, status)
         self._notify(self._observer.started, job, slot, process.pid)
