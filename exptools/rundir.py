@@ -179,6 +179,7 @@ def write_status(run_dir: Path, status: Status) -> None:
     record = {**vars(status), "state": status.state.value}
     record |= record.pop("extra")
     text = json.dumps(record, ensure_ascii=False)
+    refuse_linked_directory(str(run_dir / STATUS_FILE))
     remove_leftovers(run_dir / EXPTOOLS_DIR)
     # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
     write_atomic(run_dir / STATUS_FILE, text.encode(errors="replace"))

@@ -18,7 +18,7 @@ from exptools.error_line import error_line
 from exptools.launching.jobs.pickling import NotSent
 from exptools.launching.jobs.seal import bears_seal
 from exptools.launching.jobs.worker import Result
-from exptools.plain_files import is_own, open_plain
+from exptools.plain_files import is_own, open_plain, refuse_linked_directory
 from exptools.plain_json import parse_json
 from exptools.rundir import RETURN_FILE
 
@@ -117,6 +117,17 @@ def _unpickle(file: BinaryIO) -> Result:
     if not isinstance(result, Result):
         raise ResultError(f"its {RETURN_FILE} holds {type(result).__name__}, which is not ours")
     return result
+
+
+def remove_result(run_dir: Path) -> None:
+    """Remove what an earlier attempt at a job has left.
+
+    Raises:
+        OSError: it cannot be removed, or the run's ``.exptools`` is a link.
+    """
+    path = run_dir / RETURN_FILE
+    refuse_linked_directory(str(path))
+    path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
