@@ -64,6 +64,7 @@ RUN_ATTEMPT = "EXPTOOLS_RUN_ATTEMPT"
 RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
+MOST_ATTEMPTS = 10**9  # that count: a file may claim so many that the next is no number of ours
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in
 
 

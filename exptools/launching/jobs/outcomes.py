@@ -15,6 +15,7 @@ from exptools.launching.jobs.results import NotLoaded, ResultError, read_result
 from exptools.launching.jobs.worker import RESULT_LOST, Result
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
+    MOST_ATTEMPTS,
     OUTPUT_LOG,
     State,
     Status,
@@ -123,7 +124,8 @@ def attempts_before(directory: Path) -> int:
         return 0
     if before is None:
         return 0
-    return before.attempt - (before.started is None)  # one that waits has not been started
+    attempt = min(before.attempt, MOST_ATTEMPTS)
+    return attempt - (before.started is None)  # one that waits has not been started
 
 
 def oom_kills() -> int:
