@@ -71,7 +71,7 @@ class FileLock:
         self.path = path
         self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         if private:
-            _keep_readers_out(self.descriptor)
+            keep_readers_out(self.descriptor)
         self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS
@@ -272,8 +272,8 @@ def _open_shared(path: str) -> int:
     return descriptor
 
 
-def _keep_readers_out(descriptor: int) -> None:
-    """Take the right to read a file from those who have none to write it."""
+def keep_readers_out(descriptor: int) -> None:
+    """Take the right to read a file from those who have none to write it: they could lock it."""
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
     writers = (mode & 0o222) << 1
     if mode & 0o044 & ~writers:

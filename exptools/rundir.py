@@ -64,6 +64,7 @@ RUN_ATTEMPT = "EXPTOOLS_RUN_ATTEMPT"
 RUN_OPTIONS = "EXPTOOLS_RUN_OPTIONS"
 
 STATUS_VERSION = 1
+MOST_ATTEMPTS = 10**9  # that count: a file may claim so many that the next is no number of ours
 MAX_STATUS = 4 * 2**20  # bytes; all that a command line can hold fits in
 
 
@@ -179,6 +180,7 @@ def write_status(run_dir: Path, status: Status) -> None:
     record = {**vars(status), "state": status.state.value}
     record |= record.pop("extra")
     text = json.dumps(record, ensure_ascii=False)
+    refuse_linked_directory(str(run_dir / STATUS_FILE))
     remove_leftovers(run_dir / EXPTOOLS_DIR)
     # What stands for bytes that are no UTF-8 cannot be written; the rest of it can.
     write_atomic(run_dir / STATUS_FILE, text.encode(errors="replace"))

@@ -38,6 +38,7 @@ from exptools.launching.compat.scripts import CLUSTER, ScriptRun, ScriptTask, ca
 from exptools.launching.display.labels import short_path
 from exptools.launching.display.sweep_display import SweepDisplay
 from exptools.launching.jobs.outcomes import Job, Outcome, queued_status, save_status
+from exptools.launching.jobs.results import remove_result
 from exptools.launching.jobs.running import threads_set_by_user
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.launch_signals import LaunchSignals
@@ -48,7 +49,7 @@ from exptools.launching.machine.topology import read_machine
 from exptools.launching.resume import code_changes
 from exptools.launching.sweep import fresh_starter, open_console, print_note, run_jobs
 from exptools.provenance import this_provenance
-from exptools.rundir import RETURN_FILE, State, Status
+from exptools.rundir import State, Status
 
 __all__ = ["ExperimentError", "run_experiments", "run_on_cluster"]
 
@@ -285,7 +286,7 @@ def _run_here(experiments: Experiments, jobs: Sequence[Job], policy: Policy) -> 
     outcomes = []
     for job in jobs:
         run: ScriptRun = pickle.loads(job.argument)
-        (job.directory / RETURN_FILE).unlink(missing_ok=True)  # an earlier run's
+        remove_result(job.directory)
         status = replace(queued_status(), job=job.number, overrides=job.overrides)
         status = save_status(job, replace(status, state=State.RUNNING, started=time.time()))
         try:

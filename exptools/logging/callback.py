@@ -26,6 +26,7 @@ from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
 from exptools.run_values import begin_job, keep_result
 from exptools.rundir import (
+    MOST_ATTEMPTS,
     PROVENANCE,
     STATUS_WRITER,
     State,
@@ -177,7 +178,7 @@ def _initial_status(config: DictConfig, run_dir: Path) -> Status:
         state=State.RUNNING,
         job=OmegaConf.select(config, "hydra.job.num"),
         overrides=tuple(map(str, overrides)),
-        attempt=before.attempt + 1 if before else 1,
+        attempt=min(before.attempt, MOST_ATTEMPTS) + 1 if before else 1,
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
         started=time.time(),

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from exptools.plain_files import refuse_linked_directory
 from exptools.plain_json import parse_json
 from exptools.provenance.git_changes import Changes, changes_around
 from exptools.rundir import (
@@ -73,6 +74,7 @@ def write_provenance(run_dir: Path, code: Path) -> None:
     Raises:
         OSError: they cannot be written.
     """
+    refuse_linked_directory(str(run_dir / PROVENANCE_FILE))  # before anything there is removed
     shared = os.environ.get(PROVENANCE)
     # A job may start runs of other code, which go elsewhere.
     if shared and Path(shared) in run_dir.parents and _link(Path(shared), run_dir):

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.jobs.outcomes import Job, Outcome
-from exptools.launching.jobs.results import ResultError, SavedValue, is_own, read_result
+from exptools.launching.jobs.results import ResultError, SavedValue, read_result
 from exptools.launching.jobs.worker import Result
 from exptools.launching.machine.split import Split
 from exptools.launching.resume import (
@@ -154,9 +154,8 @@ class EarlierRuns:
     def _read_results(self, runs: Sequence[EarlierRun]) -> None:
         """Load what runs returned, where the sweeper is led by it: loading runs their code."""
         for run in runs if self._sweeper else ():
-            if is_own(run.directory):
-                with contextlib.suppress(ResultError):
-                    self._results[run.directory] = read_result(run.directory)
+            with contextlib.suppress(ResultError):
+                self._results[run.directory] = read_result(run.directory)
 
     def _lacks_value(self, run: EarlierRun) -> bool:
         """Whether the sweeper needs what the run returned, and it is not there, or not ours."""

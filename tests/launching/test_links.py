@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.rundir import HYDRA_DIR, OUTPUT_LOG, SWEEP_FILE, State, read_status
+from exptools.rundir import HYDRA_DIR, OUTPUT_LOG, RETURN_FILE, SWEEP_FILE, State, read_status
 from tests.conftest import App
 
 pytestmark = pytest.mark.slow
@@ -65,6 +65,28 @@ def test_no_job_runs_where_a_link_in_the_sweeps_directory_leads(
         subdir = "hydra.sweep.subdir='deep/${hydra.job.num}'"
     output = app.fails("+x=1,2,3", subdir, "hydra.launcher.resume=true")
     assert f"out/{linked} (it is a link" in output
+    assert not any(elsewhere.iterdir())
+
+
+def test_a_job_begins_without_removing_the_result_to_which_a_link_leads(make_app: MakeApp) -> None:
+    app = make_app("return cfg.x")
+    app.completes("+x=1,2")
+    (app.directory / "copied" / "0").mkdir(parents=True)
+    (app.directory / "copied" / "0" / ".exptools").symlink_to(app.out / "0" / ".exptools")
+    output = app.fails("+x=1", "hydra.sweep.dir=copied")
+    assert "it is a link" in output
+    assert (app.out / "0" / RETURN_FILE).exists()
+
+
+def test_jobs_for_a_cluster_are_not_planned_where_a_link_leads(make_app: MakeApp) -> None:
+    app = make_app("return cfg.x")
+    elsewhere = app.directory / "elsewhere"
+    elsewhere.mkdir()
+    (app.out / ".exptools").mkdir(parents=True)
+    (app.out / ".exptools" / "cluster").symlink_to(elsewhere)
+    launcher = ("hydra/launcher=exptools_slurm", "hydra.launcher.submit=false")
+    output = app.fails("+x=1,2", *launcher)
+    assert "out/.exptools/cluster cannot be read: it is a link" in output
     assert not any(elsewhere.iterdir())
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from exptools.rundir import State, Status, process_start, read_status, write_status
+from exptools.status_fields import LARGEST
 from hydra_plugins.exptools_launcher._hydra_files import read_any_run
 from tests.conftest import App
 
@@ -159,6 +160,16 @@ def test_a_run_that_another_launcher_is_at_work_on_is_not_started_beside_it(
     status = read_status(app.out / "0")
     assert status is not None
     assert (status.state, status.host) == (State.COMPLETED, socket.gethostname())
+
+
+def test_a_run_that_claims_more_attempts_than_can_be_counted_is_resumed(make_app: MakeApp) -> None:
+    app = make_app(COUNTED)
+    was = Status(State.INTERRUPTED, job=0, overrides=("+x=1",), started=1.0, attempt=LARGEST)
+    write_status(app.out / "0", was)
+    app.completes("+x=1", RESUME)
+    status = read_status(app.out / "0")
+    assert status is not None
+    assert (status.state, status.attempt) == (State.COMPLETED, 10**9 + 1)
 
 
 def test_runs_that_match_no_job_are_mentioned(make_app: MakeApp) -> None:

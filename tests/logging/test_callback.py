@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from exptools.run_values import read_values
-from exptools.rundir import ROW_LOCK, SUMMARY_FILE, State, read_status
+from exptools.rundir import ROW_LOCK, SUMMARY_FILE, State, Status, read_status, write_status
+from exptools.status_fields import LARGEST
 from tests.logging.conftest import git
 
 APP = """
@@ -207,6 +208,14 @@ def test_a_second_run_in_the_same_directory_is_a_second_attempt(run_python):
     assert read_status(run_dir).attempt == 2
     assert logged(run_dir) == [5, 50]
     assert pd.read_csv(run_dir / "progress.1.csv")["a"].tolist() == [4, 40]
+
+
+def test_after_more_attempts_than_can_be_counted_the_state_of_the_next_is_told(run_python):
+    run_dir = run_python.home / "out of main"
+    write_status(run_dir, Status(State.FAILED, attempt=LARGEST))
+    run_python(APP, "+a=4", HERE, CALLBACK)
+    status = read_status(run_dir)
+    assert (status.state, status.attempt) == (State.COMPLETED, 10**9 + 1)
 
 
 @pytest.mark.parametrize("garbage", ["{", '{"state": "running", "attempt": "x"}', "[" * 100_000])

@@ -22,7 +22,8 @@ from exptools.launching.cluster.journal import (
 from exptools.launching.cluster.plan import Plan, Program
 from exptools.launching.cluster.queue import SUBMITTED, Standing
 from exptools.launching.jobs.outcomes import Job, Outcome, save_status
-from exptools.launching.jobs.results import ResultError, is_own, read_result
+from exptools.launching.jobs.pickling import NotSent
+from exptools.launching.jobs.results import NotLoaded, ResultError, read_result
 from exptools.launching.jobs.worker import Result
 from exptools.launching.resume import earlier_outcome, read_earlier_run
 from exptools.rundir import State, Status, StatusError, read_status
@@ -219,12 +220,18 @@ def _result(job: Job, status: Status | None) -> Result | None:
     ended = None if status is None else status.ended  # by the clock of its machine
     is_old = ended is None or time.time() - ended > _LATE
     deadline = time.monotonic() + (0 if is_old else _LATE)
-    while not is_own(job.directory):
-        if time.monotonic() >= deadline:
+    while True:
+        try:
+            result, refusal = read_result(job.directory), ""
+        except NotLoaded as problem:
+            result, refusal = None, str(problem)
+        except ResultError:
             return None
+        if result is not None or time.monotonic() >= deadline:
+            break
         with suppress(OSError):
             list(job.directory.iterdir())  # has the client of NFS ask the server
         time.sleep(0.1)
-    with suppress(ResultError):
-        return read_result(job.directory)
-    return None
+    if refusal and (status is None or status.state is State.COMPLETED):
+        return Result(NotSent(refusal), lost=refusal)
+    return result

@@ -19,6 +19,7 @@ from exptools.launching.cluster.plan import Plan, read_plan
 from exptools.launching.cluster.queue import MOST_NAMED
 from exptools.launching.display.labels import plural
 from exptools.launching.machine.request import Request
+from exptools.plain_files import refuse_other
 
 if TYPE_CHECKING:
     from submitit.core.utils import DelayedSubmission
@@ -181,6 +182,10 @@ def minutes(text: str | int) -> int:
 
 
 def _executor(logs: Path, python: str | None) -> Any:
+    try:
+        refuse_other(logs)
+    except OSError as error:
+        raise SubmissionError(f"{logs} cannot be written: {error.strerror}") from error
     try:
         import submitit
     except ImportError as error:

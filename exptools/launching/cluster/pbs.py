@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exptools.launching.cluster import ClusterHandlerBase
+from exptools.plain_files import refuse_other
+from exptools.rundir import write_atomic
 
 _LONGEST_NAME = 15  # that every PBS takes
 
@@ -38,14 +40,17 @@ class PbsHandler(ClusterHandlerBase):
     ) -> str:
         """See the base class."""
         name = re.sub(r"\W", "_", script_name, flags=re.ASCII)[:_LONGEST_NAME]
+        logs = [f"{log_dir}/run_{run_ID}.{stream}" for stream in ("stdout", "stderr")]
+        for log in logs:
+            refuse_other(Path(log))  # PBS writes through links
         lines = [
             "#!/bin/sh",
             "#PBS -l nodes=1",
             f"#PBS -l mem={self.mem}",
             f"#PBS -l walltime={self.walltime}",
             f"#PBS -N {name}",
-            f"#PBS -o {log_dir}/run_{run_ID}.stdout",
-            f"#PBS -e {log_dir}/run_{run_ID}.stderr",
+            f"#PBS -o {logs[0]}",
+            f"#PBS -e {logs[1]}",
         ]
         if self.destination_queue is not None:
             lines.append(f"#PBS -q {self.destination_queue}")
@@ -54,5 +59,5 @@ class PbsHandler(ClusterHandlerBase):
         lines += ["", f"cd {shlex.quote(str(Path.cwd()))}"]
         lines += [self.cmd_prefix] if self.cmd_prefix else []
         path = Path(log_dir) / f"{script_name}_{run_ID}.qsub"
-        path.write_text("\n".join([*lines, shlex.join(call_command), ""]), encoding="utf-8")
+        write_atomic(path, "\n".join([*lines, shlex.join(call_command), ""]).encode())
         return str(path)

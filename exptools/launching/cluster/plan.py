@@ -29,7 +29,7 @@ from typing import Any
 from exptools.launching.jobs.outcomes import Job
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
-from exptools.plain_files import read_own
+from exptools.plain_files import read_own, refuse_other, refuse_others_below
 from exptools.plain_json import parse_json
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import EXPTOOLS_DIR, PROVENANCE, write_atomic
@@ -232,9 +232,20 @@ def read_plan(sweep_dir: Path, number: int | None = None) -> Plan:
 
 
 def plan_numbers(sweep_dir: Path) -> list[int]:
-    """The numbers of the plans that are whole, rising."""
-    files = (sweep_dir / CLUSTER_DIR).glob("*/plan.json")
-    return sorted(int(file.parent.name) for file in files if file.parent.name.isdecimal())
+    """The numbers of the plans that are whole, rising.
+
+    Raises:
+        PlanError: one is in a link, or all are: they can be those of another sweep.
+    """
+    above = sweep_dir / CLUSTER_DIR
+    try:
+        refuse_others_below(sweep_dir, above)
+        found = [path for path in above.glob("*") if path.name.isdecimal()]
+        for path in found:
+            refuse_other(path)
+        return sorted(int(path.name) for path in found if (path / "plan.json").exists())
+    except OSError as error:
+        raise PlanError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _parse(record: dict[str, Any], directory: Path) -> Plan:
@@ -256,6 +267,7 @@ def _parse(record: dict[str, Any], directory: Path) -> Plan:
 
 def _make_directory(sweep_dir: Path) -> Path:
     above = sweep_dir / CLUSTER_DIR
+    refuse_others_below(sweep_dir, above)
     above.mkdir(parents=True, exist_ok=True)
     numbers = [int(path.name) for path in above.iterdir() if path.name.isdecimal()]
     directory = above / str(max(numbers, default=0) + 1)

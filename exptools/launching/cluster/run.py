@@ -44,9 +44,10 @@ from exptools.launching.cluster.watch import Stopped, Watch
 from exptools.launching.display.labels import plural, short_path
 from exptools.launching.display.sweep_display import print_summary, print_way_on
 from exptools.launching.jobs.outcomes import Job, Outcome, attempts_before, save_status
+from exptools.launching.jobs.results import remove_result
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
-from exptools.rundir import RETURN_FILE, State, Status
+from exptools.rundir import State, Status
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class ClusterSweep:
         program = this_program()
         common = queued_status_of(program, time.time())
         for job in jobs:
-            (job.directory / RETURN_FILE).unlink(missing_ok=True)  # of an earlier attempt
+            remove_result(job.directory)
             attempt = attempts_before(job.directory) + 1
             save_status(
                 job, replace(common, job=job.number, overrides=job.overrides, attempt=attempt)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from exptools.error_line import error_line
 from exptools.launching.jobs.fresh import Exit
-from exptools.launching.jobs.results import ResultError, read_result
+from exptools.launching.jobs.pickling import NotSent
+from exptools.launching.jobs.results import NotLoaded, ResultError, read_result
 from exptools.launching.jobs.worker import RESULT_LOST, Result
 from exptools.provenance import command_line, git_state, main_script
 from exptools.rundir import (
+    MOST_ATTEMPTS,
     OUTPUT_LOG,
     State,
     Status,
@@ -63,7 +65,7 @@ class Outcome:
 
 
 def judge(
-    run_dir: Path, exit_: Exit, asked: State | None, *, oom: bool
+    run_dir: Path, exit_: Exit, asked: State | None, key: bytes, *, oom: bool
 ) -> tuple[State, str | None, Result | None]:
     """Read what a job left behind: its state, what went wrong in one line, and its result.
 
@@ -71,10 +73,13 @@ def judge(
         run_dir: where its result is.
         exit_: how its process ended.
         asked: why we asked it to end (interrupted, timeout), None if we did not.
+        key: with which its process has sealed its result.
         oom: whether the kernel killed a process for want of memory while the job ran.
     """
     try:
-        result = read_result(run_dir)
+        result = read_result(run_dir, key)
+    except NotLoaded as problem:
+        return _judge_by_exit(exit_, asked, str(problem))
     except ResultError as problem:
         return State.FAILED, str(problem), None
     if result is None:
@@ -119,7 +124,8 @@ def attempts_before(directory: Path) -> int:
         return 0
     if before is None:
         return 0
-    return before.attempt - (before.started is None)  # one that waits has not been started
+    attempt = min(before.attempt, MOST_ATTEMPTS)
+    return attempt - (before.started is None)  # one that waits has not been started
 
 
 def oom_kills() -> int:
@@ -131,6 +137,16 @@ def oom_kills() -> int:
         if name == "oom_kill":
             return int(count)
     return 0
+
+
+def _judge_by_exit(
+    exit_: Exit, asked: State | None, problem: str
+) -> tuple[State, str | None, Result | None]:
+    """What a job's end means whose result was put there by others: it counts as none."""
+    if exit_.code == 0 and asked is None:
+        return State.COMPLETED, None, Result(NotSent(problem), lost=problem)
+    killed = exit_.signal is not None or exit_.lost_with is not None
+    return asked or (State.KILLED if killed else State.FAILED), f"{exit_}; {problem}", None
 
 
 def _end_without_result(exit_: Exit, *, oom: bool) -> str:

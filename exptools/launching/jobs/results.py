@@ -6,25 +6,33 @@ whoever wrote it when it is loaded: only what needs the value does so.
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from exptools import plain_files
 from exptools.error_line import error_line
 from exptools.launching.jobs.pickling import NotSent
+from exptools.launching.jobs.seal import bears_seal
 from exptools.launching.jobs.worker import Result
-from exptools.plain_files import open_plain
+from exptools.plain_files import is_own, open_plain, refuse_linked_directory
 from exptools.plain_json import parse_json
 from exptools.rundir import RETURN_FILE
 
 _LONGEST = 2**20  # bytes of the first line
+_MOST_OF_OTHERS = 2**28  # bytes of a file of which only the seal can tell whose it is
 _OLD = b"\x80"  # how the file began before it had a line of JSON: with a pickle
 
 
 class ResultError(Exception):
     """A job's result stands on disk but cannot be read back."""
+
+
+class NotLoaded(ResultError):
+    """A job's result was not looked at, for others can have put it there."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +58,56 @@ def read_ending(run_dir: Path) -> Ending | None:
         raise ResultError(f"its {RETURN_FILE} cannot be read: {error_line(error)}") from error
 
 
-def read_result(run_dir: Path) -> Result | None:
+def read_result(run_dir: Path, key: bytes | None = None) -> Result | None:
     """The result that a job has left, None where there is none: it is unpickled.
 
     A value that cannot be unpickled here does not make a completed job another: it is a `NotSent`.
 
+    Args:
+        run_dir: where it is.
+        key: with which the job's process has sealed it. None: it was another process that started
+            the job, and its result must be a file that only this user can have written.
+
     Raises:
+        NotLoaded: others can have written it, or it is no plain file.
         ResultError: it cannot be unpickled here, and is no value but an exception.
     """
-    ending = read_ending(run_dir)
+    content = _read(run_dir, key)
+    return None if content is None else _unpickle(io.BytesIO(content))
+
+
+def _read(run_dir: Path, key: bytes | None) -> bytes | None:
+    """What a job has left, of one open file: another may have its name in the next moment."""
     try:
         with _open(run_dir) as file:
-            if ending is None:
-                ending = Ending(*pickle.load(file))
-            else:
-                file.readline()
-            result = pickle.load(file)
+            _refuse(file, key)
+            content = file.read()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise NotLoaded(f"its {RETURN_FILE} is not loaded: {error.strerror}") from error
+    if key is not None and not bears_seal(content, key):
+        raise NotLoaded(f"its {RETURN_FILE} is not loaded: its process has not written it")
+    return content
+
+
+def _refuse(file: BinaryIO, key: bytes | None) -> None:
+    if is_own(file.fileno()):
+        return
+    if key is None:
+        raise PermissionError(errno.EPERM, "others can have written it")
+    if os.fstat(file.fileno()).st_size > _MOST_OF_OTHERS:  # it may claim any size
+        raise OSError(errno.EFBIG, "others can have written it, and it is very large")
+
+
+def _unpickle(file: BinaryIO) -> Result:
+    ending = None
+    try:
+        ending = _parse(file.readline(_LONGEST))
+        if ending is None:
+            file.seek(0)
+            ending = Ending(*pickle.load(file))
+        result = pickle.load(file)
     except (Exception, SystemExit) as failure:  # unpickling runs code of the user's classes
         problem = f"its result cannot be read back here: {error_line(failure)}"
         if ending is not None and ending.error is None:
@@ -79,6 +119,17 @@ def read_result(run_dir: Path) -> Result | None:
     return result
 
 
+def remove_result(run_dir: Path) -> None:
+    """Remove what an earlier attempt at a job has left.
+
+    Raises:
+        OSError: it cannot be removed, or the run's ``.exptools`` is a link.
+    """
+    path = run_dir / RETURN_FILE
+    refuse_linked_directory(str(path))
+    path.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class SavedValue:
     """Stands for what an earlier run returned where nobody is led by it: load it if trusted."""
@@ -87,21 +138,11 @@ class SavedValue:
 
     def load(self) -> Any:
         """What it returned: None if it left nothing, a `NotSent` if it is not ours to load."""
-        if not (self.run_dir / RETURN_FILE).exists():
-            return None
-        if not is_own(self.run_dir):
-            return NotSent(f"{self.run_dir / RETURN_FILE} can be another user's")
-        result = read_result(self.run_dir)
+        try:
+            result = read_result(self.run_dir)
+        except NotLoaded as refusal:
+            return NotSent(str(refusal))
         return None if result is None else result.value
-
-
-def is_own(run_dir: Path) -> bool:
-    """Whether a run's result is a file of this user, and nobody else can have written it."""
-    try:
-        with _open(run_dir) as file:
-            return plain_files.is_own(file.fileno())
-    except OSError:
-        return False
 
 
 def _parse(line: bytes) -> Ending | None:

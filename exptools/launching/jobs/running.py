@@ -40,6 +40,7 @@ class RunningJob:
     timeout: float | None  # seconds that it may run
     oom_kills: int  # of this machine's kernel, before the job started
     port: str  # its MASTER_PORT
+    key: bytes = field(repr=False)  # with which it seals its result
     deadline: float | None = None  # by time.monotonic(): when to ask it to end or, then, to kill it
     asked: State | None = None  # why it was asked to end
     killed: bool = False
@@ -67,7 +68,7 @@ class RunningJob:
         """Judge how it ended and write that into its status."""
         kill_processes(self.family)
         oom = exit_.signal == "SIGKILL" and oom_kills() > self.oom_kills
-        state, error, result = judge(self.job.directory, exit_, self.asked, oom=oom)
+        state, error, result = judge(self.job.directory, exit_, self.asked, self.key, oom=oom)
         if state is State.TIMEOUT:
             error = f"ran longer than timeout={self.timeout:g} s; {error}"
         status = replace(

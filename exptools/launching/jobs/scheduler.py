@@ -24,11 +24,13 @@ from exptools.launching.jobs.outcomes import (
     queued_status,
     save_status,
 )
+from exptools.launching.jobs.results import remove_result
 from exptools.launching.jobs.running import RunningJob, job_environment
+from exptools.launching.jobs.seal import new_key
 from exptools.launching.jobs.worker import JobSpec
 from exptools.launching.machine.gate import Entrance, Wait
 from exptools.launching.machine.slots import Slot
-from exptools.rundir import RETURN_FILE, State, Status, format_cpus, process_start, write_status
+from exptools.rundir import State, Status, format_cpus, process_start, write_status
 
 _GATE_INTERVAL = 0.1  # seconds between two questions whether others have freed something
 
@@ -177,7 +179,7 @@ class Scheduler:
             self._before[job.number] = attempts_before(job.directory)
         self._attempts[job.number] = self._attempts.get(job.number, 0) + 1
         try:
-            (job.directory / RETURN_FILE).unlink(missing_ok=True)
+            remove_result(job.directory)
             write_status(job.directory, self._status(job))
         except OSError as error:
             self._attempts[job.number] = self._policy.max_retries + 1  # trying again cannot help
@@ -202,7 +204,10 @@ class Scheduler:
         started, kills = time.time(), oom_kills()
         ports = {r.port for r in self._running.values()}
         environment = job_environment(slot, job.directory, ports)
-        spec = JobSpec(str(job.directory), slot.cpus, environment, job.argument, job.ps_arguments)
+        key = new_key()
+        spec = JobSpec(
+            str(job.directory), slot.cpus, environment, job.argument, key, job.ps_arguments
+        )
         try:
             process = self._starter.start(spec)
         except OSError as error:
@@ -221,7 +226,7 @@ class Scheduler:
             started=started,
         )
         timeout, port = self._policy.timeout, environment["MASTER_PORT"]
-        running = RunningJob(job, slot, process, status, timeout, kills, port)
+        running = RunningJob(job, slot, process, status, timeout, kills, port, key)
         self._running[job.number] = running
         save_status(job, status)
         self._notify(self._observer.started, job, slot, process.pid)

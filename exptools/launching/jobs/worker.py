@@ -14,13 +14,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from exptools.error_line import error_line
 from exptools.launching.jobs.forking import flush_streams, open_streams
+from exptools.launching.jobs.seal import seal
 from exptools.launching.stopping import stop_was_noticed, watch_interrupts
 from exptools.rundir import RETURN_FILE, write_atomic
 
@@ -62,6 +63,7 @@ class JobSpec:
     cpus: tuple[int, ...]  # empty: do not pin
     environment: dict[str, str]
     argument: bytes  # for the task
+    key: bytes = field(repr=False)  # with which it seals its result
     ps_arguments: tuple[str, ...] = ()  # what a fresh process's command shows to ps
 
 
@@ -174,7 +176,7 @@ def _run(task: Task, spec: JobSpec) -> int:
         _print_traceback(result.error)
     elif stop_was_noticed():
         result = replace(result, stopped=True)
-    content = _pickle_result(result)
+    content = seal(_pickle_result(result), spec.key)
     try:
         write_atomic(Path(spec.directory) / RETURN_FILE, content)
     except OSError as error:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exptools.logging.adapters.names import Names
 from exptools.logging.adapters.writer_runs import BorrowedConnection, Connection
+from exptools.logging.errors import as_logging_error
+from exptools.plain_files import refuse_others_below
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -71,6 +74,8 @@ class Target:
             self.add(metrics, step)
             return
         directory = os.path.join(self.directory, run_name or str(time.time()))
+        with as_logging_error(Path(directory)):  # a link may lead to a run that is another's
+            refuse_others_below(Path(self.directory), Path(directory))
         below = Target(Connection(directory), directory)
         try:
             below.log_hparams(hparams, list(metrics))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from exptools.logging.compat.outputs import ScalarFile, TextFiles
-from exptools.logging.errors import obeys_on_error
+from exptools.logging.errors import as_logging_error, obeys_on_error
 from exptools.logging.run.paths import as_path
 from exptools.logging.run_logger import Logger
+from exptools.plain_files import refuse_others_below
 from exptools.rundir import PROGRESS_CSV
 
 
@@ -144,4 +145,7 @@ class OutputVerbs:
                 "no run is open: open one with logger_context(log_dir, run_ID, name) or "
                 "logger.open(directory)"
             )
-        return directory / as_path("the file", filename)
+        path = directory / as_path("the file", filename)
+        with as_logging_error(path):
+            refuse_others_below(directory, path.parent)
+        return path

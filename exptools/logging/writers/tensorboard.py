@@ -24,6 +24,7 @@ from exptools.logging.errors import LoggingError, as_logging_error, warn_user
 from exptools.logging.rows.row import Row
 from exptools.logging.writers.append_file import replace_file
 from exptools.logging.writers.event_order import Event, OrderedFile, records_that_count
+from exptools.plain_files import refuse_others_below
 from exptools.rundir import EVENT_FILE_SUFFIX, OUT_OF_ORDER_DIR, PROGRESS_CSV
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class TensorBoardWriter:
             for record in records:
                 self._main.file.append(record)
         # What went back has no order by which it could be forgotten: there the files are replaced.
-        for directory in self.path.parent.glob(f"{OUT_OF_ORDER_DIR}/*"):
+        for directory in aside_directories(self.path.parent):
             replaced = sorted(directory.glob(EVENT_FILES))
             if records := _records_of(replaced, purge.spares):
                 new = directory / self.path.name
@@ -227,11 +228,25 @@ def _records_of(paths: Sequence[Path], counts: Callable[[Event], bool]) -> list[
 def _open_aside(path: Path, number: int) -> OrderedFile:
     directory = path.parent / OUT_OF_ORDER_DIR / str(number)
     with as_logging_error(directory):
+        refuse_others_below(path.parent, directory)
         directory.mkdir(parents=True, exist_ok=True)
     ordered = OrderedFile(directory / path.name, _version, keep=True)
     if not ordered.file.size():
         ordered.file.append(_beginning(0))
     return ordered
+
+
+def aside_directories(run_dir: Path) -> list[Path]:
+    """The directories of what goes back.
+
+    Raises:
+        LoggingError: one is a link, or all are in one: the files could be those of other runs.
+    """
+    directories = sorted(run_dir.glob(f"{OUT_OF_ORDER_DIR}/*"))
+    for directory in (run_dir / OUT_OF_ORDER_DIR, *directories):
+        with as_logging_error(directory):
+            refuse_others_below(run_dir, directory)
+    return directories
 
 
 def new_event_file(directory: Path) -> Path:

@@ -5,8 +5,10 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from exptools.locks import FileLock
 from exptools.logging.run import alone
 from exptools.logging.run.locks import RowLock
+from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, MEMBERS, ROW_LOCK
 
 
@@ -188,3 +191,38 @@ def test_programs_that_join_widen_and_are_killed_lose_tear_and_double_no_row(
         assert rows == list(range(len(rows)))
         assert dumped <= len(rows) <= dumped + 1
         assert sorted(value for _, value in events[name])[:dumped] == list(range(dumped))
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_who_may_only_read_the_run_cannot_lock_what_its_processes_wait_for(tmp_path, is_old):
+    before = os.umask(0o022)
+    try:
+        for name in ("held", "joined"):
+            (tmp_path / name / MEMBERS).parent.mkdir(parents=True)
+            if is_old:  # as earlier versions have made it
+                (tmp_path / name / MEMBERS).touch()
+        alone.hold_alone(tmp_path / "held" / MEMBERS)
+        alone.join(tmp_path / "joined" / MEMBERS, lambda: False)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob(f"*/{MEMBERS}")} == {0o600}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_another_user_holds_up_no_process_that_joins():
+    with tempfile.TemporaryDirectory() as directory:
+        run, before = Path(directory), os.umask(0o022)
+        try:
+            run.chmod(0o755)
+            logger = Logger()
+            logger.open(run, console=None)
+            logger.close()
+        finally:
+            os.umask(before)
+        locks = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        for name in (MEMBERS, ROW_LOCK):
+            command = ["/usr/bin/env", "python3", "-c", locks, str(run / name)]
+            done = subprocess.run(
+                command, user=65534, group=65534, capture_output=True, text=True, check=False
+            )
+            assert "PermissionError" in done.stderr, name

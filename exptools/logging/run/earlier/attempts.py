@@ -17,11 +17,10 @@ from exptools.logging.run.earlier.position import EarlierRows
 from exptools.logging.run.locks import RowLock
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
-from exptools.logging.writers.tensorboard import EVENT_FILES, Purge
+from exptools.logging.writers.tensorboard import EVENT_FILES, Purge, aside_directories
 from exptools.rundir import (
     EXPTOOLS_DIR,
     MEDIA_DIR,
-    OUT_OF_ORDER_DIR,
     PROGRESS_CSV,
     SNAPSHOTS_DIR,
     write_atomic,
@@ -95,12 +94,16 @@ def _purge(
 
 
 def remove_what_was_written_aside(directory: Path) -> None:
-    """Remove the unfinished files of processes that were killed."""
-    for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR):
+    """Remove the unfinished files of processes that were killed.
+
+    Raises:
+        LoggingError: as `aside_directories`.
+    """
+    asides = aside_directories(directory)
+    for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR, *asides):
         remove_leftovers(place)
-    for tree in (directory / MEDIA_DIR, directory / OUT_OF_ORDER_DIR):
-        for folder, _, _ in os.walk(tree):
-            remove_leftovers(Path(folder))
+    for folder, _, _ in os.walk(directory / MEDIA_DIR):
+        remove_leftovers(Path(folder))
 
 
 def set_aside(path: Path) -> Path | None:
