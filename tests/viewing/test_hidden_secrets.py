@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import State, write_atomic
+from exptools.run_values import RunValues, write_values
+from exptools.rundir import SUMMARY_FILE, State, write_atomic
 from exptools.viewing.app.run.config import commands
 from exptools.viewing.app.run.head import show_status
 from exptools.viewing.app.run.medium import medium
@@ -155,3 +156,27 @@ def test_hyperparameters_that_were_logged_are_shown_without_secrets(sweep: Path)
     text = json.dumps(shown, default=lambda part: part.to_plotly_json())
     assert "optim.token" in text
     assert not has_secret(text)
+
+
+def test_a_summary_made_of_a_secret_of_the_config_does_not_say_it(
+    said: Callable[..., str], sweep: Path
+) -> None:
+    write_values(
+        sweep / f"api_key={FIRST},seed=0" / SUMMARY_FILE,
+        RunValues({"endpoint": f"https://{FIRST}@host", "db.password": SECOND, "best": 0.5}),
+    )
+    text = said("list", "runs") + said("list", "runs", "--json")
+    assert "0.5" in text
+    assert "@host" in text
+    assert not has_secret(text)
+
+
+def test_logged_hyperparameters_made_of_a_secret_do_not_say_it(sweep: Path) -> None:
+    directory = sweep / f"api_key={FIRST},seed=0"
+    write_atomic(directory / "media" / "hparams.json", json.dumps({"at": f"x:{FIRST}@h"}).encode())
+    index = Index([sweep], cache=False)
+    index.refresh()
+    run = next(run for run in index.snapshot.runs if run.directory == directory)
+    item = Item("hparams", 0, "hparams", "media/hparams.json", 0.0, 0, "")
+    shown = medium(Workspace(index), run, item, lambda *_, **__: "", LIGHT)
+    assert not has_secret(json.dumps(shown, default=lambda part: part.to_plotly_json()))

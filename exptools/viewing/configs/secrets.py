@@ -108,21 +108,24 @@ class Secrets:
         """Whether a name may say a secret: soon said."""
         return "=" in name and self._mentions.search(name) is not None
 
-    def config(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A config by dotted keys without its secrets; itself where it has none."""
-        if not self.are_in(config):
+    def config(
+        self, config: Mapping[str, Any], own: Sequence[Secret] | None = None
+    ) -> Mapping[str, Any]:
+        """A config by dotted keys without its secrets, or ``own``; itself where it has none."""
+        if not own and not self.are_in(config):
             return config
         # Of several secrets that a value may be made of one says which: they are counted apart.
         own = [
             one._replace(shown=f"hidden {shortened(_last(one.key))} {one.shown[7:]}")
-            for one in self.of(config)
+            for one in (self.of(config) if own is None else own)
         ]
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
 
-    def of(self, config: Mapping[str, Any]) -> tuple[Secret, ...]:
-        """The secrets in a config that are long enough to be found elsewhere."""
+    def of(self, *configs: Mapping[str, Any]) -> tuple[Secret, ...]:
+        """The secrets in some configs that are long enough to be found elsewhere."""
         found = {
             text: Secret(text, name, _mask(name, secret))
+            for config in configs
             for key, value in config.items()
             for name, secret in self._within(key, value)
             if len(text := str(secret)) >= SHORTEST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from exptools.rundir import Status
 from exptools.viewing.configs.secrets import Secret, Secrets
@@ -45,6 +46,10 @@ class HiddenSecrets:
         """A line of what describes a run without the run's secrets."""
         return text if self._secrets is None else self._secrets.text(text, self._own(run))
 
+    def config(self, run: Run, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings of a run, by dotted keys, without its secrets."""
+        return config if self._secrets is None else self._secrets.config(config, self._own(run))
+
     def path(self, run: Run) -> str:
         """Where a run stands, without the run's secrets."""
         place = str(run.directory)
@@ -56,7 +61,7 @@ class HiddenSecrets:
 
     def _own(self, run: Run) -> tuple[Secret, ...]:
         known = self._read.get(run.name)
-        return self._secrets.of(known.config) if known and self._secrets else ()
+        return _own(known, self._secrets) if known and self._secrets else ()
 
     def _shown(self, run: Run, before: Mapping[str, tuple[Run, Run]]) -> Run:
         known = before.get(run.name)
@@ -67,13 +72,13 @@ class HiddenSecrets:
 
     def _hidden(self, run: Run) -> Run:
         secrets = self._secrets or Secrets()
-        own = secrets.of(run.config)
+        own = _own(run, secrets)
         return replace(
             run,
             name=self._name(run.name, secrets.name(run.name, own)),
             sweep=run.sweep and secrets.name(run.sweep, own),
-            config=secrets.config(run.config),
-            summary=secrets.config(run.summary),
+            config=secrets.config(run.config, own),
+            summary=secrets.config(run.summary, own),
             status=run.status and _status(run.status, secrets, own),
             faults=tuple(_fault(fault, secrets, own) for fault in run.faults),
         )
@@ -101,6 +106,10 @@ class HiddenSecrets:
         while self._names.setdefault(called, name) != name:
             called, number = f"{shown} ({number})", number + 1
         return called
+
+
+def _own(run: Run, secrets: Secrets) -> tuple[Secret, ...]:
+    return secrets.of(run.config, run.summary)
 
 
 def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
