@@ -4,6 +4,7 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,3 +181,20 @@ def test_logged_hyperparameters_made_of_a_secret_do_not_say_it(sweep: Path) -> N
     item = Item("hparams", 0, "hparams", "media/hparams.json", 0.0, 0, "")
     shown = medium(Workspace(index), run, item, lambda *_, **__: "", LIGHT)
     assert not has_secret(json.dumps(shown, default=lambda part: part.to_plotly_json()))
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"error": f"HTTPError: 401 for https://host/v1?api_key={FIRST}"},
+        {"overrides": ("lr=0.1", f"+api_key={FIRST}")},
+        {"command": ("python", "train.py", "--api-key", FIRST)},
+    ],
+)
+def test_a_status_hides_its_secrets_where_the_config_has_none(
+    tmp_path: Path, status: dict[str, Any]
+) -> None:
+    write_run(tmp_path / "run", {"lr": 0.1}, None, State.FAILED, **status)
+    (run,) = xv.load(tmp_path)
+    assert "hidden 1" in repr(run.status)
+    assert not has_secret(repr(run.status))

@@ -91,7 +91,7 @@ class Secrets:
         self._known: set[str] = set()  # keys that were met
         self._hidden: set[str] = set()  # those of them that hide their values
         words = "|".join(re.escape(pattern.strip("*")) for pattern in patterns)
-        self._mentions = re.compile(words.replace("_", "[-_]"), re.IGNORECASE)
+        self._mention = re.compile(words.replace("_", "[-_]"))
 
     def are_in(self, config: Mapping[str, Any]) -> bool:
         """Whether a config by dotted keys may have secrets: soon said, for there are many."""
@@ -106,7 +106,11 @@ class Secrets:
 
     def may_be_in(self, name: str) -> bool:
         """Whether a name may say a secret: soon said."""
-        return "=" in name and self._mentions.search(name) is not None
+        return "=" in name and self.mentions(name)
+
+    def mentions(self, text: str) -> bool:
+        """Whether a text names what hides: soon said, and sooner of small letters."""
+        return self._mention.search(text.lower()) is not None
 
     def config(
         self, config: Mapping[str, Any], own: Sequence[Secret] | None = None
@@ -135,10 +139,10 @@ class Secrets:
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence without what follows ``api_key=`` up to a blank, and without ``own``."""
         text = _without(text, own)
-        text = _PAIR.sub(self._pair, text) if "=" in text else text
-        if ":" in text and self._mentions.search(text):
-            return _PRINTED.sub(self._printed, text)
-        return text
+        if not self.mentions(text):
+            return text
+        text = _PAIR.sub(self._pair, text)
+        return _PRINTED.sub(self._printed, text) if ":" in text else text
 
     def name(self, text: str, own: Iterable[Secret] = ()) -> str:
         """The same of the name of a run, or a path, in which a value may have blanks."""
@@ -147,14 +151,14 @@ class Secrets:
 
     def override(self, text: str, own: Iterable[Secret] = ()) -> str:
         """An override, ``db.password=abc``, without its value if that is a secret."""
+        if not self.mentions(text):
+            return _without(text, own)
         key, equals, value = text.partition("=")
         if equals and self._is_hidden(key.lstrip("+~-"), value):
             parts = (part.strip("[]{}'\" ") for part in value.split(","))  # of a sweep, or a list
             return f"{key}={','.join(_mask(key, part) for part in parts)}"
         text = self.text(text, own)
-        if "{" in value and self._mentions.search(text):
-            return _IN_BRACES.sub(self._printed, text)
-        return text
+        return _IN_BRACES.sub(self._printed, text) if "{" in value else text
 
     def words(self, words: Sequence[str], own: Iterable[Secret] = ()) -> tuple[str, ...]:
         """A command without its secrets: ``--token abc``, ``--token=abc``, ``api.key=abc``."""

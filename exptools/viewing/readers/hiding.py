@@ -22,8 +22,10 @@ class HiddenSecrets:
         self._changed: dict[str, tuple[Run, Run]] = {}
         self._read: dict[str, Run] = {}  # by their names as they are shown: as read
         self._names: dict[str, str] = {}  # as shown → as it is
-        # By their words: the runs of a sweep have one.
+        # Whether they say secrets, by their words: the runs of a sweep have much in common.
         self._commands = Memo[tuple[str, ...], bool](self._says)
+        self._overrides = Memo[str, bool](self._override_says)
+        self._errors = Memo[str, bool](self._error_says)
 
     def runs(self, runs: Iterable[Run]) -> list[Run]:
         """The runs as they are shown; one that has not changed is the same object again."""
@@ -92,11 +94,27 @@ class HiddenSecrets:
             or "hidden " in name
             or bool(run.faults)
             or (bool(run.summary) and secrets.are_in(run.summary))
-            or (run.status is not None and self._commands[run.status.command])
+            or (run.status is not None and self._are_said(secrets, run.status))
+        )
+
+    def _are_said(self, secrets: Secrets, status: Status) -> bool:
+        return (
+            self._commands[status.command]
+            or (
+                secrets.mentions("\n".join(status.overrides))
+                and any(map(self._overrides.__getitem__, status.overrides))
+            )
+            or (status.error is not None and self._errors[status.error])
         )
 
     def _says(self, command: tuple[str, ...]) -> bool:
         return self._secrets is not None and self._secrets.words(command) != command
+
+    def _override_says(self, override: str) -> bool:
+        return self._secrets is not None and self._secrets.override(override) != override
+
+    def _error_says(self, error: str) -> bool:
+        return self._secrets is not None and self._secrets.text(error) != error
 
     def _name(self, name: str, shown: str) -> str:
         """What a run is called; no two are called the same."""
