@@ -132,7 +132,7 @@ class Secrets:
             for config in configs
             for key, value in config.items()
             for name, secret in self._within(key, value)
-            if len(text := str(secret)) >= SHORTEST
+            if len(text := _text(secret)) >= SHORTEST
         }
         return tuple(sorted(found.values(), key=lambda secret: -len(secret.text))[:MOST])
 
@@ -175,15 +175,13 @@ class Secrets:
             return _mask(key, value)
         if isinstance(value, str):
             return self.text(value, own) if own or "=" in value else value
-        if type(value) is int and own:  # made of a secret that is a number
-            return next((one.shown for one in own if one.text == str(value)), value)
         if isinstance(value, Mapping) and value:
             return MappingProxyType(
                 {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}
             )
         if isinstance(value, tuple):
             return tuple(self._value(key, item, own) for item in value)
-        return value
+        return _unless_made_of(own, value) if own else value
 
     def _are_within(self, value: Any) -> bool:
         """Whether a list, or a mapping in one, has a key of a secret."""
@@ -191,17 +189,16 @@ class Secrets:
             return any(self._hides[str(k)] or self._are_within(v) for k, v in value.items())
         return isinstance(value, tuple) and any(map(self._are_within, value))
 
-    def _within(self, key: str, value: Any) -> Iterator[tuple[str, str | int]]:
-        """The texts and whole numbers in a value that are hidden, with their keys."""
-        if isinstance(value, (str, int)):
-            if self._is_hidden(key, value):
-                yield key, value
-        elif isinstance(value, Mapping):
+    def _within(self, key: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """The values in a value that are hidden, with their keys."""
+        if isinstance(value, Mapping):
             for name, item in value.items():
                 yield from self._within(f"{key}.{name}", item)
-        elif isinstance(value, tuple):
+        elif isinstance(value, (tuple, set, frozenset)):
             for item in value:
                 yield from self._within(key, item)
+        elif self._is_hidden(key, value):
+            yield key, value
 
     def _is_hidden(self, key: str, value: Any) -> bool:
         hides = self._hides[key]
@@ -212,9 +209,10 @@ class Secrets:
             may_count = hides.may_count or (hides.is_token and not value.isdigit())
             is_count = may_count and _NUMBERS_ONLY.fullmatch(value)
             return not (is_mark or is_count or _NO_SECRET.fullmatch(value))
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        may_count = hides.may_count or (hides.is_token and isinstance(value, float))
-        return is_number and not may_count
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return not (hides.may_count or (hides.is_token and isinstance(value, float)))
+        # What YAML has besides, as bytes and sets; what is in a list or a mapping by itself.
+        return not isinstance(value, (bool, type(None), tuple, Mapping))
 
     def _hidden_kinds(self, key: str) -> _Hides | None:
         plain = _TOKENIZER.sub("", key.lower().replace("-", "_"))
@@ -239,6 +237,18 @@ _NESTED = frozenset({tuple, MappingProxyType})
 
 def _mask(key: str, value: Any) -> str:
     return f"hidden {_NUMBERS.of(key, value)}"
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _unless_made_of(own: Iterable[Secret], value: Any) -> Any:
+    """A value that is no text, a list or a mapping, or what stands for the secret that it is."""
+    text = _text(value)
+    if isinstance(value, (int, float)):  # many numbers have the digits of another one in them
+        return next((one.shown for one in own if one.text == text), value)
+    return next((one.shown for one in own if one.text in text), value)
 
 
 def _without(text: str, own: Iterable[Secret]) -> str:

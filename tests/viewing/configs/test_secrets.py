@@ -1,6 +1,7 @@
 """What is a secret in a config, a name, an override and a command, and what stands for it."""
 
 import re
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -78,6 +79,29 @@ def test_what_is_made_of_a_secret_number_shows_it_no_more() -> None:
     config = shown(password=123456, url="https://me:123456@host", again=123456, steps=1234567)
     assert "123456" not in f"{config['url']}{config['again']}{config['password']}"
     assert config["steps"] == 1234567
+
+
+@pytest.mark.parametrize("secret", [ABC.encode(), {ABC, "b"}, date(2026, 1, 2), (ABC.encode(), 1)])
+def test_a_secret_of_any_type_is_hidden(secret: Any) -> None:
+    config = shown(password=secret, users=(MappingProxyType({"passwd": secret}),), lr=0.1)
+    assert all(text not in str(config) for text in (ABC, "2026", "date", " 1,"))
+    assert config["lr"] == 0.1
+
+
+def test_what_is_made_of_bytes_a_set_or_a_float_shows_it_no_more() -> None:
+    config = shown(
+        password=123456.789,
+        db__password=ABC.encode(),
+        secrets={"first-1", "second-2"},
+        url=f"http://a:{ABC}@h/123456.789/first-1",
+        again=123456.789,
+        raw=f"<{ABC}>".encode(),
+        both={"x first-1"},
+        rate=3.5,
+        flags=(True, None),
+    )
+    assert not re.search(f"{ABC}|123456|first|second", str(config))
+    assert (config["rate"], config["flags"]) == (3.5, (True, None))
 
 
 def test_secrets_too_short_to_be_told_from_other_words_are_hidden_under_their_keys_only() -> None:
