@@ -11,15 +11,17 @@ import pytest
 import exptools.viewing as xv
 from exptools.run_values import RunValues, write_values
 from exptools.rundir import SUMMARY_FILE, State, write_atomic
+from exptools.viewing.app.compare.absences import nothing_there
 from exptools.viewing.app.run.config import commands
 from exptools.viewing.app.run.head import show_status
 from exptools.viewing.app.run.medium import medium
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.cli.dash import main as dash
 from exptools.viewing.cli.main import main
 from exptools.viewing.figures.theme import LIGHT
 from exptools.viewing.index import Index
 from exptools.viewing.run_files.media import Item
-from tests.viewing.samples import write_run
+from tests.viewing.samples import csv_text, write_run
 
 FIRST, SECOND = "sk-first-111", "sk-second-222"
 
@@ -127,6 +129,49 @@ def test_a_directory_that_is_called_as_a_hidden_one_is_another_run(sweep: Path) 
     write_run(sweep / called, {"seed": 5})
     names = [run.name for run in xv.load(sweep)]
     assert len(set(names)) == len(names) == 5
+
+
+def test_metrics_attempts_and_tables_below_a_run_are_named_without_secrets(
+    said: Callable[..., str], tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "one", {"lr": 0.1})
+    for place in (f"fold_0,password={FIRST}", f"fold_1,password={SECOND}"):
+        write_atomic(run / place / "progress.csv", csv_text({"acc": [0.5]}).encode())
+    for version in (0, 1):
+        directory = run / f"logs,token={FIRST}" / f"version_{version}"
+        write_atomic(directory / "metrics.csv", b"step,loss\n0,1\n")
+    write_atomic(run / f"password={FIRST}.csv", b"a,b\n1,2\n")
+    metrics = repr(xv.load(run).metrics)
+    text = metrics + repr(xv.load(run)[0]) + said("list", "one") + said("export", "one")
+    assert "password=hidden" in metrics
+    assert "earlier attempts" in text
+    assert "not read as metrics" in text
+    assert not has_secret(text)
+    assert has_secret(repr(xv.load(run, show_secrets=True).metrics))
+
+
+def test_versions_that_differ_in_a_secret_are_not_called_by_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "one", {"lr": 0.1})
+    for version, secret in enumerate((FIRST, SECOND)):
+        directory = run / "lightning_logs" / f"version_{version}"
+        write_atomic(directory / "metrics.csv", b"step,loss\n0,1\n")
+        write_atomic(directory / "hparams.yaml", f"api_key: {secret}\n".encode())
+    metrics = xv.load(run).metrics
+    assert metrics == ("lightning_logs/version_0/loss", "lightning_logs/version_1/loss")
+
+
+def test_what_lies_where_there_are_no_runs_is_named_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_atomic(tmp_path / "runs" / f"api_key={FIRST}" / "data.csv", b"a,b\n1,2\n")
+    with pytest.warns(UserWarning, match="api_key=hidden") as warned:
+        xv.load("runs")
+    assert main(["list", "runs"]) == 1
+    assert dash(["runs"]) == 1
+    said = "".join(capsys.readouterr()) + nothing_there(Index([tmp_path / "runs"], cache=False))
+    assert said.count("api_key=hidden") == 3
+    assert not has_secret(f"{said}{warned[0].message}")
 
 
 def test_runs_in_another_process_hold_no_secret_either(sweep: Path) -> None:

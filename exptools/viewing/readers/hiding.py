@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from exptools.rundir import Status
 from exptools.viewing.configs.secrets import Secret, Secrets
 from exptools.viewing.memo import Memo
-from exptools.viewing.run import Fault, Run
+from exptools.viewing.run import Fault, Run, Source
 
 
 class HiddenSecrets:
@@ -81,6 +82,12 @@ class HiddenSecrets:
             sweep=run.sweep and secrets.name(run.sweep, own),
             config=secrets.config(run.config, own),
             summary=secrets.config(run.summary, own),
+            sources=tuple(_source(source, secrets, own) for source in run.sources),
+            unread=tuple(secrets.name(name, own) for name in run.unread),
+            earlier=tuple(
+                replace(one, directory=_below(run, one.directory, secrets, own))
+                for one in run.earlier
+            ),
             status=run.status and _status(run.status, secrets, own),
             faults=tuple(_fault(fault, secrets, own) for fault in run.faults),
         )
@@ -88,11 +95,13 @@ class HiddenSecrets:
     def _may_have(self, run: Run) -> bool:
         """Whether a run may have secrets: soon said, for there are many."""
         secrets, name = self._secrets, run.name
-        return secrets is not None and (
+        return secrets is not None and bool(
             secrets.are_in(run.config)
             or ("=" in name and secrets.may_be_in(name))
             or "hidden " in name
             or bool(run.faults)
+            # Of one place alone the metrics are not called by it.
+            or ((len(run.sources) > 1 or run.unread or run.earlier) and _are_named(secrets, run))
             or (bool(run.summary) and secrets.are_in(run.summary))
             or (run.status is not None and self._are_said(secrets, run.status))
         )
@@ -137,6 +146,21 @@ def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status
         command=secrets.words(status.command, own),
         error=status.error and secrets.text(status.error, own),
     )
+
+
+def _are_named(secrets: Secrets, run: Run) -> bool:
+    """Whether places below a run, or tables, may say a secret by their names."""
+    names = [*(source.prefix for source in run.sources), *run.unread]
+    return secrets.may_be_in("\n".join([*names, *(str(one.directory) for one in run.earlier)]))
+
+
+def _source(source: Source, secrets: Secrets, own: tuple[Secret, ...]) -> Source:
+    return source._replace(prefix=secrets.name(source.prefix, own))
+
+
+def _below(run: Run, place: Path, secrets: Secrets, own: tuple[Secret, ...]) -> Path:
+    """A place in a run, or beside it, for people's eyes."""
+    return run.directory / secrets.name(os.path.relpath(place, run.path), own)
 
 
 def _fault(fault: Fault, secrets: Secrets, own: tuple[Secret, ...]) -> Fault:
