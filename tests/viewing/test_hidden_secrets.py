@@ -4,20 +4,24 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import exptools.viewing as xv
-from exptools.rundir import State, write_atomic
+from exptools.run_values import RunValues, write_values
+from exptools.rundir import SUMMARY_FILE, State, write_atomic
+from exptools.viewing.app.compare.absences import nothing_there
 from exptools.viewing.app.run.config import commands
 from exptools.viewing.app.run.head import show_status
 from exptools.viewing.app.run.medium import medium
 from exptools.viewing.app.workspace import Workspace
+from exptools.viewing.cli.dash import main as dash
 from exptools.viewing.cli.main import main
 from exptools.viewing.figures.theme import LIGHT
 from exptools.viewing.index import Index
 from exptools.viewing.run_files.media import Item
-from tests.viewing.samples import write_run
+from tests.viewing.samples import csv_text, write_run
 
 FIRST, SECOND = "sk-first-111", "sk-second-222"
 
@@ -127,6 +131,49 @@ def test_a_directory_that_is_called_as_a_hidden_one_is_another_run(sweep: Path) 
     assert len(set(names)) == len(names) == 5
 
 
+def test_metrics_attempts_and_tables_below_a_run_are_named_without_secrets(
+    said: Callable[..., str], tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "one", {"lr": 0.1})
+    for place in (f"fold_0,password={FIRST}", f"fold_1,password={SECOND}"):
+        write_atomic(run / place / "progress.csv", csv_text({"acc": [0.5]}).encode())
+    for version in (0, 1):
+        directory = run / f"logs,token={FIRST}" / f"version_{version}"
+        write_atomic(directory / "metrics.csv", b"step,loss\n0,1\n")
+    write_atomic(run / f"password={FIRST}.csv", b"a,b\n1,2\n")
+    metrics = repr(xv.load(run).metrics)
+    text = metrics + repr(xv.load(run)[0]) + said("list", "one") + said("export", "one")
+    assert "password=hidden" in metrics
+    assert "earlier attempts" in text
+    assert "not read as metrics" in text
+    assert not has_secret(text)
+    assert has_secret(repr(xv.load(run, show_secrets=True).metrics))
+
+
+def test_versions_that_differ_in_a_secret_are_not_called_by_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "one", {"lr": 0.1})
+    for version, secret in enumerate((FIRST, SECOND)):
+        directory = run / "lightning_logs" / f"version_{version}"
+        write_atomic(directory / "metrics.csv", b"step,loss\n0,1\n")
+        write_atomic(directory / "hparams.yaml", f"api_key: {secret}\n".encode())
+    metrics = xv.load(run).metrics
+    assert metrics == ("lightning_logs/version_0/loss", "lightning_logs/version_1/loss")
+
+
+def test_what_lies_where_there_are_no_runs_is_named_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_atomic(tmp_path / "runs" / f"api_key={FIRST}" / "data.csv", b"a,b\n1,2\n")
+    with pytest.warns(UserWarning, match="api_key=hidden") as warned:
+        xv.load("runs")
+    assert main(["list", "runs"]) == 1
+    assert dash(["runs"]) == 1
+    said = "".join(capsys.readouterr()) + nothing_there(Index([tmp_path / "runs"], cache=False))
+    assert said.count("api_key=hidden") == 3
+    assert not has_secret(f"{said}{warned[0].message}")
+
+
 def test_runs_in_another_process_hold_no_secret_either(sweep: Path) -> None:
     copy = pickle.loads(pickle.dumps(xv.load(sweep)))
     assert not any(has_secret(repr(run.config)) for run in copy)
@@ -155,3 +202,44 @@ def test_hyperparameters_that_were_logged_are_shown_without_secrets(sweep: Path)
     text = json.dumps(shown, default=lambda part: part.to_plotly_json())
     assert "optim.token" in text
     assert not has_secret(text)
+
+
+def test_a_summary_made_of_a_secret_of_the_config_does_not_say_it(
+    said: Callable[..., str], sweep: Path
+) -> None:
+    write_values(
+        sweep / f"api_key={FIRST},seed=0" / SUMMARY_FILE,
+        RunValues({"endpoint": f"https://{FIRST}@host", "db.password": SECOND, "best": 0.5}),
+    )
+    text = said("list", "runs") + said("list", "runs", "--json")
+    assert "0.5" in text
+    assert "@host" in text
+    assert not has_secret(text)
+
+
+def test_logged_hyperparameters_made_of_a_secret_do_not_say_it(sweep: Path) -> None:
+    directory = sweep / f"api_key={FIRST},seed=0"
+    write_atomic(directory / "media" / "hparams.json", json.dumps({"at": f"x:{FIRST}@h"}).encode())
+    index = Index([sweep], cache=False)
+    index.refresh()
+    run = next(run for run in index.snapshot.runs if run.directory == directory)
+    item = Item("hparams", 0, "hparams", "media/hparams.json", 0.0, 0, "")
+    shown = medium(Workspace(index), run, item, lambda *_, **__: "", LIGHT)
+    assert not has_secret(json.dumps(shown, default=lambda part: part.to_plotly_json()))
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"error": f"HTTPError: 401 for https://host/v1?api_key={FIRST}"},
+        {"overrides": ("lr=0.1", f"+api_key={FIRST}")},
+        {"command": ("python", "train.py", "--api-key", FIRST)},
+    ],
+)
+def test_a_status_hides_its_secrets_where_the_config_has_none(
+    tmp_path: Path, status: dict[str, Any]
+) -> None:
+    write_run(tmp_path / "run", {"lr": 0.1}, None, State.FAILED, **status)
+    (run,) = xv.load(tmp_path)
+    assert "hidden 1" in repr(run.status)
+    assert not has_secret(repr(run.status))

@@ -41,7 +41,7 @@ def load(*roots: Root | Iterable[Root], show_secrets: bool = False) -> Runs:
     index = index_of(directories, show_secrets=show_secrets)
     index.refresh()
     if not index.snapshot.runs:
-        warnings.warn(no_runs(directories), stacklevel=2)
+        warnings.warn(no_runs(directories, index.secrets), stacklevel=2)
     warn_of_found(index)
     return Runs(index, index.snapshot.runs, ())
 

@@ -174,7 +174,7 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
         runs = load(*roots, show_secrets=command.show_secrets)
     if not len(runs):
         tell_faults(command.output, runs)
-        raise NothingError(no_runs(roots))
+        raise NothingError(no_runs(roots, runs.origin.secrets))
     _tell_hidden(command, runs)
     if not command.where:
         return runs, []
@@ -218,7 +218,7 @@ def _nothing_logged(runs: Runs) -> NothingError:
     going = nothing_yet((), runs).rstrip(".")
     if going:
         return NothingError(f"{going[:1].lower()}{going[1:]}")
-    unread = instead_of_metrics([*runs])
+    unread = instead_of_metrics([*runs], runs.origin.secrets)
     return NothingError(f"the runs have logged nothing yet{f'; {unread}' if unread else ''}")
 
 

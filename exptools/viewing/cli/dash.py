@@ -163,14 +163,18 @@ def _serve(
 ) -> int:
     try:
         with collector_paused():  # what is imported stays: looking for garbage takes a tenth
+            from exptools.viewing.configs.secrets import Secrets
             from exptools.viewing.index import Index
             from exptools.viewing.readers.formats import detect_format
+            from exptools.viewing.readers.hiding import HiddenSecrets
             from exptools.viewing.readers.unread import no_runs
             from exptools.viewing.readers.walk import walk
 
             faults: list[Fault] = []
             if next(walk(roots, detect_format, faults), None) is None:
-                for line in [*map(str, faults), no_runs(roots)]:
+                kept = None if show_secrets else Secrets()
+                hidden = HiddenSecrets(kept).faults(faults)
+                for line in [*map(str, hidden), no_runs(roots, kept)]:
                     print(visible(f"exptools-dash: {line}"), file=sys.stderr)
                 return 1
             index = Index(roots, show_secrets=show_secrets)

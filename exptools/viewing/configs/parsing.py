@@ -38,8 +38,7 @@ _PLAIN = (str, int, bool, type(None))
 _SECTION = re.compile(r"\n(?=[^\s#-])")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*(?=:(?:[ \n]|\Z))")
 _PREAMBLE = re.compile(r"(?:(?:#.*|---)?\n)*")  # of the first section
-# What PyYAML raises for a value that is not of the type that its tag says.
-_BAD_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_BAD_YAML = (yaml.YAMLError, *safe_yaml.BAD_VALUE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +221,7 @@ def _parse_yaml(text: str) -> tuple[dict[str, Any], int]:
     except safe_yaml.TooLarge as error:
         raise ValueError(error.problem) from error
     except _BAD_YAML as error:
-        raise ValueError(f"no valid YAML: {_first_line(error)}") from error
+        raise ValueError(f"no valid YAML: {safe_yaml.problem(error)}") from error
     if config is not None and not isinstance(config, dict):
         raise ValueError(f"a config should be a mapping, not a {type(config).__name__}")
     return _flat(config or {}), values
@@ -259,8 +258,3 @@ def _frozen(value: Any, depth: int = 1) -> Any:
         }
         return MappingProxyType(items)
     return tuple(_frozen(item, depth + 1) for item in value)
-
-
-def _first_line(error: Exception) -> str:
-    problem = getattr(error, "problem", None) or str(error)
-    return str(problem).partition("\n")[0]

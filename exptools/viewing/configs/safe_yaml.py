@@ -26,6 +26,9 @@ _FLOAT = re.compile(
     |\.(?:nan|NaN|NAN)$""",
     re.VERBOSE,
 )
+# What PyYAML raises for a value that is not of the type that its tag says.
+BAD_VALUE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_QUOTED = re.compile(r"(tag|alias|anchor|handle) ['\"].*")
 _TAG = "tag:yaml.org,2002:"
 _PATH_TAGS = ("Path", "PosixPath", "WindowsPath")
 
@@ -58,6 +61,14 @@ def load(text: str) -> tuple[Any, int]:
         raise TooLarge(f"more than {MAX_DIRECTIVES} %TAG directives are not read", None)
     values = _count_values(text)
     return yaml.load(text, _Loader), values
+
+
+def problem(error: Exception) -> str:
+    """Why a text is no YAML, without what stands in it, which may be a secret."""
+    if not isinstance(error, yaml.YAMLError):
+        return "a value is not of the type that its tag says"
+    first = str(getattr(error, "problem", None) or error).partition("\n")[0]
+    return _QUOTED.sub(r"\1", first)
 
 
 def _count_values(text: str) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from exptools.rundir import Status
 from exptools.viewing.configs.secrets import Secret, Secrets
 from exptools.viewing.memo import Memo
-from exptools.viewing.run import Fault, Run
+from exptools.viewing.run import Fault, Run, Source
 
 
 class HiddenSecrets:
@@ -21,8 +23,10 @@ class HiddenSecrets:
         self._changed: dict[str, tuple[Run, Run]] = {}
         self._read: dict[str, Run] = {}  # by their names as they are shown: as read
         self._names: dict[str, str] = {}  # as shown → as it is
-        # By their words: the runs of a sweep have one.
+        # Whether they say secrets, by their words: the runs of a sweep have much in common.
         self._commands = Memo[tuple[str, ...], bool](self._says)
+        self._overrides = Memo[str, bool](self._override_says)
+        self._errors = Memo[str, bool](self._error_says)
 
     def runs(self, runs: Iterable[Run]) -> list[Run]:
         """The runs as they are shown; one that has not changed is the same object again."""
@@ -45,6 +49,10 @@ class HiddenSecrets:
         """A line of what describes a run without the run's secrets."""
         return text if self._secrets is None else self._secrets.text(text, self._own(run))
 
+    def config(self, run: Run, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings of a run, by dotted keys, without its secrets."""
+        return config if self._secrets is None else self._secrets.config(config, self._own(run))
+
     def path(self, run: Run) -> str:
         """Where a run stands, without the run's secrets."""
         place = str(run.directory)
@@ -56,7 +64,7 @@ class HiddenSecrets:
 
     def _own(self, run: Run) -> tuple[Secret, ...]:
         known = self._read.get(run.name)
-        return self._secrets.of(known.config) if known and self._secrets else ()
+        return _own(known, self._secrets) if known and self._secrets else ()
 
     def _shown(self, run: Run, before: Mapping[str, tuple[Run, Run]]) -> Run:
         known = before.get(run.name)
@@ -67,13 +75,19 @@ class HiddenSecrets:
 
     def _hidden(self, run: Run) -> Run:
         secrets = self._secrets or Secrets()
-        own = secrets.of(run.config)
+        own = _own(run, secrets)
         return replace(
             run,
             name=self._name(run.name, secrets.name(run.name, own)),
             sweep=run.sweep and secrets.name(run.sweep, own),
-            config=secrets.config(run.config),
-            summary=secrets.config(run.summary),
+            config=secrets.config(run.config, own),
+            summary=secrets.config(run.summary, own),
+            sources=tuple(_source(source, secrets, own) for source in run.sources),
+            unread=tuple(secrets.name(name, own) for name in run.unread),
+            earlier=tuple(
+                replace(one, directory=_below(run, one.directory, secrets, own))
+                for one in run.earlier
+            ),
             status=run.status and _status(run.status, secrets, own),
             faults=tuple(_fault(fault, secrets, own) for fault in run.faults),
         )
@@ -81,17 +95,35 @@ class HiddenSecrets:
     def _may_have(self, run: Run) -> bool:
         """Whether a run may have secrets: soon said, for there are many."""
         secrets, name = self._secrets, run.name
-        return secrets is not None and (
+        return secrets is not None and bool(
             secrets.are_in(run.config)
             or ("=" in name and secrets.may_be_in(name))
             or "hidden " in name
             or bool(run.faults)
+            # Of one place alone the metrics are not called by it.
+            or ((len(run.sources) > 1 or run.unread or run.earlier) and _are_named(secrets, run))
             or (bool(run.summary) and secrets.are_in(run.summary))
-            or (run.status is not None and self._commands[run.status.command])
+            or (run.status is not None and self._are_said(secrets, run.status))
+        )
+
+    def _are_said(self, secrets: Secrets, status: Status) -> bool:
+        return (
+            self._commands[status.command]
+            or (
+                secrets.mentions("\n".join(status.overrides))
+                and any(map(self._overrides.__getitem__, status.overrides))
+            )
+            or (status.error is not None and self._errors[status.error])
         )
 
     def _says(self, command: tuple[str, ...]) -> bool:
         return self._secrets is not None and self._secrets.words(command) != command
+
+    def _override_says(self, override: str) -> bool:
+        return self._secrets is not None and self._secrets.override(override) != override
+
+    def _error_says(self, error: str) -> bool:
+        return self._secrets is not None and self._secrets.text(error) != error
 
     def _name(self, name: str, shown: str) -> str:
         """What a run is called; no two are called the same."""
@@ -103,6 +135,10 @@ class HiddenSecrets:
         return called
 
 
+def _own(run: Run, secrets: Secrets) -> tuple[Secret, ...]:
+    return secrets.of(run.config, run.summary)
+
+
 def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
     return replace(
         status,
@@ -110,6 +146,21 @@ def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status
         command=secrets.words(status.command, own),
         error=status.error and secrets.text(status.error, own),
     )
+
+
+def _are_named(secrets: Secrets, run: Run) -> bool:
+    """Whether places below a run, or tables, may say a secret by their names."""
+    names = [*(source.prefix for source in run.sources), *run.unread]
+    return secrets.may_be_in("\n".join([*names, *(str(one.directory) for one in run.earlier)]))
+
+
+def _source(source: Source, secrets: Secrets, own: tuple[Secret, ...]) -> Source:
+    return source._replace(prefix=secrets.name(source.prefix, own))
+
+
+def _below(run: Run, place: Path, secrets: Secrets, own: tuple[Secret, ...]) -> Path:
+    """A place in a run, or beside it, for people's eyes."""
+    return run.directory / secrets.name(os.path.relpath(place, run.path), own)
 
 
 def _fault(fault: Fault, secrets: Secrets, own: tuple[Secret, ...]) -> Fault:

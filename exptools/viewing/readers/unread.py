@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
+from exptools.viewing.configs.secrets import Secrets
 from exptools.viewing.readers.formats import READERS
 from exptools.viewing.readers.tabular.csv_logs import first_rows
 from exptools.viewing.readers.walk import PARTS_OF_A_RUN
@@ -50,11 +51,15 @@ _KINDS = (
 )
 
 
-def no_runs(roots: Sequence[Path]) -> str:
-    """What to say where there is no run: what lies there instead, and what is read."""
-    found = found_there(roots)
+def no_runs(roots: Sequence[Path], secrets: Secrets | None) -> str:
+    """What to say where there is no run: what lies there instead, and what is read.
+
+    ``secrets`` are hidden in names; None: none is.
+    """
+    found = found_there(roots, secrets)
     there = f"found {found}. A" if found else "a"
-    return f"no runs in {', '.join(map(str, roots))}: {there} run is {read_formats()}"
+    named = ", ".join(_named(str(root), secrets) for root in roots)
+    return f"no runs in {named}: {there} run is {read_formats()}"
 
 
 def read_formats() -> str:
@@ -63,7 +68,7 @@ def read_formats() -> str:
     return f"a directory with one of these: {'; '.join(marks)}"
 
 
-def found_there(roots: Sequence[Path]) -> str:
+def found_there(roots: Sequence[Path], secrets: Secrets | None) -> str:
     """What of other programs lies below some directories; "" where nothing known does."""
     first: dict[str, str] = {}
     number: Counter[str] = Counter()
@@ -71,7 +76,7 @@ def found_there(roots: Sequence[Path]) -> str:
         number[what] += 1
         first.setdefault(what, path)
     named = [
-        f"{path}{f' and {number[what] - 1} more' * (number[what] > 1)} ({what})"
+        f"{_named(path, secrets)}{f' and {number[what] - 1} more' * (number[what] > 1)} ({what})"
         for what, path in islice(first.items(), MOST_NAMED)
     ]
     return visible(", ".join(named))
@@ -86,11 +91,11 @@ def beside_configs(runs: Iterable[Run]) -> str:
     return f"not read as metrics: {', '.join(named)}" if named else ""
 
 
-def instead_of_metrics(runs: Sequence[Run]) -> str:
+def instead_of_metrics(runs: Sequence[Run], secrets: Secrets | None) -> str:
     """What lies in runs that have logged nothing, or below them; or ""."""
     if unread := beside_configs(runs):
         return unread
-    below = found_there([run.directory for run in runs[:MOST_RUNS]])
+    below = found_there([run.directory for run in runs[:MOST_RUNS]], secrets)
     return f"not read as metrics: {below}" if below else ""
 
 
@@ -105,6 +110,10 @@ def earlier_attempts(runs: Iterable[Run]) -> str:
     ]
     named += [f"{len(tried) - MOST_NAMED} more"] if len(tried) > MOST_NAMED else []
     return f"earlier attempts, which do not count: {', '.join(named)}"
+
+
+def _named(path: str, secrets: Secrets | None) -> str:
+    return secrets.name(path) if secrets else path
 
 
 def _unread(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -112,10 +112,11 @@ def _kept(given: Sequence[str]) -> list[str]:
 
 
 def _load(file: BinaryIO) -> Any:
+    text = read_limited(file, MAX_FILE).decode()
     try:
-        return safe_yaml.load(read_limited(file, MAX_FILE).decode())[0]
-    except (yaml.YAMLError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"no valid YAML: {str(error).partition(chr(10))[0]}") from error
+        return safe_yaml.load(text)[0]
+    except (yaml.YAMLError, *safe_yaml.BAD_VALUE) as error:
+        raise ValueError(f"no valid YAML: {safe_yaml.problem(error)}") from error
 
 
 def _mapping(settings: Any, name: str) -> Mapping[str, Any]:

@@ -1,6 +1,8 @@
 """What is a secret in a config, a name, an override and a command, and what stands for it."""
 
 import re
+import time
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -80,6 +82,29 @@ def test_what_is_made_of_a_secret_number_shows_it_no_more() -> None:
     assert config["steps"] == 1234567
 
 
+@pytest.mark.parametrize("secret", [ABC.encode(), {ABC, "b"}, date(2026, 1, 2), (ABC.encode(), 1)])
+def test_a_secret_of_any_type_is_hidden(secret: Any) -> None:
+    config = shown(password=secret, users=(MappingProxyType({"passwd": secret}),), lr=0.1)
+    assert all(text not in str(config) for text in (ABC, "2026", "date", " 1,"))
+    assert config["lr"] == 0.1
+
+
+def test_what_is_made_of_bytes_a_set_or_a_float_shows_it_no_more() -> None:
+    config = shown(
+        password=123456.789,
+        db__password=ABC.encode(),
+        secrets={"first-1", "second-2"},
+        url=f"http://a:{ABC}@h/123456.789/first-1",
+        again=123456.789,
+        raw=f"<{ABC}>".encode(),
+        both={"x first-1"},
+        rate=3.5,
+        flags=(True, None),
+    )
+    assert not re.search(f"{ABC}|123456|first|second", str(config))
+    assert (config["rate"], config["flags"]) == (3.5, (True, None))
+
+
 def test_secrets_too_short_to_be_told_from_other_words_are_hidden_under_their_keys_only() -> None:
     config = shown(token="abcde", url="https://abcde@host", pin__secret=1234, port=1234)
     assert (config["url"], config["port"]) == ("https://abcde@host", 1234)
@@ -96,7 +121,7 @@ def test_secrets_too_short_to_be_told_from_other_words_are_hidden_under_their_ke
     ],
 )
 def test_a_name_does_not_say_it(name: str, rest: str) -> None:
-    text = Secrets().text(name)
+    text = Secrets().name(name)
     assert ABC not in text
     assert "=hidden " in text
     assert text.endswith(rest)
@@ -142,7 +167,132 @@ def test_counts_and_switches_are_no_secrets_in_overrides_and_commands() -> None:
 
 def test_a_value_in_a_name_ends_where_the_next_begins() -> None:
     name = Secrets().name("password=a b c,lr=0.1/tokens=[x,y],seed=1/secret='u,v',n=2")
-    assert re.sub(r"hidden \d+", "…", name) == "password=…,lr=0.1/tokens=…,seed=1/secret=…,n=2"
+    assert re.sub(r"hidden \d+", "…", name) == "password=…,lr=0.1/tokens=…,seed=1/secret='…',n=2"
+
+
+def hidden(text: str) -> str:
+    return re.sub(r"hidden \d+", "…", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (r"password='it\'s, sk-1',lr=1/3", "password='…',lr=1/3"),
+        (r"password=a\,b,lr=1/3", "password=…,lr=1/3"),
+        ("password='a/b',lr=1/3", "password='…',lr=1/3"),
+        ("password=it's,lr=1/3", "password=…,lr=1/3"),
+        ("password=a)b,lr=1/3", "password=…,lr=1/3"),
+        ("password='a,b", "password=…"),
+    ],
+)
+def test_quotes_and_backslashes_in_a_name_end_no_secret(name: str, shown: str) -> None:
+    assert hidden(Secrets().name(name)) == shown
+
+
+def test_a_secret_with_quotes_is_found_where_they_are_escaped() -> None:
+    own = Secrets().of({"password": r"it's a \ b"})
+    for text in (r"url='x:it\'s a \\ b@h'", '"it\'s a \\\\ b"', "https://it%27s%20a%20%5C%20b@h"):
+        said = Secrets().name(text, own)
+        assert "hidden " in said
+        assert not re.search("it.*s", said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("auth_token", "4829-1173-9920"), ("access_token", "1234 5678 9012")),
+        *(("token", "12345e67"), ("token", 12345e67), ("hf_token", "[4829]")),
+        *(("github_token_2", 4829117399), ("github.token.key", 4829117399)),
+        *(("hf_tokens", "[sk-abc123]"), ("tokens", "1234-5678"), ("tokens", "1.2.3")),
+    ],
+)
+def test_a_token_of_digits_is_a_secret(key: str, value: Any) -> None:
+    assert hidden(str(Secrets().config({key: value})[key])) == "…"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("num_token", 5), ("max_new_token", "512"), ("loss_per_token", 0.1)),
+        *(("token_dims", "[64, 128]"), ("tokens", "[[1,2],[3]]"), ("tokens", (1, 2))),
+        *(("max_tokens.value", 512), ("token_type_ids", "0,1"), ("pad_token", "[PAD]")),
+    ],
+)
+def test_numbers_of_tokens_are_no_secrets(key: str, value: Any) -> None:
+    assert Secrets().config({key: value})[key] == value
+
+
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        ("+db={passwords:[1234,5678],x:1}", "+db={passwords:…,x:1}"),
+        ("++l={key:1,api_key:'a b'}", "++l={key:1,api_key:'…'}"),
+        ("+db={password:a b c,x:1}", "+db={password:…,x:1}"),
+        ("+db={x:{api_key:'a,b}'},z:1}", "+db={x:{api_key:'…'},z:1}"),
+        ("+m={tokens:[1,2],max_tokens:512}", "+m={tokens:[1,2],max_tokens:512}"),
+    ],
+)
+def test_an_override_hides_the_whole_value_once(override: str, shown: str) -> None:
+    secrets = Secrets()
+    said = secrets.override(override)
+    assert hidden(said) == shown
+    assert secrets.override(said) == said
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("--tokens|abc|def|--lr|1", "--tokens|…|…|--lr|1"),
+        ("--token|abc=|lr=0.1", "--token|…|lr=0.1"),
+        ("--header|X-Api-Key: abc", "--header|X-Api-Key: …"),
+        ("--max-tokens|512|data", "--max-tokens|512|data"),
+        ("bash|-c|run --token abc", "bash|-c|run --token …"),
+    ],
+)
+def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> None:
+    assert hidden("|".join(Secrets().words(command.split("|")))) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ('Config(password="a b c", lr=1)', 'Config(password="…", lr=1)'),
+        ("{'passwords': ['hunter22', 'b'], 'lr': 1}", "{'passwords': …, 'lr': 1}"),
+        ("{'password': b'a b', 'lr': 1}", "{'password': b'…', 'lr': 1}"),
+        ("password: hunter2222", "password: …"),
+        ("password=SecretStr('a b'), lr=1", "password=…, lr=1"),
+        ("at https://h/v1?api_key=sk/a+b=&n=1", "at https://h/v1?api_key=…&n=1"),
+        (r'"{\"api_key\": \"a b\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
+        ("['curl', '--token', 'a b', '-x'] failed", "['curl', '--token', '…', '-x'] failed"),
+        ("password='a b", "password=…"),
+    ],
+)
+def test_an_error_hides_the_whole_value_whatever_it_looks_like(error: str, shown: str) -> None:
+    secrets = Secrets()
+    said = secrets.text(error)
+    assert hidden(said) == shown
+    assert secrets.text(said) == said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *("invalid password: try again", "Unexpected token: EOF", "option --token is missing"),
+        *("{'tokens': [1, 2], 'max_tokens': 512}", "token=${oc.env:T} is not set"),
+    ],
+)
+def test_a_sentence_about_a_secret_stays(error: str) -> None:
+    assert Secrets().text(error) == error
+
+
+def test_long_and_odd_texts_take_no_longer_than_they_are() -> None:
+    secrets, most = Secrets(), 100_000
+    begun = time.thread_time()
+    for part in ("[", "\\'", "\\", " ", "password=(b,", "password=x\"' ", "token:", "--token-"):
+        text = "password=" + part * (most // len(part))
+        for say in (secrets.text, secrets.name, secrets.override):
+            say(text)
+    assert time.thread_time() - begun < 5
 
 
 def test_a_password_may_look_as_a_mark_does() -> None:

@@ -97,6 +97,23 @@ def test_a_config_over_a_limit_is_a_fault_and_not_the_readers_death(tmp_path, te
     assert reason in run.faults[0].reason
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!sk-1234",
+        "!it's-sk-1234 x",
+        "*sk-1234",
+        "!!int sk-1234",
+        "!!float sk-1234",
+        "!!bool sk-1234",
+    ],
+)
+def test_a_config_that_is_no_yaml_is_named_without_what_stands_in_it(tmp_path, value):
+    run = only_run(write_run(tmp_path / "0", f"lr: 0.1\npassword: {value}\n"))
+    assert "no valid YAML" in run.faults[0].reason
+    assert "1234" not in run.faults[0].reason
+
+
 def test_an_alias_may_stand_twice_and_a_long_text_of_digits_is_a_text(tmp_path):
     config = parse_config(f"a: &a {{x: [1]}}\nb: *a\nc: *a\nname: '{'9' * 6000}'\n")
     assert config == {"a.x": (1,), "b.x": (1,), "c.x": (1,), "name": "9" * 6000}

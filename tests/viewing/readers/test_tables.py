@@ -347,7 +347,7 @@ def test_what_lies_where_no_run_is_is_named_with_whose_it_is(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / "data" / name, train__csv="age\n3\n")
     (tmp_path / "mlruns" / "0").mkdir(parents=True)
-    found = no_runs([tmp_path])
+    found = no_runs([tmp_path], None)
     assert found.startswith(f"no runs in {tmp_path}: found {tmp_path}/mlruns/ (MLflow's), ")
     assert f"{tmp_path}/data/a/train.csv and 1 more (a table)" in found
     assert f"{tmp_path}/runs/train/results.csv (YOLO's, without its args.yaml)" in found

@@ -100,7 +100,7 @@ def _needs(index: Index, facts: Facts, view: View, runs: Sequence[Run]) -> Itera
     if chart == "timeline":
         return
     if not facts.metrics and not facts.measured:
-        yield nothing_logged(runs)
+        yield nothing_logged(index, runs)
     elif not facts.metrics and chart == "sweeps":
         yield (
             "Two sweeps are compared by a metric that the runs logged, and these logged none. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from exptools.metrics import common, default_metric
 from exptools.viewing.app.view import View
@@ -15,9 +14,9 @@ from exptools.viewing.run import Run
 MOST_NAMED = 3  # values in a sentence
 
 
-def nothing_there(roots: Sequence[Path]) -> str:
+def nothing_there(index: Index) -> str:
     """What to say where there is no run."""
-    found = found_there(roots)
+    found = found_there(index.roots, index.secrets)
     there = f" What lies here: {found}." if found else ""
     return f"No runs here yet. They appear as soon as one starts.{there} A run is {read_formats()}."
 
@@ -28,7 +27,7 @@ def all_hidden(number: int) -> str:
     return f"{runs} hidden. The header says how many: a click there shows them again."
 
 
-def nothing_logged(runs: Sequence[Run]) -> str:
+def nothing_logged(index: Index, runs: Sequence[Run]) -> str:
     """What to say of runs none of which has logged a metric, and where to look instead."""
     if any(run.state is None or not run.state.ended for run in runs):
         said = ["No metric yet. Curves appear here as soon as a run logs its first value."]
@@ -38,7 +37,7 @@ def nothing_logged(runs: Sequence[Run]) -> str:
         more = ", …" if len(measured) > MOST_NAMED else ""
         named = ", ".join(measured[:MOST_NAMED]) + more
         said.append(f"What they came to ({named}) is in the table below; Charts draws it.")
-    elif unread := instead_of_metrics(runs):
+    elif unread := instead_of_metrics(runs, index.secrets):
         said.append(f"{unread[0].upper()}{unread[1:]}.")
     return " ".join(said)
 
@@ -47,7 +46,7 @@ def not_logged(index: Index, view: View, runs: Sequence[Run], metrics: str) -> s
     """That none of the runs has logged what was asked for, and what to do."""
     there = default_metric(common(index.runs_by_tag(runs)))
     if there is None:
-        return nothing_logged(runs)
+        return nothing_logged(index, runs)
     none = f"None of the {which_runs(view)} has logged {metrics}."
     return f"{none} They have {there}: choose it as metric."
 

@@ -118,13 +118,13 @@ def _computed(workspace: Workspace, facts: Facts, view: View, ranked_by: str) ->
     if not facts.runs and facts.hidden:
         return Drawing(empty=all_hidden(len(facts.hidden)))
     if not facts.runs:
-        return Drawing(empty=nothing_there(workspace.index.roots))
+        return Drawing(empty=nothing_there(workspace.index))
     try:
         runs, left_out = counted_runs(workspace.index, facts, view)
         if not runs:
             return Drawing(empty=f"No run fulfils {view.where}.")
         if not view.metrics:
-            return Drawing(empty=nothing_logged(runs), caveats=left_out)
+            return Drawing(empty=nothing_logged(workspace.index, runs), caveats=left_out)
         drawn = _drawn(workspace, facts, view, runs, ranked_by)
         return replace(drawn, caveats=(*left_out, *drawn.caveats))
     except QueryError as error:

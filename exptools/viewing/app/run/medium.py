@@ -152,15 +152,17 @@ def _histogram(logged: _Logged) -> Component:
 
 def _text(logged: _Logged) -> Component:
     text, cut = logged.read(read_text)
+    hiding = logged.workspace.index.hiding
     if logged.item.kind == "hparams" and not cut:
         with suppress(ValueError, RecursionError):  # then it is shown as it stands
-            values, secrets = parse_json(text), logged.workspace.index.secrets
-            if secrets and isinstance(values, dict):
+            values = parse_json(text)
+            if isinstance(values, dict):
                 flat = flat_settings(values)
-                values = dict(secrets.config(flat)) if secrets.are_in(flat) else values
+                hidden = hiding.config(logged.run, flat)
+                values = values if hidden == flat else dict(hidden)
             text = json.dumps(values, indent=1, ensure_ascii=False, default=list)
-    if logged.item.kind == "hparams" and (secrets := logged.workspace.index.secrets):
-        text = secrets.text(text)  # of a list, or of the beginning of many
+    if logged.item.kind == "hparams":
+        text = hiding.text(logged.run, text)  # of a list, or of the beginning of many
     return html.Pre(visible_lines(text) + ("\n… (cut)" if cut else ""), tabIndex=0)
 
 

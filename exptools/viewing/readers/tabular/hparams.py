@@ -14,12 +14,14 @@ from typing import Any
 
 from exptools.rundir import read_regular
 from exptools.viewing.configs.parsing import YamlParser
+from exptools.viewing.configs.secret_keys import SecretKeys
 from exptools.viewing.configs.values import comparison_key, display, segments
 from exptools.viewing.signatures import Signature
 
 HPARAMS = "hparams.yaml"
 MAX_HPARAMS = 2**18  # bytes
 _LONGEST = 40  # characters of a setting in a name
+_SECRET = SecretKeys()
 
 # In which a second try may differ from the first.
 _OF_A_TRY = re.compile(
@@ -49,10 +51,12 @@ def differing(described: Iterable[tuple[str, Signature]]) -> tuple[dict[str, Any
 
 
 def label(settings: Mapping[str, Any]) -> str:
-    """A name for what has these settings: ``fold_3``; "" where none is short enough."""
+    """A name for what has these settings: ``fold_3``; "" where none is short enough, or secret."""
     if len(settings) != 1:
         return ""
     ((key, value),) = settings.items()
+    if _SECRET.hide(key, value):
+        return ""
     text = f"{segments(key)[-1]}_{display(value)}"
     return text if len(text) <= _LONGEST and "/" not in text else ""
 

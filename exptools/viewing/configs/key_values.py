@@ -1,0 +1,122 @@
+"""Where keys have values in a text: ``key=value``, ``'key': [1, 2]``, ``--key value``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+_KEY = re.compile(
+    # Only from where a word begins: else each of its letters is tried, which a long one makes many.
+    r"(?<![\w@+~.-])(?:"
+    r"(?P<key>[\w@+~.-]+)(?:\\{0,4}['\"])?\]?\s*(?P<sign>[=:])[=>]{0,2}"
+    r"|(?P<option>--[A-Za-z][\w.-]*)(?:\\{0,4}['\"])?,?(?=\s)"
+    r")\s*"
+)
+# Quotes may stand within quotes, and are escaped there, perhaps twice; b'...' is Python's.
+_QUOTED = re.compile(
+    r"(?<!\w)[bBrRuU]{0,2}(?P<quote>\\{0,4}['\"])"
+    r"(?P<inner>(?:(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)",
+    re.DOTALL,
+)
+_OPENING = re.compile(r"[bBrRuU]{0,2}\\{0,4}['\"]")
+_RUN = re.compile(r"\\.|[^\s,;&/\[\](){}'\"\\]+", re.DOTALL)
+_AFTER_BRACKET = re.compile(r"[\s,;&.:'\"\])}]|\Z")
+# What a sentence goes on with behind a colon, as in "invalid password: try again".
+_WORD = re.compile(r"(?:[A-Za-z][a-z'-]*|[A-Z]{1,5})[.!?:]*|\W*")
+LONGEST = 2**14  # characters of a value; of a longer one the text's end is the end
+
+
+class Kind(NamedTuple):
+    """What a text is."""
+
+    ends: str  # what ends a value that has neither quotes nor brackets
+    is_sentence: bool = False  # what follows a colon may be no value
+
+
+SENTENCE = Kind(" \t\r\n,;&", is_sentence=True)
+WORDS = Kind(",;&")  # an override, or a word of a command
+NAME = Kind("/,;&")  # of a directory, or a path
+
+
+def replace_values(
+    text: str, kind: Kind, may_hide: Callable[[str], bool], shown: Callable[[str, str], str | None]
+) -> str:
+    """The text with what ``shown`` says of the values of keys that may hide them; None: nothing."""
+    pieces, done, at = [], 0, 0
+    while found := _KEY.search(text, at):
+        at = found.end()
+        key = (found["key"] or found["option"]).lstrip("+~-")
+        if not may_hide(key):
+            continue
+        value = _value(text, at, kind)
+        at = value.after
+        may_go_on = kind.is_sentence and found["sign"] != "="
+        if may_go_on and _goes_on(text[value.begin : value.end], is_quoted=value.is_quoted):
+            continue
+        instead = shown(key, value.text)
+        if instead is not None:
+            pieces += [text[done : value.begin], instead]
+            done = value.end
+    return "".join([*pieces, text[done:]])
+
+
+def without_quotes(text: str) -> str | None:
+    """What is in the quotes that a text stands in; None where it stands in none."""
+    quoted = _QUOTED.fullmatch(text)
+    return unescaped(quoted["inner"]) if quoted else None
+
+
+def unescaped(text: str) -> str:
+    """A text as it was before its quotes and backslashes were escaped."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+class _Value(NamedTuple):
+    """A value within a text, without the quotes that it stands in."""
+
+    text: str
+    begin: int
+    end: int
+    after: int  # where what follows begins
+
+    @property
+    def is_quoted(self) -> bool:
+        return self.after > self.end
+
+
+def _goes_on(value: str, *, is_quoted: bool) -> bool:
+    """Whether a sentence goes on with this, behind a colon: with a word, a quoted sign."""
+    return len(value) < 3 if is_quoted else _WORD.fullmatch(value) is not None
+
+
+def _value(text: str, begin: int, kind: Kind) -> _Value:
+    quoted = _QUOTED.match(text, begin)
+    if quoted:
+        return _Value(unescaped(quoted["inner"]), *quoted.span("inner"), quoted.end())
+    if _OPENING.match(text, begin):  # and never closed
+        value = text[begin:].rstrip()
+    else:  # of quotes around key and value the last is none of the value
+        value = text[begin : _end(text, begin, kind)].rstrip().rstrip("'\"`\\")
+    return _Value(value, begin, begin + len(value), begin + len(value))
+
+
+def _end(text: str, begin: int, kind: Kind) -> int:
+    """Where a value without quotes ends; with a bracket that is never closed, with the text."""
+    at, depth = begin, 0
+    while at < len(text) and at - begin <= LONGEST:
+        part = _QUOTED.match(text, at) or _RUN.match(text, at)
+        if part:
+            at = part.end()
+            continue
+        letter = text[at]
+        if not depth and letter in kind.ends:
+            return at
+        if letter in "[({":
+            depth += 1
+        elif letter in "])}":
+            if not depth and kind is not NAME and _AFTER_BRACKET.match(text, at + 1):
+                return at
+            depth = max(0, depth - 1)
+        at += 1
+    return len(text)
