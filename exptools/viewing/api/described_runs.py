@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from exptools.metrics import common, default_metric
 from exptools.viewing.api.run_sequence import RunSequence
@@ -11,7 +12,7 @@ from exptools.viewing.groups import variation
 from exptools.viewing.groups.grouping import known_keys
 from exptools.viewing.groups.metric_names import summary_names
 from exptools.viewing.groups.names import config_name, own_name
-from exptools.viewing.groups.variation import Overview, Seed
+from exptools.viewing.groups.variation import Overview, Seed, is_seed
 from exptools.viewing.run import Fault, natural_key
 from exptools.viewing.wording import shortened
 
@@ -28,7 +29,9 @@ class DescribedRuns(RunSequence):
     def _repr_html_(self) -> str:
         from exptools.viewing.api.notebook import runs_table
 
-        return runs_table(self._runs, [*self.together], self._told())
+        # Among few runs all may vary with the seed, which says nothing of them.
+        keys = ((key, *alike) if is_seed(key) else (key,) for key, alike in self.together.items())
+        return runs_table(self._runs, [*chain.from_iterable(keys)], self._told())
 
     def _told(self) -> str:
         if not self._runs:

@@ -219,6 +219,8 @@ def _rest(groups: Sequence[Sequence[Member]], states: Collection[State], lines: 
     low, high = min(counts), max(counts)
     number = f"{high} run{'s' if high > 1 else ''}" if low == high else f"{low} to {high} runs"
     subject = f"{lines} is" if len(groups) == 1 else "lines are"
+    if len(counts) < len(groups):
+        subject = f"{len(counts)} of the {len(groups)} lines {'are' if len(counts) > 1 else 'is'}"
     return f": {subject} of {number} {'from there on' if len(ends) == 1 else 'at the end'}"
 
 

@@ -27,6 +27,7 @@ from exptools.viewing.figures.theme import (
 )
 
 THINNER = 0.5  # the width of a line where some of its runs have ended, in parts of its own
+NAME_CHARACTERS = 48  # of a name in a legend; the app, which has less room, has its own
 LONGEST_TITLE = 60  # characters of what a vertical axis is of
 MAX_POINTS = 1000  # a line; the screen has no more
 ALL_POINTS, FEWEST = 100_000, 60  # of all lines together, and of a line however many there are
@@ -94,7 +95,7 @@ def center_trace(line: Line, theme: Theme, told: Curve | None = None) -> dict[st
     trace = {
         "type": "scatter",
         "uid": f"mean{css_name(line.label)}",
-        "name": short_text(line.shown),
+        "name": short_text(line.shown, NAME_CHARACTERS),
         "legendgroup": css_name(line.label),
         "showlegend": True,
         "x": typed_array(curve.x, exact=True),

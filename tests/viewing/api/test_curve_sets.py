@@ -144,6 +144,17 @@ def test_a_figure_has_its_numbers_as_arrays(runs):
     assert shares.x.shape == shares.error_x.array.shape
 
 
+def test_a_group_and_its_metric_are_whole_in_a_legend(tmp_path):
+    for job, momentum in enumerate((0.0, 0.9)):
+        write_run(
+            tmp_path / str(job), {"model": "large", "momentum": momentum}, {"train/loss": [1.0]}
+        )
+        write_run(tmp_path / str(job + 2), {"model": "small", "momentum": momentum}, {"a": [1.0]})
+    both = xv.load(tmp_path).curves(["train/loss", "a"], by=["model", "momentum"])
+    names = {trace.name for trace in both.plot(together=True).data}
+    assert "model=large, momentum=0.9 · train/loss" in names
+
+
 def test_a_reference_line_that_is_a_bare_number_is_told_how_to_be_one(runs):
     with pytest.raises(
         xv.QueryError, match=r"a reference line is a number and its name.*, not 0.3"

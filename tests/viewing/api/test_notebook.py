@@ -35,6 +35,13 @@ def test_runs_are_a_row_each_with_what_differs(runs):
     assert len(cells(html)) == 10
 
 
+def test_what_varies_with_the_seed_among_few_runs_is_shown_beside_it(tmp_path):
+    for job, model in enumerate(("small", "large")):
+        write_run(tmp_path / str(job), {"model": model, "seed": job})
+    shown = cells(xv.load(tmp_path)._repr_html_())
+    assert shown[:2] == [["run", "state", "seed", "model"], ["0", "completed", "0", "small"]]
+
+
 def test_a_result_has_six_digits_and_a_setting_all_that_it_has(tmp_path):
     for job, lr in enumerate((0.1, 0.12345678901)):
         write_run(tmp_path / str(job), {"lr": lr})

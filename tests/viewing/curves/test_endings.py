@@ -148,6 +148,22 @@ def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
     assert list(endings([members(*group)], x, "the mean")) == sentences
 
 
+def test_of_several_lines_it_is_said_how_many_have_fewer_runs_at_the_end():
+    def line(name, end):
+        return [
+            Member(f"{name} 0", *DONE),
+            Member(f"{name} 1", FAILED if end < 19 else DONE[0], end),
+        ]
+
+    for ends, subject in (
+        ((3.0, 19.0, 19.0), "1 of the 3 lines is"),
+        ((3.0, 3.0, 19.0), "2 of the 3 lines are"),
+        ((3.0, 3.0), "lines are"),
+    ):
+        (sentence,) = endings([line(*of) for of in enumerate(ends)], "step", "the mean")
+        assert sentence.endswith(f": {subject} of 1 run from there on.")
+
+
 def test_a_run_got_as_far_as_any_of_its_metrics():
     often = [Member("a", State.COMPLETED, 19.0), Member("b", FAILED, 9.0)]
     seldom = [Member("a", State.COMPLETED, 15.0), Member("b", FAILED, 5.0)]
@@ -184,8 +200,8 @@ def test_a_figure_of_several_curves_counts_the_runs_of_all_and_says_each_thing_o
         for where in ("name like 'dying/%'", "name like 'done/%'")
     ]
     assert caveats(sets) == (
-        "Of the 11 runs 5 failed and 1 was killed, after step 9 of 19: lines are of 2 runs from "
-        "there on.",
+        "Of the 11 runs 5 failed and 1 was killed, after step 9 of 19: 1 of the 2 lines is of 2 "
+        "runs from there on.",
         "Fewer than ten runs: the 95 % interval by bootstrap of 2 to 8 runs is too narrow.",
         "The interquartile mean of fewer than four runs is their mean.",
     )

@@ -129,7 +129,7 @@ def test_a_long_label_keeps_its_beginning_and_its_end():
     (mean,) = means(figure([line("begin" + "x" * 80 + "end", [1])], "", ""))
     assert mean["name"].startswith("begin")
     assert mean["name"].endswith("end")
-    assert len(mean["name"]) == 30
+    assert len(mean["name"]) == 48
 
 
 def linear(color: str) -> np.ndarray:
