@@ -33,6 +33,7 @@ DEFAULT_HOST_DIRECTORY = "/tmp/exptools-leases"
 HAS_LOCKS = sys.platform != "win32"  # elsewhere two writers go unnoticed
 # Some say of flock itself that it is no valid argument.
 _NOT_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_MAKE = os.O_RDWR | os.O_CREAT
 _LONG = 10.0  # seconds, for an answer that should come at once
 _SHARED = 0o1777  # anybody may add a file; only its owner may remove it
 _EVERYBODY = 0o666  # who holds a lock writes into a file that another user may have made
@@ -69,9 +70,7 @@ class FileLock:
         self, path: Path, *, quiet: bool = False, needed: bool = False, private: bool = False
     ) -> None:
         self.path = path
-        self.descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
-        if private:
-            keep_readers_out(self.descriptor)
+        self.descriptor = open_private(path) if private else open_plain(path, _MAKE)
         self._quiet, self._needed = quiet, needed
         self._stand_in: int | None = None
         self._works = HAS_LOCKS
@@ -272,13 +271,21 @@ def _open_shared(path: str) -> int:
     return descriptor
 
 
-def keep_readers_out(descriptor: int) -> None:
-    """Take the right to read a file from those who have none to write it: they could lock it."""
+def open_private(path: Path) -> int:
+    """The descriptor of a file, made if need be, that nobody may read who may not write it.
+
+    For to lock a file, reading it is enough. There is no moment in which a new one can be read.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    descriptor = open_plain(path, _MAKE, 0o622)
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-    writers = (mode & 0o222) << 1
-    if mode & 0o044 & ~writers:
+    readers = (mode & 0o022) << 1  # who may write it
+    if mode & 0o044 != readers:
         with contextlib.suppress(OSError):  # it is another user's
-            os.fchmod(descriptor, mode & ~(0o044 & ~writers))
+            os.fchmod(descriptor, mode & ~0o044 | readers)
+    return descriptor
 
 
 def open_plain_file(directory: int, name: str, *, create: bool = True) -> int:

@@ -90,6 +90,15 @@ def first_hole(descriptor: int) -> int | None:
     return hole if is_hole else None
 
 
+class Unwritten(OSError):
+    """A file is sparse."""
+
+
+def is_sparse(descriptor: int) -> bool:
+    """Whether an open file is large, and parts of it were never written: read, they take memory."""
+    return os.fstat(descriptor).st_size >= LARGE and first_hole(descriptor) is not None
+
+
 def open_below(directory: str | os.PathLike[str], parts: Sequence[str]) -> int:
     """The descriptor, for reading, of a file below a directory, by the names on the way to it.
 
@@ -167,17 +176,19 @@ def is_own(descriptor: int) -> bool:
     return mine and not status.st_mode & stat.S_IWOTH  # a group is often the user's own
 
 
-def read_own(path: Path) -> bytes:
+def read_own(path: Path, most: int | None = None) -> bytes:
     """The content of a file that only this user can have written: it may be unpickled.
 
     Raises:
         PermissionError: others can have written it.
-        OSError: as `open_plain`.
+        OSError: as `open_plain`, or it has more than ``most`` bytes.
     """
     with open(path, "rb", opener=open_plain) as file:
         if not is_own(file.fileno()):
             words = "it is not this user's alone, and so nothing of it is run"
             raise PermissionError(errno.EPERM, words, str(path))
+        if most is not None and os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"more than {most} bytes are not read", str(path))
         return file.read()
 
 
@@ -186,7 +197,10 @@ def read_plain(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
+        Unwritten: it is sparse.
         OSError: as `open_plain`.
     """
     with open(path, "rb", opener=open_plain) as file:
+        if is_sparse(file.fileno()):
+            raise Unwritten(errno.EINVAL, "parts of it were never written", str(path))
         return file.read()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,27 @@ def test_who_may_not_write_a_private_lock_cannot_read_it_either(
     finally:
         os.umask(before)
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "old")} == {mode}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002])
+def test_there_is_no_moment_in_which_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    modes: list[int] = []
+    opened = os.open
+
+    def looked_at(*arguments: Any) -> int:
+        descriptor = opened(*arguments)
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+        return descriptor
+
+    before = os.umask(umask)
+    monkeypatch.setattr(os, "open", looked_at)
+    try:
+        FileLock(tmp_path / "new", private=True).close()
+    finally:
+        os.umask(before)
+    assert modes == [0o622 & ~umask]
 
 
 @pytest.fixture

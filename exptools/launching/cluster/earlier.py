@@ -16,6 +16,7 @@ from exptools.launching.cluster.claim import find_agent
 from exptools.launching.cluster.journal import read_history
 from exptools.launching.cluster.plan import (
     CLUSTER_DIR,
+    MOST_TEXT,
     Plan,
     PlanError,
     Planned,
@@ -221,7 +222,7 @@ def read_elements(plan: Plan) -> dict[int, str]:
     """
     path = plan.directory / "elements.json"
     try:
-        record = parse_json(read_own(path))
+        record = parse_json(read_own(path, MOST_TEXT))
         return {int(chunk): str(element) for chunk, element in record.items()}
     except FileNotFoundError:
         return {}

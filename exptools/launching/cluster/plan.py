@@ -38,6 +38,7 @@ CLUSTER_DIR = f"{EXPTOOLS_DIR}/cluster"
 # Of the environment, what must be the same where a batch script starts an agent.
 _KEPT = (PROVENANCE, "PYTHONPATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HYDRA_FULL_ERROR")
 _VERSION = 1
+MOST_TEXT = 64 * 2**20  # bytes of a file of JSON: the jobs of a chunk take thousands
 
 
 class PlanError(Exception):
@@ -133,7 +134,7 @@ class Plan:
                 Planned(
                     int(job["number"]), tuple(map(str, job["overrides"])), Path(job["directory"])
                 )
-                for job in parse_json(read_own(path))
+                for job in parse_json(read_own(path, MOST_TEXT))
             ]
         except FileNotFoundError as error:
             raise PlanError(
@@ -226,7 +227,7 @@ def read_plan(sweep_dir: Path, number: int | None = None) -> Plan:
         )
     path = sweep_dir.absolute() / CLUSTER_DIR / str(number) / "plan.json"
     try:
-        return _parse(parse_json(read_own(path)), path.parent)
+        return _parse(parse_json(read_own(path, MOST_TEXT)), path.parent)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PlanError(f"{path} cannot be read: {error}") from error
 

@@ -18,7 +18,7 @@ from exptools.logging.run.current import Entry
 from exptools.logging.run.locks import holder_of
 from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
-from exptools.plain_files import open_plain
+from exptools.plain_files import is_sparse, open_plain
 from exptools.rundir import LOG_LOCK, PROGRESS_CSV, STEP, process_start
 
 _OPTIONS = LogOptions(console=None)
@@ -262,7 +262,7 @@ def _first_row(table: Path) -> dict[str, str]:
         contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
         open(table, newline="", opener=open_plain) as file,
     ):
-        for row in csv.DictReader(file):
+        for row in csv.DictReader(() if is_sparse(file.fileno()) else file):
             return {tag: cell for tag, cell in row.items() if cell}
     return {}
 

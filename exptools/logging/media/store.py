@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.writers.append_file import first_free, first_free_number
-from exptools.plain_files import open_plain, read_plain
+from exptools.plain_files import Unwritten, open_plain, read_plain
 from exptools.plain_json import parse_json
 from exptools.rundir import MEDIA_DIR, MEDIA_INDEX, write_atomic
 
@@ -180,7 +180,11 @@ def set_aside_media(
     """
     index = run_dir / MEDIA_INDEX
     with as_logging_error(index):
-        content = read_plain(index) if index.exists() else b""
+        try:
+            content = read_plain(index) if index.exists() else b""
+        except Unwritten:  # nothing of it counts
+            index.rename(_free_name(index))
+            return [], []
     lines: dict[bool, list[bytes]] = {False: [], True: []}
     records: dict[bool, list[MediaRecord]] = {False: [], True: []}
     position = 0
@@ -193,11 +197,14 @@ def set_aside_media(
                 records[stays].append(record)
         position += len(line) + 1
     if lines[False]:
-        free = first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
         with as_logging_error(index):
-            write_atomic(free, b"".join(lines[False]))
+            write_atomic(_free_name(index), b"".join(lines[False]))
             write_atomic(index, b"".join(lines[True]) + content[size:].lstrip(b"\n"))
     return records[False], records[True]
+
+
+def _free_name(index: Path) -> Path:
+    return first_free(lambda n: index.with_suffix(f".{n}{index.suffix}"), start=1)
 
 
 @lru_cache(maxsize=256)
@@ -239,8 +246,7 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
         if file.read(1) not in (b"", b"\n"):
             line = b"\n" + line  # after half a line, which a crash of the machine can leave
         if status.st_nlink > 1:  # a backup has the file, too, which should stay as it is
-            file.seek(0)
-            write_atomic(path, file.read() + line)
+            write_atomic(path, read_plain(path) + line)
         elif (written := file.write(line)) != len(line):
             file.truncate(os.fstat(file.fileno()).st_size - written)
             raise LoggingError(None, "the disk is full", str(path))

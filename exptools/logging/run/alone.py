@@ -21,8 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exptools.locks import HAS_LOCKS, NoLocks, keep_readers_out, lock, unlock
-from exptools.plain_files import open_plain
+from exptools.locks import HAS_LOCKS, NoLocks, lock, open_private, unlock
 
 # Bytes of the file, as far apart as it is long: a file system could keep a shorter one in its inode
 # and have no room for the page later, which would end the process.
@@ -40,7 +39,7 @@ def hold_alone(path: Path) -> mmap.mmap | None:
     if not HAS_LOCKS:
         return None
     try:
-        descriptor = _open(path)
+        descriptor = open_private(path)
     except OSError:
         return None
     try:
@@ -67,7 +66,7 @@ def join(path: Path, is_held: Callable[[], bool]) -> None:
     """
     if not HAS_LOCKS:
         return
-    descriptor = _open(path)
+    descriptor = open_private(path)
     try:
         os.pwrite(descriptor, b"\1", JOINED)
         waited = 0.0
@@ -85,12 +84,6 @@ def join(path: Path, is_held: Callable[[], bool]) -> None:
                 waited = 0.0
     finally:
         os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
-    keep_readers_out(descriptor)
-    return descriptor
 
 
 def _file_system(descriptor: int) -> str | None:

@@ -23,7 +23,7 @@ from exptools.locks import FileLock, Reach
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.run.alone import JOINED, WRITING, hold_alone, join
 from exptools.logging.run.ranks import ask_for_ranks
-from exptools.plain_files import open_plain, read_plain
+from exptools.plain_files import open_plain, read_beginning
 from exptools.plain_json import parse_json
 from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
@@ -260,7 +260,7 @@ class RowLock:
     def __init__(self, path: Path, *, member: bool = False) -> None:
         with as_logging_error(path):
             if not member and is_linked(path):  # a backup has it: what it says should stay there
-                write_atomic(path, read_plain(path))
+                write_atomic(path, read_beginning(str(path), _LONGEST_ATTEMPT)[0])
             self._lock = FileLock(path, needed=member, private=True)
         self.path = path
         self._members = path.with_name(Path(MEMBERS).name)

@@ -136,6 +136,15 @@ def test_a_plan_that_anybody_has_written_is_refused_in_words(
             find_open(plan.sweep_dir)
 
 
+@pytest.mark.parametrize("name", ["plan.json", "elements.json", "1.jobs.json"])
+def test_a_plan_that_claims_to_be_larger_than_memory_is_not_read(planned: Plans, name: str) -> None:
+    plan = planned(["value = 1"]).plan
+    (plan.directory / name).touch()
+    os.truncate(plan.directory / name, 2**42)
+    with pytest.raises(PlanError, match=r"json cannot be read: .*bytes are not read"):
+        find_open(plan.sweep_dir)
+
+
 def test_chunks_are_counted(planned: Plans) -> None:
     path = planned(["value = 1"]).plan.directory / "plan.json"
     path.write_text(path.read_text().replace('"chunks": 1', '"chunks": "1"'))

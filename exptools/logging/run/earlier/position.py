@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from exptools.logging.errors import as_logging_error
 from exptools.logging.rows.row import PendingRow
 from exptools.logging.writers.csv import read_header
-from exptools.plain_files import open_plain, read_plain
+from exptools.plain_files import Unwritten, is_sparse, open_plain, read_plain
 
 _TAIL = 2**16  # bytes in which the last row is looked for, at first
 
@@ -68,9 +69,10 @@ class EarlierRows:
 
     @classmethod
     def read(cls, path: Path) -> EarlierRows:
-        """Those of a file; none where there is none."""
-        with as_logging_error(path):
+        """Those of a file; none where there is none, or it is sparse."""
+        with as_logging_error(path), suppress(Unwritten):
             return cls(read_plain(path) if path.exists() else b"")
+        return cls(b"")
 
     @cached_property
     def steps(self) -> list[float]:
@@ -142,6 +144,8 @@ def last_row_of(table: Path) -> tuple[int, float] | None:
         return None
     tail = _TAIL
     with as_logging_error(table), open(table, "rb", opener=open_plain) as file:
+        if is_sparse(file.fileno()):  # it may claim a line of any length
+            return None
         header, _ = read_header(file)
         size = file.seek(0, 2)
         while True:
