@@ -241,5 +241,5 @@ def test_a_status_hides_its_secrets_where_the_config_has_none(
 ) -> None:
     write_run(tmp_path / "run", {"lr": 0.1}, None, State.FAILED, **status)
     (run,) = xv.load(tmp_path)
-    assert "hidden 1" in repr(run.status)
+    assert "hidden " in repr(run.status)
     assert not has_secret(repr(run.status))

@@ -91,7 +91,7 @@ class Secrets:
             return config
         # Of several secrets that a value may be made of one says which: they are counted apart.
         own = [
-            one._replace(shown=f"hidden {shortened(_last(one.key))} {one.shown[7:]}")
+            one._replace(shown=f"hidden {_word(one.key)} {one.shown[7:]}")
             for one in (self.of(config) if own is None else own)
         ]
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
@@ -224,6 +224,11 @@ def _without(text: str, own: Iterable[Secret]) -> str:
 def _last(key: str) -> str:
     """The last part of a key, however it is written: ``--api-key``, ``+wandb.api_key``."""
     return segments(key.lstrip("+~-").lower().replace("-", "_"))[-1]
+
+
+def _word(key: str) -> str:
+    """The last part of a key as one word, which ``has_hidden`` knows."""
+    return re.sub(r"\W+", "_", shortened(_last(key)))
 
 
 def has_hidden(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exptools.viewing.configs.secrets import Secrets
+from exptools.viewing.configs.secrets import Secrets, has_hidden
 
 ABC = "sk-abcdef123456"
 
@@ -293,6 +293,11 @@ def test_long_and_odd_texts_take_no_longer_than_they_are() -> None:
         for say in (secrets.text, secrets.name, secrets.override):
             say(text)
     assert time.thread_time() - begun < 5
+
+
+def test_what_is_made_of_a_secret_of_an_odd_key_is_known_as_hidden() -> None:
+    made = Secrets().config({"my api_key!": ABC, "url": f"https://{ABC}@host"})
+    assert has_hidden(made["url"])
 
 
 def test_a_password_may_look_as_a_mark_does() -> None:
