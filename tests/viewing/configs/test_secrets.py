@@ -69,6 +69,12 @@ def test_secrets_in_lists_and_mappings_in_lists_are_hidden() -> None:
     assert config["sizes"] == (64, 64)
 
 
+def test_names_in_a_list_of_secrets_are_hidden_as_their_values() -> None:
+    config = shown(passwords=(MappingProxyType({ABC: 1}),), tokens=(MappingProxyType({"n": 1}),))
+    assert re.fullmatch(r"hidden \d+", config["passwords"][0])
+    assert config["tokens"] == ({"n": 1},)
+
+
 def test_what_is_made_of_a_secret_shows_it_no_more() -> None:
     config = shown(api_key=ABC, url=f"https://{ABC}@host/x", dirname=f"api_key={ABC},lr=0.1")
     assert ABC not in str(config)
