@@ -271,6 +271,7 @@ def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> No
         (r'"{\"api_key\": \"a b\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
         ("['curl', '--token', 'a b', '-x'] failed", "['curl', '--token', '…', '-x'] failed"),
         ("password='a b", "password=…"),
+        ("""password='it'"'"'s, b' x""", "password=…' x"),
     ],
 )
 def test_an_error_hides_the_whole_value_whatever_it_looks_like(error: str, shown: str) -> None:
