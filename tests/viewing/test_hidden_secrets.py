@@ -174,6 +174,15 @@ def test_what_lies_where_there_are_no_runs_is_named_without_secrets(
     assert not has_secret(f"{said}{warned[0].message}")
 
 
+def test_a_sweep_above_what_was_given_is_named_without_secrets(tmp_path: Path) -> None:
+    sweep = tmp_path / f"api_key={FIRST}"
+    write_run(sweep / "0", {"lr": 0.1})
+    write_atomic(sweep / "multirun.yaml", b"{}\n")
+    (run,) = xv.load(sweep)
+    assert "api_key=hidden" in str(run.sweep)
+    assert not has_secret(str(run.sweep))
+
+
 def test_runs_in_another_process_hold_no_secret_either(sweep: Path) -> None:
     copy = pickle.loads(pickle.dumps(xv.load(sweep)))
     assert not any(has_secret(repr(run.config)) for run in copy)

@@ -20,6 +20,8 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _OPENING = re.compile(r"[bBrRuU]{0,2}\\{0,4}['\"]")
+# What stands right behind quotes if they are no more than a part, as in 'it'"'"'s' of a shell.
+_MORE = re.compile(r"[^\s,;&/.:?'\"\])}\\]|'\"|\"'")
 _RUN = re.compile(r"\\.|[^\s,;&/\[\](){}'\"\\]+", re.DOTALL)
 _AFTER_BRACKET = re.compile(r"[\s,;&.:'\"\])}]|\Z")
 # What a sentence goes on with behind a colon, as in "invalid password: try again".
@@ -92,9 +94,9 @@ def _goes_on(value: str, *, is_quoted: bool) -> bool:
 
 def _value(text: str, begin: int, kind: Kind) -> _Value:
     quoted = _QUOTED.match(text, begin)
-    if quoted:
+    if quoted and not _MORE.match(text, quoted.end()):
         return _Value(unescaped(quoted["inner"]), *quoted.span("inner"), quoted.end())
-    if _OPENING.match(text, begin):  # and never closed
+    if not quoted and _OPENING.match(text, begin):  # it is never closed
         value = text[begin:].rstrip()
     else:  # of quotes around key and value the last is none of the value
         value = text[begin : _end(text, begin, kind)].rstrip().rstrip("'\"`\\")

@@ -58,7 +58,7 @@ class SecretKeys:
         return self._mention.search(text.lower()) is not None
 
     def hide(self, key: str, value: Any) -> bool:
-        """Whether a value of a key is a secret; what is in a list or a mapping is one by itself."""
+        """Whether a value of a key is a secret; what is in a list is one by itself."""
         hides = self.hiding[key]
         if hides is None:
             return False
@@ -68,8 +68,10 @@ class SecretKeys:
             return not (is_mark or is_count or _NO_SECRET.fullmatch(value))
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return not hides.may_count
+        if isinstance(value, Mapping):  # in a list; names in it may be secrets as well
+            return bool(value) and not hides.is_token
         # What YAML has besides, such as bytes and sets.
-        return not isinstance(value, (bool, type(None), tuple, Mapping))
+        return not isinstance(value, (bool, type(None), tuple))
 
     def _how(self, key: str) -> _Hides | None:
         plain = _TOKENIZER.sub("", key.lower().replace("-", "_"))

@@ -91,7 +91,7 @@ class Secrets:
             return config
         # Of several secrets that a value may be made of one says which: they are counted apart.
         own = [
-            one._replace(shown=f"hidden {shortened(_last(one.key))} {one.shown[7:]}")
+            one._replace(shown=f"hidden {_word(one.key)} {one.shown[7:]}")
             for one in (self.of(config) if own is None else own)
         ]
         return MappingProxyType({key: self._value(key, item, own) for key, item in config.items()})
@@ -145,6 +145,8 @@ class Secrets:
             return _mask(key, value)
         if isinstance(value, str):
             return self.text(value, own)
+        if type(value) in _SHORT and len(str(value)) < SHORTEST:
+            return value
         if isinstance(value, Mapping) and value:
             return MappingProxyType(
                 {name: self._value(f"{key}.{name}", item, own) for name, item in value.items()}
@@ -183,6 +185,7 @@ class Secrets:
 
 
 _NESTED = frozenset({tuple, MappingProxyType})
+_SHORT = frozenset({int, float, bool, type(None)})
 
 
 def _mask(key: str, value: Any) -> str:
@@ -202,7 +205,7 @@ def _parts(value: str) -> list[str]:
 def _spellings(text: str) -> set[str]:
     """A secret as it stands elsewhere: as it is, in quotes of Hydra's or JSON's, in an address."""
     in_quotes = text.replace("\\", "\\\\").replace("'", "\\'")
-    return {text, in_quotes, json.dumps(text)[1:-1], quote(text, safe="")}
+    return {text, in_quotes, json.dumps(text)[1:-1], quote(text, safe="", errors="replace")}
 
 
 def _unless_made_of(own: Iterable[Secret], value: Any) -> Any:
@@ -215,6 +218,8 @@ def _unless_made_of(own: Iterable[Secret], value: Any) -> Any:
 
 def _without(text: str, own: Iterable[Secret]) -> str:
     """The text without some secrets; what stands in the place of one is looked into no further."""
+    if len(text) < SHORTEST:
+        return text
     shown = {secret.text: secret.shown for secret in own if secret.text in text}
     if not shown:
         return text
@@ -224,6 +229,11 @@ def _without(text: str, own: Iterable[Secret]) -> str:
 def _last(key: str) -> str:
     """The last part of a key, however it is written: ``--api-key``, ``+wandb.api_key``."""
     return segments(key.lstrip("+~-").lower().replace("-", "_"))[-1]
+
+
+def _word(key: str) -> str:
+    """The last part of a key as one word, which ``has_hidden`` knows."""
+    return re.sub(r"\W+", "_", shortened(_last(key)))
 
 
 def has_hidden(text: str) -> bool:

@@ -99,6 +99,7 @@ class HiddenSecrets:
             secrets.are_in(run.config)
             or ("=" in name and secrets.may_be_in(name))
             or "hidden " in name
+            or (run.sweep is not None and "=" in run.sweep and secrets.may_be_in(run.sweep))
             or bool(run.faults)
             # Of one place alone the metrics are not called by it.
             or ((len(run.sources) > 1 or run.unread or run.earlier) and _are_named(secrets, run))

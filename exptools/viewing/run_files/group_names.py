@@ -1,7 +1,8 @@
 """Own names and colours of groups: the user's, kept in the user's data directory as stars are.
 
 They belong to the directory that is looked at, and hold below it, too. Each has a file of its own
-that is replaced atomically, so that two servers never undo what the other has kept.
+that is replaced atomically, so that two servers never undo what the other has kept. That of a group
+with a hidden value is kept in memory: the next session may call another secret "hidden 1".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from platformdirs import user_data_path
 
 from exptools.plain_json import parse_json
 from exptools.viewing.cache_files import make_private, read_kept, write_privately
+from exptools.viewing.configs.secrets import has_hidden
 from exptools.viewing.configs.values import comparison_key
 
 MAX_LABEL = 200  # characters
@@ -57,6 +59,7 @@ class GroupNames:
         self._paths = [base / _digest(str(above)) for above in (real, *real.parents)]
         for named in self._paths:
             make_private(named)
+        self._of_session: dict[str, OwnName] = {}  # of groups with hidden values
 
     def all(self) -> Mapping[str, OwnName]:
         """The names by ``group_id``."""
@@ -66,8 +69,9 @@ class GroupNames:
                 files = sorted(path.glob("*.json"))
             except OSError:
                 continue
-            names |= dict(record for file in files if (record := _read(file)) is not None)
-        return names
+            kept = dict(record for file in files if (record := _read(file)) is not None)
+            names |= {group: name for group, name in kept.items() if not has_hidden(group)}
+        return {**names, **self._of_session}
 
     def keep(
         self, group: str, *, label: str | None = None, color: str | None = None
@@ -83,7 +87,10 @@ class GroupNames:
         try:
             if len(group) > _MAX_ID:
                 return None, "This group has too long a name to be given another."
-            if name == NO_NAME:
+            if has_hidden(group):
+                others = {g: n for g, n in self._of_session.items() if g != group}
+                self._of_session = others if name == NO_NAME else {**others, group: name}
+            elif name == NO_NAME:
                 file.unlink(missing_ok=True)
             if name != self.all().get(group, NO_NAME):
                 record = {"group": group, "label": name.label, "color": name.color}
@@ -94,6 +101,7 @@ class GroupNames:
 
     def reset(self) -> tuple[int | None, str]:
         """Forget all names that were given here, or above."""
+        self._of_session = {}
         for path in self._paths:
             try:
                 shutil.rmtree(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exptools.viewing.configs.secrets import Secrets
+from exptools.viewing.configs.secrets import Secrets, has_hidden
 
 ABC = "sk-abcdef123456"
 
@@ -67,6 +67,12 @@ def test_secrets_in_lists_and_mappings_in_lists_are_hidden() -> None:
     assert ABC not in str(config)
     assert [user["name"] for user in config["users"]] == ["ann", "bob"]
     assert config["sizes"] == (64, 64)
+
+
+def test_names_in_a_list_of_secrets_are_hidden_as_their_values() -> None:
+    config = shown(passwords=(MappingProxyType({ABC: 1}),), tokens=(MappingProxyType({"n": 1}),))
+    assert re.fullmatch(r"hidden \d+", config["passwords"][0])
+    assert config["tokens"] == ({"n": 1},)
 
 
 def test_what_is_made_of_a_secret_shows_it_no_more() -> None:
@@ -265,6 +271,7 @@ def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> No
         (r'"{\"api_key\": \"a b\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
         ("['curl', '--token', 'a b', '-x'] failed", "['curl', '--token', '…', '-x'] failed"),
         ("password='a b", "password=…"),
+        ("""password='it'"'"'s, b' x""", "password=…' x"),
     ],
 )
 def test_an_error_hides_the_whole_value_whatever_it_looks_like(error: str, shown: str) -> None:
@@ -293,6 +300,11 @@ def test_long_and_odd_texts_take_no_longer_than_they_are() -> None:
         for say in (secrets.text, secrets.name, secrets.override):
             say(text)
     assert time.thread_time() - begun < 5
+
+
+def test_what_is_made_of_a_secret_of_an_odd_key_is_known_as_hidden() -> None:
+    made = Secrets().config({"my api_key!": ABC, "url": f"https://{ABC}@host"})
+    assert has_hidden(made["url"])
 
 
 def test_a_password_may_look_as_a_mark_does() -> None:

@@ -167,6 +167,23 @@ def test_a_name_that_hostile_hands_have_written_is_none(workspace, tmp_path):
         assert workspace.group_names() == {}
 
 
+def test_the_name_of_a_group_with_a_hidden_value_lasts_for_a_session(tmp_path):
+    # Which secret has which number depends on what a process has met first.
+    for value in ("hidden 1", "https://hidden api_key 1@host"):
+        group = group_id(("api_key",), (value,))
+        names = GroupNames(tmp_path / "outputs", tmp_path / "names")
+        names.keep(group, label="ours")
+        names.keep(group, color="#8800cc")
+        assert names.all() == {group: OwnName("ours", "#8800cc")}
+        assert GroupNames(tmp_path / "outputs", tmp_path / "names").all() == {}
+        names.keep(group, label="")
+        names.keep(group, color="")
+        assert names.all() == {}
+    names.keep(group, label="ours")
+    names.reset()
+    assert names.all() == {}
+
+
 def test_names_hold_below_the_directory_that_they_were_given_for(tmp_path):
     data = tmp_path / "data"
     GroupNames(tmp_path / "outputs", data).keep("a", label="ours")
