@@ -206,7 +206,7 @@ def test_a_large_body_costs_no_memory_whoever_sends_it(start):
         with contextlib.suppress(ConnectionError):
             statuses.append(connection.getresponse().status)
         connection.close()
-    assert {*statuses} == {413}
+    assert statuses in ([411, 413], [413])  # one who goes on sending may not hear it
     assert psutil.Process(process.pid).memory_info().rss - before < 64 * 2**20
 
 

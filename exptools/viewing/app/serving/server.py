@@ -21,6 +21,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from exptools.units import format_bytes
+from exptools.viewing.app.serving.parsing import Request
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -31,7 +32,8 @@ DESCRIPTORS = 3  # of a connection: its socket, and files for a large question a
 OTHER_DESCRIPTORS = 128  # files of runs, caches, the terminal
 MAX_HEADERS = 64 * 2**10  # bytes; a view of many runs makes a long address
 MAX_BODY = 8 * 2**20  # bytes; a selection of ten thousand runs is less than one
-RECEIVED_AT_ONCE = 64 * 2**10  # bytes
+RECEIVED_AT_ONCE = 64 * 2**10  # bytes of a body
+HEADERS_AT_ONCE = 8 * 2**10  # bytes; of the requests in one packet each copies what comes after it
 BODY_IN_MEMORY = 64 * 2**10  # bytes; more of it goes to a temporary file
 MOST_LARGE_BODIES = 8  # that are received at once; a page sends one at a time
 HEADERS_WITHIN = 10  # s from a request's first byte
@@ -44,6 +46,7 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 CLOSING = ("400", "401", "403", "413")  # after these answers no more is heard from somebody
 REFUSALS = {
+    411: "exptools-dash takes no request in chunks: say its Content-Length",
     413: f"exptools-dash takes up to {format_bytes(MAX_BODY)} in one request",
     431: f"exptools-dash takes up to {format_bytes(MAX_HEADERS)} of headers",
 }
@@ -83,7 +86,14 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
 
     task_class = _Answer
     error_task_class = _Refusal
+    parser_class = Request
     began = 0.0  # Unix seconds
+
+    def recv(self, buffer_size: int) -> bytes:
+        """See ``wasyncore.dispatcher``."""
+        body = None if self.request is None else self.request.body_rcv
+        lacks = 0 if body is None else min(body.remain, buffer_size)
+        return bytes(super().recv(max(lacks, HEADERS_AT_ONCE)))
 
     def received(self, data: bytes) -> bool:
         """See ``HTTPChannel``."""

@@ -4,10 +4,13 @@ import http.client
 import resource
 import socket
 import threading
+import time
 
 import pytest
+from waitress.adjustments import Adjustments
 
 from exptools.viewing.app.serving import server as serving
+from exptools.viewing.app.serving.parsing import MOST_HEADERS, Request
 from exptools.viewing.app.serving.server import Server
 from tests.conftest import ROOT, until
 
@@ -186,10 +189,68 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(serve, connect):
     _, port = serve()
     answer, text = ask(port, method="POST", **{"Content-Length": str(400 * 10**6)})
     assert (answer.status, text) == (413, "exptools-dash takes up to 8 MiB in one request\n")
-    chunked = connect(port, CHUNKED)
-    sent = iter(range(400))  # MiB
-    until(lambda: not can_send(chunked, b"100000\r\n" + b"x" * 2**20 + b"\r\n") or not next(sent))
-    assert next(sent) < 100
+
+
+def test_a_body_in_chunks_is_refused_with_the_headers_and_none_of_it_is_read(serve, connect):
+    server, port = serve()
+    for encoding in (b"chunked", b"Chunked\r\nContent-Length: 3\r\nExpect: 100-continue"):
+        sent = connect(port, CHUNKED.replace(b"chunked", encoding) + b"1\r\nx\r\n")
+        answer = sent.makefile("rb").readline()
+        assert answer.split()[1] == b"411"
+    until(lambda: not server.active_channels)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"G x://" + b"1" * 10_000 + b" X\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX:" + b" " * 20_000 + b"x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX:\r\n" + b" \t" * 10_000 + b"x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X:\r\n" * 15_000 + b"\r\n",
+        b"GET http://[/ HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    ],
+    ids=["address", "blanks", "continued", "lines", "host", "length"],
+)
+def test_headers_that_take_long_or_are_none_are_refused_at_once(content):
+    before = time.thread_time()
+    request = Request(Adjustments())
+    request.received(content)
+    assert time.thread_time() - before < 0.5
+    assert request.error.code == 400
+    assert request.completed
+
+
+def test_after_what_is_refused_nothing_of_the_same_packet_is_read():
+    for refused in (
+        CHUNKED,
+        b"?\r\n\r\n",
+        b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9000000\r\n\r\n",
+    ):
+        packet = refused + b"\r\n\r\n" * 10
+        request = Request(Adjustments(max_request_body_size=serving.MAX_BODY))
+        assert request.received(packet) == len(packet)
+        assert request.completed
+        assert not request.expect_continue
+
+
+def test_little_is_taken_at_once_where_no_body_is_sent(serve, connect, monkeypatch):
+    taken = []
+    received = Request.received
+
+    def note(request, data):
+        taken.append((request.body_rcv is not None, len(data)))
+        return received(request, data)
+
+    monkeypatch.setattr(Request, "received", note)
+    _, port = serve()
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n" + b"x" * 400_000
+    sent = connect(
+        port, b"\r\n\r\n" * 20_000 + half + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
+    assert sent.makefile("rb").read().count(b"HTTP/1.1 200") == 2
+    assert max(size for in_body, size in taken if not in_body) <= serving.HEADERS_AT_ONCE
+    assert max(size for in_body, size in taken if in_body) > serving.HEADERS_AT_ONCE
 
 
 def test_of_very_many_large_bodies_the_newest_are_received(serve, connect):
@@ -266,3 +327,4 @@ def test_the_page_about_security_says_the_limits_that_hold():
     assert f"more than {serving.BODY_IN_MEMORY // 2**10} KiB eight at most" in page
     headers, body = serving.MAX_HEADERS // 2**10, serving.MAX_BODY // 2**20
     assert f"Headers of more than {headers} KiB and bodies of more than {body} MiB" in page
+    assert f"Headers of more than {MOST_HEADERS} lines" in page
