@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import orjson
 
 from exptools.asides import remove_leftovers, written_aside
 from exptools.plain_files import is_own, open_plain
+from exptools.plain_json import parse_json
 from exptools.viewing.signatures import file_signature
 
 _PRIVATE_FILE, _PRIVATE_DIRECTORY = 0o600, 0o700
@@ -126,6 +129,18 @@ def read_kept(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
     return content
+
+
+def parse_kept(content: bytes) -> Any:
+    """What ``json.dumps`` has written, in a third of the time that ``json`` takes.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:  # names that are no UTF-8 have halves of characters
+        return parse_json(content)
 
 
 @dataclass(frozen=True)

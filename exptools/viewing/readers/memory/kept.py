@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exptools.plain_json import parse_written_json
 from exptools.viewing import readers
-from exptools.viewing.cache_files import CacheFile
+from exptools.viewing.cache_files import CacheFile, parse_kept
 from exptools.viewing.readers.description import Reader
 from exptools.viewing.readers.formats import READERS, DetectedRun
 from exptools.viewing.readers.walk import Listing
@@ -189,7 +188,7 @@ def _stored(file: CacheFile) -> tuple[dict[str, Any], list[Any]]:
     content = file.read()
     with suppress(ValueError, TypeError, LookupError):
         if content is not None:
-            stored = parse_written_json(content)
+            stored = parse_kept(content)
             return dict(stored["rows"]), list(stored["shapes"])
     return {}, []
 

@@ -9,9 +9,8 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from exptools.plain_json import parse_written_json
 from exptools.rundir import read_listed
-from exptools.viewing.cache_files import CacheFile
+from exptools.viewing.cache_files import CacheFile, parse_kept
 from exptools.viewing.memo import Memo
 from exptools.viewing.signatures import Signature
 
@@ -121,6 +120,6 @@ def _stored(file: CacheFile) -> _Texts:
     content = file.read()
     with suppress(ValueError, TypeError, LookupError):  # not one of ours
         if content is not None:
-            stored = parse_written_json(content)
+            stored = parse_kept(content)
             return _Texts(dict(stored["texts"]), list(stored["parts"]))
     return _Texts({}, [])
