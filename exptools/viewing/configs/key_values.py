@@ -9,16 +9,18 @@ from typing import NamedTuple
 _KEY = re.compile(
     # Only from where a word begins: else each of its letters is tried, which a long one makes many.
     r"(?<![\w@+~.-])(?:"
-    r"(?P<key>[\w@+~.-]+)(?:\\{0,4}['\"])?\]?\s*(?P<sign>[=:])[=>]{0,2}"
+    r"(?P<key>[\w@+~.-]+)(?P<closed>\\{0,4}['\"])?\]?\s*(?P<sign>[=:])[=>]{0,2}"
     r"|(?P<option>--[A-Za-z][\w.-]*)(?:\\{0,4}['\"])?,?(?=\s)"
     r")\s*"
 )
-# Quotes may stand within quotes, and are escaped there, perhaps twice; b'...' is Python's.
+# b'...' is Python's; within quotes others are escaped, and their ends have as many backslashes.
 _QUOTED = re.compile(
-    r"(?<!\w)[bBrRuU]{0,2}(?P<quote>\\{0,4}['\"])"
-    r"(?P<inner>(?:(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)",
+    r"(?<!\w)[bBrRuU]{0,2}(?:"
+    r"(?P<quote>['\"])(?P<inner>(?:(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)"
+    r"|(?P<escaped>\\{1,4}['\"])(?P<within>(?:(?!(?<!\\)(?P=escaped)).)*)(?P=escaped))",
     re.DOTALL,
 )
+_OPENS = re.compile(r"(?<![\w\\])\\{0,4}['\"]\Z")
 _OPENING = re.compile(r"[bBrRuU]{0,2}\\{0,4}['\"]")
 # What stands right behind quotes if they are no more than a part, as in 'it'"'"'s' of a shell.
 _MORE = re.compile(r"[^\s,;&/.:?'\"\])}\\]|'\"|\"'")
@@ -57,16 +59,20 @@ def replace_values(
         if may_go_on and _goes_on(text[value.begin : value.end], is_quoted=value.is_quoted):
             continue
         instead = shown(key, value.text)
-        if instead is not None:
-            pieces += [text[done : value.begin], instead]
-            done = value.end
+        if instead is None:
+            continue
+        end = value.end if found["closed"] or value.is_quoted else _quotes_end(text, found, kind)
+        if end > value.end:
+            instead, at = shown(key, text[value.begin : end]) or instead, end
+        pieces += [text[done : value.begin], instead]
+        done = max(value.end, end)
     return "".join([*pieces, text[done:]])
 
 
 def without_quotes(text: str) -> str | None:
     """What is in the quotes that a text stands in; None where it stands in none."""
     quoted = _QUOTED.fullmatch(text)
-    return unescaped(quoted["inner"]) if quoted else None
+    return unescaped(quoted["inner"] or quoted["within"] or "") if quoted else None
 
 
 def unescaped(text: str) -> str:
@@ -95,12 +101,26 @@ def _goes_on(value: str, *, is_quoted: bool) -> bool:
 def _value(text: str, begin: int, kind: Kind) -> _Value:
     quoted = _QUOTED.match(text, begin)
     if quoted and not _MORE.match(text, quoted.end()):
-        return _Value(unescaped(quoted["inner"]), *quoted.span("inner"), quoted.end())
+        begin, end = quoted.span("inner" if quoted["quote"] else "within")
+        return _Value(unescaped(text[begin:end]), begin, end, quoted.end())
     if not quoted and _OPENING.match(text, begin):  # it is never closed
         value = text[begin:].rstrip()
     else:  # of quotes around key and value the last is none of the value
         value = text[begin : _end(text, begin, kind)].rstrip().rstrip("'\"`\\")
     return _Value(value, begin, begin + len(value), begin + len(value))
+
+
+def _quotes_end(text: str, found: re.Match[str], kind: Kind) -> int:
+    """Where the quotes end that key and value stand in together: 'password=a b'; 0 if in none."""
+    opening = _OPENS.search(text, max(0, found.start() - 5), found.start())
+    if not opening:
+        return 0
+    quoted = _QUOTED.match(text, opening.start())
+    if not quoted:
+        return len(text)
+    if _MORE.match(text, quoted.end()):
+        return _end(text, opening.start(), kind)
+    return quoted.end("inner" if quoted["quote"] else "within")
 
 
 def _end(text: str, begin: int, kind: Kind) -> int:

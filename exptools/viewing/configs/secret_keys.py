@@ -19,7 +19,7 @@ HIDE = (
 
 # Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
 _TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
-_MARK = re.compile(r"<[^\s,]{0,30}>|\[[A-Z]{2,5}\]")
+_MARK = re.compile(r"<[\w/|.:｜▁-]{0,30}>|\[[A-Z]{2,5}\]")
 # Words beside "token" that make a number of it, as in "max_token" and "lr_per_token".
 _COUNTS = frozenset(
     (

@@ -271,6 +271,11 @@ def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> No
         (r'"{\"api_key\": \"a b\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
         ("['curl', '--token', 'a b', '-x'] failed", "['curl', '--token', '…', '-x'] failed"),
         ("password='a b", "password=…"),
+        ("['c', '--api_key=a b, c', 'x'] failed", "['c', '--api_key=…', 'x'] failed"),
+        ("['-H', 'X-Api-Key: 1 b', 'x'] failed", "['-H', 'X-Api-Key: …', 'x'] failed"),
+        ("ran 'api_key=a b'\"'\"'c d' x", "ran 'api_key=… x"),
+        (r'"{\"api_key\": \"a\\\"b c\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
+        ("'password=a b", "'password=…"),
         ("""password='it'"'"'s, b' x""", "password=…' x"),
     ],
 )
@@ -285,6 +290,7 @@ def test_an_error_hides_the_whole_value_whatever_it_looks_like(error: str, shown
     "error",
     [
         *("invalid password: try again", "Unexpected token: EOF", "option --token is missing"),
+        *("bad: 'max_tokens=512, lr=1'", "token: <｜begin▁of▁text｜>"),
         *("{'tokens': [1, 2], 'max_tokens': 512}", "token=${oc.env:T} is not set"),
     ],
 )
@@ -295,7 +301,17 @@ def test_a_sentence_about_a_secret_stays(error: str) -> None:
 def test_long_and_odd_texts_take_no_longer_than_they_are() -> None:
     secrets, most = Secrets(), 100_000
     begun = time.thread_time()
-    for part in ("[", "\\'", "\\", " ", "password=(b,", "password=x\"' ", "token:", "--token-"):
+    for part in (
+        "[",
+        "\\'",
+        "\\",
+        " ",
+        "password=(b,",
+        "password=x\"' ",
+        "token:",
+        "--token-",
+        "'token=\\",
+    ):
         text = "password=" + part * (most // len(part))
         for say in (secrets.text, secrets.name, secrets.override):
             say(text)
