@@ -4,8 +4,8 @@ A pack is one file: a table of contents (JSON), then whole columns of many sourc
 header, each column in one piece, as float64. It is written aside and renamed into place, and never
 changed after that, so readers in other processes see all of it or nothing. A source, which goes by
 its first file, counts as known while its files have the signatures (size, mtime, inode) that stand
-in the pack. Whatever is not as it should be (other version, other size, other sum of a column, no
-JSON) is not used; the sources are read again.
+in the pack. Whatever is not as it should be (other version, other size, other sum of a column, a
+name that is not the table's own) is not used; the sources are read again.
 """
 
 from __future__ import annotations
@@ -151,8 +151,7 @@ class DiskCache:
         }
         text = json.dumps(contents).encode()
         text += b" " * (-(len(MAGIC) + 8 + len(text)) % 8)
-        name = hashlib.sha256(text).hexdigest()[:32]
-        pack = self._directory / f"{name}.pack"
+        pack = self._directory / _name_of(text)
         with written_privately(pack) as aside:
             with aside.open("wb") as file:
                 file.write(MAGIC + len(text).to_bytes(8, "little") + text)
@@ -173,7 +172,10 @@ class DiskCache:
                 if raw.read(len(MAGIC)) != MAGIC:
                     return
                 length = int.from_bytes(raw.read(8), "little")
-                contents = parse_json(raw.read(min(length, file.stat().st_size)))
+                text = raw.read(min(length, file.stat().st_size))
+                if _name_of(text) != file.name:
+                    return
+                contents = parse_json(text)
                 header, names = tuple(contents["header"]), tuple(contents["columns"])
                 numbered = {name: number for number, name in enumerate(names)}
                 sums, rows = contents["sums"], contents["rows"]
@@ -204,6 +206,11 @@ def _fill(table: Table, place: Place, choose: Callable[[tuple[str, ...]], list[s
         if name not in table.columns and (column := place.pack.column(name)) is not None:
             table.columns[name] = column[place.start : place.start + table.rows]
             table.on_disk.add(name)
+
+
+def _name_of(text: bytes) -> str:
+    """Of the pack with this table of contents."""
+    return f"{hashlib.sha256(text).hexdigest()[:32]}.pack"
 
 
 def _sum(*columns: Values) -> int:

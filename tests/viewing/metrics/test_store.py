@@ -348,6 +348,7 @@ SPOILED = {
     "of another version": lambda content: content.replace(
         b"exptools columns", b"exptools cuboids", 1
     ),
+    "with fewer rows of a run": lambda content: content.replace(b", 4, []]", b", 3, []]", 1),
     "with a number changed": lambda content: content[:-8] + struct.pack("d", 77.0),
     "no JSON": lambda content: content.replace(b'"header"', b'"header', 1),
     "lacking a part": lambda content: content.replace(b'"runs"', b'"rums"', 1),
