@@ -171,9 +171,11 @@ def refuse_others_below(directory: Path, path: Path) -> None:
 
 def is_own(descriptor: int) -> bool:
     """Whether an open file is this user's, and nobody else can have written it."""
+    if not hasattr(os, "geteuid"):  # Windows has neither users nor modes that say so
+        return True
     status = os.fstat(descriptor)
-    mine = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    return mine and not status.st_mode & stat.S_IWOTH  # a group is often the user's own
+    # A group is often the user's own.
+    return status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
 
 
 def read_own(path: Path, most: int | None = None) -> bytes:
