@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from exptools.rundir import STEP
 from exptools.viewing.analysis.factors import (
+    OVERLAP,
     Factor,
     Factors,
     factors_of,
     named_among,
+    overlap,
     setting_keys,
 )
 from exptools.viewing.analysis.notes import CLEARLY, on_keys, on_runs, without_value
@@ -188,6 +191,12 @@ def _most_telling(factors: Factors, numbers: np.ndarray) -> tuple[Factors, int]:
     )
 
 
+def _of_several(factors: Sequence[Factor]) -> str:
+    """Why a share cannot be told to be one key's: few runs of a grid may lack, or many."""
+    overlapping = any(overlap(*pair) > OVERLAP for pair in combinations(factors, 2))
+    return "keys that overlap" if overlapping else "unequal numbers of runs"
+
+
 def _effects(factors: Sequence[Factor], analysis: Analysis, rest: str) -> tuple[Effect, ...]:
     """The keys, the most telling first, and what they leave to the rest."""
 
@@ -207,6 +216,6 @@ def _effects(factors: Sequence[Factor], analysis: Analysis, rest: str) -> tuple[
         told = sum(of.share for of in (*keys, *others) if not math.isnan(of.share))
         shared = 1 - told - analysis.rest.share
         if shared > CLEARLY / 2:
-            others.append(effect("keys that overlap", SHARED, replace(UNKNOWN, share=shared)))
+            others.append(effect(_of_several(factors), SHARED, replace(UNKNOWN, share=shared)))
         others.append(effect(label, REST, analysis.rest))
     return (*keys, *others)

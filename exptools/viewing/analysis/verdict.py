@@ -33,7 +33,7 @@ class Improvement:
     # known what is better, that it is higher.
     probability: Estimate
     interval: Option  # "t" (Welch's, Newcombe's) or "ci" (bootstrap), with its level
-    needed: float  # runs of each (and stratum) that would settle it; see ``runs_needed``
+    needed: float  # runs of each in each stratum that would settle it; see ``runs_needed``
     notes: tuple[str, ...]  # what a reader must know, in sentences
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exptools.viewing.analysis.importance import Importance
 from exptools.viewing.analysis.verdict import Improvement
-from exptools.viewing.analysis.words import percent
+from exptools.viewing.analysis.words import listed, percent
 from exptools.viewing.api.figure_options import SizeOptions, check_options
 from exptools.viewing.api.notebook import aligned, table
 from exptools.viewing.charts.chart import number
@@ -81,7 +81,8 @@ class GroupImprovement(Improvement):
             [label, number(mean), str(len(values))]
             for label, mean, values in zip(self.labels, self.means, self.values, strict=True)
         ]
-        heads = ["group", f"mean {self.words}", "n"]
+        mean = f"mean of the means by {listed(self.strata)} of" if self.strata else "mean"
+        heads = ["group", f"{mean} {self.words}", "n"]
         return table(heads, rows, notes=[*self.sentences, *self.notes])
 
     def to_pandas(self) -> DataFrame:

@@ -87,6 +87,14 @@ def test_keys_that_overlap_are_named_with_what_either_explains(tmp_path):
     assert by_key(found)["c"].share < 0.1 < by_key(found)["c"].alone
 
 
+def test_what_a_run_that_diverged_leaves_unclear_is_no_overlap(tmp_path):
+    lost = (1, "x", 0)
+    value = lambda a, b, seed: np.nan if (a, b, seed) == lost else a + (b == "x") + seed / 10  # noqa: E731
+    of = by_key(grid(tmp_path, value=value).importance("acc"))
+    assert of["unequal numbers of runs"].share > 0.02
+    assert "keys that overlap" not in of
+
+
 def test_a_setting_that_goes_with_the_seed_is_not_told_from_it(tmp_path):
     for job, (a, b) in enumerate((a, b) for a in EFFECT for b in "wxyz"):
         write_run(tmp_path / "s" / str(job), {"a": a, "b": b, "seed": a}, {"acc": [a + job / 50]})

@@ -206,7 +206,7 @@ def test_frame_and_figures_have_all_numbers(tmp_path):
     assert (tmp_path / "figure.svg").read_text().startswith("<?xml")
     assert len(found.plot().data) == 4
     assert "is better than" in repr(found)
-    assert "<table" in found._repr_html_()
+    assert ">mean of the means by task of last " in found._repr_html_()
 
 
 def test_a_papers_figure_has_both_long_names_in_full(tmp_path):
