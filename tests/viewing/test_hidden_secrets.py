@@ -15,6 +15,7 @@ from exptools.viewing.app.compare.absences import nothing_there
 from exptools.viewing.app.run.config import commands
 from exptools.viewing.app.run.head import show_status
 from exptools.viewing.app.run.medium import medium
+from exptools.viewing.app.server import create_app
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.cli.dash import main as dash
 from exptools.viewing.cli.main import main
@@ -61,6 +62,19 @@ def said(sweep: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return "".join(capsys.readouterr())
 
     return said
+
+
+def test_a_directory_that_was_given_is_shown_without_its_secret(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index([sweep / f"api_key={FIRST},seed=0"], cache=False)
+    index.refresh()
+    app = create_app(index)
+    assert not has_secret(app.title)
+    assert not has_secret(Workspace(index).place)
+    client = app.server.test_client()
+    for path in ("/", "/_dash-layout"):
+        assert not has_secret(client.get(path, headers={"Host": "127.0.0.1"}).text), path
 
 
 def has_secret(text: str) -> bool:

@@ -27,7 +27,6 @@ from exptools.viewing.app.widgets import in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.figures.theme import FONT
 from exptools.viewing.run import Run
-from exptools.visible import visible
 
 REFRESH_MS = 3000
 MOST_FAULTS = 200  # that are listed
@@ -79,7 +78,7 @@ def page(workspace: Workspace) -> Any:
     tabs = dmc.Tabs(
         [
             _header(
-                visible(", ".join(map(str, workspace.index.roots))),
+                workspace.place,
                 state_counts(facts.runs, time.time()),
             ),
             html.Main(panels),

@@ -69,7 +69,7 @@ def create_app(
     Until ``looked`` says that the index has looked for the first time, the browser gets the
     scripts, and waits for what is in them. None: it has.
     """
-    title = visible(", ".join(root.name for root in index.roots))
+    title = ", ".join(visible(index.hiding.place(root).name) for root in index.roots)
     app = _Viewer(
         "exptools.viewing.app",  # beside which Dash looks for assets/
         title=f"{title} · exptools",

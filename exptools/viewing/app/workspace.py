@@ -15,6 +15,7 @@ from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.group_names import GroupNames, OwnName
 from exptools.viewing.run_files.user_marks import UserMarks
+from exptools.visible import visible
 
 Answer = TypeVar("Answer")
 
@@ -75,6 +76,12 @@ class Workspace:
         self._hidden = self.marks.hidden_places()
         place = Path(os.path.commonpath([str(root) for root in index.roots]))
         self.names = names or GroupNames(place)
+
+    @property
+    def place(self) -> str:
+        """The directories in which runs are looked for, as they may be shown."""
+        hidden = self.index.hiding.place
+        return ", ".join(visible(str(hidden(root))) for root in self.index.roots)
 
     def look(self) -> int:
         """The version of the runs, after a look at the disk if the last one is some time ago.

@@ -184,7 +184,8 @@ def _serve(
         print(f"exptools-dash {missing_package(error)}", file=sys.stderr)
         return 1
     listener = listen(access.host, port)
-    print(visible(f"runs in {', '.join(map(str, roots))}: "), end="")
+    places = ", ".join(str(index.hiding.place(root)) for root in roots)
+    print(visible(f"runs in {places}: "), end="")
     serve(index, looked, access, listener, browse=open_browser)
     return 0
 

@@ -53,6 +53,10 @@ class HiddenSecrets:
         """Settings of a run, by dotted keys, without its secrets."""
         return config if self._secrets is None else self._secrets.config(config, self._own(run))
 
+    def place(self, path: Path) -> Path:
+        """A directory that may have secrets of runs in its name, without them."""
+        return path if self._secrets is None else Path(self._secrets.name(str(path)))
+
     def path(self, run: Run) -> str:
         """Where a run stands, without the run's secrets."""
         place = str(run.directory)

@@ -30,7 +30,6 @@ from exptools.viewing.app.painted.picture import colors, picture
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.wording import escape_invalid_unicode
-from exptools.visible import visible
 
 ANSWER = "_first-answer"
 WAIT = 0.5  # s that the scripts wait for the picture; later it comes after them
@@ -92,7 +91,8 @@ class FirstPages:
         return Response(self._sent(parts, query), mimetype="text/html")
 
     def _sent(self, parts: Parts, query: str) -> Iterator[str]:
-        yield f"{parts.head}<style>{colors()}</style>{ENTRY}{empty_frame(self._place())}"
+        frame = empty_frame(self._workspace.place)
+        yield f"{parts.head}<style>{colors()}</style>{ENTRY}{frame}"
         if not self._free.acquire(timeout=WAIT):
             yield parts.scripts + parts.end
             return
@@ -106,9 +106,6 @@ class FirstPages:
         else:
             yield painted + parts.scripts
         yield parts.end
-
-    def _place(self) -> str:
-        return visible(", ".join(map(str, self._workspace.index.roots)))
 
     def _painted(self, query: str) -> str:
         """The page with its picture; "" where there is none, or none to be had."""
@@ -133,7 +130,7 @@ class FirstPages:
         said, why = escape(caption(facts, view, content)), escape(reason(facts, view))
         painted = f'<div id="first-picture" style="{size}">{shapes}</div>'
         sentence = f"<b>{said}</b> {why}"
-        return escape_invalid_unicode(full_frame(self._place(), facts, view, sentence, painted))
+        return escape_invalid_unicode(full_frame(self._workspace.place, facts, view, sentence, painted))
 
     def register(self, app: Dash) -> None:
         """Answer what the app would ask first, in one answer, to whoever asks for it at once."""
