@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from exptools.logging.media.store import EncodedMedium
 from exptools.rundir import OUTPUT_LOG, STATUS_FILE, State, write_atomic
 from exptools.viewing.app.access import Access
 from exptools.viewing.app.compare.downloads import content_of, numbers
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from tests.e2e.pages import BANDS, LEGEND, LINES, ROWS, axe_faults, drawn
-from tests.media_samples import write_wall
+from tests.media_samples import write_medium, write_wall
 from tests.viewing.samples import indexed, write_run, write_sweep
 
 TOKEN = "a-token-of-this-test"
@@ -205,6 +206,54 @@ def test_hostile_runs_are_shown_everywhere_obeyed_nowhere_and_left_as_they_were(
         expect(page.locator("#run-facts")).to_be_visible()
         unharmed(page)
     assert tree(hostile) == before
+
+
+def joined(where: str) -> str:
+    """What becomes a link where Plotly puts a "<" before it."""
+    return f"a href='https://evil.example/{where}'>{where}</a>"
+
+
+SCATTER = {
+    "type": "scatter",
+    "x": [joined("a tick"), "<b>bold</b>"],
+    "y": [1, 2],
+    "mode": "text+markers",
+    "text": ["<", "<"],
+    "texttemplate": f"%{{text}}{joined('a text')}",
+    "hovertemplate": f"%{{text}}{joined('hovered')}<extra></extra>",
+    "name": "<",
+    "showlegend": True,
+}
+PREFIX = {"tickprefix": "<", "showtickprefix": "all"}
+TABLE = {
+    "type": "table",
+    "header": {"values": ["<i>in italics</i>"]},
+    "cells": {"values": [[joined("cell")]], "prefix": ["<"]},
+}
+
+
+@pytest.fixture
+def linking(tmp_path):
+    """A run whose figures have links in texts that Plotly joins, one of them for all of Plotly."""
+    run = write_run(tmp_path / "outputs" / "links", {"seed": 1}, TAGS)
+    for tag, trace, layout in (("plain", SCATTER, {"xaxis": PREFIX}), ("whole", TABLE, {})):
+        figure = json.dumps({"data": [trace], "layout": layout}).encode()
+        write_medium(run, tag, 1, EncodedMedium("figure", "json", figure), 1.7e9)
+    return run.parent
+
+
+def test_no_text_of_a_logged_figure_becomes_a_link_and_its_formatting_stays(
+    look_at, serve_here, linking
+):
+    page = look_at(serve_here(linking), "?tab=run&run=links")
+    figures = page.locator("#run-media-cards svg")
+    for told in ("a tick", "a text", "cell", "in italics"):
+        expect(figures.locator("text", has_text=told).first).to_be_visible()
+    page.locator("#run-media-cards .scatterlayer .point").first.hover(force=True)
+    expect(figures.locator(".hoverlayer", has_text="hovered")).to_be_visible()
+    expect(figures.locator("a")).to_have_count(0)
+    expect(figures.locator("tspan[style*=bold]")).to_have_text("bold")
+    expect(figures.locator("tspan[style*=italic]")).to_have_text("in italics")
 
 
 TRIED = ("an image", "a script", "a frame", "fetch")

@@ -16,7 +16,9 @@ _NUMBERED = ("xaxis", "yaxis", "scene", "polar", "ternary", "smith", "coloraxis"
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 MAX_PARTS = 20_000  # objects in a figure, each of which Plotly takes some 50 µs to check
 COLORS = 5  # texts of colours, or steps of a scale of them, that take it as long
-_LINK = re.compile(r"<(?=/?a[\s>])", re.IGNORECASE)
+# Plotly joins texts before it looks for tags: a tick's prefix with its name, a template with what
+# it asks for. So a "<" that begins no whole name of one of these could begin a link.
+_NO_TAG = re.compile(r"<(?!/?(?:b|br|em|extra|i|s|span|strong|sub|sup|u)[\s>])", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\w{1,40}")  # "plotly_dark": one name, where Plotly would put many together
 
 
@@ -37,6 +39,10 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     kinds = [str(trace.get("type")) for trace in data]
     if any(kind.startswith(_MAPS) for kind in kinds):
         raise ValueError("it needs a map from another server, which is not asked from here")
+    if any(_is_below(trace.get("contours")) for trace in data):
+        raise ValueError(
+            "contours of what is below a value are not drawn, but those between two ('[]')"
+        )
     template = layout.get("template")
     if isinstance(template, str) and not _TEMPLATE.fullmatch(template):
         layout = {name: value for name, value in layout.items() if name != "template"}
@@ -59,14 +65,19 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_links(value: Any) -> Any:
-    """The value, in whose texts what Plotly would make a link stands as it was written."""
+    """The value, in whose texts what could become a link stands as it was written."""
     if isinstance(value, str):
-        return _LINK.sub("&lt;", value) if "<" in value else value
+        return _NO_TAG.sub("&lt;", value) if "<" in value else value
     if isinstance(value, list):
         return [_without_links(one) for one in value]
     if isinstance(value, dict):
         return {name: _without_links(one) for name, one in value.items()}
     return value
+
+
+def _is_below(contours: Any) -> bool:
+    """Whether it has the one "<" that is no text, which a template can ask for, too."""
+    return isinstance(contours, dict) and str(contours.get("operation")).startswith("<")
 
 
 def _has_more_parts(record: Mapping[str, Any], most: int) -> bool:

@@ -248,7 +248,39 @@ def test_a_text_of_an_untrusted_figure_is_no_link():
     told = json.dumps(figure)
     assert not re.search(r"<a[\s>]", told, re.IGNORECASE)
     assert "<b>x</b> &lt;A href=" in told
-    assert "a < b" in told
+    assert "a &lt; b" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<",
+        "x<",
+        "<b",
+        "</",
+        "<%{text}",
+        "<\ta>",
+        "<<b>a href='y'>",
+        "<extra",
+        "<a%{text}",
+        "<abbr>",
+    ],
+)
+def test_no_text_of_an_untrusted_figure_begins_a_link_that_another_ends(text):
+    axis = {"tickprefix": text, "ticktext": [text], "labelalias": {"x": text}}
+    trace = {"type": "bar", "x": [text], "y": [1], "texttemplate": text, "meta": {"any": [text]}}
+    figure = untrusted_figure({"data": [trace], "layout": {"xaxis": axis}})
+    told = json.dumps(figure).replace("<b>", "")
+    assert "<" not in told
+    assert told.count("&lt;") >= 6
+
+
+def test_harmless_formatting_stays_in_an_untrusted_figure():
+    text = (
+        "<b>1</b><br>2<BR >10<sup>3</sup> <span style='color:red'>4</span> <i>5</i><extra></extra>"
+    )
+    figure = untrusted_figure({"data": [{"y": [1], "hovertemplate": text}]})
+    assert figure["data"][0]["hovertemplate"] == text
 
 
 def test_what_plotly_knows_stays_in_an_untrusted_figure():
@@ -302,6 +334,7 @@ def test_of_an_untrusted_figure_only_data_and_layout_stay():
         ({"data": {}}, "list 'data'"),
         ({"data": [{"type": "scattergeo"}]}, "map from another server"),
         ({"data": [{"type": "choroplethmapbox"}]}, "map from another server"),
+        ({"data": [{"type": "contour", "contours": {"operation": "<="}}]}, "are not drawn, but"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(record, why):

@@ -7,6 +7,7 @@ machine for example, learns nothing from an error and writes no traceback to our
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -14,22 +15,24 @@ from typing import Any
 from dash import Dash
 from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, abort, request
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.wrappers import Response
 
 from exptools.plain_json import parse_json
-from exptools.viewing.app.serving.shapes import NUMBER, TEXT, MalformedError, Shape, expect
+from exptools.viewing.app.serving.shapes import NUMBER, PLACE, TEXT, MalformedError, Shape, expect
 from exptools.viewing.errors import QueryError
 
 ROUTE = "/_dash-update-component"
 # What the properties of components hold, whichever component it is.
 PROPERTIES: dict[str, Shape] = {
-    **dict.fromkeys(("n_clicks", "n_intervals", "n_submit", "n_blur", "max"), NUMBER),
+    **dict.fromkeys(("n_clicks", "n_intervals", "n_submit", "n_blur"), NUMBER),
     **dict.fromkeys(("disabled", "opened"), (bool, type(None))),
     # What the page says already, which an answer is compared with.
     **dict.fromkeys(("children", "className", "error", "hidden", "style"), object),
     "id": (str, dict),
 }
-_LOG = {"run": str, "log": str, "start": int, "end": int, "size": int, "inode": int}
+_LOG = {"run": str, "log": str, "start": PLACE, "end": PLACE, "size": PLACE, "inode": int}
+_COLUMN = {"colId": str, "pinned": TEXT, "width": (int, float), "flex": NUMBER}
 # And what single ones do, for the page's scripts fill the stores; a view sees to itself.
 STORES: dict[str, Shape] = {
     **dict.fromkeys(("address.data", "rows-key.data", "shown-where.data"), TEXT),
@@ -44,16 +47,16 @@ STORES: dict[str, Shape] = {
     "run-log-shown.data": ({**_LOG, "follows": bool, "completed": bool}, type(None)),
     "run-media-stamp.data": ([str, object, object], type(None)),
     "funneled.data": {"text": str, "models": dict},
-    "arranged.data": {"columns": [dict], "narrow": object},
+    "arranged.data": {"columns": [_COLUMN], "narrow": object},
     "starred.data": {"stars": [[str, bool]]},
-    "clicked.data": {"curve": [int, int]},
-    "pointed-at.data": {"view": dict, "curve": [int, int], "x": (int, float), "place": object},
+    "clicked.data": {"curve": [PLACE, PLACE]},
+    "pointed-at.data": {"view": dict, "curve": [PLACE, PLACE], "x": (int, float), "place": object},
     "runs.cellValueChanged": [{"rowId": str, "colId": str}],
     "run-note.id": {"run": str},
     **dict.fromkeys(("run-note.value", "tag-names.value"), TEXT),
     "run-compare.value": (str, type(None)),
     "run-slider.id": {"tag": str},
-    "run-slider.value": NUMBER,
+    **dict.fromkeys(("run-slider.value", "run-slider.max"), PLACE),
 }
 _MAY_BE_HALVES = (b"\\ud", b"\\uD", b"\xed")  # of characters, as JSON spells them
 NONE_YET = (
@@ -62,9 +65,35 @@ NONE_YET = (
 )  # these are asked about before anything has been put there
 
 
+class _BrowsersJson(DefaultJSONProvider):
+    """JSON as browsers write it: numbers are finite, and those of very many digits not exact."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """See ``DefaultJSONProvider``."""
+        numbers: dict[str, Any] = {
+            "parse_int": _whole,
+            "parse_float": _finite,
+            "parse_constant": _finite,
+        }
+        return super().loads(s, **kwargs, **numbers)
+
+
+def _whole(text: str) -> int | float:
+    number = int(text)
+    return number if -(2**63) <= number < 2**64 else _finite(text)  # what an answer can repeat
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return number
+
+
 def register(app: Dash) -> None:
     """Refuse what is no question."""
     server: Flask = app.server
+    server.json = _BrowsersJson(server)
 
     @server.before_request
     def check() -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 # A type, a tuple of shapes of which one fits, a list with the shape of its items or one for each of
-# several, a dict of shapes that are there.
-Shape = type | tuple[Any, ...] | list[Any] | dict[str, Any]
+# several, a dict of shapes that are there, or the range that a whole number is in.
+Shape = type | tuple[Any, ...] | list[Any] | dict[str, Any] | range
 
 NUMBER = (int, float, type(None))
 TEXT = (str, type(None))
+PLACE = range(2**53)  # in a list, or in a file
 
 
 class MalformedError(ValueError):
@@ -33,6 +34,8 @@ def expect(value: Any, shape: Shape) -> None:
         parts = [*zip(value, shapes, strict=True)] if fits else []
     elif isinstance(shape, tuple):
         fits = any(_fits(value, one) for one in shape)
+    elif isinstance(shape, range):
+        fits = isinstance(value, int) and value in shape
     else:
         fits = isinstance(value, shape)
     if not fits:

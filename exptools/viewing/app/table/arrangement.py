@@ -51,7 +51,7 @@ def rearranged(columns: Sequence[Column], view: View, state: Sequence[Mapping[st
     for one in there:
         name, column = one["colId"], by_name[one["colId"]]
         if (one["pinned"] or None) != column.get("pinned"):
-            sign = next(sign for sign, pin in _PINS.items() if pin == (one["pinned"] or None))
+            sign = {"left": LEFT, "right": RIGHT}.get(one["pinned"], FREE)
             pins.append(f"{sign}{name}")
         usual = column.get("width") if column.get("flex", 1) is None else None
         if not one["flex"] and one["width"] != usual:

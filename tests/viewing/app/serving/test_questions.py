@@ -107,7 +107,20 @@ def test_a_view_that_no_page_has_is_refused_too(app, send, data):
     assert send(asked | {"state": [part("view", data)]}) == (400, "")
 
 
-@pytest.mark.parametrize("clicked", [5, [], {}, {"curve": 1}, {"curve": [1]}, {"curve": ["a", 1]}])
+@pytest.mark.parametrize(
+    "clicked",
+    [
+        5,
+        [],
+        {},
+        {"curve": 1},
+        {"curve": [1]},
+        {"curve": ["a", 1]},
+        {"curve": [-1, 10**9]},
+        {"curve": [0, -1]},
+        {"curve": [0, 10**30]},
+    ],
+)
 def test_a_click_on_no_curve_is_refused_too(app, send, clicked):
     name = next(n for n, c in app.callback_map.items() if c["inputs"][0]["id"] == "clicked")
     asked = question(
@@ -167,7 +180,8 @@ def empty(given):
     """A part of a question in which nothing stands but what its component is called."""
     one = named(given, None)
     for component in one if isinstance(one, list) else [one]:
-        component["value"] = component["id"] if component["property"] == "id" else None
+        nothing = 0 if "run-slider" in given["id"] else None
+        component["value"] = component["id"] if component["property"] == "id" else nothing
     return one
 
 
@@ -187,7 +201,9 @@ def asked_of(app, beginning):
     }
 
 
+SLIDER = {"id": {"type": "run-slider", "tag": "x"}, "property": "value", "value": 0}
 LOG = {"run": "0", "log": "x", "start": 0, "end": 0, "size": 0, "inode": 0, "follows": True}
+WHOLE_LOG = LOG | {"completed": False}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +214,9 @@ LOG = {"run": "0", "log": "x", "start": 0, "end": 0, "size": 0, "inode": 0, "fol
         ("..run-log-new", "inputs", 0, ["x", {}, {"name": 5}]),
         ("..run-log-new", "inputs", 1, [5, True, []]),
         ("..drawing.data", "inputs", 2, [5, {}]),
+        ("..run-log-new", "state", 0, [WHOLE_LOG | {"start": -1}, WHOLE_LOG | {"size": 2**60}]),
+        ("..run-media-cards", "state", 1, [[SLIDER | {"value": one}] for one in (None, 0.5, -1)]),
+        ('..{"tag":["MATCH"],"type":"run-medium"}', "inputs", 0, [None, 0.5, -1]),
     ],
 )
 def test_what_a_store_never_holds_is_refused(app, send, beginning, given, at, values):
@@ -205,8 +224,47 @@ def test_what_a_store_never_holds_is_refused(app, send, beginning, given, at, va
     assert send(asked)[0] in (200, 204)
     usual = asked[given]
     for value in values:
-        odd = [*usual[:at], usual[at] | {"value": value}, *usual[at + 1 :]]
+        part_ = value if isinstance(usual[at], list) else usual[at] | {"value": value}
+        odd = [*usual[:at], part_, *usual[at + 1 :]]
         assert send(asked | {given: odd}) == (400, "")
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999", b"1" * 400, b"1" * 5000])
+def test_a_number_that_no_browser_has_is_refused(send, number):
+    content = json.dumps(question()).encode()
+    assert send(content.replace(b": -1", b": " + number)) == (400, "")
+
+
+def test_a_number_of_many_digits_is_what_a_browser_takes_it_for(app, send):
+    asked = asked_of(app, "..filtered.data")
+    models = {"lr": {"filterType": "number", "type": "equals", "filter": 10**20}}
+    funneled = part("funneled", {"text": "", "models": models})
+    where = [one["id"] for one in asked["inputs"]].index("funneled")
+    asked["inputs"][where] = funneled
+    assert send(asked) == (200, "")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"colId": []}, {"pinned": -1}, {"width": None}, {"width": "x"}, {"flex": "x"}],
+)
+def test_columns_that_stand_as_none_can_are_refused(app, send, odd):
+    column = {"colId": "run", "hide": False, "pinned": "up", "width": 1e300, "flex": None}
+    name = next(n for n, c in app.callback_map.items() if c["inputs"][0]["id"] == "arranged")
+
+    def asked(column):
+        return question(
+            output=name,
+            outputs={"id": "view", "property": "data"},
+            inputs=[part("arranged", {"columns": [column], "narrow": False})],
+            state=[part("view", VIEW)],
+            changedPropIds=["arranged.data"],
+        )
+
+    assert send(asked(column)) == (200, "")
+    assert send(asked(column | odd)) == (400, "")
+    del column["flex"]
+    assert send(asked(column)) == (400, "")
 
 
 def test_a_part_of_a_question_passes_as_no_other_one(app, send):
