@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,11 +46,14 @@ def nothing_of_hydras() -> str:
     )
 
 
-def no_directory(root: Path) -> str:
-    """What to say of a directory that is not there: the one that was probably meant."""
+def no_directory(root: Path, hidden: Callable[[str], str]) -> str:
+    """What to say of a directory that is not there: the one that was probably meant.
+
+    ``hidden`` is a name without the secrets in it.
+    """
     siblings: list[str] = []
     with suppress(OSError):
-        siblings = sorted(path.name for path in root.parent.iterdir() if path.is_dir())
+        siblings = sorted(hidden(path.name) for path in root.parent.iterdir() if path.is_dir())
     if root.name == "outputs" and "multirun" in siblings:
         meant = root.with_name("multirun")
         hint = f"; Hydra keeps sweeps in {meant}, unless hydra.sweep.dir says otherwise"

@@ -77,6 +77,23 @@ def test_a_directory_that_was_given_is_shown_without_its_secret(
         assert not has_secret(client.get(path, headers={"Host": "127.0.0.1"}).text), path
 
 
+def test_what_lies_beside_a_missing_directory_is_named_without_its_secrets(
+    sweep: Path, said: Callable[..., str]
+) -> None:
+    for root in (sweep / "api_key=x,seed=7", sweep / "nothing alike"):
+        assert not has_secret(said("list", str(root)))
+        with pytest.raises(xv.QueryError) as error:
+            xv.load(root)
+        assert not has_secret(str(error.value))
+
+
+def test_sides_of_a_comparison_are_called_without_their_secrets(
+    sweep: Path, said: Callable[..., str]
+) -> None:
+    one, other = (str(sweep / f"api_key={secret},seed=0") for secret in (FIRST, SECOND))
+    assert not has_secret(said("diff", one, other))
+
+
 def has_secret(text: str) -> bool:
     return FIRST in text or SECOND in text
 

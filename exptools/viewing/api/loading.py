@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exptools.viewing.api.fault_warnings import warn_of_found
 from exptools.viewing.api.runs import Runs
+from exptools.viewing.configs.secrets import Secrets
 from exptools.viewing.errors import QueryError
 from exptools.viewing.index import index_of
 from exptools.viewing.readers.unread import no_runs
@@ -69,4 +70,4 @@ def _matching(root: Root) -> list[Path]:
         if not directories:
             raise QueryError(f"no directory matches {path}")
         return directories
-    raise QueryError(no_directory(path))
+    raise QueryError(no_directory(path, Secrets().name))

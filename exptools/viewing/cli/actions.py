@@ -348,7 +348,8 @@ def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:
 
 def _titled(path: Path, runs: Runs, run: Run | None) -> str:
     """What stands above a side's values: the directory that was given, or the run in it."""
-    return str(path) if run is None or len(runs) == 1 else str(path / run.name)
+    place = runs.origin.hiding.place(path)
+    return str(place) if run is None or len(runs) == 1 else str(place / run.name)
 
 
 def _matches(compared: SweepComparison, left: Runs, right: Runs) -> list[str]:

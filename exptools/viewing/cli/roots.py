@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from exptools.viewing.configs.secrets import Secrets
 from exptools.viewing.errors import UsageError
 from exptools.viewing.wording import hydras_directories, no_directory, nothing_of_hydras
 
@@ -39,4 +40,4 @@ def _check_root(root: Path) -> None:
         return
     if root.exists():
         raise UsageError(f"{root} is a file; give the directory that has the runs in it")
-    raise UsageError(no_directory(root))
+    raise UsageError(no_directory(root, Secrets().name))

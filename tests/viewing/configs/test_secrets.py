@@ -318,6 +318,14 @@ def test_long_and_odd_texts_take_no_longer_than_they_are() -> None:
     assert time.thread_time() - begun < 5
 
 
+def test_secrets_that_begin_alike_are_each_found_however_many_there_are() -> None:
+    secrets = Secrets()
+    alike = {f"password{number}": "a" * 1000 + str(number) for number in range(190)}
+    own = secrets.of(alike)
+    shown = secrets.text(" ".join([*alike.values(), "a" * 400_000]), own)
+    assert re.fullmatch(r"(hidden \d+ ){190}a{400000}", shown)
+
+
 def test_what_is_made_of_a_secret_of_an_odd_key_is_known_as_hidden() -> None:
     made = Secrets().config({"my api_key!": ABC, "url": f"https://{ABC}@host"})
     assert has_hidden(made["url"])

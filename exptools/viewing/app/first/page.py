@@ -130,7 +130,9 @@ class FirstPages:
         said, why = escape(caption(facts, view, content)), escape(reason(facts, view))
         painted = f'<div id="first-picture" style="{size}">{shapes}</div>'
         sentence = f"<b>{said}</b> {why}"
-        return escape_invalid_unicode(full_frame(self._workspace.place, facts, view, sentence, painted))
+        return escape_invalid_unicode(
+            full_frame(self._workspace.place, facts, view, sentence, painted)
+        )
 
     def register(self, app: Dash) -> None:
         """Answer what the app would ask first, in one answer, to whoever asks for it at once."""
