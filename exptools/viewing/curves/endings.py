@@ -157,8 +157,8 @@ def endings(
 
 
 def _ending(state: State | None, among: str) -> tuple[str, ...]:
-    """The sentence on a run that is the only one."""
-    words = (_EARLY | _GOING).get(state) if state else None
+    """The sentence on a run that is the only one: whether it ended early."""
+    words = _EARLY.get(state) if state else None
     return (f"The only run {among}{words[0]}.",) if words else ()
 
 

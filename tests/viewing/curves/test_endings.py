@@ -134,6 +134,7 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
         ([(FAILED, 9.0)], "step", ["The only run failed."]),
         ([(State.KILLED, 9.0)], "step", ["The only run was killed."]),
         ([DONE], "step", []),
+        ([(RUNNING, 9.0)], "step", []),
         (
             [(FAILED, 9.0), (RUNNING, 25.0), (RUNNING, 26.0)],  # nobody knows how far it will go
             "step",
