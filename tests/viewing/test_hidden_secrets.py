@@ -274,6 +274,9 @@ def test_logged_hyperparameters_made_of_a_secret_do_not_say_it(sweep: Path) -> N
         {"error": f"HTTPError: 401 for https://host/v1?api_key={FIRST}"},
         {"overrides": ("lr=0.1", f"+api_key={FIRST}")},
         {"command": ("python", "train.py", "--api-key", FIRST)},
+        {"command": ("t.py", "--api-key", FIRST), "error": f"E: bad login {FIRST} at h"},
+        {"command": ("t.py", f"--api-key={FIRST}"), "error": f"bad login {FIRST}"},
+        {"overrides": (f"+db.password='{FIRST}'",), "error": f"https://u:{FIRST}@host"},
     ],
 )
 def test_a_status_hides_its_secrets_where_the_config_has_none(

@@ -33,6 +33,7 @@ MOST = 200  # such secrets of a run
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
 _FIRST = 0x100000
 _PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}])\0")
+_MASK = re.compile(r"hidden \d+")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 
 
@@ -109,6 +110,17 @@ class Secrets:
             for spelled in _spellings(text)
         }
         return tuple(sorted(found.values(), key=lambda secret: -len(secret.text))[:MOST])
+
+    def said(self, words: Sequence[str]) -> Iterator[Secret]:
+        """The secrets that a command or overrides say, long enough to be found elsewhere."""
+        for word, shown in zip(words, self.words(words), strict=True):
+            key, equals, mask = shown.partition("=")
+            if not (equals and word.startswith(f"{key}=")):  # what stands behind an option
+                key, mask = "", shown
+            value = word[len(shown) - len(mask) :]
+            text = without_quotes(value) or value
+            if word != shown and _MASK.fullmatch(mask) and len(text) >= SHORTEST:
+                yield from (Secret(spelled, key, mask) for spelled in _spellings(text))
 
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence, or a value, without what follows ``api_key=``, and without ``own``."""

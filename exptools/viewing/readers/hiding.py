@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.rundir import Status
-from exptools.viewing.configs.secrets import Secret, Secrets
+from exptools.viewing.configs.secrets import MOST, Secret, Secrets
 from exptools.viewing.memo import Memo
 from exptools.viewing.run import Fault, Run, Source
 
@@ -141,7 +141,13 @@ class HiddenSecrets:
 
 
 def _own(run: Run, secrets: Secrets) -> tuple[Secret, ...]:
-    return secrets.of(run.config, run.summary)
+    own = secrets.of(run.config, run.summary)
+    if run.status is None:
+        return own
+    known = {secret.text for secret in own}
+    words = (*run.status.overrides, *run.status.command)
+    said = [secret for secret in secrets.said(words) if secret.text not in known]
+    return tuple(sorted((*own, *said), key=lambda secret: -len(secret.text))[:MOST])
 
 
 def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:
