@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exptools.rundir import HYDRA_CONFIG, STATUS_FILE
@@ -94,13 +95,14 @@ def test_names_of_groups_that_an_earlier_version_let_others_read_are_taken_from_
 
 
 def test_what_another_user_has_put_into_the_cache_is_not_believed(home, runs, monkeypatch):
-    monkeypatch.setattr(disk_cache, "_sum", lambda *_: 0)  # he would write the right one
+    monkeypatch.setattr(disk_cache, "_sum", lambda _: np.uint64(0))  # he would write the right one
     looked(runs)
     place = cache_directory([runs])
     texts, (pack,) = CacheFile(place / "texts.json", VERSION, MAX_FILE), place.glob("*.pack")
     texts.write(texts.read().replace(f"{SECRET}0".encode(), b"planted"), 2**30)
     content = pack.read_bytes()
-    pack.write_bytes(content[:-8] + struct.pack("d", 7.0))
+    before, _, after = content.rpartition(struct.pack("d", 1.0))
+    pack.write_bytes(before + struct.pack("d", 7.0) + after)
     assert shown(looked(runs)) == (["planted", f"{SECRET}1"], [1.0, 7.0])  # so it would be
     for file in place.iterdir():
         os.chown(file, OTHER, OTHER)

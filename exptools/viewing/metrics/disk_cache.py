@@ -1,10 +1,10 @@
 """Columns on disk, in the user's cache directory: what was read once need not be parsed again.
 
 A pack is one file: a table of contents (JSON), then whole columns of many sources that share a
-header, each column in one piece, as float64. It is written aside and renamed into place, and never
-changed after that, so readers in other processes see all of it or nothing. A source, which goes by
-its first file, counts as known while its files have the signatures (size, mtime, inode) that stand
-in the pack. Whatever is not as it should be (other version, other size, other sum of a column, a
+header, each column in one piece, as float64, then a sum of each. It is written aside and renamed
+into place, and never changed after that, so readers in other processes see all of it or nothing. A
+source, which goes by its first file, counts as known while its files have the signatures (size,
+mtime, inode) that stand in the pack. Whatever is not as it should be (other version, other size, other sum of a column, a
 name that is not the table's own) is not used; the sources are read again.
 """
 
@@ -57,7 +57,6 @@ class Pack:
     start: int  # where the columns begin in the file
     header: tuple[str, ...]
     places: dict[str, int]  # of its columns: the number of each by its name
-    sums: list[int]  # of the columns
     rows: int
     loaded: dict[str, Values] = field(default_factory=dict)
 
@@ -66,13 +65,16 @@ class Pack:
         if name not in self.places:
             return None
         if name not in self.loaded:
-            offset = self.start + 8 * self.rows * self.places[name]
+            number, columns = self.places[name], len(self.places)
             try:
                 with open_own(self.file) as file:
-                    values = np.fromfile(file, np.float64, self.rows, offset=offset)
+                    file.seek(self.start + 8 * self.rows * number)
+                    values = np.fromfile(file, np.float64, self.rows)
+                    file.seek(self.start + 8 * self.rows * columns + 8 * number)
+                    written = np.fromfile(file, np.uint64, 1)
             except OSError:
                 return None
-            if len(values) < self.rows or _sum(values) != self.sums[self.places[name]]:
+            if len(values) < self.rows or not np.array_equal(written, [_sum(values)]):
                 return None
             values.flags.writeable = False
             self.loaded[name] = values
@@ -146,7 +148,6 @@ class DiskCache:
             "header": header,
             "columns": names,
             "rows": sum(table.rows for _, table in members),
-            "sums": [_sum(*(table.columns[name] for _, table in members)) for name in names],
             "runs": [_entry(run, table) for run, table in members],
         }
         text = json.dumps(contents).encode()
@@ -155,8 +156,12 @@ class DiskCache:
         with written_privately(pack) as aside:
             with aside.open("wb") as file:
                 file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+                sums = []
                 for column in names:
-                    np.concatenate([table.columns[column] for _, table in members]).tofile(file)
+                    whole = np.concatenate([table.columns[column] for _, table in members])
+                    whole.tofile(file)
+                    sums.append(_sum(whole))
+                np.array(sums).tofile(file)
             aside.replace(pack)
 
     def _packs_of(self, run: str) -> Sequence[Place]:
@@ -178,9 +183,8 @@ class DiskCache:
                 contents = parse_json(text)
                 header, names = tuple(contents["header"]), tuple(contents["columns"])
                 numbered = {name: number for number, name in enumerate(names)}
-                sums, rows = contents["sums"], contents["rows"]
-                pack = Pack(file, raw.tell(), header, numbered, sums, rows)
-            whole = pack.start + 8 * pack.rows * len(names)
+                pack = Pack(file, raw.tell(), header, numbered, contents["rows"])
+            whole = pack.start + 8 * (pack.rows + 1) * len(names)
             if file.stat().st_size == whole:
                 at = 0
                 for entry in contents["runs"]:
@@ -213,10 +217,10 @@ def _name_of(text: bytes) -> str:
     return f"{hashlib.sha256(text).hexdigest()[:32]}.pack"
 
 
-def _sum(*columns: Values) -> int:
-    """Of the bits of columns: a tenth of the time of a CRC, and what broke on a disk changes it."""
-    bits = (np.ascontiguousarray(column).view(np.uint64) for column in columns)
-    return sum(int(part.sum(dtype=np.uint64)) for part in bits) % 2**64
+def _sum(column: Values) -> np.uint64:
+    """Of its bits: a tenth of the time of a CRC, and what broke on a disk changes it."""
+    total: np.uint64 = column.view(np.uint64).sum(dtype=np.uint64)
+    return total
 
 
 def _age(file: Path) -> float:

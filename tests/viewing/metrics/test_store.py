@@ -349,7 +349,10 @@ SPOILED = {
         b"exptools columns", b"exptools cuboids", 1
     ),
     "with fewer rows of a run": lambda content: content.replace(b", 4, []]", b", 3, []]", 1),
-    "with a number changed": lambda content: content[:-8] + struct.pack("d", 77.0),
+    "with a number changed": lambda content: content.replace(
+        struct.pack("d", 2.375), struct.pack("d", 77.0)
+    ),
+    "with another sum": lambda content: content[:-8] + bytes(8),
     "no JSON": lambda content: content.replace(b'"header"', b'"header', 1),
     "lacking a part": lambda content: content.replace(b'"runs"', b'"rums"', 1),
     "empty": lambda content: b"",
