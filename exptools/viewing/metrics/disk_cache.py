@@ -4,8 +4,8 @@ A pack is one file: a table of contents (JSON), then whole columns of many sourc
 header, each column in one piece, as float64, then a sum of each. It is written aside and renamed
 into place, and never changed after that, so readers in other processes see all of it or nothing. A
 source, which goes by its first file, counts as known while its files have the signatures (size,
-mtime, inode) that stand in the pack. Whatever is not as it should be (other version, other size, other sum of a column, a
-name that is not the table's own) is not used; the sources are read again.
+mtime, inode) that stand in the pack. Whatever is not as it should be (other version, other size,
+other sum of a column, a name that is not the table's own) is not used; the sources are read again.
 """
 
 from __future__ import annotations
