@@ -13,10 +13,11 @@ _KEY = re.compile(
     r"|(?P<option>--[A-Za-z][\w.-]*)(?:\\{0,4}['\"])?,?(?=\s)"
     r")\s*"
 )
-# b'...' is Python's; within quotes others are escaped, and their ends have as many backslashes.
+# b'...' is Python's; within quotes others are escaped, or doubled as YAML does it, and the ends of
+# escaped ones have as many backslashes.
 _QUOTED = re.compile(
     r"(?<!\w)[bBrRuU]{0,2}(?:"
-    r"(?P<quote>['\"])(?P<inner>(?:(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)"
+    r"(?P<quote>['\"])(?P<inner>(?:(?P=quote){2}|(?!(?P=quote))(?:\\.|[^\\]))*)(?P=quote)"
     r"|(?P<escaped>\\{1,4}['\"])(?P<within>(?:(?!(?<!\\)(?P=escaped)).)*)(?P=escaped))",
     re.DOTALL,
 )
@@ -38,7 +39,8 @@ class Kind(NamedTuple):
     is_sentence: bool = False  # what follows a colon may be no value
 
 
-SENTENCE = Kind(" \t\r\n,;&", is_sentence=True)
+BLANKS = " \t\r\n"  # nothing else ends what stands behind an option
+SENTENCE = Kind(f"{BLANKS},;&", is_sentence=True)
 WORDS = Kind(",;&")  # an override, or a word of a command
 NAME = Kind("/,;&")  # of a directory, or a path
 
@@ -53,7 +55,8 @@ def replace_values(
         key = (found["key"] or found["option"]).lstrip("+~-")
         if not may_hide(key):
             continue
-        value = _value(text, at, kind)
+        is_behind = found["option"] and kind is not NAME
+        value = _value(text, at, kind._replace(ends=BLANKS) if is_behind else kind)
         at = value.after
         may_go_on = kind.is_sentence and found["sign"] != "="
         if may_go_on and _goes_on(text[value.begin : value.end], is_quoted=value.is_quoted):

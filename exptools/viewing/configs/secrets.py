@@ -35,6 +35,7 @@ _FIRST = 0x100000
 _PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}])\0")
 _MASK = re.compile(r"hidden \d+")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
+_NO_VALUE = re.compile(r"--[A-Za-z][\w.-]*|-[A-Za-z]")  # a secret may begin with "-"
 
 
 class _Numbers:
@@ -145,7 +146,8 @@ class Secrets:
         for word in words:
             is_option = _OPTION.fullmatch(word) is not None
             # An option may have several values; an override is none of them but the first.
-            is_value = option and not is_option and not (values and "=" in word)
+            ends = _NO_VALUE.fullmatch(word) or (values and (is_option or "=" in word))
+            is_value = option and not ends
             if is_value and self._keys.hide(option, word):
                 shown.append(_mask(option, word))
                 values += 1

@@ -253,6 +253,7 @@ def test_an_override_hides_the_whole_value_once(override: str, shown: str) -> No
         ("--header|X-Api-Key: abc", "--header|X-Api-Key: …"),
         ("--max-tokens|512|data", "--max-tokens|512|data"),
         ("bash|-c|run --token abc", "bash|-c|run --token …"),
+        ("--password|-abc|-v|x", "--password|…|-v|x"),
     ],
 )
 def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> None:
@@ -271,6 +272,10 @@ def test_a_command_hides_each_value_of_an_option(command: str, shown: str) -> No
         (r'"{\"api_key\": \"a b\", \"lr\": 1}"', r'"{\"api_key\": \"…\", \"lr\": 1}"'),
         ("['curl', '--token', 'a b', '-x'] failed", "['curl', '--token', '…', '-x'] failed"),
         ("password='a b", "password=…"),
+        ("login(password='it''s b')", "login(password='…')"),
+        ("password='''a b''' x", "password='…' x"),
+        ("{'password': '', 'lr': 'a'}", "{'password': '', 'lr': 'a'}"),
+        ("train --password a,b c", "train --password … c"),
         ("['c', '--api_key=a b, c', 'x'] failed", "['c', '--api_key=…', 'x'] failed"),
         ("['-H', 'X-Api-Key: 1 b', 'x'] failed", "['-H', 'X-Api-Key: …', 'x'] failed"),
         ("ran 'api_key=a b'\"'\"'c d' x", "ran 'api_key=… x"),
