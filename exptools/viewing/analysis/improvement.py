@@ -10,7 +10,7 @@ import numpy as np
 
 from exptools.rundir import STEP
 from exptools.viewing.analysis.notes import without_value
-from exptools.viewing.analysis.strata import Side, cells_of, keys_of
+from exptools.viewing.analysis.strata import Side, cells_of, keys_of, on_one_side
 from exptools.viewing.analysis.two_samples import (
     Estimate,
     Stratum,
@@ -74,7 +74,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
     values = measure.of_runs(index, kept)
     there = in_numbers(kept, values)
     sides: Sequence[Side] = [_with_values(side, there, measure) for side in (of, over)]
-    common, apart = keys_of(index, sides, query.strata)
+    common, apart, one_sided = keys_of(index, sides, query.strata)
     cells, keys, sides, matching = cells_of(sides, common, by_themselves=query.strata is None)
     scale = _scale(values[run.name] for run in there)
     strata = [Stratum(*(_numbers(part, values) / scale for part in cell)) for cell in cells]
@@ -106,6 +106,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
             *endings([members], STEP, given=len(kept)),
             *without_value(kept, there, [*apart, *common], measure),
             *matching,
+            *on_one_side(sides, one_sided),
             *_differ_in(apart),
             *_of_few(chosen, strata),
         ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from exptools.viewing.analysis.factors import named_among, numbered, setting_keys
 from exptools.viewing.analysis.words import listed
@@ -29,21 +30,39 @@ class Side:
 
 def keys_of(
     index: Index, sides: Sequence[Side], asked: Sequence[str] | None
-) -> tuple[list[Key], list[Key]]:
-    """The keys within whose values runs are compared, and those in which the sides differ."""
+) -> tuple[list[Key], list[Key], list[Key]]:
+    """The keys within whose values runs are compared, those in which the sides differ, and those
+    of which one side has several values and the other one of these.
+    """
     runs, every = [run for side in sides for run in side.runs], index.snapshot.runs
     within: list[Key] = []
     apart: list[Key] = []
+    one_sided: list[Key] = []
     seen = set[bytes]()
     for key in setting_keys(runs, every):
-        one, other = ({comparison_key(key.value(run)) for run in side.runs} for side in sides)
-        levels = numbered([comparison_key(key.value(run)) for run in runs]).tobytes()
+        one, other = ({_value(key, run) for run in side.runs} for side in sides)
+        levels = numbered([_value(key, run) for run in runs]).tobytes()
         if one & other and levels not in seen:  # of keys that vary together one is enough
-            within.append(key)
+            (within if min(len(one), len(other)) > 1 else one_sided).append(key)
         elif not one & other and 2 * len(one | other) <= len(runs):  # else by chance
             apart.append(key)
         seen.add(levels)
-    return (within if asked is None else named_among(runs, asked, every)), apart
+    return (within if asked is None else named_among(runs, asked, every)), apart, one_sided
+
+
+def on_one_side(sides: Sequence[Side], keys: Sequence[Key]) -> Iterator[str]:
+    """What to know of keys of which only one side has several values."""
+    for side in sides:
+        several = [key.short for key in keys if len({_value(key, run) for run in side.runs}) > 1]
+        if several:
+            yield (
+                f"Only {side.label} has several values of {listed(several)}: what these do is in "
+                "the difference, too, unless its condition names one of each."
+            )
+
+
+def _value(key: Key, run: Run) -> Any:
+    return comparison_key(key.value(run))
 
 
 Cell = tuple[tuple[Run, ...], tuple[Run, ...]]

@@ -138,6 +138,16 @@ def test_runs_without_a_counterpart_are_left_out_and_counted(tmp_path):
     assert "4 runs without a counterpart of the same task are left out." in found.notes
 
 
+def test_of_a_key_that_one_side_varies_nothing_is_left_out_and_that_is_said(tmp_path):
+    runs = tasks(tmp_path)
+    found = runs.improvement("acc", of="a = 'new' and task = 'x'", over="a = 'old'")
+    assert (len(found.values[0]), len(found.values[1]), found.strata) == (4, 12, ())
+    assert "Only a = 'old' has several values of task: what these do is in the diff" in said(found)
+    like = runs.improvement("acc", of="a = 'new' and task = 'x'", over="a = 'old'", strata=["task"])
+    assert len(like.values[1]) == 4
+    assert "several values of" not in said(like)
+
+
 def test_what_else_they_differ_in_is_named(tmp_path):
     for at, (a, seed) in enumerate((a, seed) for a in ("new", "old") for seed in range(3)):
         config = {"a": a, "lr": 0.1 if a == "new" else 0.2, "seed": seed}
