@@ -7,6 +7,7 @@ import difflib
 import errno
 import json
 import os
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CONFIG = 64 * 2**20  # bytes of a saved config
 MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves has thousands
 MAX_DEPTH = 100  # values inside values
+_MOST_VALUES = 50_000
+_MOST_DIRECTIVES = 100
+_LONG_NUMBER = re.compile(r"[-+0-9_:.eE]{1000,}")
 _MOST_COMPARED = 10_000  # lines of a config, for which that takes a moment
 _MOST_LINES = 200  # of a difference that is shown
 _LONGEST_LINE = 1000  # characters of one that is shown
@@ -265,17 +269,33 @@ def parse_saved(text: str) -> Any:
     """
     if len(text) > MAX_PARSED:
         raise ValueError(f"more than {MAX_PARSED} characters are not read")
-    depth = 0
+    if text.count("%TAG") > _MOST_DIRECTIVES:  # libyaml compares each with all before it
+        raise ValueError(f"more than {_MOST_DIRECTIVES} %TAG directives are not read")
+    _look_through(text)
+    try:
+        return yaml.load(text, _LOADER)
+    except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise ValueError("a value is not of the type that its tag says") from error
+
+
+def _look_through(text: str) -> None:
+    """Raise ValueError where a text stands for more than is read."""
+    depth = values = 0
     # One event at a time: of a few bytes of aliases of aliases libyaml makes more than fits into
     # memory, and of a deep text it overflows its stack.
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("aliases are not read")
+        # PyYAML takes minutes for a long number of base 60, as in 1:59:59.
+        if isinstance(event, yaml.ScalarEvent) and _LONG_NUMBER.fullmatch(event.value):
+            raise ValueError("numbers of more than a thousand characters are not read")
+        values += isinstance(event, yaml.ScalarEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
-    return yaml.load(text, _LOADER)
+        if values > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES} values are not read")
 
 
 def _sorted(config: str) -> str:

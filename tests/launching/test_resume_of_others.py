@@ -32,7 +32,16 @@ AGAIN = "hydra.launcher.resume_unknown=again"
 LAUGHS = "".join(f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n" for n in range(12))
 
 
-@pytest.mark.parametrize("text", ["a0: &a0 {x: 1}\n" + LAUGHS, "[" * 200_000, "- x\n" * 600_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 {x: 1}\n" + LAUGHS,
+        "[" * 200_000,
+        *("- x\n" * 600_000, "- 1\n" * 200_000),
+        f"- {'1:' * 500_000}1",  # of base 60, for which PyYAML takes minutes
+        *("- !!bool x", "- !!int ''", "- !!float ''", "- !!timestamp x", f"- {'1:' * 300}1.5"),
+    ],
+)
 def test_what_nobody_can_have_saved_is_no_run_of_hydras(tmp_path, text):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text(text)
