@@ -277,6 +277,12 @@ def test_logged_hyperparameters_made_of_a_secret_do_not_say_it(sweep: Path) -> N
         {"command": ("t.py", "--api-key", FIRST), "error": f"E: bad login {FIRST} at h"},
         {"command": ("t.py", f"--api-key={FIRST}"), "error": f"bad login {FIRST}"},
         {"overrides": (f"+db.password='{FIRST}'",), "error": f"https://u:{FIRST}@host"},
+        {"overrides": (f"+y={{a:{{password:{FIRST}}},b:{FIRST}}}",)},
+        {"command": ("t.py", f'{{"api_key": "{FIRST}"}}'), "error": f"bad login {FIRST}"},
+        {"command": ("t.py", f"--url=https://h/?api_key={FIRST}&x=1"), "error": f"at {FIRST}"},
+        {"command": ("t.py", f"--api-key={FIRST},{SECOND}"), "error": f"{FIRST} or {SECOND}"},
+        {"overrides": (f"db.password=[{FIRST},{SECOND}]",), "error": f"{FIRST} or {SECOND}"},
+        {"error": f"password={FIRST} is wrong; {FIRST} at h"},
     ],
 )
 def test_a_status_hides_its_secrets_where_the_config_has_none(

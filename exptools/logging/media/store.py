@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -255,8 +255,10 @@ def add_to_index(run_dir: Path, record: MediaRecord) -> None:
 def _parse(line: bytes) -> MediaRecord | None:
     try:
         fields: dict[str, Any] = parse_json(line)
-        return MediaRecord(**fields)
-    except (ValueError, TypeError):
+        record = MediaRecord(**fields)
+        # Those that others are compared with; what is of another type nobody of ours has written.
+        return replace(record, step=int(record.step), wall_time=float(record.wall_time))
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -33,9 +33,11 @@ MOST = 200  # such secrets of a run
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
 _FIRST = 0x100000
 _PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}])\0")
-_MASK = re.compile(r"hidden \d+")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _NO_VALUE = re.compile(r"--[A-Za-z][\w.-]*|-[A-Za-z]")  # a secret may begin with "-"
+
+
+Mask = Callable[[str, Any], str]  # what stands for the value of a key
 
 
 class _Numbers:
@@ -112,16 +114,20 @@ class Secrets:
         }
         return tuple(sorted(found.values(), key=lambda secret: -len(secret.text))[:MOST])
 
-    def said(self, words: Sequence[str]) -> Iterator[Secret]:
-        """The secrets that a command or overrides say, long enough to be found elsewhere."""
-        for word, shown in zip(words, self.words(words), strict=True):
-            key, equals, mask = shown.partition("=")
-            if not (equals and word.startswith(f"{key}=")):  # what stands behind an option
-                key, mask = "", shown
-            value = word[len(shown) - len(mask) :]
-            text = without_quotes(value) or value
-            if word != shown and _MASK.fullmatch(mask) and len(text) >= SHORTEST:
-                yield from (Secret(spelled, key, mask) for spelled in _spellings(text))
+    def said(self, words: Sequence[str], sentence: str) -> Mapping[str, Secret]:
+        """By their texts the secrets that a command, overrides and a sentence say themselves."""
+        found: dict[str, Secret] = {}
+
+        def mask(key: str, value: Any) -> str:
+            shown = _mask(key, value)
+            for text in {str(value), *_parts(str(value))}:
+                if len(text) >= SHORTEST:
+                    found.update((one, Secret(one, key, shown)) for one in _spellings(text))
+            return shown
+
+        self.words(words, mask=mask)
+        self._without_values(sentence, SENTENCE, mask)
+        return found
 
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence, or a value, without what follows ``api_key=``, and without ``own``."""
@@ -131,16 +137,18 @@ class Secrets:
         """The same of the name of a run, or a path, in which a value may have blanks."""
         return self._without_values(_without(text, own), NAME)
 
-    def override(self, text: str, own: Iterable[Secret] = ()) -> str:
+    def override(self, text: str, own: Iterable[Secret] = (), mask: Mask | None = None) -> str:
         """An override, ``db.password=abc``, without its value if that is a secret."""
         if not self.mentions(text):
             return _without(text, own)
         key, equals, value = text.partition("=")
         if equals and self._keys.hide(key.lstrip("+~-"), value):
-            return f"{key}={','.join(_mask(key, part) for part in _parts(value))}"
-        return self._without_values(_without(text, own), WORDS)
+            return f"{key}={','.join((mask or _mask)(key, part) for part in _parts(value))}"
+        return self._without_values(_without(text, own), WORDS, mask)
 
-    def words(self, words: Sequence[str], own: Iterable[Secret] = ()) -> tuple[str, ...]:
+    def words(
+        self, words: Sequence[str], own: Iterable[Secret] = (), mask: Mask | None = None
+    ) -> tuple[str, ...]:
         """A command without its secrets: ``--token abc``, ``--token=abc``, ``api.key=abc``."""
         own, shown, option, values = tuple(own), list[str](), "", 0
         for word in words:
@@ -149,10 +157,10 @@ class Secrets:
             ends = _NO_VALUE.fullmatch(word) or (values and (is_option or "=" in word))
             is_value = option and not ends
             if is_value and self._keys.hide(option, word):
-                shown.append(_mask(option, word))
+                shown.append((mask or _mask)(option, word))
                 values += 1
             else:
-                shown.append(self.override(word, own))
+                shown.append(self.override(word, own, mask))
                 option, values = word.lstrip("-") if is_option else "", 0
         return tuple(shown)
 
@@ -188,16 +196,17 @@ class Secrets:
         elif self._keys.hide(key, value):
             yield key, value
 
-    def _without_values(self, text: str, kind: Kind) -> str:
+    def _without_values(self, text: str, kind: Kind, mask: Mask | None = None) -> str:
         if not self.mentions(text):
             return text
-        return replace_values(text, kind, self._may_hide, self._shown)
+
+        def shown(key: str, value: str) -> str | None:
+            return (mask or _mask)(key, value) if self._keys.hide(key, value) else None
+
+        return replace_values(text, kind, self._may_hide, shown)
 
     def _may_hide(self, key: str) -> bool:
         return self._hides[key] is not None
-
-    def _shown(self, key: str, value: str) -> str | None:
-        return _mask(key, value) if self._keys.hide(key, value) else None
 
 
 _NESTED = frozenset({tuple, MappingProxyType})

@@ -144,10 +144,10 @@ def _own(run: Run, secrets: Secrets) -> tuple[Secret, ...]:
     own = secrets.of(run.config, run.summary)
     if run.status is None:
         return own
-    known = {secret.text for secret in own}
     words = (*run.status.overrides, *run.status.command)
-    said = [secret for secret in secrets.said(words) if secret.text not in known]
-    return tuple(sorted((*own, *said), key=lambda secret: -len(secret.text))[:MOST])
+    said = secrets.said(words, run.status.error or "")
+    every = {**said, **{secret.text: secret for secret in own}}
+    return tuple(sorted(every.values(), key=lambda secret: -len(secret.text))[:MOST])
 
 
 def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status:

@@ -158,6 +158,19 @@ def test_half_a_line_of_the_index_spoils_no_other(tmp_path, read_index):
     assert [record.tag for record in read_index(tmp_path)] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "odd", [{"step": "x"}, {"step": [1]}, {"step": None}, {"step": 1e999}, {"wall_time": "x"}]
+)
+def test_a_line_that_nobody_of_ours_has_written_ends_no_attempt(tmp_path, read_index, odd):
+    write_medium(tmp_path, "a", 1, TEXT, 0.0)
+    index = tmp_path / "media" / "index.jsonl"
+    record = json.loads(index.read_text())
+    with index.open("a") as lines:
+        lines.write(f"{json.dumps(record | odd)}\n")
+    set_aside_media(tmp_path, lambda _, medium: medium.step <= 2, index_size(tmp_path))
+    assert [medium.step for medium in read_index(tmp_path)] == [1]
+
+
 def test_a_run_without_media_has_an_empty_index(tmp_path, read_index):
     assert read_index(tmp_path) == []
     set_aside_media(tmp_path, lambda *_: False, index_size(tmp_path))
