@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from exptools.rundir import HYDRA_CONFIG, STATUS_FILE
@@ -95,7 +94,7 @@ def test_names_of_groups_that_an_earlier_version_let_others_read_are_taken_from_
 
 
 def test_what_another_user_has_put_into_the_cache_is_not_believed(home, runs, monkeypatch):
-    monkeypatch.setattr(disk_cache, "_sum", lambda _: np.uint64(0))  # he would write the right one
+    monkeypatch.setattr(disk_cache, "_sum", lambda _: 0)  # he would write the right one
     looked(runs)
     place = cache_directory([runs])
     texts, (pack,) = CacheFile(place / "texts.json", VERSION, MAX_FILE), place.glob("*.pack")

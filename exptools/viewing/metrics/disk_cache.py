@@ -30,6 +30,7 @@ from exptools.viewing.run import Fault
 from exptools.viewing.signatures import Signature
 
 MAGIC = b"exptools columns 3 " + sys.byteorder.encode().ljust(8) + b"\n"
+BLOCK = 512  # numbers: 4 KiB, as disks write them
 MAX_PACKS = 64  # of an index
 MAX_BYTES = 2 * 2**30  # of all indexes: the least recently used packs go first
 
@@ -161,7 +162,7 @@ class DiskCache:
                     whole = np.concatenate([table.columns[column] for _, table in members])
                     whole.tofile(file)
                     sums.append(_sum(whole))
-                np.array(sums).tofile(file)
+                np.array(sums, np.uint64).tofile(file)
             aside.replace(pack)
 
     def _packs_of(self, run: str) -> Sequence[Place]:
@@ -217,10 +218,17 @@ def _name_of(text: bytes) -> str:
     return f"{hashlib.sha256(text).hexdigest()[:32]}.pack"
 
 
-def _sum(column: Values) -> np.uint64:
-    """Of its bits: a tenth of the time of a CRC, and what broke on a disk changes it."""
-    total: np.uint64 = column.view(np.uint64).sum(dtype=np.uint64)
-    return total
+def _sum(column: Values) -> int:
+    """Of its bits, block by block: a tenth of the time of a CRC.
+
+    What a disk has lost, or put into another place, changes it, and nothing but zeros has none.
+    """
+    bits = column.view(np.uint64)
+    whole = len(bits) // BLOCK * BLOCK
+    blocks = bits[:whole].reshape(-1, BLOCK).sum(axis=1, dtype=np.uint64)
+    blocks *= np.arange(1, 2 * len(blocks), 2, dtype=np.uint64)
+    rest = bits[whole:].sum(dtype=np.uint64)
+    return (int(blocks.sum(dtype=np.uint64)) + int(rest) + 1) % 2**64
 
 
 def _age(file: Path) -> float:

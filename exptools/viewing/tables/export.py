@@ -42,7 +42,7 @@ def latex(table: Results) -> str:
     strange = "".join(dict.fromkeys(char for text in body for char in beyond_latin(text)))
     lines = [
         f"% {described(table)}; needs \\usepackage{{booktabs}}",
-        *(f"% {' '.join(sentence.split())}" for sentence in table.sentences),
+        *(f"% {' '.join(sentence.split())}" for sentence in table.notes),
         *([f"% pdfLaTeX has no {strange}: use LuaLaTeX, with a font that has"] if strange else []),
         f"\\begin{{tabular}}{{{'l' * len(table.by)}{'r' * len(table.columns)}r}}",
         r"\toprule",
@@ -68,7 +68,7 @@ def markdown(table: Results) -> str:
     )
     rule = ["---"] * len(table.by) + ["---:"] * (len(table.columns) + 1)
     lines = "".join(f"| {' | '.join(row)} |\n" for row in [[*heads, "n"], rule, *rows])
-    return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.sentences)
+    return lines + "".join(f"\n{markdown_text(sentence)}\n" for sentence in table.notes)
 
 
 def readable(table: Results) -> tuple[list[str], list[list[tuple[str, bool]]]]:

@@ -85,6 +85,16 @@ def test_players_get_the_parts_that_they_ask_for(run, index, name, kind):
     assert get(index, name, headers=stale).data == b"another"
 
 
+def test_a_date_that_is_none_is_no_question(run, index):
+    (run / "x.mp4").write_bytes(b"film")
+    never = "Mon, 01 Jan 9999 23:59:59 -9999999999999"
+    for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range"):
+        for path in ("progress.csv", "x.mp4"):
+            answer = get(index, path, headers={name: never})
+            assert answer.status_code == 400
+            assert answer.text.startswith("This is nothing that a page of exptools-dash sends")
+
+
 def test_a_player_is_sent_no_file_that_may_not_leave(run, index):
     (run / "x.mp4").symlink_to(run.parent.parent / "secret.txt")
     (run / ".x.wav").write_bytes(SECRET)

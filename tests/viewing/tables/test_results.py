@@ -117,6 +117,15 @@ def test_below_a_latex_table_one_run_is_one(tmp_path):
     assert "1/2: 1 of 2 runs has a value." in text
 
 
+def test_that_nothing_is_bold_is_said_below_and_above_a_table_for_a_paper(tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path / str(seed), {"lr": seed, "seed": 0}, {"size": [1.0], "loss": [1.0]})
+    table = results(xv.load(tmp_path), ["size", "loss"], "lr")
+    said = "Nothing is bold for size: whether more or less of it is better is not known."
+    assert f"% {said}" in export.latex(table)
+    assert said in export.markdown(table).replace("\\", "")
+
+
 def test_a_facet_has_a_column_a_value_with_a_best_of_its_own(tasks):
     table = results(tasks, "return", "algo", facet="task")
     assert export.markdown(table).splitlines() == [
@@ -265,7 +274,7 @@ def hostile(tmp_path):
 
 def test_no_row_of_a_latex_table_begins_as_an_option_of_the_row_before(hostile):
     lines = export.latex(hostile).splitlines()
-    assert len(lines) == len(HOSTILE) + 7
+    assert len(lines) == len(HOSTILE) + 8
     assert all(re.match(r"[\w\\$&%{@!=,;'\"—ü-]", line) for line in lines)
     assert not any(re.search(r"(rule|\\\\)\s*[\[*]", line) for line in [*lines, " ".join(lines)])
     for line in lines:

@@ -16,6 +16,7 @@ from dash import Dash
 from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, abort, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
 from exptools.plain_json import parse_json
@@ -94,6 +95,14 @@ def register(app: Dash) -> None:
     """Refuse what is no question."""
     server: Flask = app.server
     server.json = _BrowsersJson(server)
+
+    @server.before_request
+    def check_dates() -> None:
+        for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range"):
+            try:
+                parse_date(request.headers.get(name))
+            except OverflowError as error:
+                raise MalformedError(f"{name} is no date") from error
 
     @server.before_request
     def check() -> None:
