@@ -102,8 +102,8 @@ class RunLock:
         self._lock = FileLock(self._path)
         _held[self._lock] = self._directory
         try:
-            if not self._lock.try_acquire():
-                holder = self._holder()
+            holder = None if self._lock.try_acquire() else self._holder()
+            if holder is not None:
                 if not (self._is_linked() and holder.directory not in ("", self._inode())):
                     raise self._in_use(holder)
             elif not self._is_linked() and self._is_in_place():
@@ -158,10 +158,13 @@ class RunLock:
         message = f"this directory is being logged by {holder.process}; {advice}{ask_for_ranks()}"
         return DirectoryInUse(errno.EWOULDBLOCK, message, str(self._directory))
 
-    def _holder(self) -> _Holder:
+    def _holder(self) -> _Holder | None:
+        """Who has the lock; None if we have it now, for the other one has let it go."""
         for _ in range(_LOOKS):
             if text := os.pread(self._lock.descriptor, _LONGEST_NAME, 0):
                 return _parse(text)
+            if self._lock.try_acquire():
+                return None
             time.sleep(_PAUSE)  # it has the lock, and says in a moment who it is
         return _Holder()
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from exptools.logging.errors import LoggingError
+from exptools.logging.run import locks
 from exptools.logging.run.locks import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, ROW_LOCK, State, read_status
@@ -180,6 +181,26 @@ def main(cfg):
 
 main()
 """
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1])
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_comes_as_another_one_lets_go_has_the_directory(tmp_path, monkeypatch):
+    path, pipe = tmp_path / LOG_LOCK, subprocess.PIPE
+    path.parent.mkdir()
+    path.touch()  # as it is when somebody has just ended
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        monkeypatch.setattr(locks.time, "sleep", lambda _: process.communicate())
+        RunLock(tmp_path).release()
 
 
 @pytest.mark.parametrize(
