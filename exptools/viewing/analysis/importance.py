@@ -74,6 +74,7 @@ class Importance:
     runs: int  # that have such a number
     effects: tuple[Effect, ...]
     notes: tuple[str, ...]  # what a reader must know, in sentences
+    asked: bool = False  # whether only some keys were asked for
 
     @property
     def headline(self) -> str:
@@ -82,18 +83,22 @@ class Importance:
         clear = [effect for effect in matter if effect.kind == SETTING and effect.low > 0]
         # Of what is shared there is no interval.
         others = {of.kind: percent(of.share) for of in matter if of.share > MUCH and of.low != 0}
+        key = "key that was asked for" if self.asked else "key"
+        alone = self.asked and sum(of.kind == SETTING for of in self.effects) == 1
         if not clear and SHARED in others:
             return (
-                "No key clearly explains how far runs differ beyond the others: "
+                f"No {key} clearly explains how far runs differ beyond the others: "
                 f"{others[SHARED]} may be of any of several that overlap."
             )
         if not clear and COMBINATIONS in others:
             return (
-                "No key by itself clearly explains how far runs differ; their combinations "
+                f"No {key} by itself clearly explains how far runs differ; their combinations "
                 f"explain {others[COMBINATIONS]}."
             )
+        if not clear and alone:
+            return f"{named(self.effects[0].label)} does not clearly explain how far runs differ."
         if not clear:
-            return "No key clearly explains how far runs differ."
+            return f"No {key} clearly explains how far runs differ."
         first, *rest = clear
         span = f"{percent(first.low)} to {percent(first.high)}"
         head = (
@@ -102,7 +107,7 @@ class Importance:
         if rest:
             more = listed([f"{of.label} {percent(of.share)}" for of in rest])
             return f"{head}, {more}."
-        return f"{head}; no other key clearly matters."
+        return f"{head}." if alone else f"{head}; no other {key} clearly matters."
 
     @property
     def described(self) -> str:
@@ -161,7 +166,10 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
         *on_runs(factors, analysis),
     ]
     effects = _effects(factors.factors, analysis, "seeds" if asked is None else "other keys")
-    return Importance(metric, query.summary, measure.words, len(there), effects, tuple(notes))
+    return Importance(
+        *(metric, query.summary, measure.words, len(there), effects, tuple(notes)),
+        asked=asked is not None,
+    )
 
 
 def _check(runs: Sequence[Run], measure: Measure) -> None:

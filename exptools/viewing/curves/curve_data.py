@@ -128,13 +128,20 @@ def points(curves: Iterable[CurveData]) -> pl.DataFrame:
 
 
 def notes(sets: Sequence[CurveData]) -> tuple[str, ...]:
-    """What to know of the curves of several metrics; which of them is named where it is not all."""
-    every = dict.fromkeys(note for part in sets for note in part.notes)
-    of_all = {note for note in every if all(note in part.notes for part in sets)}
+    """What to know of the curves of several metrics; which of them is named where it is not all.
+
+    What a caption must say is said of all lines together, as it is there.
+    """
+    if len(sets) < 2:
+        return sets[0].notes if sets else ()
+    own = [(part.notes, caveats([part])) for part in sets]
+    others = [[note for note in every if note not in said] for every, said in own]
     said = (
-        note if note in of_all else f"{part.metric}: {note}" for part in sets for note in part.notes
+        note if all(note in of for of in others) else f"{part.metric}: {note}"
+        for part, its in zip(sets, others, strict=True)
+        for note in its
     )
-    return tuple(dict.fromkeys(said))
+    return tuple(dict.fromkeys([*caveats(sets), *said]))
 
 
 def caveats(sets: Sequence[CurveData]) -> tuple[str, ...]:

@@ -139,7 +139,17 @@ def test_runs_that_failed_are_told_and_left_out_on_request(tmp_path):
 def test_the_keys_can_be_chosen_and_the_rest_is_then_not_only_seeds(tmp_path):
     found = grid(tmp_path).importance("acc", "b")
     assert set(by_key(found)) == {"b", "other keys"}
-    assert found.headline == "No key clearly explains how far runs differ."
+    assert found.headline == "b does not clearly explain how far runs differ."
+
+
+def test_of_keys_that_were_asked_for_nothing_is_said_of_others(tmp_path):
+    runs = grid(tmp_path)
+    alone = runs.importance("acc", keys=["a"]).headline
+    assert alone.endswith(") of how far runs differ.")
+    nothing = runs.importance("acc", keys=["b"]).headline
+    assert nothing == "b does not clearly explain how far runs differ."
+    both = runs.importance("acc", keys=["a", "b"]).headline
+    assert both.endswith("; no other key that was asked for clearly matters.")
 
 
 def test_what_only_two_keys_together_do_is_said(tmp_path):

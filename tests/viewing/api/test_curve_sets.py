@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import exptools.viewing as xv
+from exptools.rundir import State
 from tests.viewing.samples import write_run, write_sweep
 
 
@@ -133,6 +134,19 @@ def test_what_is_to_be_known_of_one_of_several_metrics_names_it(tmp_path):
     assert any(note.startswith("2 values of lr are averaged") for note in both.notes)
     assert of_loss in both._repr_html_()
     assert (both.band, set(both.caveats) <= set(both.notes)) == ("ci:95", True)
+
+
+def test_what_a_caption_says_of_several_metrics_is_among_their_notes(tmp_path):
+    for lr in (1, 2, 3):
+        for seed in range(2):
+            early = (lr, seed) == (1, 0)
+            values = {name: [1.0] * (2 if early else 5) for name in ("loss", "reward")}
+            state = State.FAILED if early else State.COMPLETED
+            write_run(tmp_path / f"{lr}{seed}", {"lr": lr, "seed": seed}, values, state)
+    both = xv.load(tmp_path).curves(["loss", "reward"], by="lr")
+    assert both.notes[0].endswith(": 2 of the 6 lines are of 1 run from there on.")
+    assert set(both.caveats) <= set(both.notes)
+    assert not any("lines is" in note for note in both.notes)
 
 
 def test_a_figure_has_its_numbers_as_arrays(runs):
