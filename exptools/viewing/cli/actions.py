@@ -14,14 +14,13 @@ from exptools.viewing.api.runs import Runs
 from exptools.viewing.cli.commands import (
     FIGURE,
     Command,
-    DiffCommand,
     ExportCommand,
     ListCommand,
     Output,
     PlotCommand,
     TableCommand,
 )
-from exptools.viewing.cli.output import json_text, say, show, write, write_frame, writing
+from exptools.viewing.cli.output import say, show, write, write_frame, writing
 from exptools.viewing.cli.roots import chosen_roots
 from exptools.viewing.cli.sorting import sorted_runs
 from exptools.viewing.configs.values import display
@@ -34,9 +33,7 @@ from exptools.viewing.curves.selection import keys_in_condition
 from exptools.viewing.curves.statistics.aggregation import parse_method
 from exptools.viewing.curves.summaries import summary_of
 from exptools.viewing.errors import NothingError, UsageError
-from exptools.viewing.frames import column, frame_of, text_column
-from exptools.viewing.groups import differences
-from exptools.viewing.groups.differences import SweepComparison
+from exptools.viewing.frames import column, frame_of
 from exptools.viewing.groups.grouping import Key, find_keys, run_key
 from exptools.viewing.groups.metric_names import find_metric, nothing_yet
 from exptools.viewing.groups.names import RUN, SUMMARY, config_name
@@ -47,14 +44,12 @@ from exptools.viewing.readers.unread import (
     instead_of_metrics,
     no_runs,
 )
-from exptools.viewing.run import Run
 from exptools.viewing.run_files.user_marks import UserMarks
 from exptools.viewing.tables import export
 from exptools.viewing.tables.results import ResultsQuery, results_table
 from exptools.viewing.wording import shortened
-from exptools.visible import visible, visible_lines
+from exptools.visible import visible_lines
 
-_DIFFERENCE = ("key", "left", "right")
 MOST_KEYS = 12  # in a table for people, of those that differ
 MOST_FAULTS = 3  # that are told one by one
 
@@ -78,29 +73,6 @@ def list_runs(command: ListCommand) -> None:
     say(command.output, _remarks(runs, names, command.summary))
     say(command.output, filter(None, [earlier_attempts(runs), beside_configs(runs)]))
     tell_faults(command.output, runs)
-
-
-def diff_runs(command: DiffCommand) -> None:
-    """What two runs, or two sweeps, differ in."""
-    output = command.output
-    left, right = (find_runs([root], command) for root in (command.left, command.right))
-    pair = _pair(left, right)
-    if pair:
-        compared = SweepComparison(tuple(differences.diff(*pair)), (), (pair,), (), ())
-    else:
-        compared = differences.compare(left, right)
-    cells = [(difference.key, *difference.texts) for difference in compared.differences]
-    if output.kind == "json":
-        write([json_text(_document(compared, cells, left, right)), b"\n"], output)
-    elif output.kind:
-        texts = {name: [cell[at] for cell in cells] for at, name in enumerate(_DIFFERENCE)}
-        write_frame(pl.DataFrame([text_column(*item) for item in texts.items()]), output)
-    else:
-        one, other = pair or (None, None)
-        heads = [_titled(command.left, left, one), _titled(command.right, right, other)]
-        show(["", *heads], cells)
-        print("\n".join(map(visible, _matches(compared, left, right))))
-    tell_faults(output, left, right)
 
 
 def export_rows(command: ExportCommand) -> None:
@@ -321,51 +293,6 @@ def _text(value: Any) -> str:
     if isinstance(value, str):  # as it is, also where numbers among texts have made it one
         return value
     return f"{value:.4g}" if isinstance(value, float) else display(value)
-
-
-def _document(
-    compared: SweepComparison, cells: Sequence[Sequence[str]], left: Runs, right: Runs
-) -> dict[str, object]:
-    return {
-        "differences": [dict(zip(_DIFFERENCE, cell, strict=True)) for cell in cells],
-        "matched_by": compared.matched_by,
-        "matched": [[_place(one, left), _place(two, right)] for one, two in compared.matched],
-        "only_left": [_place(run, left) for run in compared.only_left],
-        "only_right": [_place(run, right) for run in compared.only_right],
-    }
-
-
-def _place(run: Run, runs: Runs) -> str:
-    return runs.origin.hiding.path(run)
-
-
-def _pair(left: Runs, right: Runs) -> tuple[Run, Run] | None:
-    """The two runs to compare: of a run and a sweep that of the sweep which is nearest to it."""
-    if len(left) == 1:
-        return left[0], differences.nearest(left[0], right)
-    return (differences.nearest(right[0], left), right[0]) if len(right) == 1 else None
-
-
-def _titled(path: Path, runs: Runs, run: Run | None) -> str:
-    """What stands above a side's values: the directory that was given, or the run in it."""
-    place = runs.origin.hiding.place(path)
-    return str(place) if run is None or len(runs) == 1 else str(place / run.name)
-
-
-def _matches(compared: SweepComparison, left: Runs, right: Runs) -> list[str]:
-    sizes = sorted((len(left), len(right)))
-    if sizes[0] == 1:
-        number = len(compared.differences)
-        differ = f"{number} key{'s' if number != 1 else ''} differ{'s' if number == 1 else ''}"
-        nearest = f"; no other of the {sizes[1]} runs is nearer to it" if sizes[1] > 1 else ""
-        return [f"{differ}{nearest}"]
-    keys = f" by {', '.join(compared.matched_by)}" if compared.matched_by else ""
-    number = len(compared.matched)
-    match = "run of {} and of {} matches" if number == 1 else "runs of {} and of {} match"
-    lines = [f"{number} {match.format(len(left), len(right))}{keys}"]
-    for side, alone in (("left", compared.only_left), ("right", compared.only_right)):
-        lines += [f"only {side}: {', '.join(run.name for run in alone)}"] if alone else []
-    return lines
 
 
 def _queries(command: PlotCommand, runs: Runs) -> list[CurveQuery]:

@@ -34,6 +34,7 @@ class Command:
 class DiffCommand(Command):
     """``exptools diff``."""
 
+    module = "diff_actions"
     action = "diff_runs"
     left: Path
     right: Path

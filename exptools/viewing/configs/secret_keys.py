@@ -17,7 +17,8 @@ HIDE = (
     *("*api_key*", "*apikey*", "*access_key*", "*accesskey*", "*private_key*", "*privatekey*"),
 )
 
-# Of language models: "tokenizer", "max_tokens: 512", "token_dim: 64", "pad_token: <pad>".
+# No secrets, though a token is in their names: "tokenizer", "max_tokens: 512", "token_dim: 64",
+# "pad_token: <pad>".
 _TOKENIZER = re.compile("tokeni[sz](?:er|ers|ed|e|ation|ing)?")
 _MARK = re.compile(r"<[\w/|.:｜▁-]{0,30}>|\[[A-Z]{2,5}\]")
 # Words beside "token" that make a number of it, as in "max_token" and "lr_per_token".
@@ -40,7 +41,7 @@ _NUMBERS = re.compile(rf"[\[\]\s]*{_NUMBER}(?:[\[\]\s]*,[\[\]\s]*{_NUMBER})*[\[\
 class _Hides(NamedTuple):
     """How a key's values are hidden."""
 
-    is_token: bool  # "pad_token" may be a mark of a language model
+    is_token: bool  # "pad_token" may be a mark in a text
     may_count: bool  # "max_tokens" is a number
 
 
