@@ -52,7 +52,7 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
     each = width / columns
     first: Axes = places[0, 0]
     heads: dict[str, Axes] = {}  # the first axes of each metric
-    across_words = up_words = ""
+    across_words = ""
     across: dict[str, Axes] = {}  # the first axes of those that share the horizontal one
     rights: dict[str, Axes] = {}  # the first right axes of each metric
     ends = {b.metric: reach([*b.lines, *(b.right.lines if b.right else ())]) for b in sheet.blocks}
@@ -61,24 +61,23 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
         axes: Axes = places[row, column]
         head = heads.setdefault(block.metric, axes)
         left = across.setdefault(alike[block.metric], axes)
-        if axes is left:
-            across_words = set_scale(axes, "x", scales.x, sheet.lines)
-        if axes is head:
-            up_words = set_scale(axes, "y", scales.y, block.lines)
         for share, other in ((axes.sharex, left), (axes.sharey, head)):
             if axes is not other:
                 share(other)
+        # After the sharing, which takes over the ticks of a scale, but not where it puts numbers.
+        across_words = set_scale(axes, "x", scales.x, sheet.lines)
+        up_words = set_scale(axes, "y", scales.y, block.lines)
         _draw_panel(axes, panel, each, scales)
         if column == 0 or axes is head:
             _write(axes.set_ylabel, block.title + up_words, each * HEIGHT + AROUND / 2)
         else:
-            axes.tick_params(labelleft=False)
+            axes.tick_params(which="both", labelleft=False)
         _write(axes.set_title, panel.title, each)
         _draw_references(axes, block.references, scales)
         if block.right:
             twin = _draw_right(axes, block.right, panel, rights, each, scales)
             is_last = (row, column + 1) not in _placed(rows)
-            twin.tick_params(labelright=is_last)
+            twin.tick_params(which="both", labelright=is_last)
             if is_last:
                 _write(twin.set_ylabel, block.right.title, each * HEIGHT + AROUND / 2)
     _show_ranges(first, heads | rights, scales)
@@ -97,10 +96,9 @@ def _draw_right(
     """The lines of a panel's right axis, which all panels of a metric share."""
     twin: Axes = axes.twinx()
     head = heads.setdefault(block.metric, twin)
-    if twin is head:
-        set_scale(twin, "y", scales.y, block.lines)
-    else:
+    if twin is not head:
         twin.sharey(head)
+    set_scale(twin, "y", scales.y, block.lines)
     twin.grid(visible=False)
     twin.spines["right"].set_visible(True)
     _draw_panel(twin, replace(panel, lines=panel.right), width, scales)
@@ -183,7 +181,7 @@ def _finish_columns(
             elif row == lowest:
                 _write(places[row, column].set_xlabel, x, width)
             elif alike:
-                places[row, column].tick_params(labelbottom=False)
+                places[row, column].tick_params(which="both", labelbottom=False)
 
 
 def _draw_panel(axes: Axes, panel: Panel, width: float, scales: Scales) -> None:

@@ -290,6 +290,39 @@ def test_bands_are_left_out_and_ranges_are_as_one_wants_them():
     assert one.paper(x_range=(0, 5), y_range=(-1, 1)).axes[0].get_xlim() == (0, 5)
 
 
+def heights(axes, values):
+    """How high some values stand in a panel, from 0 at its foot to 1."""
+    places = axes.transData.transform([(1, value) for value in values])
+    return axes.transAxes.inverted().transform(places)[:, 1]
+
+
+@pytest.mark.parametrize("scale", ["log", "symlog"])
+def test_a_value_stands_equally_high_in_each_panel_of_a_facet_at_the_right_as_at_the_left(scale):
+    ends = {"loss": np.array([1, 10, 100]), "reward": np.array([1e5, 1e6, 1e7])}
+    sets = [
+        curve_set({(env, 1): line(y) for env in "ABC"}, metric=metric, by=("env", "lr"))
+        for metric, y in ends.items()
+    ]
+    figure = paper.figure(sets, facet="env", size="page", y_scale=scale, together=True)
+    lefts, rights = figure.axes[:3], figure.axes[3:]
+    for panels, values in ((lefts, ends["loss"]), (rights, ends["reward"])):
+        places = [heights(axes, values) for axes in panels]
+        np.testing.assert_allclose(places, [places[0]] * 3, atol=1e-6)
+        np.testing.assert_allclose(np.diff(places[0], 2), 0, atol=0.05)
+
+
+@pytest.mark.parametrize("scale", ["log", "symlog"])
+def test_a_step_stands_equally_far_to_the_right_in_each_panel(scale):
+    curve = line([1, 2, 3], x=[1, 10, 100])
+    sets = [curve_set({"a": curve}, metric=metric) for metric in ("loss", "acc")]
+    panels = [
+        axes.transAxes.inverted().transform(axes.transData.transform([(x, 2) for x in curve.x]))
+        for axes in paper.figure(sets, x_scale=scale).axes
+    ]
+    np.testing.assert_allclose(panels, panels[:1] * 2, atol=1e-6)
+    np.testing.assert_allclose(panels[0][1, 0], panels[0][[0, 2], 0].mean(), atol=0.05)
+
+
 def test_metrics_of_other_steps_have_their_own_horizontal_axis():
     steps = curve_set({"a": line([1, 2], x=[0, 1e6])})
     epochs = curve_set({"a": line([1, 2], x=[0, 20])}, metric="acc")
