@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from exptools.hints import nearest, suggestion
 
 HYDRAS = (Path("outputs"), Path("multirun"))  # into which Hydra writes by default
+MOST_BELOW = 5  # keys of a section that are named
 
 
 def escape_invalid_unicode(text: str) -> str:
@@ -23,6 +24,12 @@ def escape_invalid_unicode(text: str) -> str:
 def shortened(text: str, most: int = 60) -> str:
     """The text, or as much of its beginning as that many characters hold."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def what_is_below(section: object, keys: Iterable[str]) -> str:
+    """The first dotted keys of a section, of which there may be more; "" where it is none."""
+    below = [shortened(key) for key in keys if f".{section}." in f".{key}"]
+    return ", ".join(below[:MOST_BELOW]) + (", …" if len(below) > MOST_BELOW else "")
 
 
 def moment(seconds: float) -> str:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, NoReturn
 from exptools.hints import suggestion
 from exptools.viewing.configs.values import segments
 from exptools.viewing.errors import QueryError
-
-MOST_NAMED = 5  # keys of a section
+from exptools.viewing.wording import what_is_below
 
 
 class NoKeyError(QueryError, KeyError):
@@ -86,8 +85,6 @@ class RunSummary(RunConfig):
 
 def _no_key(given: object, keys: Iterable[str], what: str) -> str:
     names = list(keys)
-    below = [key for key in names if key.startswith(f"{given}.")]
-    if below:
-        more = ", …" if len(below) > MOST_NAMED else ""
-        return f"{given!r} is a section of the {what}: it has {', '.join(below[:MOST_NAMED])}{more}"
+    if has := what_is_below(given, names):
+        return f"{given!r} is a section of the {what}: it has {has}"
     return f"the {what} has no key {given!r}; {suggestion(str(given), names)}"

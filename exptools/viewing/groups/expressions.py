@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
-from exptools.viewing.groups.mismatches import check_values
+from exptools.viewing.groups.mismatches import check_own, check_values
 from exptools.viewing.groups.operands import (
     MOST_SHOWN,
     Term,
@@ -176,7 +176,9 @@ def _check(side: Any, given: Sequence[Any], asked: Asked, say: Callable[..., str
     """Refuse what no value of a key can be compared with; ``say`` is how it can."""
     values = [() if isinstance(node, _COLLECTIONS) else value_of(node) for node in given]
     if isinstance(side, (exp.Column, exp.Dot)) and None not in values:
-        check_values(key_of(side, asked), asked.runs, values, say)
+        key = key_of(side, asked)
+        check_own(key, asked, values)
+        check_values(key, asked.runs, values, say)
 
 
 def _and(node: exp.And, asked: Asked) -> Term:

@@ -10,7 +10,9 @@ from exptools.hints import suggestion
 from exptools.rundir import State
 from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.grouping import Key
+from exptools.viewing.groups.names import OWN
 from exptools.viewing.groups.truth import comparable, kind
 from exptools.viewing.run import Run
 
@@ -40,6 +42,18 @@ def check_values(
             f"{key.name} is {nouns} wherever a run has it, and never "
             f"{_written(given[0])}{_advice(given, kinds, say)}"
         )
+
+
+def check_own(key: Key, asked: Asked, given: Sequence[Any]) -> None:
+    """Raise QueryError where no run is called so itself, but a config's ``optim.name`` is that."""
+    own = key.whole
+    if own not in OWN or key.name != own or any(key.value(run) in given for run in asked.runs):
+        return
+    for longer in asked.names.longer(own):
+        if any(run.config.get(longer) in given for run in asked.runs):
+            raise QueryError(
+                f"{own} is the run's own, and of none it is {_written(given[0])}; say {longer}"
+            )
 
 
 def _check_states(given: Sequence[Any]) -> None:

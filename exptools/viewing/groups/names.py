@@ -9,7 +9,7 @@ from exptools.hints import MOST_LISTED, each_by_itself, similar, suggestion
 from exptools.viewing.configs.addresses import names_an_object
 from exptools.viewing.configs.values import MOST_PARTS, endings
 from exptools.viewing.errors import QueryError
-from exptools.viewing.wording import shortened
+from exptools.viewing.wording import shortened, what_is_below
 
 RUN, CONFIG = "run.", "config."  # before a key that a run and its config both have
 SUMMARY = "summary."  # before the name of a value in the runs' summaries
@@ -74,6 +74,8 @@ class KeyNames:
         """The nearest key, by its whole name or its end."""
         if several := each_by_itself(name, self.has):
             return several
+        if has := what_is_below(name, sorted(self.keys)):
+            return f"it is a section of their configs: it has {has}"
         known = sorted(self.keys | {*OWN})
         ends = {end: keys[0] for end, keys in self._ending_in.items() if end not in self.keys}
         of_configs = [end for end, key in ends.items() if not key.startswith(SUMMARY)]
@@ -91,8 +93,19 @@ class KeyNames:
             self._ending_in.get(name)
             or self._same_but_case.get(name.lower())
             or self._ending_but_case.get(name.lower())
+            or self._of_configs(name)
             or ([f"{RUN}{name}"] if name in OF_STATUS else [])
         )
+
+    def _of_configs(self, name: str) -> list[str]:
+        """What ``config.name`` means where ``name`` is but the end of a config's key."""
+        if not name.startswith(CONFIG):
+            return []
+        return self.longer(name.removeprefix(CONFIG))
+
+    def longer(self, end: str) -> list[str]:
+        """The keys of the configs that have this end and more before it."""
+        return [key for key in self._ending_in.get(end, ()) if not key.startswith(SUMMARY)]
 
     def _exact(self, name: str) -> str | None:
         if name in self.keys:

@@ -33,6 +33,8 @@ NAMES = KeyNames(KEYS)
         ("Name", "env.Name"),
         ("run.name", "run.name"),
         ("config.name", "config.name"),
+        ("config.width", "model.width"),  # of the configs, by its end
+        ("config.state", "algo.state"),
     ],
 )
 def test_an_end_that_no_other_key_has_is_the_key(typed, key):
@@ -47,6 +49,9 @@ def test_an_end_that_no_other_key_has_is_the_key(typed, key):
         ("name", r"say run\.name or config\.name"),
         ("witdh", r"no run has a key 'witdh'; did you mean 'model\.width'\?"),
         ("widht", r"did you mean 'model\.width'"),
+        ("config.lr", "say which of model.lr, optim.lr"),
+        ("config.result", "no run has a key 'config.result'"),  # a summary says it
+        ("optim", r"no run has a key 'optim'; it is a section of their configs: it has optim\.lr"),
         ("b.c", "no run has a key"),  # half of a part is no end
         ("", "no run has a key"),
     ],
