@@ -163,6 +163,26 @@ def test_options_change_the_chart_and_the_address_has_them(page):
     expect(page.get_by_role("textbox", name="Columns")).to_have_value("lr")
 
 
+CHOSEN_WHILE_IT_SAYS = """() => {
+  const charts = window.dash_clientside.exptools_charts;
+  const { say } = charts;
+  charts.say = (drawn, values) => {
+    charts.say = say;
+    const { outputs_list } = window.dash_clientside.callback_context;
+    const at = outputs_list.findIndex(({ id }) => id.name === "columns");
+    window.dash_clientside.set_props(outputs_list[at].id, { value: "env" });
+    return say(drawn, values.with(at, "env"));
+  };
+}"""
+
+
+def test_a_choice_in_a_control_that_has_just_been_drawn_is_kept(page):
+    page.evaluate(CHOSEN_WHILE_IT_SAYS)
+    show(page, "heat-map")
+    expect(page.locator(f"{GRAPH} .xtitle")).to_have_text("env")
+    expect(page.get_by_role("textbox", name="Columns")).to_have_value("env")
+
+
 def middle_of_dot(page: Page, number: int) -> dict[str, float]:
     expect(page.locator(DRAWING)).to_have_count(0)
     dot = page.locator(f"{GRAPH} .points path").nth(number).bounding_box()

@@ -2,6 +2,7 @@
 (() => {
   const { same, leave, settle, answer, changed, fit } = window.exptools;
   const shared = ["by", "center", "band", "states"]; // with the curves; the other controls are options
+  let said = null; // what the server drew the controls with, or told those that stay
 
   answer("exptools_charts", {
     // An address may have a chart that there is not: then it is the first one.
@@ -41,15 +42,20 @@
       return changed(view, { ...fields, options });
     },
 
-    // What the view says, in the controls that say something else.
+    // What the view says anew, in the controls that say something else. Those that were drawn anew
+    // say it, and any other value was chosen a moment ago: to be taken, not to be taken back.
     say: (drawn, values) => {
+      const before = said;
+      said = drawn;
       const given = window.dash_clientside.callback_context.outputs_list;
-      const said = given.map(({ id }, at) => {
+      const stay = drawn?.kinds === before?.kinds;
+      const settled = given.map(({ id }, at) => {
         const value = drawn?.[id.name];
         const known = id.name === "number" ? Number(value) : value;
-        return value === undefined || same(known, values[at]) ? leave() : known;
+        const anew = stay && !same(value, before?.[id.name]);
+        return value === undefined || !anew || same(known, values[at]) ? leave() : known;
       });
-      return settle(said);
+      return settle(settled);
     },
 
     // A dot, bar or line that stands for a run opens it.
