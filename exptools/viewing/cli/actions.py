@@ -237,8 +237,8 @@ def tell_faults(output: Output, *collections: Runs) -> None:
     """Say what could not be read."""
     faults = [fault for runs in collections for fault in runs.faults]
     say(output, map(str, faults[:MOST_FAULTS]))
-    if len(faults) > MOST_FAULTS:
-        say(output, [f"{len(faults) - MOST_FAULTS} more faults of this kind or another"])
+    if more := len(faults[MOST_FAULTS:]):
+        say(output, [f"{more} more fault{'s' if more > 1 else ''} of this kind or another"])
 
 
 def _listing(runs: Runs, keys: Sequence[Key], columns: Sequence[pl.Series]) -> pl.DataFrame:

@@ -254,6 +254,16 @@ def test_what_cannot_be_read_is_told_beside_the_answer(run, outputs):
     assert err.startswith(f"exptools list: {outputs}/9/.hydra/config.yaml:2: no valid YAML")
 
 
+@pytest.mark.parametrize(("broken", "more"), [(3, None), (4, "1 more fault"), (5, "2 more faults")])
+def test_of_many_faults_the_first_are_told_and_the_number_of_the_others(run, outputs, broken, more):
+    for number in range(broken):
+        write_run(outputs / f"broken{number}", "lr: [", {"loss": [1.0]})
+    _, _, err = run("list", "outputs")
+    said = [f"exptools list: {more} of this kind or another"] if more else []
+    assert [line for line in err.splitlines() if "more fault" in line] == said
+    assert err.count("no valid YAML") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
