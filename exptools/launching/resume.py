@@ -42,7 +42,9 @@ MAX_PARSED = 2**20  # characters of what is looked at as YAML: what Hydra saves 
 MAX_DEPTH = 100  # values inside values
 _MOST_VALUES = 50_000
 _MOST_DIRECTIVES = 100
-_LONG_NUMBER = re.compile(r"[-+0-9_:.eE]{1000,}")
+_LONG_NUMBER = 1000  # characters
+_DIGITS = re.compile(r"[-+0-9_:.eE]+")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _MOST_COMPARED = 10_000  # lines of a config, for which that takes a moment
 _MOST_LINES = 200  # of a difference that is shown
 _LONGEST_LINE = 1000  # characters of one that is shown
@@ -287,7 +289,7 @@ def _look_through(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("aliases are not read")
         # PyYAML takes minutes for a long number of base 60, as in 1:59:59.
-        if isinstance(event, yaml.ScalarEvent) and _LONG_NUMBER.fullmatch(event.value):
+        if isinstance(event, yaml.ScalarEvent) and _is_long_number(event):
             raise ValueError("numbers of more than a thousand characters are not read")
         values += isinstance(event, yaml.ScalarEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -296,6 +298,13 @@ def _look_through(text: str) -> None:
             raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read")
         if values > _MOST_VALUES:
             raise ValueError(f"more than {_MOST_VALUES} values are not read")
+
+
+def _is_long_number(event: yaml.ScalarEvent) -> bool:
+    """Whether a value is a number of many digits, or a tag makes one of it, whatever is in it."""
+    if len(event.value) < _LONG_NUMBER:
+        return False
+    return event.tag in _NUMBERS or _DIGITS.fullmatch(event.value) is not None
 
 
 def _sorted(config: str) -> str:

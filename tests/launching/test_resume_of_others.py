@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from exptools.launching.resume import parse_saved
 from exptools.rundir import State, Status, process_start, read_status, write_status
 from exptools.status_fields import LARGEST
 from hydra_plugins.exptools_launcher._hydra_files import read_any_run
@@ -46,6 +47,12 @@ def test_what_nobody_can_have_saved_is_no_run_of_hydras(tmp_path, text):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text(text)
     assert read_any_run(tmp_path, ".hydra") is None
+
+
+@pytest.mark.parametrize("value", ["!!int ' 1", "!!int '\u0661", "!<tag:yaml.org,2002:float> ' 1"])
+def test_a_tag_makes_no_number_of_a_long_text_whatever_its_digits(value):
+    with pytest.raises(ValueError, match="numbers of more than a thousand characters"):
+        parse_saved(f"- {value}{':1' * 500}'")
 
 
 def ran(app: App) -> list[int]:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import KeyNames
 from exptools.viewing.run import Run
+
+MOST_COMPARED = 10**9  # characters of texts with those of patterns: that takes a second or two
 
 
 class Results(Protocol):
@@ -28,6 +31,22 @@ class Results(Protocol):
         ...
 
 
+class Effort:
+    """How much a condition has compared by ``like``: nothing else goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self._left = MOST_COMPARED
+
+    def spend(self, text: str, pattern: str) -> None:
+        """Raise QueryError where another comparison would be too much."""
+        self._left -= len(text) * len(pattern)
+        if self._left < 0:
+            raise QueryError(
+                f"like would take too long with a pattern of {len(pattern):,} characters and "
+                f"values of {len(text):,}: take a shorter pattern, or ="
+            )
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a condition is asked of."""
@@ -38,3 +57,4 @@ class Asked:
     # What else runs have a value of, by its name with "run." before it.
     own: Mapping[str, Callable[[Run], Any]] = field(default_factory=dict)
     in_quotes: frozenset[str] = frozenset()  # what the condition has in double quotes
+    effort: Effort = field(default_factory=Effort)

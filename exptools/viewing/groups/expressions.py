@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
-from exptools.viewing.groups.asked import Asked
+from exptools.viewing.groups.asked import Asked, Effort
 from exptools.viewing.groups.mismatches import check_own, check_values
 from exptools.viewing.groups.operands import (
     MOST_SHOWN,
@@ -70,7 +70,8 @@ def parse(condition: str, asked: Asked) -> Term:
     """What a condition says of a run: True, False, or None for what is not known."""
     if len(condition) > LONGEST:
         raise QueryError(f"a condition of more than {LONGEST:,} characters is not read")
-    asked = replace(asked, in_quotes=frozenset(_KEY_IN_QUOTES.findall(condition)))
+    in_quotes = frozenset(_KEY_IN_QUOTES.findall(condition))
+    asked = replace(asked, in_quotes=in_quotes, effort=Effort())
     try:
         text = quoted(condition)
         _refuse_signs(text, asked)
@@ -264,6 +265,7 @@ def _like(node: Any, asked: Asked, escape: str = "") -> Term:
         if text is None or wanted is None:
             return None
         text = text if isinstance(text, str) else display(text)  # as the table shows it
+        asked.effort.spend(text, str(wanted))
         return re.match(_regex(str(wanted), escape), text, flags) is not None
 
     return holds

@@ -212,6 +212,15 @@ def test_a_pattern_of_many_parts_is_soon_matched_however_long_the_text():
     assert [run.name for run in select(runs, f"text like '{'%x' * 9}%y'")] == ["1"]
 
 
+@pytest.mark.parametrize("pattern", ["_" * 7800 + "b", "a" * 7800 + "b", "a_" * 3900 + "b"])
+@pytest.mark.parametrize("like", ["like", "ilike", "not like"])
+def test_a_long_pattern_is_not_compared_with_long_texts(like, pattern):
+    runs = [run_with(str(number), text="a" * 200_000) for number in range(9)]
+    with pytest.raises(QueryError, match=r"like would take too long .* 7,8\d\d characters and"):
+        select(runs, f"text {like} '%{pattern}%'")
+    assert len(select(runs, f"text {like} '%{pattern[:99]}%' or text = 'a'")) in (0, 9)
+
+
 @pytest.mark.parametrize("condition", ["'" * 9999, "a" * 9999, "flag = " + "1+" * 999 + "1"])
 def test_of_an_endless_condition_an_error_shows_the_beginning(condition):
     with pytest.raises(QueryError) as error:
