@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 240  # characters of a message; how many more there were is said
+CUT = re.compile(r"… \([\d,]+ more characters\)")  # behind one that was longer
 
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # What frames a message: a rule of "====", the "│" at both sides of a panel, "-- " before it.

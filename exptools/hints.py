@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 from exptools.visible import visible
 
 MOST_LISTED = 12
-MOST_COMPARED = 2000  # names, with one of at most
-LONGEST_COMPARED = 200  # characters: that takes a moment
+MOST_COMPARED = 2_000_000  # characters of names, times those of
+LONGEST_COMPARED = 200  # at most in the one that was given: that takes a moment
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str | None:
@@ -30,11 +31,20 @@ def similar(given: str, allowed: Iterable[str]) -> str | None:
     names = list(allowed)
     close = _ending(given, names)
     if not close and len(given) <= LONGEST_COMPARED:
-        alike = names
-        if len(names) > MOST_COMPARED:  # anybody may have made them: those of about its length
-            alike = sorted(names, key=lambda name: abs(len(name) - len(given)))[:MOST_COMPARED]
-        close = difflib.get_close_matches(given, alike, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(given, _comparable(given, names), n=1, cutoff=0.5)
     return close[0] if close else None
+
+
+def _comparable(given: str, names: list[str]) -> list[str]:
+    """As many names of about its length as a moment is enough for: anybody may have made them."""
+    most = MOST_COMPARED // max(1, len(given))  # characters
+    if sum(map(len, names)) <= most:
+        return names
+    nearest_first = sorted(names, key=lambda name: abs(len(name) - len(given)))
+    sums = accumulate(map(len, nearest_first))
+    return [
+        name for name, characters in zip(nearest_first, sums, strict=True) if characters <= most
+    ]
 
 
 def _ending(given: str, names: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ class App:
     def __init__(self, directory: Path, task: str) -> None:
         self.directory = directory
         self.command = ["app.py"]
+        self.before: Sequence[str] = ()  # what starts the process, as another user for example
         directory.mkdir(parents=True)
         body = textwrap.indent(textwrap.dedent(task).strip(), "    ")
         (directory / "app.py").write_text(
@@ -41,7 +42,7 @@ class App:
 
     def start(self, *overrides: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, *self.command, *overrides],
+            [*self.before, sys.executable, *self.command, *overrides],
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,

@@ -2,8 +2,7 @@
 
 import difflib
 
-from exptools import hints
-from exptools.hints import MOST_COMPARED, nearest
+from exptools.hints import LONGEST_COMPARED, MOST_COMPARED, nearest
 
 
 def test_the_most_similar_of_very_many_names_is_found_by_comparing_few(monkeypatch):
@@ -11,12 +10,13 @@ def test_the_most_similar_of_very_many_names_is_found_by_comparing_few(monkeypat
     close_matches = difflib.get_close_matches
 
     def counted(given, names, **options):
-        compared.extend(names)
+        compared.append(len(given) * sum(map(len, names)))
         return close_matches(given, names, **options)
 
     monkeypatch.setattr(difflib, "get_close_matches", counted)
-    names = [f"{'x' * 230}{number}" for number in range(2 * MOST_COMPARED)]
+    names = [f"{'x' * 190}{number:04}" for number in range(4000)]
     assert nearest("learning_rat", [*names, "learning_rate"]) == "learning_rate"
-    assert len(compared) <= MOST_COMPARED
-    assert nearest("y" * (hints.LONGEST_COMPARED + 1), names) is None
-    assert len(compared) <= MOST_COMPARED
+    assert nearest("y" * LONGEST_COMPARED, names) is None
+    assert nearest("y" * (LONGEST_COMPARED + 1), names) is None
+    assert len(compared) == 2
+    assert max(compared) <= MOST_COMPARED

@@ -201,23 +201,32 @@ def code_changes(statuses: Sequence[Status], now: Provenance) -> list[str]:
     ]
 
 
-def run_directories(directory: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
-    """The directories below one that hold a run, whoever wrote it."""
-    to_visit = [directory.absolute()]
+def run_directories(root: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
+    """The directories below one that hold a run, whoever wrote it.
+
+    So may one that we are not allowed to look into: it is among them.
+    """
+    top = root.absolute()
+    to_visit = [top]
     while to_visit:
-        with os.scandir(to_visit.pop()) as entries:
-            below = [Path(entry.path) for entry in entries if _may_hold_runs(entry)]
-        for path in below:
-            try:
-                is_run = _holds_run(path, hydra_dir)
-            except OSError as error:
-                if error.errno == errno.ENAMETOOLONG:  # so deep nobody has run anything
-                    continue
+        path = to_visit.pop()
+        try:
+            is_run = path != top and _holds_run(path, hydra_dir)
+            below = [] if is_run else _below(path)
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ENOENT):  # too deep for a run, or gone
+                continue
+            if path == top or not isinstance(error, PermissionError):
                 raise
-            if is_run:
-                yield path
-            else:
-                to_visit.append(path)
+            is_run, below = True, []
+        if is_run:
+            yield path
+        to_visit += below
+
+
+def _below(directory: Path) -> list[Path]:
+    with os.scandir(directory) as entries:
+        return [Path(entry.path) for entry in entries if _may_hold_runs(entry)]
 
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:

@@ -26,7 +26,7 @@ from exptools.launching.resume import (
     run_directories,
 )
 from exptools.provenance import read_provenance
-from exptools.rundir import HYDRA_DIR, State, read_regular
+from exptools.rundir import EXPTOOLS_DIR, HYDRA_DIR, State, read_regular
 
 from ._composing._compose import Place, is_literal, saved_config
 from ._hydra_files import read_any_run, read_hydra_job
@@ -77,6 +77,7 @@ class EarlierRuns:
             [run for run in named if not self._can_be_named(run)],
             "left alone, for Hydra would take its directory's name for something else",
         )
+        self._note_closed()
         self._told: set[str] = set()
         self.split = Split.of_runs([run.status for run in self._runs if run.status])
 
@@ -96,6 +97,14 @@ class EarlierRuns:
                 "same overrides again, as it does with the same seed"
             ]
         return []
+
+    def _note_closed(self) -> None:
+        if closed := sorted(filter(_is_closed, self._directories)):
+            first = ", ".join(map(short_path, closed[:_SHOWN]))
+            more = f" and {len(closed) - _SHOWN} more" if len(closed) > _SHOWN else ""
+            self._notes.append(
+                f"you may not look into {first}{more}: left alone, whatever is there"
+            )
 
     def place_of(self, overrides: tuple[str, ...]) -> Place:
         """The place of the run with these overrides, else a new one."""
@@ -251,6 +260,13 @@ def _numbered(run: EarlierRun) -> EarlierRun:
     if run.number is None or 0 <= run.number < 10 ** (_DIGITS - 1):
         return run
     return replace(run, number=None)
+
+
+def _is_closed(directory: Path) -> bool:
+    """Whether we may not look for a run there."""
+    ours = directory / EXPTOOLS_DIR
+    parts = [directory, *([ours] if os.path.isdir(ours) else [])]
+    return not all(os.access(part, os.R_OK | os.X_OK) for part in parts)
 
 
 def _config_change(job: Job, run: EarlierRun) -> str:

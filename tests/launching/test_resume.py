@@ -30,6 +30,13 @@ MakeApp = Callable[[str], App]
 RESUME = "hydra.launcher.resume=true"
 KILLS = int(os.environ.get("EXPTOOLS_TEST_KILLS", "7"))  # set it to more for a long run
 
+# Root may look into each directory, unless it has given that up.
+WITHOUT_ROOTS_RIGHTS = (
+    ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+    if os.getuid() == 0
+    else ()
+)
+
 # Each job leaves a line when it is through; "broken" tells which jobs fail.
 COUNTED = """
 import pathlib
@@ -200,6 +207,21 @@ def test_directories_deeper_than_any_path_keep_no_run_from_being_found(tmp_path:
         assert [*run_directories(tmp_path)] == [tmp_path / "0"]
     finally:
         subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)
+
+
+def test_what_one_may_not_look_into_keeps_nobody_from_resuming_and_is_told(app: App) -> None:
+    app.completes("+x=0,1")
+    closed = [app.out / "7" / ".exptools", app.out / "closed"]
+    for path in closed:
+        path.mkdir(parents=True)
+        (path / "status").touch()
+        path.chmod(0)
+    app.before = WITHOUT_ROOTS_RIGHTS
+    output = app.completes("+x=0,1,2", RESUME)
+    assert "you may not look into out/7, out/closed: left alone, whatever is there" in output
+    assert (ran(app), (app.out / "8" / ".hydra").is_dir()) == ([0, 1, 2], True)
+    for path in closed:
+        path.chmod(0o700)
 
 
 def test_runs_of_others_in_the_directory_are_left_alone(app: App) -> None:

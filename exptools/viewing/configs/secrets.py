@@ -12,10 +12,12 @@ import json
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from exptools.error_line import CUT, LONGEST
 from exptools.viewing.configs.key_values import (
     NAME,
     SENTENCE,
@@ -29,11 +31,13 @@ from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.wording import shortened
 
 SHORTEST = 6  # characters of a secret that is looked for in other texts, too
-MOST = 200  # such secrets of a run
+MOST = 500  # such secrets of a run, each as often as it can be written
+MOST_CUTS = 4  # of an error's words: its own, and those of what caused it
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
 _FIRST = 0x100000
-_PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}])\0")
+_PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST + MOST_CUTS - 1)}])\0")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
+_CODE = re.compile(r"%[0-9A-F]{2}")  # of a character in an address
 _NO_VALUE = re.compile(r"--[A-Za-z][\w.-]*|-[A-Za-z]")  # a secret may begin with "-"
 
 
@@ -230,7 +234,14 @@ def _parts(value: str) -> list[str]:
 def _spellings(text: str) -> set[str]:
     """A secret as it stands elsewhere: as it is, in quotes of Hydra's or JSON's, in an address."""
     in_quotes = text.replace("\\", "\\\\").replace("'", "\\'")
-    return {text, in_quotes, json.dumps(text)[1:-1], quote(text, safe="", errors="replace")}
+    return {text, in_quotes, json.dumps(text)[1:-1], *_in_addresses(text)}
+
+
+def _in_addresses(text: str) -> set[str]:
+    """As libraries write it there: "/" as it is or not, a blank as "+", codes in small letters."""
+    quoted = {quote(text, safe=safe, errors="replace") for safe in ("", "/")}
+    quoted |= {one.replace("%20", "+") for one in quoted}
+    return quoted | {_CODE.sub(lambda code: code[0].lower(), one) for one in quoted}
 
 
 def _unless_made_of(own: Iterable[Secret], value: Any) -> Any:
@@ -247,14 +258,29 @@ def _without(text: str, own: Iterable[Secret]) -> str:
         return text
     # One after the other: a pattern of all of them takes hours where they begin alike.
     shown: list[str] = []
+    own = tuple(own)
     for secret in own:
         if secret.text in text:
             text = text.replace(secret.text, f"\0{chr(_FIRST + len(shown))}\0")
             shown.append(secret.shown)
+    for cut in reversed([*islice(CUT.finditer(text), MOST_CUTS)] if own else []):
+        length, instead_of_it = max(
+            (_begun(one.text, text[: cut.start()]), one.shown) for one in own
+        )
+        if length:
+            place = f"\0{chr(_FIRST + len(shown))}\0"
+            text = text[: cut.start() - length] + place + text[cut.start() :]
+            shown.append(instead_of_it)
     if not shown:
         return text
     instead = {chr(_FIRST + at): one for at, one in enumerate(shown)}
     return _PLACE.sub(lambda place: instead.get(place[1], place[0]), text)
+
+
+def _begun(secret: str, words: str) -> int:
+    """How much of a secret some words end with that are cut there; 0 where it is but a little."""
+    lengths = range(min(len(secret), LONGEST) - 1, SHORTEST - 1, -1)
+    return next((length for length in lengths if words.endswith(secret[:length])), 0)
 
 
 def _last(key: str) -> str:

@@ -2,12 +2,15 @@
 
 import re
 import time
+from collections.abc import Callable
 from datetime import date
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
+from exptools.error_line import LONGEST, error_line
 from exptools.viewing.configs.secrets import Secrets, has_hidden
 
 ABC = "sk-abcdef123456"
@@ -193,6 +196,33 @@ def hidden(text: str) -> str:
 )
 def test_quotes_and_backslashes_in_a_name_end_no_secret(name: str, shown: str) -> None:
     assert hidden(Secrets().name(name)) == shown
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        *(quote, quote_plus, lambda text: quote(text, safe="")),
+        lambda text: quote(text).replace("%2B", "%2b").replace("%3D", "%3d"),
+    ],
+)
+def test_a_secret_is_found_as_libraries_write_it_into_an_address(
+    write: Callable[[str], str],
+) -> None:
+    secret = "wJalrX/K7 MDENG/bPx+CYEX="
+    own = Secrets().of({"secret_access_key": secret})
+    said = Secrets().text(f"s3://AKIA:{write(secret)}@host/b", own)
+    assert re.fullmatch(r"s3://AKIA:hidden \d+@host/b", said)
+
+
+@pytest.mark.parametrize("left", [6, 12, len(ABC) - 1])
+def test_where_an_errors_words_are_cut_the_beginning_of_a_secret_is_hidden(left: int) -> None:
+    own = Secrets().of({"password": ABC, "token": "sk-abcdef"})
+    words = "no way with ".rjust(LONGEST - left, "x")
+    error = error_line(RuntimeError(f"{words}{ABC} at all {ABC}"))
+    said = Secrets().text(f"{error} (from {error})", own)
+    assert error.count(f" {ABC[:left]}… (") == 1
+    assert "sk-abc" not in said
+    assert len(re.findall(r"with hidden \S.*?… \(\d+ more characters\)", said)) == 2
 
 
 def test_a_secret_with_quotes_is_found_where_they_are_escaped() -> None:

@@ -39,6 +39,7 @@ from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.curves.endings import ALL
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Group
+from exptools.visible import visible
 
 KINDS = {"python": "Copy as Python", "csv": "Numbers, CSV", "pdf": "Figure, PDF"}
 
@@ -141,7 +142,7 @@ def as_python(workspace: Workspace, data: dict[str, Any] | None) -> str:
         lines = runs_lines(plain, workspace.index.roots, facts.hidden)
         return "\n".join([*lines, *_lines(facts, view)]) + "\n"
     except QueryError as error:
-        return f"# {error}"
+        return f"# {visible(str(error))}"
 
 
 def _lines(facts: Facts, view: View) -> list[str]:
