@@ -214,8 +214,8 @@ def run_directories(root: Path, hydra_dir: str = HYDRA_DIR) -> Iterator[Path]:
             is_run = path != top and _holds_run(path, hydra_dir)
             below = [] if is_run else _below(path)
         except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.ENOENT):  # too deep for a run, or gone
-                continue
+            if path != top and error.errno in (errno.ENAMETOOLONG, errno.ENOENT):
+                continue  # so deep nobody has run anything, or it is gone
             if path == top or not isinstance(error, PermissionError):
                 raise
             is_run, below = True, []
