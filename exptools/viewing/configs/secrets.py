@@ -264,9 +264,8 @@ def _without(text: str, own: Iterable[Secret]) -> str:
             text = text.replace(secret.text, f"\0{chr(_FIRST + len(shown))}\0")
             shown.append(secret.shown)
     for cut in reversed([*islice(CUT.finditer(text), MOST_CUTS)] if own else []):
-        length, instead_of_it = max(
-            (_begun(one.text, text[: cut.start()]), one.shown) for one in own
-        )
+        words = text[max(0, cut.start() - LONGEST) : cut.start()]
+        length, instead_of_it = max((_begun(one.text, words), one.shown) for one in own)
         if length:
             place = f"\0{chr(_FIRST + len(shown))}\0"
             text = text[: cut.start() - length] + place + text[cut.start() :]

@@ -28,6 +28,8 @@ _EARLY = {
     State.TIMEOUT: ("timed out", "timed out"),
     State.INTERRUPTED: ("was interrupted", "were interrupted"),
 }
+_DONE = (State.COMPLETED, None)
+EARLIER = 0.9  # of the way: where x counts no steps, each run ends a little elsewhere
 _GOING = {
     State.RUNNING: ("is still running", "are still running"),
     State.QUEUED: ("is queued", "are queued"),
@@ -130,6 +132,8 @@ def endings(
 ) -> tuple[str, ...]:
     """The sentences that say how many of the runs did not finish, and where; none where all did.
 
+    Where the groups are lines they say likewise which have finished before the others.
+
     Args:
         groups: the runs that each number or line is of; a run may be in several.
         x: what the ends are values of, as it was asked for; None where they are not known.
@@ -153,7 +157,23 @@ def endings(
         where = f", {after} {place}" if place else ""
         sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
         whole = ""
+    counts_steps = lines and x not in (None, WALL_TIME, RELATIVE_TIME)
+    if counts_steps and (those := _done_before(groups, runs)):
+        place = _place(those, longest, x, is_whole=is_whole)
+        rest = _rest(groups, _DONE, lines)
+        sentences.append(f"{whole}{len(those)} finished before the others, after {place}{rest}.")
     return tuple(sentences)
+
+
+def _done_before(
+    groups: Sequence[Sequence[Member]], furthest: Mapping[str, Member]
+) -> list[Member]:
+    """The runs that came to their end, well before others of their line: by an early stop, say."""
+    found: dict[str, Member] = {}
+    for group in groups:
+        last = max((m.end for m in group if m.state in _DONE), default=math.nan)
+        found |= {m.name: m for m in group if m.state in _DONE and m.end < EARLIER * last}
+    return [member for name, member in found.items() if furthest[name].end == member.end]
 
 
 def _ending(state: State | None, among: str) -> tuple[str, ...]:
@@ -204,7 +224,7 @@ def _place(those: Sequence[Member], longest: float, x: str | None, *, is_whole: 
     return f"{x}{several} {span}{of}"
 
 
-def _rest(groups: Sequence[Sequence[Member]], states: Collection[State], lines: str) -> str:
+def _rest(groups: Sequence[Sequence[Member]], states: Collection[State | None], lines: str) -> str:
     """How many runs a line is of where others have ended."""
     counts, ends = [], set()
     for group in groups:

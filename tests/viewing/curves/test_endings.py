@@ -93,7 +93,8 @@ def test_a_run_whose_state_nobody_wrote_counts_as_finished(tmp_path):
     for seed, state in enumerate((None, State.COMPLETED)):
         write_run(tmp_path / str(seed), {"seed": seed}, {"loss": [1.0] * (seed + 1)}, state)
     curves = xv.load(tmp_path).curves("loss", [], states="finished")
-    assert (len(curves.groups[0].runs), curves.notes) == (2, ())
+    assert len(curves.groups[0].runs) == 2
+    assert not any("left out" in note for note in curves.notes)
 
 
 def members(*runs):
@@ -143,6 +144,25 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
                 "2 are still running, at steps 25 to 26: the mean is of 1 run from there on.",
             ],
         ),
+        (
+            [DONE, DONE, (State.COMPLETED, 14.0), (FAILED, 3.0)],
+            "step",
+            [
+                "Of the 4 runs 1 failed, after step 3 of 19: the mean is of 3 runs from there on.",
+                "1 finished before the others, after step 14 of 19: the mean is of 2 runs from "
+                "there on.",
+            ],
+        ),
+        (
+            [DONE, (None, 9.0), (State.COMPLETED, 14.0)],
+            "step",
+            [
+                "Of the 3 runs 2 finished before the others, after steps 9 to 14 of 19: the mean "
+                "is of 1 run at the end."
+            ],
+        ),
+        ([DONE, (State.COMPLETED, 18.0)], "env_steps", []),  # each run ends a little elsewhere
+        *(([DONE, (State.COMPLETED, 9.0)], x, []) for x in ("relative_time", "wall_time")),
     ],
 )
 def test_the_sentence_says_what_became_of_whom_and_where(group, x, sentences):
@@ -163,6 +183,17 @@ def test_of_several_lines_it_is_said_how_many_have_fewer_runs_at_the_end():
     ):
         (sentence,) = endings([line(*of) for of in enumerate(ends)], "step", "the mean")
         assert sentence.endswith(f": {subject} of 1 run from there on.")
+
+
+def test_lines_of_different_lengths_are_no_runs_that_finished_before_others():
+    groups = [members(DONE, DONE), members((State.COMPLETED, 9.0), (State.COMPLETED, 9.0))]
+    assert endings(groups, "step", "the mean") == ()
+
+
+def test_a_run_that_logs_one_metric_longer_has_not_finished_before_the_others():
+    warm_up = [Member("a", State.COMPLETED, 5.0), Member("b", State.COMPLETED, 9.0)]
+    whole = [Member(name, *DONE) for name in "ab"]
+    assert endings([warm_up, whole], "step", "the mean") == ()
 
 
 def test_a_run_got_as_far_as_any_of_its_metrics():
