@@ -25,8 +25,9 @@ from exptools.viewing.wording import escape_invalid_unicode, shortened
 ROW, AROUND = 0.2, 0.5  # inches: a bar, and what is around all
 PANELS = 1.9  # inches: the height of a comparison
 GREY = "#8a8f98"
-BESIDE, BELOW = 28, 52  # letters of a name in a line beside an axis, and below it
-LINES = 3  # of a group's name: two conditions often differ at their ends
+BESIDE = 28  # letters of a name in a line beside an axis
+PER_INCH = 16  # letters below one: the widest have room
+LINES = 3  # of a name: two conditions often differ at their ends
 
 Size = str | float
 Out = str | PathLike[str] | None
@@ -53,7 +54,7 @@ def importance_figure(found: Importance, *, size: Size = "column", out: Out = No
         _name(axes, [row.label for row in rows])
         axes.invert_yaxis()
         axes.set_xlim(0, min(100.0, axes.get_xlim()[1]))
-        axes.set_xlabel(_plain(f"% of the variance of the {found.words}", BELOW), parse_math=False)
+        _below(figure, axes, f"% of the variance of the {found.words}")
 
     return _figure(draw, size, AROUND + ROW * len(rows), out)
 
@@ -68,7 +69,7 @@ def improvement_figure(found: Improvement, *, size: Size = "column", out: Out = 
             runs.plot([mean], [at], "D", color=COLORS[at], ms=5, mec="white", mew=0.6)
         _name(runs, found.labels, LINES)
         runs.set_ylim(1.6, -0.6)
-        runs.set_xlabel(_plain(found.words, BELOW), parse_math=False)
+        _below(figure, runs, found.words)
         gap = found.difference
         known = not math.isnan(gap.low)
         reach = [[gap.value - gap.low], [gap.high - gap.value]] if known else None
@@ -98,6 +99,15 @@ def _name(axes: Axes, labels: Sequence[str], lines: int = 1) -> None:
     ]
     axes.set_yticks(np.arange(len(labels)), names, parse_math=False)
     axes.grid(visible=False, axis="y")
+
+
+def _below(figure: Figure, axes: Axes, text: str) -> None:
+    """What an axis is of, in a few lines; a long one ends where the axis does."""
+    letters = int(figure.get_figwidth() * PER_INCH)
+    text = _plain(text, LINES * letters)
+    lines = textwrap.wrap(text, letters, max_lines=LINES, placeholder=" …")
+    is_long = max(map(len, lines)) > letters // 2
+    axes.set_xlabel("\n".join(lines), loc="right" if is_long else "center", parse_math=False)
 
 
 def _plain(text: str, letters: int) -> str:

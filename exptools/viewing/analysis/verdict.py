@@ -100,7 +100,8 @@ def _means(found: Improvement) -> str:
     agree = "is" if len(found.strata) == 1 else "are"
     within = f", compared where {listed(found.strata)} {agree} equal" if found.strata else ""
     one, other = (rounded(mean, found.difference) for mean in found.means)
-    return f"The mean {found.words} is {one} against {other}, of {n} and {m} runs{within}."
+    mean = "average" if found.words.startswith("mean ") else "mean"
+    return f"The {mean} {found.words} is {one} against {other}, of {n} and {m} runs{within}."
 
 
 def _probability(found: Improvement) -> str:

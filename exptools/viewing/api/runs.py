@@ -144,8 +144,9 @@ class Runs(AnalysedRuns):
         if asked is not None and not names:
             raise QueryError("results takes a metric, or a list of metrics")
         method = parse_method(center, band)
-        settings = () if band == "none" else self.settings
-        query = ResultsQuery(names, keys, facet, summary, method, better or {}, states, settings)
+        query = ResultsQuery(
+            *(names, keys, facet, summary, method, better or {}, states, self.settings)
+        )
         table = counted_results(self.origin, self._runs, query)
         _warn_of_few(table.remark)
         warn_of_faults(self.origin, self._runs)

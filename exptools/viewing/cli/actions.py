@@ -97,7 +97,7 @@ def make_table(command: TableCommand) -> None:
         parse_method(command.center, command.band),
         dict(command.better),
         command.states,
-        () if command.band == "none" else runs.settings,
+        runs.settings,
     )
     table = results_table(runs.origin, runs, query)
     if output.kind in ("latex", "markdown"):

@@ -78,7 +78,7 @@ def _with_reason(
     index: Index, runs: Sequence[Run], curves: CurveData, settings: Sequence[str]
 ) -> CurveData:
     parts = [group.drawn_runs for group in curves.groups]
-    if curves.band == "none" or max(map(len, parts), default=0) < 2:
+    if max(map(len, parts), default=0) < 2:
         return curves
     every = index.snapshot.runs
     own = {key.whole for key in find_keys(runs, [*curves.by, *curves.over], every)}

@@ -226,7 +226,7 @@ def _place(those: Sequence[Member], longest: float, x: str | None, *, is_whole: 
 
 def _rest(groups: Sequence[Sequence[Member]], states: Collection[State | None], lines: str) -> str:
     """How many runs a line is of where others have ended."""
-    counts, ends = [], set()
+    counts, ends, fades = [], set(), False
     for group in groups:
         last = max((member.end for member in group), default=math.nan)
         short = [m.end for m in group if m.state in states and m.end < last]
@@ -234,6 +234,7 @@ def _rest(groups: Sequence[Sequence[Member]], states: Collection[State | None], 
             ends.update(short)
             one = min(short) == max(short)
             counts.append(sum(m.end > max(short) if one else m.end == last for m in group))
+            fades |= any(m.state in _DONE and EARLIER * last <= m.end < last for m in group)
     if not counts:
         return ""
     low, high = min(counts), max(counts)
@@ -241,7 +242,8 @@ def _rest(groups: Sequence[Sequence[Member]], states: Collection[State | None], 
     subject = f"{lines} is" if len(groups) == 1 else "lines are"
     if len(counts) < len(groups):
         subject = f"{len(counts)} of the {len(groups)} lines {'are' if len(counts) > 1 else 'is'}"
-    return f": {subject} of {number} {'from there on' if len(ends) == 1 else 'at the end'}"
+    later = "then, and of fewer at the end" if fades else "from there on"
+    return f": {subject} of {number} {later if len(ends) == 1 else 'at the end'}"
 
 
 def _number(value: float) -> str:

@@ -222,6 +222,26 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(tmp_path):
         runs.where("a = 1 and b = 'x' or a = 1 and b = 'y'").importance("acc", [])
 
 
+@pytest.mark.parametrize("size", ["column", "text"])
+@pytest.mark.parametrize("metric", ["acc", "validation/a_rather_long_name_of_a_metric_of_a_task"])
+def test_what_a_papers_figure_is_of_stands_below_it_in_full(tmp_path, size, metric):
+    for lr in (1, 2):
+        for seed in (0, 1, 2):
+            config = {"lr": lr, "seed": seed}
+            write_run(tmp_path / f"{lr}-{seed}", config, {metric: [0.0, lr + 0.1 * seed]})
+    runs = xv.load(tmp_path)
+    found = runs.importance(metric, summary="mean:20")
+    both = runs.improvement(metric, of="lr = 2", over="lr = 1", summary="mean:20")
+    assert any(s.startswith("The average mean of the last 20 ") for s in both.sentences)
+    for drawn in (found.paper(size=size), both.paper(size=size)):
+        label = drawn.axes[0].xaxis.label
+        assert label.get_text().replace("\n", " ").endswith(found.words)
+        drawn.draw_without_rendering()
+        place = label.get_window_extent()
+        assert place.x0 >= 0
+        assert place.x1 <= drawn.bbox.x1
+
+
 def test_frame_and_figures_have_all_numbers(tmp_path):
     found = grid(tmp_path, lambda a, b, seed: {"c$_^<b>": a if seed else 1}).importance("acc")
     frame = found.frame()

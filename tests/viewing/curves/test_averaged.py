@@ -33,10 +33,16 @@ def test_where_none_explains_it_the_one_with_most_values_is_named(tmp_path):
     assert runs.curves("acc", by=[]).notes[0].startswith("4 values of width and 1 other key are")
 
 
-def test_seeds_what_is_grouped_by_and_lines_without_a_band_are_no_reason(tmp_path):
+def test_where_no_band_is_drawn_it_is_said_all_the_same(tmp_path):
+    runs = xv.load(write(tmp_path, lambda algo, width, seed: float(width)))
+    said = ("4 values of width are averaged: group or filter by width.",)
+    assert runs.curves("acc", by="algo", band="none").notes == said
+    assert runs.results("acc", by="algo", band="none").notes == said
+
+
+def test_seeds_what_is_grouped_by_and_single_runs_are_no_reason(tmp_path):
     runs = xv.load(write(tmp_path, lambda algo, width, seed: float(width)))
     assert runs.curves("acc", by=["algo", "width"]).notes == ()
-    assert runs.curves("acc", by=[], band="none").notes == ()
     assert runs.curves("acc").notes == ()
     assert runs.curves("acc", by="algo", best=xv.Best("width")).notes == ()
 
@@ -48,7 +54,6 @@ def test_a_table_of_results_says_it_too(tmp_path):
     assert said in runs.results("acc", by="algo").latex()
     assert runs.results("acc", by="algo", facet="width").notes == ()
     assert runs.results("acc", by=["algo", "width"]).notes == runs.results("acc").notes == ()
-    assert runs.results("acc", by="algo", band="none").notes == ()
     write_run(tmp_path / "x", {"algo": "a", "width": 1, "seed": 9, "other": 1}, {})
     write_run(tmp_path / "y", {"algo": "a", "width": 1, "seed": 9, "other": 2}, {})
     notes = xv.load(tmp_path).results("acc", by="algo").notes  # what has no number is not averaged

@@ -161,6 +161,14 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
                 "is of 1 run at the end."
             ],
         ),
+        (
+            [DONE, (State.COMPLETED, 18.0), (FAILED, 9.0)],
+            "env_steps",
+            [
+                "Of the 3 runs 1 failed, after env_steps 9 of 19: the mean is of 2 runs then, and "
+                "of fewer at the end."
+            ],
+        ),
         ([DONE, (State.COMPLETED, 18.0)], "env_steps", []),  # each run ends a little elsewhere
         *(([DONE, (State.COMPLETED, 9.0)], x, []) for x in ("relative_time", "wall_time")),
     ],
