@@ -6,21 +6,21 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.style
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from exptools.viewing.analysis.importance import SETTING, Importance
 from exptools.viewing.analysis.importance_chart import shown_effects
 from exptools.viewing.analysis.verdict import Improvement
 from exptools.viewing.paper.compose import parse_size, save
 from exptools.viewing.paper.sheet import COLORS
-from exptools.viewing.paper.style import OURS, ShownFigure
+from exptools.viewing.paper.style import drawn_by
 from exptools.viewing.wording import escape_invalid_unicode, shortened
+
+if TYPE_CHECKING:  # it is imported where the paper's figures are
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ROW, AROUND = 0.2, 0.5  # inches: a bar, and what is around all
 PANELS = 1.9  # inches: the height of a comparison
@@ -115,11 +115,7 @@ def _plain(text: str, letters: int) -> str:
 
 
 def _figure(draw: Callable[[Figure], None], size: Size, height: float, out: Out) -> Figure:
-    width = parse_size(size)
-    with matplotlib.style.context(OURS):
-        drawn = ShownFigure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(drawn)
-        draw(drawn)
+    drawn = drawn_by(draw, parse_size(size), height)
     if out is not None:
         save(drawn, out)
     return drawn

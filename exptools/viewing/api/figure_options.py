@@ -67,11 +67,14 @@ def hex_colors(colors: Mapping[str, str]) -> dict[str, str]:
     """
     if all(re.fullmatch("#[0-9a-fA-F]{6}", str(color)) for color in colors.values()):
         return dict(colors)
-    from matplotlib.colors import is_color_like, to_hex
+    from exptools.viewing.paper.style import hex_color
 
-    for color in colors.values():
-        if not isinstance(color, str) or not is_color_like(color):
+    found = {}
+    for label, color in colors.items():
+        known = hex_color(color)
+        if known is None:
             raise QueryError(
                 f"a colour is '#d9580a', or a name that Matplotlib knows, as 'red'; not {color!r}"
             )
-    return {label: to_hex(color) for label, color in colors.items()}
+        found[label] = known
+    return found

@@ -35,7 +35,7 @@ MOST = 500  # such secrets of a run, each as often as it can be written
 MOST_CUTS = 4  # of an error's words: its own, and those of what caused it
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
 _FIRST = 0x100000
-_PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST + MOST_CUTS - 1)}])\0")
+_PLACE = re.compile(f"\0([{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}])\0")
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _CODE = re.compile(r"%[0-9A-F]{2}")  # of a character in an address
 _NO_VALUE = re.compile(r"--[A-Za-z][\w.-]*|-[A-Za-z]")  # a secret may begin with "-"
@@ -136,6 +136,10 @@ class Secrets:
     def text(self, text: str, own: Iterable[Secret] = ()) -> str:
         """A sentence, or a value, without what follows ``api_key=``, and without ``own``."""
         return self._without_values(_without(text, own), SENTENCE)
+
+    def error(self, text: str, own: Sequence[Secret] = ()) -> str:
+        """The same of an error, whose words may have been cut in the middle of a secret."""
+        return self._without_values(_without_beginnings(_without(text, own), own), SENTENCE)
 
     def name(self, text: str, own: Iterable[Secret] = ()) -> str:
         """The same of the name of a run, or a path, in which a value may have blanks."""
@@ -258,28 +262,34 @@ def _without(text: str, own: Iterable[Secret]) -> str:
         return text
     # One after the other: a pattern of all of them takes hours where they begin alike.
     shown: list[str] = []
-    own = tuple(own)
     for secret in own:
         if secret.text in text:
             text = text.replace(secret.text, f"\0{chr(_FIRST + len(shown))}\0")
             shown.append(secret.shown)
-    for cut in reversed([*islice(CUT.finditer(text), MOST_CUTS)] if own else []):
-        words = text[max(0, cut.start() - LONGEST) : cut.start()]
-        length, instead_of_it = max((_begun(one.text, words), one.shown) for one in own)
-        if length:
-            place = f"\0{chr(_FIRST + len(shown))}\0"
-            text = text[: cut.start() - length] + place + text[cut.start() :]
-            shown.append(instead_of_it)
     if not shown:
         return text
     instead = {chr(_FIRST + at): one for at, one in enumerate(shown)}
     return _PLACE.sub(lambda place: instead.get(place[1], place[0]), text)
 
 
+def _without_beginnings(text: str, own: Sequence[Secret]) -> str:
+    """An error without the beginnings of secrets with which its words end where they are cut."""
+    for cut in reversed([*islice(CUT.finditer(text), MOST_CUTS)]):
+        words = text[max(0, cut.start() - LONGEST) : cut.start()]
+        length, shown = max(((_begun(one.text, words), one.shown) for one in own), default=(0, ""))
+        if length:
+            text = text[: cut.start() - length] + shown + text[cut.start() :]
+    return text
+
+
 def _begun(secret: str, words: str) -> int:
     """How much of a secret some words end with that are cut there; 0 where it is but a little."""
-    lengths = range(min(len(secret), LONGEST) - 1, SHORTEST - 1, -1)
-    return next((length for length in lengths if words.endswith(secret[:length])), 0)
+    at = words.find(secret[:SHORTEST])
+    while at >= 0:
+        if secret.startswith(words[at:]):
+            return len(words) - at
+        at = words.find(secret[:SHORTEST], at + 1)
+    return 0
 
 
 def _last(key: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib.style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import is_color_like, to_hex
 from matplotlib.figure import Figure
 
 RESOLUTION = 300  # points an inch: of a PNG, and of what is kept of long curves
@@ -59,3 +62,17 @@ def encoded(drawn: Figure, kind: str) -> bytes:
     with matplotlib.style.context(OURS):
         drawn.savefig(content, format=kind, metadata=FORMATS[kind])
     return content.getvalue()
+
+
+def drawn_by(draw: Callable[[Figure], None], width: float, height: float) -> Figure:
+    """A figure of this size in inches, in our style, as a function draws it."""
+    with matplotlib.style.context(OURS):
+        drawn = ShownFigure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawn)
+        draw(drawn)
+    return drawn
+
+
+def hex_color(color: object) -> str | None:
+    """A colour as ``#d9580a``; None where Matplotlib knows none of this name."""
+    return to_hex(color) if isinstance(color, str) and is_color_like(color) else None

@@ -155,7 +155,7 @@ def _status(status: Status, secrets: Secrets, own: tuple[Secret, ...]) -> Status
         status,
         overrides=tuple(secrets.override(one, own) for one in status.overrides),
         command=secrets.words(status.command, own),
-        error=status.error and secrets.text(status.error, own),
+        error=status.error and secrets.error(status.error, own),
     )
 
 

@@ -219,10 +219,20 @@ def test_where_an_errors_words_are_cut_the_beginning_of_a_secret_is_hidden(left:
     own = Secrets().of({"password": ABC, "token": "sk-abcdef"})
     words = "no way with ".rjust(LONGEST - left, "x")
     error = error_line(RuntimeError(f"{words}{ABC} at all {ABC}"))
-    said = Secrets().text(f"{error} (from {error})", own)
+    said = Secrets().error(f"{error} (from {error})", own)
     assert error.count(f" {ABC[:left]}… (") == 1
     assert "sk-abc" not in said
     assert len(re.findall(r"with hidden \S.*?… \(\d+ more characters\)", said)) == 2
+
+
+def test_many_secrets_and_cuts_take_but_a_moment() -> None:
+    secrets = [f"{'a' * 240}{number:05}" for number in range(2000)]
+    config = {"api_key": secrets, "notes": [("a" * 239 + "… (1 more characters)") * 4] * 500}
+    began = time.process_time()
+    own = Secrets().of(config)
+    Secrets().config(config, own)
+    Secrets().error(config["notes"][0] * 99, own)
+    assert time.process_time() - began < 10
 
 
 def test_a_secret_with_quotes_is_found_where_they_are_escaped() -> None:

@@ -113,6 +113,33 @@ def test_drawing_needs_no_pyplot_and_so_no_display():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "runs.curves('loss', by='lr').paper()",
+        "runs.curves('loss', by='lr').plot(colors={'1': 'red'})",
+        "runs.importance('loss').paper()",
+        "runs.improvement('loss', of='lr = 1', over='lr = 2').paper()",
+    ],
+)
+def test_a_pipe_in_the_place_of_matplotlibs_settings_is_refused_and_not_waited_for(tmp_path, draw):
+    for lr in (1, 2):
+        for seed in (0, 1):
+            write_run(tmp_path / f"{lr}-{seed}", {"lr": lr, "seed": seed}, {"loss": [lr + seed]})
+    os.mkfifo(tmp_path / "matplotlibrc")
+    code = f"import exptools.viewing as xv; runs = xv.load('.'); {draw}"
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert b"QueryError: matplotlibrc in the current directory is no small file" in done.stderr
+
+
 @pytest.mark.filterwarnings("error")
 def test_odd_texts_are_drawn_as_they_are(tmp_path):
     curves = curve_set({name: line([at, at]) for at, name in enumerate(ODD)}, metric="a_$x$ %")
