@@ -172,7 +172,8 @@ def _done_before(
     found: dict[str, Member] = {}
     for group in groups:
         last = max((m.end for m in group if m.state in _DONE), default=math.nan)
-        found |= {m.name: m for m in group if m.state in _DONE and m.end < EARLIER * last}
+        early = min(last, EARLIER * last)  # x may be negative
+        found |= {m.name: m for m in group if m.state in _DONE and m.end < early}
     return [member for name, member in found.items() if furthest[name].end == member.end]
 
 

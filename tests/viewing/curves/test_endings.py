@@ -198,6 +198,11 @@ def test_lines_of_different_lengths_are_no_runs_that_finished_before_others():
     assert endings(groups, "step", "the mean") == ()
 
 
+def test_runs_of_one_length_are_that_where_x_is_negative_too():
+    group = [Member(name, State.COMPLETED, -10.0) for name in "ab"]
+    assert endings([group], "log_likelihood", "the mean") == ()
+
+
 def test_a_run_that_logs_one_metric_longer_has_not_finished_before_the_others():
     warm_up = [Member("a", State.COMPLETED, 5.0), Member("b", State.COMPLETED, 9.0)]
     whole = [Member(name, *DONE) for name in "ab"]
