@@ -12,7 +12,6 @@ from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked
 from exptools.viewing.groups.grouping import Key
-from exptools.viewing.groups.names import OWN
 from exptools.viewing.groups.truth import comparable, kind
 from exptools.viewing.run import Run
 
@@ -47,7 +46,11 @@ def check_values(
 def check_own(key: Key, asked: Asked, given: Sequence[Any]) -> None:
     """Raise QueryError where no run is called so itself, but a config's ``optim.name`` is that."""
     own = key.whole
-    if own not in OWN or key.name != own or any(key.value(run) in given for run in asked.runs):
+    if (
+        own not in ("name", "sweep") or key.name != own
+    ):  # states are known, and checked by themselves
+        return
+    if any(key.value(run) in given for run in asked.runs):
         return
     for longer in asked.names.longer(own):
         if any(run.config.get(longer) in given for run in asked.runs):

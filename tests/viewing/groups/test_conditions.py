@@ -88,6 +88,10 @@ def test_a_run_has_a_name_a_state_and_a_sweep():
     assert select(runs, "sweep is null and state is null") == runs[2:]
 
 
+def test_a_state_that_no_run_is_in_is_asked_of_the_runs_whatever_the_configs_say():
+    assert select([run_with("0", **{"algo.state": "failed"})], "state = 'failed'") == []
+
+
 def test_a_config_that_has_a_name_too_must_be_told_from_the_run():
     runs = [Run(None, str(job), None, {"name": x}, None, None) for job, x in enumerate("xy")]
     assert select(runs, "config.name = 'y' and run.name = '1'") == runs[1:]
