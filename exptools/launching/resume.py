@@ -300,7 +300,7 @@ def _look_through(text: str) -> None:
         # PyYAML takes minutes for a long number of base 60, as in 1:59:59.
         if isinstance(event, yaml.ScalarEvent) and _is_long_number(event):
             raise ValueError("numbers of more than a thousand characters are not read")
-        values += isinstance(event, yaml.ScalarEvent)
+        values += isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
@@ -328,7 +328,8 @@ def _code_change(then: Status, now: Provenance) -> str:
     """How the code of a run differs from ours, by what both know; empty where it does not."""
     before, script = then.git or {}, then.script or {}
     after, ours = now.git or {}, now.script or {}
-    was, is_now = (Path(str(one.get("path", ""))).name for one in (script, ours))
+    # Whoever could write there may have written anything: it is said in a line.
+    was, is_now = (Path(str(one.get("path", ""))).name[:255] for one in (script, ours))
     if was and is_now and was != is_now:
         return f"the script is {is_now} now, not {was}"
     if before and after and before.get("commit") != after.get("commit"):

@@ -104,4 +104,10 @@ def fresh_starter(task: bytes, slot: Slot, console: Console) -> Starter:
 
 def print_note(console: Console, text: str) -> None:
     """Print a sentence that the user should read once."""
-    console.print(f"exptools: {visible_lines(text)}", style="yellow", markup=False, soft_wrap=True)
+    console.print(
+        f"exptools: {visible_lines(text)}",
+        style="yellow",
+        markup=False,
+        highlight=False,  # whose patterns take minutes on a long word
+        soft_wrap=True,
+    )

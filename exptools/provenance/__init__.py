@@ -14,12 +14,13 @@ import os
 import platform
 import re
 import socket
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from exptools.plain_files import refuse_linked_directory
+from exptools.plain_files import refuse_linked_directory, refuse_other
 from exptools.plain_json import parse_json
 from exptools.provenance.git_changes import Changes, changes_around
 from exptools.rundir import (
@@ -32,6 +33,7 @@ from exptools.rundir import (
 
 MAX_LEFT_OUT = 100  # files that are named
 MAX_FACTS = 2**23  # bytes of what was written of the code
+MAX_SHARED = 2**28  # bytes of what is copied from a sweep: more is no patch of ours
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|egg)-info")
 
 
@@ -114,20 +116,30 @@ def this_provenance(code: Path) -> Provenance:
 
 def _link(shared: Path, run_dir: Path) -> bool:
     """Whether the files of the sweep are in the run's directory now."""
-    if not (shared / PROVENANCE_FILE).exists():
+    if not (shared / PROVENANCE_FILE).is_file():
         return False
     for name in (PATCH_FILE, PROVENANCE_FILE):
         source, target = shared / name, run_dir / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        if source.exists():
-            try:
-                os.link(source, target)
-            except OSError:  # another file system, or one without links
-                import shutil
-
-                shutil.copyfile(source, target)
+        try:
+            _share(source, target)
+        except FileNotFoundError:
+            continue  # nothing differs from the commit
+        except OSError:  # somebody has put something else in its place
+            return False
     return True
+
+
+def _share(source: Path, target: Path) -> None:
+    """Give a file a second name, or a copy, and never what a link in its place leads to."""
+    refuse_other(source)
+    with contextlib.suppress(OSError):  # another file system, or one without links
+        os.link(source, target, follow_symlinks=os.link not in os.supports_follow_symlinks)
+        if stat.S_ISREG(target.lstat().st_mode):
+            return
+        target.unlink()
+    write_atomic(target, read_regular(source, MAX_SHARED))
 
 
 def _gather(code: Path) -> tuple[dict[str, object], bytes]:

@@ -35,6 +35,7 @@ from ._options import LauncherOptions, LaunchError
 _BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 _DIGITS = 10  # that no job's number has
 _SHOWN = 3  # runs that a sentence names
+_LONGEST_SAID = 200  # characters of what one says of itself
 
 
 class ValueNotSaved(CompactHydraException):
@@ -247,7 +248,7 @@ class EarlierRuns:
         if runs[0].status is None:
             program = read_hydra_job(runs[0].directory / self._hydra_dir).get("name")
             if program not in (None, self._program):
-                return f"{_listed(runs)}, run by {program} and not by {self._program}"
+                return f"{_listed(runs)}, run by {_short(str(program))} and not by {self._program}"
         return _listed(runs)
 
     def _new_number(self) -> int:
@@ -297,10 +298,18 @@ def _key(overrides: Sequence[str]) -> tuple[str, ...]:
 
 def _listed(runs: Sequence[EarlierRun]) -> str:
     """The first few runs, by directory and overrides."""
-    shown = [f"{run.directory.name} ({' '.join(run.overrides)}{_place(run)})" for run in runs]
+    shown = [
+        f"{run.directory.name} ({_short(' '.join(run.overrides))}{_place(run)})"
+        for run in runs[:_SHOWN]
+    ]
     more = [f"{len(runs) - _SHOWN} more"] if len(runs) > _SHOWN else []
-    return ", ".join([*shown[:_SHOWN], *more])
+    return ", ".join([*shown, *more])
 
 
 def _place(run: EarlierRun) -> str:
-    return f", running on {run.status.host}" if run.status and run.unknown else ""
+    return f", running on {_short(str(run.status.host))}" if run.status and run.unknown else ""
+
+
+def _short(text: str) -> str:
+    """What a run's files say, which anybody may have written, in the length of a line or two."""
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"

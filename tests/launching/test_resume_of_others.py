@@ -38,7 +38,7 @@ LAUGHS = "".join(f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n"
     [
         "a0: &a0 {x: 1}\n" + LAUGHS,
         "[" * 200_000,
-        *("- x\n" * 600_000, "- 1\n" * 200_000),
+        *("- x\n" * 600_000, "- 1\n" * 200_000, f"- [{'[[]],' * 30_000}]"),
         f"- {'1:' * 500_000}1",  # of base 60, for which PyYAML takes minutes
         *("- !!bool x", "- !!int ''", "- !!float ''", "- !!timestamp x", f"- {'1:' * 300}1.5"),
     ],
@@ -193,6 +193,16 @@ def test_runs_that_match_no_job_are_mentioned(make_app: MakeApp) -> None:
     began(app, "basic", "+x=1,2")
     output = app.completes("+x=01,3", RESUME)
     assert "2 earlier runs are of none of these jobs, and left alone: 0 (+x=1), 1 (+x=2)" in output
+
+
+def test_what_an_earlier_run_says_of_itself_is_said_in_a_line(make_app: MakeApp) -> None:
+    app = make_app(COUNTED)
+    app.completes("+x=1,2")
+    status = read_status(app.out / "0")
+    assert status is not None
+    write_status(app.out / "0", replace(status, overrides=("a" * 200_000,)))
+    output = app.completes("+x=3", RESUME)
+    assert f"left alone: 0 ({'a' * 200}…)" in output
 
 
 def test_a_directory_that_was_only_just_made_holds_no_run(make_app: MakeApp) -> None:

@@ -81,8 +81,10 @@ class Claim:
         self._ended.set()
         self._thread.join()
         with contextlib.suppress(OSError):
-            os.truncate(self._file, 0)
-            self._file.write_text(json.dumps({"released": True}))
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, json.dumps({"released": True}).encode())
+        os.close(self._descriptor)
 
     def _newest(self) -> int:
         paths = self._stem.parent.glob(f"{self._stem.name}.claim.*")
@@ -93,9 +95,9 @@ class Claim:
         return self._stem.with_name(f"{self._stem.name}.claim.{number}")
 
     def _make(self) -> None:
-        descriptor = open_plain(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(json.dumps(_this_process()).encode(errors="replace"))
+        # It stays open: by its path one would write to whatever is put in its place.
+        self._descriptor = open_plain(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(self._descriptor, json.dumps(_this_process()).encode(errors="replace"))
 
     def _live(self) -> None:
         """Give signs of life; end the agent if it was taken for dead (its machine stood still)."""
@@ -105,7 +107,7 @@ class Claim:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             with contextlib.suppress(OSError):  # the file server is away for a moment
-                os.utime(self._file)
+                os.utime(self._descriptor)
 
 
 def find_agent(stem: Path) -> str | None:

@@ -36,7 +36,7 @@ def write_snapshot(path: Path, content: object, *, with_torch: bool) -> None:
         SnapshotError: the content cannot be pickled.
         LoggingError: the disk is full, or the file cannot be made.
     """
-    with as_logging_error(path), open(path, "wb") as file:
+    with as_logging_error(path), open(path, "wb", opener=open_plain) as file:
         _dump(content, _PickleTarget(file), with_torch=with_torch)
         file.flush()
         os.fsync(file.fileno())
@@ -50,7 +50,11 @@ def copy_snapshot(path: Path, other: Path) -> None:
     """
     import shutil
 
-    with as_logging_error(other), open(path, "rb") as source, open(other, "wb") as target:
+    with (
+        as_logging_error(other),
+        open(path, "rb", opener=open_plain) as source,
+        open(other, "wb", opener=open_plain) as target,
+    ):
         shutil.copyfileobj(source, target, _CHUNK)
         target.flush()
         os.fsync(target.fileno())

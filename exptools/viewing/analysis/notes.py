@@ -34,7 +34,7 @@ def without_value(
         yield f"{count(len(pending))} of {len(runs)} {have} no {measure.words} yet."
     if not ended:
         return
-    common = next(filter(None, (_in_common(key, ended, runs) for key in keys)), "")
+    common = listed([one for key in keys if (one := _in_common(key, ended, runs))])
     where = f", all with {common}: what that does is not in these numbers" if common else ""
     are = "is" if len(ended) == 1 else "are"
     yield f"{count(len(ended))} of {len(runs)} {are} without a finite {measure.words}{where}."
@@ -46,7 +46,7 @@ def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> str:
     every = {comparison_key(key.value(run)) for run in runs}
     if len(missing) < 2 or len(values) > 1 or len(every) < 2:
         return ""
-    return named(f"{key.short}={key.show(key.value(missing[0]))}")
+    return f"{key.short}={key.show(key.value(missing[0]))}"
 
 
 def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:

@@ -14,16 +14,14 @@ would count as repetitions that agree.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from exptools.viewing.analysis.noncentral import strengths
 from exptools.viewing.arrays import Floats, Ints
 
-DRAWS = 20_000  # of the F distribution
-HALVINGS = 30
 REPEATED = 0.5  # repetitions a setting from which on these tell how large the noise is
 SMALLEST = 1e-10  # eigenvalues below this part of the largest are zero
 EQUAL = 1e-28  # squares, of numbers up to 1: what is smaller comes from the arithmetic
@@ -192,7 +190,7 @@ def _share(part: _Part, noise: float, freedom: int, level: float) -> Share:
     others = 1 / noise - (part.squares / noise - part.freedom)
     low, high = (
         strength / (strength + others)
-        for strength in _strengths(ratio, part.freedom, freedom, level)
+        for strength in strengths(ratio, part.freedom, freedom, level)
     )
     return Share(share, min(low, share), max(high, share))
 
@@ -201,38 +199,3 @@ def _rest(explained: Share) -> Share:
     if math.isnan(explained.share):
         return Share(1.0, 1.0, 1.0)
     return Share(1 - explained.share, 1 - explained.high, 1 - explained.low)
-
-
-def _strengths(ratio: float, freedom: int, of_noise: int, level: float) -> tuple[float, float]:
-    """The noncentralities with which so large a ratio F, or a larger one, is just not too rare."""
-    tail = (100 - level) / 200
-    normal, others, noise = _draws(freedom, of_noise)
-    reach = np.sqrt(np.maximum(freedom * ratio * noise - others, 0))
-    possible = freedom * ratio * noise >= others
-
-    def below(root: float) -> float:
-        return float(np.mean(possible & (np.abs(normal + root) <= reach)))
-
-    largest = float(reach.max() + np.abs(normal).max()) + 1
-    low, high = (_root(below, part, largest) for part in (1 - tail, tail))
-    return low**2, high**2
-
-
-def _root(below: Callable[[float], float], part: float, largest: float) -> float:
-    """Where a falling function comes to a value; 0 where it begins below."""
-    low, high = 0.0, largest
-    if below(low) <= part:
-        return 0.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) > part else (low, middle)
-    return (low + high) / 2
-
-
-@lru_cache(maxsize=64)
-def _draws(freedom: int, of_noise: int) -> tuple[Floats, Floats, Floats]:
-    """What F is made of: the shifted normal, the other squares, the noise; the same each time."""
-    random = np.random.default_rng(0)
-    normal = random.standard_normal(DRAWS)
-    others = random.chisquare(freedom - 1, DRAWS) if freedom > 1 else np.zeros(DRAWS)
-    return normal, others, random.chisquare(of_noise, DRAWS) / of_noise

@@ -17,6 +17,7 @@ from exptools.viewing.configs.safe_yaml import MAX_DEPTH, MAX_KEYS, MAX_VALUES
 from exptools.viewing.configs.values import BETWEEN_SEGMENTS
 
 MAX_TEXT = 10_000  # characters of a resolved text
+MAX_WORK = 20_000_000  # characters that are put together for a config, one time or another
 MAX_CHAIN = 50  # values that need each other
 MISSING = "???"  # Hydra's mark of a value that has to be given
 
@@ -77,6 +78,7 @@ class _Resolver:
         self._resolved: dict[str, Any] = {}
         self._is_final: dict[str, bool] = {}  # of these: whether others may be made of it
         self._nodes: dict[str, _Node | None] = {}  # by path; None where a leaf stays as written
+        self._work = 0  # characters that were put together
         self._open: set[str] = set()  # being resolved: who asks for one of these goes in circles
 
     def value(self, key: str) -> Any:
@@ -127,7 +129,8 @@ class _Resolver:
             if isinstance(value, (_Node, tuple, list, Mapping)):
                 raise _Unresolved
             text = text[: match.start()] + str(value) + text[match.end() :]
-            if len(text) > MAX_TEXT:
+            self._work += len(text)
+            if len(text) > MAX_TEXT or self._work > MAX_WORK:
                 raise _Unresolved
         if "${" in text:
             raise _Unresolved

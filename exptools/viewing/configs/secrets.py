@@ -12,6 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from exptools.viewing.configs.values import comparison_key, segments
 from exptools.viewing.wording import shortened
 
 SHORTEST = 6  # characters of a secret that is looked for in other texts, too
+_SHORT_WORK = 50_000  # characters times characters, which always take but a moment
+_LONG_TEXT = 30_000  # characters from which on CPython looks for any text in linear time
 MOST = 500  # such secrets of a run, each as often as it can be written
 MOST_CUTS = 4  # of an error's words: its own, and those of what caused it
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
@@ -263,13 +266,25 @@ def _without(text: str, own: Iterable[Secret]) -> str:
     # One after the other: a pattern of all of them takes hours where they begin alike.
     shown: list[str] = []
     for secret in own:
-        if secret.text in text:
+        if _holds(text, secret.text):
             text = text.replace(secret.text, f"\0{chr(_FIRST + len(shown))}\0")
             shown.append(secret.shown)
     if not shown:
         return text
     instead = {chr(_FIRST + at): one for at, one in enumerate(shown)}
     return _PLACE.sub(lambda place: instead.get(place[1], place[0]), text)
+
+
+def _holds(text: str, secret: str) -> bool:
+    """Whether a secret stands in a text; in linear time, which ``in`` takes for long ones only."""
+    if len(text) * len(secret) < _SHORT_WORK or len(text) >= _LONG_TEXT:
+        return secret in text
+    return _literal(secret).search(text) is not None
+
+
+@lru_cache(maxsize=MOST)
+def _literal(text: str) -> re.Pattern[str]:
+    return re.compile(re.escape(text))
 
 
 def _without_beginnings(text: str, own: Sequence[Secret]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 NOISE = 6  # digits that a number has less without it; of twelve, one of seventeen has five less
 
 
-MOST_PARTS = 100  # of an end: of a key that is made of dots there would be too many
+MOST_PARTS = 16  # of an end: those of thousands of deep keys would take all memory
 BETWEEN_SEGMENTS = re.compile(r"(?<!\\)\.")
 
 

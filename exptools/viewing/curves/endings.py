@@ -101,7 +101,8 @@ def chosen_over(runs: Sequence[Run], keys: str) -> tuple[str, ...]:
         return ()
     other = "1 other run" if len(runs) == 1 else f"{len(runs)} other runs"
     return (
-        f"The best {keys} was chosen over {other}, of which {_became(states, _EARLY | _GOING)}.",
+        f"The best {keys} {'were' if ' and ' in keys else 'was'} chosen over {other}, of which "
+        f"{_became(states, _EARLY | _GOING)}.",
     )
 
 

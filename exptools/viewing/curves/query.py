@@ -87,10 +87,16 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
             *(compared.sentences(method) if compared else ()),
             *_chosen_over(runs, settings, over),
             *unequal_resources(runs, metric, x),
+            *(
+                _without_value(index, runs, series, drawn, query)
+                if _of_fewer(drawn, series)
+                else ()
+            ),
         ),
     )
     notes = _notes(index, runs, series, plain, query)
-    return replace(plain, notes=(*plain.caveats, *notes, *_lonely(drawn, stratum, method)))
+    said = (*plain.caveats, *notes, *_lonely(drawn, stratum, method))
+    return replace(plain, notes=tuple(dict.fromkeys(said)))
 
 
 def _chosen_over(
@@ -205,14 +211,41 @@ def _notes(
     nothing = "" if curves.groups else nothing_yet(index.tags(runs), runs)
     if nothing:
         yield nothing
-    elif without := [run for run in runs if not np.isfinite(series[run.name][0]).any()]:
-        have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
-        waits = len(endings.still_going(without)) == len(without)
-        lack = f"not logged {metric}{' yet' if waits else ''}"
-        if metric in index.every_metric(without):
-            lack = f"no row with both {metric} and {x}"
-        yield f"{have} {lack}."
+    else:
+        yield from _without_value(index, runs, series, curves.groups, query)
     yield from _irregular(curves, x)
+
+
+def _without_value(
+    index: Index,
+    runs: Sequence[Run],
+    series: Mapping[str, Series],
+    drawn: Sequence[GroupCurve],
+    query: CurveQuery,
+) -> Iterator[str]:
+    """How many runs have nothing to draw, and how many lines are of the others of their group."""
+    without = [run for run in runs if not np.isfinite(series[run.name][0]).any()]
+    if not without:
+        return
+    have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
+    waits = len(endings.still_going(without)) == len(without)
+    lack = f"not logged {query.metric}{' yet' if waits else ''}"
+    if query.metric in index.every_metric(without):
+        lack = f"no row with both {query.metric} and {query.x}"
+    fewer = len(_of_fewer(drawn, series))
+    lines = (
+        f"1 of the {len(drawn)} lines is" if fewer == 1 else f"{fewer} of {len(drawn)} lines are"
+    )
+    yield f"{have} {lack}{f': {lines} of the others alone' if fewer and len(drawn) > 1 else ''}."
+
+
+def _of_fewer(drawn: Sequence[GroupCurve], series: Mapping[str, Series]) -> list[GroupCurve]:
+    """The lines of whose runs some, but not all, have nothing to draw."""
+    return [
+        group
+        for group in drawn
+        if any(not np.isfinite(series[run.name][0]).any() for run in group.runs)
+    ]
 
 
 def _irregular(curves: CurveData, x: str) -> Iterator[str]:

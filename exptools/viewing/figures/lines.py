@@ -27,8 +27,12 @@ from exptools.viewing.figures.theme import (
 )
 
 THINNER = 0.5  # the width of a line where some of its runs have ended, in parts of its own
+X_TITLES = {
+    "relative_time": "seconds since the run's first row",
+    "wall_time": "wall time in seconds since 1970",
+}
 NAME_CHARACTERS = 48  # of a name in a legend; the app, which has less room, has its own
-LONGEST_TITLE = 60  # characters of what a vertical axis is of
+LONGEST_TITLE = 60  # characters of what an axis is of
 MAX_POINTS = 1000  # a line; the screen has no more
 ALL_POINTS, FEWEST = 100_000, 60  # of all lines together, and of a line however many there are
 
@@ -74,7 +78,7 @@ def figure(
     bands = [band for line in ordered if (band := band_trace(line, theme))]
     most = {line.label: most_runs(line.curve) for line in lines}
     centers = [part for line in ordered for part in center_traces(line, theme, most[line.label])]
-    across = x_axis(x, theme) | large_numbers(largest(line.curve.x for line in lines))
+    across = x_axis(x_title(x), theme) | large_numbers(largest(line.curve.x for line in lines))
     up = y_axis(metric, theme) | large_numbers(largest(line.curve.center for line in lines))
     axes = {"xaxis": across, "yaxis": up | y_title(title or metric, theme)}
     layout = curve_layout(legend, theme, remark) | axes | {"showlegend": len(lines) > 1}
@@ -235,15 +239,27 @@ def style_of(line: Line, theme: Theme) -> tuple[str, str]:
     return line.color or theme.lines[place], DASHES[dash % len(DASHES)]
 
 
+def x_title(x: str) -> str:
+    """What the horizontal axis is of, with its unit where that is known."""
+    return X_TITLES.get(x, x)
+
+
 def x_axis(x: str, theme: Theme) -> dict[str, Any]:
     """The horizontal axis, with the line that follows the mouse."""
-    title = {"text": short_text(x), "font": {"size": 12, "color": theme.muted}, "standoff": 8}
+    title = {
+        "text": short_text(x, LONGEST_TITLE),
+        "font": {"size": 12, "color": theme.muted},
+        "standoff": 8,
+    }
     spike = {"spikemode": "across", "spikethickness": 1, "spikedash": "solid"}
     return (
         base_axis(theme)
         | {"ticks": "outside"}
         | {"showgrid": False, "title": title, "tickcolor": theme.grid}
-        | {"unifiedhovertitle": {"text": f"{short_text(x)} %{{x:,}}"}, "hoverformat": ","}
+        | {
+            "unifiedhovertitle": {"text": f"{short_text(x, LONGEST_TITLE)} %{{x:,}}"},
+            "hoverformat": ",",
+        }
         | {"showspikes": True, "spikecolor": theme.muted, "uirevision": x, **spike}
     )
 

@@ -62,6 +62,7 @@ _IN_QUOTES = re.compile(r"""'[^']*'|"[^"]*\"""")
 _OF_NO_CONDITION = re.compile(r"[`{}\\$@?#^]")
 # What stands before a bracket with an item in it: sqlglot may try at that item again and again.
 _ITEM = re.compile(r"(?:[\"\d\])]|\b(?:null|true|false))\s*\[", re.IGNORECASE)
+_OF_A_CALL = re.compile(r"\)\s*\.")  # a chain of these takes it long, too
 _SIGN_FOR_WORD = re.compile(r"&&?|\|\|?|~|!(?!=)")
 _MIRRORED = str.maketrans("<>", "><")
 
@@ -98,6 +99,8 @@ def _refuse_signs(text: str, asked: Asked) -> None:
             "an item in brackets is not understood in a condition; a list is compared as a whole: "
             "key = [64, 64]"
         )
+    if _OF_A_CALL.search(bare):
+        raise QueryError("a dot behind a bracket is not understood in a condition")
     found = _SIGN_FOR_WORD.search(bare)
     if found and not any(found[0] in key for key in asked.names.keys):
         word = {"&": "and", "|": "or"}.get(found[0][0], "not")

@@ -24,6 +24,7 @@ from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics.centers import CENTERS, band_words
 from exptools.viewing.curves.statistics.options import one_name
 from exptools.viewing.errors import QueryError
+from exptools.viewing.figures.lines import x_title
 from exptools.viewing.figures.references import Reference
 from exptools.viewing.figures.several import Look
 from exptools.viewing.groups.metric_names import find_metric
@@ -61,7 +62,8 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
 ) -> Figure:
     """Draw curves with their bands, the legend below; several metrics in a panel each.
 
-    A line is thin where not all runs of its group have a value, and a dot where it is one point.
+    A line is thin where fewer of its runs have a value than elsewhere, and a dot where it is one
+    point.
 
     Args:
         curves: of one metric, or of several that are grouped by the same keys.
@@ -149,7 +151,8 @@ def caption(curves: CurveData | Sequence[CurveData]) -> str:
     number = f"{high} run{'s' if high != 1 else ''}" if low == high else f"{low} to {high} runs"
     bands = " and ".join(dict.fromkeys(band_words(s.band) for s in sets if s.band != "none"))
     parts = [
-        f"{', '.join(s.metric for s in sets)} over {first.x}: {CENTERS[first.center]} of {number}",
+        f"{', '.join(s.metric for s in sets)} over {x_title(first.x)}: "
+        f"{CENTERS[first.center]} of {number}",
         "thin where it is of fewer" if any(_thins(g) for s in sets for g in s.groups) else "",
         f"smoothed ({first.smooth})" if first.smooth != "none" else "",
         f"band: {bands}" if bands else "",

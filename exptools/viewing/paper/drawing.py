@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
@@ -21,9 +22,7 @@ from numpy.typing import NDArray
 from exptools.viewing.figures.downsampling import downsample
 from exptools.viewing.figures.lines import Line, isolated
 from exptools.viewing.figures.panels import reach, x_heads
-from exptools.viewing.figures.references import (
-    Reference,
-)
+from exptools.viewing.figures.references import Reference
 from exptools.viewing.paper.scales import Scales, on_log_axes, set_scale
 from exptools.viewing.paper.sheet import DASHES, Block, Panel, Sheet, style_of
 from exptools.viewing.paper.style import RESOLUTION, ShownFigure
@@ -73,13 +72,16 @@ def draw(sheet: Sheet, width: float, scales: Scales) -> Figure:
         else:
             axes.tick_params(which="both", labelleft=False)
         _write(axes.set_title, panel.title, each)
-        _draw_references(axes, block.references, scales)
+        top = axes
         if block.right:
-            twin = _draw_right(axes, block.right, panel, rights, each, scales)
+            top = twin = _draw_right(axes, block.right, panel, rights, each, scales)
             is_last = (row, column + 1) not in _placed(rows)
             twin.tick_params(which="both", labelright=is_last)
             if is_last:
                 _write(twin.set_ylabel, block.right.title, each * HEIGHT + AROUND / 2)
+        _draw_references(axes, block.references, scales, top)
+        if block.right:
+            _draw_references(top, block.right.references, scales, top)
     _show_ranges(first, heads | rights, scales)
     _finish_columns(places, _placed(rows), sheet.x + across_words, each, alike=len(across) == 1)
     legend = _legend(drawn, sheet, width) if len(sheet.labels) > 1 else None
@@ -102,35 +104,36 @@ def _draw_right(
     twin.grid(visible=False)
     twin.spines["right"].set_visible(True)
     _draw_panel(twin, replace(panel, lines=panel.right), width, scales)
-    _draw_references(twin, block.references, scales)
     return twin
 
 
-def _draw_references(axes: Axes, references: Sequence[Reference], scales: Scales) -> None:
-    """Horizontal lines, each with its name over its beginning."""
+def _draw_references(
+    axes: Axes, references: Sequence[Reference], scales: Scales, top: Axes
+) -> None:
+    """Horizontal lines, each with its name over its beginning, on the panel's uppermost axes."""
     for number, one in enumerate(references):
         if scales.y == "log" and one.value <= 0:
             continue
         dashes = DASHES[1 + number % (len(DASHES) - 1)]
         axes.axhline(one.value, color=REFERENCE, linestyle=dashes, linewidth=0.8, zorder=2.2)
-        axes.annotate(
+        top.annotate(
             _literal(one.label, 20),
             (0.01, one.value),
-            xycoords=("axes fraction", "data"),
+            xycoords=axes.get_yaxis_transform(),
             xytext=(0, 1),
             textcoords="offset points",
             color=REFERENCE,
             fontsize=6,
             va="bottom",
             parse_math=False,
+            path_effects=[withStroke(linewidth=2, foreground="white")],  # no line strikes through
         )
 
 
 def _part_names(drawn: Figure) -> None:
     """Move names of horizontal lines that lie over each other behind one another, if they fit."""
-    taken: dict[tuple[float, ...], list[Bbox]] = {}  # by where the panel is, which has two axes
     for axes in drawn.axes:
-        there = taken.setdefault(axes.get_position().bounds, [])
+        there: list[Bbox] = []
         for name in axes.texts:
             own = place = name.get_window_extent()
             while other := next((one for one in there if one.overlaps(place)), None):

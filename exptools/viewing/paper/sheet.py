@@ -12,7 +12,7 @@ from exptools.hints import suggestion
 from exptools.viewing.configs.values import comparison_key, endings, label_among
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, remark
 from exptools.viewing.errors import QueryError
-from exptools.viewing.figures.lines import Line, from_the_top
+from exptools.viewing.figures.lines import Line, from_the_top, x_title
 from exptools.viewing.figures.references import (
     Reference,
     check_labels,
@@ -96,7 +96,7 @@ def arrange(sets: Sequence[CurveData], facet: str | None = None, look: Look = PL
         telling = Telling.of({block.metric: block.lines for block in blocks}, len(COLORS))
         title, blocks = telling.title(title), _together(blocks, telling)
     legend = "; ".join(filter(None, [title, remark(sets)]))
-    return Sheet(sets[0].x, tuple(blocks), legend, _legend_lines(blocks))
+    return Sheet(x_title(sets[0].x), tuple(blocks), legend, _legend_lines(blocks))
 
 
 def _legend_lines(blocks: Sequence[Block]) -> tuple[Line, ...]:

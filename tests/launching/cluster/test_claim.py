@@ -45,6 +45,17 @@ def test_what_is_no_claim_is_none_and_a_name_steers_no_terminal(tmp_path: Path) 
     claim.release()
 
 
+def test_a_released_claim_is_written_to_no_link_that_was_put_in_its_place(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "plan").mkdir()
+    claim = Claim(tmp_path / "plan" / "1", beat=0.01)
+    (tmp_path / "plan" / "1.claim.1").unlink()
+    (tmp_path / "plan" / "1.claim.1").symlink_to(precious)
+    claim.release()
+    assert precious.read_text() == "mine"
+
+
 def test_a_dead_agent_of_this_machine_is_known_at_once(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path\n"

@@ -1,5 +1,6 @@
 """Links that a stranger left in a run's directory: the logger does not go where they lead."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from exptools.logging import logger as compat
 from exptools.logging.adapters.summary_writer import SummaryWriter
 from exptools.logging.errors import LoggingError
 from exptools.logging.run_logger import Logger
+from exptools.plain_json import parse_json
 from exptools.provenance import write_provenance
-from exptools.rundir import PATCH_FILE, PROVENANCE_FILE
+from exptools.rundir import PATCH_FILE, PROVENANCE, PROVENANCE_FILE
 
 LINK = "it is a link"
 
@@ -117,3 +119,41 @@ def test_where_the_code_comes_from_replaces_nothing_that_a_link_leads_to(tmp_pat
     with pytest.raises(OSError, match=LINK):
         write_provenance(run, tmp_path)
     assert files(elsewhere) == dict.fromkeys(names, b"mine")
+
+
+@pytest.mark.parametrize("name", [PATCH_FILE, PROVENANCE_FILE])
+def test_a_job_takes_from_its_sweep_no_file_to_which_a_link_there_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run, secret = tmp_path / "sweep" / "0", tmp_path / "id_rsa"
+    run.mkdir(parents=True)
+    secret.write_text("private")
+    write_provenance(tmp_path / "sweep", tmp_path)
+    (tmp_path / "sweep" / name).unlink(missing_ok=True)
+    (tmp_path / "sweep" / name).symlink_to(secret)
+    monkeypatch.setenv(PROVENANCE, str(tmp_path / "sweep"))
+    write_provenance(run, tmp_path)
+    assert b"private" not in b"".join(files(run).values())
+    assert parse_json((run / PROVENANCE_FILE).read_bytes())["directory"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_the_jobs_of_a_sweep_share_what_was_gathered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    run = tmp_path / "sweep" / "0"
+    run.mkdir(parents=True)
+    write_provenance(tmp_path / "sweep", tmp_path)
+    (tmp_path / "sweep" / PATCH_FILE).write_bytes(b"+one")
+    monkeypatch.setenv(PROVENANCE, str(tmp_path / "sweep"))
+    if not has_links:
+        monkeypatch.setattr(os, "link", not_supported)
+    write_provenance(run, tmp_path)
+    assert (run / PATCH_FILE).read_bytes() == b"+one"
+    facts = [(place / PROVENANCE_FILE) for place in (run, tmp_path / "sweep")]
+    assert facts[0].read_bytes() == facts[1].read_bytes()
+    assert os.path.samefile(*facts) is has_links
+
+
+def not_supported(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "no links here")

@@ -19,7 +19,12 @@ from omegaconf import OmegaConf
 from exptools.logging.errors import LoggingError
 from exptools.logging.snapshots import file
 from exptools.logging.snapshots.directory import SnapshotDirectory
-from exptools.logging.snapshots.file import SnapshotError, holds_tensors
+from exptools.logging.snapshots.file import (
+    SnapshotError,
+    copy_snapshot,
+    holds_tensors,
+    write_snapshot,
+)
 from exptools.logging.snapshots.policy import SnapshotPolicy
 
 
@@ -509,3 +514,18 @@ def test_processes_that_save_at_once_do_not_take_each_others_files(run_python):
     assert done.stdout.startswith("[0, 0, 0] False"), done.stderr
     assert "params.pkl" in names(run_python.home / "run" / "snapshots")
     assert not list((run_python.home / "run" / "snapshots").glob(".*"))
+
+
+@pytest.mark.parametrize("write", ["write", "copy"])
+def test_a_snapshot_is_written_through_no_link(tmp_path, write):
+    precious, link = tmp_path / "precious", tmp_path / "link"
+    precious.write_text("mine")
+    link.symlink_to(precious)
+    write_snapshot(tmp_path / "whole", 1, with_torch=False)
+    ways = {
+        "write": partial(write_snapshot, link, 1, with_torch=False),
+        "copy": partial(copy_snapshot, tmp_path / "whole", link),
+    }
+    with pytest.raises(LoggingError, match="it is a link"):
+        ways[write]()
+    assert precious.read_text() == "mine"

@@ -124,6 +124,13 @@ def test_runs_without_a_number_are_counted_with_the_setting_that_they_share(tmp_
     assert "6 runs of 18 are without a finite last acc, all with a=3" in said(found)
 
 
+def test_all_settings_that_runs_without_a_number_share_are_named(tmp_path):
+    lost = lambda a, b, seed: a == 3 and b == "x"  # noqa: E731
+    value = lambda a, b, seed: float("nan") if lost(a, b, seed) else float(a + seed)  # noqa: E731
+    found = grid(tmp_path, value=value).importance("acc")
+    assert "3 runs of 18 are without a finite last acc, all with a=3 and b=x: what" in said(found)
+
+
 def test_runs_that_are_still_to_come_are_no_missing_ones(tmp_path):
     runs = grid(tmp_path)
     write_run(tmp_path / "s" / "99", {"a": 1, "b": "x", "seed": 9}, None, State.QUEUED)

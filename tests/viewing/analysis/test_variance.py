@@ -51,7 +51,7 @@ def test_the_intervals_are_those_of_scipys_noncentral_f():
         ratio, others = squares / df / NOISE, TOTAL / NOISE - squares / NOISE + df
         sizes = [strength(ratio, df, FREEDOM, part) for part in (0.975, 0.025)]
         low, high = (size / (size + others) for size in sizes)
-        assert (share.low, share.high) == pytest.approx((low, high), abs=0.01)
+        assert (share.low, share.high) == pytest.approx((low, high), abs=0.001)
 
 
 def test_the_parts_of_a_full_grid_add_up_to_one():

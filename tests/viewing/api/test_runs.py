@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import exptools.viewing as xv
+from exptools.viewing import paper
 from exptools.viewing.results import results
 from tests.viewing.samples import curve, write_run, write_summary, write_sweep
 
@@ -217,7 +218,10 @@ def test_x_is_a_clock_or_any_logged_column(two_clocks, x, points, centers):
     assert group.curve.x.tolist() == points
     np.testing.assert_allclose(group.curve.center, centers)
     assert curves.frame().columns[0] == x
-    assert curves.plot().layout.xaxis.title.text == x
+    units = {"relative_time": "seconds since the run's first row"}
+    title = units.get(x, x) if x != "wall_time" else "wall time in seconds since 1970"
+    assert curves.plot().layout.xaxis.title.text == title
+    assert curves.paper().axes[0].get_xlabel().replace("\n", " ") == title
 
 
 def test_an_x_that_stands_still_is_told(two_clocks):
@@ -235,6 +239,23 @@ def test_gaps_and_runs_without_a_point_are_told(tmp_path):
         "1 of 2 runs has not logged acc.",
         "1 logged value is NaN or infinite: it is a gap of its run.",
     )
+
+
+def test_another_word_for_a_summary_is_answered_with_all_that_there_are(runs):
+    with pytest.raises(xv.QueryError, match="no summary 'final'; there are last, min, max, mean"):
+        runs.results("train/loss", by="optim.lr", summary="final")
+
+
+def test_a_caption_says_of_a_line_that_runs_of_its_group_have_nothing_to_show(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path / f"a{seed}", {"lr": 1, "seed": seed}, {"acc": [1.0, 2.0]})
+        logged = {"acc": [1.0, 2.0]} if seed else {"loss": [1.0]}
+        write_run(tmp_path / f"b{seed}", {"lr": 2, "seed": seed}, logged)
+    curves = xv.load(tmp_path).curves("acc", by="lr")
+    sentence = "1 of 6 runs has not logged acc: 1 of the 2 lines is of the others alone."
+    assert sentence in curves.caveats
+    assert curves.notes.count(sentence) == 1
+    assert sentence in paper.caption(curves)
 
 
 def test_a_run_that_ended_before_a_step_has_no_value_there_and_is_not_taken_for_nan(tmp_path):

@@ -384,3 +384,13 @@ def test_patterns_may_be_others() -> None:
     config = Secrets(["*pin*"]).config({"card.pin": 1234, "token": ABC})
     assert config["card.pin"] != 1234
     assert config["token"] == ABC
+
+
+def test_a_secret_in_a_text_of_any_length_is_found() -> None:
+    secret = "a" * 500 + "b" + "a" * 498
+    own = Secrets().of({"api_key": secret})
+    for length in (0, 1, 1000, 1600, 40_000):
+        text = "a" * length + secret + "a" * length
+        said = Secrets().name(text, own)
+        assert said.strip("a").startswith("hidden ")
+        assert "b" not in said

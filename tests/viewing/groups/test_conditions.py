@@ -239,3 +239,8 @@ def test_no_command_of_sql_is_even_read(caplog, command):
     with pytest.raises(QueryError, match="cannot be read as a condition"):
         select(RUNS, command)
     assert not caplog.records
+
+
+def test_a_chain_of_calls_is_refused_before_it_is_read():
+    with pytest.raises(QueryError, match="a dot behind a bracket is not understood"):
+        select(RUNS, "f(a)." * 1500 + "b")

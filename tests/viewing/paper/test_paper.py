@@ -368,6 +368,18 @@ def test_names_of_lines_that_are_close_to_each_other_stand_side_by_side():
     assert axes.texts[3].xy[0] == axes.texts[0].xy[0] < axes.texts[1].xy[0]
 
 
+def test_no_line_of_a_panel_is_drawn_over_a_name_whichever_axis_it_belongs_to():
+    left, right = curve_set({"a": line([0, 900])}), curve_set({"a": line([0, 1])}, metric="acc")
+    figure = paper.figure([left, right], together=True, references=["800 far", "acc = 0.9 goal"])
+    lower, upper = figure.axes
+    assert not lower.texts
+    assert [name.get_text() for name in upper.texts] == ["far", "goal"]
+    assert all(name.get_path_effects() for name in upper.texts)
+    heights = [name.get_window_extent().y0 for name in upper.texts]
+    lines = [axes.transData.transform((0, y))[1] for axes, y in ((lower, 800), (upper, 0.9))]
+    np.testing.assert_allclose(heights, lines, atol=6)
+
+
 def test_what_does_not_go_into_one_figure_is_refused():
     one, other = curve_set({"a": line([1])}), curve_set({"a": line([1])}, by=("other",))
     with pytest.raises(xv.QueryError, match="do not go into one figure"):

@@ -14,12 +14,11 @@ from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.compare.panels import Drawing, Panel, base_of, base_panels
 from exptools.viewing.app.compare.reference_lines import with_references
 from exptools.viewing.app.view import Range, View
-from exptools.viewing.figures.lines import x_axis, y_axis, y_title
+from exptools.viewing.figures.lines import x_axis, x_title, y_axis, y_title
 from exptools.viewing.figures.numbers import large_numbers, largest
 from exptools.viewing.figures.symlog import Symlog
 from exptools.viewing.figures.theme import Theme, short_text
 
-X_TITLES = {"relative_time": "seconds since the run's first row", "wall_time": "time, UTC"}
 OUTLIERS = (1.0, 99.0)  # percentiles between which the y axis ends, where it leaves outliers out
 GAP_X, GAP_Y = 0.05, 0.13  # between panels, in parts of the figure, for two of them
 LONGEST_TITLE = 60  # characters
@@ -59,7 +58,8 @@ def _across(drawing: Drawing, view: View, theme: Theme, at: int, columns: int) -
     heads = x_heads_of(drawing)
     alike = [p for p in panels if heads[p.metric] == heads[panel.metric]]
     symlog = drawing.symlogs.get(("x", ""))
-    title = X_TITLES.get(view.x, view.x) if at + columns >= len(panels) else ""
+    named = "time, UTC" if view.x == "wall_time" else x_title(view.x)
+    title = named if at + columns >= len(panels) else ""
     x = x_axis(title, theme) | _scale(
         "log" if is_log(view, "x") and not symlog else "linear",
         _on_axis(x_span(drawing, view, panel.metric), view, symlog),

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exptools.hints import suggestion
+from exptools.hints import LONGEST_COMPARED, suggestion
 from exptools.viewing.errors import QueryError
 from exptools.viewing.wording import shortened
+
+ALIKE = 0.6  # difflib's ratio from which on a name is a mistyped one
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def parse(what: str, text: str, choices: Mapping[str, Choice]) -> Option:
     name, colon, given = text.partition(":")
     if name not in choices:
         meant = _with_colon(text, choices)
-        near = f"did you mean {meant!r}?" if meant else suggestion(name, choices)
+        near = f"did you mean {meant!r}?" if meant else _suggested(name, choices)
         raise QueryError(f"there is no {what} {name!r}; {near}")
     choice = choices[name]
     numbers = _numbers(given) if colon else choice.defaults
@@ -81,6 +83,15 @@ def several_names(what: str, given: Any) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise QueryError(f"{what} is a text or a list of texts, not {shortened(repr(given))}")
     return tuple(dict.fromkeys(names))
+
+
+def _suggested(name: str, choices: Mapping[str, Choice]) -> str:
+    """The name that was mistyped; of these few all, where it is another word."""
+    import difflib  # an error may take its time
+
+    if difflib.get_close_matches(name[:LONGEST_COMPARED], choices, n=1, cutoff=ALIKE):
+        return suggestion(name, choices)
+    return f"there are {', '.join(choices)}"
 
 
 def _with_colon(text: str, choices: Mapping[str, Choice]) -> str:
