@@ -2,6 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from exptools.viewing.configs import interpolation
+from exptools.viewing.configs.interpolation import resolve
 from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.configs.values import MISSING, display, endings, flatten, label_among
 from tests.viewing.samples import parse_config
@@ -153,9 +155,18 @@ def test_a_label_has_no_noise_of_arithmetic_unless_it_tells_values_apart(values,
     assert list(map(label_among(values), values)) == labels
 
 
-def test_a_key_that_is_made_of_dots_has_a_hundred_ends():
+def test_a_key_of_many_parts_has_no_more_ends_than_anybody_types():
     ends = endings("a." * 100_000 + "end")  # as many as it has parts would fill the memory
     assert ends[:2] == ["end", "a.end"]
-    assert len(ends) <= 101
+    assert len(ends) <= 17
     assert ends[-1] == "a." * 100_000 + "end"
     assert endings("optim.sgd.lr") == ["lr", "sgd.lr", "optim.sgd.lr"]
+
+
+def test_texts_of_texts_are_put_together_until_it_is_too_much(monkeypatch):
+    chain = {"a": "x", **{f"b{n + 1}": f"{'${a}' * 20}${{b{n}}}" for n in range(30)}, "b0": "y"}
+    assert "$" not in resolve(chain, [*chain])["b30"]
+    monkeypatch.setattr(interpolation, "MAX_WORK", 5000)
+    found = resolve(chain, [*chain])
+    assert found["b1"] == f"{'x' * 20}y"
+    assert found["b30"] == chain["b30"]
