@@ -122,7 +122,6 @@ def test_pieces_of_many_points_are_put_together(monkeypatch):
     ("asked", "sentence"),
     [
         ({"center": "avg"}, "there is no center 'avg'; there are mean, median, iqm"),
-        ({"center": "middle"}, "there is no center 'middle'; there are mean, median, iqm"),
         ({"center": "mean:3"}, "mean takes no number"),
         ({"band": "sd"}, "there is no band 'sd'; did you mean 'std'"),
         ({"band": "ci:0.95"}, "ci takes its level in percent, as in ci:95"),
