@@ -34,7 +34,7 @@ def strengths(ratio: float, freedom: int, of_noise: int, level: float) -> tuple[
     tail = (100 - level) / 200
     others, noise = _squares(freedom, of_noise)
     room = freedom * ratio * noise - others
-    reach = np.sqrt(room[room > 0])
+    reach = np.sqrt(np.sort(room[room > 0]))  # neighbours are looked up one after the other
 
     def below(root: float) -> float:
         return float(np.sum(_normal(reach - root) - _normal(-reach - root))) / VALUES

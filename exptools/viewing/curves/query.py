@@ -69,6 +69,9 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
         for setting in settings
     ]
     drawn = _with_members([curve for curve in curves if len(curve.curve.x)], series)
+    without = [run for run in runs if not np.isfinite(series[run.name][0]).any()]
+    fewer = _of_fewer(drawn, without)
+    lack = tuple(_without_value(index, runs, without, fewer, len(drawn), query))
     plain = CurveData(
         metric=query.metric,
         x=query.x,
@@ -87,14 +90,10 @@ def curve_set(index: Index, runs: Sequence[Run], query: CurveQuery) -> CurveData
             *(compared.sentences(method) if compared else ()),
             *_chosen_over(runs, settings, over),
             *unequal_resources(runs, metric, x),
-            *(
-                _without_value(index, runs, series, drawn, query)
-                if _of_fewer(drawn, series)
-                else ()
-            ),
+            *(lack if fewer else ()),
         ),
     )
-    notes = _notes(index, runs, series, plain, query)
+    notes = _notes(index, runs, series, plain, query, lack)
     said = (*plain.caveats, *notes, *_lonely(drawn, stratum, method))
     return replace(plain, notes=tuple(dict.fromkeys(said)))
 
@@ -201,8 +200,9 @@ def _notes(
     series: Mapping[str, Series],
     curves: CurveData,
     query: CurveQuery,
+    lack: Sequence[str],
 ) -> Iterator[str]:
-    """What to know of the values and of the runs that have none."""
+    """What to know of the values and of the runs that have none, which ``lack`` says."""
     metric, x = query.metric, query.x
     averaged = [run for group in curves.groups for run in group.runs]
     yield from what_step_is(index, averaged, metric, x)
@@ -212,19 +212,19 @@ def _notes(
     if nothing:
         yield nothing
     else:
-        yield from _without_value(index, runs, series, curves.groups, query)
+        yield from lack
     yield from _irregular(curves, x)
 
 
 def _without_value(
     index: Index,
     runs: Sequence[Run],
-    series: Mapping[str, Series],
-    drawn: Sequence[GroupCurve],
+    without: Sequence[Run],
+    fewer: int,
+    drawn: int,
     query: CurveQuery,
 ) -> Iterator[str]:
     """How many runs have nothing to draw, and how many lines are of the others of their group."""
-    without = [run for run in runs if not np.isfinite(series[run.name][0]).any()]
     if not without:
         return
     have = f"{len(without)} of {len(runs)} runs {'has' if len(without) == 1 else 'have'}"
@@ -232,20 +232,14 @@ def _without_value(
     lack = f"not logged {query.metric}{' yet' if waits else ''}"
     if query.metric in index.every_metric(without):
         lack = f"no row with both {query.metric} and {query.x}"
-    fewer = len(_of_fewer(drawn, series))
-    lines = (
-        f"1 of the {len(drawn)} lines is" if fewer == 1 else f"{fewer} of {len(drawn)} lines are"
-    )
-    yield f"{have} {lack}{f': {lines} of the others alone' if fewer and len(drawn) > 1 else ''}."
+    lines = f"1 of the {drawn} lines is" if fewer == 1 else f"{fewer} of {drawn} lines are"
+    yield f"{have} {lack}{f': {lines} of the others alone' if fewer and drawn > 1 else ''}."
 
 
-def _of_fewer(drawn: Sequence[GroupCurve], series: Mapping[str, Series]) -> list[GroupCurve]:
-    """The lines of whose runs some, but not all, have nothing to draw."""
-    return [
-        group
-        for group in drawn
-        if any(not np.isfinite(series[run.name][0]).any() for run in group.runs)
-    ]
+def _of_fewer(drawn: Sequence[GroupCurve], without: Sequence[Run]) -> int:
+    """How many lines there are of whose runs some have nothing to draw."""
+    names = {run.name for run in without}
+    return sum(any(run.name in names for run in group.runs) for group in drawn) if names else 0
 
 
 def _irregular(curves: CurveData, x: str) -> Iterator[str]:
