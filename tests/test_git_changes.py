@@ -146,6 +146,16 @@ def test_a_new_file_is_written_as_git_writes_it(repository: Path) -> None:
         assert untracked.creation(repository, name) == done.stdout
 
 
+def test_a_link_that_was_put_in_the_place_of_a_file_meanwhile_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "precious").write_text("key")
+    (tmp_path / "new.py").symlink_to("precious")
+    monkeypatch.setattr(Path, "lstat", Path.stat)  # as it was a moment before
+    with pytest.raises(untracked.NotInPatch, match="cannot be read"):
+        untracked.creation(tmp_path, "new.py")
+
+
 def test_a_clean_tree_has_no_patch_and_one_new_script_makes_it_dirty(repository: Path) -> None:
     fill(repository, {"ignored": "x", "train.log": "x", "model.pt": b"\0\1"})
     changes = changes_of(repository)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from exptools.plain_files import open_plain
+
 MAX_FILE = 2**20  # bytes
 _MAX_LOOKED_AT = 5000  # names in directories that git does not track
 _LONGEST_LOOK = 1.0  # seconds, for these directories
@@ -142,13 +144,13 @@ def creation(top: Path, path: str) -> bytes:
 
 
 def _text(file: Path) -> bytes:
-    with open(file, "rb") as opened:
+    with open(file, "rb", opener=open_plain) as opened:  # whatever stands there by now
         head = opened.read(_TEXT_HEAD)
         if b"\0" in head:
             raise NotInPatch("binary")
         content = head + opened.read(MAX_FILE)
-    if len(content) > MAX_FILE:
-        raise CodeNotInPatch(f"{file.stat().st_size} bytes")
+        if len(content) > MAX_FILE:
+            raise CodeNotInPatch(f"{os.fstat(opened.fileno()).st_size} bytes")
     return content
 
 

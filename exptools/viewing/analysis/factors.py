@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,8 +37,12 @@ class Factor:
 
     @property
     def label(self) -> str:
-        """What it is called: "lr", or "lr = batch_size" of keys that vary together."""
-        return " = ".join(key.short for key in self.keys)
+        """What it is called: "lr", or "lr = batch_size" of keys that vary together.
+
+        What is within another one of them, as ``optim.name`` is in the choice ``optim``, goes
+        without saying.
+        """
+        return " = ".join(key.short for key in self.keys if not within(key, self.keys))
 
     @property
     def count(self) -> int:
@@ -56,6 +60,11 @@ class Factors:
     followers: tuple[tuple[str, str], ...] = ()  # keys that another one decides, and that one
     names: tuple[str, ...] = ()  # keys that only name combinations of others
     left: int = 0  # keys that nobody has looked at, for there are very many
+
+
+def within(key: Key, others: Iterable[Key]) -> list[Key]:
+    """Those of the keys in which one is, as ``optim.lr`` is in the choice ``optim``."""
+    return [other for other in others if key.whole.startswith(f"{other.whole.replace('/', '.')}.")]
 
 
 def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:

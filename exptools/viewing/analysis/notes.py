@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from exptools.viewing.analysis.factors import OVERLAP, Factor, Factors, follows, overlap
+from exptools.viewing.analysis.factors import OVERLAP, Factor, Factors, follows, overlap, within
 from exptools.viewing.analysis.variance import Analysis
 from exptools.viewing.analysis.words import listed, named, percent
 from exptools.viewing.charts.chart import count
@@ -34,19 +34,30 @@ def without_value(
         yield f"{count(len(pending))} of {len(runs)} {have} no {measure.words} yet."
     if not ended:
         return
-    common = listed([one for key in keys if (one := _in_common(key, ended, runs))])
+    shared = [key for key in keys if _in_common(key, ended, runs)]
+    common = listed(
+        [
+            f"{key.short}={key.show(key.value(ended[0]))}"
+            for key in shared
+            if not any(_decides(outer, key, runs) for outer in within(key, shared))
+        ]
+    )
     where = f", all with {common}: what that does is not in these numbers" if common else ""
     are = "is" if len(ended) == 1 else "are"
     yield f"{count(len(ended))} of {len(runs)} {are} without a finite {measure.words}{where}."
 
 
-def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> str:
-    """The value that all of some runs share, and that others do not all have: "lr=0.1"."""
+def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> bool:
+    """Whether several runs share a value that others do not all have."""
     values = {comparison_key(key.value(run)) for run in missing}
     every = {comparison_key(key.value(run)) for run in runs}
-    if len(missing) < 2 or len(values) > 1 or len(every) < 2:
-        return ""
-    return f"{key.short}={key.show(key.value(missing[0]))}"
+    return len(missing) > 1 and len(values) == 1 and len(every) > 1
+
+
+def _decides(outer: Key, key: Key, runs: Sequence[Run]) -> bool:
+    """Whether runs that agree in one key agree in another one, too."""
+    values = {(comparison_key(outer.value(r)), comparison_key(key.value(r))) for r in runs}
+    return len(values) == len({of_outer for of_outer, _ in values})
 
 
 def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:

@@ -31,6 +31,7 @@ from exptools.viewing.run_files.user_marks import OF_MARKS, Mark, UserMarks, mar
 
 EXACT_INTEGER = 2**53  # beyond it a browser's numbers are not
 REMEMBERED = 16  # conditions
+MOST_ENDS = 50  # names of metrics in an address that are looked for among the ends of all
 CLEARLY = 0.05  # of a metric's variance
 COMPARED = 2000  # runs: more tell no better on which key a metric depends most
 
@@ -196,7 +197,14 @@ def _logged(facts: Facts, names: Sequence[str], notes: list[str]) -> tuple[str, 
     """The whole names of the metrics that runs have logged; of the others a note is made."""
     logged, gone = [], []
     every = (*facts.metrics, *facts.resources)
+    whole = {*every}
+    ends = [name for name in names if name not in whole]
+    if len(ends) > MOST_ENDS:
+        notes.append(f"Of {len(ends):,} names that are no whole ones {MOST_ENDS} were looked for.")
+    left = {*ends[MOST_ENDS:]}
     for name in names if every else ():
+        if name in left:
+            continue
         if not means_metric(every, name):
             gone.append(name)
             continue

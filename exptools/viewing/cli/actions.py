@@ -152,7 +152,7 @@ def _found(given: Sequence[Path], command: Command) -> tuple[Runs, list[str]]:
         return runs, []
     chosen = runs.where(command.where)
     if not len(chosen):
-        raise NothingError(f"there is no run such that {command.where}")
+        raise NothingError(f"there is no run such that {shortened(command.where)}")
     return chosen, keys_in_condition(runs.origin, runs, command.where)
 
 

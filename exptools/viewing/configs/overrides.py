@@ -27,8 +27,9 @@ _FLOAT = re.compile(
 )
 _WORDS = {"true": True, "false": False, "null": None}
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
-# A quoted text, a bracket or what parts the items, or anything up to the next of these.
-_TOKEN = re.compile(rf"\s*({_QUOTED.pattern}|[][{{}}:,]|[^][{{}}:,'\"]+|['\"])", re.DOTALL)
+# A quoted text, a bracket or what parts the items, or anything up to the next of these; behind a
+# quote that nothing ends, all the rest.
+_TOKEN = re.compile(rf"\s*({_QUOTED.pattern}|[][{{}}:,]|[^][{{}}:,'\"]+|['\"].*)", re.DOTALL)
 
 
 class Override(NamedTuple):
@@ -89,7 +90,7 @@ def _next(tokens: list[str], depth: int) -> Any:
         return _list(tokens, depth)
     if first == "{":
         return _mapping(tokens, depth)
-    if first in ("]", "}", ",", "'", '"'):
+    if first in ("]", "}", ","):
         raise ValueError(f"{first} is out of place")
     while tokens[-1] == ":":  # in a list a colon is a letter
         first += tokens.pop() + tokens.pop()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.names import KeyNames
+from exptools.viewing.groups.truth import Once
 from exptools.viewing.run import Run
 
 MOST_COMPARED = 10**9  # characters of texts with those of patterns: that takes a second or two
@@ -58,3 +59,4 @@ class Asked:
     own: Mapping[str, Callable[[Run], Any]] = field(default_factory=dict)
     in_quotes: frozenset[str] = frozenset()  # what the condition has in double quotes
     effort: Effort = field(default_factory=Effort)
+    once: Once = field(default_factory=Once)

@@ -14,7 +14,6 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.asked import Asked, Effort
 from exptools.viewing.groups.mismatches import check_own, check_values
@@ -34,7 +33,7 @@ from exptools.viewing.groups.operands import (
     without_blanks,
 )
 from exptools.viewing.groups.tokens import quoted
-from exptools.viewing.groups.truth import Truth, compare, inverse, least
+from exptools.viewing.groups.truth import Once, Truth, as_text, compare, inverse, least
 from exptools.viewing.run import Run
 from exptools.viewing.wording import shortened
 
@@ -72,7 +71,7 @@ def parse(condition: str, asked: Asked) -> Term:
     if len(condition) > LONGEST:
         raise QueryError(f"a condition of more than {LONGEST:,} characters is not read")
     in_quotes = frozenset(_KEY_IN_QUOTES.findall(condition))
-    asked = replace(asked, in_quotes=in_quotes, effort=Effort())
+    asked = replace(asked, in_quotes=in_quotes, effort=Effort(), once=Once())
     try:
         text = quoted(condition)
         _refuse_signs(text, asked)
@@ -159,7 +158,7 @@ def _comparison(node: Any, asked: Asked) -> Term:
     _check(node.this, [node.expression], asked, _advice(node.this, sign))
     mirrored = sign.translate(_MIRRORED)  # 1 < x is x > 1
     _check(node.expression, [node.this], asked, _advice(node.expression, mirrored))
-    return lambda run: compare(_COMPARISONS[type(node)], left(run), right(run))
+    return lambda run: compare(_COMPARISONS[type(node)], left(run), right(run), asked.once)
 
 
 def _advice(node: Any, sign: str) -> Callable[[str], str]:
@@ -226,7 +225,8 @@ def _in(node: exp.In, asked: Asked) -> Term:
     _check(node.this, node.expressions, asked, lambda *of: f"{name} in ({', '.join(of)})")
 
     def holds(run: Run) -> Truth:
-        unequal = [compare(operator.ne, value(run), option(run)) for option in options]
+        of_run = value(run)
+        unequal = [compare(operator.ne, of_run, option(run), asked.once) for option in options]
         return inverse(least(unequal))
 
     return holds
@@ -242,8 +242,8 @@ def _between(node: exp.Between, asked: Asked) -> Term:
 
     def holds(run: Run) -> Truth:
         of_run = value(run)
-        above = compare(operator.ge, of_run, low(run))
-        return least([above, compare(operator.le, of_run, high(run))])
+        above = compare(operator.ge, of_run, low(run), asked.once)
+        return least([above, compare(operator.le, of_run, high(run), asked.once)])
 
     return holds
 
@@ -267,7 +267,7 @@ def _like(node: Any, asked: Asked, escape: str = "") -> Term:
         text, wanted = value(run), pattern(run)
         if text is None or wanted is None:
             return None
-        text = text if isinstance(text, str) else display(text)  # as the table shows it
+        text = as_text(text, asked.once)
         asked.effort.spend(text, str(wanted))
         return re.match(_regex(str(wanted), escape), text, flags) is not None
 

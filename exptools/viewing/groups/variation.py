@@ -64,7 +64,8 @@ class Overview:
     # others by ``${…}`` never speaks for them.
     together: dict[str, tuple[str, ...]]
     # Keys worth grouping by, the most telling first: neither one group nor one a run. Of keys that
-    # vary together one is named; the seed never is, nor what is made of other keys.
+    # vary together one is named; the seed never is, nor what is made of other keys or was not swept
+    # and is known where a swept one is, as a group's ``optim.weight_decay`` where ``optim`` is.
     facets: tuple[str, ...]
     # Settings of which each run has its own value, as in a random search; see ``_searched``.
     searched: tuple[str, ...]
@@ -86,7 +87,7 @@ def overview(runs: Sequence[Run]) -> Overview:
     seed = _seed_among(by_key, runs, derived, together)
     telling = [key for key in together if by_key[key].values < len(runs) and key not in derived]
     keys = [key for key in telling if not is_seed(key) and not (seed and key == seed.key)]
-    facets = _by_use(keys, runs, by_key, seed)
+    facets = _by_use(_not_decided(keys, by_key, runs), runs, by_key, seed)
     own = [key for key in by_key if key not in derived]
     best = next(iter(_by_use(own or by_key, runs, by_key, seed)), None)
     searched = tuple(_searched(runs, by_key, derived, seed))
@@ -252,6 +253,26 @@ def _by_use(
         )
 
     return sorted(keys, key=drawbacks)
+
+
+def _not_decided(
+    keys: Sequence[str], by_key: Mapping[str, Variation], runs: Sequence[Run]
+) -> list[str]:
+    """The keys that were swept, or whose value no swept one decides."""
+    swept = swept_keys(runs)
+    codes = {key: _codes(by_key[key], len(runs)) for key in keys}
+    deciding = [(codes[key], by_key[key].values) for key in keys if key in swept]
+    return [
+        key
+        for key in keys
+        if key in swept or not any(_tells(*one, codes[key]) for one in deciding[:MOST_KEYS])
+    ]
+
+
+def _tells(codes: NDArray[np.int64], values: int, others: NDArray[np.int64]) -> bool:
+    """Whether runs that agree in one key agree in another one, too."""
+    pairs = codes * (int(others.max(initial=0)) + 1) + others
+    return len(np.unique(pairs)) == values
 
 
 def _searched(

@@ -245,7 +245,10 @@ def _count(cell: Cell) -> str:
 
 def described(table: Results) -> str:
     """What its numbers are: "last of test/accuracy: mean, band std, over n runs"."""
-    parts = dict.fromkeys(f"{head.summary} of {head.metric}" for head in table.columns)
+    parts = dict.fromkeys(
+        f"{head.summary} of {head.metric}" if head.of_curves else head.metric
+        for head in table.columns
+    )
     return " ".join(f"{', '.join(parts)}: {table.center}, band {table.band}, over n runs".split())
 
 

@@ -57,6 +57,7 @@ class Column:
     summary: str  # of each run: "last", "max", "mean:10", …
     better: str | None  # "max", "min"; None where nobody said and the name does not tell
     facet: tuple[Any, str] | None = None  # the value of the key across the columns, and its text
+    of_curves: bool = True  # and not a value that runs have one of
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def results_table(index: Index, runs: Sequence[Run], query: ResultsQuery) -> Res
         query.facet,
         method.center,
         str(method.band),
-        tuple(head for metric in metrics for head in _across(metric, facets)),
+        tuple(head for metric in metrics for head in _across(metric, across, facets)),
         tuple(row.values for row in rows),
         tuple(tuple(map(_shown, shown, row.values)) for row in rows),
         tuple(zip(*columns, strict=True)),
@@ -274,12 +275,19 @@ def _column(
 ) -> Column:
     mode = direction(metric, better)
     # Of a run, and no curve's.
-    is_one_value = said_of_runs(tags, runs, metric) is not None
-    return Column(metric, "last" if is_one_value else summary_said(metric, summary, better), mode)
+    if said_of_runs(tags, runs, metric) is not None:
+        return Column(metric, "last", mode, of_curves=False)
+    return Column(metric, summary_said(metric, summary, better), mode)
 
 
-def _across(head: Column, facets: Sequence[Group]) -> list[Column]:
-    return [replace(head, facet=(group.values[0], group.label)) for group in facets] or [head]
+def _across(head: Column, across: Sequence[Key], facets: Sequence[Group]) -> list[Column]:
+    """A column for each value across; what a word is of shows, and what a number is of does not."""
+    columns = []
+    for group in facets:
+        (value,) = group.values
+        text = group.label if isinstance(value, str) else f"{across[0].short}={group.label}"
+        columns.append(replace(head, facet=(value, text)))
+    return columns or [head]
 
 
 def _shown(key: Key, value: Any) -> str:

@@ -8,6 +8,10 @@ from exptools.rundir import State
 from exptools.viewing.analysis import factors
 from exptools.viewing.analysis.importance import MOST_KEYS
 from exptools.viewing.analysis.importance_chart import importance_chart
+from exptools.viewing.analysis.notes import without_value
+from exptools.viewing.charts.quantities import Measure
+from exptools.viewing.groups.grouping import config_key, find_keys
+from exptools.viewing.run import Run
 from tests.viewing.samples import numbers, write_run
 
 EFFECT = {1: 0.0, 2: 0.1, 3: 0.06}
@@ -66,6 +70,11 @@ def test_keys_that_vary_together_are_one_and_named(tmp_path):
     found = grid(tmp_path, lambda a, b, seed: {"width": 2**a}).importance("acc")
     assert found.effects[0].label == "a = width"
     assert "a and width vary together: one cannot be told from the other." in found.notes
+
+
+def test_what_a_choice_of_a_group_brings_along_is_not_in_its_label():
+    keys = tuple(map(config_key, ("optim", "optim.name", "model/part", "model.part.width", "lr")))
+    assert factors.Factor(keys, np.zeros(1, int), 1).label == "optim = model/part = lr"
 
 
 def test_a_key_that_follows_from_another_counts_for_that(tmp_path):
@@ -129,6 +138,14 @@ def test_all_settings_that_runs_without_a_number_share_are_named(tmp_path):
     value = lambda a, b, seed: float("nan") if lost(a, b, seed) else float(a + seed)  # noqa: E731
     found = grid(tmp_path, value=value).importance("acc")
     assert "3 runs of 18 are without a finite last acc, all with a=3 and b=x: what" in said(found)
+
+
+def test_of_settings_that_runs_without_a_number_share_none_is_named_that_a_choice_brings_along():
+    jobs = [{"a": a, "a.name": f"o{a}", "a.lr": lr} for a in (1, 2) for lr in (0.1, 0.2)] * 2
+    runs = [Run(None, str(job), None, config, None, None) for job, config in enumerate(jobs)]
+    there = [run for run in runs if (run.config["a"], run.config["a.lr"]) != (2, 0.2)]
+    (note,) = without_value(runs, there, find_keys(runs, list(jobs[0])), Measure("acc"))
+    assert "all with a=2 and lr=0.2: what" in note
 
 
 def test_runs_that_are_still_to_come_are_no_missing_ones(tmp_path):

@@ -54,6 +54,9 @@ def test_what_is_set_added_and_removed_is_told_apart():
     assert parse_override("run") is None
 
 
-@pytest.mark.parametrize("text", ["[1", "[" * 5000, "{a}", "{a:1", "[1]2", "['", "[1,,2]", "]"])
+@pytest.mark.parametrize(
+    "text",
+    ["[1", "[" * 5000, "{a}", "{a:1", "[1]2", "['", '["a, b]', "[a'b]", "{'a: 1}", "[1,,2]", "]"],
+)
 def test_what_cannot_be_read_stays_the_text_that_was_typed(text):
     assert parse_override(f"x={text}").value == text

@@ -1,7 +1,9 @@
 import pytest
 
 from exptools.rundir import State, Status
+from exptools.viewing.configs.values import display
 from exptools.viewing.errors import QueryError
+from exptools.viewing.groups import truth
 from exptools.viewing.groups.conditions import select
 from exptools.viewing.run import Run
 from tests.viewing.samples import run_with
@@ -244,3 +246,11 @@ def test_no_command_of_sql_is_even_read(caplog, command):
 def test_a_chain_of_calls_is_refused_before_it_is_read():
     with pytest.raises(QueryError, match="a dot behind a bracket is not understood"):
         select(RUNS, "f(a)." * 1500 + "b")
+
+
+def test_a_list_is_written_once_however_often_a_condition_compares_it(monkeypatch):
+    written = []
+    monkeypatch.setattr(truth, "display", lambda value: written.append(value) or display(value))
+    texts = ", ".join(f"'{number}'" for number in range(50))
+    assert not select(RUNS, f"layers in ({texts}, '[64]') or layers = 'x' or layers like 'y'")
+    assert written == [(64, 64)]

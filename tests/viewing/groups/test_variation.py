@@ -58,6 +58,17 @@ def test_facets_have_several_values_of_which_one_repeats_and_the_seed_is_none():
     assert overview(runs[:1]).facets == ()
 
 
+def test_what_a_swept_key_decides_is_no_facet_unless_it_was_swept_too():
+    def facets(*swept):
+        keys = {"optim": "aabbcc", "momentum": [0, 0, 0, 0, 9, 9], "lr": [0.1, 0.2] * 3}
+        rows = [dict(zip(keys, row, strict=True)) for row in zip(*keys.values(), strict=True)]
+        status = Status(State.COMPLETED, overrides=tuple(f"{key}=0" for key in swept))
+        return set(overview([Run(None, str(row), None, row, status, None) for row in rows]).facets)
+
+    assert facets("optim", "lr") == {"optim", "lr"}
+    assert facets("optim", "lr", "momentum") == facets() == {"optim", "momentum", "lr"}
+
+
 def test_a_seed_of_another_name_is_known_by_being_all_that_differs():
     runs = runs_with(lr=[0.1, 0.1, 0.2, 0.2], noise=[11, 12, 13, 14], path=["a", "b", "c", "d"])
     assert overview(runs).seed.key == "noise"

@@ -12,7 +12,8 @@ import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.results import results
 from exptools.viewing.tables import export
-from tests.viewing.samples import write_run, write_sweep
+from exptools.viewing.tables.results import headings
+from tests.viewing.samples import write_run, write_summary, write_sweep
 
 NAN, INF = math.nan, math.inf
 
@@ -139,6 +140,20 @@ def test_a_facet_has_a_column_a_value_with_a_best_of_its_own(tasks):
         ("b|2", "x", 5),
         ("b|2", "y&z", 7),
     ]
+
+
+def test_a_column_of_a_number_says_of_which_key_it_is_one(tmp_path):
+    for at, lr in enumerate((0.1, 0.2, None)):
+        config = {"a": 1} if lr is None else {"a": 1, "lr": lr}
+        write_run(tmp_path / str(at), config, {"loss": [1.0]})
+    table = results(xv.load(tmp_path), "loss", "a", facet="lr")
+    assert headings(table) == ["a", "lr=0.1", "lr=0.2", "lr=—"]
+
+
+def test_what_runs_have_one_value_of_has_no_last_one(tmp_path):
+    write_summary(write_run(tmp_path / "0", {"a": 1}, {"loss": [1.0]}), result=3.0)
+    table = results(xv.load(tmp_path), ["loss", "result"], "a")
+    assert export.described(table) == "last of loss, result: mean, band std, over n runs"
 
 
 def test_latex_is_a_booktabs_tabular_with_escaped_names(tasks):

@@ -382,6 +382,13 @@ def test_metrics_in_an_address_may_be_typed_by_their_ends(sweep, tmp_path):
     assert view.notes == ("Several metrics are 'loss' at their end: say which of a/loss, b/loss",)
 
 
+def test_of_very_many_odd_metrics_in_an_address_some_are_looked_for(sweep):
+    odd = tuple(f"odd{number}" for number in range(600))
+    view = resolve(View(metrics=(*odd, "test/accuracy")), sweep.facts())
+    assert view.metrics == ("test/accuracy",)
+    assert view.notes[0] == "Of 600 names that are no whole ones 50 were looked for."
+
+
 def test_an_answer_is_computed_once_a_version(sweep):
     view = resolve(View(), sweep.facts())
     assert drawing(sweep, view) is drawing(sweep, View(**view.__dict__ | {"sort": ("run",)}))
