@@ -189,6 +189,8 @@ def varying(runs: Sequence[Run]) -> list[str]:
 
 def is_seed(key: str) -> bool:
     """Whether a key names a random seed, judged by its last segment."""
+    if not key.lower().endswith((*SEED_NAMES, "_seed")):  # hardly any key does
+        return False
     last = segments(key)[-1].lower()
     return last in SEED_NAMES or last.endswith("_seed")
 

@@ -131,17 +131,37 @@ def _draw_references(
 
 
 def _part_names(drawn: Figure) -> None:
-    """Move names of horizontal lines that lie over each other behind one another, if they fit."""
+    """Move names of horizontal lines to where no curve and no other name goes through them."""
     for axes in drawn.axes:
         there: list[Bbox] = []
         for name in axes.texts:
-            own = place = name.get_window_extent()
-            while other := next((one for one in there if one.overlaps(place)), None):
-                place = place.translated(other.x1 + GAP - place.x0, 0)
-            there.append(place if place.x1 <= axes.bbox.x1 else own)
+            own = name.get_window_extent()
+            at_end = own.translated(axes.bbox.x1 - GAP - own.x1, 0)
+            places = [_beside(there, own, 1), _beside(there, at_end, -1)]
+            fit = [one for one in places if axes.bbox.x0 <= one.x0 and one.x1 <= axes.bbox.x1]
+            free = (one for one in fit if not _is_crossed(drawn, axes, one))
+            there.append(next(free, [*fit, own][0]))
             if isinstance(name, Annotation) and there[-1] is not own:
                 along, value = name.xy
-                name.xy = (along + (place.x0 - own.x0) / axes.bbox.width, value)
+                name.xy = (along + (there[-1].x0 - own.x0) / axes.bbox.width, value)
+
+
+def _beside(there: Sequence[Bbox], box: Bbox, to: int) -> Bbox:
+    """A box where it is or, to the right (1) or the left (-1) of it, over none of the others."""
+    while other := next((one for one in there if one.overlaps(box)), None):
+        past = other.x1 + GAP - box.x0 if to > 0 else other.x0 - GAP - box.x1
+        box = box.translated(past, 0)
+    return box
+
+
+def _is_crossed(drawn: Figure, axes: Axes, box: Bbox) -> bool:
+    """Whether a curve of a panel, on either of its y-axes, goes through a box of it."""
+    here = (one for one in drawn.axes if one.bbox.bounds == axes.bbox.bounds)
+    curves = (line for one in here for line in one.lines if line.get_transform() is one.transData)
+    return any(
+        line.get_path().transformed(line.get_transform()).intersects_bbox(box, filled=False)
+        for line in curves
+    )
 
 
 def _show_ranges(first: Axes, heads: dict[str, Axes], scales: Scales) -> None:

@@ -359,13 +359,24 @@ def test_metrics_of_other_steps_have_their_own_horizontal_axis():
 
 
 def test_names_of_lines_that_are_close_to_each_other_stand_side_by_side():
-    curves = curve_set({"a": line([0, 9, 9])})
+    curves = curve_set({"a": line([9, 9, 9])})
     close = ["0.3 theirs", "0.25 PPO (paper)", "0.28 third", "8 far"]
     (axes,) = curves.paper(references=close).axes
     places = [name.get_window_extent() for name in axes.texts]
     assert not any(one.overlaps(two) for at, one in enumerate(places) for two in places[:at])
     assert [name.xy[1] for name in axes.texts] == [0.3, 0.25, 0.28, 8]
     assert axes.texts[3].xy[0] == axes.texts[0].xy[0] < axes.texts[1].xy[0]
+
+
+def test_a_horizontal_lines_name_stands_at_the_end_that_no_curve_crosses(tmp_path):
+    for name, losses in {"falls": [1.0, 0.1, 0.1, 0.1], "rises": [0.1, 0.1, 0.1, 1.0]}.items():
+        write_run(tmp_path / name / "0", {"a": 1}, {"loss": losses})
+        curves = xv.load(tmp_path / name).curves("loss", [])
+        (axes,) = curves.paper(references=["0.9 theirs"]).axes
+        (name_of_line,) = axes.texts
+        place = name_of_line.get_window_extent()
+        at_begin = place.x0 - axes.bbox.x0 < axes.bbox.x1 - place.x1
+        assert at_begin == (name == "rises")
 
 
 def test_no_line_of_a_panel_is_drawn_over_a_name_whichever_axis_it_belongs_to():
