@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -29,6 +30,7 @@ from exptools.rundir import LOG_LOCK, MEMBERS, PROGRESS_CSV, write_atomic
 
 _LONGEST_NAME = 200  # bytes that log.lock says of its holder
 _LONGEST_ATTEMPT = 4096  # bytes of rows.lock
+_OF_EVENTS = re.compile(r"(events\.out\.tfevents\.[^/\\\0]*)?").fullmatch
 _QUIET = 60.0  # seconds without a row, after which a process of another host counts as gone
 _LOOKS, _PAUSE = 1000, 0.01  # s, for a holder that has not said yet who it is; disks may stall
 _held: dict[FileLock, Path] = {}  # the locks of this process, and for which directory
@@ -239,9 +241,10 @@ class Attempt(NamedTuple):
         single = (self.resumed, self.rows, self.media, self.index_size, self.forget)
         numbers = (*single, *self.later_rows, *self.pending)
         texts = (self.name, self.event_file, self.id)
-        return all(isinstance(one, int | None) for one in numbers) and all(
-            isinstance(one, str) for one in texts
-        )
+        if not all(isinstance(one, int | None) for one in numbers):
+            return False
+        # A name, and no way out of the run.
+        return all(isinstance(one, str) for one in texts) and bool(_OF_EVENTS(self.event_file))
 
 
 class RowLock:

@@ -25,7 +25,8 @@ _MOST_READ = 2**22  # bytes of what others have appended before we came: tens of
 
 _LENGTH = struct.Struct("<Q").unpack_from
 _HEAD, _TAIL = 12, 4  # bytes around a message: its length and the checksums
-_DOUBLE = struct.Struct("<d").unpack
+_DOUBLE = struct.Struct("<d")
+_LONGEST_VARINT = 10  # bytes, as protobuf has it
 
 
 class Event(NamedTuple):
@@ -34,6 +35,10 @@ class Event(NamedTuple):
     step: int
     wall_time: float  # Unix seconds
     tags: list[str]
+
+
+class _Broken(Exception):
+    """A message is none of protobuf's."""
 
 
 class OrderedFile:
@@ -201,10 +206,20 @@ def _records(data: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _parse(message: bytes) -> Event:
+    """What is to be known of a message; of what is none, that it has no tags."""
+    try:
+        return _parsed(message)
+    except _Broken:
+        return Event(0, 0.0, [])
+
+
+def _parsed(message: bytes) -> Event:
     step, wall_time, tags = 0, 0.0, []
     for number, value in _fields(message):
         if number == 1 and isinstance(value, bytes):
-            (wall_time,) = _DOUBLE(value)
+            if len(value) != _DOUBLE.size:
+                raise _Broken
+            (wall_time,) = _DOUBLE.unpack(value)
         elif number == 2 and isinstance(value, int):
             step = value - 2**64 if value >= 2**63 else value
         elif number == 5 and isinstance(value, bytes):
@@ -237,10 +252,10 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     number = shift = 0
-    while True:
-        digit = data[at]
+    for digit in data[at : at + _LONGEST_VARINT]:
         at += 1
         number |= (digit & 0x7F) << shift
         if digit < 0x80:
             return number, at
         shift += 7
+    raise _Broken

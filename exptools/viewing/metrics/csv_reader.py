@@ -54,7 +54,8 @@ def parse_csv(
         separator: between cells.
         numbers: what makes numbers of the texts.
     """
-    if separator != ",":  # the few files with others have no commas, except in quotes
+    commas = separator != "," and b"," in content
+    if separator != ",":  # the few files with others have hardly any commas
         content = content.replace(b",", OTHER_COMMA).replace(separator.encode(), b",")
     content = content.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
     whole, _, torn = content.rpartition(b"\n")
@@ -68,6 +69,8 @@ def parse_csv(
         raise TooManyCells(f"{size:,} cells are not read")
     for part, of_lines in _parts(whole):
         names, body, first_line = split_header(part)
+        if commas:
+            names = [name.replace(OTHER_COMMA.decode(), ",") for name in names]
         every.update(names)
         if len(names) > MAX_COLUMNS or len(every) > MAX_COLUMNS:
             raise TooManyCells(f"a header of {max(len(names), len(every)):,} columns is not read")

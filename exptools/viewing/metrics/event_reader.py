@@ -11,7 +11,6 @@ step on, as TensorBoard shows it.
 
 from __future__ import annotations
 
-import math
 import struct
 from array import array
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ _LENGTH = struct.Struct("<QI")  # of the message, and the length's own checksum
 _CHECKSUM = 4  # bytes
 _OUR_HEAD = 52 + 32  # bytes: the version, and the mark of a start right behind it
 _SCALARS = "scalars"  # the plugin whose tensors are scalars
+_MOST_SIZES = 32  # of a tensor's shape: NumPy has arrays of no more
 
 Positions = NDArray[np.int64]  # bytes from the beginning of a file
 
@@ -184,7 +184,8 @@ class _Scalars:
             return None
         if len(value.tensor.float_val) == 1:
             return float(value.tensor.float_val[0])
-        if math.prod(size.size for size in value.tensor.tensor_shape.dim) != 1:
+        sizes = value.tensor.tensor_shape.dim
+        if len(sizes) > _MOST_SIZES or any(size.size != 1 for size in sizes):
             return None  # before it is made: of one number a few bytes may ask for any amount
         from tensorboard.util.tensor_util import make_ndarray
 

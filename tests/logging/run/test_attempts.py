@@ -9,7 +9,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from exptools.logging.run.locks import Attempt
 from exptools.logging.run_logger import Logger
+from exptools.logging.writers.tensorboard import as_record
 from exptools.rundir import ROW_LOCK, STATUS_WRITER, State, Status, write_status
 
 
@@ -38,6 +40,25 @@ def test_what_anybody_says_of_an_attempt_keeps_nobody_from_logging(logger, crash
     logger.log_scalar("a", 4)
     logger.close()
     assert steps(crashed) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "event_file", ["/home/me/notes", "../events.out.tfevents.1", "notes", "events.out.tfevents.1/x"]
+)
+def test_where_an_attempts_events_go_is_a_file_of_the_run_whatever_anybody_says(event_file):
+    assert Attempt(event_file="events.out.tfevents.1.host.2.0.exptools").is_sound
+    assert not Attempt(event_file=event_file).is_sound
+
+
+@pytest.mark.parametrize("message", [b"\x10\x80", b"\x0a\x02ab", b"\x10" + b"\xff" * 20 + b"\x01"])
+def test_broken_events_of_an_attempt_before_keep_nobody_from_logging(logger, tmp_path, message):
+    for directory in (tmp_path, tmp_path / "out_of_order/1"):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "events.out.tfevents.1.host.1.0").write_bytes(as_record(message))
+    logger.open(tmp_path, console=None)
+    logger.log_scalar("a", 1, 0)
+    logger.close()
+    assert steps(tmp_path) == [0]
 
 
 def steps(directory):

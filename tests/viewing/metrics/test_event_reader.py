@@ -64,6 +64,15 @@ def test_an_event_of_millions_of_empty_values_is_left_out_before_it_is_made(tmp_
     assert "1 of its events have more than 1,048,576 values" in fault.reason
 
 
+def test_a_tensor_of_hundreds_of_dimensions_is_no_number_and_takes_none_with_it(tmp_path):
+    odd = tensor("a", 0, 1.0)
+    for size in [1] * 300:
+        odd.summary.value[0].tensor.tensor_shape.dim.add(size=size)
+    odd.summary.value[0].tensor.float_val.append(2.0)
+    rows = read_events([write(tmp_path, odd, scalar("a", 1, 3))])
+    assert values(rows, "a") == [[1], [3]]
+
+
 def test_scalars_of_both_kinds_are_rows_by_step(tmp_path):
     file = write(
         tmp_path,

@@ -130,6 +130,19 @@ def test_files_without_fault_do_not_take_the_careful_way(tmp_path, monkeypatch):
     assert careful == []
 
 
+def test_a_name_with_a_comma_between_tabs_is_the_same_however_its_file_is_read(tmp_path):
+    head = "Epoch\teval,return\n"
+    for name, row in {"fast": "0\t1\n", "careful": "0\tfoo\n1\t2\n"}.items():
+        write_run(tmp_path / name, {}, state=None)
+        (tmp_path / name / "progress.txt").write_text(head + row)
+    index = indexed(tmp_path)
+    found = index.columns(index.snapshot.runs, ["step", "eval,return"])
+    assert {name: of_run["eval,return"].tolist()[-1] for name, of_run in found.items()} == {
+        "fast": 1,
+        "careful": 2,
+    }
+
+
 @pytest.mark.parametrize("settled", [True, False])
 def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch, settled):
     monkeypatch.setattr(csv_bulk_reader, "CHUNK", 200)
