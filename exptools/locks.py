@@ -35,6 +35,14 @@ HAS_LOCKS = sys.platform != "win32"  # elsewhere two writers go unnoticed
 _NOT_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _MAKE = os.O_RDWR | os.O_CREAT
 _LONG = 10.0  # seconds, for an answer that should come at once
+_SILENT = (
+    f"{{}}: the file system has not answered for {_LONG:.0f} s whether the file can be locked; "
+    "we wait for it: is its lock server (for NFS: lockd, statd) up?"
+)
+_HELD = (
+    f"{{}}: another process has held this lock for {_LONG:.0f} s; we wait for it: lsof or fuser "
+    "tell which one"
+)
 _SHARED = 0o1777  # anybody may add a file; only its owner may remove it
 _EVERYBODY = 0o666  # who holds a lock writes into a file that another user may have made
 
@@ -92,7 +100,7 @@ class FileLock:
         """
         if self._quiet:
             return self._lock(wait=False)
-        with _told_if_it_hangs(self.path):
+        with _told_if_it_takes_long(_SILENT.format(self.path)):
             return self._lock(wait=False)
 
     def acquire(self) -> None:
@@ -101,7 +109,12 @@ class FileLock:
         Raises:
             NoLocks, OSError: as :meth:`try_acquire`.
         """
-        self._lock(wait=True)
+        # A thread for each wait would cost more than the row that is written meanwhile.
+        if self._has_worked:
+            self._lock(wait=True)
+        elif not self._lock(wait=False):
+            with _told_if_it_takes_long(_HELD.format(visible(str(self.path)))):
+                self._lock(wait=True)
 
     def release(self) -> None:
         """Let others have it."""
@@ -321,12 +334,8 @@ def _plain(descriptor: int) -> int:
 
 
 @contextlib.contextmanager
-def _told_if_it_hangs(path: Path) -> Iterator[None]:
-    """Say so if the block takes long: whoever waits for a dead lock server sees why."""
-    message = (
-        f"{path}: the file system has not answered for {_LONG:.0f} s whether the file can be "
-        "locked; we wait for it: is its lock server (for NFS: lockd, statd) up?"
-    )
+def _told_if_it_takes_long(message: str) -> Iterator[None]:
+    """Say so if the block takes long: whoever waits sees why."""
     timer = threading.Timer(_LONG, _warn_once, [message])
     timer.daemon = True
     timer.start()

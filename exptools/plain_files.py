@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _LINK = "it is a link, and links in a run's directory are not followed"
@@ -206,3 +206,21 @@ def read_plain(path: Path) -> bytes:
         if is_sparse(file.fileno()):
             raise Unwritten(errno.EINVAL, "parts of it were never written", str(path))
         return file.read()
+
+
+def walk(directory: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
+    """The directories from one on, however deep, each with the names of what is in it besides.
+
+    No link is followed. What cannot be looked into, as what is too deep to have a path, is left
+    out. Before Python 3.12 ``os.walk`` ends with a RecursionError where directories are deep.
+    """
+    left = [os.fspath(directory)]
+    while left:
+        here = left.pop()
+        try:
+            with os.scandir(here) as entries:
+                inside = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+        except OSError:
+            continue
+        yield here, [name for name, is_directory in inside.items() if not is_directory]
+        left += [os.path.join(here, name) for name, is_directory in inside.items() if is_directory]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+
+from exptools.visible import whole
 
 LARGEST = 2**53  # beyond it not every JSON reader keeps an integer exactly
 LARGEST_PID = 2**31 - 1
@@ -72,5 +73,4 @@ def check_fields(raw: Mapping[str, Any]) -> None:
 
 def refusal(name: str, value: Any, allowed: str, *, null: bool = False) -> str:
     """The sentence that says what stands in a field and what should."""
-    # Not the value itself, which may be as long as the file.
-    return f"{name} is {reprlib.repr(value)}; it should be {allowed}{' or null' if null else ''}"
+    return f"{name} is {whole(value)}; it should be {allowed}{' or null' if null else ''}"

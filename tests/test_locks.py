@@ -173,6 +173,18 @@ def test_who_waits_for_a_lock_server_that_does_not_answer_is_told(
     assert "has not answered for" in said[0]
 
 
+def test_who_waits_for_a_lock_that_another_process_holds_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exptools.locks._LONG", 0.01)
+    monkeypatch.setattr("exptools.locks._warn_once", lambda text: (said.append(text), one.close()))
+    said: list[str] = []
+    one, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert one.try_acquire()
+    other.acquire()
+    assert "another process has held this lock for" in said[0]
+
+
 def test_a_lock_that_has_worked_is_not_replaced_by_one_that_others_do_not_know(
     lustre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

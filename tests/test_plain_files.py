@@ -7,7 +7,7 @@ import pytest
 
 from exptools import logger
 from exptools.locks import FileLock
-from exptools.plain_files import open_below, open_plain
+from exptools.plain_files import open_below, open_plain, walk
 
 
 def test_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
@@ -68,3 +68,19 @@ def test_a_file_below_a_directory_is_reached_through_no_link_and_is_a_file(tmp_p
     for parts in (["a", "link", "c"], ["a", "b", "linked"], ["a", "b", "pipe"], ["a", "b"], ["x"]):
         with pytest.raises(OSError, match=r"link|file|director"):
             open_below(tmp_path, parts)
+
+
+def test_directories_may_be_as_deep_as_a_path_is_long_and_no_link_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("file").touch()
+    Path("link").symlink_to(tmp_path / "elsewhere")
+    found = dict(walk(tmp_path / "d"))
+    assert len(found) == 1500
+    assert [*found.values()][-1] == ["file", "link"]

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from exptools.visible import visible, visible_lines
+from exptools.visible import visible, visible_lines, whole
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,18 @@ def test_no_control_and_no_mark_of_direction_is_left():
     left = {unicodedata.bidirectional(c) for c in visible(every)}
     assert not left & {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     assert not [c for c in visible(every) if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("short", "'short'"),
+        ([1, "a"], "[1, 'a']"),
+        ("secret" * 9, "a long text"),
+        (["secret" * 9], "a long list"),
+        ({"secret" * 9: 1}, "a long object"),
+        (10**60, "a long number"),
+    ],
+)
+def test_a_value_is_quoted_whole_or_not_at_all(value, shown):
+    assert whole(value) == shown

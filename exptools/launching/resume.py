@@ -21,6 +21,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
+from exptools.plain_files import walk
 from exptools.plain_json import parse_json
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
@@ -246,7 +247,7 @@ def read_earlier_run(directory: Path) -> EarlierRun | None:
 
 def has_checkpoint(directory: Path, since: float) -> bool:
     """Whether a run has saved something since then (Unix seconds) that the next can go on from."""
-    for above, _, names in os.walk(directory):
+    for above, names in walk(directory):
         ours = SNAPSHOTS_DIR in Path(above).relative_to(directory).parts
         for name in names:
             if ours or Path(name).suffix in _CHECKPOINTS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copyreg
 import math
 import re
-import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from exptools.error_line import error_line
 from exptools.rundir import State, Status
 from exptools.viewing.wording import shortened
 from exptools.visible import visible
@@ -40,9 +40,7 @@ class Fault:
     @classmethod
     def of(cls, file: Path, error: Exception) -> Fault:
         """The fault of a file whose reader did not foresee this error."""
-        return cls(
-            file, None, f"cannot be read: {type(error).__name__}: {reprlib.repr(str(error))}"
-        )
+        return cls(file, None, f"cannot be read: {error_line(error)}")
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)

@@ -163,7 +163,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
         *endings([members], STEP),
         *without_value(kept, there, keys, measure),
         *on_keys(factors, analysis, left),
-        *on_runs(factors, analysis),
+        *on_runs(factors, analysis, numbers),
     ]
     effects = _effects(factors.factors, analysis, "seeds" if asked is None else "other keys")
     return Importance(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from exptools.viewing.analysis.factors import OVERLAP, Factor, Factors, follows, overlap, within
 from exptools.viewing.analysis.variance import Analysis
 from exptools.viewing.analysis.words import listed, named, percent
+from exptools.viewing.arrays import Floats
 from exptools.viewing.charts.chart import count
 from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import comparison_key
@@ -17,7 +20,7 @@ from exptools.viewing.run import Run
 
 CLEARLY = 0.05  # of the variance
 FEW = 10  # degrees of freedom
-NOTHING = 1e-9  # of the variance
+NOTHING = 1e-9  # of the largest
 MANY = 10  # keys
 
 
@@ -128,7 +131,12 @@ def _overlaps(factors: Sequence[Factor], analysis: Analysis) -> Iterator[str]:
             )
 
 
-def on_runs(factors: Factors, analysis: Analysis) -> Iterator[str]:
+def _differ(numbers: Floats) -> bool:
+    """Whether some numbers differ by more than the arithmetic of a program that adds them up."""
+    return bool(np.ptp(numbers) > NOTHING * np.max(np.abs(numbers)))
+
+
+def on_runs(factors: Factors, analysis: Analysis, numbers: Floats) -> Iterator[str]:
     """Whether there are repetitions, and which combinations have no run."""
     settings = int(factors.settings.max()) + 1
     if not analysis.each_alone and not analysis.repeated:
@@ -136,7 +144,8 @@ def on_runs(factors: Factors, analysis: Analysis) -> Iterator[str]:
             "Hardly any setting has several runs, so what seeds do cannot be told from what "
             "combinations of keys do: a second seed of each setting would."
         )
-    if analysis.repeated and analysis.rest.high < NOTHING:
+    cells = [numbers[factors.settings == setting] for setting in range(settings)]
+    if analysis.repeated and not any(map(_differ, cells)):
         yield "Runs of one setting do not differ at all: does the seed reach them?"
     elif analysis.freedom < FEW and not analysis.each_alone:
         few = f"{analysis.freedom} degree{'s' if analysis.freedom > 1 else ''} of freedom"

@@ -138,7 +138,9 @@ def _of_all_rows(x: Floats, y: Floats, summary: Option) -> float:
         window = y[np.argsort(x, kind="stable")[-int(summary.numbers[0]) :]]
         if not np.isfinite(window).all():
             return math.nan
-        return float(np.mean(window / len(window)) * len(window))  # a sum might overflow
+        with np.errstate(over="ignore"):
+            mean = float(np.mean(window))
+        return mean if math.isfinite(mean) else float(np.sum(window / len(window)))
     extreme = np.fmin if summary.name == "min" else np.fmax
     return float(extreme.reduce(np.where(np.isfinite(y), y, np.nan)))
 

@@ -175,5 +175,5 @@ def _below(run: Run, place: Path, secrets: Secrets, own: tuple[Secret, ...]) -> 
 
 
 def _fault(fault: Fault, secrets: Secrets, own: tuple[Secret, ...]) -> Fault:
-    file, reason = secrets.name(str(fault.file), own), secrets.text(fault.reason, own)
+    file, reason = secrets.name(str(fault.file), own), secrets.error(fault.reason, own)
     return Fault(Path(file), fault.line, reason)

@@ -9,6 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from exptools.logging.run.earlier.position import EarlierRows
 from exptools.logging.run.locks import Attempt
 from exptools.logging.run_logger import Logger
 from exptools.logging.writers.tensorboard import as_record
@@ -59,6 +60,14 @@ def test_broken_events_of_an_attempt_before_keep_nobody_from_logging(logger, tmp
     logger.log_scalar("a", 1, 0)
     logger.close()
     assert steps(tmp_path) == [0]
+
+
+def test_of_a_header_that_is_wider_than_its_rows_only_their_cells_are_looked_at():
+    looked = []
+    columns = (looked.append(at) or at for at in range(2, 10**9))
+    table = EarlierRows(b"step,wall_time,a,b\n9,1,,1\n")
+    assert [*table.held(0, columns)] == [3]
+    assert looked == [2, 3, 4]
 
 
 def steps(directory):

@@ -182,6 +182,13 @@ def test_what_only_two_keys_together_do_is_said(tmp_path):
     assert found.headline.startswith("No key by itself clearly explains how far runs differ;")
 
 
+def test_one_run_that_diverged_does_not_make_the_others_look_equal(tmp_path):
+    is_far = lambda a, b, seed: (a, b, seed) == (3, "y", 0)  # noqa: E731
+    value = lambda *job: 2e12 if is_far(*job) else float(job[2])  # noqa: E731
+    found = grid(tmp_path, lambda *job: {"far": is_far(*job)}, value).importance("acc")
+    assert "does the seed reach them?" not in said(found)
+
+
 def test_seeds_that_change_nothing_are_suspected(tmp_path):
     found = grid(tmp_path, value=lambda a, b, seed: float(a)).importance("acc")
     assert "does the seed reach them?" in said(found)

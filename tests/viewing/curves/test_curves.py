@@ -229,6 +229,11 @@ def test_the_largest_numbers_do_not_overflow():
     assert summary("auc", [1e308, -1e308, 1e308]) == 0
 
 
+def test_a_runs_mean_is_numpys_to_the_last_bit():
+    for values in ([0.9] * 5, [0.7] * 10, [0.8, 1, 0.9], [1, 1, 1, 1, 0.5]):
+        assert summary("mean:10", values) == np.mean(values)
+
+
 @pytest.mark.parametrize("how", ["mean", "mean:0", "at", "best", "last:3", "mean:x"])
 def test_a_summary_that_there_is_not_is_refused(how):
     with pytest.raises(QueryError):

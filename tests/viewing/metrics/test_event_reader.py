@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.internal.encoder import _VarintBytes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -62,6 +63,23 @@ def test_an_event_of_millions_of_empty_values_is_left_out_before_it_is_made(tmp_
     assert values(rows, "a") == [[0, 2], [1, 3]]
     (fault,) = rows.faults
     assert "1 of its events have more than 1,048,576 values" in fault.reason
+
+
+@pytest.mark.parametrize("field", [b"\x72", b"\x7a", b"\x42"])
+def test_an_event_of_millions_of_empty_resources_is_left_out_before_it_is_made(tmp_path, field):
+    message = b"\x08\x01" + (field + b"\x00") * 2**21
+    for head in (b"\x42", b"\x0a", b"\x2a"):  # a tensor, of a value, of a summary
+        message = head + _VarintBytes(len(message)) + message
+    path = write(tmp_path, scalar("a", 0, 1))
+    path.write_bytes(path.read_bytes() + as_record(message))
+    (fault,) = read_events([path]).faults
+    assert "1 of its events have more than 1,048,576 values" in fault.reason
+
+
+def test_a_long_text_is_an_event_like_any_other(tmp_path):
+    text = Summary.Value(tag="text", tensor=make_tensor_proto("Brrr zzz\r\nr\tz\n" * 2**18))
+    file = write(tmp_path, Event(summary=Summary(value=[text])), scalar("a", 0, 1))
+    assert read_events([file]).faults == ()
 
 
 def test_a_tensor_of_hundreds_of_dimensions_is_no_number_and_takes_none_with_it(tmp_path):

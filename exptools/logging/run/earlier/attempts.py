@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from exptools.logging.run.locks import RowLock
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.tensorboard import EVENT_FILES, Purge, aside_directories
+from exptools.plain_files import walk
 from exptools.rundir import (
     EXPTOOLS_DIR,
     MEDIA_DIR,
@@ -102,7 +102,7 @@ def remove_what_was_written_aside(directory: Path) -> None:
     asides = aside_directories(directory)
     for place in (directory, directory / EXPTOOLS_DIR, directory / SNAPSHOTS_DIR, *asides):
         remove_leftovers(place)
-    for folder, _, _ in os.walk(directory / MEDIA_DIR):
+    for folder, _ in walk(directory / MEDIA_DIR):
         remove_leftovers(Path(folder))
 
 

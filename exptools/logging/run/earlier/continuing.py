@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from exptools.logging.media.store import MediaRecord, index_size
@@ -114,7 +114,7 @@ def _first_steps(table: EarlierRows, first_rows: Sequence[Row]) -> list[float | 
     """For each row of a table the least step of the new rows with which it shares a tag."""
     columns = [(row.step, table.columns(row.scalars)) for row in first_rows]
     return [
-        min((step for step, its in columns if any(table.holds(n, its))), default=None)
+        min((step for step, its in columns if any(table.held(n, its))), default=None)
         for n in range(len(table.lines))
     ]
 
@@ -123,7 +123,7 @@ def _goes_forward(table: EarlierRows, row: Row, count: int) -> bool:
     """Whether the steps of a row's tags never went back in the first rows of a table."""
     columns = table.columns(row.scalars)
     numbers = range(min(count, len(table.lines)))
-    steps = [table.steps[n] for n in numbers if any(table.holds(n, columns))]
+    steps = [table.steps[n] for n in numbers if any(table.held(n, columns))]
     return all(before <= step for before, step in pairwise(steps))
 
 
@@ -161,7 +161,7 @@ def _up_to_step(
     return [
         n < begin
         and not replaced[n]
-        and (step <= resumed or step > begin_step or any(table.holds(n, others)))
+        and (step <= resumed or step > begin_step or any(table.held(n, others)))
         for n, step in enumerate(steps)
     ]
 
@@ -171,5 +171,5 @@ def _columns_beyond(table: EarlierRows, resumed: int, end: int) -> list[int]:
     columns: set[int] = set()
     for n in range(end):
         if table.steps[n] > resumed:
-            columns.update(compress(table.all_columns, table.holds(n, table.all_columns)))
+            columns.update(table.held(n, table.all_columns))
     return sorted(columns)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,12 +96,13 @@ class EarlierRows:
         """Those of all tags."""
         return range(2, 2 + len(self._tags or ()))
 
-    def holds(self, number: int, columns: Sequence[int]) -> Iterator[bool]:
-        """Whether a row has a value in each of some columns."""
+    def held(self, number: int, columns: Sequence[int]) -> Iterator[int]:
+        """Those of some columns, in their order, in which a row has a value."""
         if not columns:
             return iter(())
         cells = self.lines[number].rstrip(b"\n").split(b",")
-        return (at < len(cells) and cells[at] != b"" for at in columns)
+        # A header may have far more columns than a row.
+        return (at for at in takewhile(len(cells).__gt__, columns) if cells[at])
 
     def find(self, last_row: tuple[int, float] | None) -> int | None:
         """How many rows there are up to a row, told by step and wall time; None if it is gone."""
@@ -167,7 +169,7 @@ def _ended(row: PendingRow, table: EarlierRows, rows: int, count: int) -> int | 
     for number in range(rows, len(table.lines)):
         step = table.steps[number]
         is_its_step = count <= step < math.inf if row.step is None else step == row.step
-        if is_its_step and all(table.holds(number, columns)):
+        if is_its_step and [*table.held(number, columns)] == columns:
             return number
     return None
 

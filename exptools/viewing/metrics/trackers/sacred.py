@@ -6,7 +6,6 @@ its kin keep metrics there: the values of ``return_mean``, and their steps in ``
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +17,7 @@ from exptools.viewing.configs import safe_json
 from exptools.viewing.metrics.logged_rows import LoggedRows, Points, as_rows, read_content
 from exptools.viewing.metrics.trackers.numbers import number
 from exptools.viewing.run import Fault
+from exptools.visible import whole
 
 _OF_STEPS = "_T"
 
@@ -75,7 +75,7 @@ def _of_info(steps: Sequence[Any], values: Sequence[Any]) -> tuple[Points, str |
     if len(numbers) < len(pairs):
         first = next(value for pair, value in zip(pairs, values, strict=False) if None in pair)
         wrong = len(pairs) - len(numbers)
-        reason = f"{wrong} of {len(pairs)} values are no numbers, as {reprlib.repr(first)[:60]}"
+        reason = f"{wrong} of {len(pairs)} values are no numbers, as {whole(first)}"
     elif abs(len(steps) - len(values)) > 1:
         reason = f"{len(steps)} steps, {len(values)} values: those without their like"
     at, points = np.array(numbers, np.float64).reshape(-1, 2).T

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from exptools.plain_files import open_below, open_plain
+from exptools.plain_files import open_below, open_plain, walk
 from exptools.plain_json import parse_json
 from exptools.rundir import State, read_regular
 from exptools.viewing.configs.parsing import flat_settings
@@ -88,7 +88,7 @@ def _metric_files(listing: Listing) -> list[str]:
 
 def _names(directory: str) -> Iterator[str]:
     """The files below a directory, relative to it."""
-    for above, _, files in os.walk(directory):
+    for above, files in walk(directory):
         for name in files:
             yield os.path.relpath(f"{above}/{name}", directory).replace(os.sep, "/")
 
