@@ -21,7 +21,7 @@ from exptools.launching.jobs.outcomes import Job, Outcome, save_status
 from exptools.launching.jobs.results import Ending, ResultError, read_ending
 from exptools.launching.jobs.worker import Result
 from exptools.locks import FileLock, at_fork_in_child
-from exptools.plain_files import walk
+from exptools.plain_files import open_plain, walk
 from exptools.plain_json import parse_json
 from exptools.provenance import Provenance, command_line
 from exptools.rundir import (
@@ -97,11 +97,11 @@ class SweepLock:
 
 def _holder(path: Path) -> str:
     try:
-        with path.open("rb") as file:  # it is there, and open as a lock, and it may claim anything
+        with open(path, "rb", opener=open_plain) as file:  # it may claim anything
             holder = parse_json(file.read(_LONGEST))
         command = " ".join(holder["command"])
         return visible(f"process {holder['pid']} on {holder['host']} ({command})")
-    except (ValueError, KeyError, TypeError):  # not yet written, or none of ours
+    except (OSError, ValueError, KeyError, TypeError):  # not yet written, or none of ours
         return "another process"
 
 

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from exptools.gc_pause import collector_paused
+from exptools.launching.jobs.fresh import refuse_linked_configs
 from exptools.launching.jobs.worker import Result
 from exptools.run_values import begin_job, keep_result
 
@@ -57,9 +58,11 @@ class HydraTask:
 
             config = unpack(argument)
             run_dir = Path(os.path.abspath(config.hydra.runtime.output_dir))
-            refuse_linked_logs(config, run_dir)
             with _told("what earlier attempts said of the run still counts"):
                 begin_job(run_dir)
+            # At the last moment: somebody may have put a link there since the job was started.
+            refuse_linked_logs(config, run_dir)
+            refuse_linked_configs(run_dir)
             try:
                 job_return = run_job(
                     hydra_context=self._context_for(config),

@@ -211,7 +211,10 @@ def test_sliders_go_through_the_steps_the_newest_first(crashed):
     expect(samples.locator("pre")).to_have_text("a sample of 0")
     expect(cards.filter(has_text="grads").locator(".bars .point")).not_to_have_count(0)
     expect(cards.filter(has_text="walk").locator(".js-line")).to_have_count(1)
-    expect(cards.filter(has_text="wind").locator(".polar .js-line")).to_have_count(1)
+    wind = cards.filter(has_text="wind")
+    expect(wind.locator(".polar")).to_have_count(0)
+    wind.get_by_role("button", name="Draw it (scatterpolar)").click()
+    expect(wind.locator(".polar .js-line")).to_have_count(1)
     page.locator("#run-media-filter").fill("roll")
     expect(cards).to_have_count(1)
 

@@ -131,6 +131,28 @@ def test_hydra_describes_a_job_through_no_link_and_the_others_run(
     assert status.state is State.COMPLETED
 
 
+PUT_A_LINK = """
+import os, pathlib
+def put():
+    here = pathlib.Path(__file__).parent
+    if (here / "out/0").is_dir() and not (here / "out/0/.hydra").exists():
+        (here / "out/0/.hydra").symlink_to(here / "elsewhere")
+os.register_at_fork(after_in_child=put)
+"""
+
+
+def test_hydra_describes_a_job_through_no_link_that_came_when_the_job_had_been_started(
+    make_app: MakeApp,
+) -> None:
+    app = make_app("return cfg.x")
+    app.insert(PUT_A_LINK)
+    (app.directory / "elsewhere").mkdir()
+    code, output = app.sweep("+x=1", "hydra.launcher.start=warm")
+    assert code == 1
+    assert "it is a link" in output
+    assert not list((app.directory / "elsewhere").iterdir())
+
+
 @pytest.mark.parametrize("kind", ["link", "directory", "pipe", "link that chdir leads to"])
 def test_hydra_logs_a_job_through_no_link_and_the_others_run(make_app: MakeApp, kind: str) -> None:
     app = make_app("import logging\nlogging.getLogger().info('hello')\nreturn cfg.x")

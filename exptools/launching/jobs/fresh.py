@@ -185,9 +185,14 @@ def open_log(spec: JobSpec) -> BinaryIO:
         OSError: it is a link, or something else that the job, or Hydra for it, would write through.
     """
     directory = Path(spec.directory)
+    refuse_linked_configs(directory)
+    return open(directory / OUTPUT_LOG, "ab", opener=open_plain)
+
+
+def refuse_linked_configs(directory: Path) -> None:
+    """Raise an OSError where Hydra would write what describes a job through a link."""
     for name in (HYDRA_DIR, HYDRA_CONFIG, HYDRA_SETTINGS, HYDRA_OVERRIDES):
         refuse_other(directory / name)
-    return open(directory / OUTPUT_LOG, "ab", opener=open_plain)
 
 
 def reap(pid: int) -> Exit:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 from pathlib import Path
 
 from exptools.logging.compat.logger import CompatLogger
 from exptools.logging.run_logger import Logger as RunLogger
+from exptools.plain_files import open_plain
 from exptools.rundir import PROGRESS_CSV
+
+_LONGEST_END = 2**20  # bytes in which that row is looked for
 
 
 class Logger(CompatLogger):
@@ -32,13 +34,10 @@ class Logger(CompatLogger):
 
 
 def last_step(table: Path) -> int | None:
-    """The step of the last row that can be read."""
-    last = None
-    with (
-        contextlib.suppress(OSError, UnicodeDecodeError, csv.Error),
-        table.open(newline="") as file,
-    ):
-        for row in csv.reader(file):
-            with contextlib.suppress(ValueError, IndexError):
-                last = int(row[0])
-    return last
+    """The step of the last row that can be read; None where there is none near the end."""
+    with contextlib.suppress(OSError), open(table, "rb", opener=open_plain) as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_END, 0))
+        for line in reversed(file.read().splitlines()):
+            with contextlib.suppress(ValueError):
+                return int(line.partition(b",")[0])
+    return None

@@ -13,6 +13,7 @@ from exptools.asides import written_aside
 from exptools.hints import did_you_mean
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import FILES, MediaRecord, make_media_dir, safe_name
+from exptools.plain_files import open_plain
 
 _CHUNK = 2**20  # bytes
 _WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
@@ -102,7 +103,7 @@ def _hash(path: Path, copy: Path | None) -> tuple[str, int]:
         with as_logging_error(path):
             source = files.enter_context(open(path, "rb"))
         files.enter_context(as_logging_error(copy or path))
-        target = files.enter_context(open(copy, "wb")) if copy else None
+        target = files.enter_context(open(copy, "wb", opener=open_plain)) if copy else None
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exptools.logging.errors import as_logging_error
+from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.media.store import directory_of, make_media_dir
 from exptools.logging.rows.arrays import as_array
 from exptools.plain_files import read_plain
@@ -74,7 +74,11 @@ def add_to_projector(run_dir: Path, entry: EmbeddingInfo) -> None:
     path, config = run_dir / _CONFIG, ProjectorConfig()
     with as_logging_error(path):
         if path.exists():
-            text_format.Parse(read_plain(path).decode(), config)
+            try:
+                text_format.Parse(read_plain(path).decode(), config)
+            except (UnicodeDecodeError, text_format.ParseError) as error:
+                words = "it is no config of TensorBoard's projector: move it away"
+                raise LoggingError(None, words, str(path)) from error
         others = [e for e in config.embeddings if e.tensor_name != entry.tensor_name]
         del config.embeddings[:]
         config.embeddings.extend([*others, entry])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 1e-3  # seconds, for a look whether the file is still there, and has no other name
 _SHAPES = 256  # sets of tags whose encoding is remembered
+_DIGITS = 19  # of a time in a name of an event file: of nanoseconds, as long as anybody writes
 _MOST_ASIDES = 8  # files for what goes back
 _MAX_FLOAT = 3.4028235677973366e38  # from here on a 32-bit float is infinite
 
@@ -334,4 +335,5 @@ def _as_float32(number: float) -> float:
 
 def _stamp(name: str) -> int:
     digits = name.split(".")[3]
-    return int(digits) if digits.isdecimal() else 0
+    # Of more digits, as of no clock, names would become longer than any file's.
+    return int(digits) if digits.isdecimal() and len(digits) <= _DIGITS else 0

@@ -104,10 +104,15 @@ class Importance:
         head = (
             f"{named(first.label)} explains {percent(first.share)} ({span}) of how far runs differ"
         )
+        together = others.get(COMBINATIONS)
         if rest:
-            more = listed([f"{of.label} {percent(of.share)}" for of in rest])
-            return f"{head}, {more}."
-        return f"{head}." if alone else f"{head}; no other {key} clearly matters."
+            more = [f"{of.label} {percent(of.share)}" for of in rest]
+            head += f", {listed([*more, *[f'combinations of keys {together}'] * bool(together)])}"
+        elif together:
+            head += f"; no other {key} clearly does by itself, but combinations explain {together}"
+        elif not alone:
+            head += f"; no other {key} clearly matters"
+        return f"{head}."
 
     @property
     def described(self) -> str:

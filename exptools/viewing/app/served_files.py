@@ -127,6 +127,11 @@ def _answer_player(file: BinaryIO, kind: str) -> Response:
     except RequestedRangeNotSatisfiable:
         file.close()
         raise
+    if reply.status_code == 206 and "wsgi.file_wrapper" in request.environ:
+        # Our server sends what it wraps itself, up to the length; a wrapper around that would keep
+        # a thread for as long as somebody takes nothing.
+        file.seek(reply.content_range.start or 0)
+        reply.response = parts
     return reply
 
 

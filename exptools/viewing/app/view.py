@@ -7,7 +7,6 @@ which; they never stop the page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -38,6 +37,7 @@ OF_MEDIA = (
     *("media_step", "media_search", "media_kinds", "media_columns"),
     *("media_layout", "media_size", "histograms"),
 )
+WIDEST = 1e300  # of an axis; its arithmetic has room for no more
 LARGEST_STEP = 2**53  # beyond it a browser's numbers are not
 LONGEST = 8000  # characters of a query; with more, servers and chats refuse or cut an address
 
@@ -54,7 +54,8 @@ class _Kind(NamedTuple):
 
 def _range(text: str) -> Range:
     low, high = map(float, text.split(","))
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    # What the arithmetic of an axis has room for.
+    if not (max(abs(low), abs(high)) <= WIDEST and high - low >= 1 / WIDEST):
         raise ValueError(text)
     return low, high
 

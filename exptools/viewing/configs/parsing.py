@@ -97,11 +97,11 @@ class YamlParser:
 
     def overridden(self, parts: Sequence[str], overrides: Sequence[Override]) -> ParsedConfig:
         """The same, with some values set as overrides say; what is made of them follows."""
-        sections = list(map(self._section, parts))
+        sections = list(map(self._sections.__getitem__, parts))
+        before = {key: leaf for section in sections for key, leaf in section.leaves.items()}
         tree = ConfigTree()
-        for section in sections:
-            for key, leaf in section.leaves.items():
-                tree.put(key, leaf)
+        for key, leaf in before.items():
+            tree.put(key, leaf)
         for override in overrides:
             if override.sign == "~":
                 tree.remove(override.key)
@@ -110,7 +110,13 @@ class YamlParser:
             else:
                 tree.put(override.key, _frozen(override.value))
         leaves = tree.leaves(MAX_NAMES)
-        interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
+        # Thousands of jobs may share what their sweep says.
+        known = {key for section in sections for key in section.interpolated}
+        interpolated = [
+            key
+            for key, leaf in leaves.items()
+            if (key in known if before.get(key, tree) is leaf else is_interpolated(leaf))
+        ]
         return _config(leaves, interpolated, sum(section.values for section in sections))
 
     def _section(self, text: str) -> _Section:

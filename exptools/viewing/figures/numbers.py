@@ -59,6 +59,8 @@ def large_number(value: float) -> str:
     """A number as such an axis has it."""
     if not value:
         return "0"
+    if not math.isfinite(value):
+        return "—"
     exponent = min(12, 3 * (math.floor(math.log10(abs(value)) + 1e-12) // 3))
     unit = UNITS.get(exponent, "")
     return f"{value / 10.0**exponent if unit else value:.12g}{unit}".replace("-", "−")

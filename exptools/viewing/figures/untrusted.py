@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from exptools.viewing.figures.untrusted_sizes import MOST_AXES, refuse_too_much
+
 if TYPE_CHECKING:
     from plotly.basedatatypes import BasePlotlyType
 
@@ -56,6 +58,9 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:  # of many kinds: Plotly did not foresee such a file
         raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
     valid: dict[str, Any] = figure.to_plotly_json()
+    refuse_too_much(valid)
+    if len({(trace.get("xaxis"), trace.get("yaxis")) for trace in valid["data"]}) > MOST_AXES:
+        raise ValueError(f"a figure of more than {MOST_AXES} axes is not drawn")
     shown = valid["layout"]
     for name in ("width", "height", "geo", "map", "mapbox"):
         shown.pop(name, None)

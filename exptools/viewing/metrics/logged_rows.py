@@ -19,8 +19,8 @@ from exptools.viewing.run import Fault
 MAX_BYTES = 2**30  # of a file; read, it takes a few times its size in memory
 MAX_CELLS = 2**27  # of rows: 1 GiB of numbers
 # Of rows that are mostly gaps, because metrics share hardly any steps: so many cells a number, and
-# in any case so many (128 MiB of numbers).
-MAX_GAPS, FEW_CELLS = 512, 2**24
+# in any case so many (16 MiB of numbers).
+MAX_GAPS, FEW_CELLS = 512, 2**21
 MAX_COLUMNS = 2**16
 MAX_LETTERS = 2**24  # of the names of a run's metrics
 UNFINISHED = "the last line is not finished; left out"

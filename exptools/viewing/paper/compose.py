@@ -178,8 +178,8 @@ def _check_numbers(sheet: Sheet) -> None:
         for numbers in (line.curve.x, line.curve.center, line.curve.low, line.curve.high):
             if (np.abs(numbers) > LARGEST).any():
                 raise QueryError(
-                    f"{line.label} has numbers beyond ±{LARGEST:g}, which cannot be drawn; "
-                    "leave its runs out"
+                    f"the line {line.label} has numbers beyond ±{LARGEST:g}, which cannot be "
+                    "drawn: leave its runs out"
                 )
 
 

@@ -188,17 +188,38 @@ def _block(
         return Block(curves.metric, (Panel("", named(lines)),), curves.title, tuple(references))
     names = curves.heads or curves.by
     shows = [label_among([g.values[at] for g in curves.groups]) for at in range(len(names))]
+    kept = _kept_settings(curves, rest)
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
         value = comparison_key(group.values[facet])
         titles[value] = f"{names[facet]} = {shows[facet](group.values[facet])}"
         label = _label([(names[at], shows[at](group.values[at])) for at in rest])
-        name = f"{label} (baseline)" if group.is_baseline else ""
+        told = f"{kept.get(_same(group, rest), '')}{' (baseline)' * group.is_baseline}"
+        name = f"{label}{told}" if told else ""
         line = Line(label, group.curve, styles[_same(group, rest)], name)
         members.setdefault(value, []).append(line)
     panels = (Panel(titles[value], named(lines)) for value, lines in members.items())
     return Block(curves.metric, tuple(panels), curves.title, tuple(references))
+
+
+def _kept_settings(curves: CurveData, rest: Sequence[int]) -> dict[Hashable, str]:
+    """What a line's label says of its best setting: " (lr=0.5)"; where panels have others, of each.
+
+    By the line's values of the keys that do not divide the curves into panels.
+    """
+    shows = [
+        label_among([group.setting[at] for group in curves.groups if group.setting])
+        for at in range(len(curves.over))
+    ]
+    texts: dict[Hashable, dict[str, None]] = {}
+    for group in curves.groups:
+        if group.setting:
+            values = [show(value) for show, value in zip(shows, group.setting, strict=True)]
+            pairs = zip(curves.over, values, strict=True)
+            text = ", ".join(f"{name}={value}" for name, value in pairs)
+            texts.setdefault(_same(group, rest), {})[text] = None
+    return {same: f" ({' | '.join(several)})" for same, several in texts.items()}
 
 
 def _same(group: GroupCurve, keys: Sequence[int]) -> tuple[Any, ...]:

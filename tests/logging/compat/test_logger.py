@@ -11,6 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from exptools.logging import logger
+from exptools.logging.compat.own_logger import last_step
 from exptools.logging.context import logger_context
 from exptools.logging.errors import LoggingError
 from exptools.run_values import read_values
@@ -235,3 +236,16 @@ def test_a_summary_counts_on_where_the_run_goes_on_and_the_settings_are_the_new_
         saids.append((said and said.values, only_run(tmp_path).config.get("lr")))
     assert saids == [({"best": 1}, 1), ({"best": 1}, 2), (None, 3)]
     assert "old" not in only_run(tmp_path).config
+
+
+def test_a_pipe_or_a_hole_in_the_place_of_an_earlier_table_keeps_nobody_waiting(tmp_path):
+    assert last_step(tmp_path / "none") is None
+    os.mkfifo(tmp_path / "pipe")
+    assert last_step(tmp_path / "pipe") is None
+    with open(tmp_path / "hole", "wb") as table:
+        table.truncate(2**40)
+    assert last_step(tmp_path / "hole") is None
+    (tmp_path / "torn").write_text("step,a\n7,1\n8,2\n9")
+    assert last_step(tmp_path / "torn") == 9
+    (tmp_path / "link").symlink_to(tmp_path / "torn")
+    assert last_step(tmp_path / "link") is None

@@ -9,6 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from exptools.logging.errors import LoggingError
 from exptools.logging.run.earlier.position import EarlierRows
 from exptools.logging.run.locks import Attempt
 from exptools.logging.run_logger import Logger
@@ -60,6 +61,21 @@ def test_broken_events_of_an_attempt_before_keep_nobody_from_logging(logger, tmp
     logger.log_scalar("a", 1, 0)
     logger.close()
     assert steps(tmp_path) == [0]
+
+
+def test_a_time_of_hundreds_of_digits_in_a_name_makes_no_name_too_long(logger, tmp_path):
+    (tmp_path / f"events.out.tfevents.{'9' * 220}.h.1").touch()
+    logger.open(tmp_path, console=None)
+    logger.log_scalar("a", 1, 0)
+    logger.close()
+    assert steps(tmp_path) == [0]
+
+
+def test_a_projectors_config_that_is_none_is_named(logger, tmp_path):
+    (tmp_path / "projector_config.pbtxt").write_bytes(b"\xff")
+    logger.open(tmp_path, console=None)
+    with pytest.raises(LoggingError, match="it is no config of TensorBoard's projector"):
+        logger.log_embedding("e", [[1.0, 2.0]], 0)
 
 
 def test_of_a_header_that_is_wider_than_its_rows_only_their_cells_are_looked_at():

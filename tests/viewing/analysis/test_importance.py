@@ -1,12 +1,15 @@
 """Which setting mattered, where the truth is known: `a` does, `b` does not."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import exptools.viewing as xv
 from exptools.rundir import State
 from exptools.viewing.analysis import factors
-from exptools.viewing.analysis.importance import MOST_KEYS
+from exptools.viewing.analysis.importance import COMBINATIONS, MOST_KEYS
 from exptools.viewing.analysis.importance_chart import importance_chart
 from exptools.viewing.analysis.notes import without_value
 from exptools.viewing.charts.quantities import Measure
@@ -187,6 +190,22 @@ def test_one_run_that_diverged_does_not_make_the_others_look_equal(tmp_path):
     value = lambda *job: 2e12 if is_far(*job) else float(job[2])  # noqa: E731
     found = grid(tmp_path, lambda *job: {"far": is_far(*job)}, value).importance("acc")
     assert "does the seed reach them?" not in said(found)
+
+
+def test_what_keys_do_together_is_said_beside_what_one_does_by_itself(tmp_path):
+    together = lambda a, b: float((a == 2) == (b == "x"))  # noqa: E731
+    value = lambda a, b, seed: together(a, b) + 0.5 * (a == 1) + seed / 50  # noqa: E731
+    headline = grid(tmp_path / "two", value=value).importance("acc").headline
+    assert headline.startswith("a explains ")
+    assert re.search(r", b \d+ % and combinations of keys \d+ %\.$", headline)
+    value = lambda a, b, seed: (a == 2) * (b == "x") + 2 * (a == 1) + seed / 3  # noqa: E731
+    one = grid(tmp_path / "one", value=value).importance("acc")
+    a_key, *others = one.effects
+    combined = [replace(of, share=0.4, low=0.3) for of in others if of.kind == COMBINATIONS]
+    headline = replace(one, effects=(a_key, *combined)).headline
+    assert headline.endswith(
+        "; no other key clearly does by itself, but combinations explain 40 %."
+    )
 
 
 def test_seeds_that_change_nothing_are_suspected(tmp_path):

@@ -1,7 +1,11 @@
 """Which files of a run leave the machine, and as what."""
 
 import ast
+import contextlib
+import http.client
 import os
+import socket
+import threading
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,6 +19,7 @@ from exptools.viewing.app.served_files import (
     file_url,
     open_served,
 )
+from exptools.viewing.app.serving.server import Server
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.index import index_of
 from tests.viewing.samples import indexed, write_run
@@ -83,6 +88,31 @@ def test_players_get_the_parts_that_they_ask_for(run, index, name, kind):
     (run / name).write_bytes(b"another")
     stale = {"Range": "bytes=0-1", "If-Range": whole.headers["ETag"]}
     assert get(index, name, headers=stale).data == b"another"
+
+
+def test_a_part_that_nobody_takes_keeps_no_thread_of_the_server(run, index, monkeypatch):
+    monkeypatch.setattr("exptools.viewing.app.serving.server.THREADS", 1)
+    with open(run / "x.mp4", "wb") as film:
+        film.write(os.urandom(64 * 2**20))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(create_app(index).server, listener)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    host = f"127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with contextlib.ExitStack() as open_:
+            for _ in range(4):
+                one = open_.enter_context(socket.create_connection(listener.getsockname()))
+                one.sendall(f"GET /file?run=0&path=x.mp4 HTTP/1.1\r\nHost: {host}\r\n".encode())
+                one.sendall(b"Range: bytes=7-\r\n\r\n")
+            asking = http.client.HTTPConnection(host, timeout=20)
+            asking.request("GET", "/file?run=0&path=x.mp4", headers={"Range": "bytes=9-1000"})
+            part = asking.getresponse()
+            assert (part.status, part.getheader("Content-Length")) == (206, "992")
+            assert part.read() == (run / "x.mp4").read_bytes()[9:1001]
+    finally:
+        server.shutdown()
+        thread.join(60)
 
 
 def test_a_date_that_is_none_is_no_question(run, index):

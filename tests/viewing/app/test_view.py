@@ -83,6 +83,8 @@ def test_nothing_chosen_is_an_empty_address_and_nothing_grouped_is_not():
         ("summaries=first", "there is no summary 'first'"),
         ("x_range=2,1", "it has no such value"),
         ("x_range=0,inf", "it has no such value"),
+        ("x_range=-1e308,1e308", "it has no such value"),
+        ("x_range=5e-324,1e-323", "it has no such value"),
         ("y_range.loss=1", "it has no such value"),
         ("page=-1", "it has no such value"),
         ("page=" + "9" * 5000, "it has no such value"),

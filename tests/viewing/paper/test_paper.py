@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -348,6 +349,16 @@ def test_a_step_stands_equally_far_to_the_right_in_each_panel(scale):
     ]
     np.testing.assert_allclose(panels, panels[:1] * 2, atol=1e-6)
     np.testing.assert_allclose(panels[0][1, 0], panels[0][[0, 2], 0].mean(), atol=0.05)
+
+
+def test_with_a_facet_a_line_says_its_best_setting_in_each_panel(tmp_path):
+    for at, (task, lr, algo) in enumerate(itertools.product("xy", (0.1, 0.2), "pq")):
+        good = (lr == 0.1) == (algo == "p" or task == "x")
+        config = {"task": task, "lr": lr, "algo": algo, "seed": 0}
+        write_run(tmp_path / str(at), config, {"acc": [0.0, float(good)]})
+    curves = xv.load(tmp_path).curves("acc", ["algo", "task"], best="lr")
+    texts = legend_texts(curves.paper(facet="task", size="page"))
+    assert sorted(texts) == ["p (lr=0.1)", "q (lr=0.1 | lr=0.2)"]
 
 
 def test_metrics_of_other_steps_have_their_own_horizontal_axis():

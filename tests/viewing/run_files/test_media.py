@@ -219,6 +219,55 @@ def test_a_figure_of_more_parts_than_anybody_sees_is_not_drawn(record):
         untrusted_figure(record)
 
 
+FAR = {"start": 0, "end": 1e9, "size": 1}
+
+
+@pytest.mark.parametrize(
+    ("trace", "layout"),
+    [
+        ({}, {"grid": {"rows": 10**8, "columns": 1}}),
+        ({"type": "histogram", "x": [0, 1e9], "xbins": FAR}, {}),
+        ({"type": "histogram", "x": [0, 1e9], "xbins": {"size": 1}}, {}),
+        ({"type": "histogram", "x": ["2026-01-01"], "xbins": FAR | {"end": "2026-01-01"}}, {}),
+        ({"type": "histogram2d", "x": [1], "y": [1], "nbinsx": 30_000}, {}),
+        ({"type": "contour", "z": [[0, 1], [1, 0]], "contours": FAR}, {}),
+        ({"type": "violin", "y": [1, 2], "span": [0, 1e9], "spanmode": "manual"}, {}),
+        ({"type": "surface", "z": [[0, 1], [1, 2]], "contours": {"z": {"show": True, **FAR}}}, {}),
+        ({"y": [1], "line": {"dash": "0.001px"}}, {}),
+        ({"type": "bar", "y": [1], "marker": {"pattern": {"size": 0.001}}}, {}),
+        ({"x": ["0001-01-01"], "y": [1]}, {"xaxis": {"rangebreaks": [{"bounds": [1, 2]}]}}),
+        ({"y": [1]}, {"yaxis": {"tickformat": "0100000000d"}}),
+        ({"y": [1]}, {f"xaxis{n}": {"visible": True} for n in range(2, 300)}),
+    ],
+)
+def test_a_figure_that_asks_for_more_than_a_browser_can_draw_is_not_drawn(trace, layout):
+    with pytest.raises(ValueError, match="is not drawn"):
+        untrusted_figure({"data": [trace], "layout": layout})
+
+
+def test_a_figure_of_very_many_axes_is_not_drawn():
+    data = [{"y": [1], "xaxis": f"x{number}"} for number in range(2, 300)]
+    with pytest.raises(ValueError, match="more than 200 axes"):
+        untrusted_figure({"data": data})
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        {"type": "histogram", "x": [1, 2.5], "xbins": {"size": 0.1}},
+        {"type": "histogram", "x": ["2026-01-01", "2026-02-01"], "xbins": {"size": "M1"}},
+        {"type": "histogram", "x": [1, 2], "nbinsx": 200},
+        {"type": "contour", "z": [[0, 1], [1, 0]], "contours": {"start": 0, "end": 1, "size": 0.1}},
+        {"type": "violin", "y": [0.1, 0.9], "span": [0, 1], "bandwidth": 0.1},
+        {"y": [1, 2], "line": {"dash": "5px,2px"}},
+        {"type": "bar", "y": [1], "marker": {"pattern": {"shape": "x", "size": 4}}},
+    ],
+)
+def test_what_people_ask_for_of_a_figure_stays(trace):
+    (drawn,) = untrusted_figure({"data": [trace]})["data"]
+    assert trace.items() <= drawn.items()
+
+
 def test_many_numbers_in_a_figure_are_no_parts():
     points = [*range(100_001)]
     figure = untrusted_figure({"data": [{"x": points, "y": points, "marker": {"color": points}}]})

@@ -76,7 +76,7 @@
   const cell = (lines) => filled("td", lines.map((pieces) => filled("div", pieces.map(piece))));
 
   // The page's Plotly draws on plain axes. What else a run has logged needs the whole of it, which is
-  // fetched for the first such figure, and draws nothing but these.
+  // fetched for the first such figure, and draws nothing but these, once somebody has asked for it.
   let whole;
   const wholePlotly = () =>
     (whole ??= new Promise((arrived, failed) => {
@@ -92,9 +92,26 @@
       document.body.append(script);
     }));
   const drawn = new Map(); // by its box, when the figure will be there
-  new MutationObserver(() => {
+  const offer = (box) => {
+    const { data } = JSON.parse(box.dataset.figure);
+    const kinds = [...new Set(data.map(({ type }) => type))].join(", ");
+    const button = node("button", "wall-button", `Draw it (${kinds})`);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      box.wanted = box.dataset.of;
+      box.replaceChildren();
+      drawAll();
+    });
+    box.replaceChildren(button);
+    box.offered = box.dataset.of;
+  };
+  const drawAll = () => {
     document.querySelectorAll(".run-whole-plotly").forEach((box) => {
-      if (box.drawnFrom !== box.dataset.figure) {
+      if (box.wanted !== box.dataset.of) {
+        if (box.offered !== box.dataset.of) {
+          offer(box);
+        }
+      } else if (box.drawnFrom !== box.dataset.figure) {
         box.drawnFrom = box.dataset.figure;
         const { data, layout } = JSON.parse(box.dataset.figure);
         const options = { displayModeBar: false, responsive: true };
@@ -114,7 +131,8 @@
       // What is taken away while it is being drawn would fail on its way.
       drawing.then(wholePlotly).then((plotly) => plotly.purge(box), () => {});
     });
-  }).observe(document.documentElement, {
+  };
+  new MutationObserver(drawAll).observe(document.documentElement, {
     attributeFilter: ["data-figure"],
     childList: true,
     subtree: true,

@@ -136,10 +136,14 @@ def _figure(logged: _Logged) -> Component:
     figure = logged.read(lambda file: untrusted_figure(read_object(file)))
     if {trace.get("type", "scatter") for trace in figure["data"]} <= CARTESIAN:
         return _graph(figure, 300)
-    # assets/run.js draws it, with the whole of Plotly.
+    # assets/run.js draws it, with the whole of Plotly, for whoever asks: a few numbers may have it
+    # make more than a page can, and of these kinds there are too many to know all such numbers.
     from plotly.io.json import to_json_plotly
 
-    attributes: Any = {"data-figure": to_json_plotly(figure)}
+    attributes: Any = {
+        "data-figure": to_json_plotly(figure),
+        "data-of": f"{logged.run.name}\n{logged.item.tag}",
+    }
     return html.Div(className="run-whole-plotly", **attributes)
 
 

@@ -8,7 +8,9 @@ places are taken, the connection that has been silent for longest is closed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -168,6 +170,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             sockinfo=place,
             bind_socket=False,
         )
+        if os.name == "posix":  # a pipe; on Windows it is a socket with far more room
+            os.set_blocking(self.trigger.trigger, False)
 
     def serve_forever(self) -> None:
         """Serve until ``shutdown``, or an exception: at KeyboardInterrupt nobody is waited for."""
@@ -176,6 +180,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self._close_some(time.time())
         self.task_dispatcher.shutdown()
         wasyncore.close_all(self._map)
+
+    def pull_trigger(self) -> None:
+        """Wake the loop; where the pipe to it is full, it will be awake without that.
+
+        A thread that waited here would hold the lock of a connection that the loop may want.
+        """
+        with contextlib.suppress(BlockingIOError):
+            super().pull_trigger()
 
     def shutdown(self) -> None:
         """Have ``serve_forever`` return, from another thread."""
@@ -213,6 +225,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                     connection.handle_close()
         if len(self.large) > MOST_LARGE_BODIES:
             self._bound_bodies()
+        if self.task_dispatcher.queue:
+            self._free_threads()
         for _ in range(max(len(self.active_channels) - self._places, self._lacks_descriptors)):
             self._make_room()
         self._lacks_descriptors = False
@@ -221,6 +235,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Close whoever has been sending a large body for longest where there are too many."""
         self.large = {one: None for one in self.large if one.has_large_body}
         for one in list(self.large)[: max(len(self.large) - MOST_LARGE_BODIES, 0)]:
+            one.handle_close()
+
+    def _free_threads(self) -> None:
+        """Where requests wait for a thread, close whoever keeps one by not taking its answer.
+
+        First whoever has taken nothing for longest, and as many as there are requests.
+        """
+        most = self.adj.outbuf_high_watermark  # bytes, above which a thread waits
+        full = [one for one in self.active_channels.values() if one.total_outbufs_len > most]
+        full.sort(key=lambda one: one.last_activity)
+        for one in full[: len(self.task_dispatcher.queue)]:
             one.handle_close()
 
     def _make_room(self) -> None:

@@ -158,6 +158,27 @@ def test_who_takes_nothing_of_an_answer_is_left_and_its_thread_goes_on(serve, co
     until(lambda: not server.active_channels)
 
 
+def test_where_all_threads_wait_for_somebody_to_take_an_answer_who_asks_gets_one(
+    serve, connect, monkeypatch
+):
+    monkeypatch.setattr(serving, "THREADS", 2)
+    _, port = serve()
+    for _ in range(4):
+        connect(port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert ask(port)[0].status == 200
+
+
+def test_a_loop_that_is_busy_holds_up_no_thread_that_wakes_it(monkeypatch):
+    server = Server(said, socket.create_server(("127.0.0.1", 0)))
+    waking = threading.Thread(target=lambda: [server.pull_trigger() for _ in range(2**17)])
+    waking.daemon = True
+    waking.start()
+    waking.join(60)
+    assert not waking.is_alive()
+    server.shutdown()
+    server.serve_forever()
+
+
 def test_where_there_is_no_descriptor_left_somebody_makes_room(serve, connect, monkeypatch):
     monkeypatch.setattr(serving, "HEADERS_WITHIN", 1000)  # nobody goes by himself
     server, port = serve()

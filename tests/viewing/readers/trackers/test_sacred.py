@@ -66,7 +66,7 @@ def test_a_value_that_is_no_number_is_left_out_and_named_and_nothing_is_unpickle
     index = indexed(tmp_path)
     assert series(index, "grad_norm") == [[0], [0.5]]
     (fault,) = index.faults(index.snapshot.runs[0])
-    assert fault.reason.startswith("grad_norm: 2 of 3 values are no numbers, as {'py/reduce'")
+    assert fault.reason.startswith("grad_norm: 2 of 3 values are no numbers, as a long object")
 
 
 def test_while_a_value_is_added_there_may_be_one_step_more(tmp_path):
