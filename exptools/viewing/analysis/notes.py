@@ -144,7 +144,7 @@ def on_runs(factors: Factors, analysis: Analysis, numbers: Floats) -> Iterator[s
             "Hardly any setting has several runs, so what seeds do cannot be told from what "
             "combinations of keys do: a second seed of each setting would."
         )
-    cells = [numbers[factors.settings == setting] for setting in range(settings)]
+    cells = (numbers[factors.settings == setting] for setting in range(settings))
     if analysis.repeated and not any(map(_differ, cells)):
         yield "Runs of one setting do not differ at all: does the seed reach them?"
     elif analysis.freedom < FEW and not analysis.each_alone:

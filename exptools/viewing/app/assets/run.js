@@ -102,6 +102,10 @@
       box.replaceChildren();
       drawAll();
     });
+    // What was drawn there of another run is taken away before anything else is drawn.
+    const before = drawn.get(box)?.then(wholePlotly).then((plotly) => plotly.purge(box));
+    drawn.set(box, before?.catch(() => {}));
+    box.drawnFrom = undefined;
     box.replaceChildren(button);
     box.offered = box.dataset.of;
   };
@@ -129,7 +133,7 @@
     [...drawn].filter(([box]) => !box.isConnected).forEach(([box, drawing]) => {
       drawn.delete(box);
       // What is taken away while it is being drawn would fail on its way.
-      drawing.then(wholePlotly).then((plotly) => plotly.purge(box), () => {});
+      drawing?.then(wholePlotly).then((plotly) => plotly.purge(box), () => {});
     });
   };
   new MutationObserver(drawAll).observe(document.documentElement, {

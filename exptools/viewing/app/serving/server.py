@@ -225,8 +225,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                     connection.handle_close()
         if len(self.large) > MOST_LARGE_BODIES:
             self._bound_bodies()
-        if self.task_dispatcher.queue:
-            self._free_threads()
+        self._free_threads()
         for _ in range(max(len(self.active_channels) - self._places, self._lacks_descriptors)):
             self._make_room()
         self._lacks_descriptors = False
@@ -238,14 +237,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             one.handle_close()
 
     def _free_threads(self) -> None:
-        """Where requests wait for a thread, close whoever keeps one by not taking its answer.
+        """Where requests wait, and most threads are kept by answers that nobody takes, free some.
 
-        First whoever has taken nothing for longest, and as many as there are requests.
+        Whoever has taken nothing for longest is closed.
         """
+        threads = self.task_dispatcher
+        if not threads.queue or threads.active_count < len(threads.threads):
+            return
         most = self.adj.outbuf_high_watermark  # bytes, above which a thread waits
         full = [one for one in self.active_channels.values() if one.total_outbufs_len > most]
         full.sort(key=lambda one: one.last_activity)
-        for one in full[: len(self.task_dispatcher.queue)]:
+        for one in full[: max(len(full) - len(threads.threads) // 2, 0)]:
             one.handle_close()
 
     def _make_room(self) -> None:
