@@ -342,7 +342,8 @@ def test_a_view_is_shared_by_its_address_and_undone_by_the_back_button(look_at, 
 
 def test_runs_that_died_are_counted_and_left_out_if_one_chooses_so(look_at, serve_here, tmp_path):
     page = look_at(serve_here(write_dying_sweep(tmp_path / "outputs")), "?by=")
-    early = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19: the mean is of 2 runs"
+    early = "Of the 8 runs 5 failed and 1 was killed, with their last values at step 9 of 19: "
+    "the mean is of 2 runs"
     expect(page.locator("#caption")).to_contain_text(early)
     page.get_by_role("button", name="Options").click()
     page.get_by_text("finished runs", exact=True).click()

@@ -210,11 +210,13 @@ def test_sliders_go_through_the_steps_the_newest_first(crashed):
     samples.get_by_role("slider").press("Home")
     expect(samples.locator("pre")).to_have_text("a sample of 0")
     expect(cards.filter(has_text="grads").locator(".bars .point")).not_to_have_count(0)
-    expect(cards.filter(has_text="walk").locator(".js-line")).to_have_count(1)
-    wind = cards.filter(has_text="wind")
-    expect(wind.locator(".polar")).to_have_count(0)
-    wind.get_by_role("button", name="Draw it (scatterpolar)").click()
+    walk, wind = (cards.filter(has_text=name) for name in ("walk", "wind"))
+    expect(walk.get_by_role("button", name="Draw it (scatter)")).to_be_visible()
+    expect(walk.locator(".js-line")).to_have_count(0)
+    wind.get_by_role("button", name="Draw it (scatterpolar)").click()  # and all others of the run
     expect(wind.locator(".polar .js-line")).to_have_count(1)
+    expect(walk.locator(".js-line")).to_have_count(1)
+    expect(cards.get_by_role("button", name="Draw it")).to_have_count(0)
     page.locator("#run-media-filter").fill("roll")
     expect(cards).to_have_count(1)
 
@@ -297,6 +299,7 @@ def test_what_a_run_holds_is_shown_and_never_obeyed(open_run):
     said = page.locator(".run-card .run-nothing")
     expect(said).to_have_count(6)  # four ways out, and a page for a picture and for a video
     expect(cards.locator("pre")).to_have_text([EVIL])
+    cards.get_by_role("button", name="Draw it").click()
     expect(cards.locator(".js-plotly-plot")).to_have_count(1)
     assert page.evaluate("window.hacked") is None
     assert page.locator("#run-tab script").count() == 0

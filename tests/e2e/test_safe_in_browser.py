@@ -252,7 +252,7 @@ def test_no_text_of_a_logged_figure_becomes_a_link_and_its_formatting_stays(
 ):
     page = look_at(serve_here(linking), "?tab=run&run=links")
     figures = page.locator("#run-media-cards svg")
-    page.get_by_role("button", name="Draw it (table)").click()
+    page.get_by_role("button", name="Draw it (table)").click()  # and the plain one
     for told in ("a tick", "a text", "cell", "in italics"):
         expect(figures.locator("text", has_text=told).first).to_be_visible()
     page.locator("#run-media-cards .scatterlayer .point").first.hover(force=True)

@@ -104,14 +104,15 @@ class Importance:
         head = (
             f"{named(first.label)} explains {percent(first.share)} ({span}) of how far runs differ"
         )
-        together = others.get(COMBINATIONS)
-        if rest:
-            more = [f"{of.label} {percent(of.share)}" for of in rest]
-            head += f", {listed([*more, *[f'combinations of keys {together}'] * bool(together)])}"
-        elif together:
-            head += f"; no other {key} clearly does by itself, but combinations explain {together}"
-        elif not alone:
-            head += f"; no other {key} clearly matters"
+        combined = [of for of in matter if of.kind == COMBINATIONS and of.low > 0]
+        parts = [f"{of.label} {percent(of.share)}" for of in (*rest, *combined)]
+        head += f", {listed(parts)}" if parts else ""
+        others_low = [of for of in self.effects if of.kind == SETTING and of not in clear]
+        if any(of.low > 0 for of in others_low):
+            most = max(of.share for of in others_low)
+            head += f"; no other {key} explains more than {percent(most)}"
+        elif not rest and not alone:
+            head += f"; no other {key} clearly matters{' by itself' if combined else ''}"
         return f"{head}."
 
     @property
@@ -145,7 +146,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
     kept = counted(runs, query.states)
     tags = index.tags(kept)
     metric = find_metric(tags, kept, query.metric)
-    measure = Measure(metric, query.summary)
+    measure = Measure.found(tags, kept, metric, query.summary)
     values = measure.of_runs(index, kept)
     there = in_numbers(kept, values)
     _check(there, measure)
@@ -168,7 +169,7 @@ def importance(index: Index, runs: Sequence[Run], query: ImportanceQuery) -> Imp
         *endings([members], STEP),
         *without_value(kept, there, keys, measure),
         *on_keys(factors, analysis, left),
-        *on_runs(factors, analysis, numbers),
+        *on_runs(factors, analysis, numbers, whole=len(there) == len(kept)),
     ]
     effects = _effects(factors.factors, analysis, "seeds" if asked is None else "other keys")
     return Importance(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from exptools.rundir import STEP
+from exptools.viewing.analysis.factors import within
 from exptools.viewing.analysis.notes import without_value
 from exptools.viewing.analysis.strata import Side, cells_of, keys_of, on_one_side
 from exptools.viewing.analysis.two_samples import (
@@ -33,6 +34,7 @@ from exptools.viewing.curves.summaries import direction, in_numbers, members_of
 from exptools.viewing.errors import QueryError
 from exptools.viewing.groups.grouping import Key
 from exptools.viewing.groups.metric_names import find_metric
+from exptools.viewing.groups.variation import swept_keys
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
 from exptools.viewing.tables.results import directions_of
@@ -68,8 +70,9 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
     _check_apart(of, over)
     everyone = [*of.runs, *over.runs]
     kept = counted(everyone, query.states)
-    metric = find_metric(index.tags(everyone), everyone, query.metric)
-    measure = Measure(metric, query.summary)
+    tags = index.tags(everyone)
+    metric = find_metric(tags, everyone, query.metric)
+    measure = Measure.found(tags, everyone, metric, query.summary)
     mode = direction(metric, directions_of([metric], query.better))
     values = measure.of_runs(index, kept)
     there = in_numbers(kept, values)
@@ -107,7 +110,7 @@ def improvement(index: Index, of: Side, over: Side, query: ImprovementQuery) -> 
             *without_value(kept, there, [*apart, *common], measure),
             *matching,
             *on_one_side(sides, one_sided),
-            *_differ_in(apart),
+            *_differ_in(_chosen(apart, kept)),
             *_of_few(chosen, strata),
         ),
     )
@@ -165,6 +168,12 @@ def _probability(strata: Sequence[Stratum], level: float, *, boot: bool) -> Esti
     if any(len(values) < 2 for part in strata for values in (part.one, part.other)):
         return Estimate(probability(strata))
     return newcombe(strata, level)
+
+
+def _chosen(apart: Sequence[Key], runs: Sequence[Run]) -> list[Key]:
+    """The keys in which two sides differ, without what a choice of one of them brings along."""
+    swept = swept_keys(runs)
+    return [key for key in apart if key.whole in swept or not within(key, apart)]
 
 
 def _differ_in(apart: Sequence[Key]) -> Iterator[str]:

@@ -136,8 +136,11 @@ def _differ(numbers: Floats) -> bool:
     return bool(np.ptp(numbers) > NOTHING * np.max(np.abs(numbers)))
 
 
-def on_runs(factors: Factors, analysis: Analysis, numbers: Floats) -> Iterator[str]:
-    """Whether there are repetitions, and which combinations have no run."""
+def on_runs(factors: Factors, analysis: Analysis, numbers: Floats, *, whole: bool) -> Iterator[str]:
+    """Whether there are repetitions, and which combinations have no run.
+
+    ``whole``: all runs have a number.
+    """
     settings = int(factors.settings.max()) + 1
     if not analysis.each_alone and not analysis.repeated:
         yield (
@@ -153,4 +156,5 @@ def on_runs(factors: Factors, analysis: Analysis, numbers: Floats) -> Iterator[s
     grid = math.prod(factor.count for factor in factors.factors)
     if not any(factor.in_ranges for factor in factors.factors) and settings < grid <= 10 * settings:
         have = "has" if grid - settings == 1 else "have"
-        yield f"{grid - settings} of {grid} combinations of values {have} no run."
+        what = "run" if whole else "number"
+        yield f"{grid - settings} of {grid} combinations of values {have} no {what}."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 from exptools.metrics import common, default_metric
 from exptools.viewing.api.run_sequence import RunSequence
+from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.groups import variation
-from exptools.viewing.groups.grouping import known_keys
+from exptools.viewing.groups.grouping import find_keys, known_keys
 from exptools.viewing.groups.metric_names import summary_names
 from exptools.viewing.groups.names import config_name, own_name
 from exptools.viewing.groups.variation import Overview, Seed, is_seed
@@ -70,14 +73,25 @@ class DescribedRuns(RunSequence):
 
     @cached_property
     def facets(self) -> tuple[str, ...]:
-        """Keys worth grouping by, the most telling first; ``sweep`` is one if there are several.
+        """Keys worth grouping by, the most telling first.
 
+        ``sweep`` is one if there are several, unless they differ in these keys.
         As ``curves`` takes them: a config's own ``name`` is ``config.name``.
         """
         keys = [config_name(key) for key in self._overview.facets]
-        if 1 < len(self.sweeps) < len(self):
+        if 1 < len(self.sweeps) < len(self) and not self._tell_sweeps(keys):
             keys.append(own_name("sweep", known_keys(self._runs)))
         return tuple(keys)
+
+    def _tell_sweeps(self, keys: Sequence[str]) -> bool:
+        """Whether runs that agree in some keys are of one sweep."""
+        sweeps: dict[Any, str | None] = {}
+        found = find_keys(self._runs, keys)
+        return bool(keys) and all(
+            sweeps.setdefault(tuple(comparison_key(key.value(run)) for key in found), run.sweep)
+            == run.sweep
+            for run in self._runs
+        )
 
     @property
     def settings(self) -> tuple[str, ...]:

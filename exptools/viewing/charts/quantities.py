@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,12 @@ from exptools.viewing.charts.chart import colorbar, colorscale, count, number, s
 from exptools.viewing.configs.values import MISSING, display
 from exptools.viewing.curves.statistics.aggregation import Method, fitting, parse_method
 from exptools.viewing.curves.statistics.options import Option
-from exptools.viewing.curves.summaries import parse_summary, summarize_runs, summary_of
+from exptools.viewing.curves.summaries import (
+    parse_summary,
+    said_of_runs,
+    summarize_runs,
+    summary_of,
+)
 from exptools.viewing.errors import QueryError
 from exptools.viewing.figures.encoding import typed_array
 from exptools.viewing.figures.theme import Theme
@@ -42,6 +47,12 @@ class Measure:
     def __post_init__(self) -> None:
         """Refuse what there is not."""
         self.method(())
+
+    @classmethod
+    def found(cls, tags: Collection[str], runs: Sequence[Run], name: str, summary: str) -> Measure:
+        """The measure of what ``find_metric`` has found: of a value of the summaries that value."""
+        said = said_of_runs(tags, runs, name) is not None
+        return cls(f"{SUMMARY}{name.removeprefix(SUMMARY)}" if said else name, summary)
 
     def method(self, counts: Iterable[int]) -> Method:
         """The centre with its interval: of one left open the one that fits so many runs each."""

@@ -19,6 +19,8 @@ from exptools.viewing.configs.values import BETWEEN_SEGMENTS
 MAX_TEXT = 10_000  # characters of a resolved text
 MAX_WORK = 20_000_000  # characters that are put together for a config, one time or another
 MAX_CHAIN = 50  # values that need each other
+# Where so many were in longer chains, each of which is followed as far, others are followed so far.
+MOST_TOO_DEEP, SHORT_CHAIN = 20, 3
 MISSING = "???"  # Hydra's mark of a value that has to be given
 
 _INNERMOST = re.compile(r"\$\{([^${}]*)\}")
@@ -79,6 +81,7 @@ class _Resolver:
         self._is_final: dict[str, bool] = {}  # of these: whether others may be made of it
         self._nodes: dict[str, _Node | None] = {}  # by path; None where a leaf stays as written
         self._work = 0  # characters that were put together
+        self._too_deep = 0  # values in chains that are too long
         self._open: set[str] = set()  # being resolved: who asks for one of these goes in circles
 
     def value(self, key: str) -> Any:
@@ -87,8 +90,9 @@ class _Resolver:
             written = self._leaves[key]
             try:
                 self._resolved[key] = self._guarded(key, written)
-            except _Unresolved:
+            except _Unresolved as error:
                 self._resolved[key] = written
+                self._too_deep += isinstance(error, _TooDeep)
         return self._resolved[key]
 
     def _guarded(self, key: str, written: Any) -> Any:
@@ -96,7 +100,8 @@ class _Resolver:
             return written
         if key in self._open:
             raise _Unresolved
-        if len(self._open) > MAX_CHAIN:
+        most = MAX_CHAIN if self._too_deep < MOST_TOO_DEEP else SHORT_CHAIN
+        if len(self._open) > most:
             raise _TooDeep
         self._open.add(key)
         try:

@@ -148,14 +148,16 @@ def endings(
     longest, is_whole = _longest(runs.values())
     whole = f"Of the {len(runs)} runs {among}"
     sentences = []
-    for words, after in ((_EARLY, "after"), (_GOING, "at")):
+    for words in (_EARLY, _GOING):
         those = [member for member in runs.values() if member.state in words]
         if not those:
             continue
         states = Counter(member.state for member in those)
         place = _place(those, longest, x, is_whole=is_whole)
         rest = _rest(groups, set(words), lines) if place and lines else ""
-        where = f", {after} {place}" if place else ""
+        last = "their last values" if len(those) > 1 else "its last value"
+        place = f"with {last} at {place}" if place and words is _EARLY else place and f"at {place}"
+        where = f", {place}" if place else ""
         sentences.append(f"{whole}{_became(states, words)}{where}{rest}.")
         whole = ""
     counts_steps = lines and x not in (None, WALL_TIME, RELATIVE_TIME)

@@ -17,6 +17,7 @@ _NUMBERED = ("xaxis", "yaxis", "scene", "polar", "ternary", "smith", "coloraxis"
 # They ask a server for maps, and nothing on the page asks another server than ours.
 _MAPS = ("choropleth", "scattergeo", "densitymap", "scattermap")
 MAX_PARTS = 20_000  # objects in a figure, each of which Plotly takes some 50 µs to check
+_PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/gif;")
 COLORS = 5  # texts of colours, or steps of a scale of them, that take it as long
 # Plotly joins texts before it looks for tags: a tick's prefix with its name, a template with what
 # it asks for. So a "<" that begins no whole name of one of these could begin a link.
@@ -104,7 +105,8 @@ def _has_more_parts(record: Mapping[str, Any], most: int) -> bool:
 
 
 def _is_own(source: Any) -> bool:
-    return source is None or str(source).startswith("data:image/")
+    """Whether a picture is in the file itself; an SVG could draw anything any number of times."""
+    return source is None or str(source).startswith(_PICTURES)
 
 
 def _known(values: Mapping[str, Any], like: BasePlotlyType) -> dict[str, Any]:

@@ -203,9 +203,11 @@ def test_what_keys_do_together_is_said_beside_what_one_does_by_itself(tmp_path):
     a_key, *others = one.effects
     combined = [replace(of, share=0.4, low=0.3) for of in others if of.kind == COMBINATIONS]
     headline = replace(one, effects=(a_key, *combined)).headline
-    assert headline.endswith(
-        "; no other key clearly does by itself, but combinations explain 40 %."
-    )
+    said = ", combinations of keys 40 %; no other key clearly matters by itself."
+    assert headline.endswith(said)
+    small = replace(a_key, label="small", share=0.03, low=0.02)
+    headline = replace(one, effects=(a_key, small)).headline
+    assert headline.endswith(" of how far runs differ; no other key explains more than 3 %.")
 
 
 def test_seeds_that_change_nothing_are_suspected(tmp_path):

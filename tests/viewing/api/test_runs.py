@@ -45,7 +45,8 @@ def test_a_collection_has_runs_by_position_name_and_slice(runs):
 def test_a_collection_says_what_is_in_it(runs):
     assert repr(runs) == "<Runs: 18 runs of 2 sweeps; varying: optim.lr, seed, epochs>"
     assert runs.varying == ("optim.lr", "seed", "epochs")
-    assert runs.facets == ("optim.lr", "epochs", "sweep")
+    assert runs.facets == ("optim.lr", "epochs")  # which tell the sweeps apart
+    assert (runs[:3] + runs[9:12]).facets == ("epochs",)
     assert (runs.seed_key, runs.sweeps) == ("seed", ("first", "second"))
     assert runs.metrics == ("test/accuracy", "train/loss")
     assert repr(runs[:1]) == "<Runs: 1 run of 1 sweep; varying: nothing>"
@@ -502,7 +503,7 @@ def test_without_pandas_it_is_said_what_to_install(runs, monkeypatch):
 
 def test_results_choose_metric_and_keys_as_the_command_line_does(runs):
     table = runs.results(summary="best", band="sem")
-    assert (table.by, table.columns[0].metric) == (("optim.lr", "epochs", "sweep"), "test/accuracy")
+    assert (table.by, table.columns[0].metric) == (("optim.lr", "epochs"), "test/accuracy")
     assert (table.columns[0].summary, table.band) == ("max", "sem")
     assert table.to_pandas()["n"].tolist() == [3] * 6
     across = runs[:9].results(["train/loss"], facet="optim.lr")

@@ -181,7 +181,10 @@ def test_runs_that_did_not_finish_are_crosses_and_counted(tmp_path):
     assert dots(chart)["marker"]["symbol"] == ["circle"] * 2 + ["x"] * 6
     assert dots(chart)["hovertext"][2].endswith("state: failed")
     assert "runs: 8 (6 ended early)" in centers(chart)["hovertext"][0]
-    assert "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19." in chart.caption
+    assert (
+        "Of the 8 runs 5 failed and 1 was killed, with their last values at step 9 of 19."
+        in chart.caption
+    )
 
 
 def test_the_interval_is_students_unless_another_is_asked_for(sweep):

@@ -455,7 +455,7 @@ def test_a_table_says_what_it_averages_beside_the_seed(run):
 
 def test_table_and_plot_say_who_ended_early_once_and_count_only_who_finished_if_told(run, tmp_path):
     write_dying_sweep(tmp_path / "dying")
-    early = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
+    early = "Of the 8 runs 5 failed and 1 was killed, with their last values at step 9 of 19"
     code, out, err = run("table", "dying", "--by", "lr")
     assert (code, err) == (0, f"exptools table: {early}.\n")
     assert "8 (6 early)" in out

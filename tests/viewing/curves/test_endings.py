@@ -13,7 +13,7 @@ from exptools.viewing.results import results
 from exptools.viewing.tables import export
 from tests.viewing.samples import write_dying_sweep, write_run, write_summary
 
-EARLY = "Of the 8 runs 5 failed and 1 was killed, after step 9 of 19"
+EARLY = "Of the 8 runs 5 failed and 1 was killed, with their last values at step 9 of 19"
 OF_FEW = parse_method("iqm", "ci:95")
 LEFT_OUT = "Only finished runs count: 6 are left out (5 failed and 1 was killed)."
 
@@ -113,7 +113,9 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             [DONE, DONE, (FAILED, 3.0), (State.TIMEOUT, 12.0)],
             "step",
             [
-                "Of the 4 runs 1 failed and 1 timed out, after steps 3 to 12 of 19: the mean is of "
+                "Of the 4 runs 1 failed and 1 timed out, with their last values at steps 3 to "
+                "12 of 19: "
+                "the mean is of "
                 "2 runs at the end."
             ],
         ),
@@ -121,7 +123,8 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             [DONE, (State.INTERRUPTED, 1.5), (RUNNING, 7.25)],
             "relative_time",
             [
-                "Of the 3 runs 1 was interrupted, after 1.5 s of 19 s: the mean is of 2 runs from "
+                "Of the 3 runs 1 was interrupted, with its last value at 1.5 s of 19 s: "
+                "the mean is of 2 runs from "
                 "there on.",
                 "1 is still running, at 7.25 s of 19 s: the mean is of 1 run from there on.",
             ],
@@ -130,7 +133,10 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
         (
             [DONE, (FAILED, 2.0)],
             "epoch",
-            ["Of the 2 runs 1 failed, after epoch 2 of 19: the mean is of 1 run from there on."],
+            [
+                "Of the 2 runs 1 failed, with its last value at epoch 2 of 19: "
+                "the mean is of 1 run from there on."
+            ],
         ),
         ([(FAILED, 9.0)], "step", ["The only run failed."]),
         ([(State.KILLED, 9.0)], "step", ["The only run was killed."]),
@@ -140,7 +146,8 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             [(FAILED, 9.0), (RUNNING, 25.0), (RUNNING, 26.0)],  # nobody knows how far it will go
             "step",
             [
-                "Of the 3 runs 1 failed, after step 9: the mean is of 2 runs from there on.",
+                "Of the 3 runs 1 failed, with its last value at step 9: "
+                "the mean is of 2 runs from there on.",
                 "2 are still running, at steps 25 to 26: the mean is of 1 run from there on.",
             ],
         ),
@@ -148,7 +155,8 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             [DONE, DONE, (State.COMPLETED, 14.0), (FAILED, 3.0)],
             "step",
             [
-                "Of the 4 runs 1 failed, after step 3 of 19: the mean is of 3 runs from there on.",
+                "Of the 4 runs 1 failed, with its last value at step 3 of 19: "
+                "the mean is of 3 runs from there on.",
                 "1 finished before the others, after step 14 of 19: the mean is of 2 runs from "
                 "there on.",
             ],
@@ -165,7 +173,8 @@ DONE, FAILED, RUNNING = (State.COMPLETED, 19.0), State.FAILED, State.RUNNING
             [DONE, (State.COMPLETED, 18.0), (FAILED, 9.0)],
             "env_steps",
             [
-                "Of the 3 runs 1 failed, after env_steps 9 of 19: the mean is of 2 runs then, and "
+                "Of the 3 runs 1 failed, with its last value at env_steps 9 of 19: "
+                "the mean is of 2 runs then, and "
                 "of fewer at the end."
             ],
         ),
@@ -212,7 +221,10 @@ def test_a_run_that_logs_one_metric_longer_has_not_finished_before_the_others():
 def test_a_run_got_as_far_as_any_of_its_metrics():
     often = [Member("a", State.COMPLETED, 19.0), Member("b", FAILED, 9.0)]
     seldom = [Member("a", State.COMPLETED, 15.0), Member("b", FAILED, 5.0)]
-    sentence = "Of the 2 runs 1 failed, after step 9 of 19: lines are of 1 run at the end."
+    sentence = (
+        "Of the 2 runs 1 failed, with its last value at step 9 of 19: lines are of 1 run at "
+        "the end."
+    )
     assert endings([often, seldom], "step", "the mean") == (sentence,)
 
 
@@ -231,7 +243,8 @@ def test_of_several_lines_it_says_between_which_numbers_of_runs_they_are():
         [Member("c", State.COMPLETED, 9.0), Member("d", FAILED, 4.0), Member("e", None, 9.0)],
     ]
     assert list(endings(groups, "step", "the mean")) == [
-        "Of the 5 runs 2 failed, after step 4 of 9: lines are of 1 to 2 runs from there on."
+        "Of the 5 runs 2 failed, with their last values at step 4 of 9: "
+        "lines are of 1 to 2 runs from there on."
     ]
 
 
@@ -245,7 +258,8 @@ def test_a_figure_of_several_curves_counts_the_runs_of_all_and_says_each_thing_o
         for where in ("name like 'dying/%'", "name like 'done/%'")
     ]
     assert caveats(sets) == (
-        "Of the 11 runs 5 failed and 1 was killed, after step 9 of 19: 1 of the 2 lines is of 2 "
+        "Of the 11 runs 5 failed and 1 was killed, with their last values at step 9 of 19: "
+        "1 of the 2 lines is of 2 "
         "runs from there on.",
         "Fewer than ten runs: the 95 % interval by bootstrap of 2 to 8 runs is too narrow.",
         "The interquartile mean of fewer than four runs is their mean.",

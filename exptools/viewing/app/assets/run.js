@@ -75,8 +75,8 @@
 
   const cell = (lines) => filled("td", lines.map((pieces) => filled("div", pieces.map(piece))));
 
-  // The page's Plotly draws on plain axes. What else a run has logged needs the whole of it, which is
-  // fetched for the first such figure, and draws nothing but these, once somebody has asked for it.
+  // What a run has logged with Plotly is drawn, with the whole of it, once somebody has asked for a
+  // figure of that run. The whole is fetched for the first one, and draws nothing but these.
   let whole;
   const wholePlotly = () =>
     (whole ??= new Promise((arrived, failed) => {
@@ -91,49 +91,55 @@
       });
       document.body.append(script);
     }));
+  const wanted = new Set(); // runs
   const drawn = new Map(); // by its box, when the figure will be there
+  const takeAway = (box) => {
+    // What is taken away while it is being drawn would fail on its way.
+    const gone = drawn.get(box).then(wholePlotly).then((plotly) => plotly.purge(box));
+    return gone.catch(() => {});
+  };
   const offer = (box) => {
-    const { data } = JSON.parse(box.dataset.figure);
-    const kinds = [...new Set(data.map(({ type }) => type))].join(", ");
-    const button = node("button", "wall-button", `Draw it (${kinds})`);
+    const kinds = JSON.parse(box.dataset.figure).data.map(({ type }) => type ?? "scatter");
+    const button = node("button", "wall-button", `Draw it (${[...new Set(kinds)].join(", ")})`);
     button.type = "button";
     button.addEventListener("click", () => {
-      box.wanted = box.dataset.of;
-      box.replaceChildren();
+      wanted.add(box.dataset.run);
       drawAll();
     });
-    // What was drawn there of another run is taken away before anything else is drawn.
-    const before = drawn.get(box)?.then(wholePlotly).then((plotly) => plotly.purge(box));
-    drawn.set(box, before?.catch(() => {}));
-    box.drawnFrom = undefined;
+    if (drawn.has(box)) {
+      drawn.set(box, takeAway(box));
+    }
     box.replaceChildren(button);
-    box.offered = box.dataset.of;
+  };
+  const draw = async (box, before) => {
+    const { data, layout } = JSON.parse(box.dataset.figure);
+    const plotly = await wholePlotly();
+    await before;
+    box.querySelector(":scope > button")?.remove();
+    return box.isConnected && plotly.react(box, data, layout, {
+      displayModeBar: false,
+      responsive: true,
+    });
   };
   const drawAll = () => {
-    document.querySelectorAll(".run-whole-plotly").forEach((box) => {
-      if (box.wanted !== box.dataset.of) {
-        if (box.offered !== box.dataset.of) {
-          offer(box);
-        }
-      } else if (box.drawnFrom !== box.dataset.figure) {
-        box.drawnFrom = box.dataset.figure;
-        const { data, layout } = JSON.parse(box.dataset.figure);
-        const options = { displayModeBar: false, responsive: true };
-        const before = drawn.get(box);
-        const draw = async () => {
-          const plotly = await wholePlotly();
-          await before;
-          return box.isConnected && plotly.react(box, data, layout, options);
-        };
-        drawn.set(box, draw().catch(() => {
+    document.querySelectorAll(".run-plotly").forEach((box) => {
+      const { figure, run } = box.dataset;
+      const shown = wanted.has(run) ? `drawn ${figure}` : `offered ${figure}`;
+      if (box.shown === shown) {
+        return;
+      }
+      box.shown = shown;
+      if (wanted.has(run)) {
+        drawn.set(box, draw(box, drawn.get(box)).catch(() => {
           box.textContent = "This figure could not be drawn.";
         }));
+      } else {
+        offer(box);
       }
     });
-    [...drawn].filter(([box]) => !box.isConnected).forEach(([box, drawing]) => {
+    [...drawn.keys()].filter((box) => !box.isConnected).forEach((box) => {
+      takeAway(box);
       drawn.delete(box);
-      // What is taken away while it is being drawn would fail on its way.
-      drawing?.then(wholePlotly).then((plotly) => plotly.purge(box), () => {});
     });
   };
   new MutationObserver(drawAll).observe(document.documentElement, {

@@ -33,10 +33,6 @@ from exptools.viewing.run_files.media import (
 from exptools.visible import visible_lines
 
 T = TypeVar("T")
-CARTESIAN = {  # what the page's Plotly can draw
-    *("bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour"),
-    *("image", "pie", "scatter", "scatterternary", "violin"),
-}
 MAX_PIXELS = 4096 * 4096  # a browser takes four bytes for each; a larger image is a link
 MAX_PIXELS_OF_ALL = 16 * MAX_PIXELS  # of an animation's frames together
 SMALL = 200  # px: what is smaller is drawn larger, in whole squares
@@ -133,18 +129,13 @@ def _table(logged: _Logged) -> Component:
 def _figure(logged: _Logged) -> Component:
     if not logged.item.path.endswith(".json"):
         return _image(logged)
-    figure = logged.read(lambda file: untrusted_figure(read_object(file)))
-    if {trace.get("type", "scatter") for trace in figure["data"]} <= CARTESIAN:
-        return _graph(figure, 300)
-    # assets/run.js draws it, with the whole of Plotly, for whoever asks: a few numbers may have it
-    # make more than a page can, and of these kinds there are too many to know all such numbers.
+    # assets/run.js draws it for whoever asks: a few numbers may have Plotly make more than a page
+    # can, and nobody knows all such numbers.
     from plotly.io.json import to_json_plotly
 
-    attributes: Any = {
-        "data-figure": to_json_plotly(figure),
-        "data-of": f"{logged.run.name}\n{logged.item.tag}",
-    }
-    return html.Div(className="run-whole-plotly", **attributes)
+    figure = logged.read(lambda file: untrusted_figure(read_object(file)))
+    attributes: Any = {"data-figure": to_json_plotly(figure), "data-run": logged.run.name}
+    return html.Div(className="run-plotly", **attributes)
 
 
 def _histogram(logged: _Logged) -> Component:

@@ -41,6 +41,7 @@ MOST_LARGE_BODIES = 8  # that are received at once; a page sends one at a time
 HEADERS_WITHIN = 10  # s from a request's first byte
 BODY_WITHIN = 60  # s
 ANSWER_STALLS = 30  # s in which nothing of an answer is taken
+TAKEN_WITHIN = 1  # s in which nothing of an answer is taken, where others wait for its thread
 IDLE = 60  # s that a connection may wait for its next request
 AT_ONCE = 16  # connections that are taken in one round of the loop
 TICK = 1.0  # s between two looks at the deadlines
@@ -117,6 +118,14 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
     def has_large_body(self) -> bool:
         """Whether a body is being received that is not in memory any more."""
         return self.request is not None and self.request.body_bytes_received > BODY_IN_MEMORY
+
+    def keeps_a_thread(self, now: float) -> bool:
+        """Whether a thread waits to write more of an answer, of which nothing is taken now.
+
+        A file as it is needs none: it is sent by the loop.
+        """
+        waits = self.requests and self.total_outbufs_len > self.adj.outbuf_high_watermark
+        return bool(waits and now - self.last_activity > TAKEN_WITHIN)
 
     def is_overdue(self, now: float) -> bool:
         """Whether a request, or the taking of an answer, has come to a halt."""
@@ -225,7 +234,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                     connection.handle_close()
         if len(self.large) > MOST_LARGE_BODIES:
             self._bound_bodies()
-        self._free_threads()
+        self._free_threads(now)
         for _ in range(max(len(self.active_channels) - self._places, self._lacks_descriptors)):
             self._make_room()
         self._lacks_descriptors = False
@@ -236,7 +245,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         for one in list(self.large)[: max(len(self.large) - MOST_LARGE_BODIES, 0)]:
             one.handle_close()
 
-    def _free_threads(self) -> None:
+    def _free_threads(self, now: float) -> None:
         """Where requests wait, and most threads are kept by answers that nobody takes, free some.
 
         Whoever has taken nothing for longest is closed.
@@ -244,10 +253,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         threads = self.task_dispatcher
         if not threads.queue or threads.active_count < len(threads.threads):
             return
-        most = self.adj.outbuf_high_watermark  # bytes, above which a thread waits
-        full = [one for one in self.active_channels.values() if one.total_outbufs_len > most]
-        full.sort(key=lambda one: one.last_activity)
-        for one in full[: max(len(full) - len(threads.threads) // 2, 0)]:
+        kept = [one for one in self.active_channels.values() if one.keeps_a_thread(now)]
+        kept.sort(key=lambda one: one.last_activity)
+        for one in kept[: max(len(kept) - len(threads.threads) // 2, 0)]:
             one.handle_close()
 
     def _make_room(self) -> None:

@@ -415,8 +415,8 @@ def test_keys_in_an_address_may_be_the_ends_of_keys(sweep):
 def test_runs_that_ended_early_are_in_the_caption_or_left_out_of_it_and_of_the_chart(tmp_path):
     workspace = Workspace(indexed(write_dying_sweep(tmp_path / "outputs")))
     assert words(workspace, View(by=())).endswith(
-        "the band is ± one standard deviation. Of the 8 runs 5 failed and 1 was killed, after step "
-        "9 of 19: the mean is of 2 runs from there on."
+        "the band is ± one standard deviation. Of the 8 runs 5 failed and 1 was killed, with "
+        "their last values at step 9 of 19: the mean is of 2 runs from there on."
     )
     finished = View(by=(), states="finished")
     _, found, _ = shown(workspace, finished)
