@@ -3,7 +3,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exptools.viewing.configs import interpolation
-from exptools.viewing.configs.interpolation import resolve
+from exptools.viewing.configs.interpolation import _Resolver, resolve
 from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.configs.values import MISSING, display, endings, flatten, label_among
 from tests.viewing.samples import parse_config
@@ -170,3 +170,14 @@ def test_texts_of_texts_are_put_together_until_it_is_too_much(monkeypatch):
     found = resolve(chain, [*chain])
     assert found["b1"] == f"{'x' * 20}y"
     assert found["b30"] == chain["b30"]
+
+
+def test_where_many_chains_are_too_long_each_is_followed_less_far(monkeypatch):
+    followed = []
+    leaves = {f"k{n}": f"${{k{n + 1}}}" for n in range(2000)} | {"lr": 0.1, "x": "${lr}"}
+    resolver = _Resolver(leaves)
+    guarded = resolver._guarded
+    monkeypatch.setattr(resolver, "_guarded", lambda *of: followed.append(of) or guarded(*of))
+    assert resolver.value("k0") == "${k1}"
+    assert [resolver.value(key) for key in leaves][-1] == 0.1
+    assert len(followed) < 20_000

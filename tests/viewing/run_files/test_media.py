@@ -245,6 +245,15 @@ def test_a_figure_that_asks_for_more_than_a_browser_can_draw_is_not_drawn(trace,
         untrusted_figure({"data": [trace], "layout": layout})
 
 
+def test_a_picture_in_a_figure_that_could_draw_anything_is_left_out():
+    sources = [f"data:image/{kind};base64,AAAA" for kind in ("png", "svg+xml", "jpeg")]
+    images = [{"source": source, "x": 0, "y": 0, "sizex": 1, "sizey": 1} for source in sources]
+    traces = [{"type": "image", "source": source} for source in sources]
+    figure = untrusted_figure({"data": traces, "layout": {"images": images}})
+    assert [trace["source"] for trace in figure["data"]] == sources[::2]
+    assert [image["source"] for image in figure["layout"]["images"]] == sources[::2]
+
+
 def test_a_figure_of_very_many_axes_is_not_drawn():
     data = [{"y": [1], "xaxis": f"x{number}"} for number in range(2, 300)]
     with pytest.raises(ValueError, match="more than 200 axes"):

@@ -168,6 +168,18 @@ def test_where_all_threads_wait_for_somebody_to_take_an_answer_who_asks_gets_one
     assert ask(port)[0].status == 200
 
 
+def test_an_answer_that_is_taken_later_is_not_cut_while_there_are_threads_for_the_others(
+    serve, connect
+):
+    server, port = serve()
+    taking = connect(port, b"GET /large HTTP/1.0\r\n\r\n")
+    until(lambda: any(one.total_outbufs_len > 2**24 for one in server.active_channels.values()))
+    for _ in range(20):
+        assert ask(port)[0].status == 200
+    taken = sum(map(len, iter(lambda: taking.recv(2**20), b"")))
+    assert taken > 64 * 2**20
+
+
 def test_a_loop_that_is_busy_holds_up_no_thread_that_wakes_it(monkeypatch):
     server = Server(said, socket.create_server(("127.0.0.1", 0)))
     waking = threading.Thread(target=lambda: [server.pull_trigger() for _ in range(2**17)])
