@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from exptools.logging.compat.logger import CompatLogger
+from exptools.logging.rows.row import MAX_STEP
 from exptools.logging.run_logger import Logger as RunLogger
 from exptools.plain_files import open_plain
 from exptools.rundir import PROGRESS_CSV
@@ -39,5 +40,6 @@ def last_step(table: Path) -> int | None:
         file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_END, 0))
         for line in reversed(file.read().splitlines()):
             with contextlib.suppress(ValueError):
-                return int(line.partition(b",")[0])
+                step = int(line.partition(b",")[0])
+                return step if abs(step) <= MAX_STEP else None
     return None

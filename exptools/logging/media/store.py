@@ -143,8 +143,15 @@ class MediaStore:
         try:
             file = FileIO(path, "x")
         except FileNotFoundError:
-            make_media_dir(self._run_dir)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                make_media_dir(self._run_dir)
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                if error.errno != errno.EEXIST:
+                    raise
+                # A link that leads nowhere, say: that no directory can be made takes no name.
+                words = "it is no directory"
+                raise NotADirectoryError(errno.ENOTDIR, words, error.filename) from error
             file = FileIO(path, "x")
         try:
             with file:

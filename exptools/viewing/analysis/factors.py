@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,15 @@ class Factor:
     seed: str = ""  # a seed that varies together with it
     swept: bool = False  # whether a key of it was overridden when the runs were started
 
-    @property
+    @cached_property
     def label(self) -> str:
         """What it is called: "lr", or "lr = batch_size" of keys that vary together.
 
         What is within another one of them, as ``optim.name`` is in the choice ``optim``, goes
         without saying.
         """
-        return " = ".join(key.short for key in self.keys if not within(key, self.keys))
+        sections = by_section(self.keys)
+        return " = ".join(key.short for key in self.keys if not within(key, sections))
 
     @property
     def count(self) -> int:
@@ -62,9 +64,20 @@ class Factors:
     left: int = 0  # keys that nobody has looked at, for there are very many
 
 
-def within(key: Key, others: Iterable[Key]) -> list[Key]:
-    """Those of the keys in which one is, as ``optim.lr`` is in the choice ``optim``."""
-    return [other for other in others if key.whole.startswith(f"{other.whole.replace('/', '.')}.")]
+def by_section(keys: Iterable[Key]) -> dict[str, Key]:
+    """The keys by the sections that choices of them fill: ``model/part`` by ``model.part``."""
+    return {key.whole.replace("/", "."): key for key in keys}
+
+
+def within(key: Key, sections: Mapping[str, Key]) -> list[Key]:
+    """Those of the keys in whose sections one is, as ``optim.lr`` is in that of ``optim``."""
+    above, dot, _ = key.whole.rpartition(".")
+    found = []
+    while dot:
+        if above in sections:
+            found.append(sections[above])
+        above, dot, _ = above.rpartition(".")
+    return found
 
 
 def setting_keys(runs: Sequence[Run], others: Sequence[Run]) -> list[Key]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from exptools.rundir import STEP
-from exptools.viewing.analysis.factors import within
+from exptools.viewing.analysis.factors import by_section, within
 from exptools.viewing.analysis.notes import without_value
 from exptools.viewing.analysis.strata import Side, cells_of, keys_of, on_one_side
 from exptools.viewing.analysis.two_samples import (
@@ -172,8 +172,8 @@ def _probability(strata: Sequence[Stratum], level: float, *, boot: bool) -> Esti
 
 def _chosen(apart: Sequence[Key], runs: Sequence[Run]) -> list[Key]:
     """The keys in which two sides differ, without what a choice of one of them brings along."""
-    swept = swept_keys(runs)
-    return [key for key in apart if key.whole in swept or not within(key, apart)]
+    swept, sections = swept_keys(runs), by_section(apart)
+    return [key for key in apart if key.whole in swept or not within(key, sections)]
 
 
 def _differ_in(apart: Sequence[Key]) -> Iterator[str]:

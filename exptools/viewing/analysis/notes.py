@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from exptools.viewing.analysis.factors import OVERLAP, Factor, Factors, follows, overlap, within
+from exptools.viewing.analysis.factors import (
+    OVERLAP,
+    Factor,
+    Factors,
+    by_section,
+    follows,
+    overlap,
+    within,
+)
 from exptools.viewing.analysis.variance import Analysis
 from exptools.viewing.analysis.words import listed, named, percent
 from exptools.viewing.arrays import Floats
@@ -38,11 +46,12 @@ def without_value(
     if not ended:
         return
     shared = [key for key in keys if _in_common(key, ended, runs)]
+    sections = by_section(shared)
     common = listed(
         [
             f"{key.short}={key.show(key.value(ended[0]))}"
             for key in shared
-            if not any(_decides(outer, key, runs) for outer in within(key, shared))
+            if not any(_decides(outer, key, runs) for outer in within(key, sections))
         ]
     )
     where = f", all with {common}: what that does is not in these numbers" if common else ""

@@ -247,5 +247,7 @@ def test_a_pipe_or_a_hole_in_the_place_of_an_earlier_table_keeps_nobody_waiting(
     assert last_step(tmp_path / "hole") is None
     (tmp_path / "torn").write_text("step,a\n7,1\n8,2\n9")
     assert last_step(tmp_path / "torn") == 9
+    (tmp_path / "far").write_text(f"step,a\n{2**80},1\n")
+    assert last_step(tmp_path / "far") is None
     (tmp_path / "link").symlink_to(tmp_path / "torn")
     assert last_step(tmp_path / "link") is None

@@ -39,6 +39,15 @@ def test_a_medium_is_a_file_under_its_tag_with_a_line_in_the_index(tmp_path, rea
     assert read_index(tmp_path) == [record]
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("link", ["media", "media/a"])
+def test_where_a_link_leads_nowhere_that_is_said_and_no_name_is_looked_for(tmp_path, link):
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(LoggingError, match="it is no directory"):
+        MediaStore(tmp_path).write("a", 0, TEXT, 1.0)
+
+
 def test_what_is_logged_again_for_a_step_overwrites_nothing(tmp_path, read_index):
     contents = [b"one", b"two", b"three"]
     for content in contents:
