@@ -100,7 +100,7 @@ def test_a_run_that_its_reader_cannot_take_is_there_with_a_fault(tmp_path, monke
     assert (good.config, good.faults) == ({"lr": 1}, ())
     assert (bad.name, bad.config, bad.state) == ("bad", {}, None)
     assert [str(fault) for fault in bad.faults] == [
-        f"{tmp_path / 'bad'}: cannot be read: ZeroDivisionError: 'unforeseen'"
+        f"{tmp_path / 'bad'}: cannot be read: ZeroDivisionError: unforeseen"
     ]
 
 

@@ -119,12 +119,13 @@ def chosen_without(without: int, runs: int, keys: str) -> tuple[str, ...]:
 
 def members(runs: Sequence[Run], series: Mapping[str, Series]) -> tuple[Member, ...]:
     """Those of the runs that have a value at some x."""
-    ends = [(run, _end(*series[run.name])) for run in runs]
+    ends = [(run, _end(*series[run.name], finite=not is_finished(run))) for run in runs]
     return tuple(Member(run.name, run.state, end) for run, end in ends if not math.isnan(end))
 
 
-def _end(x: Floats, y: Floats) -> float:
-    valued = x[np.isfinite(x) & np.isfinite(y)]
+def _end(x: Floats, y: Floats, *, finite: bool) -> float:
+    # What a run that came to its end has logged last may be NaN.
+    valued = x[np.isfinite(x) & np.isfinite(y)] if finite else x[np.isfinite(x)]
     return float(valued.max()) if len(valued) else math.nan
 
 
@@ -176,7 +177,7 @@ def _done_before(
     for group in groups:
         last = max((m.end for m in group if m.state in _DONE), default=math.nan)
         early = min(last, EARLIER * last)  # x may be negative
-        found |= {m.name: m for m in group if m.state in _DONE and m.end < early}
+        found |= {m.name: m for m in group if m.state in _DONE and m.end <= early and m.end < last}
     return [member for name, member in found.items() if furthest[name].end == member.end]
 
 
@@ -238,7 +239,7 @@ def _rest(groups: Sequence[Sequence[Member]], states: Collection[State | None], 
             ends.update(short)
             one = min(short) == max(short)
             counts.append(sum(m.end > max(short) if one else m.end == last for m in group))
-            fades |= any(m.state in _DONE and EARLIER * last <= m.end < last for m in group)
+            fades |= any(m.state in _DONE and EARLIER * last < m.end < last for m in group)
     if not counts:
         return ""
     low, high = min(counts), max(counts)

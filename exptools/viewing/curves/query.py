@@ -183,13 +183,14 @@ def _with_members(
     drawn: Sequence[GroupCurve], series: Mapping[str, Series]
 ) -> tuple[GroupCurve, ...]:
     """The curves with how far their runs got."""
-    if not all(endings.is_finished(run) for group in drawn for run in group.runs):
+    finished = all(endings.is_finished(run) for group in drawn for run in group.runs)
+    if not finished or any(g.curve.n[-1] < np.max(g.curve.n) for g in drawn if len(g.curve.n)):
         return tuple(replace(g, members=endings.members(g.runs, series)) for g in drawn)
     return tuple(replace(g, members=_finished(g, series)) for g in drawn)
 
 
 def _finished(group: GroupCurve, series: Mapping[str, Series]) -> tuple[Member, ...]:
-    """Where all finished, it is enough to know how far one of them got."""
+    """Where all finished, at the same place, it is enough to know how far one of them got."""
     end = float(group.curve.x[-1])
     return tuple(Member(r.name, r.state, end) for r in group.runs if len(series[r.name][0]))
 

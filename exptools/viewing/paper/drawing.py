@@ -36,7 +36,8 @@ GAP = 6  # pixels between two names of horizontal lines
 CHARACTERS = 15  # of text that fit into an inch
 MOST_LEGEND_COLUMNS = 6
 
-_BREAKS = re.compile(r"(\s+|(?<=[/_.,=])(?=\w))")  # where a name may go on in the next line
+# Where a name may go on in the next line: not within a number, and not beside "=".
+_BREAKS = re.compile(r"((?<![=<>])\s+(?![=<>])|(?<=[/_,])(?=\w)|(?<=\.)(?=[^\W\d]))")
 
 
 _Placed = tuple[Block, Panel]

@@ -183,17 +183,20 @@ def _block(
     def named(lines: Sequence[Line]) -> tuple[Line, ...]:
         return tuple(with_own_names(lines, look.labels, look.colors))
 
+    alone = len(styles) == 1  # then there is no legend, which would say it
     if facet is None:
         lines = [Line(g.label, g.curve, styles[_same(g, rest)], name_of(g)) for g in curves.groups]
-        return Block(curves.metric, (Panel("", named(lines)),), curves.title, tuple(references))
+        title = "".join(_kept_settings(curves, rest).values()).strip(" ()") if alone else ""
+        return Block(curves.metric, (Panel(title, named(lines)),), curves.title, tuple(references))
     names = curves.heads or curves.by
     shows = [label_among([g.values[at] for g in curves.groups]) for at in range(len(names))]
-    kept = _kept_settings(curves, rest)
+    kept, own = _kept_settings(curves, rest), _kept_settings(curves, [facet])
     titles: dict[Hashable, str] = {}
     members: dict[Hashable, list[Line]] = {}
     for group in curves.groups:
         value = comparison_key(group.values[facet])
         titles[value] = f"{names[facet]} = {shows[facet](group.values[facet])}"
+        titles[value] += own.get(_same(group, [facet]), "") if alone else ""
         label = _label([(names[at], shows[at](group.values[at])) for at in rest])
         told = f"{kept.get(_same(group, rest), '')}{' (baseline)' * group.is_baseline}"
         name = f"{label}{told}" if told else ""

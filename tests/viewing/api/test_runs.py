@@ -314,6 +314,16 @@ def test_the_best_setting_is_that_of_the_table_of_results_which_runs_without_a_n
     assert not any("to choose by" in note for note in whole.notes)  # there is nothing to choose
 
 
+def test_runs_that_finished_before_others_of_their_line_are_told_though_none_failed(tmp_path):
+    for job, steps in enumerate((3, 10, 10)):
+        write_run(tmp_path / str(job), {"seed": job}, {"acc": [1.0] * steps})
+    (note,) = xv.load(tmp_path).curves("acc", by=[]).caveats
+    assert note == (
+        "Of the 3 runs 1 finished before the others, after step 2 of 9: the mean is of 2 runs from "
+        "there on."
+    )
+
+
 def test_the_best_setting_is_the_lowest_of_a_loss_and_the_highest_of_an_accuracy(tmp_path):
     for lr, loss in ((1, 0.5), (2, 0.1)):
         logged = {"loss": [loss], "accuracy": [1 - loss], "size": [loss]}

@@ -361,6 +361,27 @@ def test_with_a_facet_a_line_says_its_best_setting_in_each_panel(tmp_path):
     assert sorted(texts) == ["p (lr=0.1)", "q (lr=0.1 | lr=0.2)"]
 
 
+def test_one_line_without_a_legend_says_its_best_setting_above_its_panel(tmp_path):
+    for at, (task, lr) in enumerate(itertools.product("xy", (0.1, 0.2))):
+        values = {"acc": [0.0, float((lr == 0.1) == (task == "x"))]}
+        write_run(tmp_path / str(at), {"task": task, "lr": lr, "seed": 0}, values)
+    curves = xv.load(tmp_path).curves("acc", "task", best="lr")
+    titles = [axes.get_title() for axes in curves.paper(facet="task", size="page").axes]
+    assert titles == ["task = x (lr=0.1)", "task = y (lr=0.2)"]
+    (axes,) = xv.load(tmp_path).where("task = 'x'").curves("acc", [], best="lr").paper().axes
+    assert axes.get_title() == "lr=0.1"
+
+
+def test_an_axis_title_goes_on_in_the_next_line_neither_in_a_number_nor_beside_a_sign(tmp_path):
+    for lr in (0.001, 0.002):
+        write_run(tmp_path / str(lr), {"weight_decay": lr, "seed": 0}, {"train/mse": [1.0, 2.0]})
+    curves = xv.load(tmp_path).curves("train/mse", "weight_decay", baseline="weight_decay=0.001")
+    (axes,) = curves.paper(size="column").axes
+    lines = axes.get_ylabel().split("\n")
+    assert lines[-1].endswith("0.001")
+    assert not any(line.endswith(("=", "0.")) for line in lines)
+
+
 def test_metrics_of_other_steps_have_their_own_horizontal_axis():
     steps = curve_set({"a": line([1, 2], x=[0, 1e6])})
     epochs = curve_set({"a": line([1, 2], x=[0, 20])}, metric="acc")
@@ -426,7 +447,9 @@ def test_the_caption_says_what_line_and_band_are_of_how_many_runs(tmp_path):
     curves = xv.load(tmp_path).curves("loss", "lr", center="iqm", band="ci:90", smooth="ema:0.5")
     assert paper.caption(curves) == (
         "loss over step: interquartile mean of 1 to 2 runs, thin where it is of fewer, "
-        "smoothed (ema:0.5), band: the 90 % confidence interval (bootstrap). Fewer than ten runs: "
+        "smoothed (ema:0.5), band: the 90 % confidence interval (bootstrap). Of the 3 runs 1 "
+        "finished before the others, after step 5 of 6: 1 of the 2 lines is of 1 run from there "
+        "on. Fewer than ten runs: "
         "the 90 % interval by bootstrap of 2 runs is too narrow. The interquartile mean of fewer "
         "than four runs is their mean."
     )
