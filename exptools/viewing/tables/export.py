@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -89,10 +89,22 @@ def _rows(
     show_counts: Callable[[Sequence[Cell | None]], T],
 ) -> list[list[T]]:
     """The rows of a table: the keys' values, the cells, and how many runs these are of."""
+    columns = [_with_ties(column) for column in zip(*table.cells, strict=True)]
     return [
         [*map(show_text, texts), *map(show_cell, cells), show_counts(cells)]
-        for texts, cells in zip(table.texts, table.cells, strict=True)
+        for texts, cells in zip(table.texts, zip(*columns, strict=True), strict=True)
     ]
+
+
+def _with_ties(column: Sequence[Cell | None]) -> list[Cell | None]:
+    """The cells, of which those are best, too, whose centre reads as that of the best one."""
+    best = {_centre(cell) for cell in column if cell and cell.best}
+    return [cell and replace(cell, best=_centre(cell) in best) for cell in column]
+
+
+def _centre(cell: Cell) -> tuple[str, int] | None:
+    number = rounded(cell.center, cell.low, cell.high)
+    return (number.center, number.exponent) if number else None
 
 
 def logged(

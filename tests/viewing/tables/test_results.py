@@ -156,6 +156,21 @@ def test_what_runs_have_one_value_of_has_no_last_one(tmp_path):
     assert export.described(table) == "last of loss, result: mean, band std, over n runs"
 
 
+def test_what_reads_as_the_best_is_bold_too(tmp_path):
+    for algo, loss in {"a": 0.46811, "b": 0.46789, "c": 0.52}.items():
+        for seed, off in enumerate((-0.01, 0.0, 0.01)):
+            directory = tmp_path / algo / str(seed)
+            write_run(directory, {"algo": algo, "seed": seed}, {"loss": [loss + off]})
+    table = results(xv.load(tmp_path), "loss", "algo")
+    assert [cell.best for (cell,) in table.cells] == [False, True, False]
+    _, rows = export.readable(table)
+    assert [cell for _, cell, _ in rows] == [
+        ("0.468 ± 0.010", True),
+        ("0.468 ± 0.010", True),
+        ("0.520 ± 0.010", False),
+    ]
+
+
 def test_latex_is_a_booktabs_tabular_with_escaped_names(tasks):
     table = results(tasks, ["return", "loss"], "algo", facet="task", band="minmax")
     lines = export.latex(table).splitlines()
