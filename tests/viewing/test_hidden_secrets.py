@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,31 @@ def test_the_page_of_a_run_says_no_secret(sweep: Path) -> None:
     text = json.dumps(shown, default=lambda part: part.to_plotly_json())
     assert "--show-secrets" in text
     assert not has_secret(text)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ['==":}abc ', "--password ]token'=\"}", "$(touch it) #"],
+        ["token:'token ", "$(touch it)"],
+        ["--password", "$(touch it){':", "$(touch it)} '"],
+    ],
+)
+def test_what_is_hidden_in_a_command_takes_no_quote_of_the_shells(
+    tmp_path: Path, overrides: list[str]
+) -> None:
+    command = ("python", "train.py")
+    run = write_run(tmp_path / "0", {"lr": 1}, overrides=tuple(overrides), command=command)
+    write_atomic(run / ".hydra" / "overrides.yaml", json.dumps(overrides).encode())
+    write_atomic(run / ".hydra" / "hydra.yaml", b"hydra:\n  runtime:\n    cwd: /home/me\n")
+    index = Index([tmp_path], cache=False)
+    index.refresh()
+    shown = commands(Workspace(index), index.snapshot.runs[0])
+    texts = json.dumps(shown, default=lambda part: part.to_plotly_json())
+    (text,) = re.findall(r'"value": "(cd (?:[^"\\]|\\.)*)"', texts)
+    words = shlex.split(json.loads(f'"{text}"'))
+    assert words[:5] == ["cd", "/home/me", "&&", *command]
+    assert len(words) == 5 + len(overrides)
 
 
 def test_hyperparameters_that_were_logged_are_shown_without_secrets(sweep: Path) -> None:

@@ -18,6 +18,7 @@ from exptools.viewing.configs.values import BETWEEN_SEGMENTS
 
 MAX_TEXT = 10_000  # characters of a resolved text
 MAX_WORK = 20_000_000  # characters that are put together for a config, one time or another
+LOOK = 50  # characters, as which a value counts each time that it is looked at
 MAX_CHAIN = 50  # values that need each other
 # Where so many were in longer chains, each of which is followed as far, others are followed so far.
 MOST_TOO_DEEP, SHORT_CHAIN = 20, 3
@@ -38,12 +39,15 @@ def is_interpolated(value: Any) -> bool:
     return isinstance(value, Mapping) and any(map(is_interpolated, value.values()))
 
 
-def resolve(leaves: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+def resolve(
+    leaves: Mapping[str, Any], keys: list[str], work: int | None = None
+) -> tuple[dict[str, Any], bool]:
     """The leaves of a flat config with the interpolations in ``keys`` resolved, order kept.
 
-    What would make more than ``MAX_KEYS`` leaves or ``MAX_VALUES`` values stays as it was written.
+    What would make more than ``MAX_KEYS`` leaves or ``MAX_VALUES`` values stays as it was written,
+    and so does what is left when ``work`` (``MAX_WORK``) was done: then that is said, too.
     """
-    resolver = _Resolver(leaves)
+    resolver = _Resolver(leaves, MAX_WORK if work is None else work)
     resolved: dict[str, Any] = {}
     wanted, values = set(keys), 0
     for key, value in leaves.items():
@@ -56,7 +60,7 @@ def resolve(leaves: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
             resolved[key] = value
         else:
             resolved |= {f"{key}.{below}": leaf for below, leaf in new.leaves.items()}
-    return resolved
+    return resolved, resolver.work_left < 0
 
 
 class _Unresolved(Exception):
@@ -75,12 +79,13 @@ class _TooDeep(_Unresolved):
 
 
 class _Resolver:
-    def __init__(self, leaves: Mapping[str, Any]) -> None:
+    def __init__(self, leaves: Mapping[str, Any], work: int) -> None:
+        self.work_left = work
         self._leaves = leaves
+        self._sizes: dict[str, int] = {}  # of leaves, as they are written
         self._resolved: dict[str, Any] = {}
         self._is_final: dict[str, bool] = {}  # of these: whether others may be made of it
         self._nodes: dict[str, _Node | None] = {}  # by path; None where a leaf stays as written
-        self._work = 0  # characters that were put together
         self._too_deep = 0  # values in chains that are too long
         self._open: set[str] = set()  # being resolved: who asks for one of these goes in circles
 
@@ -95,7 +100,15 @@ class _Resolver:
                 self._too_deep += isinstance(error, _TooDeep)
         return self._resolved[key]
 
+    def _spend(self, work: int) -> None:
+        self.work_left -= work
+        if self.work_left < 0:
+            raise _Unresolved
+
     def _guarded(self, key: str, written: Any) -> Any:
+        if key not in self._sizes:
+            self._sizes[key] = 1 if isinstance(written, str) else _count(written)
+        self._spend(LOOK * self._sizes[key])
         if not is_interpolated(written):
             return written
         if key in self._open:
@@ -134,8 +147,8 @@ class _Resolver:
             if isinstance(value, (_Node, tuple, list, Mapping)):
                 raise _Unresolved
             text = text[: match.start()] + str(value) + text[match.end() :]
-            self._work += len(text)
-            if len(text) > MAX_TEXT or self._work > MAX_WORK:
+            self._spend(len(text))
+            if len(text) > MAX_TEXT:
                 raise _Unresolved
         if "${" in text:
             raise _Unresolved
@@ -163,7 +176,9 @@ class _Resolver:
         parent, dot, rest = path.rpartition(".")
         while dot:
             if parent in self._leaves:
-                return _inside(self._final(parent), rest)
+                value = self._final(parent)
+                self._spend(LOOK * len(value.leaves) if isinstance(value, _Node) else LOOK)
+                return _inside(value, rest)
             parent, dot, last = parent.rpartition(".")
             rest = f"{last}.{rest}"
         raise _Unresolved
@@ -178,6 +193,7 @@ class _Resolver:
 
     def _node(self, path: str) -> _Node:
         if path not in self._nodes:
+            self._spend(LOOK * len(self._keys_below[path]))
             try:
                 leaves = {k[len(path) + 1 :]: self._leaf(k) for k in self._keys_below[path]}
                 self._nodes[path] = _Node(leaves)

@@ -28,6 +28,7 @@ from exptools.viewing.memo import Memo
 from exptools.viewing.wording import escape_invalid_unicode
 from exptools.visible import visible_lines
 
+LITTLE_WORK = 100_000  # of resolving, where it was too much for another job of the sweep
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
 
 NOTHING_DERIVED = frozenset[str]()
@@ -55,6 +56,7 @@ class ParsedConfig(NamedTuple):
 
     config: Mapping[str, Any]  # by dotted keys
     derived: frozenset[str] = NOTHING_DERIVED  # keys made of others: ``random_state: ${seed}``
+    was_too_much: bool = False  # to resolve: some of it stands as it was written
 
 
 class YamlParser:
@@ -63,6 +65,7 @@ class YamlParser:
     def __init__(self) -> None:
         self._sections = Memo(self._section)  # by their texts
         self._keys = Memo(_key)  # of sections, by their texts
+        self._too_much: set[tuple[str, ...]] = set()  # texts of sweeps; see ``overridden``
         self._first: dict[tuple[str, ...], _Section] = {}  # with these keys
         # A config of sections that are the first of their kind, with no key in common.
         self._merged_first: dict[tuple[_Section, ...], Mapping[str, Any]] = {}
@@ -117,7 +120,13 @@ class YamlParser:
             for key, leaf in leaves.items()
             if (key in known if before.get(key, tree) is leaf else is_interpolated(leaf))
         ]
-        return _config(leaves, interpolated, sum(section.values for section in sections))
+        # Nor does each of them have as much work as one that has found it to be too much.
+        work = LITTLE_WORK if tuple(parts) in self._too_much else None
+        values = sum(section.values for section in sections)
+        config = _config(leaves, interpolated, values, work)
+        if config.was_too_much:
+            self._too_much.add(tuple(parts))
+        return config
 
     def _section(self, text: str) -> _Section:
         leaves, values = _parse_yaml(text)
@@ -154,16 +163,22 @@ class YamlParser:
         return leaves
 
 
-def _config(leaves: dict[str, Any], interpolated: list[str], values: int) -> ParsedConfig:
-    """A config of these leaves: some are made of others, and ``values`` stand in all of them."""
+def _config(
+    leaves: dict[str, Any], interpolated: list[str], values: int, work: int | None = None
+) -> ParsedConfig:
+    """A config of these leaves: some are made of others, and ``values`` stand in all of them.
+
+    ``work``: see ``resolve``.
+    """
     if values > MAX_VALUES:
         raise ValueError(f"more than {MAX_VALUES} values, aliases expanded, are not read")
     if len(leaves) > MAX_KEYS:
         raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
     if not interpolated:
         return ParsedConfig(MappingProxyType(leaves))
-    resolved = resolve(leaves, interpolated)
-    return ParsedConfig(MappingProxyType(resolved), _derived(resolved, interpolated))
+    resolved, was_too_much = resolve(leaves, interpolated, work)
+    derived = _derived(resolved, interpolated)
+    return ParsedConfig(MappingProxyType(resolved), derived, was_too_much)
 
 
 def _key(section: str) -> str | None:
@@ -196,7 +211,7 @@ def flat_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     except RecursionError as error:
         raise ValueError(f"values nested more than {MAX_DEPTH} deep are not read") from error
     interpolated = [key for key, leaf in leaves.items() if is_interpolated(leaf)]
-    return MappingProxyType(resolve(leaves, interpolated) if interpolated else leaves)
+    return MappingProxyType(resolve(leaves, interpolated)[0] if interpolated else leaves)
 
 
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
         figure = Figure({"data": traces, "layout": layout}, skip_invalid=True)
     except Exception as error:  # of many kinds: Plotly did not foresee such a file
         raise ValueError(f"no figure of Plotly's: {type(error).__name__}") from error
-    valid: dict[str, Any] = figure.to_plotly_json()
+    valid: dict[str, Any] = _without_sources(figure.to_plotly_json())
     refuse_too_much(valid)
     if len({(trace.get("xaxis"), trace.get("yaxis")) for trace in valid["data"]}) > MOST_AXES:
         raise ValueError(f"a figure of more than {MOST_AXES} axes is not drawn")
@@ -66,8 +66,9 @@ def untrusted_figure(record: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("width", "height", "geo", "map", "mapbox"):
         shown.pop(name, None)
     shown.setdefault("margin", {"l": 44, "r": 12, "t": 44 if "title" in shown else 12, "b": 40})
-    shown["images"] = [image for image in shown.get("images", ()) if _is_own(image.get("source"))]
-    return {"data": [t for t in valid["data"] if _is_own(t.get("source"))], "layout": shown}
+    shown["images"] = [image for image in shown.get("images", ()) if "source" in image]
+    data = [t for t in valid["data"] if t.get("type") != "image" or {"source", "z"} & t.keys()]
+    return {"data": data, "layout": shown}
 
 
 def _without_links(value: Any) -> Any:
@@ -102,6 +103,20 @@ def _has_more_parts(record: Mapping[str, Any], most: int) -> bool:
         else:
             waiting += [value for value in inside if isinstance(value, (dict, list))]
     return False
+
+
+def _without_sources(value: Any) -> Any:
+    """The figure's parts, its template's too, without the pictures that are not in the file."""
+    if isinstance(value, (list, tuple)):
+        return [_without_sources(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: one for name, one in value.items() if name != "source" or not _is_picture(one)}
+    return {name: _without_sources(one) for name, one in kept.items()}
+
+
+def _is_picture(source: Any) -> bool:
+    return isinstance(source, str) and not _is_own(source)
 
 
 def _is_own(source: Any) -> bool:

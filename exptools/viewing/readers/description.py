@@ -124,7 +124,7 @@ class RunTexts(NamedTuple):
 
     def parsed(self, parts: Sequence[str]) -> Description:
         """The config that the parts of a YAML text hold; a ValueError where they hold none."""
-        config, derived = self.configs.read(parts)
+        config, derived, _ = self.configs.read(parts)
         return Description(config, derived=derived)
 
     def json(self, name: str, without: tuple[str, ...] = ()) -> Description:

@@ -3,7 +3,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exptools.viewing.configs import interpolation
-from exptools.viewing.configs.interpolation import _Resolver, resolve
+from exptools.viewing.configs.interpolation import MAX_WORK, _Resolver, resolve
+from exptools.viewing.configs.overrides import parse_override
 from exptools.viewing.configs.parsing import YamlParser
 from exptools.viewing.configs.values import MISSING, display, endings, flatten, label_among
 from tests.viewing.samples import parse_config
@@ -165,9 +166,9 @@ def test_a_key_of_many_parts_has_no_more_ends_than_anybody_types():
 
 def test_texts_of_texts_are_put_together_until_it_is_too_much(monkeypatch):
     chain = {"a": "x", **{f"b{n + 1}": f"{'${a}' * 20}${{b{n}}}" for n in range(30)}, "b0": "y"}
-    assert "$" not in resolve(chain, [*chain])["b30"]
+    assert "$" not in resolve(chain, [*chain])[0]["b30"]
     monkeypatch.setattr(interpolation, "MAX_WORK", 5000)
-    found = resolve(chain, [*chain])
+    found, _ = resolve(chain, [*chain])
     assert found["b1"] == f"{'x' * 20}y"
     assert found["b30"] == chain["b30"]
 
@@ -175,9 +176,40 @@ def test_texts_of_texts_are_put_together_until_it_is_too_much(monkeypatch):
 def test_where_many_chains_are_too_long_each_is_followed_less_far(monkeypatch):
     followed = []
     leaves = {f"k{n}": f"${{k{n + 1}}}" for n in range(2000)} | {"lr": 0.1, "x": "${lr}"}
-    resolver = _Resolver(leaves)
+    resolver = _Resolver(leaves, MAX_WORK)
     guarded = resolver._guarded
     monkeypatch.setattr(resolver, "_guarded", lambda *of: followed.append(of) or guarded(*of))
     assert resolver.value("k0") == "${k1}"
     assert [resolver.value(key) for key in leaves][-1] == 0.1
     assert len(followed) < 20_000
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {f"n.a{at}": at for at in range(2000)} | {"n.z": "${c0}"},
+        {"n": (*[1] * 20_000, "${nowhere}")},
+    ],
+)
+def test_what_many_values_are_made_of_is_looked_at_so_often_and_no_more(monkeypatch, shared):
+    chain = {f"c{at}": f"${{c{at + 1}}}" for at in range(60)}
+    keys = {f"k{at}": "${n}" for at in range(2000)}
+    leaves = keys | shared | chain
+    looked = []
+    is_interpolated = interpolation.is_interpolated
+    monkeypatch.setattr(
+        interpolation, "is_interpolated", lambda value: looked.append(1) or is_interpolated(value)
+    )
+    resolved, was_too_much = resolve(leaves, [key for key, v in leaves.items() if v not in (1, 2)])
+    assert was_too_much
+    assert resolved["k0"] == "${n}"
+    assert len(looked) < 1_000_000
+
+
+def test_where_a_job_of_a_sweep_was_too_much_the_others_have_less_work():
+    parser = YamlParser()
+    parts = parser.cut("".join(f"k{at}: x${{c}}\n" for at in range(400)) + f"c: {'a' * 1000}\n")
+    override = parse_override("lr=1")
+    assert not parser.overridden(parts, [override]).was_too_much
+    parser._too_much.add(tuple(parts))
+    assert parser.overridden(parts, [override]).was_too_much

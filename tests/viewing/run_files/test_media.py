@@ -254,6 +254,14 @@ def test_a_picture_in_a_figure_that_could_draw_anything_is_left_out():
     assert [image["source"] for image in figure["layout"]["images"]] == sources[::2]
 
 
+def test_a_picture_of_a_figures_template_is_left_out_too():
+    elsewhere = {"source": "http://127.0.0.1:9/x.png", "x": 0}
+    layout = {"imagedefaults": elsewhere, "images": [{**elsewhere, "templateitemname": "a"}]}
+    template = {"layout": layout, "data": {"image": [{"source": "data:image/svg+xml,<svg/>"}]}}
+    figure = untrusted_figure({"data": [], "layout": {"template": template, "images": [{}]}})
+    assert "source" not in json.dumps(figure)
+
+
 def test_a_figure_of_very_many_axes_is_not_drawn():
     data = [{"y": [1], "xaxis": f"x{number}"} for number in range(2, 300)]
     with pytest.raises(ValueError, match="more than 200 axes"):

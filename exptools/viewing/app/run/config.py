@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -159,7 +159,10 @@ def commands(workspace: Workspace, run: Run) -> list[Component]:
     if again is None:
         shown.append(tables.sentence("Nobody has written down the command that started it."))
     else:
-        text = workspace.index.hiding.text(run, again.text)
+        # Before the shell's quotes come, of which hiding might take one.
+        hiding = workspace.index.hiding
+        place = again.directory and hiding.text(run, again.directory)
+        text = replace(again, words=hiding.words(run, again.words), directory=place).text
         note = f"{again.note} {SECRETS_HIDDEN}" if has_hidden(text) else again.note
         shown += _command("Run it again", visible_lines(text), note.strip())
     return [*shown, *tensorboard(workspace, run)]

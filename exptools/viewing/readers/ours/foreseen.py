@@ -68,7 +68,7 @@ def _composed(run: RunTexts, sweep: str, overrides: Sequence[Override]) -> Descr
         }
         return _only(run, known, left)._replace(incomplete=frozenset(groups))
     values = [one for one in overrides if one.key not in groups]
-    config, derived = run.configs.overridden(settings, values)
+    config, derived, _ = run.configs.overridden(settings, values)
     return Description(with_choices(config, text, run.configs), derived=derived)
 
 
@@ -80,7 +80,7 @@ def _texts(sweep: str, _: Signature | None) -> tuple[str, str]:
 
 def _only(run: RunTexts, overrides: Sequence[Override], choices: Mapping[str, Any]) -> Description:
     """What a job overrides, and what it leaves chosen of the groups; nothing else is known."""
-    config, derived = run.configs.overridden([], [one for one in overrides if one.sign != "~"])
+    config, derived, _ = run.configs.overridden([], [one for one in overrides if one.sign != "~"])
     known = {key: choice for key, choice in choices.items() if key not in config}
     groups = frozenset(_chosen_groups(overrides, choices))
     return Description(MappingProxyType({**known, **config}), derived=derived, incomplete=groups)
