@@ -74,12 +74,14 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 class _Answer(WSGITask):  # type: ignore[misc]
     """The application's answer; to whom it refuses, it does not listen any further.
 
-    Else one packet with hundreds of requests could keep all threads busy with refusals.
+    Nor to who asks again before he has an answer, as no browser does: the thread would wait with
+    the second one for as long as he takes for the first, and one packet with hundreds of requests
+    could keep all threads busy.
     """
 
     def build_response_header(self) -> bytes:
         """See ``WSGITask``."""
-        if self.status[:3] in CLOSING:
+        if self.status[:3] in CLOSING or len(self.channel.requests) > 1:
             self.set_close_on_finish()
         return bytes(super().build_response_header())
 

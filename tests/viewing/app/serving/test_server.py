@@ -313,9 +313,22 @@ def test_who_is_refused_is_not_heard_any_further(serve, connect, status):
     asked = f"GET /refused/{status} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     many = connect(port, asked * 100)
     assert many.makefile("rb").read().count(b"HTTP/1.1") == 1
-    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    well = connect(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + last)
-    assert well.makefile("rb").read().count(b"HTTP/1.1 200") == 2
+
+
+def test_who_asks_again_before_he_has_an_answer_gets_the_first_and_is_told_that_it_is_the_last(
+    serve, connect
+):
+    _, port = serve()
+    many = connect(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3).makefile("rb").read()
+    assert many.count(b"HTTP/1.1 200") == 1
+    assert b"Connection: close" in many
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for _ in range(3):  # one after the other, on the same connection
+        connection.request("GET", "/")
+        kept = connection.sock
+        assert connection.getresponse().read()
+        assert connection.sock is kept
+    connection.close()
 
 
 def test_headers_beyond_the_limit_are_refused(serve):
