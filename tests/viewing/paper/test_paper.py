@@ -375,7 +375,7 @@ def test_one_line_without_a_legend_says_its_best_setting_above_its_panel(tmp_pat
 def test_an_axis_title_goes_on_in_the_next_line_neither_in_a_number_nor_beside_a_sign(tmp_path):
     for lr in (0.001, 0.002):
         write_run(tmp_path / str(lr), {"weight_decay": lr, "seed": 0}, {"train/mse": [1.0, 2.0]})
-    curves = xv.load(tmp_path).curves("train/mse", "weight_decay", baseline="weight_decay=0.001")
+    curves = xv.load(tmp_path).curves("train/mse", "weight_decay", baseline="0.001")
     (axes,) = curves.paper(size="column").axes
     lines = axes.get_ylabel().split("\n")
     assert lines[-1].endswith("0.001")
