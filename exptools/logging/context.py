@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exptools.logging.compat.logger import logger
-from exptools.logging.compat.own_logger import last_step
+from exptools.logging.run.earlier.position import last_step
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.snapshots.policy import Mode
 from exptools.rundir import DEBUG_LOG, PROGRESS_CSV

@@ -15,6 +15,7 @@ from typing import Any
 
 from exptools.logging.errors import LoggingError, warn_user
 from exptools.logging.run.current import Entry
+from exptools.logging.run.earlier.position import last_step
 from exptools.logging.run.locks import holder_of
 from exptools.logging.run.options import LogOptions
 from exptools.logging.run_logger import Logger
@@ -23,7 +24,6 @@ from exptools.rundir import LOG_LOCK, PROGRESS_CSV, STEP, process_start
 
 _OPTIONS = LogOptions(console=None)
 _LOADED = time.time_ns()  # tells our process from others where the system does not
-_LONGEST_ROW = 2**20  # bytes; behind a longer one steps that nobody gives are counted from 0
 
 
 class Connection:
@@ -196,10 +196,7 @@ class WriterRun:
             pid = os.getpid()
             attempt = f"writers of {process_start(pid) or (pid, _LOADED)}"
         self.logger.enter(self.directory, Entry(attempt, holder or ""))
-        if (
-            self.logger.has_begun
-            and (last := _last_step(self.directory / PROGRESS_CSV)) is not None
-        ):
+        if self.logger.has_begun and (last := last_step(self.directory / PROGRESS_CSV)) is not None:
             self.logger.resume(last)  # for the steps that are counted
 
     def _start_over(self) -> None:
@@ -265,11 +262,3 @@ def _first_row(table: Path) -> dict[str, str]:
         for row in csv.DictReader(() if is_sparse(file.fileno()) else file):
             return {tag: cell for tag, cell in row.items() if cell}
     return {}
-
-
-def _last_step(table: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError), open(table, "rb", opener=open_plain) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - _LONGEST_ROW, 0))
-        return int(file.read().rstrip(b"\n").rpartition(b"\n")[2].partition(b",")[0])
-    return None

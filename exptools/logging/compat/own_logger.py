@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 from exptools.logging.compat.logger import CompatLogger
-from exptools.logging.rows.row import MAX_STEP
+from exptools.logging.run.earlier.position import last_step
 from exptools.logging.run_logger import Logger as RunLogger
-from exptools.plain_files import open_plain
 from exptools.rundir import PROGRESS_CSV
-
-_LONGEST_END = 2**20  # bytes in which that row is looked for
 
 
 class Logger(CompatLogger):
@@ -32,14 +28,3 @@ class Logger(CompatLogger):
         last = last_step(Path(log_dir) / PROGRESS_CSV)
         if not refresh and last is not None:
             self.resume(last)
-
-
-def last_step(table: Path) -> int | None:
-    """The step of the last row that can be read; None where there is none near the end."""
-    with contextlib.suppress(OSError), open(table, "rb", opener=open_plain) as file:
-        file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_END, 0))
-        for line in reversed(file.read().splitlines()):
-            with contextlib.suppress(ValueError):
-                step = int(line.partition(b",")[0])
-                return step if abs(step) <= MAX_STEP else None
-    return None

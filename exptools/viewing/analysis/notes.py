@@ -24,6 +24,7 @@ from exptools.viewing.charts.quantities import Measure
 from exptools.viewing.configs.values import comparison_key
 from exptools.viewing.curves.endings import still_going
 from exptools.viewing.groups.grouping import Key
+from exptools.viewing.groups.variation import decides
 from exptools.viewing.run import Run
 
 CLEARLY = 0.05  # of the variance
@@ -67,9 +68,7 @@ def _in_common(key: Key, missing: Sequence[Run], runs: Sequence[Run]) -> bool:
 
 
 def _decides(outer: Key, key: Key, runs: Sequence[Run]) -> bool:
-    """Whether runs that agree in one key agree in another one, too."""
-    values = {(comparison_key(outer.value(r)), comparison_key(key.value(r))) for r in runs}
-    return len(values) == len({of_outer for of_outer, _ in values})
+    return decides(*([comparison_key(one.value(run)) for run in runs] for one in (outer, key)))
 
 
 def on_keys(factors: Factors, analysis: Analysis, left: int) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
 
 from exptools.metrics import common, default_metric
 from exptools.viewing.api.run_sequence import RunSequence
@@ -85,13 +84,9 @@ class DescribedRuns(RunSequence):
 
     def _tell_sweeps(self, keys: Sequence[str]) -> bool:
         """Whether runs that agree in some keys are of one sweep."""
-        sweeps: dict[Any, str | None] = {}
         found = find_keys(self._runs, keys)
-        return bool(keys) and all(
-            sweeps.setdefault(tuple(comparison_key(key.value(run)) for key in found), run.sweep)
-            == run.sweep
-            for run in self._runs
-        )
+        settings = (tuple(comparison_key(k.value(run)) for k in found) for run in self._runs)
+        return bool(keys) and variation.decides(settings, (run.sweep for run in self._runs))
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from operator import is_, is_not
@@ -262,19 +262,17 @@ def _not_decided(
 ) -> list[str]:
     """The keys that were swept, or whose value no swept one decides."""
     swept = swept_keys(runs)
-    codes = {key: _codes(by_key[key], len(runs)) for key in keys}
-    deciding = [(codes[key], by_key[key].values) for key in keys if key in swept]
+    codes = {key: _codes(by_key[key], len(runs)).tolist() for key in keys}
+    deciding = [codes[key] for key in keys if key in swept][:MOST_KEYS]
     return [
-        key
-        for key in keys
-        if key in swept or not any(_tells(*one, codes[key]) for one in deciding[:MOST_KEYS])
+        key for key in keys if key in swept or not any(decides(one, codes[key]) for one in deciding)
     ]
 
 
-def _tells(codes: NDArray[np.int64], values: int, others: NDArray[np.int64]) -> bool:
-    """Whether runs that agree in one key agree in another one, too."""
-    pairs = codes * (int(others.max(initial=0)) + 1) + others
-    return len(np.unique(pairs)) == values
+def decides(one: Iterable[Hashable], other: Iterable[Hashable]) -> bool:
+    """Whether runs that agree in one thing agree in another one, too; both in the runs' order."""
+    pairs = set(zip(one, other, strict=True))
+    return len(pairs) == len({first for first, _ in pairs})
 
 
 def _searched(

@@ -11,9 +11,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from exptools.logging import logger
-from exptools.logging.compat.own_logger import last_step
 from exptools.logging.context import logger_context
 from exptools.logging.errors import LoggingError
+from exptools.logging.run.earlier.position import last_step
 from exptools.run_values import read_values
 from exptools.rundir import SUMMARY_FILE
 from tests.viewing.samples import only_run

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exptools.logging.errors import as_logging_error
-from exptools.logging.rows.row import PendingRow
+from exptools.logging.rows.row import MAX_STEP, PendingRow
 from exptools.logging.writers.csv import read_header
 from exptools.plain_files import Unwritten, is_sparse, open_plain, read_plain
 
 _TAIL = 2**16  # bytes in which the last row is looked for, at first
+_LONGEST_ROW = 2**20  # bytes; behind a longer one no step is found
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,17 @@ def last_row_of(table: Path) -> tuple[int, float] | None:
             tail *= 8
     cells = lines[-2].split(b",", 2) if len(lines) > 1 else []
     return (int(cells[0]), float(cells[1])) if len(cells) > 1 else None
+
+
+def last_step(table: Path) -> int | None:
+    """The step of the last row that can be read; None where there is none near the end."""
+    with suppress(OSError), open(table, "rb", opener=open_plain) as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_ROW, 0))
+        for line in reversed(file.read().splitlines()):
+            with suppress(ValueError):
+                step = int(line.partition(b",")[0])
+                return step if abs(step) <= MAX_STEP else None
+    return None
 
 
 def _ended(row: PendingRow, table: EarlierRows, rows: int, count: int) -> int | None:
