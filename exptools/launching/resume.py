@@ -100,7 +100,8 @@ def _holder(path: Path) -> str:
         with open(path, "rb", opener=open_plain) as file:  # it may claim anything
             holder = parse_json(file.read(_LONGEST))
         command = " ".join(holder["command"])
-        return visible(f"process {holder['pid']} on {holder['host']} ({command})")
+        told = visible(f"process {holder['pid']} on {holder['host']} ({command})")
+        return told[:_LONGEST_LINE]
     except (OSError, ValueError, KeyError, TypeError):  # not yet written, or none of ours
         return "another process"
 

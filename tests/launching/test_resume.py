@@ -187,6 +187,12 @@ def test_a_dropped_lock_can_be_taken_again(tmp_path: Path) -> None:
     lock = SweepLock(tmp_path)
     with pytest.raises(SweepBusy, match="is in use by process"):
         SweepLock(tmp_path)
+    (tmp_path / LOCK_FILE).write_text(
+        json.dumps({"pid": 1, "host": "a", "command": ["\x1b" * 99_999]})
+    )
+    with pytest.raises(SweepBusy, match="is in use by process 1 on a") as told:
+        SweepLock(tmp_path)
+    assert len(str(told.value)) < 2000, "a line of a terminal, not a page"
     os.truncate(tmp_path / LOCK_FILE, 2**40)  # whoever holds it may let it claim anything
     with pytest.raises(SweepBusy, match="is in use by another process"):
         SweepLock(tmp_path)

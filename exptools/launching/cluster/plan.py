@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ from exptools.rundir import EXPTOOLS_DIR, PROVENANCE, write_atomic
 CLUSTER_DIR = f"{EXPTOOLS_DIR}/cluster"
 # Of the environment, what must be the same where a batch script starts an agent.
 _KEPT = (PROVENANCE, "PYTHONPATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "HYDRA_FULL_ERROR")
+_NUMBER = re.compile("[1-9][0-9]{0,8}")  # what names a plan's directory
 _VERSION = 1
 MOST_TEXT = 64 * 2**20  # bytes of a file of JSON: the jobs of a chunk take thousands
 
@@ -241,7 +243,7 @@ def plan_numbers(sweep_dir: Path) -> list[int]:
     above = sweep_dir / CLUSTER_DIR
     try:
         refuse_others_below(sweep_dir, above)
-        found = [path for path in above.glob("*") if path.name.isdecimal()]
+        found = [path for path in above.glob("*") if _NUMBER.fullmatch(path.name)]
         for path in found:
             refuse_other(path)
         return sorted(int(path.name) for path in found if (path / "plan.json").exists())
@@ -270,7 +272,7 @@ def _make_directory(sweep_dir: Path) -> Path:
     above = sweep_dir / CLUSTER_DIR
     refuse_others_below(sweep_dir, above)
     above.mkdir(parents=True, exist_ok=True)
-    numbers = [int(path.name) for path in above.iterdir() if path.name.isdecimal()]
+    numbers = [int(path.name) for path in above.iterdir() if _NUMBER.fullmatch(path.name)]
     directory = above / str(max(numbers, default=0) + 1)
     directory.mkdir(mode=0o700)
     return directory

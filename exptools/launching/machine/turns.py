@@ -27,9 +27,11 @@ from exptools.launching.machine.lease_files import (
 )
 
 PATIENCE = 5.0  # seconds that something free is kept for somebody
+_GAP = 5.0  # seconds between two looks in which somebody may have taken and given back
 _PASSED_OVER = 60.0  # seconds that who did not take it has to wait until it is kept for them again
 _TICKETS = {f"wait-{number}": None for number in range(1000)}  # their names, in their order
 _MOST_WAITERS = 1000  # that are looked at, for anybody may claim any number
+_Party = tuple[str, int]  # a sweep that waits: its ticket and its process
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,26 @@ class Waiter:
 
 @dataclass
 class _Grace:
-    """How patient we are with a waiter."""
+    """How patient we are with a sweep that waits, whatever its ticket says of its slots."""
 
-    could_since: float | None = None  # since when all that it needs has been free
+    could_take: Resources = Resources()  # what was kept for slots of it that need nothing else
+    since: float = math.inf  # since when it has taken nothing of that
+    looked: float = -math.inf  # when we last saw that
     passed_until: float = -math.inf
+
+    def passes(self, free: Resources, now: float) -> bool:
+        """Whether it is passed over: it could have gone on for a while."""
+        took_some = bool(self.could_take.without(free))
+        if took_some or now - self.looked > _GAP:
+            self.since = math.inf
+        if now - self.since > PATIENCE:
+            self.since, self.passed_until = math.inf, now + _PASSED_OVER
+        return now < self.passed_until
+
+    def keep(self, could_take: Resources, now: float) -> None:
+        """Note what is kept for it from now on."""
+        self.since = min(self.since, now) if could_take else math.inf
+        self.could_take, self.looked = could_take, now
 
 
 @dataclass(frozen=True)
@@ -117,7 +135,7 @@ class Turns:
         self._files = files
         self._ticket: tuple[str, int] | None = None  # its file's name and descriptor
         self._published: Sequence[tuple[float, Need]] = ()
-        self._graces: dict[tuple[str, float], _Grace] = {}  # by ticket and time
+        self._graces: dict[_Party, _Grace] = {}
 
     def publish(self, waits: Sequence[tuple[float, Need]]) -> None:
         """Say since when our slots wait, and for what; nothing gives our ticket back."""
@@ -144,15 +162,22 @@ class Turns:
 
     def set_aside(self, waiters: Sequence[Waiter], free: Resources) -> SetAside:
         """What of the free is kept for the waiters."""
+        now, left = time.monotonic(), free
+        graces = {party: self._graces.get(party) or _Grace() for party in map(_party, waiters)}
+        passed = {party for party, grace in graces.items() if grace.passes(free, now)}
         portions = []
-        graces, now = {}, time.monotonic()
+        could_take: dict[_Party, Resources] = {}
         for waiter in waiters:
-            key = waiter.ticket, waiter.since
-            grace = graces[key] = self._graces.get(key) or _Grace()
-            portion = waiter.need.portion(free)
-            if self._is_patient(grace, now, has_all=waiter.need.is_met_by(portion)):
-                portions.append((waiter, portion))
-                free = free.without(portion)
+            party = _party(waiter)
+            if party in passed:
+                continue
+            portion = waiter.need.portion(left)
+            portions.append((waiter, portion))
+            left = left.without(portion)
+            if waiter.need.is_met_by(portion):
+                could_take[party] = could_take.get(party, Resources()).union(portion)
+        for party, grace in graces.items():
+            grace.keep(could_take.get(party, Resources()), now)
         self._graces = graces
         return SetAside(portions)
 
@@ -168,18 +193,6 @@ class Turns:
             os.close(self._ticket[1])
         self._ticket = None
 
-    def _is_patient(self, grace: _Grace, now: float, *, has_all: bool) -> bool:
-        if now < grace.passed_until:
-            return False
-        if not has_all:
-            grace.could_since = None
-        elif grace.could_since is None:
-            grace.could_since = now
-        elif now - grace.could_since > PATIENCE:
-            grace.could_since, grace.passed_until = None, now + _PASSED_OVER
-            return False
-        return True
-
     def _draw(self) -> tuple[str, int] | None:
         """A ticket that nobody has; None if there is none, so that we only have no turn."""
         for name in _TICKETS:
@@ -194,6 +207,10 @@ def find_waiters() -> list[Waiter]:
     waiters = Turns(files).waiters()
     files.close()
     return waiters
+
+
+def _party(waiter: Waiter) -> _Party:
+    return waiter.ticket, waiter.holder.pid if waiter.holder else 0
 
 
 def _longest_waiting(waiters: Sequence[Waiter]) -> list[Waiter]:

@@ -53,7 +53,7 @@ def store_file(
         copy = None if link else until_stored.enter_context(written_aside(files / path.name))
         digest, size = _hash(path, copy)
         home = files / digest[:16]
-        stored = _find_content(home, digest)
+        stored = _find_content(home, digest, size)
         if stored is None:
             stored = home / _name(path.name)
             home.mkdir(exist_ok=True)
@@ -112,9 +112,10 @@ def _hash(path: Path, copy: Path | None) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _find_content(home: Path, digest: str) -> Path | None:
+def _find_content(home: Path, digest: str, size: int) -> Path | None:
     """The file that has this content; what a link leads to may have changed since."""
     if not home.is_dir():
         return None
-    files = (path for path in sorted(home.iterdir()) if path.is_file())
+    paths = sorted(home.iterdir())
+    files = (path for path in paths if path.is_file() and path.stat().st_size == size)
     return next((path for path in files if _hash(path, None)[0] == digest), None)

@@ -9,9 +9,9 @@ value that goes on at the margin), the text is parsed as a whole.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -217,6 +217,7 @@ def flat_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
     """The leaves of a nested config, as they are written."""
     leaves: dict[str, Any] = {}
+    objects: Counter[str] = Counter()
     length = 0
     for key, leaf in flatten(config):
         length += len(key)
@@ -224,15 +225,19 @@ def _flat(config: Mapping[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"a config of more than {MAX_KEYS} keys is not read")
         if length > MAX_NAMES:  # a long key is part of the name of each leaf below it
             raise ValueError(f"keys of more than {MAX_NAMES} characters together are not read")
-        leaves[_unused(blank_addresses(visible_lines(key)), leaves)] = _frozen(leaf)
+        leaves[_unused(blank_addresses(visible_lines(key)), leaves, objects)] = _frozen(leaf)
     return leaves
 
 
-def _unused(key: str, leaves: Mapping[str, Any]) -> str:
+def _unused(key: str, leaves: Mapping[str, Any], objects: Counter[str]) -> str:
     """A key that is not taken: those of two objects of one type differ in their addresses only."""
     if key not in leaves or not names_an_object(key):
         return key
-    return next(name for at in count(2) if (name := f"{key} ({at})") not in leaves)
+    name = key
+    while name in leaves:
+        objects[key] += 1
+        name = f"{key} ({objects[key] + 1})"
+    return name
 
 
 def _parse_yaml(text: str) -> tuple[dict[str, Any], int]:

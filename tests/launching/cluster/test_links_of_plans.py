@@ -38,6 +38,16 @@ def test_going_on_with_a_copied_sweep_takes_no_jobs_from_the_agents_of_another(
     assert [one.number for one in find_open(mine.sweep_dir)] == [1]
 
 
+@pytest.mark.parametrize("name", ["٢", "02", "0", "9" * 200])
+def test_a_directory_that_is_named_like_no_plan_is_none(planned: Plans, name: str) -> None:
+    mine = planned(["value = 1"]).plan
+    other = mine.directory.parent / name
+    other.mkdir()
+    (other / "plan.json").write_text("{}")
+    assert plan_numbers(mine.sweep_dir) == [1]
+    assert planned(["value = 2"]).plan.number == 2
+
+
 def test_a_plan_is_not_written_where_a_link_leads(planned: Plans, tmp_path: Path) -> None:
     elsewhere, sweep_dir = tmp_path / "elsewhere", tmp_path / "a sweep ü"
     elsewhere.mkdir()

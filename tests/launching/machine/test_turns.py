@@ -163,6 +163,48 @@ def test_who_does_not_take_what_is_kept_is_passed_over(
     assert ask(first, slot(1)) == [(1,)], "and not waited for each time again"
 
 
+def test_a_suspended_sweep_with_many_slots_is_passed_over_as_a_whole(
+    make_gate: MakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, suspended = make_gate(part(1)), make_gate(part(1))
+    assert ask(first, slot(0)) == [(0,)]
+    ask(suspended, *(slot(0, index=index) for index in range(20)))
+    first.leave(slot(0))
+    assert "has waited longer" in str(ask(first, slot(0)))
+    monkeypatch.setattr(turns, "PATIENCE", -1.0)
+    assert ask(first, slot(0)) == [(0,)], "and not kept for its second slot then"
+
+
+def test_a_ticket_with_ever_new_times_is_passed_over(
+    make_gate: MakeGate, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, need = LeaseFiles(), {"cores": 1, "gpus": 0, "of_cores": [1], "of_gpus": []}
+    descriptor = files.acquire("wait-0")
+    write_record(descriptor, {"waits": [need | {"since": [1.0]}]})
+    gate = make_gate()
+    assert "has waited longer" in str(ask(gate, slot(1)))
+    write_record(descriptor, {"waits": [need | {"since": [2.0]}]})
+    monkeypatch.setattr(turns, "PATIENCE", -1.0)
+    assert ask(gate, slot(1)) == [(1,)]
+    os.close(descriptor)
+
+
+def test_who_takes_something_of_what_is_kept_goes_on_having_its_turn(
+    make_gate: MakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, waiting = make_gate(part(2)), make_gate(part(2))
+    ours = [slot(0, index=0), slot(1, index=1)]
+    assert ask(first, *ours) == [(0,), (1,)]
+    theirs = [slot(0, index=0), slot(1, index=1)]
+    ask(waiting, *theirs)
+    first.leave(ours[0])
+    assert "has waited longer" in str(ask(first, ours[0]))
+    assert ask(waiting, *theirs)[0] == (0,)
+    first.leave(ours[1])
+    monkeypatch.setattr(turns, "PATIENCE", -1.0)
+    assert isinstance(ask(first, ours[1])[0], str), "one of its slots still waits, and may go on"
+
+
 @pytest.mark.parametrize(
     "record",
     [
