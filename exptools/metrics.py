@@ -12,11 +12,14 @@ from typing import Literal
 # Words of a metric's name, the most telling kind first.
 _SCORE = {
     *("reward", "rewards", "rew", "return", "returns", "ret", "success", "score", "win", "solved"),
-    *("accuracy", "acc", "top1", "f1", "auc", "auroc", "map", "iou", "bleu", "psnr"),
+    *("accuracy", "acc", "top1", "top5", "f1", "auc", "auroc", "auprc", "map", "iou", "dice"),
+    *("precision", "recall", "r2", "ndcg", "mrr", "bleu", "rouge", "rouge1", "rouge2"),
+    *("psnr", "ssim"),
 }
 _LOSS = {
     *("loss", "losses", "error", "err", "nll", "elbo", "perplexity", "ppl"),
-    *("mse", "mae", "rmse", "cost", "regret", "bpc", "wer"),
+    *("mse", "mae", "rmse", "mape", "logloss", "cost", "regret", "bpc", "wer", "cer"),
+    *("fid", "lpips", "brier", "ece"),
 }
 _CLOCK = {
     *("time", "seconds", "minutes", "hours", "fps", "sps", "iteration", "iterations", "iter"),

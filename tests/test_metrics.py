@@ -31,7 +31,9 @@ def test_the_metric_that_says_most_comes_first(metrics, first):
     ("metric", "direction"),
     [
         *(("test/accuracy", "max"), ("EpRewMean", "max"), ("return_max", "max")),
-        *(("valLoss", "min"), ("word_error", "min"), ("train/mse", "min")),
+        *(("test/r2", "max"), ("ndcg@10", "max"), ("val_precision", "max"), ("rougeL", "max")),
+        *(("fid", "min"), ("val/logloss", "min"), ("valLoss", "min")),
+        *(("word_error", "min"), ("train/mse", "min")),
         *(("loss_std", None), ("grad_norm/loss", None), ("reward_loss", None)),
         ("return/count", None),
         *(("entropy", None), ("time/return", None), ("", None)),
