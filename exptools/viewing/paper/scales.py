@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatterSciNotation
 
 from exptools.hints import suggestion
 from exptools.viewing.arrays import Floats
@@ -18,6 +19,8 @@ from exptools.viewing.figures.symlog import fitting
 
 SCALES = ("linear", "log", "symlog")
 Range = tuple[float, float]
+_PLAIN = (1e-3, 1e5)  # where a number has few zeros
+_SHORT = 20  # so many times the lowest the highest is at most, on an axis without powers of ten
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,22 @@ def set_scale(axes: Axes, letter: str, scale: str, lines: Iterable[Line]) -> str
         options = {"linthresh": symlog.threshold, "linscale": 0.9}  # as wide as a power of ten
         words = f" ({symlog.words})"
     (axes.set_xscale if letter == "x" else axes.set_yscale)(scale, **options)
+    if scale == "log":
+        axis = axes.xaxis if letter == "x" else axes.yaxis
+        for form in (axis.set_major_formatter, axis.set_minor_formatter):
+            form(_PlainInShortRanges())
     return words
+
+
+class _PlainInShortRanges(LogFormatterSciNotation):
+    """Numbers along a log axis: 30, 40, 50 where there are few powers of ten, not 3 × 10¹."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Nothing for the ticks that Matplotlib leaves without a number."""
+        text = str(super().__call__(x, pos))
+        low, high = sorted(self.axis.get_view_interval())  # type: ignore[union-attr]
+        is_short = _PLAIN[0] <= low and high <= _PLAIN[1] and high < _SHORT * low
+        return f"{x:g}" if text and is_short else text
 
 
 def _numbers(curve: Curve, letter: str) -> list[Floats]:

@@ -305,6 +305,19 @@ def test_a_log_axis_leaves_out_what_it_has_no_place_for_and_a_symlog_one_nothing
     assert axes.get_xlabel() == "step (linear within ±1)"
 
 
+@pytest.mark.parametrize(
+    ("top", "told"),
+    [(42, {"32", "40"}), (90, {"40", "60"}), (3000, {r"$\mathdefault{10^{2}}$"})],
+)
+def test_a_log_axis_over_few_powers_of_ten_has_plain_numbers(top, told):
+    (axes,) = curve_set({"a": line([31, top])}).paper(y_scale="log").axes
+    axes.figure.canvas.draw()
+    labels = axes.yaxis.get_ticklabels(which="both")
+    texts = {label.get_text() for label in labels} - {""}
+    assert told <= texts
+    assert any("10^" in text for text in texts) == (top == 3000)
+
+
 def test_bands_are_left_out_and_ranges_are_as_one_wants_them():
     one = curve_set({"a": line([1, 2], low=[0, 1], high=[2, 3])})
     other = curve_set({"a": line([1, 2])}, metric="acc")
