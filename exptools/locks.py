@@ -39,7 +39,7 @@ _SILENT = (
     f"{{}}: the file system has not answered for {_LONG:.0f} s whether the file can be locked; "
     "we wait for it: is its lock server (for NFS: lockd, statd) up?"
 )
-_HELD = (
+HELD = (
     f"{{}}: another process has held this lock for {_LONG:.0f} s; we wait for it: lsof or fuser "
     "tell which one"
 )
@@ -100,7 +100,7 @@ class FileLock:
         """
         if self._quiet:
             return self._lock(wait=False)
-        with _told_if_it_takes_long(_SILENT.format(self.path)):
+        with told_if_it_takes_long(_SILENT.format(self.path)):
             return self._lock(wait=False)
 
     def acquire(self) -> None:
@@ -113,7 +113,7 @@ class FileLock:
         if self._has_worked:
             self._lock(wait=True)
         elif not self._lock(wait=False):
-            with _told_if_it_takes_long(_HELD.format(visible(str(self.path)))):
+            with told_if_it_takes_long(HELD.format(visible(str(self.path)))):
                 self._lock(wait=True)
 
     def release(self) -> None:
@@ -334,7 +334,7 @@ def _plain(descriptor: int) -> int:
 
 
 @contextlib.contextmanager
-def _told_if_it_takes_long(message: str) -> Iterator[None]:
+def told_if_it_takes_long(message: str) -> Iterator[None]:
     """Say so if the block takes long: whoever waits sees why."""
     timer = threading.Timer(_LONG, _warn_once, [message])
     timer.daemon = True

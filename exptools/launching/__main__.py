@@ -82,7 +82,7 @@ def _print_waiters(waiters: Sequence[Waiter]) -> None:
     alike: dict[tuple[str, int, int], list[float]] = {}
     for one in waiters:
         key = str(one.holder or "another process"), one.need.cores, one.need.gpus
-        alike.setdefault(key, []).append(min(boot + one.since, now))
+        alike.setdefault(key, []).append(min(boot + max(one.since, 0), now))
     for (who, cores, gpus), times in alike.items():
         slots = "a slot" if len(times) == 1 else f"{len(times)} slots"
         needs = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in

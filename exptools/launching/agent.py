@@ -16,6 +16,7 @@ from exptools.launching.cluster.claim import ChunkBusy
 from exptools.launching.cluster.plan import Plan, PlanError, read_plan
 from exptools.launching.display.labels import plural
 from exptools.launching.machine.request import SlotError
+from exptools.visible import visible_lines
 
 BUSY = 75  # exit code, EX_TEMPFAIL of sysexits.h: another agent has the chunk
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"exptools: chunk {options.chunk} is run by {busy}", file=sys.stderr)
         return BUSY
     except (PlanError, SlotError, OSError) as error:
-        print(f"exptools: {error}", file=sys.stderr)
+        print(f"exptools: {visible_lines(str(error))}", file=sys.stderr)
         return 1
 
 

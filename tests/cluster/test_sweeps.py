@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -203,6 +204,32 @@ def test_a_sweep_that_is_left_running_is_joined_later_and_by_no_other_launcher(
     assert code == 1
     assert app.states(4) == ["completed", "killed", "completed", "completed"]
     assert len(list((app.out / ".exptools/cluster").iterdir())) == 1
+
+
+class _Evil:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, proof: Path) -> None:
+        self._proof = proof
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self._proof,)
+
+
+def test_an_element_unpickles_nothing_that_stands_among_its_logs(
+    cluster: Cluster, cluster_app: MakeApp, tmp_path: Path
+) -> None:
+    app = cluster_app("return cfg.x")
+    process = app.start(*SWEEP, "+hydra.launcher.sbatch.hold=true", "+x=range(2)")
+    said = line_with(process, "2 jobs in 2 elements of Slurm's")
+    for path in app.out.glob(".exptools/cluster/1/logs/*.pkl"):
+        path.write_bytes(pickle.dumps(_Evil(tmp_path / "proof")))
+    match = re.search(r"Slurm's (\d+)", said)
+    assert match is not None
+    cluster.ask("scontrol", "release", match[1])
+    code, output = finish(process)
+    assert (code, app.states(2)) == (0, ["completed"] * 2), output
+    assert not (tmp_path / "proof").exists()
 
 
 def test_a_sweep_with_a_death_of_each_kind_ends_with_every_other_job_completed(

@@ -47,7 +47,11 @@ outcomes = run_on_cluster(
 print([(one.job.name, one.status.state.value) for one in outcomes])
 """
 # Runs a script at once, as its queue would some day, and says its number.
-QSUB = '#!/bin/sh\nsh "$1" > "$1.log" 2>&1\necho 17.pbs\n'
+QSUB = """#!/bin/sh
+stat -c %a "$(dirname "$1")" >> modes
+sh "$1" >> "$(basename "$1").log" 2>&1
+echo 17.pbs
+"""
 
 
 @pytest.fixture
@@ -87,7 +91,8 @@ def test_each_script_of_pbs_starts_an_agent_and_resuming_gathers_what_they_did(
         f"cd '{tmp_path}'" if " " in str(tmp_path) else f"cd {tmp_path}",
         "echo ahead",
     ]
-    assert "ahead" in Path(f"{script}.log").read_text()
+    assert "ahead" in (tmp_path / f"{script.name}.log").read_text()
+    assert set((tmp_path / "modes").read_text().split()) == {"700"}, "where nobody can exchange it"
     states = {
         f"{x}/{run}": read_status(directory / x / run).state  # type: ignore[union-attr]
         for x in ("x1", "x2")

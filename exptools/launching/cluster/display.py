@@ -72,8 +72,9 @@ class ClusterDisplay(AbstractContextManager["ClusterDisplay"]):
         """See `watch.ClusterObserver`."""
         if self._live is None:
             slots = plural(len(event.slots), "slot")
+            element, host = visible(event.element or "?"), visible(event.host)
             self._console.print(
-                Text(f"  element {event.element or '?'} runs on {visible(event.host)} in {slots}"),
+                Text(f"  element {element} runs on {host} in {slots}"),
                 soft_wrap=True,
             )
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import signal
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from exptools.launching.cluster.chunk_run import AHEAD, run_chunk
-from exptools.launching.cluster.plan import Plan, read_plan
+from exptools.launching.cluster.plan import Plan
 from exptools.launching.cluster.queue import MOST_NAMED
-from exptools.launching.display.labels import plural
 from exptools.launching.machine.request import Request
 from exptools.plain_files import refuse_other
 
-if TYPE_CHECKING:
-    from submitit.core.utils import DelayedSubmission
-
-_MOST_REQUEUES = 1000  # of one element; each goes on where the last one stopped
 _SLURMS_OWN_MOST = 1001  # elements of an array, if Slurm does not say
 _EARLY = 60  # seconds that Slurm's signal may come earlier than it was asked to
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
@@ -87,36 +80,6 @@ class AllocationOptions:
         }
 
 
-@dataclass(frozen=True)
-class RunChunk:
-    """What an element does; submitit pickles it, and calls it on the node."""
-
-    sweep_dir: str
-    plan: int
-
-    def __call__(self, chunk: int) -> None:
-        """Run what is left of a chunk.
-
-        Raises:
-            SystemExit: some jobs failed, or are left. The element counts as failed then, so that
-                ``squeue`` and ``sacct`` tell the truth.
-        """
-        end = run_chunk(read_plan(Path(self.sweep_dir), self.plan), chunk)
-        if end.left and end.signum is not None and end.signum == getattr(signal, AHEAD):
-            # While jobs ran the signal was ours. Now it is submitit's, which has Slurm requeue us.
-            os.kill(os.getpid(), end.signum)
-        if end.left:
-            sys.exit(f"exptools: {end.left} of {plural(end.jobs, 'job')} did not run to their end")
-        if end.went_wrong:
-            sys.exit(f"exptools: {end.went_wrong} of {plural(end.jobs, 'job')} went wrong")
-
-    def checkpoint(self, chunk: int) -> DelayedSubmission:
-        """What a requeued element does: the same."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, chunk)
-
-
 def submit(
     plan: Plan, chunks: Sequence[int], options: AllocationOptions, jobs: int
 ) -> dict[int, str]:
@@ -124,7 +87,7 @@ def submit(
 
     Args:
         plan: what the elements run.
-        chunks: the numbers of the chunks.
+        chunks: the numbers of the chunks, one after the other.
         options: what each element asks for.
         jobs: how many jobs should run at once in one.
 
@@ -134,17 +97,15 @@ def submit(
     Raises:
         SubmissionError: Slurm or submitit is not here, or Slurm refuses.
     """
-    executor = _executor(plan.directory / "logs", options.python)
-    with _in_our_words():
-        executor.update_parameters(**options.parameters(plan.request, jobs))
-    call = RunChunk(str(plan.sweep_dir), plan.number)
     elements: dict[int, str] = {}
     most = _largest_array()
     for begin in range(0, len(chunks), most):
         part = chunks[begin : begin + most]
+        executor = _executor(plan.directory / "logs", _command(plan, part, options.python))
         try:
             with _in_our_words():
-                submitted = executor.map_array(call, part)
+                executor.update_parameters(**options.parameters(plan.request, jobs))
+                submitted = executor.map_array(int, part)  # which our command does not call
         except SubmissionError:
             cancel(elements.values())  # of arrays before: nobody would know of them
             raise
@@ -181,7 +142,14 @@ def minutes(text: str | int) -> int:
     return math.ceil(seconds / 60)
 
 
-def _executor(logs: Path, python: str | None) -> Any:
+def _command(plan: Plan, chunks: Sequence[int], python: str | None) -> str:
+    """What an element runs, as a shell reads it; submitit adds arguments of its own."""
+    numbers = f"{plan.number} {chunks[0]} {len(chunks)}"
+    start = f"{python or shlex.quote(sys.executable)} -u -m exptools.launching.cluster.element"
+    return f"{start} {shlex.quote(str(plan.sweep_dir))} {numbers}"
+
+
+def _executor(logs: Path, command: str) -> Any:
     try:
         refuse_other(logs)
     except OSError as error:
@@ -193,7 +161,7 @@ def _executor(logs: Path, python: str | None) -> Any:
             "hydra/launcher=exptools_slurm needs submitit: pip install 'hydra-exptools[slurm]'"
         ) from error
     try:
-        return submitit.SlurmExecutor(logs, max_num_timeout=_MOST_REQUEUES, python=python)
+        return submitit.SlurmExecutor(logs, python=command)
     except RuntimeError as error:  # it looks for srun
         raise SubmissionError(
             "there is no Slurm here (no srun in PATH): start the sweep on a login node of the "

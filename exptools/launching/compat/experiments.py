@@ -19,6 +19,7 @@ from exptools.launching.resume import config_diff, earlier_outcome, read_earlier
 from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
 from exptools.plain_files import open_plain, refuse_others_below
 from exptools.rundir import StatusError, read_status
+from exptools.visible import visible_lines
 
 LAUNCHED = "num_launched.txt"
 _TREE = "experiments_tree.txt"
@@ -27,6 +28,10 @@ _DATA = Path("data")  # below the working directory
 
 class ExperimentError(ValueError):
     """The experiments cannot be run as they were asked for; nothing has been started."""
+
+    def __init__(self, message: str) -> None:
+        # It may name what others have written, and goes to the user's terminal.
+        super().__init__(visible_lines(message))
 
 
 @dataclass(frozen=True)

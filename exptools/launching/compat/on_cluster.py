@@ -6,8 +6,10 @@ import pickle
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from exptools.launching.cluster import ClusterHandlerBase
 from exptools.launching.cluster.elements import AllocationOptions, SubmissionError, minutes
@@ -22,6 +24,9 @@ from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.jobs.scheduler import Policy
 from exptools.launching.machine.request import Request
 from exptools.launching.sweep import open_console, print_note
+from exptools.plain_files import read_own
+
+_READING_AT_ONCE = {"qsub", "sbatch"}  # they do not need the script any more when they have ended
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,26 @@ class OnCluster:
 
 
 def _submit(command: str, script: str) -> str:
-    """Give a script to a cluster's manager; what it said."""
+    """Give a script to a cluster's manager; what it said.
+
+    Raises:
+        ExperimentError: the manager is not here, or refuses.
+        OSError: the script is not this user's alone.
+    """
+    words = shlex.split(command)
+    if not words or Path(words[0]).name not in _READING_AT_ONCE:
+        return _ask(command, [*words, script], script)
+    # Where others may write in its directory, they could put another one there in this moment.
+    content = read_own(Path(script))
+    with tempfile.TemporaryDirectory(prefix="exptools-") as private:
+        copy = Path(private) / Path(script).name
+        copy.write_bytes(content)
+        return _ask(command, [*words, str(copy)], script)
+
+
+def _ask(command: str, words: Sequence[str], script: str) -> str:
     try:
-        answer = subprocess.run(
-            [*shlex.split(command), script], check=False, capture_output=True, text=True
-        )
+        answer = subprocess.run(words, check=False, capture_output=True, text=True)
     except OSError as error:
         raise ExperimentError(f"{command} cannot be started here: {error.strerror}") from error
     if answer.returncode:

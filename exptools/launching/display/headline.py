@@ -89,10 +89,11 @@ class HeadlineReader:
 
 def _read_header(fd: int) -> tuple[bytes, list[str]]:
     """The header and its columns' names; nothing while it is not whole."""
-    content, end = b"", 0
-    while not end or content.count(b'"', 0, end) % 2:  # a quoted name may have newlines in it
+    content, end, quotes = b"", 0, 0
+    while not end or quotes % 2:  # a quoted name may have newlines in it
         newline = content.find(b"\n", end)
         if newline >= 0:
+            quotes += content.count(b'"', end, newline)
             end = newline + 1
         elif len(content) < _LONGEST_HEADER and (more := os.pread(fd, _TAIL, len(content))):
             content += more

@@ -17,11 +17,22 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exptools.locks import HAS_LOCKS, NoLocks, lock, open_private, unlock
+from exptools.locks import (
+    HAS_LOCKS,
+    HELD,
+    NoLocks,
+    lock,
+    open_private,
+    told_if_it_takes_long,
+    unlock,
+)
+from exptools.plain_files import is_own
+from exptools.visible import visible
 
 # Bytes of the file, as far apart as it is long: a file system could keep a shorter one in its inode
 # and have no room for the page later, which would end the process.
@@ -45,6 +56,8 @@ def hold_alone(path: Path) -> mmap.mmap | None:
     try:
         if _file_system(descriptor) not in _FILE_SYSTEMS or os.fstat(descriptor).st_nlink != 1:
             return None  # with several names it is a backup's, too, in which others may log
+        if not is_own(descriptor):
+            return None  # who cuts off what is mapped ends the process that has mapped it
         os.pwrite(descriptor, b"\0", WRITING)
         page = mmap.mmap(descriptor, WRITING + 1)
     except OSError:  # a full disk, for example
@@ -67,23 +80,32 @@ def join(path: Path, is_held: Callable[[], bool]) -> None:
     if not HAS_LOCKS:
         return
     descriptor = open_private(path)
+    if os.fstat(descriptor).st_mode & stat.S_IWOTH:
+        os.close(descriptor)
+        return  # a holder has no page of a file that everybody may write
     try:
-        os.pwrite(descriptor, b"\1", JOINED)
-        waited = 0.0
-        while True:
-            time.sleep(_PAUSE)
-            with contextlib.suppress(NoLocks):  # a host that has the disk by NFS reads it anew
-                lock(descriptor, wait=True)
-                unlock(descriptor)
-            if os.pread(descriptor, 1, WRITING) != b"\1":
-                return
-            waited += _PAUSE
-            if waited > _PATIENCE:
-                if not is_held():
-                    return
-                waited = 0.0
+        with told_if_it_takes_long(HELD.format(visible(str(path)))):
+            os.pwrite(descriptor, b"\1", JOINED)
+            _wait_for_the_holder(descriptor, is_held)
     finally:
         os.close(descriptor)
+
+
+def _wait_for_the_holder(descriptor: int, is_held: Callable[[], bool]) -> None:
+    """Return when it is writing no row, or is no more."""
+    waited = 0.0
+    while True:
+        time.sleep(_PAUSE)
+        with contextlib.suppress(NoLocks):  # a host that has the disk by NFS reads it anew
+            lock(descriptor, wait=True)
+            unlock(descriptor)
+        if os.pread(descriptor, 1, WRITING) != b"\1":
+            return
+        waited += _PAUSE
+        if waited > _PATIENCE:
+            if not is_held():
+                return
+            waited = 0.0
 
 
 def _file_system(descriptor: int) -> str | None:

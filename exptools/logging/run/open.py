@@ -199,7 +199,7 @@ class OpenRun:
         at = self.step if step is None else step
         summaries = encode_text(LINES, line).summaries
         with self._turn:
-            append_line(path or self.directory / DEBUG_LOG, line)
+            append_line(path or self.directory / DEBUG_LOG, line, self.directory)
             medium = WaitingMedium(summaries, at, time.time())
             self._files.show(medium, self.step, may_begin=False)
 

@@ -35,7 +35,7 @@ from exptools.logging.snapshots.file import (
 )
 from exptools.logging.snapshots.policy import LAST_NAME, SnapshotPolicy
 
-_NAME = re.compile(r"itr_(-?\d+)\.pkl")
+_NAME = re.compile(r"itr_(-?[0-9]{1,18})\.pkl")
 _KEYS = {"itr", "row", "state"}  # of what save writes, perhaps with a position
 _FUNCTIONS = (
     types.FunctionType,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -32,8 +31,11 @@ def first_free_number(path_number: Callable[[int], Path], start: int) -> int:
     stride = 1
     while not is_free(start + stride - 1):
         stride *= 2
-    first = start + stride // 2  # all before it are taken
-    return first + bisect_left(range(first, start + stride - 1), x=True, key=is_free)
+    first, last = start + stride // 2, start + stride - 1  # all before the first are taken
+    while first < last:  # not bisect's, whose numbers end where names can still go on
+        middle = (first + last) // 2
+        first, last = (first, middle) if is_free(middle) else (middle + 1, last)
+    return first
 
 
 LOOK_EVERY = 1e-4  # seconds, for a look whether the file is still there: it costs as much as a row

@@ -17,6 +17,7 @@ from exptools.logging.rows.row import Number, Row
 from exptools.logging.writers.append_file import LOOK_EVERY, AppendFile, Place, replace_file
 from exptools.rundir import STEP, WALL_TIME
 
+_MOST_COLUMNS = 2**16  # that a table of ours has: viewers read no more
 _NEXT_TRY = 60.0  # seconds, after a file without other names could not be had
 _E, _N = b"en"  # bytes of exponents and of null, which are found faster than texts
 
@@ -159,7 +160,8 @@ def read_header(file: BinaryIO) -> tuple[bytes, list[str] | None]:
         cells = next(csv.reader(io.StringIO(header.decode(errors="replace"), newline="")))
     except csv.Error:  # a cell longer than any tag of ours
         return header, None
-    return header, cells[2:] if cells[:2] == [STEP, WALL_TIME] else None
+    is_ours = cells[:2] == [STEP, WALL_TIME] and len(cells) <= _MOST_COLUMNS
+    return header, cells[2:] if is_ours else None
 
 
 def _quoted(tag: str) -> str:

@@ -7,7 +7,6 @@ only goes forward in a file, and what goes back has to be written elsewhere.
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -18,10 +17,12 @@ from typing import NamedTuple
 from exptools.logging.errors import LoggingError, as_logging_error
 from exptools.logging.rows.row import Number
 from exptools.logging.writers.append_file import AppendFile, Place
-from exptools.plain_files import open_plain
+from exptools.plain_files import is_sparse, open_plain
 
 _BEFORE_ALL = -(2**63)  # no step is less
 _MOST_READ = 2**22  # bytes of what others have appended before we came: tens of thousands of rows
+
+_PIECE = 2**18  # bytes that are read at once
 
 _LENGTH = struct.Struct("<Q").unpack_from
 _HEAD, _TAIL = 12, 4  # bytes around a message: its length and the checksums
@@ -169,39 +170,49 @@ def records_that_count(path: Path, counts: Callable[[Event], bool]) -> Iterator[
     Raises:
         LoggingError: the file cannot be read.
     """
-    with _mapped(path) as data:
-        for start, end in _records(data, 0):
-            record = data[start:end]
+    with _opened(path) as (descriptor, size):
+        for record in _records(descriptor, 0, size):
             event = _parse(record[_HEAD:-_TAIL])
             if event.tags and counts(event):
                 yield record
 
 
 def _newest_events(path: Path, begin: int) -> Iterator[Event]:
-    with _mapped(path) as data:
-        enough = len(data) - _MOST_READ
-        for start, end in _records(data, begin):
-            if end > enough:
-                yield _parse(data[start + _HEAD : end - _TAIL])
+    with _opened(path) as (descriptor, size):
+        for record in _records(descriptor, begin, size, wanted_from=size - _MOST_READ):
+            yield _parse(record[_HEAD:-_TAIL])
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    with as_logging_error(path), open(path, "rb", opener=open_plain) as file:
-        if not os.fstat(file.fileno()).st_size:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
+def _opened(path: Path) -> Iterator[tuple[int, int]]:
+    """A file's descriptor, and how many bytes of it are looked at: none of a sparse one.
+
+    It is not mapped into memory: whoever cut it off meanwhile would end this process.
+    """
+    with as_logging_error(path), open(path, "rb", opener=open_plain, buffering=0) as file:
+        descriptor = file.fileno()
+        yield descriptor, 0 if is_sparse(descriptor) else os.fstat(descriptor).st_size
 
 
-def _records(data: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
-    size = len(data)
+def _records(descriptor: int, at: int, size: int, wanted_from: int = 0) -> Iterator[bytes]:
+    """The whole records that end behind a place; the first that is none ends them."""
+    piece, begin = b"", at
     while at + _HEAD <= size:
-        end = at + _HEAD + _LENGTH(data, at)[0] + _TAIL
-        if end > size:
+        if at + _HEAD > begin + len(piece):
+            piece, begin = os.pread(descriptor, _PIECE, at), at
+            if len(piece) < _HEAD:
+                return
+        (length,) = _LENGTH(piece, at - begin)
+        end = at + _HEAD + length + _TAIL
+        if not length or end > size:
             return
-        yield at, end
+        if end > wanted_from:
+            record = piece[at - begin : end - begin]
+            if len(record) < end - at:
+                record = os.pread(descriptor, end - at, at)
+            if len(record) < end - at:
+                return
+            yield record
         at = end
 
 

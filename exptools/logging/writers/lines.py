@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exptools.logging.errors import as_logging_error
 from exptools.logging.writers.append_file import AppendFile, Place
-from exptools.plain_files import read_plain
+from exptools.plain_files import read_plain, refuse_others_below
 from exptools.rundir import write_atomic
 
 _NAMES = ("gray", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -35,14 +35,16 @@ def say(line: str, color: str | None = None) -> None:
         print(f"\x1b[{_COLORS[color]}m{line}\x1b[0m" if color and coloured else line, flush=True)
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str, run_dir: Path) -> None:
     """Add a line to a file; the operating system has it when this returns.
 
     To be called in the process's turn to write to the run.
 
     Raises:
-        LoggingError: it cannot be written.
+        LoggingError: it cannot be written, or a link leads to it from the run's directory.
     """
+    with as_logging_error(path):
+        refuse_others_below(run_dir, path)
     content = f"{line}\n".encode(errors="replace")
     file = AppendFile(path, keep=True)
     try:

@@ -328,3 +328,7 @@ def test_no_run_is_where_a_link_below_the_days_directory_leads(place: Path, link
     with pytest.raises(ExperimentError, match=rf"{linked} \(it is a link"):
         run_experiments("scripts/train.py", CODE, "try", 1, [{}], ["a"], resume=str(day_before))
     assert not any(elsewhere.iterdir())
+
+
+def test_an_error_steers_no_screen() -> None:
+    assert str(ExperimentError("a\x1b]0;b\x07\u202e\nc")) == "a\\x1b]0;b\\x07\\u202e\nc"

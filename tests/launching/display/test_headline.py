@@ -108,3 +108,9 @@ def test_nan_is_a_value(tmp_path: Path) -> None:
     value = HeadlineReader(tmp_path).read().value
     assert value is not None
     assert math.isnan(value)
+
+
+@pytest.mark.timeout(30)
+def test_a_quote_before_a_megabyte_of_line_feeds_takes_no_minutes(tmp_path: Path) -> None:
+    write(tmp_path, '"' + "\n" * (2**20 - 2))
+    assert HeadlineReader(tmp_path).read() == Headline()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exptools.launching import __main__ as preview
 from exptools.launching.machine import gate as gates
 from exptools.launching.machine import lease_files, turns
 from exptools.launching.machine.gate import Gate, Wait
@@ -186,6 +187,18 @@ def test_a_ticket_with_ever_new_times_is_passed_over(
     write_record(descriptor, {"waits": [need | {"since": [2.0]}]})
     monkeypatch.setattr(turns, "PATIENCE", -1.0)
     assert ask(gate, slot(1)) == [(1,)]
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("since", [-1e300, 1e300])
+def test_waiters_of_any_time_can_be_printed(
+    make_gate: MakeGate, since: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, need = LeaseFiles(), {"cores": 1, "gpus": 0, "of_cores": [1], "of_gpus": []}
+    descriptor = files.acquire("wait-0")
+    write_record(descriptor, {"waits": [need | {"since": [since]}]})
+    preview.main(["jobs=1"])
+    assert "waits for a slot of 1 core, since" in capsys.readouterr().out
     os.close(descriptor)
 
 

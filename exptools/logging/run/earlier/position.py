@@ -139,7 +139,7 @@ def locate(table: Path, position: Position) -> Place | None:
 
 
 def last_row_of(table: Path) -> tuple[int, float] | None:
-    """Step and wall time of the last row of ``progress.csv``; None where there is no row.
+    """Step and wall time of the last row of ``progress.csv``; None where there is none of ours.
 
     Raises:
         LoggingError: the file cannot be read.
@@ -150,7 +150,9 @@ def last_row_of(table: Path) -> tuple[int, float] | None:
     with as_logging_error(table), open(table, "rb", opener=open_plain) as file:
         if is_sparse(file.fileno()):  # it may claim a line of any length
             return None
-        header, _ = read_header(file)
+        header, tags = read_header(file)
+        if tags is None:
+            return None
         size = file.seek(0, 2)
         while True:
             start = max(len(header), size - tail)
@@ -160,7 +162,9 @@ def last_row_of(table: Path) -> tuple[int, float] | None:
                 break
             tail *= 8
     cells = lines[-2].split(b",", 2) if len(lines) > 1 else []
-    return (int(cells[0]), float(cells[1])) if len(cells) > 1 else None
+    with suppress(ValueError):
+        return (int(cells[0]), float(cells[1])) if len(cells) > 1 else None
+    return None
 
 
 def last_step(table: Path) -> int | None:
