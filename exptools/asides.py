@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,14 +37,21 @@ def written_aside(path: Path) -> Iterator[Path]:
         lock.close()
 
 
-def write_aside(path: Path, content: bytes) -> None:
+def write_aside(path: Path, content: bytes, *, own: bool = False) -> None:
     """Write a file aside and rename it into place; a reader sees the old one or all of the new.
+
+    Args:
+        path: the file.
+        content: all of it.
+        own: whether others may not write it, whatever the umask says.
 
     Raises:
         OSError: it cannot be written; what stood at the path still does.
     """
     aside, lock = _new(path)
     try:
+        if own:
+            os.fchmod(lock.descriptor, os.fstat(lock.descriptor).st_mode & ~stat.S_IWOTH)
         left = memoryview(content)
         while left:
             left = left[os.write(lock.descriptor, left) :]

@@ -194,12 +194,15 @@ def update_status(run_dir: Path, **changes: Any) -> None:
     write_status(run_dir, replace(status, **changes))
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it into place; makes its directory where it is missing."""
+def write_atomic(path: Path, content: bytes, *, own: bool = False) -> None:
+    """Write a file aside and rename it into place; makes its directory where it is missing.
+
+    What is to be read by `read_own` is the user's ``own``, also where the umask is 000.
+    """
     refuse_linked_directory(str(path))
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(path, content)
+    write_aside(path, content, own=own)
 
 
 def read_regular(path: Path | str, limit: int) -> bytes:

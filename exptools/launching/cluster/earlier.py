@@ -211,7 +211,7 @@ def save_elements(plan: Plan, elements: dict[int, str]) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    write_atomic(plan.directory / "elements.json", json.dumps(elements).encode())
+    write_atomic(plan.directory / "elements.json", json.dumps(elements).encode(), own=True)
 
 
 def read_elements(plan: Plan) -> dict[int, str]:

@@ -59,5 +59,6 @@ class PbsHandler(ClusterHandlerBase):
         lines += ["", f"cd {shlex.quote(str(Path.cwd()))}"]
         lines += [self.cmd_prefix] if self.cmd_prefix else []
         path = Path(log_dir) / f"{script_name}_{run_ID}.qsub"
-        write_atomic(path, "\n".join([*lines, shlex.join(call_command), ""]).encode())
+        text = "\n".join([*lines, shlex.join(call_command), ""])
+        write_atomic(path, text.encode(), own=True)
         return str(path)

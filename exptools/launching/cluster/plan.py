@@ -198,18 +198,19 @@ def write_plan(
     """
     directory = _make_directory(sweep_dir.absolute())
     plan = Plan(directory, len(chunks), request, policy, warm, program, time.time(), seconds)
-    write_atomic(directory / "task.pkl", task)
+    write_atomic(directory / "task.pkl", task, own=True)
     for number, jobs in enumerate(chunks, 1):
-        write_atomic(directory / f"{number}.jobs", pickle.dumps(list(jobs)))
+        write_atomic(directory / f"{number}.jobs", pickle.dumps(list(jobs)), own=True)
         which = [
             {"number": job.number, "overrides": job.overrides, "directory": str(job.directory)}
             for job in jobs
         ]
-        write_atomic(directory / f"{number}.jobs.json", json.dumps(which).encode())
+        write_atomic(directory / f"{number}.jobs.json", json.dumps(which).encode(), own=True)
     record = {field.name: getattr(plan, field.name) for field in fields(plan)}
     record |= {name: asdict(record[name]) for name in ("request", "policy", "program")}
     record |= {"directory": None, "version": _VERSION}
-    write_atomic(directory / "plan.json", json.dumps(record, indent=1).encode(errors="replace"))
+    text = json.dumps(record, indent=1).encode(errors="replace")
+    write_atomic(directory / "plan.json", text, own=True)
     return plan
 
 

@@ -1,5 +1,6 @@
 """Links in the place of plans: they may lead to another sweep's, and nothing is written there."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def test_a_directory_that_is_named_like_no_plan_is_none(planned: Plans, name: st
     (other / "plan.json").write_text("{}")
     assert plan_numbers(mine.sweep_dir) == [1]
     assert planned(["value = 2"]).plan.number == 2
+
+
+def test_a_plan_can_be_read_where_the_umask_lets_everybody_write(planned: Plans) -> None:
+    before = os.umask(0)
+    try:
+        mine = planned(["value = 1"]).plan
+    finally:
+        os.umask(before)
+    assert read_plan(mine.sweep_dir).jobs(1)
+    assert mine.task()
 
 
 def test_a_plan_is_not_written_where_a_link_leads(planned: Plans, tmp_path: Path) -> None:
