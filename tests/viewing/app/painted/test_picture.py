@@ -4,7 +4,12 @@ import warnings
 
 import numpy as np
 
+from exptools.viewing.app.compare.content import drawing
+from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.painted import picture
+from exptools.viewing.app.view import View
+from exptools.viewing.app.workspace import Workspace
+from tests.viewing.samples import indexed, write_run
 
 
 def test_the_largest_numbers_have_their_places_without_overflow():
@@ -13,3 +18,13 @@ def test_the_largest_numbers_have_their_places_without_overflow():
         warnings.simplefilter("error")
         places = axis.places(np.array([-1e308, 0, 1e308]))
     assert places.tolist() == [0, picture.UNITS / 2, picture.UNITS]
+
+
+def test_steps_and_values_further_apart_than_the_largest_float_are_painted(tmp_path):
+    write_run(tmp_path / "0", {}, "step,loss,a\n-1e308,1,-1.7e308\n1e308,2,1.7e308\n")
+    workspace = Workspace(indexed(tmp_path))
+    for metric in ("loss", "a"):
+        view = resolve(View(metrics=(metric,), references=("1.5 theirs",)), workspace.facts())
+        painted = picture.picture(drawing(workspace, view), view)
+        assert "painted-up" in painted
+        assert painted.count("painted-across") > 2
